@@ -1,0 +1,32 @@
+"""The kinds of error the product knows, each named for who is at fault.
+
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+
+class TielineError(Exception):
+    """Anything the product raises on purpose."""
+
+
+class WireError(TielineError):
+    """The peer broke the protocol. `reason` is short, stable and free of the peer's words: it is a metric's label."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class MisuseError(TielineError):
+    """We broke a rule of our own."""
+
+
+class TransportLost(TielineError):
+    """A socket went away without being asked to. `code` is the WebSocket close code, or 1006 where there was none."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason

@@ -1,0 +1,93 @@
+"""What every frame of both wire languages has in common: how it is read, how it is written.
+
+May import: protocols.errors, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from protocols.errors import WireError
+
+F = TypeVar("F", bound="Frame")
+
+
+class Frame(BaseModel):
+    """A frame, or a part of one. Written with exactly the fields that were set: null and absent differ here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    def model_post_init(self, _context: Any, /) -> None:
+        # `type` has a default so that nobody need write it, yet must reach the wire.
+        if "type" in type(self).model_fields:
+            self.__pydantic_fields_set__.add("type")
+
+    def to_wire(self) -> str:
+        """The frame as JSON text, fields that were never set left out."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True)
+
+
+class SentFrame(Frame):
+    """A frame of ours: a field nobody declared is our mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CamelFrame(Frame):
+    """A frame whose wire names are camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class SentCamelFrame(CamelFrame):
+    """A frame of ours with camelCase names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# A peer may write null for what it does not say; the hottest frames do without this, for it costs a call.
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A frame of a type we do not know: to be counted and ignored, for the peer may grow."""
+
+    type: str
+
+
+class Codec(Generic[F]):
+    """Reads the frames of one direction of one wire."""
+
+    def __init__(self, union: Any) -> None:
+        self._adapter: TypeAdapter[F] = TypeAdapter(union)
+
+    def parse(self, frame: bytes | str) -> F | Unknown:
+        """One frame as its type.
+
+        Raises: WireError, whose reason is not_json, not_an_object, no_type or bad_fields; detail names the fields only.
+        """
+        try:
+            return self._adapter.validate_json(frame)
+        except ValidationError as error:
+            return self._judge(error)
+
+    @staticmethod
+    def _judge(error: ValidationError) -> Unknown:
+        first = error.errors(include_url=False, include_input=False)[0]
+        match first["type"]:
+            case "union_tag_invalid":
+                return Unknown(str(first["ctx"]["tag"])[:64])
+            case "json_invalid":
+                raise WireError("not_json") from None
+            case "union_tag_not_found":
+                raise WireError("no_type") from None
+            case "model_attributes_type" | "model_type" | "dict_type":
+                raise WireError("not_an_object") from None
+            case _:
+                where = ".".join(str(part) for part in first["loc"])
+                raise WireError("bad_fields", f"{where}: {first['type']}") from None

@@ -1,0 +1,88 @@
+"""The heard ledger: of each assistant item, how much was generated, sent and heard.
+
+Truncation, transcripts, rebuilt conversations and confirmations read it. Pure state: the time is handed in.
+May import: the standard library. Rules from: specs/openai-realtime.md 4.6, 7.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ItemHeard:
+    """How much of one assistant item reached the caller, in ms from its start.
+
+    generated_ms: how much of it there was by then. began_ms: when its first sound played, on the clock of `now_ms`;
+    None if none did. complete: it was generated to its end and heard to its end.
+    """
+
+    item_id: str
+    heard_ms: int
+    generated_ms: int
+    began_ms: int | None
+    complete: bool
+
+
+@dataclass(slots=True)
+class _Entry:
+    generated_ms: float = 0.0
+    sent_ms: float = 0.0
+    began_ms: float | None = None
+    plays_until_ms: float = 0.0
+    all_generated: bool = False
+
+    def heard_ms(self, now_ms: float) -> float:
+        return max(0.0, self.sent_ms - max(0.0, self.plays_until_ms - now_ms))
+
+
+class HeardLedger:
+    """Items in the order they are played. An item leaves when it was heard to its end, or was cut."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+
+    def generated(self, item_id: str, length_ms: float) -> None:
+        self._entries.setdefault(item_id, _Entry()).generated_ms += length_ms
+
+    def sent(self, item_id: str, length_ms: float, plays_from_ms: float) -> None:
+        """A piece was handed to VAIC, to be heard from `plays_from_ms` on."""
+        entry = self._entries.setdefault(item_id, _Entry())
+        if entry.began_ms is None:
+            entry.began_ms = plays_from_ms
+        entry.sent_ms += length_ms
+        entry.plays_until_ms = plays_from_ms + length_ms
+
+    def all_generated(self, item_id: str) -> None:
+        """No more audio of this item will come."""
+        if item_id in self._entries:
+            self._entries[item_id].all_generated = True
+
+    def pop_finished(self, now_ms: float) -> list[ItemHeard]:
+        """The items that have been heard to their end by now."""
+        finished = [
+            item_id
+            for item_id, entry in self._entries.items()
+            if entry.all_generated and entry.sent_ms >= entry.generated_ms and now_ms >= entry.plays_until_ms
+        ]
+        return [self._pop(item_id, now_ms) for item_id in finished]
+
+    def cut(self, now_ms: float) -> list[ItemHeard]:
+        """Silence now: every item that was still to be heard, with what was heard of it."""
+        return [self._pop(item_id, now_ms) for item_id in list(self._entries)]
+
+    def next_end_ms(self) -> float | None:
+        """When the next item that is wholly sent will have been heard to its end."""
+        ends = [
+            entry.plays_until_ms
+            for entry in self._entries.values()
+            if entry.all_generated and entry.sent_ms >= entry.generated_ms
+        ]
+        return min(ends, default=None)
+
+    def _pop(self, item_id: str, now_ms: float) -> ItemHeard:
+        entry = self._entries.pop(item_id)
+        heard_ms = entry.heard_ms(now_ms)
+        complete = entry.all_generated and heard_ms >= entry.generated_ms
+        began_ms = None if entry.began_ms is None or entry.began_ms > now_ms else round(entry.began_ms)
+        return ItemHeard(item_id, int(heard_ms), int(entry.generated_ms), began_ms, complete)

@@ -1,0 +1,122 @@
+"""Media formats: what they weigh, which one a call uses, and how one becomes another.
+
+May import: protocols, numpy, soxr, the standard library.
+Rules from: specs/vaic-streaming.md 6, specs/openai-realtime.md 5.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from protocols.errors import WireError
+from protocols.realtime.objects import PcmFormat, PcmuFormat
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFormat:
+    """A raw mono format. `bytes_per_ms` is exact for all of them; `name` is VAIC's word for it."""
+
+    name: str
+    sample_rate_hz: int
+    bytes_per_sample: int
+
+    @property
+    def bytes_per_ms(self) -> int:
+        return self.sample_rate_hz * self.bytes_per_sample // 1000
+
+    @property
+    def is_pcm(self) -> bool:
+        return self.bytes_per_sample == 2
+
+
+LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2)
+LPCM16 = MediaFormat("raw/lpcm16", 16000, 2)
+LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2)
+MULAW = MediaFormat("raw/mulaw", 8000, 1)
+
+KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
+
+
+def negotiate(offered: Sequence[str]) -> MediaFormat | None:
+    """The format for both directions of a call, or None when we share none.
+
+    24 kHz PCM is what the model speaks, so it wins wherever it stands; else VAIC's order (best first) decides. The
+    `wav/` formats are never chosen: where their header goes in a chunked stream is not documented.
+    """
+    if LPCM16_24.name in offered:
+        return LPCM16_24
+    return next((KNOWN[name] for name in offered if name in KNOWN), None)
+
+
+def model_side(media: MediaFormat) -> MediaFormat:
+    """The format the model is asked for when VAIC's is `media`: mu-law stays untouched, all PCM becomes 24 kHz."""
+    return MULAW if media is MULAW else LPCM16_24
+
+
+def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
+    """The Realtime interface's word for a format that `model_side` gave."""
+    return PcmuFormat() if media is MULAW else PcmFormat()
+
+
+def decoded_bytes(payload: str) -> int:
+    """How many bytes a base64 text stands for, without decoding it."""
+    return len(payload) * 3 // 4 - payload[-2:].count("=")
+
+
+def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
+    """Cut a base64 text into pieces of at most `piece_ms` at sample borders, without decoding it."""
+    # Four characters are three bytes; a cut must also fall between samples of one or two bytes: six bytes serve all.
+    width = media.bytes_per_ms * piece_ms // 6 * 8
+    if len(payload) <= width + width // 4:
+        return [payload]
+    return [payload[start : start + width] for start in range(0, len(payload), width)]
+
+
+class Transcoder:
+    """One direction of one call's audio, base64 in one format to base64 in another, as a stream.
+
+    Where the formats are the same the text goes through as it came. Otherwise both are PCM and soxr resamples.
+    """
+
+    def __init__(self, source: MediaFormat, target: MediaFormat) -> None:
+        self._through = source is target
+        self._rest = b""
+        # "MQ" is soxr's medium quality: good far beyond what a telephone carries, with little delay.
+        self._stream = (
+            None
+            if self._through
+            else soxr.ResampleStream(source.sample_rate_hz, target.sample_rate_hz, 1, dtype="int16", quality="MQ")
+        )
+
+    def feed(self, payload: str) -> str:
+        """The next piece; may be empty while the filter fills. Raises: WireError("bad_audio") if it is no base64."""
+        if self._stream is None:
+            return payload
+        try:
+            audio = self._rest + b64decode(payload, validate=True)
+        except (binascii.Error, ValueError):
+            raise WireError("bad_audio") from None
+        # A sample may be torn between two chunks: its first byte waits for the second.
+        whole = len(audio) & ~1
+        self._rest = audio[whole:]
+        return self._resample(audio[:whole], last=False)
+
+    def flush(self) -> str:
+        """The end of an utterance: what the filter still held. The next piece begins a new stream."""
+        if self._stream is None:
+            return ""
+        tail = self._resample(b"", last=True)
+        self._stream.clear()
+        self._rest = b""
+        return tail
+
+    def _resample(self, audio: bytes, last: bool) -> str:
+        assert self._stream is not None
+        samples: np.ndarray = self._stream.resample_chunk(np.frombuffer(audio, dtype="<i2"), last=last)
+        return b64encode(samples.tobytes()).decode("ascii")

@@ -1,0 +1,118 @@
+"""The play stream: what the caller is sent to hear, and how much of it was heard.
+
+Pure state: give it facts and the time, and it gives back the frames to write, in order. It knows no
+socket, thread or clock, so no test of it ever sleeps.
+May import: protocols, the standard library. Rules from: specs/vaic-streaming.md 5.11, 7.4, 7.5.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from protocols.ledger import HeardLedger, ItemHeard
+from protocols.media import MediaFormat, decoded_bytes, pieces
+from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
+
+PlayFrame = PlayStreamStart | PlayStreamChunk | PlayStreamStop
+
+# Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
+PIECE_MS = 100
+
+
+class Playout:
+    """At most one play stream is open at a time; an item has one; stream ids are never used twice in a call.
+
+    lead_ms: how far VAIC is kept ahead of the caller's ear. new_stream_id: gives ids unique within the call.
+    """
+
+    def __init__(
+        self, conversation_id: str, media: MediaFormat, lead_ms: int, new_stream_id: Callable[[], str]
+    ) -> None:
+        self._conversation_id = conversation_id
+        self._media = media
+        self._lead_ms = lead_ms
+        self._new_stream_id = new_stream_id
+        self._ledger = HeardLedger()
+        # An empty payload marks the end of its item: the stream is stopped there.
+        self._queue: deque[tuple[str, str]] = deque()
+        self._open_stream: str | None = None
+        self._plays_until_ms = 0.0
+
+    def bot_audio(self, item_id: str, payload: str, now_ms: float) -> list[PlayFrame]:
+        """Take the next piece of an item's speech; return the frames to write now.
+
+        payload: base64 in the call's media format. now_ms: monotonic, any origin.
+        """
+        if payload:
+            for piece in pieces(payload, self._media, PIECE_MS):
+                self._ledger.generated(item_id, self._length_ms(piece))
+                self._queue.append((item_id, piece))
+        return self.due(now_ms)
+
+    def item_done(self, item_id: str, now_ms: float) -> list[PlayFrame]:
+        """The model has generated all of an item; its stream ends when the last of it has been sent."""
+        self._ledger.all_generated(item_id)
+        self._queue.append((item_id, ""))
+        return self.due(now_ms)
+
+    def due(self, now_ms: float) -> list[PlayFrame]:
+        """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
+        frames: list[PlayFrame] = []
+        while self._queue and (self._queue[0][1] == "" or self._plays_until_ms - now_ms < self._lead_ms):
+            item_id, payload = self._queue.popleft()
+            if payload:
+                self._send(item_id, payload, now_ms, frames)
+            else:
+                self._stop_stream(frames)
+        return frames
+
+    def next_due_ms(self) -> float | None:
+        """When to ask `due` and `pop_finished` again; None while there is nothing to wait for."""
+        if self._queue:
+            return self._plays_until_ms - self._lead_ms
+        return self._ledger.next_end_ms()
+
+    def pop_finished(self, now_ms: float) -> list[ItemHeard]:
+        """The items that were heard to their end since the last call."""
+        return self._ledger.pop_finished(now_ms)
+
+    def cut(self, now_ms: float) -> tuple[list[PlayFrame], list[ItemHeard]]:
+        """Fall silent at once: the frames for it, and what was heard of each item that had not ended."""
+        frames: list[PlayFrame] = []
+        self._stop_stream(frames)
+        self._queue.clear()
+        self._plays_until_ms = now_ms
+        return frames, self._ledger.cut(now_ms)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is waiting to be sent and no stream is open."""
+        return not self._queue and self._open_stream is None
+
+    def _send(self, item_id: str, payload: str, now_ms: float, frames: list[PlayFrame]) -> None:
+        if self._open_stream is None:
+            self._open_stream = self._new_stream_id()
+            frames.append(
+                PlayStreamStart(
+                    conversation_id=self._conversation_id,
+                    stream_id=self._open_stream,
+                    media_format=self._media.name,
+                )
+            )
+        frames.append(
+            PlayStreamChunk(conversation_id=self._conversation_id, stream_id=self._open_stream, audio_chunk=payload)
+        )
+        # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
+        plays_from_ms = max(self._plays_until_ms, now_ms)
+        length_ms = self._length_ms(payload)
+        self._plays_until_ms = plays_from_ms + length_ms
+        self._ledger.sent(item_id, length_ms, plays_from_ms)
+
+    def _stop_stream(self, frames: list[PlayFrame]) -> None:
+        if self._open_stream is not None:
+            frames.append(PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._open_stream))
+            self._open_stream = None
+
+    def _length_ms(self, payload: str) -> float:
+        return decoded_bytes(payload) / self._media.bytes_per_ms

@@ -1,0 +1,337 @@
+"""The objects inside the events of the OpenAI Realtime GA interface: sessions, items, responses.
+
+What we send is strict; what we receive is tolerant and holds what a bridge reads, with room for what it does not.
+May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 2 and 3.3.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from protocols.frames import Frame, SentFrame, Text
+
+# --- sessions ---
+
+
+class PcmFormat(SentFrame):
+    """16-bit little-endian mono; the interface knows 24 kHz only."""
+
+    type: Literal["audio/pcm"] = "audio/pcm"
+    rate: Literal[24000] = 24000
+
+
+class PcmuFormat(SentFrame):
+    type: Literal["audio/pcmu"] = "audio/pcmu"
+
+
+class PcmaFormat(SentFrame):
+    type: Literal["audio/pcma"] = "audio/pcma"
+
+
+AudioFormat = Annotated[PcmFormat | PcmuFormat | PcmaFormat, Field(discriminator="type")]
+
+
+class ServerVad(SentFrame):
+    type: Literal["server_vad"] = "server_vad"
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    prefix_padding_ms: Annotated[int, Field(ge=0)] = 300
+    silence_duration_ms: Annotated[int, Field(ge=0)] = 500
+    create_response: bool = True
+    interrupt_response: bool = True
+    idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None = None
+
+
+class SemanticVad(SentFrame):
+    type: Literal["semantic_vad"] = "semantic_vad"
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    create_response: bool = True
+    interrupt_response: bool = True
+
+
+TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
+
+
+class Transcription(SentFrame):
+    model: str | None = None
+    language: str | None = None
+    languages: tuple[str, ...] | None = None
+    prompt: str | None = None
+    keywords: tuple[str, ...] | None = None
+    delay: str | None = None
+
+
+class NoiseReduction(SentFrame):
+    type: Literal["near_field", "far_field"]
+    strength: float | None = None
+
+
+class AudioInput(SentFrame):
+    format: AudioFormat | None = None
+    noise_reduction: NoiseReduction | None = None
+    transcription: Transcription | None = None
+    turn_detection: TurnDetection | None = None
+
+
+class CustomVoice(SentFrame):
+    id: str
+
+
+class AudioOutput(SentFrame):
+    format: AudioFormat | None = None
+    voice: str | CustomVoice | None = None
+    speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
+
+
+class SessionAudio(SentFrame):
+    input: AudioInput | None = None
+    output: AudioOutput | None = None
+
+
+class FunctionTool(SentFrame):
+    type: Literal["function"] = "function"
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class McpTool(SentFrame):
+    """A tool that OpenAI runs itself; a bridge with tools of its own has no use for it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["mcp"] = "mcp"
+    server_label: str
+
+
+Tool = Annotated[FunctionTool | McpTool, Field(discriminator="type")]
+
+
+class ForcedFunction(SentFrame):
+    type: Literal["function"] = "function"
+    name: str
+
+
+class ForcedMcp(SentFrame):
+    type: Literal["mcp"] = "mcp"
+    server_label: str
+    name: str | None = None
+
+
+ToolChoice = Literal["auto", "none", "required"] | ForcedFunction | ForcedMcp
+MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
+Modalities = tuple[Literal["audio"]] | tuple[Literal["text"]]
+
+
+class Reasoning(SentFrame):
+    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class Session(SentFrame):
+    """A session's configuration, or the part of it to change: absent is unchanged, null clears (2.1)."""
+
+    type: Literal["realtime"]
+    model: str | None = None
+    instructions: str | None = None
+    output_modalities: Modalities | None = None
+    audio: SessionAudio | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
+    max_output_tokens: MaxTokens | None = None
+    truncation: Literal["auto", "disabled"] | dict[str, Any] | None = None
+    tracing: Literal["auto"] | dict[str, Any] | None = None
+    prompt: dict[str, Any] | None = None
+    include: tuple[str, ...] | None = None
+
+
+class EffectiveSession(Frame):
+    """The configuration in force, as the server tells it. Everything may be missing."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: Text = ""
+    object: Text = "realtime.session"
+    type: Text = "realtime"
+    expires_at: int | None = None
+    audio: dict[str, Any] | None = None
+
+    def format_type(self, side: Literal["input", "output"]) -> str:
+        """The media type in force on one side, "" when the server did not say."""
+        part = (self.audio or {}).get(side)
+        form = part.get("format") if isinstance(part, dict) else None
+        return str(form.get("type", "")) if isinstance(form, dict) else ""
+
+
+# --- items we create ---
+
+
+class InputText(SentFrame):
+    type: Literal["input_text"] = "input_text"
+    text: str
+
+
+class InputAudio(SentFrame):
+    type: Literal["input_audio"] = "input_audio"
+    audio: str
+    transcript: str | None = None
+
+
+class InputImage(SentFrame):
+    type: Literal["input_image"] = "input_image"
+    image_url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class OutputText(SentFrame):
+    type: Literal["output_text"] = "output_text"
+    text: str
+
+
+class _NewItem(SentFrame):
+    id: Annotated[str, Field(max_length=32)] | None = None
+    object: str | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class SystemMessage(_NewItem):
+    type: Literal["message"] = "message"
+    role: Literal["system"] = "system"
+    content: tuple[InputText, ...]
+
+
+class UserMessage(_NewItem):
+    type: Literal["message"] = "message"
+    role: Literal["user"] = "user"
+    content: tuple[Annotated[InputText | InputAudio | InputImage, Field(discriminator="type")], ...]
+
+
+class AssistantMessage(_NewItem):
+    """Text only: a model's audio cannot be put back."""
+
+    type: Literal["message"] = "message"
+    role: Literal["assistant"] = "assistant"
+    content: tuple[OutputText, ...]
+
+
+class FunctionCallItem(_NewItem):
+    type: Literal["function_call"] = "function_call"
+    name: str
+    arguments: str
+    call_id: Annotated[str, Field(max_length=32)] | None = None
+
+
+class FunctionCallOutputItem(_NewItem):
+    type: Literal["function_call_output"] = "function_call_output"
+    call_id: str
+    output: str
+
+
+class McpApprovalResponse(_NewItem):
+    type: Literal["mcp_approval_response"] = "mcp_approval_response"
+    approval_request_id: str
+    approve: bool
+    reason: str | None = None
+
+
+_MessageItem = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
+NewItem = Annotated[
+    _MessageItem | FunctionCallItem | FunctionCallOutputItem | McpApprovalResponse, Field(discriminator="type")
+]
+
+
+class ItemReference(SentFrame):
+    type: Literal["item_reference"] = "item_reference"
+    id: str
+
+
+class ResponseAudioOutput(SentFrame):
+    format: AudioFormat | None = None
+    voice: str | CustomVoice | None = None
+
+
+class ResponseAudio(SentFrame):
+    output: ResponseAudioOutput | None = None
+
+
+class ResponseRequest(SentFrame):
+    """What one response shall be. `instructions` and `input` replace the session's and the conversation's (3.3)."""
+
+    conversation: Literal["auto", "none"] | None = None
+    input: tuple[NewItem | ItemReference, ...] | None = None
+    instructions: str | None = None
+    output_modalities: Modalities | None = None
+    audio: ResponseAudio | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
+    max_output_tokens: MaxTokens | None = None
+    metadata: dict[str, str] | None = None
+    prompt: dict[str, Any] | None = None
+
+
+# --- what the server tells ---
+
+_NO_NULL = BeforeValidator(lambda value: () if value is None else value)
+
+
+class ContentPart(Frame):
+    type: str
+    text: str | None = None
+    transcript: str | None = None
+    audio: str | None = None
+
+
+class Item(Frame):
+    """Any item as the server tells it: message, function_call, function_call_output, mcp_*."""
+
+    id: Text = ""
+    object: Text = "realtime.item"
+    type: str
+    status: Text = ""
+    role: Text = ""
+    content: Annotated[tuple[ContentPart, ...], _NO_NULL] = ()
+    name: Text = ""
+    call_id: Text = ""
+    arguments: Text = ""
+    output: Text = ""
+
+
+class ErrorDetail(Frame):
+    type: Text = ""
+    code: str | None = None
+    message: Text = ""
+    param: str | None = None
+    event_id: str | None = None
+
+
+class StatusDetails(Frame):
+    type: Text = ""
+    reason: str | None = None
+    error: ErrorDetail | None = None
+
+
+class Response(Frame):
+    """A response in `response.created` and `response.done`."""
+
+    id: Text
+    object: Text = "realtime.response"
+    status: Text = ""
+    status_details: StatusDetails | None = None
+    output: Annotated[tuple[Item, ...], _NO_NULL] = ()
+    conversation_id: str | None = None
+    output_modalities: Annotated[tuple[str, ...], _NO_NULL] = ()
+    audio: dict[str, Any] | None = None
+    max_output_tokens: int | str | None = None
+    metadata: dict[str, str] | None = None
+    usage: dict[str, Any] | None = None
+
+
+class RateLimit(Frame):
+    name: Text = ""
+    limit: float | None = None
+    remaining: float | None = None
+    reset_seconds: float | None = None

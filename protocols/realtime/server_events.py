@@ -1,0 +1,373 @@
+"""The 46 events a server sends on the OpenAI Realtime GA interface, read tolerantly.
+
+May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 3.2.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from protocols.frames import Codec, Frame
+from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
+
+
+class ServerEvent(Frame):
+    event_id: str = ""
+
+
+class _OfItem(ServerEvent):
+    item_id: str
+
+
+class _OfPart(_OfItem):
+    """An event about one content part of one item of one response."""
+
+    response_id: str
+    output_index: int
+    content_index: int
+
+
+class _WithItem(ServerEvent):
+    item: Item
+    previous_item_id: str | None = None
+
+
+# --- session, conversation ---
+
+
+class SessionCreated(ServerEvent):
+    type: Literal["session.created"] = "session.created"
+    session: EffectiveSession
+
+
+class SessionUpdated(ServerEvent):
+    type: Literal["session.updated"] = "session.updated"
+    session: EffectiveSession
+
+
+class ConversationCreated(ServerEvent):
+    type: Literal["conversation.created"] = "conversation.created"
+    conversation: dict[str, Any]
+
+
+class ConversationItemAdded(_WithItem):
+    """An item entered the context; it may still be in progress and empty."""
+
+    type: Literal["conversation.item.added"] = "conversation.item.added"
+
+
+class ConversationItemDone(_WithItem):
+    """An item is final: the safe point to act on it."""
+
+    type: Literal["conversation.item.done"] = "conversation.item.done"
+
+
+class ConversationItemCreated(_WithItem):
+    """The retired name of `conversation.item.added`."""
+
+    type: Literal["conversation.item.created"] = "conversation.item.created"
+
+
+class ConversationItemRetrieved(ServerEvent):
+    type: Literal["conversation.item.retrieved"] = "conversation.item.retrieved"
+    item: Item
+
+
+class ConversationItemTruncated(_OfItem):
+    type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
+    content_index: int
+    audio_end_ms: int
+
+
+class ConversationItemDeleted(_OfItem):
+    type: Literal["conversation.item.deleted"] = "conversation.item.deleted"
+
+
+class TranscriptionDelta(_OfItem):
+    type: Literal["conversation.item.input_audio_transcription.delta"] = (
+        "conversation.item.input_audio_transcription.delta"
+    )
+    content_index: int | None = None
+    delta: str | None = None
+    logprobs: list[Any] | None = None
+
+
+class TranscriptionCompleted(_OfItem):
+    """The words of a user item; at any time, even after the answer."""
+
+    type: Literal["conversation.item.input_audio_transcription.completed"] = (
+        "conversation.item.input_audio_transcription.completed"
+    )
+    content_index: int
+    transcript: str
+    usage: dict[str, Any] = Field(default_factory=dict)
+    languages: list[Any] | None = None
+    logprobs: list[Any] | None = None
+
+
+class TranscriptionFailed(_OfItem):
+    type: Literal["conversation.item.input_audio_transcription.failed"] = (
+        "conversation.item.input_audio_transcription.failed"
+    )
+    content_index: int
+    error: ErrorDetail
+
+
+class TranscriptionSegment(_OfItem):
+    type: Literal["conversation.item.input_audio_transcription.segment"] = (
+        "conversation.item.input_audio_transcription.segment"
+    )
+    id: str
+    content_index: int
+    text: str
+    speaker: str
+    start: float
+    end: float
+
+
+# --- audio buffers ---
+
+
+class SpeechStarted(_OfItem):
+    """The caller began to speak; `audio_start_ms` counts all audio ever appended and includes the prefix padding."""
+
+    type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
+    audio_start_ms: int
+
+
+class SpeechStopped(_OfItem):
+    type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
+    audio_end_ms: int
+
+
+class InputAudioBufferCommitted(_OfItem):
+    type: Literal["input_audio_buffer.committed"] = "input_audio_buffer.committed"
+    previous_item_id: str | None = None
+
+
+class InputAudioBufferCleared(ServerEvent):
+    type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared"
+
+
+class TimeoutTriggered(_OfItem):
+    type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
+    audio_start_ms: int
+    audio_end_ms: int
+
+
+class DtmfEventReceived(Frame):
+    """SIP only; the one event without an id."""
+
+    type: Literal["input_audio_buffer.dtmf_event_received"] = "input_audio_buffer.dtmf_event_received"
+    event: str
+    received_at: int
+
+
+class OutputAudioBufferStarted(ServerEvent):
+    type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started"
+    response_id: str
+
+
+class OutputAudioBufferStopped(ServerEvent):
+    type: Literal["output_audio_buffer.stopped"] = "output_audio_buffer.stopped"
+    response_id: str
+
+
+class OutputAudioBufferCleared(ServerEvent):
+    type: Literal["output_audio_buffer.cleared"] = "output_audio_buffer.cleared"
+    response_id: str
+
+
+# --- responses ---
+
+
+class ResponseCreated(ServerEvent):
+    type: Literal["response.created"] = "response.created"
+    response: Response
+
+
+class ResponseDone(ServerEvent):
+    """Always the end of a response, whatever its status: a new `response.create` is legal from here."""
+
+    type: Literal["response.done"] = "response.done"
+    response: Response
+
+
+class OutputItemAdded(ServerEvent):
+    type: Literal["response.output_item.added"] = "response.output_item.added"
+    response_id: str
+    output_index: int
+    item: Item
+
+
+class OutputItemDone(ServerEvent):
+    type: Literal["response.output_item.done"] = "response.output_item.done"
+    response_id: str
+    output_index: int
+    item: Item
+
+
+class ContentPartAdded(_OfPart):
+    type: Literal["response.content_part.added"] = "response.content_part.added"
+    part: ContentPart
+
+
+class ContentPartDone(_OfPart):
+    type: Literal["response.content_part.done"] = "response.content_part.done"
+    part: ContentPart
+
+
+class OutputTextDelta(_OfPart):
+    type: Literal["response.output_text.delta"] = "response.output_text.delta"
+    delta: str
+
+
+class OutputTextDone(_OfPart):
+    type: Literal["response.output_text.done"] = "response.output_text.done"
+    text: str
+
+
+class OutputAudioTranscriptDelta(_OfPart):
+    type: Literal["response.output_audio_transcript.delta"] = "response.output_audio_transcript.delta"
+    delta: str
+
+
+class OutputAudioTranscriptDone(_OfPart):
+    type: Literal["response.output_audio_transcript.done"] = "response.output_audio_transcript.done"
+    transcript: str
+
+
+class OutputAudioDelta(_OfPart):
+    """Speech, base64 in the session's output format, faster than real time."""
+
+    type: Literal["response.output_audio.delta"] = "response.output_audio.delta"
+    delta: str
+
+
+class OutputAudioDone(_OfPart):
+    type: Literal["response.output_audio.done"] = "response.output_audio.done"
+
+
+class FunctionCallArgumentsDelta(_OfItem):
+    type: Literal["response.function_call_arguments.delta"] = "response.function_call_arguments.delta"
+    response_id: str
+    output_index: int
+    call_id: str
+    delta: str
+
+
+class FunctionCallArgumentsDone(_OfItem):
+    type: Literal["response.function_call_arguments.done"] = "response.function_call_arguments.done"
+    response_id: str
+    output_index: int
+    call_id: str
+    name: str = ""
+    arguments: str
+
+
+class McpCallArgumentsDelta(_OfItem):
+    type: Literal["response.mcp_call_arguments.delta"] = "response.mcp_call_arguments.delta"
+    response_id: str
+    output_index: int
+    delta: str
+    obfuscation: str | None = None
+
+
+class McpCallArgumentsDone(_OfItem):
+    type: Literal["response.mcp_call_arguments.done"] = "response.mcp_call_arguments.done"
+    response_id: str
+    output_index: int
+    arguments: str
+
+
+class _OfMcpCall(_OfItem):
+    output_index: int
+
+
+class McpCallInProgress(_OfMcpCall):
+    type: Literal["response.mcp_call.in_progress"] = "response.mcp_call.in_progress"
+
+
+class McpCallCompleted(_OfMcpCall):
+    type: Literal["response.mcp_call.completed"] = "response.mcp_call.completed"
+
+
+class McpCallFailed(_OfMcpCall):
+    type: Literal["response.mcp_call.failed"] = "response.mcp_call.failed"
+
+
+class McpListToolsInProgress(_OfItem):
+    type: Literal["mcp_list_tools.in_progress"] = "mcp_list_tools.in_progress"
+
+
+class McpListToolsCompleted(_OfItem):
+    type: Literal["mcp_list_tools.completed"] = "mcp_list_tools.completed"
+
+
+class McpListToolsFailed(_OfItem):
+    type: Literal["mcp_list_tools.failed"] = "mcp_list_tools.failed"
+
+
+class RateLimitsUpdated(ServerEvent):
+    type: Literal["rate_limits.updated"] = "rate_limits.updated"
+    rate_limits: tuple[RateLimit, ...]
+
+
+class Error(ServerEvent):
+    """Mostly not fatal: the socket stays open (1.5)."""
+
+    type: Literal["error"] = "error"
+    error: ErrorDetail
+
+
+AnyServerEvent = (
+    SessionCreated
+    | SessionUpdated
+    | ConversationCreated
+    | ConversationItemAdded
+    | ConversationItemDone
+    | ConversationItemCreated
+    | ConversationItemRetrieved
+    | ConversationItemTruncated
+    | ConversationItemDeleted
+    | TranscriptionDelta
+    | TranscriptionCompleted
+    | TranscriptionFailed
+    | TranscriptionSegment
+    | SpeechStarted
+    | SpeechStopped
+    | InputAudioBufferCommitted
+    | InputAudioBufferCleared
+    | TimeoutTriggered
+    | DtmfEventReceived
+    | OutputAudioBufferStarted
+    | OutputAudioBufferStopped
+    | OutputAudioBufferCleared
+    | ResponseCreated
+    | ResponseDone
+    | OutputItemAdded
+    | OutputItemDone
+    | ContentPartAdded
+    | ContentPartDone
+    | OutputTextDelta
+    | OutputTextDone
+    | OutputAudioTranscriptDelta
+    | OutputAudioTranscriptDone
+    | OutputAudioDelta
+    | OutputAudioDone
+    | FunctionCallArgumentsDelta
+    | FunctionCallArgumentsDone
+    | McpCallArgumentsDelta
+    | McpCallArgumentsDone
+    | McpCallInProgress
+    | McpCallCompleted
+    | McpCallFailed
+    | McpListToolsInProgress
+    | McpListToolsCompleted
+    | McpListToolsFailed
+    | RateLimitsUpdated
+    | Error
+)
+SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

@@ -1,0 +1,273 @@
+"""The language of AudioCodes VoiceAI Connect (VAIC) in streaming mode, both directions.
+
+VAIC is the WebSocket client, one socket a conversation; every frame is a JSON object with a `type`; audio is base64.
+What VAIC sends is read tolerantly, what we send is strict.
+May import: protocols, pydantic, the standard library. Rules from: specs/vaic-streaming.md 3 to 5, 10.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from protocols.frames import CamelFrame, Codec, SentCamelFrame, Text
+
+# --- VAIC -> bot ---
+
+
+class ConnectionValidate(CamelFrame):
+    """An administrator tests the connection, on a socket of its own; no call follows."""
+
+    type: Literal["connection.validate"] = "connection.validate"
+
+
+class SessionInitiate(CamelFrame):
+    """The first message of a call. Only the conversation's id can be counted on."""
+
+    type: Literal["session.initiate"] = "session.initiate"
+    conversation_id: Annotated[str, Field(min_length=1, max_length=256)]
+    expect_audio_messages: bool = True
+    bot_name: Text = ""
+    caller: Text = ""
+    supported_media_formats: tuple[str, ...] = ()
+
+
+class SessionResume(CamelFrame):
+    """The first message on a new socket after VAIC lost the old one."""
+
+    type: Literal["session.resume"] = "session.resume"
+    conversation_id: Annotated[str, Field(min_length=1, max_length=256)]
+    supported_media_formats: tuple[str, ...] = ()
+
+
+class SessionEnd(CamelFrame):
+    """The call is over; nothing follows. The set of reason codes is open."""
+
+    type: Literal["session.end"] = "session.end"
+    conversation_id: str = ""
+    reason_code: Text = ""
+    reason: Text = ""
+
+
+class UserStreamStart(CamelFrame):
+    """VAIC wants to stream one party's audio, in the format of `session.accepted`."""
+
+    type: Literal["userStream.start"] = "userStream.start"
+    conversation_id: str = ""
+    participant: str | None = None
+
+
+class UserStreamChunk(CamelFrame):
+    """A piece of the caller's audio: base64, of any length."""
+
+    type: Literal["userStream.chunk"] = "userStream.chunk"
+    conversation_id: str = ""
+    audio_chunk: str
+    participant: str | None = None
+
+
+class UserStreamStop(CamelFrame):
+    """No more audio for now. Neither the end of the call nor of a sentence."""
+
+    type: Literal["userStream.stop"] = "userStream.stop"
+    conversation_id: str = ""
+    participant: str | None = None
+
+
+class Activity(CamelFrame):
+    """One event or text message from VAIC. Names are compared without regard to case."""
+
+    type: str
+    name: Text = ""
+    text: Text = ""
+    id: Text = ""
+    timestamp: Text = ""
+    language: Text = ""
+    parameters: dict[str, Any] | None = None
+    value: Any = None
+    activity_params: dict[str, Any] | None = None
+    session_params: dict[str, Any] | None = None
+    delay: float | None = None
+
+    @property
+    def event(self) -> str:
+        """The event's name in lower case, or an empty string when this is no event."""
+        return self.name.lower() if self.type.lower() == "event" else ""
+
+
+class Activities(CamelFrame):
+    """Events and texts, in the order they happened."""
+
+    type: Literal["activities"] = "activities"
+    conversation_id: str = ""
+    activities: tuple[Activity, ...]
+
+
+class PlayStreamMarkReached(CamelFrame):
+    """Named in one plan only; read so that it is ignored cleanly."""
+
+    type: Literal["playStream.mark.reached"] = "playStream.mark.reached"
+
+
+FromVaic = (
+    ConnectionValidate
+    | SessionInitiate
+    | SessionResume
+    | SessionEnd
+    | UserStreamStart
+    | UserStreamChunk
+    | UserStreamStop
+    | Activities
+    | PlayStreamMarkReached
+)
+FROM_VAIC: Codec[FromVaic] = Codec(Annotated[FromVaic, Field(discriminator="type")])
+
+# --- bot -> VAIC ---
+
+
+class ConnectionValidated(SentCamelFrame):
+    """The answer to `connection.validate`; the one frame that carries no conversation id."""
+
+    type: Literal["connection.validated"] = "connection.validated"
+    success: bool
+
+
+class SessionAccepted(SentCamelFrame):
+    """The call is taken; `media_format` governs the user stream. Precedes every other frame of ours."""
+
+    type: Literal["session.accepted"] = "session.accepted"
+    conversation_id: str
+    media_format: str
+
+
+class SessionError(SentCamelFrame):
+    """The call is declined, or cannot go on: VAIC then drops it. `reason` is for logs: no secrets, no traces."""
+
+    type: Literal["session.error"] = "session.error"
+    conversation_id: str | None = None
+    reason: str
+
+
+class UserStreamStarted(SentCamelFrame):
+    type: Literal["userStream.started"] = "userStream.started"
+    conversation_id: str
+    participant: str | None = None
+
+
+class UserStreamStopped(SentCamelFrame):
+    type: Literal["userStream.stopped"] = "userStream.stopped"
+    conversation_id: str
+    participant: str | None = None
+
+
+class _Speech(SentCamelFrame):
+    conversation_id: str
+    participant: str | None = None
+    # One restatement of the vendor's page names it so for the three voice-detector messages: both are sent (10.2).
+    participant_id: str | None = None
+
+
+class SpeechStarted(_Speech):
+    """The caller began to speak: VAIC cuts what it has buffered of the bot, and holds its silence timers."""
+
+    type: Literal["userStream.speech.started"] = "userStream.speech.started"
+
+
+class SpeechStopped(_Speech):
+    type: Literal["userStream.speech.stopped"] = "userStream.speech.stopped"
+
+
+class SpeechCommitted(_Speech):
+    """The utterance was handed to the bot's logic: the bot owes the next move."""
+
+    type: Literal["userStream.speech.committed"] = "userStream.speech.committed"
+
+
+class Alternative(SentCamelFrame):
+    text: str
+    confidence: float | None = None
+
+
+class SpeechHypothesis(SentCamelFrame):
+    type: Literal["userStream.speech.hypothesis"] = "userStream.speech.hypothesis"
+    conversation_id: str
+    alternatives: tuple[Alternative, ...]
+    participant: str | None = None
+
+
+class SpeechRecognition(SentCamelFrame):
+    type: Literal["userStream.speech.recognition"] = "userStream.speech.recognition"
+    conversation_id: str
+    alternatives: tuple[Alternative, ...]
+    participant: str | None = None
+
+
+class PlayStreamStart(SentCamelFrame):
+    type: Literal["playStream.start"] = "playStream.start"
+    conversation_id: str
+    stream_id: str
+    media_format: str
+    alt_text: str | None = None
+    activity_params: dict[str, Any] | None = None
+    target_player: str | None = None
+
+
+class PlayStreamChunk(SentCamelFrame):
+    type: Literal["playStream.chunk"] = "playStream.chunk"
+    conversation_id: str
+    stream_id: str
+    audio_chunk: str
+
+
+class PlayStreamStop(SentCamelFrame):
+    """No more data for this stream; what VAIC has buffered is still heard."""
+
+    type: Literal["playStream.stop"] = "playStream.stop"
+    conversation_id: str
+    stream_id: str
+
+
+class PlayStreamMarkSet(SentCamelFrame):
+    """Unconfirmed (5.13): never sent by the daemon."""
+
+    type: Literal["playStream.mark.set"] = "playStream.mark.set"
+
+
+class BotActivity(SentCamelFrame):
+    """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
+
+    type: Literal["event", "message"] = "event"
+    name: str | None = None
+    text: str | None = None
+    id: str
+    timestamp: str
+    value: Any = None
+    activity_params: dict[str, Any] | None = None
+    session_params: dict[str, Any] | None = None
+
+
+class BotActivities(SentCamelFrame):
+    type: Literal["activities"] = "activities"
+    conversation_id: str
+    activities: tuple[BotActivity, ...]
+
+
+ToVaic = (
+    ConnectionValidated
+    | SessionAccepted
+    | SessionError
+    | UserStreamStarted
+    | UserStreamStopped
+    | SpeechStarted
+    | SpeechStopped
+    | SpeechCommitted
+    | SpeechHypothesis
+    | SpeechRecognition
+    | PlayStreamStart
+    | PlayStreamChunk
+    | PlayStreamStop
+    | PlayStreamMarkSet
+    | BotActivities
+)
+TO_VAIC: Codec[ToVaic] = Codec(Annotated[ToVaic, Field(discriminator="type")])

@@ -1,0 +1,106 @@
+"""Media formats: negotiation, sizes without decoding, and resampling as a stream."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+
+import numpy as np
+import pytest
+
+from protocols.errors import WireError
+from protocols.media import (
+    LPCM16,
+    LPCM16_8,
+    LPCM16_24,
+    MULAW,
+    MediaFormat,
+    Transcoder,
+    decoded_bytes,
+    model_side,
+    negotiate,
+    pieces,
+    realtime_format,
+)
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (["raw/lpcm16", "wav/lpcm16", "raw/lpcm16_24", "raw/mulaw"], LPCM16_24),
+        (["raw/mulaw", "raw/lpcm16"], MULAW),
+        (["wav/lpcm16", "raw/lpcm16"], LPCM16),
+        (["raw/lpcm16_8"], LPCM16_8),
+        (["wav/mulaw", "audio/opus"], None),
+        ([], None),
+    ],
+)
+def test_the_models_own_format_wins_then_vaics_order(offered: list[str], chosen: MediaFormat | None) -> None:
+    assert negotiate(offered) is chosen
+
+
+def test_mulaw_stays_mulaw_and_all_pcm_becomes_24_khz() -> None:
+    assert model_side(MULAW) is MULAW
+    assert realtime_format(MULAW).type == "audio/pcmu"
+    assert {model_side(each) for each in (LPCM16, LPCM16_8, LPCM16_24)} == {LPCM16_24}
+
+
+@pytest.mark.parametrize("size", range(12))
+def test_the_length_of_base64_is_told_without_decoding(size: int) -> None:
+    assert decoded_bytes(b64encode(bytes(size)).decode()) == size
+
+
+@pytest.mark.parametrize("media", [LPCM16_24, LPCM16, LPCM16_8, MULAW])
+@pytest.mark.parametrize("length_ms", [1, 99, 100, 124, 126, 333, 1000])
+def test_pieces_are_whole_samples_and_together_the_whole(media: MediaFormat, length_ms: int) -> None:
+    audio = bytes(range(256)) * 200
+    audio = audio[: media.bytes_per_ms * length_ms]
+    cut = [b64decode(piece, validate=True) for piece in pieces(b64encode(audio).decode(), media, 100)]
+    assert b"".join(cut) == audio
+    assert all(len(piece) % media.bytes_per_sample == 0 for piece in cut)
+    assert all(len(piece) <= media.bytes_per_ms * 125 for piece in cut)
+
+
+def test_the_same_format_goes_through_as_it_came() -> None:
+    through = Transcoder(LPCM16_24, LPCM16_24)
+    payload = "not even base64!"
+    assert through.feed(payload) is payload
+    assert through.flush() == ""
+
+
+def tone(rate_hz: int, length_s: float) -> np.ndarray:
+    return (8000 * np.sin(2 * np.pi * 440 * np.arange(int(rate_hz * length_s)) / rate_hz)).astype("<i2")
+
+
+@pytest.mark.parametrize(("source", "target"), [(LPCM16, LPCM16_24), (LPCM16_24, LPCM16), (LPCM16_8, LPCM16_24)])
+@pytest.mark.parametrize("chunk_bytes", [640, 641, 1, 7000])
+def test_a_tone_survives_resampling_in_chunks_of_any_size(
+    source: MediaFormat, target: MediaFormat, chunk_bytes: int
+) -> None:
+    length_s = 0.02 if chunk_bytes == 1 else 0.5
+    sent = tone(source.sample_rate_hz, length_s).tobytes()
+    stream = Transcoder(source, target)
+    got = b"".join(
+        b64decode(stream.feed(b64encode(sent[at : at + chunk_bytes]).decode()))
+        for at in range(0, len(sent), chunk_bytes)
+    )
+    got += b64decode(stream.flush())
+    expected = tone(target.sample_rate_hz, length_s)
+    heard = np.frombuffer(got, dtype="<i2")
+    assert abs(len(heard) - len(expected)) <= 2
+    if length_s > 0.1:
+        middle = slice(len(expected) // 4, len(expected) // 2)
+        assert np.corrcoef(heard[middle], expected[middle])[0, 1] > 0.99
+
+
+def test_a_stream_can_be_flushed_and_used_again() -> None:
+    stream = Transcoder(LPCM16_24, LPCM16)
+    sizes = []
+    for _ in range(3):
+        payload = b64encode(tone(24000, 0.1).tobytes()).decode()
+        sizes.append(decoded_bytes(stream.feed(payload)) + decoded_bytes(stream.flush()))
+    assert sizes == [3200, 3200, 3200]
+
+
+def test_what_is_no_base64_is_refused() -> None:
+    with pytest.raises(WireError, match="bad_audio"):
+        Transcoder(LPCM16, LPCM16_24).feed("***")

@@ -1,0 +1,152 @@
+"""The play stream and the heard ledger: pacing, barge-in, and how much was heard, to the millisecond."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from itertools import count
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.media import LPCM16_24, MULAW, MediaFormat
+from protocols.playout import PlayFrame, Playout
+from protocols.vaic import PlayStreamChunk, PlayStreamStart
+
+
+def playout(media: MediaFormat = LPCM16_24, lead_ms: int = 400) -> Playout:
+    numbers = count(1)
+    return Playout("c-1", media, lead_ms, new_stream_id=lambda: f"p{next(numbers)}")
+
+
+def audio(length_ms: int, media: MediaFormat = LPCM16_24) -> str:
+    return b64encode(
+        b"\x01\x02\x03\x04\x05\x06"[: media.bytes_per_sample] * (length_ms * media.sample_rate_hz // 1000)
+    ).decode()
+
+
+def types(frames: list[PlayFrame]) -> list[str]:
+    return [frame.type.removeprefix("playStream.") for frame in frames]
+
+
+def test_the_first_piece_opens_a_stream_and_leaves_at_once() -> None:
+    frames = playout().bot_audio("i-1", audio(20), now_ms=1000)
+    assert types(frames) == ["start", "chunk"]
+
+
+def test_vaic_is_kept_a_small_lead_ahead_and_no_more() -> None:
+    out = playout(lead_ms=400)
+    frames = out.bot_audio("i-1", audio(2000), now_ms=0)
+    assert types(frames) == ["start"] + ["chunk"] * 4
+    assert out.due(now_ms=0.0) == []
+    assert out.next_due_ms() == 0.0
+    assert types(out.due(now_ms=1)) == ["chunk"]
+    assert types(out.due(now_ms=201)) == ["chunk", "chunk"]
+
+
+def test_the_stream_is_stopped_when_the_last_of_the_item_was_sent_and_heard_later() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(300), now_ms=0)
+    assert types(out.item_done("i-1", now_ms=10)) == ["stop"]
+    assert out.quiet
+    assert out.pop_finished(now_ms=299) == []
+    assert out.next_due_ms() == 300
+    (heard,) = out.pop_finished(now_ms=300)
+    assert (heard.item_id, heard.heard_ms, heard.began_ms, heard.complete) == ("i-1", 300, 0, True)
+    assert out.next_due_ms() is None
+
+
+def test_two_items_follow_one_another_in_streams_of_their_own() -> None:
+    out = playout(lead_ms=1000)
+    frames = out.bot_audio("i-1", audio(100), now_ms=0) + out.item_done("i-1", now_ms=0)
+    frames += out.bot_audio("i-2", audio(100), now_ms=0) + out.item_done("i-2", now_ms=0)
+    assert types(frames) == ["start", "chunk", "stop", "start", "chunk", "stop"]
+    assert [frame.stream_id for frame in frames if isinstance(frame, PlayStreamStart)] == ["p1", "p2"]
+    assert [(item.item_id, item.began_ms) for item in out.pop_finished(now_ms=200)] == [("i-1", 0), ("i-2", 100)]
+
+
+def test_barge_in_stops_the_stream_and_knows_what_was_heard() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(2000), now_ms=0)
+    frames, cut = out.cut(now_ms=150)
+    assert types(frames) == ["stop"]
+    assert [(item.item_id, item.heard_ms, item.complete) for item in cut] == [("i-1", 150, False)]
+    assert out.due(now_ms=5000) == []
+
+
+def test_a_cut_after_all_was_sent_needs_no_frame_but_still_tells_what_was_heard() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(300), now_ms=0)
+    out.item_done("i-1", now_ms=0)
+    frames, cut = out.cut(now_ms=120)
+    assert frames == []
+    assert [(item.heard_ms, item.generated_ms, item.complete) for item in cut] == [(120, 300, False)]
+
+
+def test_items_behind_the_one_that_was_cut_were_not_heard_at_all() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(1000), now_ms=0)
+    out.item_done("i-1", now_ms=0)
+    out.bot_audio("i-2", audio(1000), now_ms=0)
+    out.due(now_ms=300)
+    _, cut = out.cut(now_ms=500)
+    assert [(item.item_id, item.heard_ms, item.began_ms) for item in cut] == [("i-1", 500, 0), ("i-2", 0, None)]
+
+
+def test_a_pause_of_the_model_is_not_counted_as_heard() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(100), now_ms=0)
+    out.bot_audio("i-1", audio(100), now_ms=5000)
+    _, cut = out.cut(now_ms=5050)
+    assert cut[0].heard_ms == 150
+
+
+def test_after_a_cut_the_next_item_begins_at_once_in_a_new_stream() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(2000), now_ms=0)
+    out.cut(now_ms=100)
+    frames = out.bot_audio("i-2", audio(20), now_ms=200)
+    assert types(frames) == ["start", "chunk"]
+    assert isinstance(frames[0], PlayStreamStart)
+    assert frames[0].stream_id == "p2"
+
+
+def test_an_item_without_sound_opens_no_stream() -> None:
+    out = playout()
+    assert out.item_done("i-1", now_ms=0) == []
+    assert out.bot_audio("i-2", "", now_ms=0) == []
+    assert out.quiet
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 700), min_size=1, max_size=8),
+    steps=st.lists(st.integers(0, 400), min_size=1, max_size=40),
+    media=st.sampled_from([LPCM16_24, MULAW]),
+)
+def test_every_byte_is_sent_once_in_order_and_never_too_far_ahead(
+    lengths: list[int], steps: list[int], media: MediaFormat
+) -> None:
+    out, now_ms, sent = playout(media), 0.0, b""
+    frames: list[PlayFrame] = []
+    original = b"".join(b64decode(audio(length, media)) for length in lengths)
+    for index, length in enumerate(lengths):
+        frames += out.bot_audio("i", audio(length, media), now_ms)
+        now_ms += steps[index % len(steps)]
+        frames += out.due(now_ms)
+        ahead = (
+            sum(len(b64decode(f.audio_chunk)) for f in frames if isinstance(f, PlayStreamChunk)) / media.bytes_per_ms
+        )
+        assert ahead <= now_ms + 400 + 125
+    frames += out.item_done("i", now_ms)
+    while not out.quiet:
+        due_ms = out.next_due_ms()
+        assert due_ms is not None
+        now_ms = max(now_ms, due_ms) + 1
+        frames += out.due(now_ms)
+    sent = b"".join(b64decode(frame.audio_chunk) for frame in frames if isinstance(frame, PlayStreamChunk))
+    assert sent == original
+    assert types(frames)[0] == "start"
+    assert types(frames).count("start") == types(frames).count("stop") == 1
+    (heard,) = out.pop_finished(now_ms + 2000)
+    assert heard.complete
+    assert heard.heard_ms == int(len(original) / media.bytes_per_ms)

@@ -1,0 +1,107 @@
+"""The response scheduler: never two responses at once, and never none when one is owed."""
+
+from __future__ import annotations
+
+from protocols.realtime.client_events import ResponseCancel, ResponseCreate
+from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.scheduler import ALREADY_ACTIVE, REQUEST_LIMIT_MS, ResponseScheduler, Slot
+
+ASK = ResponseRequest()
+
+
+def ended(name: str, status: str = "completed") -> Response:
+    return Response(id=name, status=status)
+
+
+def test_a_wish_in_a_free_slot_is_asked_for_at_once() -> None:
+    scheduler = ResponseScheduler()
+    assert scheduler.want(ASK, 0) == [ResponseCreate(response=ASK)]
+    assert scheduler.slot is Slot.REQUESTED
+
+
+def test_wishes_during_a_response_are_merged_into_one_and_wait_for_its_end() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ended("r-1"))
+    assert scheduler.want(ASK, 1) == []
+    assert scheduler.want(ResponseRequest(instructions="later"), 2) == []
+    assert scheduler.done(ended("r-1"), spoke=True, now_ms=3) == [
+        ResponseCreate(response=ResponseRequest(instructions="later"))
+    ]
+    scheduler.created(ended("r-2"))
+    assert scheduler.done(ended("r-2"), spoke=True, now_ms=4) == []
+
+
+def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_covers_the_wish() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.speech_started()
+    assert scheduler.want(ASK, 0) == []
+    scheduler.committed(1)
+    assert scheduler.slot is Slot.REQUESTED
+    scheduler.created(ended("auto"))
+    assert scheduler.done(ended("auto"), spoke=True, now_ms=2) == []
+
+
+def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.committed(0)
+    assert scheduler.want(ASK, 1) == []
+    scheduler.created(ended("auto"))
+    assert scheduler.done(ended("auto"), spoke=True, now_ms=2) == [ResponseCreate(response=ASK)]
+
+
+def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.speech_started()
+    assert scheduler.created(ended("r-1")) == [ResponseCancel(response_id="r-1")]
+
+
+def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.refused(ALREADY_ACTIVE)
+    assert scheduler.slot is Slot.ACTIVE
+    assert scheduler.done(ended("another"), spoke=True, now_ms=1) == [ResponseCreate(response=ASK)]
+
+
+def test_a_failed_response_that_said_nothing_is_asked_for_once_more() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ended("r-1"))
+    assert scheduler.done(ended("r-1", "failed"), spoke=False, now_ms=1) == [ResponseCreate(response=ASK)]
+    scheduler.created(ended("r-2"))
+    assert scheduler.done(ended("r-2", "failed"), spoke=False, now_ms=2) == []
+
+
+def test_a_failed_response_that_had_begun_to_speak_is_not_repeated() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ended("r-1"))
+    assert scheduler.done(ended("r-1", "failed"), spoke=True, now_ms=1) == []
+
+
+def test_a_request_that_is_never_answered_frees_the_slot_and_is_made_again() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    assert scheduler.next_tick_ms() == REQUEST_LIMIT_MS
+    assert scheduler.tick(REQUEST_LIMIT_MS - 1) == []
+    assert scheduler.tick(REQUEST_LIMIT_MS) == [ResponseCreate(response=ASK)]
+
+
+def test_the_end_of_another_response_does_not_free_the_slot() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ended("r-1"))
+    scheduler.want(ASK, 1)
+    assert scheduler.done(ended("stray"), spoke=False, now_ms=2) == []
+    assert scheduler.slot is Slot.ACTIVE
+
+
+def test_cancel_is_only_sent_for_a_response_that_runs() -> None:
+    scheduler = ResponseScheduler()
+    assert scheduler.cancel() == []
+    scheduler.want(ASK, 0)
+    assert scheduler.cancel() == []
+    scheduler.created(ended("r-1"))
+    assert scheduler.cancel() == [ResponseCancel(response_id="r-1")]
