@@ -1,0 +1,23 @@
+"""What is counted in a process, for its metrics endpoint.
+
+May import: prometheus_client. Labels are short and from closed sets: never a caller's or a peer's words.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
+CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
+CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were not taken, by reason.", ["reason"])
+BAD_FRAMES = Counter(
+    "tieline_bad_frames_total", "Frames that broke the protocol, by side and reason.", ["side", "reason"]
+)
+UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of a type we do not know, ignored.", ["side"])
+MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
+TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
+TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])
+CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
+BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
+LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")
+DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])

@@ -1,0 +1,21 @@
+"""What all rooms' tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pykka
+import pytest
+
+from actors.runtime import CrankedDispatcher, install
+
+
+@pytest.fixture
+def mailboxes() -> Iterator[CrankedDispatcher]:
+    """The dispatcher of this test's loop actors, turned by hand; what is left alive is stopped afterwards."""
+    dispatcher = CrankedDispatcher()
+    install(dispatcher)
+    yield dispatcher
+    for ref in pykka.ActorRegistry.get_all():
+        ref.stop(block=False)
+    dispatcher.drain()

@@ -1,0 +1,55 @@
+"""What tests put in the place of other actors: a probe keeps what it is told, and says what did arrive."""
+
+from __future__ import annotations
+
+import queue
+from typing import Generic, TypeVar
+
+M = TypeVar("M")
+K = TypeVar("K")
+
+
+class Probe(Generic[M]):
+    """The address of somebody who only listens."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.arrived: list[M] = []
+
+    def tell(self, message: M, /) -> None:
+        self.arrived.append(message)
+
+    def expect(self, kind: type[K]) -> K:
+        """The oldest message of this kind, taken out with all before it."""
+        for index, message in enumerate(self.arrived):
+            if isinstance(message, kind):
+                del self.arrived[: index + 1]
+                return message
+        raise AssertionError(f"{self.name} was told no {kind.__name__}, but: {self.arrived!r}")
+
+    def all(self, kind: type[K]) -> list[K]:
+        """Every message of this kind; the mailbox is emptied."""
+        arrived, self.arrived = self.arrived, []
+        return [message for message in arrived if isinstance(message, kind)]
+
+    def expect_nothing(self) -> None:
+        assert not self.arrived, f"{self.name} was told {self.arrived!r}"
+
+
+class ThreadProbe(Generic[M]):
+    """A probe that other threads tell: expecting waits, with a bound."""
+
+    def __init__(self) -> None:
+        self._arrived: queue.Queue[M] = queue.Queue()
+
+    def tell(self, message: M, /) -> None:
+        self._arrived.put(message)
+
+    def expect(self, kind: type[K], limit_s: float = 5) -> K:
+        """The next message, which must be of this kind."""
+        message = self._arrived.get(timeout=limit_s)
+        assert isinstance(message, kind), f"told {message!r}"
+        return message
+
+    def expect_nothing(self) -> None:
+        assert self._arrived.empty(), f"told {self._arrived.get()!r}"
