@@ -1,0 +1,274 @@
+"""WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
+
+Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
+May import: actors.runtime, protocols.errors, websockets, the standard library. Rules from: specs/reliability.md 2.3 to 2.5, 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.protocol import Protocol as Framing
+
+from actors.runtime import Address, send
+from protocols.errors import MisuseError
+
+# Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
+WRITE_LIMIT_BYTES = 512 * 1024
+# How long the peer may take over the closing handshake.
+CLOSE_LIMIT_S = 2.0
+READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WireText:
+    """One whole message arrived. data: its bytes, UTF-8 not yet checked: the JSON reader does that."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireClosed:
+    """The socket is gone. code: the peer's close code, or 1006 where there was none."""
+
+    code: int
+    reason: str
+
+
+WireMessage = WireText | WireClosed
+
+
+class Wire(Protocol):
+    """One open WebSocket. What it receives goes to whoever it is attached to, in order; until then it is kept."""
+
+    def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
+        """From now on this actor receives; what was kept goes to it first.
+
+        only_next: it receives one message; later ones are kept until somebody is attached again.
+        """
+        ...
+
+    def send(self, text: str) -> None:
+        """Write one text message; quietly nothing once the socket is closing."""
+        ...
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake. The owner hears of the end."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Ping a silent peer every `interval_s`; cut it when it stays silent for `limit_s` more."""
+
+    interval_s: float
+    limit_s: float
+
+
+class FramedWire(ABC):
+    """What both sides share: framing, delivery, keep-alive. Subclasses move bytes.
+
+    The loop's thread is the only one that may call it.
+    """
+
+    def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
+        self._framing = framing
+        self._loop = loop
+        self._keepalive = keepalive
+        self._owner: Address[WireMessage] | None = None
+        self._only_next = False
+        self._kept: list[WireMessage] = []
+        self._fragments: list[bytes] = []
+        self._heard_s = loop.time()
+        self._gone = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- Wire ---
+
+    def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
+        self._owner, self._only_next = owner, only_next
+        kept, self._kept = self._kept, []
+        for message in kept:
+            self._deliver(message)
+
+    def send(self, text: str) -> None:
+        if self._framing.state is OPEN and not self._gone:
+            self._framing.send_text(text.encode())
+            self._flush()
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._gone:
+            return
+        if self._framing.state is OPEN:
+            self._framing.send_close(code, reason)
+            self._flush()
+        self._restart_timer(CLOSE_LIMIT_S, self.abort)
+
+    def abort(self) -> None:
+        self._shut()
+
+    # --- for subclasses ---
+
+    @abstractmethod
+    def _write(self, data: bytes) -> None:
+        """Write bytes in order, never blocking."""
+
+    @abstractmethod
+    def _shut(self) -> None:
+        """Drop the transport; `_lost` is called once, now or soon."""
+
+    def _requested(self, request: Request) -> None:
+        """Judge an opening handshake."""
+        raise MisuseError("an opening handshake on a wire that is already open")
+
+    def _opened(self) -> None:
+        self._restart_timer(self._keepalive.interval_s, self._ping)
+
+    def _received(self, data: bytes) -> None:
+        self._heard_s = self._loop.time()
+        self._framing.receive_data(data)
+        for event in self._framing.events_received():
+            if isinstance(event, Frame):
+                self._frame(event.opcode, bytes(event.data), event.fin)
+            elif isinstance(event, Request):
+                self._requested(event)
+        self._flush()
+
+    def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
+            # A binary frame may hold JSON text; whoever reads it will tell.
+            if fin and not self._fragments:
+                self._deliver(WireText(data))
+                return
+            self._fragments.append(data)
+            if fin:
+                whole, self._fragments = b"".join(self._fragments), []
+                self._deliver(WireText(whole))
+        elif opcode is Opcode.CLOSE:
+            self._restart_timer(CLOSE_LIMIT_S, self.abort)
+
+    def _deliver(self, message: WireMessage) -> None:
+        if self._owner is None:
+            self._kept.append(message)
+            return
+        owner = self._owner
+        if self._only_next:
+            self._owner = None
+        send(owner, message)
+
+    def _flush(self) -> None:
+        for data in self._framing.data_to_send():
+            if data:
+                self._write(data)
+            else:
+                self._shut()
+
+    def _lost(self) -> None:
+        """The transport is gone, whoever ended it."""
+        if self._gone:
+            return
+        self._gone = True
+        if self._timer is not None:
+            self._timer.cancel()
+        received = self._framing.close_rcvd
+        ours = self._framing.close_sent
+        if received is not None:
+            self._deliver(WireClosed(received.code, received.reason))
+        elif ours is not None:
+            # We refused what the peer sent (too big, not UTF-8, ...), or asked to close and got no answer.
+            self._deliver(WireClosed(ours.code, ours.reason))
+        else:
+            self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
+
+    def _ping(self) -> None:
+        silent_s = self._loop.time() - self._heard_s
+        if silent_s > self._keepalive.interval_s + self._keepalive.limit_s:
+            self.abort()
+            return
+        if silent_s >= self._keepalive.interval_s and self._framing.state is OPEN:
+            self._framing.send_ping(b"")
+            self._flush()
+        self._restart_timer(self._keepalive.interval_s, self._ping)
+
+    def _restart_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if self._gone else self._loop.call_later(delay_s, callback)
+
+
+class SocketWire(FramedWire):
+    """A connected, upgraded client socket, plain or TLS, taken over by the loop.
+
+    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here.
+    """
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        framing: Framing,
+        loop: asyncio.AbstractEventLoop,
+        keepalive: KeepAlive,
+    ) -> None:
+        super().__init__(framing, loop, keepalive)
+        self._socket = connected
+        self._unsent = bytearray()
+        connected.setblocking(False)
+        loop.add_reader(connected.fileno(), self._readable)
+        self._opened()
+
+    def _readable(self) -> None:
+        try:
+            # A TLS record may hold more than one read takes, with nothing left for the selector to see.
+            while not self._gone:
+                data = self._socket.recv(READ_BYTES)
+                if not data:
+                    self._shut()
+                    return
+                self._received(data)
+                if len(data) < READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
+                    return
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
+            return
+        except OSError:
+            self._shut()
+
+    def _write(self, data: bytes) -> None:
+        self._unsent += data
+        if len(self._unsent) > WRITE_LIMIT_BYTES:
+            self._shut()
+        elif len(self._unsent) == len(data):
+            self._writable()
+
+    def _writable(self) -> None:
+        try:
+            while self._unsent:
+                sent = self._socket.send(self._unsent)
+                del self._unsent[:sent]
+        except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+            return
+        except OSError:
+            self._shut()
+            return
+        self._loop.remove_writer(self._socket.fileno())
+
+    def _shut(self) -> None:
+        if self._gone:
+            return
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+        self._lost()
