@@ -1,0 +1,91 @@
+"""What dates, times and other values spoken by a caller have in common: plain text, and which of several is meant.
+
+Number words become digits by `text_to_num`; the rest is ours.
+May import: text_to_num, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from text_to_num import alpha2digit
+
+T = TypeVar("T")
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# A number is a bare hour or day only when nothing is counted by it: "at 1 of your offices" is no time.
+FREE = (
+    r"(?=[\s.,;!?]*$|[.,;!?](?!\d)|\s+(?:please|at|on|in|would|will|is|was|works?|if|and|or|then|for|around|about|instead"
+    r"|sharp|today|tomorrow|tonight|this|next|thanks?|because|suits?|sounds|should|could|can|might|but|to|not|rather"
+    r"|from|the day|a\.?m|p\.?m|" + "|".join(WEEKDAYS) + r")\b)"
+)
+# What a caller says around a value without changing it.
+FILLER = re.compile(
+    r"\b(?:um+|uh+|er|hm+|well|ok|okay|yes|yeah|no|please|then|maybe|perhaps|say|let's say|i think|i guess|sorry"
+    r"|actually|(?:i'd|i would|we'd|we would) (?:like|prefer)|i'll take|(?:could|can|may|shall) (?:i|we|you)"
+    r"(?: do| have| come| say)?|(?:how|what) about|rather|instead|better|thanks|thank you"
+    r"|(?:would|will|should) (?:be|do|suit|work)(?: me| us)?"
+    r"|(?:is|are|be|sounds?) (?:fine|good|great|nice|perfect|ok|okay|best)|i said|i meant|and|but|so|that's|works?"
+    r"|for me|for us|suits me|good|fine|great|ideal|best|in the|(?:early |late )?(?:morning|afternoon|evening)"
+    r"|that|it|make|make it|on|at|the)\b"
+)
+# Recognisers were heard to write "make it do thirty in the afternoon" for two thirty, "twelve new" for twelve noon
+# and "ten or five." for ten oh five.
+_HOMOPHONE = re.compile(
+    r"(?<!quarter )(?<!half )(?<!minutes )\b(?:to|too|do) (?=(?:ten|fifteen|twenty|thirty|forty|fifty"
+    r"|[1-5][05])(?: five)?"
+    r"(?: in the|,? instead| ?[ap]\.? ?m\b|\W*$))"
+)
+_CORRECTION = re.compile(
+    r"\b(?:no|nope|sorry|i mean|i meant|actually|or rather|wait|make (?:it|that)|change (?:it|that) to|let's say)\b"
+)
+_REJECTED = re.compile(r"(?:(?<!why )\bnot|n't|instead of|rather than|except)(?: on| at| for)?(?: the)? $")
+_LEFT = re.compile(r"\bfrom(?: on| at)?(?: the)? $")
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken(Generic[T]):
+    """A value and where it stands in `plain(text)`, half-open."""
+
+    value: T
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=512)
+def plain(text: str) -> str:
+    """The text in small letters with number words as digits: "Ten-thirty p.m." gives "10 30 pm"."""
+    text = text.lower().replace("’", "'")
+    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    text = text.replace("mourning", "morning")
+    text = re.sub(r"\bto+(?: |-)?m+or+ow(?:'s)?\b|\btom+or+ow(?:'s)?\b", "tomorrow", text)
+    text = _HOMOPHONE.sub("two ", text)
+    digits: str = alpha2digit(" ".join(text.split()), "en", 0)
+    digits = re.sub(r"\b12 new\b", "12 noon", re.sub(r"(?<=\d) or (?=\d\b\W*$)", " oh ", digits))
+    return re.sub(r"(?<![a-z'])([ap])\. ?m\b\.?|(?<=\d) ?\b([ap]) m\b\.?", r" \1\2m", digits).replace("  ", " ").strip()
+
+
+def blank(text: str, start: int, end: int) -> str:
+    """The text without what was found there, everything else in its place; a mark keeps its neighbours apart."""
+    return text[:start] + ";".ljust(end - start) + text[end:]
+
+
+def meant(words: str, found: list[Spoken[T]]) -> Spoken[T] | None:
+    """The value that is meant: not one that was rejected, and the one after "no, make it" before all others."""
+    kept = [one for one in found if not _REJECTED.search(words[: one.start])]
+    kept = [one for one in kept if not _LEFT.search(words[: one.start])] or kept
+    for cut in reversed([mark.end() for mark in _CORRECTION.finditer(words)]):
+        after = [one for one in kept if one.start >= cut]
+        if after:
+            return after[0]
+    return kept[0] if kept else None
+
+
+def spoken_numbers(text: str) -> Iterator[tuple[int, int, str]]:
+    """Every number said in `plain(text)`: its start, its end and its digits ("2", "2.5", "2nd" as "2")."""
+    for match in re.finditer(r"(?<![\w.])(\d+(?:\.\d+)?)(?:st|nd|rd|th)?(?![\w]|\.\d)", text):
+        yield match.start(), match.end(), match[1]

@@ -1,0 +1,191 @@
+"""The mouth of the lab's realtime engine: text in, speech out, without any key.
+
+flite speaks where it is installed, being easier to understand; elsewhere eSpeak NG does, whose library comes as a
+wheel. Both are quick: a sentence takes 10 to 100 ms, so say() gives one piece for each sentence as it is ready.
+May import: espeakng_loader, soxr, numpy, the standard library. Rules from: espeak-ng's speak_lib.h, flite's manual.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import espeakng_loader
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How one voice sounds. flite_pitch: 1 is flite's own. espeak_pitch: 0..99. pace: 1 is 160 words a minute."""
+
+    flite: str
+    flite_pitch: float
+    espeak: str
+    espeak_pitch: int = 50
+    pace: float = 1.0
+
+
+# The model's ten voices. What matters is that each is told from the others and stays the same, not whom it resembles.
+# Of eSpeak's hundred variants these are the ones a speech recogniser understood best.
+VOICES = {
+    "alloy": Voice("slt", 1.0, "en-us+f3"),
+    "ash": Voice("rms", 1.0, "en-us+m3"),
+    "ballad": Voice("awb", 0.96, "en-us+m1", pace=0.94),
+    "cedar": Voice("rms", 0.92, "en-us+Michael", pace=0.97),
+    "coral": Voice("slt", 1.07, "en-us+anika"),
+    "echo": Voice("rms", 1.08, "en-us+adam"),
+    "marin": Voice("slt", 0.96, "en-us+Annie", pace=1.03),
+    "sage": Voice("slt", 0.92, "en-us", pace=0.94),
+    "shimmer": Voice("slt", 1.12, "en-us+f2", 60, pace=0.97),
+    "verse": Voice("awb", 1.06, "en-us+travis", pace=1.03),
+}
+_WORDS_PER_MINUTE = 160
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+# Both synthesisers read "10:30" well, but not "09:00", "14:05" or "9:00 a.m.".
+_CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?P<half> ?[ap]\.?m\b)?", re.IGNORECASE)
+
+
+class Synthesiser(Protocol):
+    """Speaks one sentence. Any thread may call it."""
+
+    def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
+        """Return the speech and its sample rate in Hz."""
+        ...
+
+
+class Mouth:
+    """Says text in one of the model's voices. Any thread may use it."""
+
+    def __init__(self, synthesiser: Synthesiser) -> None:
+        self._synthesiser = synthesiser
+
+    def say(
+        self, text: str, sample_rate_hz: int = 24_000, *, voice: str = "alloy", speed: float = 1.0
+    ) -> Iterator[bytes]:
+        """Give the speech for text, sentence by sentence: s16le mono at sample_rate_hz; nothing for no words.
+
+        voice: a key of VOICES, any other sounds like alloy. speed: 0.25..1.5 (eSpeak goes no slower than half).
+        """
+        chosen = VOICES.get(voice, VOICES["alloy"])
+        for sentence in _SENTENCE.split(spoken_form(text)):
+            if any(character.isalnum() for character in sentence):
+                samples, made_at_hz = self._synthesiser.speak(sentence, chosen, speed)
+                yield soxr.resample(samples, made_at_hz, sample_rate_hz).tobytes()
+
+    def synthesize(self, text: str, sample_rate_hz: int = 24_000, *, voice: str = "alloy", speed: float = 1.0) -> bytes:
+        """Return all of say() at once."""
+        return b"".join(self.say(text, sample_rate_hz, voice=voice, speed=speed))
+
+
+@functools.cache
+def load_mouth() -> Mouth:
+    """Return the process's mouth: flite's where it is on PATH, eSpeak NG's elsewhere."""
+    flite = shutil.which("flite")
+    return Mouth(Flite(flite) if flite else espeak())
+
+
+def spoken_form(text: str) -> str:
+    """Return text with its clock times written as they are said: "14:05" is "2 oh 5 p.m."."""
+    return _CLOCK.sub(_clock, text)
+
+
+def _clock(found: re.Match[str]) -> str:
+    hour, minutes, half = int(found[1]), found[2], found["half"] or ""
+    if hour > 12:
+        hour, half = hour - 12, " p.m."
+    if minutes == "00":
+        half = half or " o'clock"
+        return f"{hour}{half}"
+    if minutes.startswith("0"):
+        minutes = f"oh {minutes[1]}"
+    return f"{hour} {minutes}{half}"
+
+
+class Flite:
+    """flite, one short-lived process for each sentence."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
+        """Return the speech and its sample rate in Hz. Raises subprocess.CalledProcessError where flite fails."""
+        with tempfile.TemporaryDirectory() as folder:
+            spoken, written = Path(folder) / "speech.wav", Path(folder) / "words.txt"
+            # The words go by file: as an argument, text that begins with a dash would be an option.
+            written.write_text(text, encoding="utf-8")
+            # flite's own pitch setting is ignored by some of its voices, so pitch is changed as on a tape machine: the
+            # speech is made slower or faster by as much, and given out at another sample rate.
+            stretch = f"duration_stretch={voice.flite_pitch / (speed * voice.pace):.3f}"
+            command = [self._program, "-voice", voice.flite, "--setf", stretch, "-f", str(written), "-o", str(spoken)]
+            subprocess.run(command, check=True, capture_output=True, timeout=30)
+            with wave.open(str(spoken)) as recording:
+                samples = np.frombuffer(recording.readframes(recording.getnframes()), np.int16)
+                return samples, round(recording.getframerate() * voice.flite_pitch)
+
+
+_SYNCHRONOUS = 2
+_RATE, _PITCH = 1, 3
+_UTF8 = 1
+_SLOWEST_WPM, _FASTEST_WPM = 80, 450
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class Espeak:
+    """eSpeak NG, in this process. Its library is one big global: espeak() gives the only instance.
+
+    Its voices tremble by chance, as ours do: the same words sound the same, but never sample for sample.
+    """
+
+    def __init__(self) -> None:
+        self._lib: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        data = str(Path(espeakng_loader.get_data_path()).parent)
+        self._sample_rate_hz = int(self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), 0))
+        if self._sample_rate_hz <= 0:
+            raise OSError("eSpeak NG found no voices")
+        self._spoken: list[bytes] = []
+        # Kept for as long as the library may call it.
+        self._callback = _Callback(self._take)
+        self._lib.espeak_SetSynthCallback(self._callback)
+        self._turn = threading.Lock()
+
+    def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
+        """Return the speech and its sample rate in Hz. Raises OSError where the library refuses."""
+        words = text.encode() + b"\0"
+        pace_wpm = round(_WORDS_PER_MINUTE * voice.pace * speed)
+        with self._turn:
+            self._spoken.clear()
+            refused = (
+                self._lib.espeak_SetVoiceByName(voice.espeak.encode())
+                or self._lib.espeak_SetParameter(_RATE, min(max(pace_wpm, _SLOWEST_WPM), _FASTEST_WPM), 0)
+                or self._lib.espeak_SetParameter(_PITCH, voice.espeak_pitch, 0)
+                or self._lib.espeak_Synth(words, ctypes.c_size_t(len(words)), 0, 1, 0, _UTF8, None, None)
+                or self._lib.espeak_Synchronize()
+            )
+            if refused:
+                raise OSError(f"eSpeak NG refused with {refused}")
+            return np.frombuffer(b"".join(self._spoken), np.int16), self._sample_rate_hz
+
+    def _take(self, samples: Any, count: int, _events: object) -> int:
+        if samples and count > 0:
+            self._spoken.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+
+@functools.cache
+def espeak() -> Espeak:
+    """Return the process's eSpeak NG."""
+    return Espeak()
