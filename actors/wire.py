@@ -1,7 +1,8 @@
 """WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
 
 Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
-May import: actors.runtime, protocols.errors, websockets, the standard library. Rules from: specs/reliability.md 2.3 to 2.5, 3.
+May import: actors.runtime, protocols.errors, websockets, the standard library.
+Rules from: specs/reliability.md 2.3 to 2.5, 3.
 """
 
 from __future__ import annotations

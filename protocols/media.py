@@ -61,7 +61,7 @@ def model_side(media: MediaFormat) -> MediaFormat:
 
 def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
     """The Realtime interface's word for a format that `model_side` gave."""
-    return PcmuFormat() if media is MULAW else PcmFormat()
+    return PcmuFormat() if media is MULAW else PcmFormat(rate=24000)
 
 
 def decoded_bytes(payload: str) -> int:

@@ -18,6 +18,8 @@ PlayFrame = PlayStreamStart | PlayStreamChunk | PlayStreamStop
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
+# A timer set for the moment something is due must find it due, whatever rounding did to the moment.
+TOLERANCE_MS = 0.5
 
 
 class Playout:
@@ -59,7 +61,7 @@ class Playout:
     def due(self, now_ms: float) -> list[PlayFrame]:
         """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
         frames: list[PlayFrame] = []
-        while self._queue and (self._queue[0][1] == "" or self._plays_until_ms - now_ms < self._lead_ms):
+        while self._queue and self._next_due_ms() <= now_ms + TOLERANCE_MS:
             item_id, payload = self._queue.popleft()
             if payload:
                 self._send(item_id, payload, now_ms, frames)
@@ -70,7 +72,7 @@ class Playout:
     def next_due_ms(self) -> float | None:
         """When to ask `due` and `pop_finished` again; None while there is nothing to wait for."""
         if self._queue:
-            return self._plays_until_ms - self._lead_ms
+            return self._next_due_ms()
         return self._ledger.next_end_ms()
 
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
@@ -89,6 +91,13 @@ class Playout:
     def quiet(self) -> bool:
         """Nothing is waiting to be sent and no stream is open."""
         return not self._queue and self._open_stream is None
+
+    def _next_due_ms(self) -> float:
+        """When the first in the queue may go: at once if VAIC has nothing left to play, or if it is an item's end."""
+        payload = self._queue[0][1]
+        if not payload:
+            return 0.0
+        return min(self._plays_until_ms, self._plays_until_ms + self._length_ms(payload) - self._lead_ms)
 
     def _send(self, item_id: str, payload: str, now_ms: float, frames: list[PlayFrame]) -> None:
         if self._open_stream is None:

@@ -226,7 +226,12 @@ def test_a_real_loop_serves_tells_from_other_threads_and_awaited_asks() -> None:
         install(LoopDispatcher(asyncio.get_running_loop()))
         seen: list[object] = []
         actor = OnLoop.start(None, "", seen)
-        threads = [threading.Thread(target=lambda n=n: [actor.tell((n, i)) for i in range(200)]) for n in range(4)]
+
+        def tell_all(number: int) -> None:
+            for index in range(200):
+                actor.tell((number, index))
+
+        threads = [threading.Thread(target=tell_all, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,0 +1,33 @@
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make bench: the relay's cost
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint bench clean
+
+setup: $(STAMP)
+
+# pip is asked again only when what it would install has changed.
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	touch $@
+
+demo: setup
+	$(BIN)/python run.py demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python benchmarks/relay.py
+
+clean:
+	rm -rf $(VENV) build out *.egg-info

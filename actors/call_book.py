@@ -1,0 +1,169 @@
+"""What a call leaves behind: its turns as spoken and heard, its tasks, its end.
+
+Pure state: facts go in, the call's record comes out; and the items that rebuild the conversation for a fresh session.
+May import: protocols, store's record types, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from protocols.ledger import ItemHeard
+from protocols.realtime.objects import (
+    AssistantMessage,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputText,
+    NewItem,
+    OutputText,
+    UserMessage,
+)
+from store.journal import CallRecord, TaskRecord, TurnRecord
+
+
+@dataclass(slots=True)
+class _Turn:
+    role: str
+    item_id: str
+    text: str = ""
+    began_ms: float | None = None
+    ended_ms: float | None = None
+    heard: ItemHeard | None = None
+
+    def text_as_heard(self) -> str:
+        """The words that reached the ear: by share of the sound, for nobody tells where each word stands in it."""
+        if self.role == "caller" or self.heard is None or self.heard.complete or not self.heard.generated_ms:
+            return self.text
+        words = self.text.split()
+        share = self.heard.heard_ms / self.heard.generated_ms
+        return " ".join(words[: round(len(words) * share)])
+
+
+@dataclass(slots=True)
+class _Invocation:
+    name: str
+    arguments: str
+    output: str | None = None
+
+
+@dataclass(slots=True)
+class _Task:
+    agent: str
+    states: tuple[str, ...] = ()
+    result: str = "open"
+
+
+@dataclass(slots=True)
+class CallBook:
+    """One call's book. began_ms: the call's start on the clock that all facts bear."""
+
+    conversation_id: str
+    bot: str
+    caller: str
+    media_format: str
+    started_at: datetime
+    began_ms: float
+    barge_ins: int = 0
+    errors: list[str] = field(default_factory=list)
+    usage: Counter[str] = field(default_factory=Counter)
+    # Turns by item id and invocations by call id, together in the order they came up.
+    _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
+    _tasks: dict[str, _Task] = field(default_factory=dict)
+
+    def caller_speaks(self, item_id: str, began: bool, at_ms: float) -> None:
+        turn = self._turn("caller", item_id)
+        if began:
+            turn.began_ms = at_ms
+        else:
+            turn.ended_ms = at_ms
+
+    def caller_said(self, item_id: str, text: str) -> None:
+        self._turn("caller", item_id).text = text
+
+    def bot_said(self, item_id: str, text: str) -> None:
+        self._turn("bot", item_id).text = text
+
+    def bot_heard(self, heard: ItemHeard, barged_in: bool) -> None:
+        turn = self._turn("bot", heard.item_id)
+        if heard.began_ms is not None:
+            turn.began_ms = heard.began_ms
+            turn.ended_ms = heard.began_ms + heard.heard_ms
+        turn.heard = heard
+        if barged_in and not heard.complete and heard.heard_ms:
+            self.barge_ins += 1
+
+    def called(self, call_id: str, name: str, arguments: str) -> None:
+        self._entries[call_id] = _Invocation(name, arguments)
+
+    def answered(self, call_id: str, output: str) -> None:
+        invocation = self._entries.get(call_id)
+        if isinstance(invocation, _Invocation):
+            invocation.output = output
+
+    def task(self, run_id: str, agent: str, states: tuple[str, ...], result: str) -> None:
+        self._tasks[run_id] = _Task(agent, states, result)
+
+    def spent(self, usage: Mapping[str, int]) -> None:
+        self.usage.update(usage)
+
+    def record(self, outcome: str, ended_at: datetime) -> CallRecord:
+        """The call as it is stored; turn times in ms from its start."""
+        turns = [each for each in self._entries.values() if isinstance(each, _Turn)]
+        turns.sort(key=lambda turn: self.began_ms if turn.began_ms is None else turn.began_ms)
+        return CallRecord(
+            conversation_id=self.conversation_id,
+            bot=self.bot,
+            caller=self.caller,
+            media_format=self.media_format,
+            outcome=outcome,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            turns=tuple(self._turn_record(turn) for turn in turns),
+            tasks=tuple(
+                TaskRecord(agent=task.agent, run_id=run_id, states=task.states, result=task.result)
+                for run_id, task in self._tasks.items()
+            ),
+            barge_ins=self.barge_ins,
+            errors=tuple(self.errors),
+            usage=dict(self.usage),
+        )
+
+    def history(self) -> tuple[NewItem, ...]:
+        """The conversation so far, for a session that knows nothing of it: words, calls with their outputs."""
+        items: list[NewItem] = []
+        for key, entry in self._entries.items():
+            match entry:
+                case _Turn(role="caller", text=text) if text:
+                    items.append(UserMessage(content=(InputText(text=text),)))
+                case _Turn(role="bot") if text := entry.text_as_heard():
+                    items.append(AssistantMessage(content=(OutputText(text=text),)))
+                case _Invocation(output=str() as output):
+                    items.append(FunctionCallItem(name=entry.name, arguments=entry.arguments, call_id=key[:32]))
+                    items.append(FunctionCallOutputItem(call_id=key[:32], output=output))
+                case _:
+                    pass  # never transcribed, never heard, or never answered: not part of what was said
+        return tuple(items)
+
+    def _turn(self, role: str, item_id: str) -> _Turn:
+        turn = self._entries.get(item_id)
+        if not isinstance(turn, _Turn):
+            turn = self._entries[item_id] = _Turn(role, item_id)
+        return turn
+
+    def _turn_record(self, turn: _Turn) -> TurnRecord:
+        began_ms = None if turn.began_ms is None else round(turn.began_ms - self.began_ms)
+        ended_ms = None if turn.ended_ms is None else round(turn.ended_ms - self.began_ms)
+        heard_ms = turn.heard.heard_ms if turn.heard else 0
+        if turn.role == "caller" and began_ms is not None and ended_ms is not None:
+            heard_ms = ended_ms - began_ms
+        return TurnRecord(
+            role=turn.role,
+            text=turn.text_as_heard(),
+            item_id=turn.item_id,
+            began_ms=began_ms,
+            ended_ms=ended_ms,
+            heard_ms=heard_ms,
+        )

@@ -1,0 +1,36 @@
+"""The end of a call in words: hang-up and transfer wait until the last sentence was heard.
+
+Pure state. May import: actors.messages, protocols. Rules from: specs/vaic-streaming.md 7.6, 7.7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from actors.messages import BotHeard, HangUp, ResponseEnded, Transfer
+
+
+@dataclass(slots=True)
+class Farewell:
+    """Each fact returns whether the time has come. A caller who speaks into the last words wins: it is called off."""
+
+    act: HangUp | Transfer
+    called_off: bool = False
+    _last_words: set[str] | None = None
+    _heard: set[str] = field(default_factory=set)
+
+    def response_ended(self, ended: ResponseEnded) -> bool:
+        """The first response with speech and no further function call holds the last words."""
+        if self._last_words is None and ended.status == "completed" and ended.spoken_items and not ended.calls:
+            self._last_words = set(ended.spoken_items)
+        return self._due()
+
+    def bot_heard(self, heard: BotHeard) -> bool:
+        if heard.item.complete:
+            self._heard.add(heard.item.item_id)
+        elif heard.barged_in:
+            self.called_off = True
+        return self._due()
+
+    def _due(self) -> bool:
+        return not self.called_off and self._last_words is not None and self._last_words <= self._heard

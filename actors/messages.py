@@ -1,0 +1,393 @@
+"""Every message between actors, and what each mailbox takes. Frozen, typed, few.
+
+Times are on the dispatcher's clock (`now_ms`: monotonic ms, any origin); audio is base64 text.
+May import: protocols, fsm, store's record types, actors' runtime pieces, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from actors.dialler import DialFailed, Dialled
+from actors.runtime import ChildDied
+from actors.wire import Wire, WireClosed, WireText
+from fsm.run import Answer, Snapshot
+from fsm.spec import ToolSpec
+from protocols.ledger import ItemHeard
+from store.journal import CallRecord, JournalRow
+
+# --- to the caller's side ---
+
+
+@dataclass(frozen=True, slots=True)
+class BotAudio:
+    """The next piece of an assistant item's speech, in the model's format."""
+
+    item_id: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotAudioEnded:
+    """The model has generated all the speech of an item."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerBargedIn:
+    """The caller began to speak: whatever the bot plays is to stop now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFellSilent:
+    """The caller stopped speaking."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTurnCommitted:
+    """The caller's utterance is in the conversation; the bot owes the next move."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerRecognised:
+    """The words of a caller's utterance."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call from our side; VAIC answers with session.end."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller to a human. target: a tel: or sip: URI."""
+
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutDue:
+    """The play stream asked to be looked at now."""
+
+
+VaicSocketMessage = (
+    WireText
+    | WireClosed
+    | BotAudio
+    | BotAudioEnded
+    | CallerBargedIn
+    | CallerFellSilent
+    | CallerTurnCommitted
+    | CallerRecognised
+    | HangUp
+    | Transfer
+    | PlayoutDue
+)
+
+# --- to the model's side ---
+
+
+@dataclass(frozen=True, slots=True)
+class CallerAudio:
+    """The next piece of the caller's audio, in the model's format."""
+
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What reached the caller's ear of each item that was cut."""
+
+    items: tuple[ItemHeard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Have the model say something by itself. instructions: replace the session's for this response."""
+
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTyped:
+    """Words that reached us as no audio (keys pressed); the model is to answer them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOutput:
+    """The answer to a function call of the model. output: JSON text."""
+
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """What the model is told and may call from now on."""
+
+    instructions: str
+    tools: tuple[ToolSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTick:
+    """A watchdog of the model's side asked to be looked at now."""
+
+
+ModelSocketMessage = (
+    Dialled
+    | DialFailed
+    | WireText
+    | WireClosed
+    | CallerAudio
+    | Heard
+    | Speak
+    | CallerTyped
+    | FunctionOutput
+    | SessionChanged
+    | ModelTick
+)
+
+# --- to a function invocation ---
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """The model called a function of this task. arguments: JSON text as the model sent it."""
+
+    call_id: str
+    tool: str
+    arguments: str
+
+
+FsmAgentMessage = Invoke
+
+# --- to the call's supervisor ---
+
+
+@dataclass(frozen=True, slots=True)
+class CallerArrived:
+    """VAIC's `start` event: the cue to greet."""
+
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class VaicEnded:
+    """VAIC's last word on this call."""
+
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsPressed:
+    """Keys, one or many."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model's session is configured: it can hear and speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeaks:
+    """The caller's voice began (or, `began` false, ended). item_id: of the user item it will be."""
+
+    item_id: str
+    began: bool
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    """The transcript of a user item."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotSaid:
+    """The words of an assistant item, as generated; how much was heard is told apart."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotHeard:
+    """An assistant item has ended for the caller: heard to its end, or cut."""
+
+    item: ItemHeard
+    barged_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCalled:
+    """The model called a function, completely. arguments: JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """A response is over. spoken_items: its items that had audio. calls: how many functions it called."""
+
+    status: str
+    spoken_items: tuple[str, ...]
+    calls: int
+    usage: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswered:
+    """A task's next step: the answer to one function call, and the task as it stands."""
+
+    run_id: str
+    call_id: str
+    answer: Answer
+    snapshot: Snapshot
+    tools: tuple[ToolSpec, ...]
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebind:
+    """VAIC lost its socket and is back on another one."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The daemon wants this call to end. outcome: for its record."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A time limit of the call has run out. name: which."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartAgain:
+    """The delay before a child's restart is over."""
+
+    child: str
+
+
+CallMessage = (
+    CallerArrived
+    | VaicEnded
+    | DigitsPressed
+    | ModelReady
+    | CallerSpeaks
+    | CallerSaid
+    | BotSaid
+    | BotHeard
+    | FunctionCalled
+    | ResponseEnded
+    | TaskAnswered
+    | Rebind
+    | EndCall
+    | Deadline
+    | StartAgain
+    | ChildDied
+)
+
+# --- to the switchboard ---
+
+
+@dataclass(frozen=True, slots=True)
+class WireOpened:
+    """A socket from VAIC is upgraded and authenticated; its first message tells what it is for."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class FirstText:
+    """What arrived on a wire that belongs to no call yet."""
+
+    wire: Wire
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTextOverdue:
+    """A wire said nothing for too long after its upgrade."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class WireLeft:
+    """A wire that belongs to no call is gone."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class StopCalls:
+    """No new calls; end those in progress. outcome: for their records."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """End the whole tree, children first."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhoIsAlive:
+    """An `ask`: answered with a Roll."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Who is alive. accepting: new calls are taken."""
+
+    conversations: tuple[str, ...]
+    max_calls: int
+    accepting: bool
+
+
+SwitchboardMessage = (
+    WireOpened | FirstText | FirstTextOverdue | WireLeft | StopCalls | Leave | WhoIsAlive | ChildDied | StartAgain
+)
+
+# --- to the journal ---
+
+
+@dataclass(frozen=True, slots=True)
+class Jot:
+    """One control-plane event for the journal."""
+
+    row: JournalRow
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A call's record, final."""
+
+    record: CallRecord
+
+
+JournalMessage = Jot | Close

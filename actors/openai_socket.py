@@ -1,0 +1,445 @@
+"""The model's side of a call: speaks the OpenAI Realtime GA interface on one wire.
+
+It alone asks for responses (through the scheduler), drops what comes too late, and tells the model what was heard.
+May import: actors, protocols, loguru, the standard library. Rules from: specs/openai-realtime.md 4, 6, 7.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, assert_never
+
+from loguru import logger
+
+from actors.counters import LATE_DELTAS, MODEL_ERRORS
+from actors.dialler import DialFailed, Dialled
+from actors.messages import (
+    BotAudio,
+    BotAudioEnded,
+    BotSaid,
+    CallerAudio,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerSaid,
+    CallerSpeaks,
+    CallerTurnCommitted,
+    CallerTyped,
+    CallMessage,
+    FunctionCalled,
+    FunctionOutput,
+    Heard,
+    ModelReady,
+    ModelSocketMessage,
+    ModelTick,
+    ResponseEnded,
+    SessionChanged,
+    Speak,
+    VaicSocketMessage,
+)
+from actors.oddities import Oddities
+from actors.runtime import Address, LoopActor, Nobody, Post, send
+from actors.wire import Wire, WireClosed, WireText
+from fsm.spec import ToolSpec
+from protocols.errors import TransportLost, WireError
+from protocols.frames import Unknown
+from protocols.media import MediaFormat, decoded_bytes, realtime_format
+from protocols.realtime import server_events as server
+from protocols.realtime.client_events import (
+    ClientEvent,
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemTruncate,
+    InputAudioBufferAppend,
+    SessionUpdate,
+)
+from protocols.realtime.objects import (
+    AudioInput,
+    AudioOutput,
+    FunctionCallOutputItem,
+    FunctionTool,
+    InputText,
+    Item,
+    NewItem,
+    Response,
+    ResponseRequest,
+    ServerVad,
+    Session,
+    SessionAudio,
+    Transcription,
+    UserMessage,
+)
+from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
+
+# Caller audio kept while the model cannot hear yet; older sound is of no use to an answer.
+KEPT_MS = 4000
+# A session that is not configured by then is not going to be.
+SETUP_LIMIT_S = 15.0
+# Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
+BENIGN = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value"})
+
+
+class Dials(Protocol):
+    """Opens the model's socket and tells the outcome; see Dialler."""
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSide:
+    """What an OpenAISocket needs to know of its call.
+
+    media: the model's format, both ways. history: items that rebuild the conversation on a fresh session.
+    """
+
+    conversation_id: str
+    media: MediaFormat
+    voice: str
+    transcription_model: str
+    vad: ServerVad
+    instructions: str
+    tools: tuple[ToolSpec, ...]
+    history: tuple[NewItem, ...] = ()
+
+
+@dataclass(slots=True)
+class _Running:
+    """A response as it goes: what of it was passed on, and the functions it called."""
+
+    spoken: dict[str, float] = field(default_factory=dict)  # item id -> ms of audio received
+    calls: list[str] = field(default_factory=list)
+
+
+class OpenAISocket(LoopActor):
+    """One model session of one conversation.
+
+    Is told: ModelSocketMessage. Tells the caller's side: BotAudio and the caller's turns; its supervisor: the rest.
+    Dies of TransportLost when the socket goes, of WireError when the session cannot be had as asked.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        side: ModelSide,
+        dialler: Dials,
+        call: Address[CallMessage],
+        vaic: Address[VaicSocketMessage],
+    ) -> None:
+        super().__init__(post)
+        self._side = side
+        self._dialler = dialler
+        self._call = call
+        self._vaic = vaic
+        self._log = logger.bind(conversation=side.conversation_id)
+        self._odd = Oddities("model", self._log)
+        self._wire: Wire | None = None
+        self._live = False
+        self._kept: deque[str] = deque()
+        self._kept_ms = 0.0
+        self._scheduler = ResponseScheduler()
+        self._running: dict[str, _Running] = {}
+        self._discarded: set[str] = set()
+        self._delete_when_done: set[str] = set()
+        self._owed: set[str] = set()
+        self._outputs: dict[str, str] = {}
+
+    def on_start(self) -> None:
+        self._dialler.dial(self.actor_ref)
+        self.after(SETUP_LIMIT_S, ModelTick())
+
+    def on_stop(self) -> None:
+        if self._wire is not None:
+            self._wire.attach(Nobody())
+            self._wire.close(1000)
+
+    def on_failure(self, *_: object) -> None:
+        if self._wire is not None:
+            self._wire.attach(Nobody())
+            self._wire.abort()
+
+    def on_receive(self, message: ModelSocketMessage) -> None:
+        match message:
+            case CallerAudio():  # first, being one of the two that come fifty times a second
+                self._hear(message.payload)
+            case WireText():
+                self._read(message.data)
+            case Heard():
+                self._truncate(message)
+            case FunctionOutput():
+                self._outputs[message.call_id] = message.output
+                self._settle()
+            case SessionChanged():
+                self._change(message.instructions, message.tools)
+            case Speak():
+                self._want(ResponseRequest(instructions=message.instructions, tools=()))
+            case CallerTyped() if not self._live:
+                self._log.warning("keys pressed before the model could take them", keys=len(message.text))
+            case CallerTyped():
+                self._create(UserMessage(content=(InputText(text=message.text),)))
+                self._want(ResponseRequest())
+            case ModelTick():
+                self._tick()
+            case Dialled():
+                self._wire = message.wire
+                self._wire.attach(self.actor_ref)
+            case DialFailed():
+                raise TransportLost(message.status or 1006, message.reason)
+            case WireClosed():
+                raise TransportLost(message.code, message.reason)
+            case _:
+                assert_never(message)
+
+    # --- from the caller ---
+
+    def _hear(self, payload: str) -> None:
+        if self._live:
+            self._send(InputAudioBufferAppend(audio=payload))
+            return
+        self._kept.append(payload)
+        self._kept_ms += self._length_ms(payload)
+        while self._kept_ms > KEPT_MS:
+            self._kept_ms -= self._length_ms(self._kept.popleft())
+
+    def _truncate(self, heard: Heard) -> None:
+        """Tell the model how much of its speech reached the ear; what was not heard at all is taken back."""
+        for item in heard.items:
+            generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
+            if item.complete:
+                continue
+            if item.heard_ms >= 1:
+                # The server refuses a cut behind its own end; it is in whole ms and may count a little less.
+                end_ms = min(item.heard_ms, int(generated_ms)) if generated_ms else item.heard_ms
+                self._send(ConversationItemTruncate(item_id=item.item_id, content_index=0, audio_end_ms=max(1, end_ms)))
+            elif generated_ms:
+                self._delete_when_done.add(item.item_id)
+            else:
+                self._send(ConversationItemDelete(item_id=item.item_id))
+
+    # --- from the model ---
+
+    def _read(self, data: bytes) -> None:
+        try:
+            event = server.SERVER_EVENTS.parse(data)
+        except WireError as error:
+            self._odd.bad_frame(error)
+            return
+        match event:
+            case server.OutputAudioDelta():
+                self._pass_on(event)
+            case Unknown():
+                self._odd.unknown(event.type)
+            case server.SessionCreated() | server.SessionUpdated() | server.Error():
+                self._set_up(event)
+            case (
+                server.SpeechStarted()
+                | server.SpeechStopped()
+                | server.InputAudioBufferCommitted()
+                | server.TranscriptionCompleted()
+                | server.TranscriptionFailed()
+            ):
+                self._caller_turn(event)
+            case (
+                server.ResponseCreated()
+                | server.ResponseDone()
+                | server.OutputItemDone()
+                | server.OutputAudioDone()
+                | server.OutputAudioTranscriptDone()
+            ):
+                self._response(event)
+            case _:
+                pass  # known, and of no consequence to a bridge
+
+    def _pass_on(self, delta: server.OutputAudioDelta) -> None:
+        running = self._running.get(delta.response_id)
+        if running is None or delta.response_id in self._discarded:
+            LATE_DELTAS.inc()
+            return
+        running.spoken[delta.item_id] = running.spoken.get(delta.item_id, 0.0) + self._length_ms(delta.delta)
+        self._vaic.tell(BotAudio(delta.item_id, delta.delta))
+
+    def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
+        match event:
+            case server.SessionCreated():
+                self._send(SessionUpdate(session=self._session()))
+            case server.SessionUpdated() if not self._live:
+                self._go_live(event)
+            case server.SessionUpdated():
+                pass
+            case server.Error():
+                self._take_error(event)
+
+    def _go_live(self, event: server.SessionUpdated) -> None:
+        wanted = realtime_format(self._side.media).type
+        for side in ("input", "output"):
+            # A format that was silently refused is noise on the line.
+            if (got := event.session.format_type(side)) not in ("", wanted):
+                raise WireError("format_refused", f"{side}: {got}")
+        for item in self._side.history:
+            self._create(item)
+        self._live = True
+        for payload in self._kept:
+            self._send(InputAudioBufferAppend(audio=payload))
+        self._kept.clear()
+        send(self._call, ModelReady())
+
+    def _take_error(self, event: server.Error) -> None:
+        code = event.error.code or event.error.type
+        MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
+        if not self._live:
+            raise WireError("session_refused", f"{code} {event.error.param or ''}".strip())
+        self._scheduler.refused(event.error.code)
+        log = self._log.info if event.error.code in BENIGN else self._log.warning
+        log("model error", code=code, param=event.error.param)
+
+    def _caller_turn(
+        self,
+        event: server.SpeechStarted
+        | server.SpeechStopped
+        | server.InputAudioBufferCommitted
+        | server.TranscriptionCompleted
+        | server.TranscriptionFailed,
+    ) -> None:
+        match event:
+            case server.SpeechStarted():
+                self._vaic.tell(CallerBargedIn())
+                self._discarded.update(self._running)
+                self._scheduler.speech_started()
+                send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
+            case server.SpeechStopped():
+                self._vaic.tell(CallerFellSilent())
+                send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
+            case server.InputAudioBufferCommitted():
+                self._vaic.tell(CallerTurnCommitted())
+                self._scheduler.committed(self.now_ms())
+                self._watch()
+            case server.TranscriptionCompleted():
+                text = event.transcript.strip()
+                send(self._call, CallerSaid(event.item_id, text))
+                if text:
+                    self._vaic.tell(CallerRecognised(text))
+            case server.TranscriptionFailed():
+                self._log.warning("transcription failed", code=event.error.code)
+
+    def _response(
+        self,
+        event: server.ResponseCreated
+        | server.ResponseDone
+        | server.OutputItemDone
+        | server.OutputAudioDone
+        | server.OutputAudioTranscriptDone,
+    ) -> None:
+        match event:
+            case server.ResponseCreated():
+                self._running[event.response.id] = _Running()
+                self._order(self._scheduler.created(event.response))
+            case server.ResponseDone():
+                self._end_response(event.response)
+            case server.OutputItemDone():
+                self._take_call(event.response_id, event.item)
+            case server.OutputAudioDone():
+                if event.response_id not in self._discarded:
+                    self._vaic.tell(BotAudioEnded(event.item_id))
+            case server.OutputAudioTranscriptDone():
+                send(self._call, BotSaid(event.item_id, event.transcript))
+
+    def _take_call(self, response_id: str, item: Item) -> None:
+        # A cancelled response leaves half-written calls behind: only a completed one is meant.
+        if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
+            return
+        if (running := self._running.get(response_id)) is not None:
+            running.calls.append(item.call_id)
+        self._owed.add(item.call_id)
+        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments))
+
+    def _end_response(self, response: Response) -> None:
+        running = self._running.pop(response.id, None) or _Running()
+        self._discarded.discard(response.id)
+        for item_id in [each for each in running.spoken if each in self._delete_when_done]:
+            self._delete_when_done.discard(item_id)
+            self._send(ConversationItemDelete(item_id=item_id))
+        if response.status == "failed":
+            detail = response.status_details.error if response.status_details else None
+            self._log.warning("response failed", code=detail.code if detail else None)
+        self._order(self._scheduler.done(response, spoke=bool(running.spoken), now_ms=self.now_ms()))
+        spoken = tuple(running.spoken)
+        send(self._call, ResponseEnded(response.status, spoken, len(running.calls), _token_usage(response)))
+        self._settle()
+
+    # --- to the model ---
+
+    def _settle(self) -> None:
+        """Send the outputs whose calls are in the conversation; once none is owed, have them spoken about."""
+        if not self._live:
+            return
+        # Racing an output against the end of its own response was seen to lose it (4.4).
+        pending = {call_id for running in self._running.values() for call_id in running.calls}
+        sendable = [call_id for call_id in self._outputs if call_id not in pending]
+        for call_id in sendable:
+            self._create(FunctionCallOutputItem(call_id=call_id, output=self._outputs.pop(call_id)))
+            self._owed.discard(call_id)
+        if sendable and not self._owed:
+            self._want(ResponseRequest())
+
+    def _want(self, request: ResponseRequest) -> None:
+        self._order(self._scheduler.want(request, self.now_ms()))
+
+    def _order(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            self._send(order)
+        self._watch()
+
+    def _watch(self) -> None:
+        tick_ms = self._scheduler.next_tick_ms()
+        if tick_ms is not None:
+            self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
+
+    def _tick(self) -> None:
+        if not self._live:
+            raise TransportLost(1006, "the model's session was not set up in time")
+        self._order(self._scheduler.tick(self.now_ms()))
+
+    def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
+        if self._live:
+            self._send(SessionUpdate(session=Session(type="realtime", instructions=instructions, tools=_tools(tools))))
+
+    def _session(self) -> Session:
+        """The whole configuration; nothing that matters on a telephone is left to a default."""
+        form = realtime_format(self._side.media)
+        return Session(
+            type="realtime",
+            instructions=self._side.instructions,
+            output_modalities=("audio",),
+            audio=SessionAudio(
+                input=AudioInput(
+                    format=form,
+                    transcription=Transcription(model=self._side.transcription_model),
+                    turn_detection=self._side.vad,
+                ),
+                output=AudioOutput(format=form, voice=self._side.voice),
+            ),
+            tools=_tools(self._side.tools),
+            tool_choice="auto",
+        )
+
+    def _create(self, item: NewItem) -> None:
+        self._send(ConversationItemCreate(item=item))
+
+    def _send(self, event: ClientEvent) -> None:
+        if self._wire is not None:
+            self._wire.send(event.to_wire())
+
+    def _length_ms(self, payload: str) -> float:
+        return decoded_bytes(payload) / self._side.media.bytes_per_ms
+
+
+def _tools(tools: tuple[ToolSpec, ...]) -> tuple[FunctionTool, ...]:
+    return tuple(
+        FunctionTool(name=each.name, description=each.description, parameters=dict(each.parameters)) for each in tools
+    )
+
+
+def _token_usage(response: Response) -> dict[str, int]:
+    usage = response.usage or {}
+    return {key: value for key in ("input_tokens", "output_tokens") if isinstance(value := usage.get(key), int)}

@@ -1,0 +1,311 @@
+"""The caller's side of a call: speaks VAIC's language on one wire.
+
+May import: actors, protocols, loguru, the standard library. Rules from: specs/vaic-streaming.md 3, 5, 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from typing import assert_never
+
+from loguru import logger
+
+from actors.counters import BARGE_INS
+from actors.messages import (
+    BotAudio,
+    BotAudioEnded,
+    BotHeard,
+    CallerArrived,
+    CallerAudio,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerTurnCommitted,
+    CallMessage,
+    DigitsPressed,
+    HangUp,
+    Heard,
+    ModelSocketMessage,
+    PlayoutDue,
+    Transfer,
+    VaicEnded,
+    VaicSocketMessage,
+)
+from actors.oddities import Oddities
+from actors.runtime import Address, LoopActor, Nobody, Post, Timer, send
+from actors.wire import Wire, WireClosed, WireText
+from protocols.errors import TransportLost, WireError
+from protocols.frames import SentCamelFrame, Unknown
+from protocols.ledger import ItemHeard
+from protocols.media import MediaFormat, Transcoder, model_side
+from protocols.playout import Playout
+from protocols.vaic import (
+    FROM_VAIC,
+    Activities,
+    Activity,
+    Alternative,
+    BotActivities,
+    BotActivity,
+    ConnectionValidate,
+    ConnectionValidated,
+    FromVaic,
+    PlayStreamMarkReached,
+    SessionAccepted,
+    SessionEnd,
+    SessionInitiate,
+    SessionResume,
+    SpeechCommitted,
+    SpeechRecognition,
+    SpeechStarted,
+    SpeechStopped,
+    UserStreamChunk,
+    UserStreamStart,
+    UserStreamStarted,
+    UserStreamStop,
+    UserStreamStopped,
+)
+
+# What the bot depends on, asked for right after `start` (7.2): barge-in, keys, and no give-up on a silent caller.
+CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0}
+
+
+class Entry(Enum):
+    """How an actor comes to its wire: with a new call, with a resumed one, or in place of one that crashed."""
+
+    NEW = "new"
+    RESUMED = "resumed"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class VaicSide:
+    """What a VaicSocket needs to know of its call.
+
+    incarnation: how many came before it in this call; it keeps stream ids unique. lead_ms: see Playout.
+    """
+
+    conversation_id: str
+    media: MediaFormat
+    entry: Entry
+    incarnation: int
+    lead_ms: int
+    new_id: Callable[[], str]
+    timestamp: Callable[[], str]
+
+
+class VaicSocket(LoopActor):
+    """One VAIC socket of one conversation.
+
+    Is told: VaicSocketMessage. Tells the model's side: CallerAudio, Heard; its supervisor: what VAIC and the ear say.
+    Dies of TransportLost when the socket goes; what that means for the call is its supervisor's decision.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        side: VaicSide,
+        wire: Wire,
+        call: Address[CallMessage],
+        model: Address[ModelSocketMessage],
+    ) -> None:
+        super().__init__(post)
+        self._side = side
+        self._id = side.conversation_id
+        self._wire = wire
+        self._call = call
+        self._model = model
+        self._log = logger.bind(conversation=self._id)
+        self._odd = Oddities("vaic", self._log)
+        self._to_model = Transcoder(side.media, model_side(side.media))
+        self._to_vaic = Transcoder(model_side(side.media), side.media)
+        numbers = count(1)
+        self._playout = Playout(
+            self._id, side.media, side.lead_ms, new_stream_id=lambda: f"p{side.incarnation}-{next(numbers)}"
+        )
+        self._due: tuple[float, Timer] | None = None
+        self._participants: set[str | None] = set()
+        self._leaving = False
+
+    def on_start(self) -> None:
+        if self._side.entry is not Entry.REPLACED:
+            self._write(SessionAccepted(conversation_id=self._id, media_format=self._side.media.name))
+        self._wire.attach(self.actor_ref)
+
+    def on_stop(self) -> None:
+        self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+        self._wire.attach(Nobody())
+        self._wire.close(1000)
+
+    def on_failure(self, *_: object) -> None:
+        # The wire is left open: a crash of ours is no loss of the caller's, another of us takes it over.
+        self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+
+    def on_receive(self, message: VaicSocketMessage) -> None:
+        if self._leaving and not isinstance(message, WireText | WireClosed):
+            return  # after hangup or session.end VAIC is owed acknowledgements only
+        match message:
+            case WireText():  # first, being the ones that come fifty times a second
+                self._read(message.data)
+            case BotAudio():
+                self._play(message)
+            case PlayoutDue():
+                self._due = None
+                self._write_all(self._playout.due(self.now_ms()))
+                self._watch_playout()
+            case BotAudioEnded():
+                self._end_item(message.item_id)
+            case CallerBargedIn():
+                self._barge_in()
+            case CallerFellSilent():
+                self._write(SpeechStopped(conversation_id=self._id))
+            case CallerTurnCommitted():
+                self._write(SpeechCommitted(conversation_id=self._id))
+            case CallerRecognised():
+                self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
+            case HangUp():
+                self._leave("hangup", {"hangupReason": message.reason})
+            case Transfer():
+                self._leave("transfer", {"transferTarget": message.target, "handoverReason": message.reason})
+            case WireClosed() if self._leaving:
+                send(self._call, VaicEnded("closed"))
+            case WireClosed():
+                raise TransportLost(message.code, message.reason)
+            case _:
+                assert_never(message)
+
+    # --- from VAIC ---
+
+    def _read(self, data: bytes) -> None:
+        try:
+            frame = FROM_VAIC.parse(data)
+            if isinstance(frame, UserStreamChunk):
+                self._hear(frame)
+            elif isinstance(frame, Unknown):
+                self._odd.unknown(frame.type)
+            else:
+                self._obey(frame)
+        except WireError as error:
+            self._odd.bad_frame(error)
+
+    def _hear(self, chunk: UserStreamChunk) -> None:
+        self._check_conversation(chunk.conversation_id)
+        # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.
+        if chunk.participant not in self._participants and self._side.entry is Entry.NEW:
+            raise WireError("chunk_without_stream")
+        payload = self._to_model.feed(chunk.audio_chunk)
+        if payload:
+            self._model.tell(CallerAudio(payload))
+
+    def _obey(self, frame: FromVaic) -> None:
+        match frame:
+            case UserStreamStart():
+                self._check_conversation(frame.conversation_id)
+                self._participants.add(frame.participant)
+                self._write(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
+            case UserStreamStop():
+                self._check_conversation(frame.conversation_id)
+                self._participants.discard(frame.participant)
+                self._write(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
+            case Activities():
+                self._check_conversation(frame.conversation_id)
+                for activity in frame.activities:
+                    self._take_activity(activity)
+            case SessionEnd():
+                self._check_conversation(frame.conversation_id)
+                self._leaving = True
+                send(self._call, VaicEnded(frame.reason_code or "unknown"))
+            case ConnectionValidate():
+                self._write(ConnectionValidated(success=True))
+            case SessionResume():
+                # Odd on a socket that never broke, but the vendor's own SDK answers it.
+                self._check_conversation(frame.conversation_id)
+                self._write(SessionAccepted(conversation_id=self._id, media_format=self._side.media.name))
+            case SessionInitiate():
+                raise WireError("second_initiate")
+            case PlayStreamMarkReached() | UserStreamChunk():
+                pass
+            case _:
+                assert_never(frame)
+
+    def _take_activity(self, activity: Activity) -> None:
+        match activity.event:
+            case "start":
+                self._activity("config", session_params=CALL_SETTINGS)
+                send(self._call, CallerArrived(activity.parameters or {}))
+            case "dtmf":
+                digits = "".join(each for each in str(activity.value or "") if each in "0123456789*#ABCD")
+                if digits:
+                    send(self._call, DigitsPressed(digits))
+            case name:
+                self._log.debug("activity ignored", name=name or activity.type)
+
+    def _check_conversation(self, conversation_id: str) -> None:
+        if conversation_id and conversation_id != self._id:
+            raise WireError("other_conversation")
+
+    # --- to VAIC ---
+
+    def _play(self, audio: BotAudio) -> None:
+        payload = self._to_vaic.feed(audio.payload)
+        self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
+        self._watch_playout()
+
+    def _end_item(self, item_id: str) -> None:
+        now_ms = self.now_ms()
+        self._write_all(self._playout.bot_audio(item_id, self._to_vaic.flush(), now_ms))
+        self._write_all(self._playout.item_done(item_id, now_ms))
+        self._watch_playout()
+
+    def _barge_in(self) -> None:
+        # speech.started goes first even when nothing plays: it is what makes VAIC cut its own buffer.
+        self._write(SpeechStarted(conversation_id=self._id))
+        self._to_vaic.flush()
+        frames, cut = self._playout.cut(self.now_ms())
+        self._write_all(frames)
+        if cut:
+            BARGE_INS.inc()
+            self._model.tell(Heard(tuple(cut)))
+            self._report_cut(cut, barged_in=True)
+            self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
+
+    def _watch_playout(self) -> None:
+        """Report what was heard to its end, and come back when the playout has something to do."""
+        now_ms = self.now_ms()
+        for item in self._playout.pop_finished(now_ms):
+            send(self._call, BotHeard(item, barged_in=False))
+        due_ms = self._playout.next_due_ms()
+        if self._due is not None:
+            if due_ms is not None and self._due[0] <= due_ms:
+                return
+            self._due[1].cancel()
+            self._due = None
+        if due_ms is not None:
+            self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
+
+    def _report_cut(self, cut: Iterable[ItemHeard], barged_in: bool) -> None:
+        for item in cut:
+            send(self._call, BotHeard(item, barged_in))
+
+    def _leave(self, name: str, params: dict[str, object]) -> None:
+        if not self._leaving:  # one hangup a call
+            self._leaving = True
+            self._activity(name, activity_params=params)
+
+    def _activity(self, name: str, **params: dict[str, object]) -> None:
+        activity = BotActivity(name=name, id=self._side.new_id(), timestamp=self._side.timestamp(), **params)
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+
+    def _write_all(self, frames: Iterable[SentCamelFrame]) -> None:
+        for frame in frames:
+            self._wire.send(frame.to_wire())
+
+    def _write(self, frame: SentCamelFrame) -> None:
+        self._wire.send(frame.to_wire())
+
+
+def _echo(participant: str | None) -> dict[str, str]:
+    """The participant where VAIC sent one: on ordinary calls the field is left out."""
+    return {} if participant is None else {"participant": participant}

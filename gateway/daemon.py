@@ -1,0 +1,134 @@
+"""The daemon: puts the parts together, opens the doors, and takes everything down again in order.
+
+May import: actors, fsm, protocols, store, gateway, uvloop, the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+import uuid
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from loguru import logger
+
+from actors.dialler import Dialler
+from actors.house import BotProfile, House
+from actors.messages import Leave, StopCalls, WhoIsAlive
+from actors.runtime import LoopDispatcher, LoopFuture, Nobody, install
+from actors.switchboard import Switchboard
+from fsm.registry import effects_for, load_agents
+from gateway.ops import Ops
+from gateway.settings import Settings
+from gateway.vaic_endpoint import VaicEndpoint
+from store.database import open_database
+from store.journal import Journal
+
+# How long calls may take to say goodbye when the process is told to end.
+STOP_LIMIT_S = 10.0
+
+INSTRUCTIONS = """\
+You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
+sentences, friendly and plain. We are open every day from nine in the morning to five in the afternoon. The practice is
+at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
+the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
+spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
+GREETING = "Hello, this is the Linden practice. How can I help you?"
+
+
+class Daemon:
+    """`async with Daemon(settings) as daemon:` serves until the block ends.
+
+    speed: how many times faster than real time it lives; for demonstrations and tests. Raises: OSError when a port is
+    taken, MisuseError when the store cannot be opened.
+    """
+
+    def __init__(self, settings: Settings, speed: float = 1.0) -> None:
+        self._settings = settings
+        self._speed = speed
+        self.vaic_url = self.ops_url = ""
+
+    async def __aenter__(self) -> Self:
+        settings, loop = self._settings, asyncio.get_running_loop()
+        install(LoopDispatcher(loop, self._speed))
+        # Migrations may take a while, and the loop is already somebody's.
+        self.engine = await asyncio.to_thread(open_database, settings.database_url)
+        self.journal = Journal(self.engine)
+        self.switchboard = Switchboard.start(self._house(loop), self.journal, settings.max_calls)
+        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
+        self._ops = Ops(self.switchboard, self.journal)
+        port = await self._endpoint.listen(settings.listen_host, settings.port)
+        ops_port = await self._ops.listen(settings.ops_port)
+        self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
+        logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._endpoint.refuse()
+        self.switchboard.tell(StopCalls("drained"))
+        try:
+            async with asyncio.timeout(STOP_LIMIT_S):
+                while await self.live_calls():
+                    await asyncio.sleep(0.02)
+                self.switchboard.tell(Leave())
+                while self.switchboard.is_alive():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            logger.warning("not everything ended in time")
+        self._endpoint.cut()
+        await self._ops.close()
+        self.engine.dispose()
+
+    async def live_calls(self) -> tuple[str, ...]:
+        """The conversations in progress."""
+        future = self.switchboard.ask(WhoIsAlive(), block=False)
+        assert isinstance(future, LoopFuture)
+        return tuple((await future.answer(STOP_LIMIT_S)).conversations)
+
+    def _house(self, loop: asyncio.AbstractEventLoop) -> House:
+        settings = self._settings
+        agents = load_agents()
+        profile = BotProfile(
+            instructions=INSTRUCTIONS,
+            greeting=GREETING,
+            voice=settings.openai_voice,
+            transcription_model=settings.transcription_model,
+            time_zone=ZoneInfo(settings.time_zone),
+            agents=agents,
+            transfer_target=settings.transfer_target,
+        )
+        return House(
+            profile=profile,
+            dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
+            effects=effects_for(agents, self.engine),
+            journal=Nobody(),
+            now=lambda: datetime.now(UTC),
+            new_id=lambda: uuid.uuid4().hex,
+            rand=random.random,
+        )
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    async with Daemon(settings):
+        await stop.wait()
+        logger.info("stopping")
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run on uvloop where there is one."""
+    if sys.platform == "win32":
+        return asyncio.run(main)
+    import uvloop
+
+    return uvloop.run(main)

@@ -1,0 +1,87 @@
+"""The ops endpoint: is the process alive, is it ready, what does it count, what became of a call.
+
+May import: actors, store, aiohttp, prometheus_client, the standard library. On loopback; nothing here changes state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pykka
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from actors.messages import Roll, WhoIsAlive
+from actors.runtime import LoopFuture
+from actors.switchboard import Switchboard
+from store.journal import Journal
+
+ANSWER_LIMIT_S = 1.0
+
+
+class Ops:
+    """Serves /livez, /readyz, /metrics, /calls and /calls/{conversation_id}."""
+
+    def __init__(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal) -> None:
+        self._switchboard = switchboard
+        self._journal = journal
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/calls", self._calls),
+                web.get("/calls/{conversation_id}", self._call),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def listen(self, port: int) -> int:
+        """Serve from now on; returns the port. Raises: OSError."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    async def _roll(self) -> Roll | None:
+        """Who is alive, or None when the switchboard does not answer."""
+        future = self._switchboard.ask(WhoIsAlive(), block=False)
+        assert isinstance(future, LoopFuture)
+        try:
+            roll = await future.answer(ANSWER_LIMIT_S)
+        except (TimeoutError, pykka.ActorDeadError):
+            return None
+        assert isinstance(roll, Roll)
+        return roll
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="alive\n")  # said from the loop itself: that it turns is all there is to say
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        roll = await self._roll()
+        if roll is not None and roll.accepting and len(roll.conversations) < roll.max_calls:
+            return web.Response(text="ready\n")
+        # 404 rather than 503: a proxy then sends no new calls, yet leaves the live ones alone.
+        return web.Response(status=404, text="not ready\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _calls(self, _: web.Request) -> web.Response:
+        roll = await self._roll()
+        if roll is None:
+            return web.json_response({"error": "the switchboard does not answer"}, status=503)
+        return web.json_response(
+            {"calls": list(roll.conversations), "max_calls": roll.max_calls, "accepting": roll.accepting}
+        )
+
+    async def _call(self, request: web.Request) -> web.Response:
+        # The store may wait for a disk: not on the loop.
+        record = await asyncio.to_thread(self._journal.record, request.match_info["conversation_id"])
+        if record is None:
+            return web.json_response({"error": "no such call in the books"}, status=404)
+        return web.Response(text=record.model_dump_json(), content_type="application/json")

@@ -1,0 +1,146 @@
+"""The settings: environment variables, read once at start and checked before anything is opened.
+
+May import: pydantic, pydantic-settings, the standard library. Every error names the variable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+OPENAI_URL = "wss://api.openai.com/v1/realtime"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings: lines of `VARIABLE: what is wrong`."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """All settings of the daemon. Variables are TIELINE_ and the field's name, except OPENAI_API_KEY."""
+
+    model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    openai_api_key: Annotated[
+        SecretStr, Field(validation_alias="OPENAI_API_KEY", description="the key of the Realtime API")
+    ] = SecretStr("")
+    openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
+        OPENAI_URL
+    )
+    openai_model: Annotated[str, Field(min_length=1, description="the model, or on Azure the deployment")] = (
+        "gpt-realtime"
+    )
+    openai_voice: Annotated[str, Field(min_length=1, description="the voice of the bot")] = "marin"
+    transcription_model: Annotated[str, Field(min_length=1, description="writes down what callers say")] = (
+        "gpt-4o-mini-transcribe"
+    )
+    vaic_token: Annotated[SecretStr, Field(description="the bearer token that VAIC presents")] = SecretStr("")
+    host: Annotated[str, Field(description="address to listen on; without a token only loopback is allowed")] = ""
+    port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
+    ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
+    database_url: Annotated[str, Field(min_length=1, description="SQLAlchemy URL of the store")] = (
+        "sqlite:///tieline.sqlite3"
+    )
+    max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
+    time_zone: Annotated[str, Field(description="where 'tomorrow' and 'at ten' are meant")] = "UTC"
+    transfer_target: Annotated[str, Field(description="tel: or sip: URI of the humans; empty: none")] = ""
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
+
+    @field_validator("openai_url")
+    @classmethod
+    def _websocket_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError("must be a ws:// or wss:// URL")
+        return url
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone of the IANA database") from None
+        return name
+
+    @field_validator("transfer_target")
+    @classmethod
+    def _target(cls, target: str) -> str:
+        if target and not target.startswith(("tel:", "sip:", "sips:")):
+            raise ValueError("must be a tel: or sip: URI")
+        return target
+
+    @model_validator(mode="after")
+    def _key_where_needed(self) -> Settings:
+        if not self.openai_api_key.get_secret_value() and not is_loopback(urlsplit(self.openai_url).hostname or ""):
+            raise ValueError("OPENAI_API_KEY: needed for any model that does not run on this machine")
+        return self
+
+    @model_validator(mode="after")
+    def _token_where_needed(self) -> Settings:
+        if self.host and not self.vaic_token.get_secret_value() and not is_loopback(self.host):
+            raise ValueError("TIELINE_VAIC_TOKEN: needed to listen beyond loopback")
+        return self
+
+    @property
+    def listen_host(self) -> str:
+        """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
+        return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")
+
+    def model_url(self) -> str:
+        """The URL to dial, with path and model filled in where the setting leaves them out."""
+        parts = urlsplit(self.openai_url)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        if "deployment" not in query:  # the retired Azure shape names it otherwise
+            query.setdefault("model", [self.openai_model])
+        path = parts.path if parts.path.strip("/") else "/v1/realtime"
+        return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query, doseq=True), ""))
+
+    def model_headers(self) -> dict[str, str]:
+        """The credentials for the upgrade. An engine on this machine asks for some, and takes any."""
+        key = self.openai_api_key.get_secret_value() or "local"
+        if (urlsplit(self.openai_url).hostname or "").endswith(".openai.azure.com"):
+            return {"api-key": key}
+        return {"Authorization": f"Bearer {key}"}
+
+
+def is_loopback(host: str) -> bool:
+    """The name or address is of this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a field."""
+    return "OPENAI_API_KEY" if name.lower() == "openai_api_key" else f"TIELINE_{name.upper()}"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read and check. overrides: what the command line says, which goes first. Raises: SettingsError."""
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError([_fault(each["loc"], each["msg"]) for each in error.errors(include_url=False)]) from None
+
+
+def unknown_variables() -> list[str]:
+    """TIELINE_ variables that no setting reads: most likely misspelt."""
+    known = {variable_of(name) for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("TIELINE_") and name not in known)
+
+
+def _fault(where: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{variable_of(str(where[0]))}: {message}" if where else message

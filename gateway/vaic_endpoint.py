@@ -1,0 +1,154 @@
+"""The VAIC endpoint: accepts sockets, judges the upgrade, and gives each open one to the switchboard as a wire.
+
+May import: actors, protocols, websockets, loguru, the standard library. Rules from: specs/vaic-streaming.md 2,
+specs/reliability.md 2.3, 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import cast
+
+from loguru import logger
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from actors.messages import SwitchboardMessage, WireOpened
+from actors.runtime import Address, send
+from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+HANDSHAKE_LIMIT_S = 5.0
+KEEPALIVE = KeepAlive(interval_s=10.0, limit_s=10.0)
+VALIDATED = '{"type":"ac-bot-api","success":true}'
+
+
+class BearerCheck:
+    """Compares in constant time, whatever bytes a stranger sends. An empty token lets everyone in."""
+
+    def __init__(self, token: str) -> None:
+        self._digest = hashlib.sha256(token.encode()).digest() if token else None
+
+    def __call__(self, authorization: str) -> bool:
+        if self._digest is None:
+            return True
+        scheme, _, presented = authorization.partition(" ")
+        digest = hashlib.sha256(presented.strip().encode(errors="surrogateescape")).digest()
+        return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
+
+
+class VaicConnection(FramedWire, asyncio.Protocol):
+    """One accepted TCP connection; after the upgrade, a wire."""
+
+    def __init__(
+        self,
+        switchboard: Address[SwitchboardMessage],
+        admits: BearerCheck,
+        loop: asyncio.AbstractEventLoop,
+        forget: Callable[[VaicConnection], None],
+    ) -> None:
+        # VAIC sends no Origin; a browser always does: refusing any stops cross-site hijacking.
+        framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
+        super().__init__(framing, loop, KEEPALIVE)
+        self._server = framing
+        self._switchboard = switchboard
+        self._admits = admits
+        self._forget = forget
+        self._transport: asyncio.Transport | None = None
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_LIMIT_BYTES)
+        self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._gone:
+            self._received(data)
+
+    def eof_received(self) -> bool:
+        return False  # half a WebSocket is no use to anyone
+
+    def pause_writing(self) -> None:
+        logger.warning("a peer that does not read was cut", buffered_bytes=WRITE_LIMIT_BYTES)
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget(self)
+        self._lost()
+
+    # --- FramedWire ---
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _shut(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _requested(self, request: Request) -> None:
+        self._server.send_response(self._answer(request))
+        if self._server.state is OPEN:
+            self._opened()
+            send(self._switchboard, WireOpened(self))
+        # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
+
+    def _answer(self, request: Request) -> Response:
+        if not self._admits(request.headers.get("Authorization", "")):
+            logger.warning("upgrade refused", reason="bad or missing bearer token")
+            response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
+        if "Upgrade" not in request.headers and request.method == "GET":
+            response = self._server.reject(HTTPStatus.OK, VALIDATED)
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+        return self._server.accept(request)
+
+
+class VaicEndpoint:
+    """The listening socket and the connections it gave."""
+
+    def __init__(self, switchboard: Address[SwitchboardMessage], token: str) -> None:
+        self._switchboard = switchboard
+        self._admits = BearerCheck(token)
+        self._connections: set[VaicConnection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, host: str, port: int) -> int:
+        """Accept from now on; returns the port, which matters when 0 was asked. Raises: OSError."""
+        loop = asyncio.get_running_loop()
+
+        def accepted() -> VaicConnection:
+            connection = VaicConnection(self._switchboard, self._admits, loop, self._connections.discard)
+            self._connections.add(connection)
+            return connection
+
+        self._server = await loop.create_server(accepted, host, port, backlog=1024)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def refuse(self) -> None:
+        """Accept no more; open connections go on."""
+        if self._server is not None:
+            self._server.close()
+
+    def cut(self) -> None:
+        """Drop what is still open."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections)

@@ -1,0 +1,377 @@
+"""The model's side by message injection: set-up, turns, barge-in, function calls, errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.dialler import DialFailed, Dialled
+from actors.house import TELEPHONE_VAD
+from actors.messages import (
+    BotAudio,
+    BotAudioEnded,
+    BotSaid,
+    CallerAudio,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerSaid,
+    CallerSpeaks,
+    CallerTurnCommitted,
+    CallerTyped,
+    CallMessage,
+    FunctionCalled,
+    FunctionOutput,
+    Heard,
+    ModelReady,
+    ResponseEnded,
+    SessionChanged,
+    Speak,
+    VaicSocketMessage,
+)
+from actors.openai_socket import ModelSide, OpenAISocket
+from actors.runtime import Address, ChildDied, CrankedDispatcher, Post
+from fsm.spec import ToolSpec
+from protocols.errors import TransportLost, WireError
+from protocols.ledger import ItemHeard
+from protocols.media import LPCM16_24, MULAW, MediaFormat
+from protocols.realtime.objects import InputText, NewItem, UserMessage
+from tests.actors.calls import PaperWire
+from tests.probe import Probe
+
+MS_100 = "A" * 6400
+TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
+
+
+class PaperDialler:
+    """Dials nothing: the test says what came of it."""
+
+    def __init__(self) -> None:
+        self.callers: list[Address[Dialled | DialFailed]] = []
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        self.callers.append(caller)
+
+
+class Scene:
+    """One OpenAISocket with its wire, and probes for everyone else."""
+
+    def __init__(
+        self, mailboxes: CrankedDispatcher, media: MediaFormat = LPCM16_24, history: tuple[NewItem, ...] = ()
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire, self.dialler = PaperWire(), PaperDialler()
+        self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
+        self.parent = Probe[ChildDied]("parent")
+        side = ModelSide("c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history)
+        self.model = OpenAISocket.start(Post(self.parent, "model"), side, self.dialler, self.call, self.vaic)
+        mailboxes.drain()
+
+    def dialled(self) -> Scene:
+        self.dialler.callers[0].tell(Dialled(self.wire))
+        self.mailboxes.drain()
+        return self
+
+    def live(self) -> Scene:
+        self.dialled()
+        self.event("session.created", session={"type": "realtime"})
+        self.event("session.updated", session={"type": "realtime"})
+        self.call.expect(ModelReady)
+        self.wire.frames.clear()
+        return self
+
+    def event(self, kind: str, **fields: Any) -> None:
+        self.wire.receives({"type": kind, "event_id": "e", **fields})
+        self.mailboxes.drain()
+
+    def delta(self, response: str = "r-1", item: str = "i-1", payload: str = MS_100) -> None:
+        self.event("response.output_audio.delta", response_id=response, item_id=item, output_index=0,
+                   content_index=0, delta=payload)  # fmt: skip
+
+    def created(self, response: str = "r-1") -> None:
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+
+    def done(self, response: str = "r-1", status: str = "completed", **more: Any) -> None:
+        self.event("response.done", response={"id": response, "status": status, **more})
+
+    def function_call(self, response: str = "r-1", call_id: str = "call-1", status: str = "completed") -> None:
+        item = {"id": f"fc-{call_id}", "type": "function_call", "status": status, "call_id": call_id,
+                "name": "book", "arguments": '{"day":"2026-03-05"}'}  # fmt: skip
+        self.event("response.output_item.done", response_id=response, output_index=0, item=item)
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.model.tell(message)
+        self.mailboxes.drain()
+
+
+@pytest.fixture
+def scene(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes).live()
+
+
+def test_the_session_is_configured_completely_and_only_after_it_was_created(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    assert scene.wire.frames == []
+    scene.event("session.created", session={"type": "realtime"})
+    (update,) = scene.wire.frames
+    session = update["session"]
+    assert session["type"] == "realtime"
+    assert session["instructions"] == "Be kind."
+    assert session["output_modalities"] == ["audio"]
+    assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
+    assert session["audio"]["input"]["turn_detection"] == {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "create_response": True,
+        "interrupt_response": True,
+        "idle_timeout_ms": None,
+    }
+    assert session["audio"]["output"]["voice"] == "marin"
+    assert [tool["name"] for tool in session["tools"]] == ["book"]
+    scene.call.expect_nothing()
+
+
+def test_mulaw_calls_ask_for_mulaw_both_ways(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=MULAW).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    audio = scene.wire.frames[0]["session"]["audio"]
+    assert audio["input"]["format"] == audio["output"]["format"] == {"type": "audio/pcmu"}
+
+
+def test_caller_audio_waits_for_the_configured_session_and_only_the_newest_is_kept(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene = Scene(mailboxes)
+    chunks = [f"{number:04d}" * 1600 for number in range(60)]  # 100 ms each
+    scene.told(*(CallerAudio(chunk) for chunk in chunks))
+    scene.dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    assert scene.wire.types() == ["session.update"]
+    scene.event("session.updated", session={"type": "realtime"})
+    assert [frame["audio"] for frame in scene.wire.frames] == chunks[-40:]
+
+
+def test_a_conversation_is_rebuilt_before_audio_flows(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="hello"),)),))
+    scene.told(CallerAudio("AAAA"))
+    scene.dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.wire.types() == ["session.update", "conversation.item.create", "input_audio_buffer.append"]
+
+
+def test_a_format_that_was_silently_refused_is_an_error_and_no_noise(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=MULAW).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session={"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm"}}}})
+    assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+    assert scene.wire.closed is not None
+
+
+def test_a_refused_configuration_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error={"type": "invalid_request_error", "code": "unknown_parameter", "message": "no"})
+    assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+
+
+def test_a_session_that_is_never_set_up_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.mailboxes.advance(15_000)
+    assert isinstance(scene.parent.expect(ChildDied).reason, TransportLost)
+
+
+def test_the_greeting_is_one_response_without_tools(scene: Scene) -> None:
+    scene.told(Speak("Greet the caller with: Hello."))
+    (create,) = scene.wire.frames
+    assert create["response"] == {"instructions": "Greet the caller with: Hello.", "tools": []}
+
+
+def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id="i-1", output_index=0,
+                content_index=0, transcript="Hello.")  # fmt: skip
+    scene.done(usage={"input_tokens": 10, "output_tokens": 4, "input_token_details": {}})
+    assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
+    assert scene.call.arrived == [
+        BotSaid("i-1", "Hello."),
+        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}),
+    ]
+
+
+def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.event("conversation.item.input_audio_transcription.completed", item_id="u-1", content_index=0,
+                transcript=" Tomorrow. ", usage={})  # fmt: skip
+    assert [type(message) for message in scene.vaic.arrived] == [
+        CallerBargedIn,
+        CallerFellSilent,
+        CallerTurnCommitted,
+        CallerRecognised,
+    ]
+    assert [type(message) for message in scene.call.arrived] == [CallerSpeaks, CallerSpeaks, CallerSaid]
+    assert scene.call.expect(CallerSaid).text == "Tomorrow."
+    assert scene.wire.frames == [], "the server answers a committed turn by itself"
+
+
+def test_after_barge_in_late_audio_of_that_response_is_dropped_and_the_next_one_heard(scene: Scene) -> None:
+    scene.created("r-1")
+    scene.delta("r-1")
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.vaic.arrived.clear()
+    scene.delta("r-1")
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.vaic.expect_nothing()
+    scene.done("r-1", "cancelled")
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.created("r-2")
+    scene.delta("r-2", "i-2")
+    assert scene.vaic.expect(BotAudio).item_id == "i-2"
+
+
+def test_deltas_of_a_response_that_was_never_created_are_dropped(scene: Scene) -> None:
+    scene.delta("stray")
+    scene.vaic.expect_nothing()
+
+
+@pytest.mark.parametrize(("heard_ms", "cut_ms"), [(40, 40), (1, 1), (500, 100)])
+def test_what_was_cut_is_truncated_to_what_was_heard_and_never_beyond_what_came(
+    scene: Scene, heard_ms: int, cut_ms: int
+) -> None:
+    scene.created()
+    scene.delta()
+    scene.told(Heard((ItemHeard("i-1", heard_ms, 100, 0, complete=False),)))
+    (cut,) = scene.wire.frames
+    assert cut == {"type": "conversation.item.truncate", "item_id": "i-1", "content_index": 0, "audio_end_ms": cut_ms}
+
+
+def test_what_was_not_heard_at_all_is_taken_back_once_its_response_is_over(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.told(Heard((ItemHeard("i-1", 0, 100, None, complete=False),)))
+    assert scene.wire.types() == []
+    scene.done(status="cancelled")
+    (delete,) = scene.wire.frames
+    assert delete == {"type": "conversation.item.delete", "item_id": "i-1"}
+
+
+def test_what_was_heard_to_its_end_is_left_alone(scene: Scene) -> None:
+    scene.told(Heard((ItemHeard("i-1", 100, 100, 0, complete=True),)))
+    assert scene.wire.frames == []
+
+
+def test_a_functions_output_goes_out_after_its_response_and_is_then_spoken_about_once(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    assert scene.call.expect(FunctionCalled) == FunctionCalled("call-1", "book", '{"day":"2026-03-05"}')
+    scene.told(FunctionOutput("call-1", '{"say":"At what time?"}'))
+    assert scene.wire.types() == []
+    scene.done()
+    created, asked = scene.wire.frames
+    assert created["item"] == {
+        "type": "function_call_output",
+        "call_id": "call-1",
+        "output": '{"say":"At what time?"}',
+    }
+    assert asked["type"] == "response.create"
+    assert scene.call.expect(ResponseEnded).calls == 1
+
+
+def test_several_functions_of_one_response_are_all_answered_before_it_is_spoken_about_once(scene: Scene) -> None:
+    scene.created()
+    scene.function_call(call_id="call-1")
+    scene.function_call(call_id="call-2")
+    scene.done()
+    scene.told(FunctionOutput("call-2", "{}"))
+    assert scene.wire.types() == ["conversation.item.create"]
+    scene.told(FunctionOutput("call-1", "{}"))
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
+
+
+def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    scene.done()
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.told(FunctionOutput("call-1", "{}"))
+    assert scene.wire.types() == ["conversation.item.create"]
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.created("auto")
+    scene.done("auto")
+    assert scene.wire.types() == []
+
+
+def test_half_written_function_calls_are_not_run(scene: Scene) -> None:
+    scene.created()
+    scene.function_call(status="incomplete")
+    scene.call.expect_nothing()
+
+
+def test_keys_are_put_into_words_for_the_model(scene: Scene) -> None:
+    scene.told(CallerTyped("The caller pressed these keys: 4 2."))
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
+
+
+def test_a_change_of_tools_and_instructions_is_a_sparse_update(scene: Scene) -> None:
+    scene.told(SessionChanged("Now.", ()))
+    (update,) = scene.wire.frames
+    assert update["session"] == {"type": "realtime", "instructions": "Now.", "tools": []}
+
+
+@pytest.mark.parametrize(
+    "code", ["response_cancel_not_active", "conversation_already_has_active_response", "brand_new_code", None]
+)
+def test_errors_in_a_live_session_end_nothing(scene: Scene, code: str | None) -> None:
+    scene.event("error", error={"type": "invalid_request_error", "code": code, "message": "no"})
+    scene.parent.expect_nothing()
+
+
+@pytest.mark.parametrize("frame", [b"{", b"[]", b"\xff\xff", b'{"type":"response.done"}', b'{"type":"new.event"}'])
+def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
+    scene.wire.receives(frame)
+    scene.wire.receives(frame)
+    scene.mailboxes.drain()
+    assert scene.wire.frames == []
+    scene.call.expect_nothing()
+    scene.parent.expect_nothing()
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 4000])
+def test_any_close_that_was_not_asked_for_is_a_loss(scene: Scene, code: int) -> None:
+    scene.wire.breaks(code)
+    scene.mailboxes.drain()
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, TransportLost)
+    assert reason.code == code
+
+
+def test_a_failed_dial_is_a_loss_with_its_status(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.dialler.callers[0].tell(DialFailed(429, "refused at the upgrade"))
+    mailboxes.drain()
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, TransportLost)
+    assert reason.code == 429
+
+
+def test_stopping_closes_the_socket_normally(scene: Scene) -> None:
+    scene.model.stop(block=False)
+    scene.mailboxes.drain()
+    assert scene.wire.closed == 1000
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_a_failed_response_is_asked_for_once_more(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.wire.frames.clear()
+    scene.done(status="failed", status_details={"type": "failed", "error": {"code": "rate_limit_exceeded"}})
+    assert scene.wire.types() == ["response.create"]
