@@ -6,8 +6,15 @@ Only here does the product meet the laboratory, and only inside the commands tha
 from __future__ import annotations
 
 import os
+import random
+import subprocess
 import sys
-from typing import Annotated
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,11 +22,18 @@ from rich.table import Table
 
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 
+if TYPE_CHECKING:
+    from lab.caller import CallReport
+    from store.appointments import Appointment
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 WRONG_SETTING, FAILED = 2, 1
+DEMO_WAV = Path("out/demo.wav")
+OPS_URL = "http://127.0.0.1:8060"
+SAY_HELP = "What to say and do, in order: WAV files, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
 
 Port = Annotated[int | None, typer.Option(help="Port of the VAIC endpoint (default 8050).")]
 OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on loopback (default 8060).")]
@@ -96,6 +110,131 @@ def engine(
 
     set_up_logs(os.environ.get("TIELINE_LOG_LEVEL", "INFO"))
     serve_engine(EngineSettings(host=host, port=port))
+
+
+@app.command()
+def call(
+    to: Annotated[str, typer.Option(help="URL of the bot.")] = "ws://127.0.0.1:8050",
+    token: Annotated[str, typer.Option(help="Bearer token to present.")] = "",
+    say: Annotated[list[str] | None, typer.Option(help=SAY_HELP)] = None,
+    out_wav: Annotated[Path | None, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
+    ops: Annotated[str, typer.Option(help="The daemon's ops endpoint, for texts and tasks in the report.")] = OPS_URL,
+    media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
+    speed: Annotated[float, typer.Option(help="Times real time; the bot must keep up.")] = 1.0,
+) -> None:
+    """Be the simulated caller alone: VoiceAI Connect's side of the wire, and a person with a telephone."""
+    from gateway.logs import set_up_logs
+    from lab.caller import CallSettings, ScriptError, parse_script, run_call
+
+    set_up_logs("WARNING")
+    settings = CallSettings(
+        url=to,
+        conversation_id=str(uuid.uuid4()),
+        token=token,
+        out_wav=out_wav,
+        ops_url=ops or None,
+        speed=speed,
+        **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
+    )
+    try:
+        report = run_call(settings, parse_script(say or []))
+    except ScriptError as error:
+        err.print(f"[red]wrong script[/red] {error}", soft_wrap=True)
+        raise typer.Exit(WRONG_SETTING) from None
+    if json_file is not None:
+        json_file.write_text(report.model_dump_json(indent=2))
+    print_report(report)
+    if report.outcome in ("refused", "error"):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def demo(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
+    out_wav: Annotated[Path, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = DEMO_WAV,
+) -> None:
+    """Place a phone call on a daemon of its own: recorded speech in, an appointment in a database."""
+    from gateway.daemon import run
+    from gateway.logs import set_up_logs
+
+    set_up_logs("WARNING")
+    with tempfile.TemporaryDirectory() as folder:
+        report, appointments = run(demo_call(Path(folder), out_wav))
+    if json_file is not None:
+        json_file.write_text(report.model_dump_json(indent=2))
+    print_report(report)
+    for each in appointments:
+        out.print(f"stored     {each.resource}, {each.starts_at:%A %Y-%m-%d %H:%M} UTC, {each.duration_min} min")
+    out.print(f"listen     {out_wav}")
+    if not appointments:
+        err.print("[red]no appointment was stored[/red]")
+        raise typer.Exit(FAILED)
+
+
+async def demo_call(folder: Path, out_wav: Path) -> tuple[CallReport, list[Appointment]]:
+    """Start engine and daemon as processes of their own, call, and read what was booked."""
+    from lab.caller import CallSettings
+    from lab.demo import call_and_tell, free_port, story, wait_until_listening
+    from store.appointments import AppointmentBook
+    from store.database import open_database
+
+    database_url = f"sqlite:///{folder}/demo.sqlite3"
+    engine_port, port, ops_port = free_port(), free_port(), free_port()
+    ops_url = f"http://127.0.0.1:{ops_port}"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))} | {
+        "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{engine_port}",
+        "TIELINE_VAIC_TOKEN": (token := uuid.uuid4().hex),
+        "TIELINE_HOST": "127.0.0.1",
+        "TIELINE_DATABASE_URL": database_url,
+        "TIELINE_LOG_LEVEL": "WARNING",
+    }
+    with (
+        running(environment, "engine", "--port", str(engine_port)) as engine_alive,
+        running(environment, "serve", "--port", str(port), "--ops-port", str(ops_port)) as daemon_alive,
+    ):
+        await wait_until_listening(engine_port, engine_alive)
+        await wait_until_listening(ops_port, daemon_alive)
+        settings = CallSettings(
+            url=f"ws://127.0.0.1:{port}",
+            token=token,
+            conversation_id=str(uuid.uuid4()),
+            ops_url=ops_url,
+            out_wav=out_wav,
+        )
+        report = await call_and_tell(settings, story(random.Random()), lambda line: out.print(line, soft_wrap=True))
+    database = open_database(database_url)
+    appointments = AppointmentBook(database).by_conversation(settings.conversation_id)
+    database.dispose()
+    return report, appointments
+
+
+@contextmanager
+def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[], bool]]:
+    """One of our own commands as a process; yields whether it still runs. Ended with the block."""
+    process = subprocess.Popen([sys.executable, __file__, *command], env=environment)
+    try:
+        yield lambda: process.poll() is None
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def print_report(report: CallReport) -> None:
+    """What a person wants to know of a call."""
+    latencies = [each for each in report.first_audio_ms if each is not None]
+    out.print(f"outcome    {report.outcome}, {len(report.turns)} turns, {report.barge_ins} barge-ins")
+    if latencies:
+        out.print(
+            f"latency    {', '.join(f'{each} ms' for each in latencies)} from the caller's last word to the bot's first"
+        )
+    for task in report.tasks:
+        out.print(f"task       {task.agent}: {' → '.join(task.states)} ({task.result})")
+    for error in report.errors:
+        err.print(f"[yellow]error[/yellow]      {error}", soft_wrap=True)
 
 
 def main() -> None:

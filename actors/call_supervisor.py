@@ -25,6 +25,7 @@ from actors.messages import (
     CallMessage,
     Close,
     Deadline,
+    Describe,
     DigitsPressed,
     EndCall,
     FunctionCalled,
@@ -52,7 +53,7 @@ from actors.wire import Wire
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
-from store.journal import JournalRow
+from store.journal import CallRecord, JournalRow
 
 VAIC, MODEL = "vaic", "model"
 POLICIES = {
@@ -100,7 +101,7 @@ class CallSupervisor(LoopActor):
         self._write_record("failed")
         self._children.stop_all()
 
-    def on_receive(self, message: CallMessage) -> None:
+    def on_receive(self, message: CallMessage) -> CallRecord | None:
         match message:
             case ChildDied():
                 self._judge(message)
@@ -109,6 +110,8 @@ class CallSupervisor(LoopActor):
             case StartAgain():
                 self._children.restart(message.child)
                 self._tasks.started_again(message.child)
+            case Describe():
+                return self._book.record("open", self._house.now())
             case _ if self._finished:
                 pass  # late facts of a call that is in the books
             case CallerArrived():
@@ -132,6 +135,7 @@ class CallSupervisor(LoopActor):
                 self._note(message)
             case _:
                 assert_never(message)
+        return None
 
     # --- the conversation ---
 

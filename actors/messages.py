@@ -286,6 +286,11 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Describe:
+    """An `ask`: answered with the call's record as it stands, its outcome "open"."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartAgain:
     """The delay before a child's restart is over."""
 
@@ -307,6 +312,7 @@ CallMessage = (
     | Rebind
     | EndCall
     | Deadline
+    | Describe
     | StartAgain
     | ChildDied
 )
@@ -361,6 +367,13 @@ class WhoIsAlive:
 
 
 @dataclass(frozen=True, slots=True)
+class FindCall:
+    """An `ask`: answered with the address of a call in progress, or None."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Roll:
     """Who is alive. accepting: new calls are taken."""
 
@@ -370,7 +383,16 @@ class Roll:
 
 
 SwitchboardMessage = (
-    WireOpened | FirstText | FirstTextOverdue | WireLeft | StopCalls | Leave | WhoIsAlive | ChildDied | StartAgain
+    WireOpened
+    | FirstText
+    | FirstTextOverdue
+    | WireLeft
+    | StopCalls
+    | Leave
+    | WhoIsAlive
+    | FindCall
+    | ChildDied
+    | StartAgain
 )
 
 # --- to the journal ---

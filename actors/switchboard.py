@@ -19,6 +19,7 @@ from actors.journal_keeper import JournalKeeper
 from actors.messages import (
     CallMessage,
     EndCall,
+    FindCall,
     FirstText,
     FirstTextOverdue,
     JournalMessage,
@@ -88,7 +89,7 @@ class Switchboard(LoopActor):
     def on_start(self) -> None:
         self._children.start(JOURNAL, self._keeper, JOURNAL_POLICY, self._start_keeper)
 
-    def on_receive(self, message: SwitchboardMessage) -> Roll | None:
+    def on_receive(self, message: SwitchboardMessage) -> Roll | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 self._at_door[id(message.wire)] = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire))
@@ -114,6 +115,9 @@ class Switchboard(LoopActor):
                 self._leave_when_alone()
             case WhoIsAlive():
                 return Roll(tuple(self._calls), self._max_calls, self._accepting)
+            case FindCall():
+                seat = self._calls.get(message.conversation_id)
+                return seat.occupant if seat else None
             case _:
                 assert_never(message)
         return None

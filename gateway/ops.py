@@ -6,15 +6,16 @@ May import: actors, store, aiohttp, prometheus_client, the standard library. On 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from actors.messages import Roll, WhoIsAlive
+from actors.messages import Describe, FindCall, Roll, WhoIsAlive
 from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
-from store.journal import Journal
+from store.journal import CallRecord, Journal
 
 ANSWER_LIMIT_S = 1.0
 
@@ -49,14 +50,14 @@ class Ops:
 
     async def _roll(self) -> Roll | None:
         """Who is alive, or None when the switchboard does not answer."""
-        future = self._switchboard.ask(WhoIsAlive(), block=False)
-        assert isinstance(future, LoopFuture)
-        try:
-            roll = await future.answer(ANSWER_LIMIT_S)
-        except (TimeoutError, pykka.ActorDeadError):
-            return None
-        assert isinstance(roll, Roll)
-        return roll
+        roll = await _ask(self._switchboard, WhoIsAlive())
+        return roll if isinstance(roll, Roll) else None
+
+    async def _ask_call(self, conversation_id: str) -> CallRecord | None:
+        """A call in progress, as it stands."""
+        call = await _ask(self._switchboard, FindCall(conversation_id))
+        record = await _ask(call, Describe()) if isinstance(call, pykka.ActorRef) else None
+        return record if isinstance(record, CallRecord) else None
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.Response(text="alive\n")  # said from the loop itself: that it turns is all there is to say
@@ -81,7 +82,18 @@ class Ops:
 
     async def _call(self, request: web.Request) -> web.Response:
         # The store may wait for a disk: not on the loop.
-        record = await asyncio.to_thread(self._journal.record, request.match_info["conversation_id"])
+        conversation_id = request.match_info["conversation_id"]
+        record = await self._ask_call(conversation_id) or await asyncio.to_thread(self._journal.record, conversation_id)
         if record is None:
             return web.json_response({"error": "no such call in the books"}, status=404)
         return web.Response(text=record.model_dump_json(), content_type="application/json")
+
+
+async def _ask(actor: pykka.ActorRef[Any], message: object) -> object:
+    """The answer of a loop actor, or None when there is none in time."""
+    future = actor.ask(message, block=False)
+    assert isinstance(future, LoopFuture)
+    try:
+        return await future.answer(ANSWER_LIMIT_S)
+    except (TimeoutError, pykka.ActorDeadError):
+        return None

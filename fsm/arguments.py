@@ -1,0 +1,77 @@
+"""Reading what the model put into a function call: only what was declared, and only of the declared type.
+
+May import: protocols, pydantic, fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from fsm.answer import Fault
+from fsm.states import Slot
+from protocols.errors import TielineError
+
+# No honest call of a task comes near: some slots, each said in a breath.
+LONGEST_CHARS = 10_000
+
+
+class CallFault(TielineError):
+    """A call that cannot be taken as it is. hint: tells the model how to make it good."""
+
+    def __init__(self, fault: Fault, hint: str) -> None:
+        super().__init__(f"{fault}: {hint}")
+        self.fault = fault
+        self.hint = hint
+
+
+def read_slots(arguments: object, slots: Mapping[str, Slot[Any]]) -> dict[str, Any]:
+    """The values given for slots. Raises: CallFault."""
+    given = read_object(arguments)
+    _only(given, tuple(slots))
+    values: dict[str, Any] = {}
+    for name, raw in given.items():
+        if raw is None or raw == "":  # models fill a parameter they have nothing for
+            continue
+        try:
+            values[name] = slots[name].read(raw)
+        except ValidationError as error:
+            why = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
+            hint = f"{name!r} is not as declared: {why}. {slots[name].describe}".strip()
+            raise CallFault("bad_value", hint) from None
+    return values
+
+
+def read_yes(arguments: object) -> bool:
+    """The answer in a `confirm`. Raises: CallFault."""
+    given = read_object(arguments)
+    _only(given, ("yes",))
+    yes = given.get("yes")
+    if not isinstance(yes, bool):
+        raise CallFault("bad_value", "'yes' must be given, as true or false.")
+    return yes
+
+
+def read_object(arguments: object) -> dict[str, object]:
+    """The JSON object in a function call's arguments; nothing at all counts as an empty one. Raises: CallFault."""
+    if not isinstance(arguments, str):
+        raise CallFault("bad_json", "The arguments must be a JSON object.")
+    if len(arguments) > LONGEST_CHARS:
+        raise CallFault("too_long", "The arguments are too long. Pass only the values the caller has just said.")
+    try:
+        given = from_json(arguments, allow_inf_nan=False) if arguments.strip() else {}
+    except ValueError:
+        raise CallFault("bad_json", "The arguments are not valid JSON. Send the whole call again.") from None
+    if not isinstance(given, dict):
+        raise CallFault("bad_json", "The arguments must be a JSON object.")
+    return given
+
+
+def _only(given: Mapping[str, object], declared: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in declared:
+            allowed = ", ".join(declared) or "none"
+            raise CallFault("unknown_property", f"There is no parameter {name[:40]!r} here; there is: {allowed}.")

@@ -1,0 +1,40 @@
+"""What the session's instructions say of an open task, so that a digression does not lose it.
+
+Only words of the table's author stand here, never the caller's: what a caller says must not become an instruction.
+May import: fsm, the standard library. Rules from: design 4.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fsm.spec import AgentSpec, Collect, Confirm
+from fsm.tools import cancel_name, confirm_name, provide_name
+
+
+def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str]) -> str:
+    """A few lines for the model; "" where nothing is waited for. needs: slots still missing, the next one first."""
+    match spec.states[state]:
+        case Collect():
+            now = f"Next, the caller is to be asked: {spec.slots[needs[0]].ask}" if needs else _ASK_WHAT_TO_CHANGE
+        case Confirm():
+            now = (
+                "The caller is to say yes or no to what was read back; "
+                f"call {confirm_name(spec.name)} with that answer, never without it."
+            )
+        case _:
+            return ""
+    return "\n".join(
+        (
+            f"Open task: {spec.name} (run {run_id}), state {state}, still missing: {', '.join(needs) or 'nothing'}.",
+            now,
+            f"Call {provide_name(spec.name)} as soon as the caller gives or corrects a value, "
+            f"and {cancel_name(spec.name)} when the caller gives the task up.",
+            f'Speak to the caller what {spec.name} and its functions return under "say" as it is given there.',
+            "Answer a question of the caller about something else in one sentence, then come back to this task "
+            "by asking the caller again for what it waits for.",
+        )
+    )
+
+
+_ASK_WHAT_TO_CHANGE = "Next, the caller is to be asked which value is to be changed."

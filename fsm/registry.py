@@ -1,0 +1,68 @@
+"""Which tasks there are: the modules of fsm/agents, and what installed packages add by entry point.
+
+May import: protocols, fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import fsm.agents
+from fsm.effects import Effect, StoredEffect
+from fsm.spec import AgentSpec
+from protocols.errors import MisuseError
+
+ENTRY_POINT_GROUP = "tieline.agents"
+
+
+def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, AgentSpec]:
+    """All tasks by name. installed: the packages' entry points, by default those of this environment.
+
+    Raises: MisuseError for a table that is not sound, an entry point that gives no table, or names that clash.
+    """
+    points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
+    agents: dict[str, AgentSpec] = {}
+    for spec in (*_own(), *(_installed(point) for point in points)):
+        for other in agents:
+            # A run's functions are its name and a suffix; they must not read as those of another task.
+            if f"{spec.name}_".startswith(f"{other}_") or f"{other}_".startswith(f"{spec.name}_"):
+                raise MisuseError(f"the tasks {other!r} and {spec.name!r} have names that begin alike")
+        agents[spec.name] = spec
+    return agents
+
+
+def effects_for(agents: Mapping[str, AgentSpec], store: Any) -> dict[str, Effect]:
+    """The effects of all tasks by name, bound to what the house keeps its data in (the database engine).
+
+    Raises: MisuseError where two tasks mean different things by one name.
+    """
+    declared: dict[str, StoredEffect] = {}
+    for spec in agents.values():
+        for name, effect in spec.effects.items():
+            if declared.setdefault(name, effect) is not effect:
+                raise MisuseError(f"task {spec.name!r}: another task has a different effect {name!r}")
+    return {name: _bound(effect, store) for name, effect in declared.items()}
+
+
+def _bound(effect: StoredEffect, store: Any) -> Effect:
+    return lambda request: effect(request, store)
+
+
+def _own() -> Iterator[AgentSpec]:
+    for module in pkgutil.iter_modules(fsm.agents.__path__, f"{fsm.agents.__name__}."):
+        members = vars(importlib.import_module(module.name)).values()
+        yield from (each for each in members if isinstance(each, AgentSpec))
+
+
+def _installed(point: EntryPoint) -> AgentSpec:
+    try:
+        spec = point.load()
+    except (ImportError, AttributeError) as error:
+        raise MisuseError(f"the task {point.name!r} of an installed package cannot be loaded: {error}") from error
+    if not isinstance(spec, AgentSpec):
+        raise MisuseError(f"the task {point.name!r} of an installed package is no AgentSpec ({point.value})")
+    return spec

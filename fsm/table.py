@@ -1,0 +1,170 @@
+"""Is a task's table sound? Checked when it is built: a caller must never be the one who finds the hole.
+
+Every check raises MisuseError, naming the task, the state and the event.
+May import: protocols.errors, fsm.states, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import TYPE_CHECKING, NoReturn
+
+from fsm.states import CANCELLED, Act, Collect, Confirm, End
+from protocols.errors import MisuseError
+
+if TYPE_CHECKING:
+    from fsm.spec import AgentSpec
+
+# A function's name has at most 64 characters, and the longest suffix of ours is "_provide".
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
+
+
+def check_table(spec: AgentSpec) -> None:
+    """Raises: MisuseError for the first thing that is wrong."""
+    _check_names(spec)
+    for state in spec.states:
+        _check_state(spec, state)
+    _check_arrows(spec)
+    _check_ways(spec)
+    _check_rounds(spec)
+    _check_templates(spec)
+
+
+def cancelled_ends(spec: AgentSpec) -> list[str]:
+    """The states that `cancel` could lead to; a sound table has one where it has a state that waits."""
+    return [name for name, state in spec.states.items() if isinstance(state, End) and state.outcome == CANCELLED]
+
+
+def fields(template: str) -> set[str]:
+    """The names a format string asks for. Raises: ValueError for one that is none."""
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def _refuse(spec: AgentSpec, what: str) -> NoReturn:
+    raise MisuseError(f"task {spec.name!r}: {what}")
+
+
+def _check_names(spec: AgentSpec) -> None:
+    if not _NAME.fullmatch(spec.name):
+        _refuse(spec, "the name must be small letters, digits and underscores, at most 56 of them")
+    if spec.start not in spec.states:
+        _refuse(spec, f"the start state {spec.start!r} is not in the table")
+    collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
+    for name, slot in spec.slots.items():
+        if name not in collected:
+            _refuse(spec, f"no state collects the slot {name!r}")
+        if slot.schema().get("type") not in ("string", "integer", "number", "boolean"):
+            _refuse(spec, f"the type of slot {name!r} is not one that a caller can say in one value")
+    named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
+    for effect in spec.effects.keys() - named:
+        _refuse(spec, f"no state acts by the effect {effect!r}")
+    waits = any(isinstance(state, Collect | Confirm) for state in spec.states.values())
+    if waits and len(cancelled_ends(spec)) != 1:
+        _refuse(spec, f'it needs exactly one End("{CANCELLED}"), where the caller who gives up is led')
+
+
+def _check_state(spec: AgentSpec, name: str) -> None:
+    match spec.states[name]:
+        case Collect(slots=slots, retries=retries):
+            if not slots or retries < 1:
+                _refuse(spec, f"state {name!r} needs at least one slot and one retry")
+            for slot in slots:
+                if slot not in spec.slots:
+                    _refuse(spec, f"state {name!r} collects the unknown slot {slot!r}")
+        case Act(effect=effect):
+            if effect not in spec.effects:
+                _refuse(spec, f"state {name!r} acts by the unknown effect {effect!r}")
+        case Confirm(template=template) | End(say=template):
+            try:
+                unknown = fields(template) - spec.slots.keys()
+            except ValueError as error:
+                _refuse(spec, f"what state {name!r} says is no format string: {error}")
+            if unknown:
+                _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
+
+
+def _check_arrows(spec: AgentSpec) -> None:
+    for (state, event), target in spec.transitions.items():
+        arrow = f"the arrow ({state!r}, {event!r}) -> {target!r}"
+        if state not in spec.states:
+            _refuse(spec, f"{arrow} leaves from an unknown state")
+        if event not in spec.states[state].events:
+            _refuse(spec, f"{arrow} is for an event that this state never raises")
+        if target not in spec.states:
+            _refuse(spec, f"{arrow} leads to an unknown state")
+    for name, kind in spec.states.items():
+        for event in kind.events:
+            if (name, event) not in spec.transitions:
+                _refuse(spec, f"state {name!r} has no arrow for {event!r}")
+
+
+def _arrows_from(spec: AgentSpec, state: str) -> Iterator[tuple[str, str]]:
+    return ((event, spec.transitions[state, event]) for event in spec.states[state].events)
+
+
+def _check_ways(spec: AgentSpec) -> None:
+    """Every state can be reached, and has a way to an end that is not the caller giving up."""
+    onward = {name: {target for _, target in _arrows_from(spec, name)} for name in spec.states}
+    reached = _closure({spec.start, *cancelled_ends(spec)}, onward)
+    for name in spec.states:
+        if name not in reached:
+            _refuse(spec, f"state {name!r} cannot be reached")
+        if not any(isinstance(spec.states[each], End) for each in _closure({name}, onward)):
+            _refuse(spec, f"state {name!r} has no way to an end")
+
+
+def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
+    reached, edge = set(start), set(start)
+    while edge:
+        edge = {target for name in edge for target in onward[name]} - reached
+        reached |= edge
+    return reached
+
+
+def _check_rounds(spec: AgentSpec) -> None:
+    """No way round that never waits for the caller: a Confirm always waits, a refusal asks for its slots anew."""
+    onward: dict[str, set[str]] = {}
+    for name, state in spec.states.items():
+        onward[name] = set() if isinstance(state, Confirm) else {target for _, target in _arrows_from(spec, name)}
+        if isinstance(state, Act):
+            refused = spec.transitions[name, "refused"]
+            if isinstance(spec.states[refused], Collect):
+                others = {target for event, target in _arrows_from(spec, name) if event != "refused"}
+                onward[name] = others | {spec.transitions[refused, "gave_up"]}
+    for name in spec.states:
+        if name in _closure(onward[name], onward):
+            _refuse(spec, f"from state {name!r} there is a way round to itself that never waits for the caller")
+
+
+def _check_templates(spec: AgentSpec) -> None:
+    """What a state says is filled on every way to it."""
+    # Of each state, the slots that are filled whichever way it was entered; ways are followed until nothing changes.
+    filled: dict[str, frozenset[str]] = {spec.start: frozenset()}
+    edge = [spec.start]
+    while edge:
+        name = edge.pop()
+        for event, target in _arrows_from(spec, name):
+            after = _filled_after(spec, name, event, filled[name])
+            known = filled.get(target)
+            if known is None or not known <= after:
+                filled[target] = after if known is None else known & after
+                edge.append(target)
+    for name in cancelled_ends(spec):
+        filled[name] = frozenset()
+    for name, state in spec.states.items():
+        if isinstance(state, Confirm | End):
+            template = state.template if isinstance(state, Confirm) else state.say
+            for slot in sorted(fields(template) - filled[name]):
+                _refuse(spec, f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it")
+
+
+def _filled_after(spec: AgentSpec, name: str, event: str, filled: frozenset[str]) -> frozenset[str]:
+    match spec.states[name], spec.states[spec.transitions[name, event]]:
+        case Collect(slots=slots), _ if event == "filled":
+            return filled | set(slots)
+        case Act(), Collect(slots=slots) if event == "refused":
+            return filled - set(slots)
+        case _:
+            return filled

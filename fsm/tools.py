@@ -1,0 +1,82 @@
+"""The functions a task gives to the speech model: one that opens it, and those of the state it stands in.
+
+The descriptions are read by the model while it listens to a caller: when to call, and with what.
+May import: fsm.states, the standard library. Rules from: design 4.5, specs/openai-realtime.md 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fsm.states import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A function as the model is told of it. parameters: a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+def provide_name(task: str) -> str:
+    return f"{task}_provide"
+
+
+def confirm_name(task: str) -> str:
+    return f"{task}_confirm"
+
+
+def cancel_name(task: str) -> str:
+    return f"{task}_cancel"
+
+
+def opening_tool(task: str, description: str, slots: Mapping[str, Slot[Any]]) -> ToolSpec:
+    """Begins the task, with whatever the caller has said of it already."""
+    return ToolSpec(task, description, _slots_schema(slots))
+
+
+def provide_tool(task: str, slots: Mapping[str, Slot[Any]]) -> ToolSpec:
+    """Gives or corrects values, in any order."""
+    description = (
+        f"The caller gives or corrects a value for {_spoken(task)}: {', '.join(slots)}. "
+        "Call this as soon as the caller names one or several of them. "
+        "Pass only what the caller has just said, and leave out everything else; never guess a value."
+    )
+    return ToolSpec(provide_name(task), description, _slots_schema(slots))
+
+
+def confirm_tool(task: str) -> ToolSpec:
+    """Answers what was read back."""
+    description = (
+        f"The caller answers yes or no to what was read back for {_spoken(task)}. "
+        "Call this only after the caller has answered, never on your own. "
+        f"If the caller names another value instead, call {provide_name(task)}."
+    )
+    yes = {"type": "boolean", "description": "true if the caller agrees to what was read back, false if not"}
+    return ToolSpec(confirm_name(task), description, _object({"yes": yes}, required=["yes"]))
+
+
+def cancel_tool(task: str) -> ToolSpec:
+    """Gives the task up."""
+    description = (
+        f"The caller no longer wants to go on with {_spoken(task)} and gives it up. "
+        "Do not call this for a question about something else, or to change a value."
+    )
+    return ToolSpec(cancel_name(task), description, _object({}))
+
+
+def _spoken(task: str) -> str:
+    return f'the task "{task.replace("_", " ")}"'
+
+
+def _slots_schema(slots: Mapping[str, Slot[Any]]) -> dict[str, object]:
+    return _object({name: slot.schema() for name, slot in slots.items()})
+
+
+def _object(properties: Mapping[str, object], required: list[str] | None = None) -> dict[str, object]:
+    schema: dict[str, object] = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return {**schema, "required": required} if required else schema

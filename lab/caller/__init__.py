@@ -1,0 +1,46 @@
+"""The simulated caller: AudioCodes VoiceAI Connect and a person with a telephone, as a WebSocket client.
+
+May import: lab.caller, protocols.
+"""
+
+from lab.caller.call import place_call, run_call
+from lab.caller.events import (
+    BargedIn,
+    BotSpoke,
+    CallerEvent,
+    CallerRecognised,
+    CallerSpoke,
+    Dropped,
+    Ended,
+    Resumed,
+)
+from lab.caller.report import CallReport, Outage, Task, Turn
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, Step, Wait, parse_script
+from lab.caller.settings import CallSettings
+
+__all__ = [
+    "BargedIn",
+    "BotSpoke",
+    "CallReport",
+    "CallSettings",
+    "CallerEvent",
+    "CallerRecognised",
+    "CallerSpoke",
+    "Drop",
+    "Dropped",
+    "Dtmf",
+    "Ended",
+    "HangUp",
+    "Interrupt",
+    "Outage",
+    "Resumed",
+    "Say",
+    "ScriptError",
+    "Step",
+    "Task",
+    "Turn",
+    "Wait",
+    "parse_script",
+    "place_call",
+    "run_call",
+]

@@ -1,0 +1,133 @@
+"""Recorded speech, and the formats it travels in.
+
+May import: lab.caller.script, protocols.media, numpy, soxr, the standard library.
+Rules from: specs/vaic-streaming.md 6; mu-law as in ITU-T G.711.
+"""
+
+from __future__ import annotations
+
+import wave
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from lab.caller.script import ScriptError
+from protocols.media import MediaFormat
+
+Samples = NDArray[np.int16]
+
+TICK_MS = 20
+# Quieter than the loudest 10 ms by this much, a file's edge is no speech: room noise lies below it, a last "s" above.
+_SILENCE_DB = 35
+_WINDOW_MS = 10
+
+
+# Compared by identity, so that one file's encodings can be remembered.
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """One recording, mono. Of its `length_ms` only `began_ms` to `ended_ms` is speech, the rest silence round it."""
+
+    file: Path
+    samples: Samples
+    sample_rate_hz: int
+    began_ms: int
+    ended_ms: int
+
+    @property
+    def length_ms(self) -> int:
+        return len(self.samples) * 1000 // self.sample_rate_hz
+
+
+@lru_cache(maxsize=128)
+def read_speech(file: Path) -> Speech:
+    """Read a WAV file of any rate and number of channels, 16-bit PCM. Raises: ScriptError."""
+    try:
+        with wave.open(str(file), "rb") as wav:
+            width, rate, channels = wav.getsampwidth(), wav.getframerate(), wav.getnchannels()
+            audio = wav.readframes(wav.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise ScriptError(f"{file}: {error}") from None
+    if width != 2:
+        raise ScriptError(f"{file}: 16-bit samples are wanted, these have {8 * width}")
+    together = np.frombuffer(audio, dtype="<i2").reshape(-1, channels)
+    samples = together[:, 0] if channels == 1 else together.mean(axis=1)
+    mono = samples.astype(np.int16)
+    began_ms, ended_ms = _spoken_part(mono, rate)
+    return Speech(file, mono, rate, began_ms, ended_ms)
+
+
+def _spoken_part(samples: Samples, rate: int) -> tuple[int, int]:
+    """From when to when there is speech, in ms. All of it, when there is nothing but silence."""
+    window = rate * _WINDOW_MS // 1000
+    whole = samples[: len(samples) // window * window].reshape(-1, window).astype(np.float64)
+    power = (whole**2).mean(axis=1)
+    loud = np.flatnonzero(power > power.max(initial=0) * 10 ** (-_SILENCE_DB / 10))
+    if not len(loud):
+        return 0, len(samples) * 1000 // rate
+    return int(loud[0]) * _WINDOW_MS, (int(loud[-1]) + 1) * _WINDOW_MS
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """The same sound at another rate."""
+    if from_hz == to_hz or not len(samples):
+        return samples
+    resampled: Samples = soxr.resample(samples, from_hz, to_hz)
+    return resampled
+
+
+def encode(samples: Samples, media: MediaFormat) -> bytes:
+    """Samples at the format's rate as its bytes."""
+    return samples.astype("<i2").tobytes() if media.is_pcm else _to_mulaw()[samples.view(np.uint16)].tobytes()
+
+
+def decode(audio: bytes | bytearray, media: MediaFormat) -> Samples:
+    """The format's bytes as samples at its rate; half a sample at the end is dropped."""
+    if media.is_pcm:
+        return np.frombuffer(audio, dtype="<i2", count=len(audio) // 2)
+    return _from_mulaw()[np.frombuffer(audio, dtype=np.uint8)]
+
+
+@lru_cache(maxsize=256)
+def payloads(speech: Speech, media: MediaFormat) -> tuple[str, ...]:
+    """The recording as base64 texts of 20 ms each, the last one filled up with silence."""
+    audio = encode(resample(speech.samples, speech.sample_rate_hz, media.sample_rate_hz), media)
+    width = media.bytes_per_ms * TICK_MS
+    audio += silence(media, -len(audio) % width)
+    return tuple(b64encode(audio[at : at + width]).decode("ascii") for at in range(0, len(audio), width))
+
+
+@cache
+def silent_payload(media: MediaFormat) -> str:
+    """20 ms of silence in base64."""
+    return b64encode(silence(media, media.bytes_per_ms * TICK_MS)).decode("ascii")
+
+
+def silence(media: MediaFormat, length: int) -> bytes:
+    """That many bytes of digital silence."""
+    return (b"\0" if media.is_pcm else b"\xff") * length
+
+
+@cache
+def _to_mulaw() -> NDArray[np.uint8]:
+    """Indexed by the 16 bits of a sample taken as unsigned."""
+    samples = np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
+    biased = np.minimum(np.abs(samples), 32635) + 132
+    exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
+    mantissa = (biased >> (exponent + 3)) & 0x0F
+    sign = np.where(samples < 0, 0x80, 0)
+    codes: NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return codes
+
+
+@cache
+def _from_mulaw() -> Samples:
+    codes = ~np.arange(256, dtype=np.uint8)
+    exponent = ((codes >> 4) & 7).astype(np.int32)
+    size = ((((codes & 0x0F).astype(np.int32) << 3) + 132) << exponent) - 132
+    samples: Samples = np.where(codes & 0x80, -size, size).astype(np.int16)
+    return samples

@@ -1,0 +1,183 @@
+"""A simulated call: a person, a telephone, a socket, and the time.
+
+May import: lab.caller, websockets, loguru, the standard library. Rules from: specs/vaic-streaming.md 2, 7.9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from loguru import logger
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from lab.caller.audio import TICK_MS, read_speech
+from lab.caller.events import CallerEvent
+from lab.caller.person import Person
+from lab.caller.phone import Phone
+from lab.caller.record import fetch_record
+from lab.caller.report import CallReport, report_call
+from lab.caller.script import Interrupt, Say, Step
+from lab.caller.settings import CallSettings
+from lab.caller.wav import write_call
+
+_DIAL_LIMIT_S = 10.0
+_REDIAL_MS = 500
+# An utterance handed over in one go is lawful (7.4), and may be long.
+_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_NEVER_AGAIN = (400, 401, 403, 404)
+
+
+async def place_call(
+    settings: CallSettings, script: Sequence[Step], on_event: Callable[[CallerEvent], None] | None = None
+) -> CallReport:
+    """Call the bot, live through the script, and report. A call that fails is reported, not raised.
+
+    on_event: hears what happens while it happens. Raises: ScriptError for a file that is no speech, before it dials.
+    """
+    for step in script:
+        if isinstance(step, Say | Interrupt):
+            read_speech(step.file)
+    call = _Call(settings, script, on_event or _ignore)
+    await call.live()
+    phone = call.phone
+    record = None
+    if settings.ops_url is not None and phone.media is not None:
+        record = await fetch_record(settings.ops_url, settings.conversation_id)
+        if record is None:
+            phone.complaints.add("no_call_record", "the daemon's ops endpoint gave none")
+    if settings.out_wav is not None:
+        length_ms = phone.course.ended_ms or 0
+        await asyncio.to_thread(write_call, settings.out_wav, length_ms, phone.mouth.utterances, phone.ear.pieces)
+    return report_call(settings.conversation_id, phone, record)
+
+
+def run_call(
+    settings: CallSettings, script: Sequence[Step], on_event: Callable[[CallerEvent], None] | None = None
+) -> CallReport:
+    """`place_call` for those who have no event loop."""
+    return asyncio.run(place_call(settings, script, on_event))
+
+
+def _ignore(_event: CallerEvent) -> None:
+    pass
+
+
+def tick_s(number: int, speed: float) -> float:
+    """When a tick is due, in seconds since the first: an absolute time, so that no lateness adds up."""
+    return number * TICK_MS / 1000 / speed
+
+
+class _Call:
+    """Keeps time, and the socket: every 20 ms of the person's time the person acts and the telephone plays."""
+
+    def __init__(self, settings: CallSettings, script: Sequence[Step], tell: Callable[[CallerEvent], None]) -> None:
+        self.phone = Phone(settings, tell, lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+        self._settings = settings
+        self._person = Person(
+            script,
+            self.phone,
+            pause_ms=settings.pause_ms,
+            patience_ms=int(settings.patience_s * 1000),
+            tell=tell,
+        )
+        self._socket: ClientConnection | None = None
+        self._begun = asyncio.Event()
+        self._log = logger.bind(conversation=settings.conversation_id)
+
+    async def live(self) -> None:
+        """The whole call."""
+        async with asyncio.TaskGroup() as tasks:
+            line = tasks.create_task(self._keep_line())
+            await self._keep_time()
+            if self._socket is None:
+                line.cancel()
+            else:
+                await self._socket.close()
+        if self.phone.course.outcome not in ("client-disconnected", "refused") and (undone := self._person.undone):
+            self.phone.complaints.add("script_not_finished", ", ".join(undone))
+
+    # --- time ---
+
+    async def _keep_time(self) -> None:
+        await self._begun.wait()
+        loop = asyncio.get_running_loop()
+        began_s, ticks, life = loop.time(), 0, self._person.live()
+        while not self.phone.over:
+            if not self.phone.course.ended:
+                next(life, None)
+            self.phone.tick()
+            await self._flush()
+            if self.phone.drop_for_ms is not None and self._socket is not None:
+                self._socket.transport.abort()
+            ticks += 1
+            await asyncio.sleep(max(0.0, began_s + tick_s(ticks, self._settings.speed) - loop.time()))
+
+    async def _flush(self) -> None:
+        """Write what the telephone has to say. Two tasks may be here: taken one by one, frames keep their order."""
+        outbox = self.phone.outbox
+        try:
+            while outbox and self._socket is not None:
+                await self._socket.send(outbox.popleft())
+        except ConnectionClosed:
+            pass  # whoever reads the socket will tell
+
+    # --- the socket ---
+
+    async def _keep_line(self) -> None:
+        while True:
+            socket = await self._dial()
+            if socket is not None:
+                await self._converse(socket)
+                self._log.debug("socket closed", code=socket.close_code)
+            if self.phone.over:
+                return
+            pause_ms, self.phone.drop_for_ms = self.phone.drop_for_ms, None
+            await asyncio.sleep((_REDIAL_MS if pause_ms is None else pause_ms) / 1000 / self._settings.speed)
+
+    async def _dial(self) -> ClientConnection | None:
+        """Open a socket, if the bot lets us. A first refusal ends the call, a later one only if it is for good."""
+        try:
+            return await connect(
+                self._settings.url,
+                additional_headers={"Authorization": f"Bearer {self._settings.token}"}
+                if self._settings.token
+                else None,
+                compression=None,
+                proxy=None,
+                max_size=_MAX_MESSAGE_BYTES,
+                open_timeout=_DIAL_LIMIT_S,
+                close_timeout=1,
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            if not self._begun.is_set() or status in _NEVER_AGAIN:
+                self._give_up("refused", "upgrade_refused", f"HTTP {status}")
+        except (OSError, InvalidHandshake, InvalidURI) as error:
+            if not self._begun.is_set():
+                self._give_up("error", "not_connected", str(error) or type(error).__name__)
+        return None
+
+    def _give_up(self, outcome: str, rule: str, detail: str) -> None:
+        self.phone.fail(outcome if not self._begun.is_set() else "error", rule, detail)
+        self._begun.set()
+
+    async def _converse(self, socket: ClientConnection) -> None:
+        async with socket:
+            self._socket = socket
+            self.phone.connected()
+            await self._flush()
+            self._begun.set()
+            try:
+                async for message in socket:
+                    self.phone.received(message)
+                    if self.phone.outbox:
+                        await self._flush()
+                    if self.phone.over:
+                        break
+            except ConnectionClosed:
+                pass
+            self._socket = None
+        self.phone.lost(socket.close_code or 1006)

@@ -1,0 +1,154 @@
+"""The person: lives through the script, one step of 20 ms at a time, and waits for its turn as people do.
+
+May import: lab.caller, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
+
+from lab.caller.audio import TICK_MS, Speech, read_speech
+from lab.caller.events import CallerEvent, CallerSpoke
+from lab.caller.phone import Phone
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, Step, Wait, as_word
+
+_KEY_MS = 200
+
+
+class Person:
+    """Holds one telephone.
+
+    pause_ms: how long the bot must be quiet before the person speaks. patience_ms: how long the person waits for it to
+    say something. tell: hears what was said.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Step],
+        phone: Phone,
+        *,
+        pause_ms: int,
+        patience_ms: int,
+        tell: Callable[[CallerEvent], None],
+    ) -> None:
+        self._steps = deque(script)
+        self._doing: Step | None = None
+        self._phone = phone
+        self._pause_ms = pause_ms
+        self._patience_ms = patience_ms
+        self._tell = tell
+        self._last = "the call was accepted"
+        self._asked_ms = 0
+        self._asked_until_ms = 0
+
+    @property
+    def undone(self) -> list[str]:
+        """The steps the call left no time for, as words."""
+        steps = self._steps if self._doing is None else [self._doing, *self._steps]
+        return [as_word(step) for step in steps]
+
+    def live(self) -> Iterator[None]:
+        """One `next` for every 20 ms, until the person has put the phone down."""
+        while self._steps:
+            self._doing = self._steps.popleft()
+            yield from self._do(self._doing)
+            self._doing = None
+        yield from self._await_hangup()
+        self._phone.hang_up()
+
+    def _do(self, step: Step) -> Iterator[None]:
+        match step:
+            case Say():
+                yield from self._await_turn()
+                yield from self._speak(read_speech(step.file))
+            case Interrupt():
+                yield from self._await_speech(step.after_ms)
+                yield from self._speak(read_speech(step.file))
+            case Dtmf():
+                yield from self._await_turn()
+                yield from self._press(step.digits)
+            case Drop():
+                self._phone.drop(step.resume_after_ms)
+                while self._phone.up_since_ms is None:
+                    yield
+            case Wait():
+                yield from self._pass(step.ms)
+            case HangUp():
+                self._phone.hang_up()
+            case _:
+                assert_never(step)
+
+    # --- what the person hears ---
+
+    @property
+    def _answered(self) -> bool:
+        """The bot has begun to speak since the person last did, and not only while the person spoke."""
+        runs = self._phone.ear.runs
+        return bool(runs) and runs[-1].began_ms >= self._asked_ms and runs[-1].ended_ms > self._asked_until_ms
+
+    @property
+    def _idle_ms(self) -> int:
+        """For how long nobody has said anything; a line that is down does not count as silence."""
+        up_since_ms = self._phone.up_since_ms
+        if up_since_ms is None:
+            return 0
+        return self._phone.now_ms - max(self._phone.ear.quiet_since_ms, self._asked_until_ms, up_since_ms)
+
+    @property
+    def _heard_ms(self) -> int:
+        """How much the bot has said since the person last spoke."""
+        return sum(run.heard_ms for run in self._phone.ear.runs if run.began_ms >= self._asked_ms)
+
+    def _await_turn(self) -> Iterator[None]:
+        while not (self._answered and self._idle_ms >= self._pause_ms):
+            if self._idle_ms > self._patience_ms:
+                self._complain_of_silence()
+                return
+            yield
+
+    def _await_speech(self, after_ms: int) -> Iterator[None]:
+        while self._heard_ms < after_ms or not self._phone.ear.sounding:
+            if self._answered and self._idle_ms >= self._pause_ms:
+                self._phone.complaints.add("not_interrupted", f"the bot spoke for {self._heard_ms} ms only")
+                return
+            if self._idle_ms > self._patience_ms:
+                self._complain_of_silence()
+                return
+            yield
+
+    def _await_hangup(self) -> Iterator[None]:
+        while self._idle_ms <= self._patience_ms:
+            yield
+        if not self._answered:
+            self._complain_of_silence()
+
+    def _complain_of_silence(self) -> None:
+        self._phone.complaints.add("no_answer", f"the bot said nothing for {self._patience_ms} ms after {self._last}")
+
+    # --- what the person does ---
+
+    def _speak(self, speech: Speech) -> Iterator[None]:
+        said = self._phone.say(speech)
+        self._last = str(speech.file)
+        self._asked_ms, self._asked_until_ms = said.onset_ms, said.end_ms
+        while self._phone.now_ms < said.end_ms:
+            yield
+        self._tell(CallerSpoke(speech.file, said.onset_ms, said.end_ms))
+        self._doing = None
+        # The file's last silence: it is not speech, but nothing else can be said meanwhile.
+        while self._phone.mouth.speaking:
+            yield
+
+    def _press(self, keys: str) -> Iterator[None]:
+        self._last = f"dtmf:{keys}"
+        for number, pressed in enumerate([keys] if self._phone.collects_keys else keys):
+            if number:
+                yield from self._pass(_KEY_MS)
+            self._phone.press(pressed)
+            self._asked_ms = self._asked_until_ms = self._phone.now_ms
+
+    def _pass(self, ms: int) -> Iterator[None]:
+        for _ in range(-(-ms // TICK_MS)):
+            yield

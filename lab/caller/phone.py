@@ -1,0 +1,395 @@
+"""The telephone: VAIC's side of one call, without its socket. It is told of frames and of time, and fills an outbox.
+
+May import: lab.caller, protocols, pydantic, the standard library. Rules from: specs/vaic-streaming.md 3 to 5, 7.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from lab.caller.audio import TICK_MS, Speech
+from lab.caller.complaints import Complaints
+from lab.caller.course import Course, Loss
+from lab.caller.ear import Ear
+from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
+from lab.caller.mouth import Mouth, Utterance
+from lab.caller.params import SessionParams
+from lab.caller.referee import OPEN_LIMIT_MS, Referee
+from lab.caller.settings import CallSettings
+from lab.caller.user_stream import UserStream, Wish
+from protocols.errors import MisuseError, WireError
+from protocols.frames import CamelFrame
+from protocols.media import KNOWN, MediaFormat
+from protocols.vaic import (
+    TO_VAIC,
+    Activities,
+    Activity,
+    BotActivities,
+    BotActivity,
+    PlayStreamChunk,
+    PlayStreamStart,
+    PlayStreamStop,
+    SessionAccepted,
+    SessionEnd,
+    SessionError,
+    SessionInitiate,
+    SessionResume,
+    SpeechRecognition,
+    SpeechStarted,
+    ToVaic,
+    UserStreamChunk,
+    UserStreamStart,
+    UserStreamStarted,
+    UserStreamStop,
+    UserStreamStopped,
+)
+
+_ACCEPT_LIMIT_MS = 10_000
+_RESUME_LIMIT_MS = 30_000
+_CLOSE_LIMIT_MS = 5_000
+# The bot's frames may cross with `session.end`; later ones were sent by a bot that goes on without a caller.
+_CROSSING_MS = 2_000
+
+
+class Phone:
+    """One call, from `session.initiate` to the end, over as many sockets as it takes.
+
+    tell: hears what happens. timestamp: the time of day in ISO 8601, for activities.
+    """
+
+    def __init__(
+        self, settings: CallSettings, tell: Callable[[CallerEvent], None], timestamp: Callable[[], str]
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._timestamp = timestamp
+        self._params = SessionParams(barge_in=settings.barge_in, send_dtmf=settings.send_dtmf)
+        self._user = UserStream()
+        self._asked_ms: int | None = None
+        self._activities = 0
+        self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
+        self.mouth = Mouth()
+        self.course = Course()
+        self.complaints = Complaints(lambda: self.now_ms)
+        self._referee = Referee(settings.conversation_id, settings.formats, self.complaints)
+        self.outbox: deque[str] = deque()
+        self.media: MediaFormat | None = None
+        self.up_since_ms: int | None = None
+        self.drop_for_ms: int | None = None
+        self.over = False
+
+    @property
+    def now_ms(self) -> int:
+        """Since `session.initiate`, by the count of samples."""
+        return self.ear.now_ms
+
+    @property
+    def _on_line(self) -> bool:
+        return self._asked_ms is not None or self.up_since_ms is not None
+
+    # --- what the person does ---
+
+    def say(self, speech: Speech) -> Utterance:
+        """Begin to say it. Raises: MisuseError before the call was accepted."""
+        if self.media is None:
+            raise MisuseError("nobody has taken the call yet")
+        return self.mouth.say(speech, self.media, self.now_ms)
+
+    def press(self, keys: str) -> None:
+        """Press keys, reported in one event."""
+        if self._params.barge_in_on_dtmf:
+            self._cut(barge_in=True)
+        if not self._params.send_dtmf:
+            self.complaints.add("dtmf_not_reported", "sendDTMF is off")
+        elif self.up_since_ms is not None:
+            self._event("DTMF", value=keys)
+
+    @property
+    def collects_keys(self) -> bool:
+        """Several keys go into one event."""
+        return self._params.dtmf_collect
+
+    def drop(self, resume_after_ms: int) -> None:
+        """Lose the socket: from now on nothing passes. Its owner learns by `drop_for_ms` when to dial again."""
+        if self.up_since_ms is not None:
+            self.drop_for_ms = resume_after_ms
+            self.lost(1006)
+
+    def hang_up(self) -> None:
+        self._end("client-disconnected", "caller hung up")
+
+    # --- what the socket tells ---
+
+    def connected(self) -> None:
+        """A socket is open: begin the call, or go on with it."""
+        self._referee.connected()
+        self._asked_ms = self.now_ms
+        if self.course.losses:
+            self._send(SessionResume(conversation_id=self._settings.conversation_id))
+            return
+        self._send(
+            SessionInitiate(
+                conversation_id=self._settings.conversation_id,
+                expect_audio_messages=True,
+                bot_name=self._settings.bot_name,
+                caller=self._settings.caller,
+                supported_media_formats=self._settings.formats,
+            )
+        )
+
+    def lost(self, code: int) -> None:
+        """The socket is gone. code: the bot's close code, or 1006."""
+        self._asked_ms = None
+        if self.course.ended:
+            if not self.over and code != 1000:
+                self.complaints.add("closed_badly", f"code {code} after session.end")
+            self.over = True
+        elif self.media is None:
+            self.fail("error", "lost_before_session_accepted", f"code {code}")
+        elif self.course.open_loss is None:
+            self.up_since_ms = None
+            self.outbox.clear()
+            self._user.void()
+            self.ear.void()
+            self._tell_heard()
+            self.course.losses.append(Loss(self.now_ms, code))
+            self._tell(Dropped(self.now_ms, code))
+
+    def fail(self, outcome: str, rule: str, detail: str) -> None:
+        """The call cannot go on, and nobody is left to be told."""
+        self.complaints.add(rule, detail)
+        self._finish(outcome)
+        self.over = True
+
+    def received(self, message: str | bytes) -> None:
+        """A message of the bot's."""
+        if not self._on_line:
+            return  # it lay in a socket that is lost
+        if isinstance(message, bytes):
+            self.complaints.add("binary_frame")
+            return
+        try:
+            frame = TO_VAIC.parse(message)
+        except WireError as error:
+            self.complaints.add(error.reason, error.detail)
+            return
+        if self.course.ended_ms is not None and self.now_ms - self.course.ended_ms > _CROSSING_MS:
+            self.complaints.add("after_session_end", frame.type)
+        if self._referee.allows(frame):
+            self._obey(frame)
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """20 ms pass: the mouth's chunk goes out, the ear hears its own."""
+        if self.up_since_ms is not None and not self.course.ended:
+            self._ask_for_stream()
+            self._send_spoken()
+        elif self.media is not None:
+            self.mouth.next_chunk(self.media, self.now_ms, sent=False)
+        self.ear.play()
+        self._tell_heard()
+        for _ in range(self.ear.take_finished()):
+            if "playFinished" in self._params.send_events_to_bot:
+                self._event("playFinished")
+        self._watch_limits()
+
+    def _ask_for_stream(self) -> None:
+        full_duplex = self._params.barge_in and self.ear.may_be_cut(barge_in=True)
+        match self._user.ask(self.now_ms, full_duplex=full_duplex, bot_busy=self.ear.busy):
+            case Wish.START:
+                self._send(UserStreamStart(conversation_id=self._settings.conversation_id))
+            case Wish.STOP:
+                self._send(UserStreamStop(conversation_id=self._settings.conversation_id))
+            case None:
+                if overdue := self._user.overdue(self.now_ms):
+                    self.complaints.add("not_acknowledged", overdue)
+
+    def _send_spoken(self) -> None:
+        assert self.media is not None
+        payload = self.mouth.next_chunk(self.media, self.now_ms, sent=self._user.flows)
+        if self._user.flows:
+            self._send(UserStreamChunk(conversation_id=self._settings.conversation_id, audio_chunk=payload))
+
+    def _tell_heard(self) -> None:
+        for run in self.ear.take_over():
+            self._tell(BotSpoke(run.began_ms, run.ended_ms, run.heard_ms, run.text))
+
+    def _watch_limits(self) -> None:
+        now_ms, course = self.now_ms, self.course
+        if course.ended_ms is not None:
+            if now_ms - course.ended_ms > _CLOSE_LIMIT_MS and not self.over:
+                self.complaints.add("not_closed_after_session_end")
+                self.over = True
+        elif self._asked_ms is not None and now_ms - self._asked_ms > _ACCEPT_LIMIT_MS:
+            self.fail("error", "not_answered", "session.resume" if course.losses else "session.initiate")
+        elif course.open_loss is not None and now_ms - course.open_loss.lost_ms > _RESUME_LIMIT_MS:
+            self.fail("error", "not_resumed", f"lost with code {course.open_loss.code}")
+        elif now_ms > self._settings.limit_s * 1000:
+            self.complaints.add("call_too_long")
+            self._end("error", "the call took too long")
+        elif (dry := self.ear.dry_open) is not None and OPEN_LIMIT_MS <= dry[1] < OPEN_LIMIT_MS + TICK_MS:
+            self.complaints.add("stream_left_open", dry[0])
+
+    # --- what the bot says ---
+
+    def _obey(self, frame: ToVaic | Any) -> None:
+        match frame:
+            case PlayStreamChunk():
+                self._hear(frame)
+            case PlayStreamStart():
+                barge_in = (frame.activity_params or {}).get("bargeIn")
+                media, text = KNOWN[frame.media_format], frame.alt_text or ""
+                self.ear.open(
+                    frame.stream_id, media, text=text, barge_in=barge_in if isinstance(barge_in, bool) else None
+                )
+            case PlayStreamStop():
+                self.ear.close()
+            case SpeechStarted():
+                self._cut(barge_in=self._params.barge_in)
+            case SpeechRecognition() if frame.alternatives:
+                self._recognised(frame.alternatives[0].text)
+            case UserStreamStarted() if not self._user.started():
+                self.complaints.add("unasked_frame", frame.type)
+            case UserStreamStopped() if not self._user.stopped():
+                self.complaints.add("unasked_frame", frame.type)
+            case SessionAccepted():
+                self._accepted(frame)
+            case SessionError():
+                self._given_up(frame.reason)
+            case BotActivities():
+                for activity in frame.activities:
+                    if self._referee.allows_activity(activity):
+                        self._act(activity)
+            case _:
+                pass  # what only feeds VAIC's own timers and log
+
+    def _hear(self, frame: PlayStreamChunk) -> None:
+        media = self.ear.media
+        try:
+            audio = b64decode(frame.audio_chunk, validate=True)
+        except (binascii.Error, ValueError):
+            self.complaints.add("bad_audio", frame.stream_id)
+            return
+        if media is not None:
+            self._referee.sound(audio, media)
+            self.ear.feed(audio)
+
+    def _cut(self, *, barge_in: bool) -> None:
+        """Drop what is held of the bot's speech. barge_in: what holds for streams that do not say."""
+        heard = self.ear.cut(barge_in=barge_in)
+        if not self.ear.accepting:
+            self._referee.interrupted()
+        if heard is None:
+            return
+        said = self.mouth.utterances[-1] if self.mouth.utterances else None
+        stop_ms = None
+        if said is not None and heard.began_ms <= said.onset_ms <= self.now_ms:
+            stop_ms = max(heard.ended_ms - said.onset_ms, 0)
+            self.course.barge_in_stop_ms.append(stop_ms)
+        self.course.barge_ins += 1
+        self._tell_heard()
+        self._tell(BargedIn(self.now_ms, stop_ms))
+
+    def _recognised(self, text: str) -> None:
+        self.mouth.recognised(text, self.now_ms)
+        self._tell(CallerRecognised(self.now_ms, text))
+        if not self._params.barge_in:
+            self._user.await_reply(self.now_ms + self._params.resume_recognition_timeout_ms)
+
+    def _accepted(self, frame: SessionAccepted) -> None:
+        media = KNOWN.get(frame.media_format)
+        if frame.media_format not in self._settings.formats or media is None:
+            self._end("error", "media format was not offered")
+            return
+        self._asked_ms, self.up_since_ms = None, self.now_ms
+        if self.media is not None:
+            if (loss := self.course.open_loss) is not None:
+                loss.resumed_ms = self.now_ms
+            self._tell(Resumed(self.now_ms))
+            return
+        self.media = media
+        self._event("start", parameters=self._start_parameters())
+
+    def _start_parameters(self) -> dict[str, Any]:
+        return {
+            "vaigConversationId": self._settings.conversation_id,
+            "caller": self._settings.caller,
+            "callerHost": "caller.example",
+            "callee": self._settings.callee,
+            "calleeHost": "callee.example",
+        }
+
+    def _given_up(self, reason: str) -> None:
+        loss = self.course.open_loss
+        if loss is not None:
+            if loss.code == 1000:
+                self.complaints.add("closed_to_hang_up")
+            self.fail("error", "resume_refused", reason)
+        elif self.media is None:
+            self.fail("refused", "refused", reason)
+        else:
+            self.fail("error", "session_error", reason)
+
+    def _act(self, activity: BotActivity) -> None:
+        params = activity.activity_params or {}
+        if activity.session_params:
+            self._configure(activity.session_params)
+        match "message" if activity.type == "message" else (activity.name or "").lower():
+            case "hangup":
+                self._referee.hung_up()
+                self._end("bot-disconnected", str(params.get("hangupReason", "")))
+            case "transfer" | "handover":
+                self.course.transfer_target = str(params["transferTarget"])
+                self._referee.hung_up()
+                self._end("transferred", str(params.get("handoverReason", "")))
+            case "abortprompts":
+                self._cut(barge_in=True)
+            case "playurl" | "message" as prompt:
+                self.complaints.add("not_played", f"{prompt}: this telephone plays streams only")
+            case _:
+                pass  # recordings, keys and recognition are nothing a caller hears
+
+    def _configure(self, params: dict[str, Any]) -> None:
+        try:
+            self._params = self._params.changed(params)
+        except ValidationError as error:
+            wrong = ", ".join(str(each["loc"][0]) for each in error.errors())
+            self.complaints.add("bad_params", wrong)
+
+    # --- VAIC's words ---
+
+    def _end(self, reason_code: str, reason: str) -> None:
+        if self.course.ended:
+            return
+        was_up = self._on_line
+        if was_up:
+            conversation_id = self._settings.conversation_id
+            self._send(SessionEnd(conversation_id=conversation_id, reason_code=reason_code, reason=reason))
+        self._finish(reason_code)
+        self.over = not was_up
+
+    def _finish(self, outcome: str) -> None:
+        if self.course.ended:
+            return
+        self._referee.ended()
+        self.ear.void()
+        self._tell_heard()
+        self.course.end(outcome, self.now_ms)
+        self._tell(Ended(self.now_ms, outcome))
+
+    def _event(self, name: str, **fields: Any) -> None:
+        if self.course.ended:
+            return
+        self._activities += 1
+        activity = Activity(type="event", name=name, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)
+        self._send(Activities(conversation_id=self._settings.conversation_id, activities=(activity,)))
+
+    def _send(self, frame: CamelFrame) -> None:
+        self.outbox.append(frame.to_wire())

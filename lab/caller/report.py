@@ -1,0 +1,166 @@
+"""The call report: what was said and heard, when, and what went wrong.
+
+May import: lab.caller, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lab.caller.course import Course
+from lab.caller.ear import UNITS_PER_MS, Run
+from lab.caller.mouth import Utterance
+from lab.caller.phone import Phone
+from lab.caller.record import DaemonRecord, RecordedTurn
+
+Role = Literal["caller", "bot"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Turn(_Part):
+    """One sentence of the script, or one utterance of the bot; times in ms since `session.initiate`.
+
+    heard_ms: of a bot's turn, what reached the caller's ear; of a caller's, what went out on the wire. sent_ms: what
+    was sent to be heard: more than heard_ms when the turn was cut. gap_ms: silence within it, as audio came too late.
+    """
+
+    role: Role
+    text: str
+    began_ms: int
+    ended_ms: int
+    heard_ms: int
+    sent_ms: int
+    gap_ms: int = 0
+
+
+class Task(_Part):
+    """One run of a task of the daemon's."""
+
+    agent: str
+    run_id: str | None
+    states: tuple[str, ...]
+    result: Any
+
+
+class Outage(_Part):
+    """The socket was lost and, if `resumed_ms` is not None, taken up again."""
+
+    lost_ms: int
+    code: int
+    resumed_ms: int | None
+
+
+class CallReport(_Part):
+    """One call, as its caller had it.
+
+    outcome: bot-disconnected, client-disconnected, transferred, refused or error.
+    first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 when the bot
+    did not wait for that end, None when it never spoke before the next turn of the caller.
+    barge_ins: how often the bot was cut; barge_in_stop_ms: for those that the caller's speech caused, from its first
+    sound to the bot's last. max_lead_ms: the most the bot was ahead of the ear. usage: as the daemon recorded it.
+    """
+
+    conversation_id: str
+    outcome: str
+    media_format: str | None
+    turns: tuple[Turn, ...]
+    tasks: tuple[Task, ...]
+    first_audio_ms: tuple[int | None, ...]
+    barge_ins: int
+    barge_in_stop_ms: tuple[int, ...]
+    outages: tuple[Outage, ...]
+    transfer_target: str | None
+    max_lead_ms: int
+    usage: Any
+    errors: tuple[str, ...]
+
+
+def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None) -> CallReport:
+    """Put together what the telephone knows and what the daemon recorded."""
+    course: Course = phone.course
+    said, heard = phone.mouth.utterances, phone.ear.runs
+    ended_ms = phone.now_ms if course.ended_ms is None else course.ended_ms
+    caller = _worded([_caller_turn(utterance, ended_ms) for utterance in said], record)
+    bot = _worded([_bot_turn(run) for run in heard], record)
+    daemon_errors = tuple(f"daemon: {error}" for error in record.errors) if record else ()
+    return CallReport(
+        conversation_id=conversation_id,
+        outcome=course.outcome,
+        media_format=phone.media.name if phone.media else None,
+        turns=tuple(sorted(caller + bot, key=lambda turn: turn.began_ms)),
+        tasks=tuple(Task(**task.model_dump()) for task in record.tasks) if record else (),
+        first_audio_ms=tuple(first_audio(said, heard)),
+        barge_ins=course.barge_ins,
+        barge_in_stop_ms=tuple(course.barge_in_stop_ms),
+        outages=tuple(
+            Outage(lost_ms=each.lost_ms, code=each.code, resumed_ms=each.resumed_ms) for each in course.losses
+        ),
+        transfer_target=course.transfer_target,
+        max_lead_ms=phone.ear.max_lead_ms,
+        usage=record.usage if record else None,
+        errors=(*phone.complaints.lines(), *daemon_errors),
+    )
+
+
+def first_audio(said: list[Utterance], heard: list[Run]) -> list[int | None]:
+    """For each sentence, how long after its last sound the bot was first heard, if it was before the next sentence."""
+    latencies: list[int | None] = []
+    for number, utterance in enumerate(said):
+        until_ms = said[number + 1].onset_ms if number + 1 < len(said) else None
+        answer = next(
+            (run.began_ms for run in heard if run.began_ms >= utterance.onset_ms and run.ended_ms > utterance.end_ms),
+            None,
+        )
+        answered = answer is not None and (until_ms is None or answer < until_ms)
+        latencies.append(max(answer - utterance.end_ms, 0) if answer is not None and answered else None)
+    return latencies
+
+
+def _caller_turn(utterance: Utterance, call_ended_ms: int) -> Turn:
+    ended_ms = max(min(utterance.end_ms, call_ended_ms), utterance.onset_ms)
+    return Turn(
+        role="caller",
+        text=utterance.text,
+        began_ms=utterance.onset_ms,
+        ended_ms=ended_ms,
+        heard_ms=utterance.sent_ms,
+        sent_ms=ended_ms - utterance.onset_ms,
+    )
+
+
+def _bot_turn(run: Run) -> Turn:
+    return Turn(
+        role="bot",
+        text=run.text,
+        began_ms=run.began_ms,
+        ended_ms=run.ended_ms,
+        heard_ms=run.heard_ms,
+        sent_ms=run.sent_ms,
+        gap_ms=run.gap_units // UNITS_PER_MS,
+    )
+
+
+def _worded(turns: list[Turn], record: DaemonRecord | None) -> list[Turn]:
+    """The turns of one role with the daemon's words put to them."""
+    if record is None or not turns:
+        return turns
+    recorded = [each for each in record.turns if each.role == turns[0].role and each.text and each.heard_ms != 0]
+    words: list[list[str]] = [[] for _ in turns]
+    for place, each in enumerate(recorded):
+        words[_match(place, each, turns, paired=len(recorded) == len(turns))].append(each.text or "")
+    return [
+        turn.model_copy(update={"text": " ".join(said) or turn.text}) for turn, said in zip(turns, words, strict=True)
+    ]
+
+
+def _match(place: int, recorded: RecordedTurn, turns: list[Turn], *, paired: bool) -> int:
+    """Which turn a recorded one is: by order when there are as many, else the one that began nearest to it."""
+    began_ms = recorded.began_ms
+    if paired or began_ms is None:
+        return min(place, len(turns) - 1)
+    return min(range(len(turns)), key=lambda number: abs(turns[number].began_ms - began_ms))

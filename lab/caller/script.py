@@ -1,0 +1,112 @@
+"""What the simulated caller is to do, step by step, in Python or as words on a command line.
+
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_KEYS = re.compile(r"[0-9*#]+")
+
+
+class ScriptError(ValueError):
+    """The script cannot be played: a word nobody knows, a file that is no speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say what is in a WAV file, once the bot has spoken and then been quiet."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Say it while the bot speaks: after `after_ms` of its speech were heard."""
+
+    file: Path
+    after_ms: int = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    """Press keys, once the bot has spoken and then been quiet."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Lose the socket at once, and come back with `session.resume` after a while."""
+
+    resume_after_ms: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for a while."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Put the phone down at once."""
+
+
+Step = Say | Interrupt | Dtmf | Drop | Wait | HangUp
+
+
+def parse_script(words: Iterable[str]) -> list[Step]:
+    """A script from words: `FILE`, `interrupt:FILE@MS`, `dtmf:12`, `drop`, `drop:MS`, `wait:MS`, `hangup`.
+
+    Raises: ScriptError, naming the word.
+    """
+    return [_step(word) for word in words]
+
+
+def _step(word: str) -> Step:
+    kind, colon, rest = word.partition(":")
+    match kind if colon or kind in ("drop", "hangup") else "":
+        case "interrupt":
+            file, at, after_ms = rest.rpartition("@")
+            return Interrupt(Path(file), _ms(after_ms, word)) if at else Interrupt(Path(rest))
+        case "dtmf":
+            if not _KEYS.fullmatch(rest):
+                raise ScriptError(f"{word}: keys are digits, * and #")
+            return Dtmf(rest)
+        case "drop":
+            return Drop(_ms(rest, word)) if colon else Drop()
+        case "wait":
+            return Wait(_ms(rest, word))
+        case "hangup":
+            return HangUp()
+        case _:
+            return Say(Path(word))
+
+
+def _ms(text: str, word: str) -> int:
+    if not text.isdecimal():
+        raise ScriptError(f"{word}: {text!r} is no number of milliseconds")
+    return int(text)
+
+
+def as_word(step: Step) -> str:
+    """The step as one word, the way `parse_script` reads it."""
+    match step:
+        case Say():
+            return str(step.file)
+        case Interrupt():
+            return f"interrupt:{step.file}@{step.after_ms}"
+        case Dtmf():
+            return f"dtmf:{step.digits}"
+        case Drop():
+            return f"drop:{step.resume_after_ms}"
+        case Wait():
+            return f"wait:{step.ms}"
+        case HangUp():
+            return "hangup"

@@ -1,0 +1,48 @@
+"""How a simulated call is placed.
+
+May import: lab.caller.script, protocols.media, the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.caller.script import ScriptError
+from protocols.media import KNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """All times are the person's: at `speed` 4 the person lives, speaks, hears and waits four times as fast.
+
+    url: the bot's, ws:// or wss://. token: sent as bearer token when it is not empty.
+    formats: what is offered, best first; raw formats only. barge_in, send_dtmf: VAIC's settings until the bot's
+    `config` says otherwise. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how long the
+    person waits for the bot to say something. limit_s: the longest a call may last.
+    out_wav: where the call is recorded, caller left, bot right. ops_url: where the daemon's call record is fetched.
+    Raises: ScriptError for a format nobody can speak, or a speed that is not positive.
+    """
+
+    url: str
+    conversation_id: str
+    token: str = ""
+    bot_name: str = "front-desk"
+    caller: str = "+4930555010"
+    callee: str = "+4930555099"
+    formats: tuple[str, ...] = ("raw/lpcm16_24", "raw/lpcm16", "raw/mulaw")
+    barge_in: bool = True
+    send_dtmf: bool = False
+    speed: float = 1.0
+    pause_ms: int = 700
+    patience_s: float = 30.0
+    limit_s: float = 600.0
+    out_wav: Path | None = None
+    ops_url: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in KNOWN]
+        if unknown or not self.formats:
+            raise ScriptError(f"formats to offer are {', '.join(KNOWN)}; not {', '.join(unknown) or 'none'}")
+        if not self.speed > 0:
+            raise ScriptError(f"speed {self.speed} is not positive")

@@ -1,0 +1,109 @@
+"""The journal of calls: what happened in each, as it happens, and its record when it is over.
+
+May import: protocols, pydantic, SQLAlchemy, the standard library. Rules from: design 5, specs/reliability.md 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from sqlalchemy import Engine, select
+
+from store import schema
+from store.database import insert, reading
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JournalRow(_Record):
+    """One thing that happened. seq: counts a conversation's rows, from 1. kind: what; body: its particulars."""
+
+    conversation_id: str
+    seq: int
+    kind: str
+    body: dict[str, JsonValue]
+    at: AwareDatetime
+
+
+class TurnRecord(_Record):
+    """One turn. Times are in ms from the call's start; None where it was never heard.
+
+    text: as heard by the other side. heard_ms: how much of it was.
+    """
+
+    role: Literal["caller", "bot"]
+    text: str
+    item_id: str
+    began_ms: int | None
+    ended_ms: int | None
+    heard_ms: int
+
+
+class TaskRecord(_Record):
+    """One run of a task. states: all that were entered, in order. result: the outcome, "open" if it had none."""
+
+    agent: str
+    run_id: str
+    states: tuple[str, ...]
+    result: str
+
+
+class CallRecord(_Record):
+    """What a call leaves behind. usage: the model's tokens by kind. errors: what broke in it, in a few words each."""
+
+    conversation_id: str
+    bot: str
+    caller: str
+    media_format: str
+    outcome: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    turns: tuple[TurnRecord, ...] = ()
+    tasks: tuple[TaskRecord, ...] = ()
+    barge_ins: int = 0
+    errors: tuple[str, ...] = ()
+    usage: dict[str, int] = {}
+
+
+class Journal:
+    """For all threads; one that writes is enough. Raises SQLAlchemy's OperationalError where there is no database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def append(self, rows: Sequence[JournalRow]) -> None:
+        """Write a batch in one transaction; a row that is there already stays as it is."""
+        if not rows:
+            return
+        with self._engine.begin() as connection:
+            statement = insert(connection, schema.call_event).on_conflict_do_nothing()
+            connection.execute(statement, [row.model_dump() for row in rows])
+
+    def finish(self, record: CallRecord) -> None:
+        """Write a call's record; a second one for the same conversation replaces the first."""
+        row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
+        with self._engine.begin() as connection:
+            statement = insert(connection, schema.call).values(row)
+            connection.execute(statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row))
+
+    def rows(self, conversation_id: str) -> list[JournalRow]:
+        """What happened in a conversation, in order."""
+        table = schema.call_event
+        query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
+        with reading(self._engine) as connection:
+            return [JournalRow(**row) for row in connection.execute(query).mappings()]
+
+    def record(self, conversation_id: str) -> CallRecord | None:
+        """The record of a call that is over; None of one that is not, or never was."""
+        query = select(schema.call.c.record).where(schema.call.c.conversation_id == conversation_id)
+        with reading(self._engine) as connection:
+            stored = connection.scalar(query)
+        return None if stored is None else CallRecord.model_validate(stored)
+
+
+# What of a record has a column of its own, to be searched by.
+_COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")

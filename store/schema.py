@@ -1,0 +1,77 @@
+"""The tables, for SQLite and PostgreSQL alike. What is written here must be what the migrations build.
+
+May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.2.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, func
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from protocols.errors import MisuseError
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept as UTC: SQLite knows no time zones, and would give back another moment than it took."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise MisuseError("a moment to be stored has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+metadata = MetaData()
+
+appointment = Table(
+    "appointment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("resource", Text, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("duration_min", Integer, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("effect_key", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, server_default=func.now()),
+    UniqueConstraint("effect_key", name="uq_appointment_effect_key"),
+    UniqueConstraint("resource", "starts_at", name="uq_appointment_resource_starts_at"),
+    Index("ix_appointment_conversation_id", "conversation_id"),
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("bot", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("media_format", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", Text),
+    Column("record", JSON),
+)
+
+call_event = Table(
+    "call_event",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,98 @@
+"""A table for tests that bend one part of it, and a run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fsm.effects import Effect, EffectRequest, EffectResult, Ok, TaskContext
+from fsm.errors import SlotError
+from fsm.run import TaskRun
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
+
+NOW = datetime(2026, 11, 23, 14, 5, tzinfo=ZoneInfo("Europe/Berlin"))  # a Monday
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+def not_too_many(count: int, known: Known) -> int:
+    """Large ones are short: the check looks at another slot."""
+    limit = 2 if known.slots.get("size") is Size.LARGE else 9
+    if count > limit:
+        raise SlotError(f"I can give you at most {limit}.")
+    return count
+
+
+def eat(request: EffectRequest, store: object) -> EffectResult:
+    return Ok()
+
+
+PARTS: dict[str, Any] = {
+    "name": "order_pizza",
+    "description": "The caller wants pizza.",
+    "start": "What",
+    "slots": {
+        "size": Slot(Size, ask="Small or large?", describe="The size of the pizza."),
+        "count": Slot(int, ask="How many?", check=not_too_many),
+        "note": Slot(str, ask="Any wishes?"),
+        "crisp": Slot(bool, ask="Crisp?"),
+    },
+    "states": {
+        "What": Collect(slots=("size", "count")),
+        "Details": Collect(slots=("note", "crisp"), retries=2),
+        "Confirm": Confirm("{count} {size.value}, {note}. Right?"),
+        "Bake": Act(effect="pizza.bake"),
+        "Baked": End("baked", say="It is in the oven."),
+        "Human": End("transfer", say="I will put you through."),
+        "Cancelled": End("cancelled", say="No pizza then."),
+    },
+    "transitions": {
+        ("What", "filled"): "Details",
+        ("What", "gave_up"): "Human",
+        ("Details", "filled"): "Confirm",
+        ("Details", "gave_up"): "Human",
+        ("Confirm", "yes"): "Bake",
+        ("Confirm", "no"): "What",
+        ("Bake", "ok"): "Baked",
+        ("Bake", "refused"): "Details",
+        ("Bake", "failed"): "Human",
+    },
+    "effects": {"pizza.bake": eat},
+}
+
+
+def table(**changes: Any) -> AgentSpec:
+    """The table with some of its parts changed; of a mapping, the entries named. None takes an entry away."""
+    parts = dict(PARTS)
+    for name, change in changes.items():
+        if isinstance(parts[name], Mapping):
+            parts[name] = {key: value for key, value in {**parts[name], **change}.items() if value is not None}
+        else:
+            parts[name] = change
+    return AgentSpec(**parts)
+
+
+class Oven:
+    """An effect that keeps what it was asked, and answers as it is told to."""
+
+    def __init__(self, *results: EffectResult) -> None:
+        self.results = list(results)
+        self.requests: list[EffectRequest] = []
+
+    def __call__(self, request: EffectRequest) -> EffectResult:
+        self.requests.append(request)
+        return self.results.pop(0) if self.results else Ok({"ticket": 7})
+
+
+def context(run_id: str = "t1", now: datetime = NOW) -> TaskContext:
+    return TaskContext("c-1", run_id, "+4930123", lambda: now)
+
+
+def pizza(oven: Effect | None = None, spec: AgentSpec | None = None) -> TaskRun:
+    return TaskRun(spec or table(), context(), {"pizza.bake": oven or Oven()})

@@ -1,0 +1,246 @@
+"""The booking task over a real appointment book: every way through its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine
+
+from fsm.agents.book_appointment import BOOK_APPOINTMENT, RESOURCE
+from fsm.agents.end_call import END_CALL
+from fsm.effects import TaskContext
+from fsm.registry import effects_for
+from fsm.run import Snapshot, TaskRun
+from store import schema
+from store.appointments import AppointmentBook
+from store.database import open_database
+from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
+TOMORROW, SUNDAY, LONG_AGO = "2026-11-24", "2026-11-29", "2020-11-24"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
+    agents = {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}
+    return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), effects_for(agents, engine))
+
+
+def taken(engine: Engine, *starts: datetime) -> None:
+    for start in starts:
+        AppointmentBook(engine).book(RESOURCE, start, 30, "", "c-0", f"key {start}")
+
+
+def test_a_booking_from_the_first_wish_to_the_appointment_book(engine: Engine) -> None:
+    run = booking(engine)
+    assert opened(run)["say"] == "Which day would suit you?"
+    assert provides(run, day=TOMORROW)["say"] == "At what time?"
+    assert provides(run, at="10:30")["say"] == "Tuesday 24 November at 10:30. Shall I book it?"
+    answer = says_yes(run)
+    assert answer["result"] == "booked"
+    assert answer["say"].startswith("Your appointment on Tuesday 24 November at 10:30 is booked.")
+    assert run.visited == ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+    (appointment,) = AppointmentBook(engine).by_conversation("c-1")
+    assert appointment.starts_at == datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    assert (appointment.caller, appointment.duration_min) == ("+4930123", 15)
+    assert answer["values"] == {"appointment": appointment.id}
+
+
+def test_a_booking_in_one_sentence_visits_the_same_states(engine: Engine) -> None:
+    run = booking(engine)
+    assert opened(run, day=TOMORROW, at="09:00")["say"] == "Tuesday 24 November at 9:00. Shall I book it?"
+    says_yes(run)
+    assert run.visited == ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+
+
+@pytest.mark.parametrize(
+    ("slots", "sentence"),
+    [
+        ({"day": "2026-11-22"}, "That day has already passed. Which day would suit you?"),
+        ({"day": "2027-11-24"}, "That is too far ahead: we book up to a year in advance. Which day would suit you?"),
+        ({"day": TOMORROW, "at": "08:30"}, "We are open from nine to five. What time would suit you?"),
+        ({"day": TOMORROW, "at": "17:00"}, "We are open from nine to five. What time would suit you?"),
+        (
+            {"day": TOMORROW, "at": "10:20"},
+            "Appointments begin at the full, half and quarter hours. What time would suit you?",
+        ),
+        ({"day": "2026-11-23", "at": "14:00"}, "It is already later than that today. What time would suit you?"),
+    ],
+)
+def test_what_cannot_be_booked_is_refused_in_words(engine: Engine, slots: dict[str, str], sentence: str) -> None:
+    assert opened(booking(engine), **slots)["say"] == sentence
+
+
+def test_the_first_and_the_last_time_of_a_day_and_the_next_one_today_can_be_had(engine: Engine) -> None:
+    for day, at in ((TOMORROW, "09:00"), (TOMORROW, "16:45"), ("2026-11-23", "14:15"), (SUNDAY, "10:00")):
+        assert opened(booking(engine), day=day, at=at)["state"] == "Confirm"
+
+
+def test_a_time_with_an_offset_that_nobody_said_is_local(engine: Engine) -> None:
+    assert opened(booking(engine), day=TOMORROW, at="10:30:00Z")["say"].startswith("Tuesday 24 November at 10:30.")
+
+
+def test_late_in_the_day_today_is_over(engine: Engine) -> None:
+    evening = booking(engine, now=NOW.replace(hour=16, minute=45))
+    assert opened(evening, day="2026-11-23")["say"] == "We have nothing left today. Which other day would suit you?"
+
+
+def test_moving_the_day_to_today_has_the_time_checked_again(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="10:30")
+    answer = provides(run, day="2026-11-23")
+    assert (answer["state"], answer["needs"]) == ("CollectTime", ["at"])
+    assert answer["say"] == "It is already later than that today. What time would suit you?"
+
+
+def test_a_correction_before_the_yes_is_what_is_booked(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="10:30")
+    assert provides(run, at="14:30")["say"] == "Tuesday 24 November at 14:30. Shall I book it?"
+    says_yes(run)
+    (appointment,) = AppointmentBook(engine).all()
+    assert appointment.starts_at.astimezone(BERLIN).time() == time(14, 30)
+
+
+def test_a_bare_no_asks_what_to_change(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="10:30")
+    assert says_yes(run, False)["say"] == "What should I change?"
+    assert provides(run, day="2026-11-25")["say"] == "Wednesday 25 November at 10:30. Shall I book it?"
+
+
+def test_a_taken_time_is_refused_and_the_nearest_free_one_is_offered(engine: Engine) -> None:
+    noon = datetime(2026, 11, 24, 12, 0, tzinfo=BERLIN)
+    taken(engine, noon, noon + timedelta(minutes=30), noon - timedelta(minutes=30), noon - timedelta(minutes=60))
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="12:00")
+    answer = says_yes(run)
+    assert (answer["state"], answer["needs"]) == ("CollectTime", ["at"])
+    assert (
+        answer["say"] == "I am sorry, 12:00 is already taken. The nearest free time is 13:00. What time would suit you?"
+    )
+    provides(run, at="13:00")
+    assert says_yes(run)["result"] == "booked"
+    assert run.visited[-5:] == ("Execute", "CollectTime", "Confirm", "Execute", "Booked")
+
+
+def test_today_no_time_is_offered_that_has_passed(engine: Engine) -> None:
+    half_past_two = datetime(2026, 11, 23, 14, 30, tzinfo=BERLIN)
+    taken(engine, half_past_two)
+    run = booking(engine)
+    opened(run, day="2026-11-23", at="14:30")
+    assert "The nearest free time is 15:00." in says_yes(run)["say"]
+
+
+def test_a_day_that_is_full_asks_for_another(engine: Engine) -> None:
+    opening = datetime(2026, 11, 24, 9, 0, tzinfo=BERLIN)
+    taken(engine, *(opening + timedelta(minutes=30 * slot) for slot in range(16)))
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="12:00")
+    assert "that day is fully booked" in says_yes(run)["say"]
+    assert provides(run, day="2026-11-25", at="12:00")["state"] == "Confirm"
+
+
+def test_a_caller_who_gets_nowhere_is_handed_over(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=SATURDAY)
+    provides(run, day=SUNDAY)
+    answer = provides(run, day=SATURDAY)
+    assert (answer["state"], answer["result"]) == ("HandedOver", "transfer")
+    assert AppointmentBook(engine).all() == []
+
+
+def test_without_its_tables_the_book_apologises_and_hands_over(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="12:00")
+    schema.metadata.drop_all(engine)
+    answer = says_yes(run)
+    assert answer["result"] == "transfer"
+    assert answer["say"] == (
+        "I am sorry, I cannot get at our appointment book at the moment. I will put you through to a colleague."
+    )
+
+
+def test_giving_up_books_nothing(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="12:00")
+    assert gives_up(run)["result"] == "cancelled"
+    assert AppointmentBook(engine).all() == []
+
+
+def test_a_crash_after_the_booking_does_not_book_again(engine: Engine) -> None:
+    run = booking(engine)
+    opened(run, day=TOMORROW, at="12:00")
+    saved = run.snapshot()
+    first = says_yes(run)
+    again = TaskRun.restore(
+        BOOK_APPOINTMENT,
+        TaskContext("c-1", "t1", "+4930123", lambda: NOW),
+        effects_for({"book_appointment": BOOK_APPOINTMENT}, engine),
+        saved,
+    )
+    assert says_yes(again) == first
+    assert len(AppointmentBook(engine).all()) == 1
+
+
+WAYS: dict[str, list[tuple[str, dict[str, object]]]] = {
+    "CollectDate": [],
+    "CollectDate, refused": [("provide", {"day": LONG_AGO})],
+    "CollectTime": [("provide", {"day": TOMORROW})],
+    "Confirm": [("provide", {"day": TOMORROW, "at": "10:30"})],
+    "what to change": [("provide", {"day": TOMORROW, "at": "10:30"}), ("confirm", {"yes": False})],
+    "Booked": [("provide", {"day": TOMORROW, "at": "10:30"}), ("confirm", {"yes": True})],
+    "Cancelled": [("cancel", {})],
+    "HandedOver": [("provide", {}), ("provide", {}), ("provide", {})],
+}
+NEXT: list[tuple[str, str]] = [
+    ("provide", '{"at": "11:30"}'),
+    ("provide", f'{{"day": "{SUNDAY}"}}'),
+    ("provide", "{}"),
+    ("provide", "{"),
+    ("confirm", '{"yes": false}'),
+    ("confirm", '{"yes": true}'),
+    ("cancel", "{}"),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("tool", "arguments"), NEXT)
+def test_a_run_restored_in_any_state_gives_the_same_next_answer(
+    engine: Engine, way: str, tool: str, arguments: str
+) -> None:
+    run = booking(engine)
+    opened(run)
+    for called, slots in WAYS[way]:
+        run.call(f"book_appointment_{called}", json.dumps(slots))
+    saved = Snapshot.model_validate_json(run.snapshot().model_dump_json())
+    again = TaskRun.restore(
+        BOOK_APPOINTMENT,
+        TaskContext("c-1", "t1", "+4930123", lambda: NOW),
+        effects_for({"book_appointment": BOOK_APPOINTMENT}, engine),
+        saved,
+    )
+    assert (again.tools(), again.instructions()) == (run.tools(), run.instructions())
+    answers = [each.call(f"book_appointment_{tool}", arguments) for each in (run, again)]
+    assert answers[0] == answers[1]
+    assert again.snapshot() == run.snapshot()
+
+
+def test_goodbye_ends_the_call_at_once() -> None:
+    run = TaskRun(END_CALL, TaskContext("c-1", "t9", "", lambda: NOW), {})
+    answer = run.open("{}")
+    assert answer.outcome == "hangup"
+    assert told(answer)["say"] == "Thank you for calling. Goodbye."
+    assert run.tools() == ()

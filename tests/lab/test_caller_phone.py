@@ -1,0 +1,206 @@
+"""The simulated caller's telephone and the person at it, without a socket."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.caller import Drop, Interrupt, Say, Step, Wait
+from lab.caller.audio import read_speech, silent_payload
+from lab.caller.events import BargedIn, CallerEvent
+from lab.caller.person import Person
+from lab.caller.phone import Phone
+from lab.caller.settings import CallSettings
+from protocols.errors import MisuseError
+from protocols.media import LPCM16_24
+from tests.lab.caller_bot import a_recording
+
+
+class Line:
+    """A phone whose bot is played by hand."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.events: list[CallerEvent] = []
+        self.phone = Phone(
+            CallSettings(url="ws://bot", conversation_id="c-1", **settings),
+            self.events.append,
+            lambda: "2026-03-04T09:15:00.000Z",
+        )
+        self.phone.connected()
+        self.bot("session.accepted", mediaFormat="raw/lpcm16_24")
+        self.phone.tick()
+        self.bot("userStream.started")
+
+    def bot(self, kind: str, **fields: Any) -> None:
+        self.phone.received(json.dumps({"type": kind, "conversationId": "c-1"} | fields))
+
+    def configure(self, **params: Any) -> None:
+        activity = {"type": "event", "name": "config", "id": "b", "timestamp": "t", "sessionParams": params}
+        self.bot("activities", activities=[activity])
+
+    def stream(self, ms: int) -> None:
+        self.bot("playStream.start", streamId="p-1", mediaFormat="raw/lpcm16_24")
+        self.bot("playStream.chunk", streamId="p-1", audioChunk=b64encode(b"\1\0" * 24 * ms).decode())
+
+    def run(self, ms: int) -> None:
+        for _ in range(ms // 20):
+            self.phone.tick()
+
+    def sent(self) -> list[str]:
+        kinds = [json.loads(text)["type"] for text in self.phone.outbox]
+        self.phone.outbox.clear()
+        return kinds
+
+
+def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:
+    line = Line()
+    line.stream(5000)
+    line.run(400)
+    speech = read_speech(a_recording(tmp_path, lead_ms=100, speech_ms=300))
+    line.phone.say(speech)
+    line.run(240)
+    line.bot("userStream.speech.started")
+    line.run(1000)
+
+    [run] = line.phone.ear.runs
+    assert run.heard_ms == 640
+    assert line.phone.course.barge_in_stop_ms == [240 - 100]
+    assert BargedIn(at_ms=660, stop_ms=140) in line.events
+
+
+def test_speech_started_while_nobody_speaks_cuts_but_is_nobodys_barge_in() -> None:
+    line = Line()
+    line.stream(5000)
+    line.run(400)
+    line.bot("userStream.speech.started")
+
+    assert (line.phone.course.barge_ins, line.phone.course.barge_in_stop_ms) == (1, [])
+    assert BargedIn(at_ms=420, stop_ms=None) in line.events
+
+
+def test_a_key_cuts_the_bot_where_that_is_switched_on() -> None:
+    line = Line(send_dtmf=True)
+    line.stream(5000)
+    line.run(200)
+    line.phone.press("1")
+    line.run(200)
+    line.configure(bargeInOnDTMF=True)
+    line.phone.press("2")
+    line.run(200)
+    assert [run.heard_ms for run in line.phone.ear.runs] == [400]
+    assert line.sent().count("activities") == 3  # start, and two keys
+
+
+def test_abort_prompts_empties_the_ear() -> None:
+    line = Line()
+    line.configure(bargeIn=False)
+    line.stream(5000)
+    line.run(200)
+    activity = {"type": "event", "name": "abortPrompts", "id": "b", "timestamp": "t"}
+    line.bot("activities", activities=[activity])
+    assert not line.phone.ear.sounding
+
+
+def test_one_chunk_goes_out_every_20_ms_and_silence_when_nothing_is_said(tmp_path: Path) -> None:
+    line = Line()
+    line.sent()
+    line.phone.say(read_speech(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
+    line.run(200)
+
+    chunks = [json.loads(text)["audioChunk"] for text in line.phone.outbox]
+    silent = [chunk == silent_payload(LPCM16_24) for chunk in chunks]
+    # A chunk is complete, and goes out, 20 ms after its first sample was spoken.
+    assert silent == [True] + [False] * 3 + [True] * 6
+
+
+def test_half_duplex_listens_again_when_the_bot_has_nothing_to_say() -> None:
+    line = Line()
+    line.configure(bargeIn=False, resumeRecognitionTimeoutMS=1000)
+    line.bot("userStream.speech.recognition", alternatives=[{"text": "hello"}])
+    line.run(20)
+    assert "userStream.stop" in line.sent()
+    line.bot("userStream.stopped")
+    line.run(900)
+    assert line.sent() == []
+    line.run(200)
+    assert line.sent() == ["userStream.start"]
+
+
+def test_nothing_can_be_said_before_the_call_is_taken(tmp_path: Path) -> None:
+    phone = Phone(CallSettings(url="ws://bot", conversation_id="c-1"), lambda _event: None, str)
+    phone.connected()
+    with pytest.raises(MisuseError):
+        phone.say(read_speech(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
+
+
+def test_a_new_socket_begins_with_the_resume_and_with_nothing_of_the_old_one() -> None:
+    line = Line()
+    line.run(100)
+    line.phone.drop(0)
+    line.phone.connected()
+    assert line.sent() == ["session.resume"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(["started"], "started"), (["started", "stopped"], "stopped")])
+def test_after_a_resume_an_utterance_may_begin_or_end(before: list[str], after: str) -> None:
+    line = Line()
+    for word in before:
+        line.bot(f"userStream.speech.{word}")
+    line.phone.drop(0)
+    line.phone.connected()
+    line.bot("session.accepted", mediaFormat="raw/lpcm16_24")
+    line.bot(f"userStream.speech.{after}")
+    assert line.phone.complaints.lines() == []
+
+
+# --- the person ---
+
+
+class Life:
+    """A person at a phone whose bot is played by hand."""
+
+    def __init__(self, *script: Step) -> None:
+        self.line = Line()
+        self._person = Person(script, self.line.phone, pause_ms=700, patience_ms=9000, tell=self.line.events.append)
+        self._life = self._person.live()
+
+    def run(self, ms: int) -> None:
+        for _ in range(ms // 20):
+            next(self._life, None)
+            self.line.phone.tick()
+
+    @property
+    def began_ms(self) -> list[int]:
+        return [utterance.began_ms for utterance in self.line.phone.mouth.utterances]
+
+
+def test_what_the_bot_says_on_through_an_interruption_is_no_answer_to_it(tmp_path: Path) -> None:
+    word = a_recording(tmp_path, lead_ms=0, speech_ms=100)
+    life = Life(Interrupt(word, 200), Say(word))
+    life.line.stream(1000)  # until 1020
+    life.line.bot("playStream.stop", streamId="p-1")
+    life.run(4000)
+    assert life.began_ms == [220]
+
+    life.line.stream(400)  # reusing the stream's name is a breach of no matter here
+    life.run(400 + 680)
+    assert life.began_ms == [220]
+    life.run(40)
+    assert life.began_ms == [220, 4020 + 400 + 700]
+
+
+def test_after_an_outage_the_person_gives_the_bot_time_to_go_on(tmp_path: Path) -> None:
+    word = a_recording(tmp_path, lead_ms=0, speech_ms=100)
+    life = Life(Wait(400), Drop(0), Say(word))
+    life.line.stream(300)
+    life.run(3000)
+    life.line.phone.connected()
+    life.line.bot("session.accepted", mediaFormat="raw/lpcm16_24")
+    life.run(700)
+    assert life.began_ms == []
+    life.run(40)
+    assert life.began_ms == [3020 + 700]

@@ -1,0 +1,189 @@
+"""Opening the database: from nothing, from several sides at once, and when it cannot be had."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, select
+from sqlalchemy.exc import StatementError
+
+from protocols.errors import MisuseError
+from store import schema
+from store.appointments import AppointmentBook, Booked
+from store.database import open_database, reading
+
+ROOT = Path(__file__).parents[2]
+AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+
+def python(source: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", source, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_fresh_file_gets_all_tables(engine: Engine) -> None:
+    assert set(inspect(engine).get_table_names()) == {"appointment", "call", "call_event", "alembic_version"}
+
+
+def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_opening_again_keeps_what_is_there(url: str) -> None:
+    first = open_database(url)
+    AppointmentBook(first).book("practice", AT, 30, "", "c-1", "k-1")
+    first.dispose()
+    second = open_database(url)
+    assert len(AppointmentBook(second).all()) == 1
+    second.dispose()
+
+
+def test_every_connection_is_set_to_keep_what_it_committed(engine: Engine) -> None:
+    with reading(engine) as one, reading(engine) as other:
+        for connection in (one, other):
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+            }
+            assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+
+
+def test_a_reader_waits_for_no_writer(engine: Engine) -> None:
+    with engine.begin() as writer:
+        writer.execute(schema.appointment.delete())
+        assert AppointmentBook(engine).all() == []
+
+
+def test_a_writer_shuts_out_the_other_from_its_first_word(engine: Engine, url: str) -> None:
+    with engine.begin() as writer:
+        writer.execute(select(schema.appointment))
+        impatient = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            impatient.execute("BEGIN IMMEDIATE")
+        impatient.close()
+
+
+def test_processes_and_threads_that_start_together_on_a_fresh_file_all_get_it(url: str) -> None:
+    source = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from store.database import open_database
+sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
+with ThreadPoolExecutor(3) as pool:
+    for engine in pool.map(open_database, [sys.argv[1]] * 3):
+        engine.dispose()
+"""
+    processes = [python(source, url) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+    engine = open_database(url)
+    assert AppointmentBook(engine).all() == []
+    engine.dispose()
+
+
+def test_a_process_killed_before_its_commit_leaves_nothing(url: str) -> None:
+    open_database(url).dispose()
+    source = """
+import sys
+from datetime import UTC, datetime
+from store import schema
+from store.database import open_database
+with open_database(sys.argv[1]).begin() as connection:
+    connection.execute(schema.appointment.insert().values(
+        resource="practice", starts_at=datetime(2026, 11, 24, 9, 30, tzinfo=UTC), duration_min=30,
+        caller="", conversation_id="c-1", effect_key="k-1"))
+    sys.stdout.write("written\\n"); sys.stdout.flush(); sys.stdin.readline()
+"""
+    process = python(source, url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "written\n"
+    process.kill()
+    process.communicate(timeout=10)
+
+    engine = open_database(url)
+    book = AppointmentBook(engine)
+    assert book.all() == []
+    assert isinstance(book.book("practice", AT, 30, "", "c-2", "k-2"), Booked)
+    engine.dispose()
+
+
+def test_a_moment_comes_back_as_it_was_whatever_its_zone(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    in_kathmandu = AT.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    booked = book.book("practice", in_kathmandu, 30, "", "c-1", "k-1")
+    assert isinstance(booked, Booked)
+    assert booked.appointment.starts_at == AT
+    assert booked.appointment.starts_at.tzinfo is UTC
+
+
+def test_a_moment_without_a_zone_is_refused(engine: Engine) -> None:
+    with pytest.raises((MisuseError, StatementError), match="no time zone"):
+        AppointmentBook(engine).book("practice", AT.replace(tzinfo=None), 30, "", "c-1", "k-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("", "cannot be read"),
+        ("tieline.sqlite3", "cannot be read"),
+        ("postgresql://user:secret@host:port/x", "cannot be read"),
+        ("mysql://user:secret@host/x", "kind 'mysql' is not supported"),
+        ("sqlite://", "must be a file"),
+        ("sqlite:///:memory:", "must be a file"),
+        ("sqlite:////no/such/directory/x.sqlite3", "unable to open database file"),
+        ("sqlite+nonsense:///x.sqlite3", "driver is not installed"),
+        ("postgresql+nonsense://user:secret@host/x", "driver is not installed"),
+    ],
+)
+def test_a_wrong_url_is_named_without_its_password(url: str, complaint: str) -> None:
+    with pytest.raises(MisuseError, match=complaint) as caught:
+        open_database(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one\n" * 50)
+    with pytest.raises(MisuseError, match=r"notes\.txt: file is not a database"):
+        open_database(f"sqlite:///{tmp_path}/notes.txt")
+
+
+def test_tables_of_a_newer_version_are_not_touched(url: str) -> None:
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(MisuseError, match=r"another version.*9999"):
+        open_database(url)
+
+
+def test_many_threads_share_one_engine(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    starts = [AT + timedelta(minutes=30 * number) for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda at: book.book("practice", at, 30, "", "c-1", f"k-{at}"), starts))
+    assert all(isinstance(result, Booked) for result in results)
+    assert sorted(each.starts_at for each in book.all()) == starts

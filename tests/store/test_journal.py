@@ -1,0 +1,113 @@
+"""The journal and the records of calls."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+
+from store import schema
+from store.database import reading
+from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
+
+BEGAN = datetime(2026, 11, 23, 14, 5, 3, 250_000, tzinfo=UTC)
+
+
+def row(seq: int, kind: str = "said", conversation_id: str = "c-1", **body: object) -> JournalRow:
+    return JournalRow(conversation_id=conversation_id, seq=seq, kind=kind, body=body, at=BEGAN)
+
+
+RECORD = CallRecord(
+    conversation_id="c-1",
+    bot="practice",
+    caller="+4930123",
+    media_format="raw/lpcm16_24",
+    outcome="completed",
+    started_at=BEGAN,
+    ended_at=BEGAN + timedelta(seconds=42),
+    turns=(
+        TurnRecord(role="bot", text="Hello.", item_id="i-1", began_ms=120, ended_ms=900, heard_ms=780),
+        TurnRecord(role="caller", text="Grüß Gott", item_id="i-2", began_ms=None, ended_ms=None, heard_ms=0),
+    ),
+    tasks=(TaskRecord(agent="book_appointment", run_id="t1", states=("CollectDate", "Booked"), result="booked"),),
+    barge_ins=1,
+    errors=("task:t1: ZeroDivisionError",),
+    usage={"input_tokens": 7},
+)
+
+
+def test_rows_come_back_in_order_and_by_conversation(engine: Engine) -> None:
+    journal = Journal(engine)
+    journal.append([row(2, text="später", nested={"a": [1, None]}), row(1), row(1, conversation_id="c-2")])
+    assert journal.rows("c-1") == [row(1), row(2, text="später", nested={"a": [1, None]})]
+    assert journal.rows("c-3") == []
+
+
+def test_a_row_written_again_stays_as_it_was_and_holds_up_no_other(engine: Engine) -> None:
+    journal = Journal(engine)
+    journal.append([row(1, "first")])
+    journal.append([row(1, "second"), row(2)])
+    assert [each.kind for each in journal.rows("c-1")] == ["first", "said"]
+
+
+def test_an_empty_batch_is_no_batch(engine: Engine) -> None:
+    Journal(engine).append([])
+    assert Journal(engine).rows("c-1") == []
+
+
+def test_a_batch_is_written_whole_or_not_at_all(engine: Engine) -> None:
+    nobody: Any = None  # as pydantic would never let it be
+    broken = row(2).model_copy(update={"kind": nobody})
+    with pytest.raises(IntegrityError) as caught:
+        Journal(engine).append([row(1, text="what a caller said"), broken])
+    assert "what a caller said" not in str(caught.value)
+    assert Journal(engine).rows("c-1") == []
+
+
+def test_what_is_no_json_is_refused_where_the_row_is_made() -> None:
+    with pytest.raises(ValidationError):
+        row(1, thing=object())
+
+
+def test_a_record_comes_back_as_it_was_written(engine: Engine) -> None:
+    journal = Journal(engine)
+    assert journal.record("c-1") is None
+    journal.finish(RECORD)
+    assert journal.record("c-1") == RECORD
+
+
+def test_what_records_are_searched_by_has_columns(engine: Engine) -> None:
+    Journal(engine).finish(RECORD)
+    with reading(engine) as connection:
+        stored = connection.execute(select(schema.call)).mappings().one()
+    assert (stored["bot"], stored["caller"], stored["outcome"]) == ("practice", "+4930123", "completed")
+    assert (stored["started_at"], stored["ended_at"]) == (RECORD.started_at, RECORD.ended_at)
+
+
+def test_a_record_written_again_replaces_the_first(engine: Engine) -> None:
+    journal = Journal(engine)
+    journal.finish(RECORD)
+    journal.finish(RECORD.model_copy(update={"outcome": "failed"}))
+    stored = journal.record("c-1")
+    assert stored is not None
+    assert stored.outcome == "failed"
+
+
+def test_a_record_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        CallRecord.model_validate(RECORD.model_dump() | {"ended_at": BEGAN.replace(tzinfo=None)})
+
+
+def test_the_journal_may_be_written_while_others_read(engine: Engine) -> None:
+    journal = Journal(engine)
+    with ThreadPoolExecutor(4) as pool:
+        written = [pool.submit(journal.append, [row(seq)]) for seq in range(1, 41)]
+        read = [pool.submit(journal.rows, "c-1") for _ in range(40)]
+    assert [future.exception() for future in written] == [None] * 40
+    assert [future.exception() for future in read] == [None] * 40
+    assert [each.seq for each in journal.rows("c-1")] == list(range(1, 41))
