@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from store.appointments import Appointment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 WRONG_SETTING, FAILED = 2, 1
 DEMO_WAV = Path("out/demo.wav")
@@ -45,7 +45,7 @@ def settings_or_exit(**overrides: object) -> Settings:
         return read_settings(**overrides)
     except SettingsError as error:
         for fault in error.faults:
-            err.print(f"[red]wrong setting[/red] {fault}", soft_wrap=True)
+            err.print(f"[red]wrong setting[/red] {fault}")
         raise typer.Exit(WRONG_SETTING) from None
 
 
@@ -68,10 +68,10 @@ def serve(
     try:
         run(serve_calls(settings))
     except MisuseError as error:
-        err.print(f"[red]wrong setting[/red] TIELINE_DATABASE_URL: {error}", soft_wrap=True)
+        err.print(f"[red]wrong setting[/red] TIELINE_DATABASE_URL: {error}")
         raise typer.Exit(WRONG_SETTING) from None
     except OSError as error:
-        err.print(f"[red]cannot listen[/red] {error}", soft_wrap=True)
+        err.print(f"[red]cannot listen[/red] {error}")
         raise typer.Exit(WRONG_SETTING) from None
 
 
@@ -93,7 +93,7 @@ def check() -> None:
     for name in unknown_variables():
         err.print(f"[yellow]unknown[/yellow] {name}: no setting has this name")
     for fault in faults:
-        err.print(f"[red]wrong setting[/red] {fault}", soft_wrap=True)
+        err.print(f"[red]wrong setting[/red] {fault}")
     if faults:
         raise typer.Exit(WRONG_SETTING)
 
@@ -140,7 +140,7 @@ def call(
     try:
         report = run_call(settings, parse_script(say or []))
     except ScriptError as error:
-        err.print(f"[red]wrong script[/red] {error}", soft_wrap=True)
+        err.print(f"[red]wrong script[/red] {error}")
         raise typer.Exit(WRONG_SETTING) from None
     if json_file is not None:
         json_file.write_text(report.model_dump_json(indent=2))
@@ -202,7 +202,7 @@ async def demo_call(folder: Path, out_wav: Path) -> tuple[CallReport, list[Appoi
             ops_url=ops_url,
             out_wav=out_wav,
         )
-        report = await call_and_tell(settings, story(random.Random()), lambda line: out.print(line, soft_wrap=True))
+        report = await call_and_tell(settings, story(random.Random()), lambda line: out.print(line))
     database = open_database(database_url)
     appointments = AppointmentBook(database).by_conversation(settings.conversation_id)
     database.dispose()
@@ -234,7 +234,7 @@ def print_report(report: CallReport) -> None:
     for task in report.tasks:
         out.print(f"task       {task.agent}: {' → '.join(task.states)} ({task.result})")
     for error in report.errors:
-        err.print(f"[yellow]error[/yellow]      {error}", soft_wrap=True)
+        err.print(f"[yellow]error[/yellow]      {error}")
 
 
 def main() -> None:

@@ -123,30 +123,30 @@ def test_a_bare_no_asks_what_to_change(engine: Engine) -> None:
 
 def test_a_taken_time_is_refused_and_the_nearest_free_one_is_offered(engine: Engine) -> None:
     noon = datetime(2026, 11, 24, 12, 0, tzinfo=BERLIN)
-    taken(engine, noon, noon + timedelta(minutes=30), noon - timedelta(minutes=30), noon - timedelta(minutes=60))
+    taken(engine, *(noon + timedelta(minutes=15 * quarter) for quarter in (-4, -3, -2, -1, 0, 1, 2)))
     run = booking(engine)
     opened(run, day=TOMORROW, at="12:00")
     answer = says_yes(run)
     assert (answer["state"], answer["needs"]) == ("CollectTime", ["at"])
     assert (
-        answer["say"] == "I am sorry, 12:00 is already taken. The nearest free time is 13:00. What time would suit you?"
+        answer["say"] == "I am sorry, 12:00 is already taken. The nearest free time is 12:45. What time would suit you?"
     )
-    provides(run, at="13:00")
+    provides(run, at="12:45")
     assert says_yes(run)["result"] == "booked"
     assert run.visited[-5:] == ("Execute", "CollectTime", "Confirm", "Execute", "Booked")
 
 
 def test_today_no_time_is_offered_that_has_passed(engine: Engine) -> None:
-    half_past_two = datetime(2026, 11, 23, 14, 30, tzinfo=BERLIN)
-    taken(engine, half_past_two)
+    next_start = datetime(2026, 11, 23, 14, 15, tzinfo=BERLIN)
+    taken(engine, next_start)
     run = booking(engine)
-    opened(run, day="2026-11-23", at="14:30")
-    assert "The nearest free time is 15:00." in says_yes(run)["say"]
+    opened(run, day="2026-11-23", at="14:15")
+    assert "The nearest free time is 14:30." in says_yes(run)["say"]
 
 
 def test_a_day_that_is_full_asks_for_another(engine: Engine) -> None:
     opening = datetime(2026, 11, 24, 9, 0, tzinfo=BERLIN)
-    taken(engine, *(opening + timedelta(minutes=30 * slot) for slot in range(16)))
+    taken(engine, *(opening + timedelta(minutes=15 * slot) for slot in range(32)))
     run = booking(engine)
     opened(run, day=TOMORROW, at="12:00")
     assert "that day is fully booked" in says_yes(run)["say"]
@@ -155,9 +155,9 @@ def test_a_day_that_is_full_asks_for_another(engine: Engine) -> None:
 
 def test_a_caller_who_gets_nowhere_is_handed_over(engine: Engine) -> None:
     run = booking(engine)
-    opened(run, day=SATURDAY)
-    provides(run, day=SUNDAY)
-    answer = provides(run, day=SATURDAY)
+    opened(run, day=LONG_AGO)
+    provides(run, day=LONG_AGO)
+    answer = provides(run, day=LONG_AGO)
     assert (answer["state"], answer["result"]) == ("HandedOver", "transfer")
     assert AppointmentBook(engine).all() == []
 

@@ -1,0 +1,154 @@
+"""A session's configuration in force, and what a `session.update` makes of it.
+
+May import: protocols, lab.ears, lab.mouth, lab.engine.refusals, the standard library.
+Rules from: specs/openai-realtime.md 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.ears import VadSettings
+from lab.engine.refusals import Refused
+from lab.mouth import VOICES
+from protocols.realtime.objects import (
+    AudioFormat,
+    AudioInput,
+    AudioOutput,
+    CustomVoice,
+    EffectiveSession,
+    SemanticVad,
+    ServerVad,
+    Session,
+)
+
+PERSONA = "You are a friendly voice assistant. Keep your answers short. Call a function whenever it helps."
+_DEFAULTS: Mapping[str, Any] = {
+    "type": "realtime",
+    "instructions": PERSONA,
+    "output_modalities": ["audio"],
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "noise_reduction": None,
+            "transcription": None,
+            "turn_detection": {"type": "server_vad"},
+        },
+        "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "alloy", "speed": 1.0},
+    },
+    "tools": [],
+    "tool_choice": "auto",
+    "max_output_tokens": "inf",
+    "truncation": "auto",
+    "tracing": None,
+    "prompt": None,
+    "include": None,
+}
+# What null puts into these is not the default but nothing.
+_CLEARED = {"turn_detection": None, "instructions": ""}
+# Parts that are changed field by field; anything else is replaced as a whole.
+_PARTS = frozenset({"audio", "input", "output", "noise_reduction", "transcription", "turn_detection", "reasoning"})
+# The turn-completion model is stood in for by silence alone: the more eager, the less of it.
+_SEMANTIC_SILENCE_MS = {"low": 1000, "medium": 650, "auto": 650, "high": 400}
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What is in force in one session. `session` has every field of the interface set."""
+
+    id: str
+    expires_at: int
+    session: Session
+
+    @staticmethod
+    def default(session_id: str, model: str, expires_at: int) -> Configuration:
+        """What a session begins with. expires_at: unix seconds."""
+        return Configuration(session_id, expires_at, Session.model_validate({**_DEFAULTS, "model": model}))
+
+    def updated(self, change: Session, has_spoken: bool) -> Configuration:
+        """The configuration after `change`. has_spoken: the voice can no longer change. Raises: Refused."""
+        if change.model is not None and change.model != self.session.model:
+            raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
+        merged = _merged(
+            self.session.model_dump(mode="json"), change.model_dump(mode="json", exclude_unset=True), _DEFAULTS
+        )
+        after = replace(self, session=Session.model_validate(merged))
+        check_voice(after.output.voice, "session.audio.output.voice")
+        if has_spoken and after.output.voice != self.output.voice:
+            raise Refused(
+                "cannot_update_voice",
+                "Cannot update a conversation's voice if assistant audio is present.",
+                "session.audio.output.voice",
+            )
+        return after
+
+    def effective(self) -> EffectiveSession:
+        """The whole of it, as `session.created` and `session.updated` tell it."""
+        told = self.session.model_dump(mode="json")
+        for name in ("reasoning", "parallel_tool_calls"):
+            if told[name] is None:  # of the reasoning models only
+                del told[name]
+        return EffectiveSession(
+            **{**told, "id": self.id, "object": "realtime.session", "expires_at": self.expires_at},
+        )
+
+    @property
+    def input(self) -> AudioInput:
+        assert self.session.audio is not None
+        assert self.session.audio.input is not None
+        return self.session.audio.input
+
+    @property
+    def output(self) -> AudioOutput:
+        assert self.session.audio is not None
+        assert self.session.audio.output is not None
+        return self.session.audio.output
+
+    @property
+    def input_format(self) -> AudioFormat:
+        assert self.input.format is not None
+        return self.input.format
+
+    @property
+    def output_format(self) -> AudioFormat:
+        assert self.output.format is not None
+        return self.output.format
+
+    @property
+    def voice_detection(self) -> VadSettings | None:
+        """What the ears are told; None without turn detection."""
+        match self.input.turn_detection:
+            case ServerVad() as vad:
+                return VadSettings(vad.threshold, vad.prefix_padding_ms, vad.silence_duration_ms)
+            case SemanticVad() as vad:
+                return VadSettings(silence_duration_ms=_SEMANTIC_SILENCE_MS[vad.eagerness])
+            case None:
+                return None
+
+    @property
+    def idle_timeout_ms(self) -> int | None:
+        vad = self.input.turn_detection
+        return vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
+
+
+def check_voice(voice: str | CustomVoice | None, param: str) -> None:
+    """Raises: Refused, for a voice the model does not have."""
+    if isinstance(voice, str) and voice not in VOICES:
+        raise Refused("invalid_value", f"Invalid value: '{voice}'. Supported values are: {', '.join(VOICES)}.", param)
+
+
+def _merged(now: Mapping[str, Any], change: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    after = dict(now)
+    for name, value in change.items():
+        if value is None:
+            after[name] = _CLEARED.get(name, default.get(name))
+        elif name in _PARTS:
+            before = now.get(name) or {}
+            if before.get("type") != value.get("type"):  # another kind of turn detection begins with its defaults
+                before = {}
+            after[name] = _merged(before, value, default.get(name) or {})
+        else:
+            after[name] = value
+    return after

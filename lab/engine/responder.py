@@ -1,0 +1,153 @@
+"""One response from thought to speech: waits for what was said, thinks, and speaks at the model's pace.
+
+May import: protocols, lab.mind, lab.engine, loguru, the standard library. Rules from: specs/openai-realtime.md 4.2, 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lab import mind
+from lab.engine.conversation import Conversation, Entry, seen
+from lab.engine.faults import ArmedFaults
+from lab.engine.listening import Listener
+from lab.engine.pacing import Pace, Piece, Speech, spaced_words
+from lab.engine.settings import EngineSettings
+from lab.engine.work import Workshop
+from lab.engine.writer import ResponseWriter
+from protocols.realtime.objects import ErrorDetail
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_RATE_LIMITED = ErrorDetail(
+    type="invalid_request_error", code="rate_limit_exceeded", message="Rate limit reached. Please try again."
+)
+_BROKEN = ErrorDetail(type="server_error", code="server_error", message="The engine failed to make a response.")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every response of a session works with. now: the caller's local time."""
+
+    settings: EngineSettings
+    workshop: Workshop
+    faults: ArmedFaults
+    listener: Listener
+    conversation: Conversation
+    now: Callable[[], datetime]
+    log: Logger
+
+
+class Responder:
+    """Runs one response. `ended` is called once, right after its `response.done`."""
+
+    def __init__(self, writer: ResponseWriter, around: Surroundings, ended: Callable[[ResponseWriter], None]) -> None:
+        self.writer = writer
+        self._around = around
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.writer.begin()
+        self._task = asyncio.create_task(self._run())
+
+    def cancel(self, reason: str) -> None:
+        """Stop at once; the closing events are written before this returns. reason: turn_detected, client_cancelled."""
+        self._end("cancelled", reason)
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop without a word: nobody is there to read it."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            if self._around.faults.fails_response():
+                self._end("failed", error=_RATE_LIMITED)
+                return
+            await self._carry_out(await self._think())
+            self._end("completed")
+        except Exception:  # the client is told, as it would be by the model's own server
+            self._around.log.exception("response failed", response=self.writer.id)
+            self._end("failed", error=_BROKEN)
+
+    def _end(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
+        if not self.writer.ended:
+            self.writer.end(status, reason, error)
+            self._ended(self.writer)
+
+    async def _think(self) -> mind.Reply:
+        around, plan = self._around, self.writer.plan
+        if around.settings.think_ms:
+            await asyncio.sleep(around.settings.think_ms / 1000 / around.settings.speed)
+        await around.listener.settle(self._context())
+        self.writer.context = self._context()
+        prompt = mind.Prompt(
+            instructions=plan.instructions,
+            response_instructions=plan.own_instructions,
+            tools=plan.tools,
+            tool_choice=plan.tool_choice,
+            items=seen(self.writer.context),
+            now=around.now(),
+        )
+        reply = await around.workshop.think(lambda: mind.think(prompt))
+        around.log.debug("thought", response=self.writer.id, words=reply.text, calls=reply.calls)
+        return reply
+
+    def _context(self) -> Sequence[Entry]:
+        given = self.writer.plan.given
+        return tuple(self._around.conversation) if given is None else given
+
+    async def _carry_out(self, reply: mind.Reply) -> None:
+        if reply.text:
+            self.writer.open_message()
+            await (self._speak(reply.text) if self.writer.plan.speaks else self._write(reply.text))
+        for call in reply.calls:
+            self.writer.call(call)
+        if reply.text and not reply.calls:
+            self.writer.close_message()
+
+    async def _write(self, text: str) -> None:
+        for words in spaced_words(text):
+            self.writer.words(words, 0)
+            await asyncio.sleep(0)  # let a cancel in
+
+    async def _speak(self, text: str) -> None:
+        sound = self.writer.plan.sound
+        pace, speech = Pace(self._around.settings), Speech(sound)
+        async for sentence, pcm in self._synthesised(text):
+            speech.add(sentence, sound.encode(pcm))
+            while (piece := speech.piece()) is not None:
+                await self._say(piece, pace)
+        while (piece := speech.rest()) is not None:
+            await self._say(piece, pace)
+
+    async def _say(self, piece: Piece, pace: Pace) -> None:
+        await pace.wait()
+        for words, over_ms in piece.words:
+            self.writer.words(words, over_ms)
+        if piece.audio and not self._around.faults.is_mute:
+            self.writer.audio(piece.audio)
+        pace.sent(piece.length_ms)
+
+    async def _synthesised(self, text: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Each sentence and its speech (s16le); the next is in the making while one is being said."""
+        sentences = _SENTENCE.split(text.strip())
+        coming: asyncio.Future[bytes] | None = None
+        for at, sentence in enumerate(sentences):
+            ready = coming or self._synthesize(sentence)
+            pcm = await ready
+            coming = self._synthesize(sentences[at + 1]) if at + 1 < len(sentences) else None
+            yield (sentence if at == 0 else " " + sentence), pcm
+
+    def _synthesize(self, sentence: str) -> asyncio.Future[bytes]:
+        plan = self.writer.plan
+        return self._around.workshop.synthesize(sentence, plan.sound.sample_rate_hz, plan.voice_name, plan.speed)

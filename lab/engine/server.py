@@ -1,0 +1,157 @@
+"""The embedded realtime engine as a WebSocket server.
+
+May import: lab.engine, websockets, uvloop (where there is one), loguru, the standard library.
+Rules from: specs/openai-realtime.md 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
+
+from loguru import logger
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as serve_websocket
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from lab.engine.faults import ArmedFaults, Faults
+from lab.engine.outlet import Outlet
+from lab.engine.session import Session, World
+from lab.engine.settings import EngineSettings
+from lab.engine.work import Workshop
+
+PATH = "/v1/realtime"
+# One append may carry 15 MiB of audio; the rest is room for its JSON.
+_MOST_BYTES = 17 * 2**20
+
+
+class Engine:
+    """A realtime engine that runs in the caller's event loop, from `async with` to its end."""
+
+    def __init__(
+        self,
+        settings: EngineSettings | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        new_id: Callable[[str], str] = lambda kind: f"{kind}_{uuid.uuid4().hex[:20]}",
+    ) -> None:
+        """now: the caller's local time. new_id: a new id of a kind ("item", "resp"), at most 32 characters."""
+        self.settings = settings or EngineSettings()
+        self._faults = ArmedFaults(self.settings.faults)
+        self._workshop = Workshop()
+        self._world = World(self.settings, self._workshop, self._faults, now, new_id)
+        self._server: Server | None = None
+        self._outlets: set[Outlet] = set()
+
+    async def __aenter__(self) -> Engine:
+        await self._workshop.open()
+        self._server = await serve_websocket(
+            self._serve,
+            self.settings.host,
+            self.settings.port,
+            process_request=self._judge_upgrade,
+            compression=None,
+            max_size=_MOST_BYTES,
+            close_timeout=1,
+            server_header=None,
+        )
+        logger.info("engine ready on {}", self.url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+        await asyncio.to_thread(self._workshop.close)
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, without the model: ws://127.0.0.1:9050/v1/realtime."""
+        port = self.settings.port
+        if self._server is not None:
+            port = next(iter(self._server.sockets)).getsockname()[1]
+        return f"ws://{self.settings.host}:{port}{PATH}"
+
+    @property
+    def connections(self) -> int:
+        return len(self._outlets)
+
+    def inject(self, faults: Faults) -> None:
+        """Have these faults from now on, in place of all earlier ones; for open connections too."""
+        self._faults.arm(faults)
+        for outlet in self._outlets:
+            outlet.schedule_faults()
+
+    def _judge_upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
+        status = self._faults.refuses_upgrade()
+        if status is not None:
+            return connection.respond(HTTPStatus(status), "A fault that was asked for.\n")
+        if urlsplit(request.path).path != PATH:
+            return connection.respond(HTTPStatus.NOT_FOUND, f"The realtime interface is at {PATH}.\n")
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "Give any bearer token.\n")
+        return None
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        model = "".join(parse_qs(urlsplit(socket.request.path).query).get("model", [""])[:1])
+        log = logger.bind(peer=str(socket.remote_address))
+        outlet = Outlet(socket, self._faults, self._world.new_id)
+        if "OpenAI-Beta" in socket.request.headers:
+            await outlet.reject("beta_api_shape_disabled", "The beta interface is retired: leave out OpenAI-Beta.")
+            return
+        if not model:
+            await outlet.reject("missing_model", "Name a model in the URL.")
+            return
+        session = Session(model, self._world, outlet.emit, outlet.abort, log)
+        self._outlets.add(outlet)
+        writing = asyncio.create_task(outlet.run(self.settings.session_s))
+        try:
+            session.begin()
+            async for frame in socket:
+                await session.receive(frame)
+        except ConnectionClosed:
+            log.debug("connection lost")
+        finally:
+            session.close()
+            self._outlets.discard(outlet)
+            writing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writing
+
+
+def serve(settings: EngineSettings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    # The recogniser comes back for the interpreter at every word, and voice detection holds it without a pause: at
+    # Python's own 5 ms a turn, twenty callers wait half as long again for their answers.
+    sys.setswitchinterval(0.001)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_until_told(settings))
+
+
+async def _until_told(settings: EngineSettings) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    async with Engine(settings):
+        await told.wait()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,29 @@
+"""How the embedded realtime engine is set up.
+
+May import: lab.engine.faults, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.engine.faults import NO_FAULTS, Faults
+
+
+class EngineSettings(BaseModel):
+    """port: 0 for any that is free. session_s: what `expires_at` promises, and keeps.
+
+    think_ms: a wait before each answer, on top of the real work. pace: how much faster than it plays speech is sent.
+    speed: how much faster than the clock the model's own waits run (think_ms, pace, idle timeout); hearing needs no
+    clock, and a session's lifetime and the faults keep to the real one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(9050, ge=0, le=65535)
+    session_s: float = Field(3600, gt=0)
+    think_ms: int = Field(0, ge=0)
+    pace: float = Field(5.0, gt=0)
+    speed: float = Field(1.0, gt=0)
+    faults: Faults = NO_FAULTS

@@ -1,0 +1,50 @@
+"""What a response would have cost: plausible counts, for whoever adds them up.
+
+May import: lab.engine, the standard library. Rules from: specs/openai-realtime.md 3.3, 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.engine.conversation import Entry
+from lab.engine.plan import Plan
+from lab.engine.sound import HEARING_HZ
+
+_CHARACTERS = 4  # of English text in a token
+_CALLER_MS = 100  # of a caller's audio in a token
+_MODEL_MS = 50  # of the model's
+
+
+def usage(plan: Plan, context: Sequence[Entry], output: Sequence[Entry]) -> dict[str, Any]:
+    """The `usage` of a response. context: the items it was made from; output: those it made."""
+    told = len(plan.own_instructions or plan.instructions) + sum(
+        len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in plan.tools
+    )
+    text_in = told // _CHARACTERS + sum(map(_text, context))
+    audio_in = sum(map(_audio, context))
+    text_out, audio_out = sum(map(_text, output)), sum(map(_audio, output))
+    return {
+        "total_tokens": text_in + audio_in + text_out + audio_out,
+        "input_tokens": text_in + audio_in,
+        "output_tokens": text_out + audio_out,
+        "input_token_details": {
+            "text_tokens": text_in,
+            "audio_tokens": audio_in,
+            "image_tokens": 0,
+            "cached_tokens": 0,
+            "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
+        },
+        "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
+    }
+
+
+def _text(entry: Entry) -> int:
+    characters = len(entry.item.name) + len(entry.item.arguments) + len(entry.item.output)
+    return -(-(characters + (0 if entry.audio else len(entry.said))) // _CHARACTERS)
+
+
+def _audio(entry: Entry) -> int:
+    caller_ms = len(entry.audio) / 2 / HEARING_HZ * 1000
+    return round(caller_ms / _CALLER_MS + entry.sent_ms / _MODEL_MS)

@@ -1,0 +1,57 @@
+"""Where work that blocks is done: two small pools, so that twenty sessions share two cores fairly.
+
+May import: lab.ears, lab.mouth, the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from lab.ears import Transcriber, load_transcriber
+from lab.mouth import Mouth, load_mouth
+
+T = TypeVar("T")
+
+
+class Workshop:
+    """Writing down what was heard has a pool of its own: an answer that is ready need not wait behind it."""
+
+    def __init__(self) -> None:
+        cores = os.cpu_count() or 1
+        self._hearing = ThreadPoolExecutor(cores, "hearing")
+        self._speaking = ThreadPoolExecutor(cores, "speaking")
+        self._transcriber: Transcriber | None = None
+        self._mouth: Mouth | None = None
+
+    async def open(self) -> None:
+        """Load what takes long to load (about 2 s, once a process)."""
+        self._transcriber, self._mouth = await asyncio.gather(
+            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_mouth)
+        )
+
+    async def transcribe(self, pcm16k: bytes) -> str:
+        """The words in s16le at 16 kHz."""
+        assert self._transcriber is not None
+        transcriber = self._transcriber
+        return await self._run(self._hearing, lambda: transcriber.transcribe(pcm16k))
+
+    def synthesize(self, sentence: str, sample_rate_hz: int, voice: str, speed: float) -> asyncio.Future[bytes]:
+        """A sentence as s16le, begun at once."""
+        assert self._mouth is not None
+        mouth = self._mouth
+        return self._run(self._speaking, lambda: mouth.synthesize(sentence, sample_rate_hz, voice=voice, speed=speed))
+
+    def think(self, thought: Callable[[], T]) -> asyncio.Future[T]:
+        return self._run(self._speaking, thought)
+
+    def close(self) -> None:
+        self._hearing.shutdown(cancel_futures=True)
+        self._speaking.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def _run(pool: ThreadPoolExecutor, job: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(pool, job)

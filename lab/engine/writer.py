@@ -1,0 +1,214 @@
+"""The events of one response, in the order the model's server sends them.
+
+No clock: a Responder says what is said when. May import: protocols, lab.engine, the standard library.
+Rules from: specs/openai-realtime.md 4.2, 4.4.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+from lab import mind
+from lab.engine.conversation import Conversation, Entry, NewId
+from lab.engine.plan import Plan
+from lab.engine.tokens import usage
+from protocols.realtime.objects import ContentPart, ErrorDetail, Item, Response, StatusDetails
+from protocols.realtime.server_events import (
+    AnyServerEvent,
+    ContentPartAdded,
+    ContentPartDone,
+    ConversationItemAdded,
+    ConversationItemDone,
+    FunctionCallArgumentsDelta,
+    FunctionCallArgumentsDone,
+    OutputAudioDelta,
+    OutputAudioDone,
+    OutputAudioTranscriptDelta,
+    OutputAudioTranscriptDone,
+    OutputItemAdded,
+    OutputItemDone,
+    OutputTextDelta,
+    OutputTextDone,
+    ResponseCreated,
+    ResponseDone,
+)
+
+_ARGUMENT_CHARACTERS = 12  # of a function's arguments in one delta
+
+
+class _Where(TypedDict):
+    response_id: str
+    item_id: str
+    output_index: int
+    content_index: int
+
+
+class ResponseWriter:
+    """One response on the wire, from `response.created` to `response.done`. At most one message is open in it."""
+
+    def __init__(
+        self, plan: Plan, conversation: Conversation, emit: Callable[[AnyServerEvent], None], new_id: NewId
+    ) -> None:
+        self.id = new_id("resp")
+        self.plan = plan
+        self.context: Sequence[Entry] = ()
+        self.ended = False
+        self._conversation = conversation
+        self._emit = emit
+        self._new_id = new_id
+        self._output: list[Entry] = []
+        self._message: Entry | None = None
+        self._sent_ms = 0.0
+
+    def begin(self) -> None:
+        self._emit(ResponseCreated(response=self._response("in_progress")))
+
+    def open_message(self) -> None:
+        """The model begins to speak or write."""
+        item = Item(
+            id=self._new_id("item"),
+            object="realtime.item",
+            type="message",
+            status="in_progress",
+            role="assistant",
+            content=(),
+        )
+        self._message = self._open(Entry(item))
+        empty = ContentPart(type="audio", transcript="") if self.plan.speaks else ContentPart(type="text", text="")
+        self._emit(ContentPartAdded(**self._where(), part=empty))
+
+    def words(self, words: str, over_ms: float) -> None:
+        """The next words of the open message. over_ms: where in its speech they are over."""
+        message = self._current()
+        if self.plan.speaks:
+            message.add_words(words, over_ms)
+            self._emit(OutputAudioTranscriptDelta(**self._where(), delta=words))
+        else:
+            message.said += words
+            self._emit(OutputTextDelta(**self._where(), delta=words))
+
+    def audio(self, encoded: bytes) -> None:
+        """The next speech of the open message, in the response's format."""
+        message = self._current()
+        length_ms = len(encoded) / self.plan.sound.bytes_per_ms
+        self._sent_ms += length_ms
+        if not message.was_cut:
+            message.sent_ms += length_ms
+        self._emit(OutputAudioDelta(**self._where(), delta=b64encode(encoded).decode()))
+
+    def close_message(self, status: str = "completed") -> None:
+        """The message is as long as it will be."""
+        message = self._current()
+        where = self._where()
+        if self.plan.speaks:
+            transcript = "".join(words for words, _ in message.words)
+            self._emit(OutputAudioDone(**where))
+            self._emit(OutputAudioTranscriptDone(**where, transcript=transcript))
+            self._emit(ContentPartDone(**where, part=ContentPart(type="audio", transcript=transcript)))
+            content = ContentPart(type="output_audio", transcript=transcript)
+        else:
+            self._emit(OutputTextDone(**where, text=message.said))
+            self._emit(ContentPartDone(**where, part=ContentPart(type="text", text=message.said)))
+            content = ContentPart(type="output_text", text=message.said)
+        if not message.was_cut:
+            message.item = message.item.model_copy(update={"content": (content,)})
+        self._message = None
+        self._close(message, status)
+
+    def call(self, call: mind.FunctionCall) -> None:
+        """A whole function call; a message that is still open is closed within it, as the traces have it."""
+        item = Item(
+            id=self._new_id("item"),
+            object="realtime.item",
+            type="function_call",
+            status="in_progress",
+            name=call.name,
+            call_id=self._new_id("call"),
+            arguments="",
+        )
+        entry = self._open(Entry(item))
+        if self._message is not None:
+            self.close_message()
+        of_call = {
+            "response_id": self.id,
+            "item_id": item.id,
+            "output_index": self._output.index(entry),
+            "call_id": item.call_id,
+        }
+        for start in range(0, len(call.arguments), _ARGUMENT_CHARACTERS):
+            delta = call.arguments[start : start + _ARGUMENT_CHARACTERS]
+            self._emit(FunctionCallArgumentsDelta(**of_call, delta=delta))
+        self._emit(FunctionCallArgumentsDone(**of_call, name=call.name, arguments=call.arguments))
+        entry.item = item.model_copy(update={"arguments": call.arguments})
+        self._close(entry, "completed")
+
+    def end(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
+        """Close what is open, and the response. Only the first call counts: nothing is written after it."""
+        if self.ended:
+            return
+        if self._message is not None:
+            self.close_message("incomplete")
+        self.ended = True
+        self._emit(ResponseDone(response=self._response(status, reason, error)))
+
+    @property
+    def spoken_ms(self) -> float:
+        """How much speech was sent."""
+        return self._sent_ms
+
+    @property
+    def tokens(self) -> dict[str, Any]:
+        """The response's usage."""
+        return usage(self.plan, self.context, self._output)
+
+    def _open(self, entry: Entry) -> Entry:
+        self._output.append(entry)
+        index = len(self._output) - 1
+        self._emit(OutputItemAdded(response_id=self.id, output_index=index, item=entry.item))
+        if self.plan.in_conversation:
+            previous = self._conversation.add(entry)
+            self._emit(ConversationItemAdded(item=entry.item, previous_item_id=previous))
+        return entry
+
+    def _close(self, entry: Entry, status: str) -> None:
+        entry.item = entry.item.model_copy(update={"status": status})
+        index = self._output.index(entry)
+        if self.plan.in_conversation:
+            self._emit(ConversationItemDone(item=entry.item, previous_item_id=self._conversation.before(entry.item.id)))
+        self._emit(OutputItemDone(response_id=self.id, output_index=index, item=entry.item))
+
+    def _current(self) -> Entry:
+        assert self._message is not None
+        return self._message
+
+    def _where(self) -> _Where:
+        message = self._current()
+        return {
+            "response_id": self.id,
+            "item_id": message.item.id,
+            "output_index": self._output.index(message),
+            "content_index": 0,
+        }
+
+    def _response(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> Response:
+        plan = self.plan
+        details = None
+        if status not in ("in_progress", "completed"):
+            given = {name: value for name, value in (("reason", reason), ("error", error)) if value is not None}
+            details = StatusDetails(type=status, **given)
+        output = {"format": plan.media.model_dump(), "voice": plan.voice if isinstance(plan.voice, str) else None}
+        return Response(
+            id=self.id,
+            object="realtime.response",
+            status=status,
+            status_details=details,
+            output=tuple(entry.item for entry in self._output) if status != "in_progress" else (),
+            conversation_id=self._conversation.id if plan.in_conversation else None,
+            output_modalities=("audio",) if plan.speaks else ("text",),
+            audio={"output": output},
+            max_output_tokens=plan.max_output_tokens,
+            metadata=plan.metadata,
+            usage=self.tokens if status != "in_progress" else None,
+        )
