@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -133,9 +132,6 @@ class Engine:
 
 def serve(settings: EngineSettings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    # The recogniser comes back for the interpreter at every word, and voice detection holds it without a pause: at
-    # Python's own 5 ms a turn, twenty callers wait half as long again for their answers.
-    sys.setswitchinterval(0.001)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_told(settings))
 
