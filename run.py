@@ -102,14 +102,24 @@ def check() -> None:
 def engine(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 9050,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    fault: Annotated[list[str] | None, typer.Option(help="A fault to have, as NAME=VALUE; see docs/lab.md.")] = None,
 ) -> None:
     """Be the embedded realtime engine alone: hears and speaks the Realtime protocol, without any key."""
     from gateway.logs import set_up_logs
-    from lab.engine import EngineSettings
+    from lab.engine import EngineSettings, Faults
     from lab.engine import serve as serve_engine
 
     set_up_logs(os.environ.get("TIELINE_LOG_LEVEL", "INFO"))
-    serve_engine(EngineSettings(host=host, port=port))
+    try:
+        faults = Faults.parse(fault or [])
+    except ValueError as error:
+        err.print(f"[red]wrong fault[/red] {error}")
+        raise typer.Exit(WRONG_SETTING) from None
+    try:
+        serve_engine(EngineSettings(host=host, port=port, faults=faults))
+    except OSError as error:
+        err.print(f"[red]cannot listen[/red] {error}")
+        raise typer.Exit(WRONG_SETTING) from None
 
 
 @app.command()

@@ -52,10 +52,13 @@ class Seat(Generic[M]):
 
     def tell(self, message: M, /) -> None:
         """To whoever holds the place; a dead letter while nobody does."""
-        if self.occupant is None:
-            DEAD_LETTERS.labels(type(message).__name__).inc()
-        else:
-            send(self.occupant, message)
+        if self.occupant is not None:
+            try:
+                self.occupant.tell(message)
+                return
+            except pykka.ActorDeadError:
+                pass
+        DEAD_LETTERS.labels(type(message).__name__).inc()
 
 
 class Nobody:
@@ -88,6 +91,11 @@ class ActorExit(Exception):
     """An actor called sys.exit(), or met another exception that would have ended the process."""
 
 
+_PYKKAS_OWN = frozenset(
+    {pykka.messages._ActorStop, pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr}
+)
+
+
 class _Supervised(pykka.Actor):
     """Tells its parent of its end exactly once, and lets nothing but its own end come of any exception."""
 
@@ -99,6 +107,9 @@ class _Supervised(pykka.Actor):
 
     def _handle_receive(self, message: Any) -> Any:
         try:
+            # Pykka looks for its own four kinds in each message; ours are never among them, and this is the hot path.
+            if type(message) not in _PYKKAS_OWN:
+                return self.on_receive(message)
             return super()._handle_receive(message)
         except BaseException as error:
             # Pykka would answer an `ask` and live on half-changed, and let SystemExit stop every actor there is.

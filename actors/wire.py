@@ -1,7 +1,7 @@
 """WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
 
 Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
-May import: actors.runtime, protocols.errors, websockets, the standard library.
+May import: actors.frames, actors.runtime, protocols.errors, websockets, the standard library.
 Rules from: specs/reliability.md 2.3 to 2.5, 3.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from typing import Protocol
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN, SERVER
 from websockets.protocol import Protocol as Framing
 
+from actors.frames import FrameReader, TextFrames
 from actors.runtime import Address, send
 from protocols.errors import MisuseError
 
@@ -87,6 +89,9 @@ class FramedWire(ABC):
 
     def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
         self._framing = framing
+        server = framing.side is SERVER
+        self._reader = FrameReader(masked=server, max_bytes=framing.max_message_size or sys.maxsize)
+        self._frames = TextFrames(masks=not server)
         self._loop = loop
         self._keepalive = keepalive
         self._owner: Address[WireMessage] | None = None
@@ -107,8 +112,7 @@ class FramedWire(ABC):
 
     def send(self, text: str) -> None:
         if self._framing.state is OPEN and not self._gone:
-            self._framing.send_text(text.encode())
-            self._flush()
+            self._write(self._frames.build(text.encode()))
 
     def close(self, code: int, reason: str = "") -> None:
         if self._gone:
@@ -140,13 +144,25 @@ class FramedWire(ABC):
 
     def _received(self, data: bytes) -> None:
         self._heard_s = self._loop.time()
+        if self._framing.state is CONNECTING:
+            self._negotiate(data)
+            return
+        for is_text, frame in self._reader.feed(data):
+            if not is_text:
+                self._negotiate(frame)
+            elif self._framing.state is OPEN:  # what comes behind a close is nobody's
+                self._deliver(WireText(frame))
+
+    def _negotiate(self, data: bytes) -> None:
+        """Leave it to the Sans-I/O protocol: handshakes, control frames, fragments, and whatever is wrong."""
         self._framing.receive_data(data)
         for event in self._framing.events_received():
             if isinstance(event, Frame):
                 self._frame(event.opcode, bytes(event.data), event.fin)
             elif isinstance(event, Request):
                 self._requested(event)
-        self._flush()
+        if self._framing.writes:  # a pong, a close
+            self._flush()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
@@ -155,6 +171,7 @@ class FramedWire(ABC):
                 self._deliver(WireText(data))
                 return
             self._fragments.append(data)
+            self._reader.in_message = not fin
             if fin:
                 whole, self._fragments = b"".join(self._fragments), []
                 self._deliver(WireText(whole))
@@ -247,11 +264,21 @@ class SocketWire(FramedWire):
             self._shut()
 
     def _write(self, data: bytes) -> None:
+        if not self._unsent:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                sent = 0
+            except OSError:
+                self._shut()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._loop.add_writer(self._socket.fileno(), self._writable)
         self._unsent += data
         if len(self._unsent) > WRITE_LIMIT_BYTES:
             self._shut()
-        elif len(self._unsent) == len(data):
-            self._writable()
 
     def _writable(self) -> None:
         try:
@@ -259,7 +286,6 @@ class SocketWire(FramedWire):
                 sent = self._socket.send(self._unsent)
                 del self._unsent[:sent]
         except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            self._loop.add_writer(self._socket.fileno(), self._writable)
             return
         except OSError:
             self._shut()

@@ -6,7 +6,7 @@ May import: protocols.errors, pydantic, the standard library.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -21,14 +21,20 @@ class Frame(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    def model_post_init(self, _context: Any, /) -> None:
-        # `type` has a default so that nobody need write it, yet must reach the wire.
-        if "type" in type(self).model_fields:
-            self.__pydantic_fields_set__.add("type")
+    # How a frame of this class begins on the wire: `type` has a default so that nobody need write it.
+    _head: ClassVar[str] = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        kind = cls.model_fields.get("type")
+        cls._head = f'{{"type":"{kind.default}"' if kind is not None else ""
 
     def to_wire(self) -> str:
-        """The frame as JSON text, fields that were never set left out."""
-        return self.model_dump_json(by_alias=True, exclude_unset=True)
+        """The frame as JSON text: its `type` first, then the fields that were set."""
+        text = self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_unset=True).decode()
+        if "type" in self.__pydantic_fields_set__:
+            return text
+        return f"{self._head},{text[1:]}" if text != "{}" else self._head + "}"
 
 
 class SentFrame(Frame):
@@ -47,6 +53,20 @@ class SentCamelFrame(CamelFrame):
     """A frame of ours with camelCase names."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class SentPart(SentFrame):
+    """A part inside a frame of ours whose `type` has a default: that is written too."""
+
+    def model_post_init(self, _context: Any, /) -> None:
+        self.__pydantic_fields_set__.add("type")
+
+
+class SentCamelPart(SentCamelFrame):
+    """The same with camelCase names."""
+
+    def model_post_init(self, _context: Any, /) -> None:
+        self.__pydantic_fields_set__.add("type")
 
 
 # A peer may write null for what it does not say; the hottest frames do without this, for it costs a call.
@@ -80,13 +100,14 @@ class Codec(Generic[F]):
     def _judge(error: ValidationError) -> Unknown:
         first = error.errors(include_url=False, include_input=False)[0]
         match first["type"]:
-            case "union_tag_invalid":
-                return Unknown(str(first["ctx"]["tag"])[:64])
             case "json_invalid":
                 raise WireError("not_json") from None
-            case "union_tag_not_found":
+            # Only at the top: inside a frame these are bad fields like any other.
+            case "union_tag_invalid" if not first["loc"]:
+                return Unknown(str(first["ctx"]["tag"])[:64])
+            case "union_tag_not_found" if not first["loc"]:
                 raise WireError("no_type") from None
-            case "model_attributes_type" | "model_type" | "dict_type":
+            case "model_attributes_type" | "model_type" | "dict_type" if len(first["loc"]) < 2:
                 raise WireError("not_an_object") from None
             case _:
                 where = ".".join(str(part) for part in first["loc"])

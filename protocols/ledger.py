@@ -41,13 +41,18 @@ class HeardLedger:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
+        # How many are generated to their end: while there are none, nothing can have been heard to its end.
+        self._ended = 0
 
     def generated(self, item_id: str, length_ms: float) -> None:
-        self._entries.setdefault(item_id, _Entry()).generated_ms += length_ms
+        entry = self._entries.get(item_id)
+        if entry is None:
+            entry = self._entries[item_id] = _Entry()
+        entry.generated_ms += length_ms
 
     def sent(self, item_id: str, length_ms: float, plays_from_ms: float) -> None:
-        """A piece was handed to VAIC, to be heard from `plays_from_ms` on."""
-        entry = self._entries.setdefault(item_id, _Entry())
+        """A piece of what was generated was handed to VAIC, to be heard from `plays_from_ms` on."""
+        entry = self._entries[item_id]
         if entry.began_ms is None:
             entry.began_ms = plays_from_ms
         entry.sent_ms += length_ms
@@ -55,11 +60,15 @@ class HeardLedger:
 
     def all_generated(self, item_id: str) -> None:
         """No more audio of this item will come."""
-        if item_id in self._entries:
-            self._entries[item_id].all_generated = True
+        entry = self._entries.get(item_id)
+        if entry is not None and not entry.all_generated:
+            entry.all_generated = True
+            self._ended += 1
 
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
         """The items that have been heard to their end by now."""
+        if not self._ended:
+            return []
         finished = [
             item_id
             for item_id, entry in self._entries.items()
@@ -73,6 +82,8 @@ class HeardLedger:
 
     def next_end_ms(self) -> float | None:
         """When the next item that is wholly sent will have been heard to its end."""
+        if not self._ended:
+            return None
         ends = [
             entry.plays_until_ms
             for entry in self._entries.values()
@@ -82,6 +93,7 @@ class HeardLedger:
 
     def _pop(self, item_id: str, now_ms: float) -> ItemHeard:
         entry = self._entries.pop(item_id)
+        self._ended -= entry.all_generated
         heard_ms = entry.heard_ms(now_ms)
         complete = entry.all_generated and heard_ms >= entry.generated_ms
         began_ms = None if entry.began_ms is None or entry.began_ms > now_ms else round(entry.began_ms)

@@ -25,20 +25,13 @@ class MediaFormat:
     name: str
     sample_rate_hz: int
     bytes_per_sample: int
-
-    @property
-    def bytes_per_ms(self) -> int:
-        return self.sample_rate_hz * self.bytes_per_sample // 1000
-
-    @property
-    def is_pcm(self) -> bool:
-        return self.bytes_per_sample == 2
+    bytes_per_ms: int
 
 
-LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2)
-LPCM16 = MediaFormat("raw/lpcm16", 16000, 2)
-LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2)
-MULAW = MediaFormat("raw/mulaw", 8000, 1)
+LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
+LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
+LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2, 16)
+MULAW = MediaFormat("raw/mulaw", 8000, 1, 8)
 
 KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
 
@@ -66,7 +59,8 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 
 def decoded_bytes(payload: str) -> int:
     """How many bytes a base64 text stands for, without decoding it."""
-    return len(payload) * 3 // 4 - payload[-2:].count("=")
+    padding = 0 if not payload.endswith("=") else 2 if payload.endswith("==") else 1
+    return len(payload) * 3 // 4 - padding
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:

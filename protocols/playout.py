@@ -36,8 +36,8 @@ class Playout:
         self._lead_ms = lead_ms
         self._new_stream_id = new_stream_id
         self._ledger = HeardLedger()
-        # An empty payload marks the end of its item: the stream is stopped there.
-        self._queue: deque[tuple[str, str]] = deque()
+        # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
+        self._queue: deque[tuple[str, str, float]] = deque()
         self._open_stream: str | None = None
         self._plays_until_ms = 0.0
 
@@ -48,23 +48,24 @@ class Playout:
         """
         if payload:
             for piece in pieces(payload, self._media, PIECE_MS):
-                self._ledger.generated(item_id, self._length_ms(piece))
-                self._queue.append((item_id, piece))
+                length_ms = decoded_bytes(piece) / self._media.bytes_per_ms
+                self._ledger.generated(item_id, length_ms)
+                self._queue.append((item_id, piece, length_ms))
         return self.due(now_ms)
 
     def item_done(self, item_id: str, now_ms: float) -> list[PlayFrame]:
         """The model has generated all of an item; its stream ends when the last of it has been sent."""
         self._ledger.all_generated(item_id)
-        self._queue.append((item_id, ""))
+        self._queue.append((item_id, "", 0.0))
         return self.due(now_ms)
 
     def due(self, now_ms: float) -> list[PlayFrame]:
         """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
         frames: list[PlayFrame] = []
         while self._queue and self._next_due_ms() <= now_ms + TOLERANCE_MS:
-            item_id, payload = self._queue.popleft()
+            item_id, payload, length_ms = self._queue.popleft()
             if payload:
-                self._send(item_id, payload, now_ms, frames)
+                self._send(item_id, payload, length_ms, now_ms, frames)
             else:
                 self._stop_stream(frames)
         return frames
@@ -94,12 +95,12 @@ class Playout:
 
     def _next_due_ms(self) -> float:
         """When the first in the queue may go: at once if VAIC has nothing left to play, or if it is an item's end."""
-        payload = self._queue[0][1]
+        _, payload, length_ms = self._queue[0]
         if not payload:
             return 0.0
-        return min(self._plays_until_ms, self._plays_until_ms + self._length_ms(payload) - self._lead_ms)
+        return self._plays_until_ms + min(0.0, length_ms - self._lead_ms)
 
-    def _send(self, item_id: str, payload: str, now_ms: float, frames: list[PlayFrame]) -> None:
+    def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[PlayFrame]) -> None:
         if self._open_stream is None:
             self._open_stream = self._new_stream_id()
             frames.append(
@@ -114,7 +115,6 @@ class Playout:
         )
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
         plays_from_ms = max(self._plays_until_ms, now_ms)
-        length_ms = self._length_ms(payload)
         self._plays_until_ms = plays_from_ms + length_ms
         self._ledger.sent(item_id, length_ms, plays_from_ms)
 
@@ -122,6 +122,3 @@ class Playout:
         if self._open_stream is not None:
             frames.append(PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._open_stream))
             self._open_stream = None
-
-    def _length_ms(self, payload: str) -> float:
-        return decoded_bytes(payload) / self._media.bytes_per_ms

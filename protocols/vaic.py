@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.frames import CamelFrame, Codec, SentCamelFrame, Text
+from protocols.frames import CamelFrame, Codec, SentCamelFrame, SentCamelPart, Text
 
 # --- VAIC -> bot ---
 
@@ -234,7 +234,7 @@ class PlayStreamMarkSet(SentCamelFrame):
     type: Literal["playStream.mark.set"] = "playStream.mark.set"
 
 
-class BotActivity(SentCamelFrame):
+class BotActivity(SentCamelPart):
     """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
 
     type: Literal["event", "message"] = "event"

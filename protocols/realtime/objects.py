@@ -10,30 +10,30 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from protocols.frames import Frame, SentFrame, Text
+from protocols.frames import Frame, SentFrame, SentPart, Text
 
 # --- sessions ---
 
 
-class PcmFormat(SentFrame):
+class PcmFormat(SentPart):
     """16-bit little-endian mono; the interface knows 24 kHz only."""
 
     type: Literal["audio/pcm"] = "audio/pcm"
     rate: Literal[24000] = 24000
 
 
-class PcmuFormat(SentFrame):
+class PcmuFormat(SentPart):
     type: Literal["audio/pcmu"] = "audio/pcmu"
 
 
-class PcmaFormat(SentFrame):
+class PcmaFormat(SentPart):
     type: Literal["audio/pcma"] = "audio/pcma"
 
 
 AudioFormat = Annotated[PcmFormat | PcmuFormat | PcmaFormat, Field(discriminator="type")]
 
 
-class ServerVad(SentFrame):
+class ServerVad(SentPart):
     type: Literal["server_vad"] = "server_vad"
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     prefix_padding_ms: Annotated[int, Field(ge=0)] = 300
@@ -43,7 +43,7 @@ class ServerVad(SentFrame):
     idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None = None
 
 
-class SemanticVad(SentFrame):
+class SemanticVad(SentPart):
     type: Literal["semantic_vad"] = "semantic_vad"
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     create_response: bool = True
@@ -89,14 +89,14 @@ class SessionAudio(SentFrame):
     output: AudioOutput | None = None
 
 
-class FunctionTool(SentFrame):
+class FunctionTool(SentPart):
     type: Literal["function"] = "function"
     name: str
     description: str | None = None
     parameters: dict[str, Any] | None = None
 
 
-class McpTool(SentFrame):
+class McpTool(SentPart):
     """A tool that OpenAI runs itself; a bridge with tools of its own has no use for it."""
 
     model_config = ConfigDict(extra="allow")
@@ -108,12 +108,12 @@ class McpTool(SentFrame):
 Tool = Annotated[FunctionTool | McpTool, Field(discriminator="type")]
 
 
-class ForcedFunction(SentFrame):
+class ForcedFunction(SentPart):
     type: Literal["function"] = "function"
     name: str
 
 
-class ForcedMcp(SentFrame):
+class ForcedMcp(SentPart):
     type: Literal["mcp"] = "mcp"
     server_label: str
     name: str | None = None
@@ -168,29 +168,29 @@ class EffectiveSession(Frame):
 # --- items we create ---
 
 
-class InputText(SentFrame):
+class InputText(SentPart):
     type: Literal["input_text"] = "input_text"
     text: str
 
 
-class InputAudio(SentFrame):
+class InputAudio(SentPart):
     type: Literal["input_audio"] = "input_audio"
     audio: str
     transcript: str | None = None
 
 
-class InputImage(SentFrame):
+class InputImage(SentPart):
     type: Literal["input_image"] = "input_image"
     image_url: str
     detail: Literal["auto", "low", "high"] | None = None
 
 
-class OutputText(SentFrame):
+class OutputText(SentPart):
     type: Literal["output_text"] = "output_text"
     text: str
 
 
-class _NewItem(SentFrame):
+class _NewItem(SentPart):
     id: Annotated[str, Field(max_length=32)] | None = None
     object: str | None = None
     status: Literal["completed", "incomplete", "in_progress"] | None = None
@@ -242,7 +242,7 @@ NewItem = Annotated[
 ]
 
 
-class ItemReference(SentFrame):
+class ItemReference(SentPart):
     type: Literal["item_reference"] = "item_reference"
     id: str
 
