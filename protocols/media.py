@@ -27,6 +27,10 @@ class MediaFormat:
     bytes_per_sample: int
     bytes_per_ms: int
 
+    @property
+    def is_pcm(self) -> bool:
+        return self.bytes_per_sample == 2
+
 
 LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
