@@ -10,9 +10,11 @@ from typing import assert_never
 import pykka
 from loguru import logger
 
+from actors.address import ChildDied, Post, Seat, send
 from actors.call_book import CallBook
 from actors.children import Children
 from actors.counters import CALLS_ENDED
+from actors.dispatch import Timer
 from actors.farewell import Farewell
 from actors.house import House
 from actors.messages import (
@@ -45,7 +47,7 @@ from actors.messages import (
     VaicSocketMessage,
 )
 from actors.openai_socket import ModelSide, OpenAISocket
-from actors.runtime import ChildDied, LoopActor, Post, Seat, Timer, send
+from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
 from actors.tasks import TaskDesk
 from actors.vaic_socket import Entry, VaicSide, VaicSocket

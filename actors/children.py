@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import pykka
 from loguru import logger
 
+from actors.address import Address, ChildDied, Post, Seat, send
 from actors.counters import CHILD_DEATHS
-from actors.runtime import Address, ChildDied, Post, Seat, send
 from actors.supervision import Escalate, LetGo, RestartHistory, RestartIn, RestartPolicy, Verdict
 
 M = TypeVar("M")

@@ -19,7 +19,7 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.runtime import Address, send
+from actors.address import Address, send
 from actors.wire import KeepAlive, SocketWire, Wire
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024

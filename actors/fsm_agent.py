@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from actors.address import Address, Post, send
 from actors.messages import CallMessage, FsmAgentMessage, Invoke, TaskAnswered
-from actors.runtime import Address, Post, ThreadActor, send
+from actors.runtime import ThreadActor
 from fsm.run import Effect, Snapshot, TaskContext, TaskRun
 from fsm.spec import AgentSpec
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from actors.address import Address
 from actors.messages import JournalMessage
 from actors.openai_socket import Dials
-from actors.runtime import Address
 from fsm.effects import Effect
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import ServerVad

@@ -9,8 +9,9 @@ from typing import assert_never
 
 from loguru import logger
 
+from actors.address import Post
 from actors.messages import Close, Jot, JournalMessage
-from actors.runtime import Post, ThreadActor
+from actors.runtime import ThreadActor
 from store.journal import Journal, JournalRow
 
 # As many rows as this are written together at the most.

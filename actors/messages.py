@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from actors.address import ChildDied
 from actors.dialler import DialFailed, Dialled
-from actors.runtime import ChildDied
 from actors.wire import Wire, WireClosed, WireText
 from fsm.run import Answer, Snapshot
 from fsm.spec import ToolSpec

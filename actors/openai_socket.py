@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 from loguru import logger
 
+from actors.address import Address, Nobody, Post, send
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
 from actors.dialler import DialFailed, Dialled
 from actors.messages import (
@@ -40,7 +41,7 @@ from actors.messages import (
     VaicSocketMessage,
 )
 from actors.oddities import Oddities
-from actors.runtime import Address, LoopActor, Nobody, Post, send
+from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import TransportLost, WireError

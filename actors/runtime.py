@@ -1,90 +1,27 @@
-"""The two dispatchers of one actor model: actors that react run on the event loop, actors that block have a thread.
+"""One actor model, run in two ways: actors that react run on the event loop, actors that block have a thread.
 
 Pykka itself does not supervise; here every actor tells its parent once how it ended, whichever way that was.
-May import: protocols.errors, pykka, loguru, the standard library. The private names of Pykka 4.5 used here are tested.
+May import: actors.address, actors.dispatch, protocols.errors, pykka, loguru. The private names of Pykka 4.5 used here are tested.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 import traceback
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar
 
 import pykka
 from loguru import logger
 from pykka._envelope import Envelope
 
-from actors.counters import DEAD_LETTERS
+from actors.address import ChildDied, Post, send
+from actors.dispatch import Timer, installed
 from protocols.errors import TransportLost
-
-M_contra = TypeVar("M_contra", contravariant=True)
-M = TypeVar("M")
 
 # One actor's turn on the loop: long enough to be cheap, short enough that its neighbours are served.
 TURN_MESSAGES = 32
-
-
-class Address(Protocol[M_contra]):
-    """Where messages of one kind may be sent: an ActorRef in the product, a Probe in a test."""
-
-    def tell(self, message: M_contra, /) -> None: ...
-
-
-def send(to: Address[M], message: M) -> None:
-    """Tell, unless the receiver is dead: then it is a dead letter, for a death must not spread to senders."""
-    try:
-        to.tell(message)
-    except pykka.ActorDeadError:
-        DEAD_LETTERS.labels(type(message).__name__).inc()
-
-
-class Seat(Generic[M]):
-    """A stable address for a place that one actor after another may hold. For senders on the loop's thread."""
-
-    def __init__(self) -> None:
-        self.occupant: Address[M] | None = None
-
-    def tell(self, message: M, /) -> None:
-        """To whoever holds the place; a dead letter while nobody does."""
-        if self.occupant is not None:
-            try:
-                self.occupant.tell(message)
-                return
-            except pykka.ActorDeadError:
-                pass
-        DEAD_LETTERS.labels(type(message).__name__).inc()
-
-
-class Nobody:
-    """The address of what no one needs to hear any more."""
-
-    def tell(self, message: object, /) -> None:
-        """Forget it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChildDied:
-    """A child has ended. generation: which start of that child it was. reason: None for a normal end."""
-
-    child: str
-    generation: int
-    reason: BaseException | None
-    trace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """An actor's place under its parent: whom to tell of its end, and under which name."""
-
-    parent: Address[ChildDied]
-    child: str
-    generation: int = 0
 
 
 class ActorExit(Exception):
@@ -170,132 +107,6 @@ class ThreadActor(_Supervised, pykka.ThreadingActor):
             self._report()
 
 
-class Timer(Protocol):
-    """A message that will be told later, unless cancelled."""
-
-    def cancel(self) -> None: ...
-
-
-class Dispatcher(Protocol):
-    """Runs the mailboxes of loop actors, and is their clock."""
-
-    def ready(self, actor: LoopActor) -> None:
-        """The actor has something to do. May be called from any thread."""
-        ...
-
-    def now_ms(self) -> float:
-        """Monotonic time, any origin."""
-        ...
-
-    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Call back later, on the loop's thread. To be called from that thread."""
-        ...
-
-
-class LoopDispatcher:
-    """The dispatcher of a running event loop; there is one in a process.
-
-    speed: how many times faster than real time this process believes it lives; only demonstrations and tests set it.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, speed: float = 1.0) -> None:
-        self._loop = loop
-        self._speed = speed
-        self._thread = threading.get_ident()
-        self._queue: deque[LoopActor] = deque()
-        self._called = False
-
-    def ready(self, actor: LoopActor) -> None:
-        self._queue.append(actor)
-        if threading.get_ident() != self._thread:
-            try:
-                self._loop.call_soon_threadsafe(self._run)
-            except RuntimeError:  # the loop is closed: the process is leaving
-                logger.debug("a mailbox became ready after the loop was closed")
-        elif not self._called:
-            self._called = True
-            self._loop.call_soon(self._run)
-
-    def now_ms(self) -> float:
-        return time.monotonic() * 1000 * self._speed
-
-    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        return self._loop.call_later(delay_s / self._speed, callback)
-
-    def _run(self) -> None:
-        self._called = False
-        # What becomes ready meanwhile is served in the same turn of the loop, so that a chunk's two hops cost one
-        # wake-up; the bound lets sockets be read between long bursts.
-        for _ in range(256):
-            if not self._queue:
-                return
-            self._queue.popleft().take_turn()
-        if not self._called:
-            self._called = True
-            self._loop.call_soon(self._run)
-
-
-class CrankedDispatcher:
-    """A dispatcher turned by hand, with a clock that only moves when told to: for tests of actors."""
-
-    def __init__(self) -> None:
-        self._now_ms = 0.0
-        self._queue: deque[LoopActor] = deque()
-        self._timers: list[_CrankedTimer] = []
-
-    def ready(self, actor: LoopActor) -> None:
-        self._queue.append(actor)
-
-    def now_ms(self) -> float:
-        return self._now_ms
-
-    def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        timer = _CrankedTimer(self._now_ms + delay_s * 1000, callback, self._timers)
-        self._timers.append(timer)
-        return timer
-
-    def drain(self) -> None:
-        """Run every mailbox until all are empty."""
-        while self._queue:
-            self._queue.popleft().take_turn()
-
-    def advance(self, delay_ms: float) -> None:
-        """Let time pass: due timers fire in order, mailboxes run after each."""
-        self.drain()
-        until_ms = self._now_ms + delay_ms
-        while due := [timer for timer in self._timers if timer.at_ms <= until_ms]:
-            timer = min(due, key=lambda each: each.at_ms)
-            self._timers.remove(timer)
-            self._now_ms = max(self._now_ms, timer.at_ms)
-            timer.callback()
-            self.drain()
-        self._now_ms = until_ms
-
-    @property
-    def timers(self) -> int:
-        """How many timers wait."""
-        return len(self._timers)
-
-
-@dataclass(eq=False, slots=True)
-class _CrankedTimer:
-    at_ms: float
-    callback: Callable[[], None]
-    waiting: list[_CrankedTimer]
-
-    def cancel(self) -> None:
-        if self in self.waiting:
-            self.waiting.remove(self)
-
-
-_installed: list[Dispatcher] = []
-
-
-def install(dispatcher: Dispatcher) -> None:
-    """Make this the dispatcher of every loop actor started from now on."""
-    _installed[:] = [dispatcher]
-
-
 class _Mailbox:
     """A loop actor's inbox. It holds its actor, whom an ActorRef holds only weakly, until the actor's end."""
 
@@ -356,7 +167,7 @@ class LoopActor(_Supervised):
 
     def __init__(self, post: Post | None = None) -> None:
         super().__init__(post)
-        self.dispatcher = _installed[0]
+        self.dispatcher = installed()
         self._mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         self._begun = False
         self._timers: set[_OwnTimer] = set()

@@ -11,9 +11,11 @@ from typing import assert_never
 import pykka
 from loguru import logger
 
+from actors.address import Address, ChildDied, Nobody, Post, Seat, send
 from actors.call_supervisor import CallSupervisor
 from actors.children import Children
 from actors.counters import CALLS_LIVE, CALLS_REFUSED
+from actors.dispatch import Timer
 from actors.house import House
 from actors.journal_keeper import JournalKeeper
 from actors.messages import (
@@ -34,7 +36,7 @@ from actors.messages import (
     WireOpened,
 )
 from actors.oddities import Oddities
-from actors.runtime import Address, ChildDied, LoopActor, Nobody, Post, Seat, Timer, send
+from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
 from actors.wire import Wire, WireClosed, WireMessage
 from protocols.errors import WireError

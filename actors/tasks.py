@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import pykka
 
+from actors.address import Address, Post, Seat
 from actors.children import Children
 from actors.counters import TASK_FAULTS, TASKS_ENDED
 from actors.fsm_agent import FsmAgent
 from actors.house import House
 from actors.messages import CallMessage, FsmAgentMessage, FunctionCalled, Invoke, TaskAnswered
-from actors.runtime import Address, Post, Seat
 from actors.supervision import Restart, RestartPolicy
 from fsm.run import Snapshot, TaskContext
 from fsm.spec import AgentSpec, ToolSpec

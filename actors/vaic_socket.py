@@ -13,7 +13,9 @@ from typing import assert_never
 
 from loguru import logger
 
+from actors.address import Address, Nobody, Post, send
 from actors.counters import BARGE_INS
+from actors.dispatch import Timer
 from actors.messages import (
     BotAudio,
     BotAudioEnded,
@@ -35,7 +37,7 @@ from actors.messages import (
     VaicSocketMessage,
 )
 from actors.oddities import Oddities
-from actors.runtime import Address, LoopActor, Nobody, Post, Timer, send
+from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from protocols.errors import TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown

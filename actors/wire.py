@@ -21,8 +21,8 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN, SERVER
 from websockets.protocol import Protocol as Framing
 
+from actors.address import Address, send
 from actors.frames import FrameReader, TextFrames
-from actors.runtime import Address, send
 from protocols.errors import MisuseError
 
 # Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.

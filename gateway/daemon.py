@@ -18,10 +18,12 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
+from actors.address import Nobody
 from actors.dialler import Dialler
+from actors.dispatch import LoopDispatcher, install
 from actors.house import BotProfile, House
 from actors.messages import Leave, StopCalls, WhoIsAlive
-from actors.runtime import LoopDispatcher, LoopFuture, Nobody, install
+from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
 from fsm.registry import effects_for, load_agents
 from gateway.ops import Ops

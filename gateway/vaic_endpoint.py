@@ -18,8 +18,8 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from actors.address import Address, send
 from actors.messages import SwitchboardMessage, WireOpened
-from actors.runtime import Address, send
 from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 
 MAX_MESSAGE_BYTES = 1024 * 1024

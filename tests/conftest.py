@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pykka
 import pytest
 
-from actors.runtime import CrankedDispatcher, install
+from actors.dispatch import install
+from tests.cranked import CrankedDispatcher
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.runtime import Address
+from actors.address import Address
 from actors.wire import WireClosed, WireMessage, WireText
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.address import Address, ChildDied, Post
 from actors.dialler import DialFailed, Dialled
 from actors.house import TELEPHONE_VAD
 from actors.messages import (
@@ -31,13 +32,13 @@ from actors.messages import (
     VaicSocketMessage,
 )
 from actors.openai_socket import ModelSide, OpenAISocket
-from actors.runtime import Address, ChildDied, CrankedDispatcher, Post
 from fsm.spec import ToolSpec
 from protocols.errors import TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24, MULAW, MediaFormat
 from protocols.realtime.objects import InputText, NewItem, UserMessage
 from tests.actors.calls import PaperWire
+from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 MS_100 = "A" * 6400

@@ -10,20 +10,11 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.runtime import (
-    ActorExit,
-    ChildDied,
-    CrankedDispatcher,
-    LoopActor,
-    LoopDispatcher,
-    LoopFuture,
-    Post,
-    Seat,
-    ThreadActor,
-    install,
-    send,
-)
+from actors.address import ChildDied, Post, Seat, send
+from actors.dispatch import LoopDispatcher, install
+from actors.runtime import ActorExit, LoopActor, LoopFuture, ThreadActor
 from protocols.errors import TransportLost
+from tests.cranked import CrankedDispatcher
 from tests.probe import Probe, ThreadProbe
 
 

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from actors.address import ChildDied, Post
 from actors.messages import (
     BotAudio,
     BotAudioEnded,
@@ -24,11 +25,11 @@ from actors.messages import (
     ModelSocketMessage,
     VaicEnded,
 )
-from actors.runtime import ChildDied, CrankedDispatcher, Post
 from actors.vaic_socket import Entry, VaicSide, VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import LPCM16, LPCM16_24, MediaFormat, decoded_bytes
 from tests.actors.calls import PaperWire
+from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 MS_100 = b64encode(bytes(4800)).decode()

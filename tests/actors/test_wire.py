@@ -13,8 +13,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import actors.dialler
+from actors.address import Nobody
 from actors.dialler import DialFailed, Dialled, Dialler
-from actors.runtime import Nobody
 from actors.wire import KeepAlive, SocketWire, WireClosed, WireText
 
 LIMIT_S = 5

@@ -1,0 +1,73 @@
+"""Where messages go: addresses, places that one actor after another may hold, and the report of an actor's end.
+
+May import: pykka, actors' counters, the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import pykka
+
+from actors.counters import DEAD_LETTERS
+
+M_contra = TypeVar("M_contra", contravariant=True)
+M = TypeVar("M")
+
+
+class Address(Protocol[M_contra]):
+    """Where messages of one kind may be sent: an ActorRef in the product, a Probe in a test."""
+
+    def tell(self, message: M_contra, /) -> None: ...
+
+
+def send(to: Address[M], message: M) -> None:
+    """Tell, unless the receiver is dead: then it is a dead letter, for a death must not spread to senders."""
+    try:
+        to.tell(message)
+    except pykka.ActorDeadError:
+        DEAD_LETTERS.labels(type(message).__name__).inc()
+
+
+class Seat(Generic[M]):
+    """A stable address for a place that one actor after another may hold. For senders on the loop's thread."""
+
+    def __init__(self) -> None:
+        self.occupant: Address[M] | None = None
+
+    def tell(self, message: M, /) -> None:
+        """To whoever holds the place; a dead letter while nobody does."""
+        if self.occupant is not None:
+            try:
+                self.occupant.tell(message)
+                return
+            except pykka.ActorDeadError:
+                pass
+        DEAD_LETTERS.labels(type(message).__name__).inc()
+
+
+class Nobody:
+    """The address of what no one needs to hear any more."""
+
+    def tell(self, message: object, /) -> None:
+        """Forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildDied:
+    """A child has ended. generation: which start of that child it was. reason: None for a normal end."""
+
+    child: str
+    generation: int
+    reason: BaseException | None
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An actor's place under its parent: whom to tell of its end, and under which name."""
+
+    parent: Address[ChildDied]
+    child: str
+    generation: int = 0
