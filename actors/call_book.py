@@ -48,6 +48,10 @@ class _Invocation:
     arguments: str
     output: str | None = None
 
+    def item(self, call_id: str) -> FunctionCallItem:
+        """The call for a fresh session, which takes ids of up to 32 characters from us."""
+        return FunctionCallItem(name=self.name, arguments=self.arguments, call_id=call_id[:32])
+
 
 @dataclass(slots=True)
 class _Task:
@@ -141,11 +145,31 @@ class CallBook:
                 case _Turn(role="bot") if text := entry.text_as_heard():
                     items.append(AssistantMessage(content=(OutputText(text=text),)))
                 case _Invocation(output=str() as output):
-                    items.append(FunctionCallItem(name=entry.name, arguments=entry.arguments, call_id=key[:32]))
-                    items.append(FunctionCallOutputItem(call_id=key[:32], output=output))
+                    items.append(call := entry.item(key))
+                    items.append(FunctionCallOutputItem(call_id=call.call_id or key, output=output))
                 case _:
                     pass  # never transcribed, never heard, or never answered: not part of what was said
         return tuple(items)
+
+    def open_calls(self) -> dict[str, FunctionCallItem]:
+        """The model's calls that were not answered yet, by call id."""
+        return {
+            key: entry.item(key)
+            for key, entry in self._entries.items()
+            if isinstance(entry, _Invocation) and entry.output is None
+        }
+
+    def answer_due(self) -> bool:
+        """The caller waits for words of the bot: what came last was not the bot's, or was not heard to its end."""
+        match next(reversed(self._entries.values()), None):
+            case _Turn(role="caller", text=text):
+                return bool(text)
+            case _Turn(heard=heard):
+                return heard is None or not heard.complete
+            case _Invocation(output=output):
+                return output is not None
+            case None:
+                return False
 
     def _turn(self, role: str, item_id: str) -> _Turn:
         turn = self._entries.get(item_id)

@@ -46,7 +46,8 @@ from actors.messages import (
     VaicEnded,
     VaicSocketMessage,
 )
-from actors.openai_socket import ModelSide, OpenAISocket
+from actors.model_side import ModelSide
+from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
 from actors.tasks import TaskDesk
@@ -239,6 +240,8 @@ class CallSupervisor(LoopActor):
             instructions=self._instructions(),
             tools=self._tasks.tools(),
             history=self._book.history(),
+            open_calls=self._book.open_calls(),
+            answer_due=self._greeted and self._book.answer_due(),
         )
         return OpenAISocket.start(post, side, self._house.dialler, self.actor_ref, self._vaic)
 

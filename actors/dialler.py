@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 import websocket
 from loguru import logger
@@ -41,6 +42,12 @@ class DialFailed:
 
     status: int
     reason: str
+
+
+class Dials(Protocol):
+    """Opens the model's socket and tells the outcome."""
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
 
 
 class Dialler:

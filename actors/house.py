@@ -11,8 +11,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from actors.address import Address
+from actors.dialler import Dials
 from actors.messages import JournalMessage
-from actors.openai_socket import Dials
 from fsm.effects import Effect
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import ServerVad

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from loguru import logger
 
 from actors.address import Address, Nobody, Post, send
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
-from actors.dialler import DialFailed, Dialled
+from actors.dialler import DialFailed, Dialled, Dials
 from actors.messages import (
     BotAudio,
     BotAudioEnded,
@@ -40,13 +40,14 @@ from actors.messages import (
     Speak,
     VaicSocketMessage,
 )
+from actors.model_side import ModelSide
 from actors.oddities import Oddities
 from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import TransportLost, WireError
 from protocols.frames import Unknown
-from protocols.media import MediaFormat, decoded_bytes, realtime_format
+from protocols.media import realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
@@ -56,22 +57,8 @@ from protocols.realtime.client_events import (
     InputAudioBufferAppend,
     SessionUpdate,
 )
-from protocols.realtime.objects import (
-    AudioInput,
-    AudioOutput,
-    FunctionCallOutputItem,
-    FunctionTool,
-    InputText,
-    Item,
-    NewItem,
-    Response,
-    ResponseRequest,
-    ServerVad,
-    Session,
-    SessionAudio,
-    Transcription,
-    UserMessage,
-)
+from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 # Caller audio kept while the model cannot hear yet; older sound is of no use to an answer.
@@ -80,37 +67,6 @@ KEPT_MS = 4000
 SETUP_LIMIT_S = 15.0
 # Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
 BENIGN = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value"})
-
-
-class Dials(Protocol):
-    """Opens the model's socket and tells the outcome; see Dialler."""
-
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSide:
-    """What an OpenAISocket needs to know of its call.
-
-    media: the model's format, both ways. history: items that rebuild the conversation on a fresh session.
-    """
-
-    conversation_id: str
-    media: MediaFormat
-    voice: str
-    transcription_model: str
-    vad: ServerVad
-    instructions: str
-    tools: tuple[ToolSpec, ...]
-    history: tuple[NewItem, ...] = ()
-
-
-@dataclass(slots=True)
-class _Running:
-    """A response as it goes: what of it was passed on, and the functions it called."""
-
-    spoken: dict[str, float] = field(default_factory=dict)  # item id -> ms of audio received
-    calls: list[str] = field(default_factory=list)
 
 
 class OpenAISocket(LoopActor):
@@ -136,15 +92,15 @@ class OpenAISocket(LoopActor):
         self._log = logger.bind(conversation=side.conversation_id)
         self._odd = Oddities("model", self._log)
         self._wire: Wire | None = None
-        self._live = False
+        self._configured = self._live = False
         self._kept: deque[str] = deque()
         self._kept_ms = 0.0
         self._scheduler = ResponseScheduler()
-        self._running: dict[str, _Running] = {}
+        # Responses as they go -> how many ms of each of their items were passed on.
+        self._running: dict[str, dict[str, float]] = {}
         self._discarded: set[str] = set()
         self._delete_when_done: set[str] = set()
-        self._owed: set[str] = set()
-        self._outputs: dict[str, str] = {}
+        self._calls = FunctionCalls(side.open_calls)
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref)
@@ -169,7 +125,7 @@ class OpenAISocket(LoopActor):
             case Heard():
                 self._truncate(message)
             case FunctionOutput():
-                self._outputs[message.call_id] = message.output
+                self._calls.answered(message.call_id, message.output)
                 self._settle()
             case SessionChanged():
                 self._change(message.instructions, message.tools)
@@ -199,14 +155,14 @@ class OpenAISocket(LoopActor):
             self._send(InputAudioBufferAppend(audio=payload))
             return
         self._kept.append(payload)
-        self._kept_ms += self._length_ms(payload)
+        self._kept_ms += self._side.length_ms(payload)
         while self._kept_ms > KEPT_MS:
-            self._kept_ms -= self._length_ms(self._kept.popleft())
+            self._kept_ms -= self._side.length_ms(self._kept.popleft())
 
     def _truncate(self, heard: Heard) -> None:
         """Tell the model how much of its speech reached the ear; what was not heard at all is taken back."""
         for item in heard.items:
-            generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
+            generated_ms = max((each.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
             if item.complete:
                 continue
             if item.heard_ms >= 1:
@@ -257,13 +213,14 @@ class OpenAISocket(LoopActor):
         if running is None or delta.response_id in self._discarded:
             LATE_DELTAS.inc()
             return
-        running.spoken[delta.item_id] = running.spoken.get(delta.item_id, 0.0) + self._length_ms(delta.delta)
+        running[delta.item_id] = running.get(delta.item_id, 0.0) + self._side.length_ms(delta.delta)
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
         match event:
             case server.SessionCreated():
-                self._send(SessionUpdate(session=self._session()))
+                self._configured = True
+                self._send(SessionUpdate(session=self._side.session()))
             case server.SessionUpdated() if not self._live:
                 self._go_live(event)
             case server.SessionUpdated():
@@ -284,6 +241,9 @@ class OpenAISocket(LoopActor):
             self._send(InputAudioBufferAppend(audio=payload))
         self._kept.clear()
         send(self._call, ModelReady())
+        self._settle()
+        if self._side.answer_due:
+            self._want(ResponseRequest())
 
     def _take_error(self, event: server.Error) -> None:
         code = event.error.code or event.error.type
@@ -333,7 +293,7 @@ class OpenAISocket(LoopActor):
     ) -> None:
         match event:
             case server.ResponseCreated():
-                self._running[event.response.id] = _Running()
+                self._running[event.response.id] = {}
                 self._order(self._scheduler.created(event.response))
             case server.ResponseDone():
                 self._end_response(event.response)
@@ -349,24 +309,23 @@ class OpenAISocket(LoopActor):
         # A cancelled response leaves half-written calls behind: only a completed one is meant.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
-        if (running := self._running.get(response_id)) is not None:
-            running.calls.append(item.call_id)
-        self._owed.add(item.call_id)
+        self._calls.called(item.call_id, response_id)
         send(self._call, FunctionCalled(item.call_id, item.name, item.arguments))
 
     def _end_response(self, response: Response) -> None:
-        running = self._running.pop(response.id, None) or _Running()
+        spoken = tuple(self._running.pop(response.id, {}))
         self._discarded.discard(response.id)
-        for item_id in [each for each in running.spoken if each in self._delete_when_done]:
+        for item_id in [each for each in spoken if each in self._delete_when_done]:
             self._delete_when_done.discard(item_id)
             self._send(ConversationItemDelete(item_id=item_id))
         if response.status == "failed":
             detail = response.status_details.error if response.status_details else None
             self._log.warning("response failed", code=detail.code if detail else None)
-        self._order(self._scheduler.done(response, spoke=bool(running.spoken), now_ms=self.now_ms()))
-        spoken = tuple(running.spoken)
-        send(self._call, ResponseEnded(response.status, spoken, len(running.calls), _token_usage(response)))
+        calls = self._calls.response_ended(response.id)
+        # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
         self._settle()
+        self._order(self._scheduler.done(response, spoke=bool(spoken), now_ms=self.now_ms()))
+        send(self._call, ResponseEnded(response.status, spoken, calls, _token_usage(response)))
 
     # --- to the model ---
 
@@ -374,13 +333,10 @@ class OpenAISocket(LoopActor):
         """Send the outputs whose calls are in the conversation; once none is owed, have them spoken about."""
         if not self._live:
             return
-        # Racing an output against the end of its own response was seen to lose it (4.4).
-        pending = {call_id for running in self._running.values() for call_id in running.calls}
-        sendable = [call_id for call_id in self._outputs if call_id not in pending]
-        for call_id in sendable:
-            self._create(FunctionCallOutputItem(call_id=call_id, output=self._outputs.pop(call_id)))
-            self._owed.discard(call_id)
-        if sendable and not self._owed:
+        items, speak = self._calls.settle()
+        for item in items:
+            self._create(item)
+        if speak:
             self._want(ResponseRequest())
 
     def _want(self, request: ResponseRequest) -> None:
@@ -402,27 +358,9 @@ class OpenAISocket(LoopActor):
         self._order(self._scheduler.tick(self.now_ms()))
 
     def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
-        if self._live:
-            self._send(SessionUpdate(session=Session(type="realtime", instructions=instructions, tools=_tools(tools))))
-
-    def _session(self) -> Session:
-        """The whole configuration; nothing that matters on a telephone is left to a default."""
-        form = realtime_format(self._side.media)
-        return Session(
-            type="realtime",
-            instructions=self._side.instructions,
-            output_modalities=("audio",),
-            audio=SessionAudio(
-                input=AudioInput(
-                    format=form,
-                    transcription=Transcription(model=self._side.transcription_model),
-                    turn_detection=self._side.vad,
-                ),
-                output=AudioOutput(format=form, voice=self._side.voice),
-            ),
-            tools=_tools(self._side.tools),
-            tool_choice="auto",
-        )
+        self._side = replace(self._side, instructions=instructions, tools=tools)
+        if self._configured:
+            self._send(SessionUpdate(session=self._side.task_session()))
 
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))
@@ -430,15 +368,6 @@ class OpenAISocket(LoopActor):
     def _send(self, event: ClientEvent) -> None:
         if self._wire is not None:
             self._wire.send(event.to_wire())
-
-    def _length_ms(self, payload: str) -> float:
-        return decoded_bytes(payload) / self._side.media.bytes_per_ms
-
-
-def _tools(tools: tuple[ToolSpec, ...]) -> tuple[FunctionTool, ...]:
-    return tuple(
-        FunctionTool(name=each.name, description=each.description, parameters=dict(each.parameters)) for each in tools
-    )
 
 
 def _token_usage(response: Response) -> dict[str, int]:

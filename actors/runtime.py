@@ -1,7 +1,7 @@
 """One actor model, run in two ways: actors that react run on the event loop, actors that block have a thread.
 
 Pykka itself does not supervise; here every actor tells its parent once how it ended, whichever way that was.
-May import: actors.address, actors.dispatch, protocols.errors, pykka, loguru. The private names of Pykka 4.5 used here are tested.
+May import: actors.address, actors.dispatch, protocols.errors, pykka, loguru. Pykka's private names used are tested.
 """
 
 from __future__ import annotations

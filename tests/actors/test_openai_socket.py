@@ -31,12 +31,13 @@ from actors.messages import (
     Speak,
     VaicSocketMessage,
 )
-from actors.openai_socket import ModelSide, OpenAISocket
+from actors.model_side import ModelSide
+from actors.openai_socket import OpenAISocket
 from fsm.spec import ToolSpec
 from protocols.errors import TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24, MULAW, MediaFormat
-from protocols.realtime.objects import InputText, NewItem, UserMessage
+from protocols.realtime.objects import FunctionCallItem, InputText, NewItem, UserMessage
 from tests.actors.calls import PaperWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
@@ -59,13 +60,17 @@ class Scene:
     """One OpenAISocket with its wire, and probes for everyone else."""
 
     def __init__(
-        self, mailboxes: CrankedDispatcher, media: MediaFormat = LPCM16_24, history: tuple[NewItem, ...] = ()
+        self,
+        mailboxes: CrankedDispatcher,
+        media: MediaFormat = LPCM16_24,
+        history: tuple[NewItem, ...] = (),
+        **more: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.dialler = PaperWire(), PaperDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
-        side = ModelSide("c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history)
+        side = ModelSide("c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more)
         self.model = OpenAISocket.start(Post(self.parent, "model"), side, self.dialler, self.call, self.vaic)
         mailboxes.drain()
 
@@ -376,3 +381,53 @@ def test_a_failed_response_is_asked_for_once_more(scene: Scene) -> None:
     scene.wire.frames.clear()
     scene.done(status="failed", status_details={"type": "failed", "error": {"code": "rate_limit_exceeded"}})
     assert scene.wire.types() == ["response.create"]
+
+
+def types(scene: Scene) -> list[str]:
+    return [frame["type"] for frame in scene.wire.frames]
+
+
+def test_outputs_that_waited_go_out_before_the_one_response_that_speaks_about_everything(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    scene.told(FunctionOutput("call-1", "{}"), CallerTyped("4 2"))  # a wish to speak that waits for the same slot
+    scene.wire.frames.clear()
+    scene.done()
+    assert types(scene) == ["conversation.item.create", "response.create"]
+    scene.created("r-2")
+    scene.done("r-2")
+    assert types(scene) == ["conversation.item.create", "response.create"]
+
+
+def test_a_call_of_a_lost_session_is_answered_together_with_its_output(mailboxes: CrankedDispatcher) -> None:
+    call = FunctionCallItem(name="book", arguments="{}", call_id="call-0")
+    scene = Scene(mailboxes, open_calls={"call-0": call}).dialled()
+    scene.told(FunctionOutput("call-0", '{"ok":true}'))
+    scene.event("session.created", session={"type": "realtime"})
+    scene.wire.frames.clear()
+    scene.event("session.updated", session={"type": "realtime"})
+    assert types(scene) == ["conversation.item.create", "conversation.item.create", "response.create"]
+    assert [frame["item"]["type"] for frame in scene.wire.frames[:2]] == ["function_call", "function_call_output"]
+    assert {frame["item"]["call_id"] for frame in scene.wire.frames[:2]} == {"call-0"}
+
+
+def test_a_rebuilt_conversation_whose_caller_waits_is_gone_on_with(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="Hello?"),)),), answer_due=True).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.wire.frames.clear()
+    scene.event("session.updated", session={"type": "realtime"})
+    assert types(scene) == ["conversation.item.create", "response.create"]
+
+
+def test_what_changes_while_the_session_is_being_set_up_is_not_forgotten(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.told(SessionChanged("Be brief.", ()))
+    assert scene.wire.frames == []
+    scene.event("session.created", session={"type": "realtime"})
+    scene.told(SessionChanged("Be very brief.", (TOOL,)))
+    assert [frame["session"]["instructions"] for frame in scene.wire.frames] == ["Be brief.", "Be very brief."]
+
+
+def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
+    scene.told(FunctionOutput("call-9", "{}"))
+    assert scene.wire.frames == []
