@@ -1,6 +1,6 @@
 """What a run answers to a function call of the model, and how it is saved between two of them.
 
-May import: pydantic, the standard library. Rules from: design 4.5.
+May import: fsm, pydantic, the standard library. Rules from: design 4.5.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-Fault = Literal["bad_json", "too_long", "unknown_property", "bad_value", "wrong_state", "unknown_tool", "task_ended"]
+from fsm.context import Item
+from fsm.scratchpad import Note
+from fsm.tools import ToolSpec
+
+Fault = Literal[
+    "bad_json", "too_long", "unknown_property", "bad_value", "wrong_state", "unknown_tool", "task_ended", "unheard"
+]
 
 
 class Output(BaseModel):
@@ -38,27 +44,48 @@ class Output(BaseModel):
 class Answer:
     """The answer to one function call.
 
-    output: JSON text of an Output. outcome: the End's, once the run has ended. fault: "" for a call that was in order.
+    output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
+    fault: "" for a call that was in order.
     """
 
     output: str
     outcome: str | None
+    say: str = ""
     fault: Fault | Literal[""] = ""
 
 
 class Snapshot(BaseModel):
     """A run between two calls; whoever restores it gives the answers this one would have given.
 
-    visited: every state entered, in order. attempts: those that failed, by state. asked: the slot being asked for, ""
-    if none. say: the sentence the caller was last given. values: what the effects gave back.
+    visited: every state entered, in order. items: what it knows. no_match, no_input: answers that did not fit, and
+    silences, by slot or state. asked: the slot being asked for, "" if none. say: the sentence last given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str
     visited: tuple[str, ...]
-    slots: dict[str, JsonValue]
-    attempts: dict[str, int]
+    items: tuple[Item, ...]
+    notes: tuple[Note, ...]
+    no_match: dict[str, int]
+    no_input: dict[str, int]
     asked: str
     say: str
-    values: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a run stands between two calls, for the call it belongs to.
+
+    tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many of the telephone's
+    keys make an answer now, 0 where `#` ends it, None where none do. reads_back: the sentence last given must be heard
+    to its end for a yes to count. transfer_to: for the outcome "transfer", the name of whereto; "" for the default.
+    """
+
+    snapshot: Snapshot
+    tools: tuple[ToolSpec, ...] = ()
+    instructions: str = ""
+    waits: bool = False
+    keys: int | None = None
+    reads_back: bool = False
+    transfer_to: str = ""

@@ -28,8 +28,10 @@ class CallFault(TielineError):
         self.hint = hint
 
 
-def read_slots(arguments: object, slots: Mapping[str, Slot[Any]]) -> dict[str, Any]:
-    """The values given for slots. Raises: CallFault."""
+def read_slots(
+    arguments: object, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """The values given for slots. choices: as a TaskContext has them. Raises: CallFault."""
     given = read_object(arguments)
     _only(given, tuple(slots))
     values: dict[str, Any] = {}
@@ -42,6 +44,8 @@ def read_slots(arguments: object, slots: Mapping[str, Slot[Any]]) -> dict[str, A
             why = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
             hint = f"{name!r} is not as declared: {why}. {slots[name].describe}".strip()
             raise CallFault("bad_value", hint) from None
+        if slots[name].choices and values[name] not in (allowed := choices.get(slots[name].choices, ())):
+            raise CallFault("bad_value", f"{name!r} must be one of: {', '.join(allowed)}.")
     return values
 
 
@@ -53,6 +57,16 @@ def read_yes(arguments: object) -> bool:
     if not isinstance(yes, bool):
         raise CallFault("bad_value", "'yes' must be given, as true or false.")
     return yes
+
+
+def read_choice(arguments: object, events: tuple[str, ...]) -> str:
+    """The way chosen in a `choose`. Raises: CallFault."""
+    given = read_object(arguments)
+    _only(given, ("choice",))
+    choice = given.get("choice")
+    if not isinstance(choice, str) or choice not in events:
+        raise CallFault("bad_value", f"'choice' must be one of: {', '.join(events)}.")
+    return choice
 
 
 def read_object(arguments: object) -> dict[str, object]:

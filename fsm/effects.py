@@ -1,6 +1,6 @@
 """Effects: what a task does to the world, once, and how that came out.
 
-May import: pydantic, the standard library. Rules from: specs/reliability.md 5.3.
+May import: fsm.scratchpad, pydantic, the standard library. Rules from: specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
+
+from fsm.scratchpad import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,16 @@ class TaskContext:
     """What one run knows of the call it belongs to.
 
     caller: the caller's number as VAIC gave it, "" if withheld. now: the wall clock, aware, in the bot's time zone.
+    choices: the values that slots with `choices` may take, by the name of the setting they are the keys of.
+    notes: the scratchpads of the tasks before, for a task that carries them along.
     """
 
     conversation_id: str
     run_id: str
     caller: str
     now: Callable[[], datetime]
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,48 @@ class Failed:
 
 
 EffectResult = Ok | Refused | Failed
-Effect = Callable[[EffectRequest], EffectResult]
-# As a task's file declares it. The second argument is what the house keeps its data in: the database engine.
-StoredEffect = Callable[[EffectRequest, Any], EffectResult]
+# What becomes of an effect whose caller hangs up while it is carried out.
+OnHangUp = Literal["finish", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """An effect in our own database: `do` and the record of its outcome are one transaction, so it is done once.
+
+    do, undo: given the open connection of that transaction (SQLAlchemy's); what they raise rolls it back. The result
+    of a `do` other than Ok is rolled back too. undo: takes back what an Ok did.
+    """
+
+    do: Callable[[EffectRequest, Any], EffectResult]
+    undo: Callable[[EffectRequest, Any], None] | None = None
+    on_hang_up: OnHangUp = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An effect in somebody else's system, which no transaction of ours reaches.
+
+    recover: how to go on when it is not known whether `do` came through. "retry": do it again, the peer tells doubles
+    by the key. "human": nobody does it again; the caller is told that it is not certain. A function looks it up by the
+    key: its result where it was done, None where it was not.
+    """
+
+    do: Callable[[EffectRequest], EffectResult]
+    recover: Literal["retry", "human"] | Callable[[EffectRequest], EffectResult | None]
+    undo: Callable[[EffectRequest], None] | None = None
+    on_hang_up: OnHangUp = "finish"
+
+
+DeclaredEffect = Local | Remote
+
+
+class Effects(Protocol):
+    """By which a run carries out the effects that its table names."""
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        """Do it once for the request's key, however often it is asked for, and give the first result again."""
+        ...
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        """The caller left while it was carried out. Returns whether it was taken back, as its policy may be."""
+        ...

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fsm.spec import AgentSpec, Collect, Confirm
-from fsm.tools import cancel_name, confirm_name, provide_name
+from fsm.spec import AgentSpec, Choose, Collect, Confirm
+from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 
 
 def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str]) -> str:
@@ -22,6 +22,8 @@ def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str])
                 "The caller is to say yes or no to what was read back; "
                 f"call {confirm_name(spec.name)} with that answer, never without it."
             )
+        case Choose(ask=ask) if ask:
+            now = f"The caller is to be asked: {ask} Call {choose_name(spec.name)} with the way the caller has chosen."
         case _:
             return ""
     return "\n".join(

@@ -9,10 +9,9 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 import fsm.agents
-from fsm.effects import Effect, StoredEffect
+from fsm.effects import DeclaredEffect
 from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 
@@ -35,21 +34,14 @@ def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, Agen
     return agents
 
 
-def effects_for(agents: Mapping[str, AgentSpec], store: Any) -> dict[str, Effect]:
-    """The effects of all tasks by name, bound to what the house keeps its data in (the database engine).
-
-    Raises: MisuseError where two tasks mean different things by one name.
-    """
-    declared: dict[str, StoredEffect] = {}
+def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
+    """The effects of all tasks by name. Raises: MisuseError where two tasks mean different things by one name."""
+    declared: dict[str, DeclaredEffect] = {}
     for spec in agents.values():
         for name, effect in spec.effects.items():
             if declared.setdefault(name, effect) is not effect:
                 raise MisuseError(f"task {spec.name!r}: another task has a different effect {name!r}")
-    return {name: _bound(effect, store) for name, effect in declared.items()}
-
-
-def _bound(effect: StoredEffect, store: Any) -> Effect:
-    return lambda request: effect(request, store)
+    return declared
 
 
 def _own() -> Iterator[AgentSpec]:

@@ -1,307 +1,319 @@
 """One run of a task: takes the model's function calls, walks the table, and says what the caller is to hear.
 
-Pure but for the effects it is handed: it knows no socket, thread or clock.
+Pure but for the effects and the reasoning it is handed: it knows no socket, thread or clock.
 May import: protocols, fsm, pydantic, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self, assert_never
+from typing import Any, Self
 
-from pydantic import JsonValue
-
-from fsm.answer import Answer, Fault, Output, Snapshot
-from fsm.arguments import CallFault, read_object, read_slots, read_yes
-from fsm.effects import Effect, EffectRequest, Failed, Ok, Refused, TaskContext
+from fsm.answer import Answer, Fault, Output, Snapshot, Stand
+from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
+from fsm.context import SLOT, Source
+from fsm.effects import Effects, TaskContext
 from fsm.errors import SlotError
 from fsm.instructions import instructions
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, ToolSpec
-from fsm.table import fields
-from fsm.tools import cancel_name, confirm_name, provide_name
-from protocols.errors import MisuseError
+from fsm.memory import CERTAIN, HEARD, Memory
+from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
+from fsm.states import waits
+from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
+from fsm.walk import Reasoning, Step, Walk, no_reasoning
+from fsm.wording import settle
 
-__all__ = ["Answer", "Effect", "Fault", "Snapshot", "TaskContext", "TaskRun"]
-
-NOT_UNDERSTOOD = "Sorry, I did not get that."
-
-
-@dataclass(slots=True)
-class _Step:
-    """What one call came to, besides the states it led through.
-
-    told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
-    failed: it brought the task no further.
-    """
-
-    told: str = ""
-    asked: str = ""
-    failed: bool = False
+__all__ = ["Answer", "Fault", "Snapshot", "Stand", "TaskContext", "TaskRun"]
 
 
 class TaskRun:
     """One invocation, from the opening call to an End.
 
-    effects: by the names the table uses. A bug in an effect or a check passes through: the run is then half changed,
-    and its last snapshot is what to go on from.
+    effects: carry out what the table names. reasoning: asks the model beside the conversation; may block. A bug in an
+    effect, a rule or a check passes through: the run is then half changed, and its last snapshot is what to go on from.
     """
 
-    def __init__(self, spec: AgentSpec, context: TaskContext, effects: Mapping[str, Effect]) -> None:
+    def __init__(
+        self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoning = no_reasoning
+    ) -> None:
         self._spec = spec
         self._context = context
         self._effects = effects
-        self._visited: list[str] = []
-        self._slots: dict[str, Any] = {}
-        self._attempts: Counter[str] = Counter()
-        self._asked = ""
-        self._say = ""
-        self._values: dict[str, JsonValue] = {}
-        self._step = _Step()
+        self._reasoning = reasoning
+        self._stands_on(Memory(spec, context))
 
     @classmethod
-    def restore(cls, spec: AgentSpec, context: TaskContext, effects: Mapping[str, Effect], snapshot: Snapshot) -> Self:
+    def restore(
+        cls,
+        spec: AgentSpec,
+        context: TaskContext,
+        effects: Effects,
+        snapshot: Snapshot,
+        reasoning: Reasoning = no_reasoning,
+    ) -> Self:
         """The run as it was when it was saved. Raises: MisuseError where the snapshot is not of this table."""
-        if snapshot.agent != spec.name or not set(snapshot.visited) <= spec.states.keys():
-            raise MisuseError(f"task {spec.name!r}: a snapshot of {snapshot.agent!r} does not fit its table")
-        run = cls(spec, context, effects)
-        run._visited = list(snapshot.visited)
-        run._attempts = Counter(snapshot.attempts)
-        run._asked, run._say, run._values = snapshot.asked, snapshot.say, dict(snapshot.values)
-        try:
-            run._slots = {name: spec.slots[name].read(value) for name, value in snapshot.slots.items()}
-        except (KeyError, ValueError):
-            raise MisuseError(f"task {spec.name!r}: the slots of a snapshot do not fit its table") from None
+        run = cls(spec, context, effects, reasoning)
+        run._stands_on(Memory.restore(spec, context, snapshot))
         return run
+
+    def _stands_on(self, memory: Memory) -> None:
+        self._memory = memory
+        self._walk = Walk(self._spec, self._context, self._effects, self._reasoning, memory)
+        self._taken_back = False
 
     def snapshot(self) -> Snapshot:
         """All there is to know, for `restore`."""
-        return Snapshot(
-            agent=self._spec.name,
-            visited=self.visited,
-            slots=self._written_slots(),
-            attempts=dict(self._attempts),
-            asked=self._asked,
-            say=self._say,
-            values=dict(self._values),
-        )
+        return self._memory.snapshot()
 
     @property
     def state(self) -> str:
         """Where the run stands; before it was opened, where it will start."""
-        return self._visited[-1] if self._visited else self._spec.start
+        return self._memory.state
 
     @property
     def visited(self) -> tuple[str, ...]:
         """Every state entered, in order, those passed through too."""
-        return tuple(self._visited)
+        return tuple(self._memory.visited)
 
     @property
     def outcome(self) -> str | None:
         """How it ended; None while it has not."""
         state = self._spec.states[self.state]
-        return state.outcome if self._visited and isinstance(state, End) else None
+        if not self._memory.visited or not isinstance(state, End):
+            return None
+        return "undone" if self._taken_back else state.outcome
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """What the model may call now."""
-        return self._spec.tools_in(self.state)
+        return self._spec.tools_in(self.state, self._context.choices)
 
     def instructions(self) -> str:
         """What the session's instructions are to say of this task while it is open; "" once it has ended."""
         return instructions(self._spec, self._context.run_id, self.state, self._needs())
+
+    def stand(self) -> Stand:
+        """Where it stands, for the call it belongs to."""
+        state = self._spec.states[self.state]
+        target = self._memory.slots.get(state.target, "") if isinstance(state, End) and state.target else ""
+        return Stand(
+            snapshot=self.snapshot(),
+            tools=self.tools(),
+            instructions=self.instructions(),
+            waits=waits(state),
+            keys=self._keys(),
+            reads_back=isinstance(state, Confirm),
+            transfer_to=str(target),
+        )
+
+    # --- what happens to it ---
 
     def open(self, arguments: object) -> Answer:
         """Take the opening call. It opens the task in any case: what cannot be read is asked for.
 
         arguments: JSON text as the model sent it.
         """
-        if self._visited:
+        if self._memory.visited:
             return self.call(self._spec.name, arguments)
         fault: CallFault | None = None
         given: dict[str, Any] = {}
         try:
-            given = read_slots(arguments, self._spec.slots)
+            given = self._read_slots(arguments)
         except CallFault as found:
             fault = found
-        self._step = _Step()
+        step = self._begin_step()
+        self._take_only_choices()
         self._take(given)
-        self._enter(self._spec.start)
-        self._step.failed |= bool(given) and not self._slots
+        self._walk.enter(self._spec.start)
+        step.failed |= bool(given) and not self._memory.slots
         self._settle()
         return self._answer(fault)
 
-    def call(self, tool: str, arguments: object) -> Answer:
+    def call(self, tool: str, arguments: object, heard: bool = True) -> Answer:
         """Take a call of one of this task's functions. arguments: JSON text as the model sent it.
 
-        A call that does not fit changes nothing, and is answered with its fault and a hint how to make it good.
+        heard: the caller spoke after hearing the last sentence to its end. A call that does not fit changes nothing,
+        and is answered with its fault and a hint how to make it good.
         """
-        self._step = _Step()
+        self._begin_step()
         try:
-            self._dispatch(tool, arguments)
+            unheard = self._dispatch(tool, arguments, heard)
         except CallFault as fault:
             return self._answer(fault)
         self._settle()
+        return self._answer(unheard)
+
+    def keyed(self, keys: str, heard: bool = True) -> Answer | None:
+        """The caller has pressed keys. None where the state has no use for them."""
+        if self._keys() is None:
+            return None
+        step, state = self._begin_step(), self._spec.states[self.state]
+        match state:
+            case Collect() if self._memory.asked:
+                slot = self._memory.asked
+                keypad = self._spec.slots[slot].keypad
+                try:
+                    given = {slot: keypad.read(keys)} if keypad is not None else {}
+                except ValueError:
+                    given = {}
+                self._provide(given, confidence=CERTAIN)
+            case Confirm() if keys in ("1", "2"):
+                self._confirm(keys == "1", heard)
+            case Choose(choices=choices) if keys.isdigit() and 1 <= int(keys) <= len(choices):
+                self._walk.go(list(choices)[int(keys) - 1])
+            case _:
+                step.told, step.failed = self._spec.not_understood, True
+        self._settle()
         return self._answer()
+
+    def silence(self) -> Answer | None:
+        """The caller was asked and said nothing. None where nothing is waited for."""
+        if not self._memory.visited or not waits(self._spec.states[self.state]):
+            return None
+        step = self._begin_step()
+        step.told, step.failed, step.silent = self._spec.still_there, True, True
+        self._settle()
+        return self._answer()
+
+    def hung_up(self) -> None:
+        """The caller left before the last answer could be heard: effects done in it may have to be taken back."""
+        for effect, request in self._walk.step.acted:
+            if self._effects.hung_up(effect, request):
+                self._taken_back = True
+                self._memory.note("fact", f"{effect}: taken back, the caller had hung up")
 
     # --- the calls ---
 
-    def _dispatch(self, tool: str, arguments: object) -> None:
+    def _begin_step(self) -> Step:
+        self._walk.step = Step()
+        self._memory.expire()
+        return self._walk.step
+
+    def _dispatch(self, tool: str, arguments: object, heard: bool) -> CallFault | None:
         name = self._spec.name
         if tool == name:  # the model begins again what is open already: it means the values
             tool = provide_name(name)
-        if tool not in (provide_name(name), confirm_name(name), cancel_name(name)):
+        if tool not in (provide_name(name), confirm_name(name), choose_name(name), cancel_name(name)):
             raise CallFault("unknown_tool", f"This task has no function of that name. {self._allowed()}")
         if self.outcome is not None:
             raise CallFault("task_ended", "This task has ended; nothing can be called in it any more.")
         if tool not in (each.name for each in self.tools()):
             raise CallFault("wrong_state", f"{tool} cannot be called now. {self._allowed()}")
+        state = self._spec.states[self.state]
         if tool == provide_name(name):
-            self._provide(read_slots(arguments, self._spec.slots))
+            self._provide(self._read_slots(arguments))
+        elif isinstance(state, Choose) and tool == choose_name(name):
+            self._walk.go(read_choice(arguments, tuple(state.choices)))
         elif tool == confirm_name(name):
-            self._answered(read_yes(arguments))
+            return self._confirm(read_yes(arguments), heard)
         else:
             read_object(arguments)
-            self._enter(self._spec.cancelled)
+            self._walk.enter(self._spec.cancelled)
+        return None
 
-    def _provide(self, given: Mapping[str, Any]) -> None:
-        before, missing = dict(self._slots), len(self._missing())
-        self._take(given)
-        lost = [name for name in before if name not in self._slots]
+    def _provide(self, given: Mapping[str, Any], confidence: float = HEARD) -> None:
+        before, missing, step = dict(self._memory.slots), len(self._memory.missing()), self._walk.step
+        self._take(given, confidence=confidence)
+        slots = self._memory.slots
+        lost = [name for name in before if name not in slots and not self._spec.slots[name].optional]
         match self._spec.states[self.state]:
-            case Collect(slots=slots) if not lost or lost[0] in slots:
-                if given and not self._missing_here():
-                    self._go("filled")
-            case Confirm() if not lost:
-                if self._slots != before:
-                    self._enter(self.state)  # what was read back is no longer what will be done
+            case Collect(slots=here) if not lost or lost[0] in here:
+                if given and not self._walk.missing_here():
+                    self._walk.go("filled")
+            case Confirm() | Choose() if not lost:
+                if slots != before:
+                    self._walk.enter(self.state)  # what was read back is no longer what will be done
             case _:
-                self._enter(self._spec.home_of(lost[0]))
-        if not given and not self._step.told:
-            self._step.told = NOT_UNDERSTOOD
-        self._step.failed |= len(self._missing()) >= missing
+                self._walk.enter(self._spec.home_of(lost[0]))
+        if not given and not step.told:
+            step.told = self._spec.not_understood
+        step.failed |= len(self._memory.missing()) >= missing
 
-    def _answered(self, yes: bool) -> None:
+    def _confirm(self, yes: bool, heard: bool) -> CallFault | None:
+        if yes and not heard:
+            self._walk.step.failed = True
+            return CallFault(
+                "unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."
+            )
         if yes:
-            self._go("yes")
-            return
-        target = self._spec.transitions[self.state, "no"]
-        if isinstance(self._spec.states[target], Collect):
+            self._memory.confirmed()
+            self._walk.go("yes")
+            return None
+        arrow = self._walk.arrow("no")
+        if isinstance(self._spec.states[arrow.to], Collect):
             # All of it is filled, and yet it is not what the caller wants: it must not be passed through.
-            self._visited.append(target)
-            self._step.failed = True
+            self._memory.visited.append(arrow.to)
+            self._walk.step.failed = True
         else:
-            self._enter(target)
+            self._walk.follow(arrow)
+        return None
 
-    def _take(self, given: Mapping[str, Any]) -> None:
+    def _take(self, given: Mapping[str, Any], source: Source = "caller", confidence: float = HEARD) -> None:
         """Put new values in and check all again, in the table's order; keep what is good."""
-        wanted = {**self._slots, **given}
-        self._slots = {}
+        memory, step = self._memory, self._walk.step
+        before = memory.slots
+        wanted, memory.slots = {**before, **given}, {}
         for name, slot in self._spec.slots.items():
-            if name in wanted:
-                try:
-                    self._slots[name] = slot.checked(wanted[name], Known(self._context.now(), dict(self._slots)))
-                except SlotError as error:
-                    if not self._step.told:
-                        self._step.told, self._step.asked = error.say, name
+            if name not in wanted:
+                continue
+            known = Known(self._context.now(), dict(memory.slots), memory.known().facts)
+            try:
+                value = slot.checked(wanted[name], known)
+            except SlotError as error:
+                memory.forget(name)
+                if not step.told:
+                    step.told, step.asked = error.say, "" if slot.optional else name
+                continue
+            if name in given or before.get(name) != value:
+                memory.keep(name, value, source=source, confidence=confidence)
+            else:
+                memory.slots[name] = value
 
-    # --- the walk ---
+    def _take_only_choices(self) -> None:
+        """What the house leaves no choice about is not asked for."""
+        for name, slot in self._spec.slots.items():
+            if slot.choices and len(only := self._context.choices.get(slot.choices, ())) == 1:
+                self._memory.keep(name, slot.read(only[0]), source="store", confidence=CERTAIN)
 
-    def _go(self, event: str) -> None:
-        self._enter(self._spec.transitions[self.state, event])
-
-    def _enter(self, name: str) -> None:
-        """Enter a state, and go on until one waits or ends. The table has no way round that does neither."""
-        self._visited.append(name)
-        match self._spec.states[name]:
-            case Collect() if not self._missing_here():
-                self._go("filled")
-            case Confirm() as confirm if unfilled := fields(confirm.template) - self._slots.keys():
-                # A correction undid more than the way here has made good.
-                self._enter(self._spec.home_of(min(unfilled, key=self._missing().index)))
-            case Act(effect=effect):
-                self._act(effect)
-            case _:
-                pass
-
-    def _act(self, effect: str) -> None:
-        # The number of states entered is the same again for whoever repeats this step from the last snapshot.
-        key = f"{self._context.conversation_id}:{self._context.run_id}:{len(self._visited)}"
-        result = self._effects[effect](EffectRequest(key, dict(self._slots), self._context))
-        match result:
-            case Ok():
-                self._values.update(result.values)
-                self._go("ok")
-            case Refused():
-                again = self._spec.states[self._spec.transitions[self.state, "refused"]]
-                for slot in again.slots if isinstance(again, Collect) else ():
-                    self._slots.pop(slot, None)
-                self._step.told, self._step.failed = result.say, True
-                self._go("refused")
-            case Failed():
-                self._step.told = result.say
-                self._go("failed")
-            case _:
-                assert_never(result)
-
-    def _settle(self) -> None:
-        """Find the words for the state that the call has led to; a Collect state may give up first."""
-        self._asked = ""
-        match self._spec.states[self.state]:
-            case Collect(retries=retries):
-                if self._step.failed:
-                    self._attempts[self.state] += 1
-                    if self._attempts[self.state] >= retries:
-                        self._step = _Step()
-                        self._go("gave_up")
-                        self._settle()
-                        return
-                self._asked = self._step.asked or next(iter(self._missing_here()), "")
-                question = self._spec.slots[self._asked].ask if self._asked else self._change_question()
-                told = self._step.told
-                self._say = told if told.endswith("?") else f"{told} {question}".strip()
-            case Confirm(template=template) | End(say=template):
-                self._say = f"{self._step.told} {template.format_map(self._slots)}".strip()
-            case _:
-                pass
-
-    def _change_question(self) -> str:
-        """A Collect state waits with nothing missing only after a no: the Confirm before it knows how to ask."""
-        confirm = self._spec.states[self._visited[-2]]
-        return confirm.change if isinstance(confirm, Confirm) else ""
+    def _read_slots(self, arguments: object) -> dict[str, Any]:
+        return read_slots(arguments, self._spec.slots, self._context.choices)
 
     # --- the answers ---
 
+    def _settle(self) -> None:
+        settle(self._spec, self._memory, self._walk)
+
     def _answer(self, fault: CallFault | None = None) -> Answer:
-        outcome = self.outcome
+        outcome, memory = self.outcome, self._memory
         too_late = fault is not None and outcome is not None
         output = Output(
             task=self._context.run_id,
             state=self.state,
             needs=self._needs(),
-            say=None if too_late else self._say,
-            slots=self._written_slots(),
+            say=None if too_late else memory.say,
+            slots=memory.context.values(SLOT),
             result=outcome,
-            values=dict(self._values) or None,
+            values=memory.results() or None,
             error=fault and fault.fault,
             hint=fault and fault.hint,
         )
-        return Answer(output.model_dump_json(exclude_none=True), outcome, fault.fault if fault else "")
+        text = output.model_dump_json(exclude_none=True)
+        return Answer(text, outcome, output.say or "", fault.fault if fault else "")
 
     def _allowed(self) -> str:
         names = ", ".join(each.name for each in self.tools())
         return f"Call one of: {names}." if names else "The task has ended."
 
-    def _missing(self) -> list[str]:
-        return [name for name in self._spec.slots if name not in self._slots]
-
-    def _missing_here(self) -> list[str]:
-        state = self._spec.states[self.state]
-        return [name for name in state.slots if name not in self._slots] if isinstance(state, Collect) else []
-
     def _needs(self) -> tuple[str, ...]:
         """What is missing, first what is being asked for."""
-        return tuple(sorted(self._missing(), key=lambda name: name != self._asked))
+        return tuple(sorted(self._memory.missing(), key=lambda name: name != self._memory.asked))
 
-    def _written_slots(self) -> dict[str, JsonValue]:
-        return {name: self._spec.slots[name].write(value) for name, value in self._slots.items()}
+    def _keys(self) -> int | None:
+        """How many keys make an answer in the state it stands in; 0 where `#` ends it, None where none do."""
+        match self._spec.states[self.state]:
+            case Collect() if self._memory.asked and (keypad := self._spec.slots[self._memory.asked].keypad):
+                return keypad.length or 0
+            case Confirm():
+                return 1
+            case Choose(ask=ask) if ask:
+                return 1
+            case _:
+                return None

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from fsm import tools
-from fsm.effects import StoredEffect
-from fsm.states import Act, Collect, Confirm, End, Known, Slot, State
+from fsm.effects import DeclaredEffect
+from fsm.states import Act, Arrow, Arrows, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.table import cancelled_ends, check_table
 from fsm.tools import ToolSpec
 
-__all__ = ["Act", "AgentSpec", "Collect", "Confirm", "End", "Known", "Slot", "State", "ToolSpec"]
+__all__ = [
+    "Act",
+    "AgentSpec",
+    "Arrow",
+    "Choice",
+    "Choose",
+    "Collect",
+    "Confirm",
+    "End",
+    "Keypad",
+    "Known",
+    "Reason",
+    "Slot",
+    "State",
+    "ToolSpec",
+]
+
+Choices = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +42,12 @@ class AgentSpec:
     """One kind of task.
 
     name: also that of the function that opens it. description: tells the model when to call that.
-    transitions: (state, event) to state. effects: what the Act states name.
+    transitions: (state, event) to a state, or to several arrows with preconditions. effects: what the Act states name.
     `cancel` needs no arrows: from every state that waits it leads to the table's one End("cancelled").
+    retention: how long the context keeps items of a category (slot, fact, result); those not named, to the task's end.
+    carries_notes: it starts with the scratchpads of the tasks before it in the call.
+    patience: after so many states entered, a run that has not ended gives up where it waits.
+    not_understood, still_there: said before the question to a caller who gave no answer, or was silent.
     Raises: MisuseError for a table that is not sound, naming state and event.
     """
 
@@ -34,8 +56,13 @@ class AgentSpec:
     start: str
     slots: Mapping[str, Slot[Any]]
     states: Mapping[str, State]
-    transitions: Mapping[tuple[str, str], str]
-    effects: Mapping[str, StoredEffect] = field(default_factory=dict)
+    transitions: Mapping[tuple[str, str], Arrows]
+    effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
+    retention: Mapping[str, timedelta] = field(default_factory=dict)
+    carries_notes: bool = False
+    patience: int = 40
+    not_understood: str = "Sorry, I did not get that."
+    still_there: str = "Are you still there?"
 
     def __post_init__(self) -> None:
         check_table(self)
@@ -45,21 +72,30 @@ class AgentSpec:
         """The state that `cancel` leads to."""
         return cancelled_ends(self)[0]
 
+    def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
+        """The arrows for an event, in the order they are tried; the last has no precondition."""
+        arrows = self.transitions[state, event]
+        if isinstance(arrows, str):
+            return (Arrow(arrows),)
+        return tuple(sorted(arrows, key=lambda arrow: -arrow.priority))
+
     def home_of(self, slot: str) -> str:
         """The state that collects a slot; the first, if several do."""
         return next(name for name, state in self.states.items() if isinstance(state, Collect) and slot in state.slots)
 
-    def opening_tool(self) -> ToolSpec:
-        """What the model calls to begin this task."""
-        return tools.opening_tool(self.name, self.description, self.slots)
+    def opening_tool(self, choices: Choices | None = None) -> ToolSpec:
+        """What the model calls to begin this task. choices: as a TaskContext has them."""
+        return tools.opening_tool(self.name, self.description, self.slots, choices or {})
 
-    def tools_in(self, state: str) -> tuple[ToolSpec, ...]:
+    def tools_in(self, state: str, choices: Choices | None = None) -> tuple[ToolSpec, ...]:
         """What the model may call while a run waits in this state; nothing where none waits."""
+        provide = (tools.provide_tool(self.name, self.slots, choices or {}),) if self.slots else ()
         match self.states[state]:
             case Collect():
-                return tools.provide_tool(self.name, self.slots), tools.cancel_tool(self.name)
+                return *provide, tools.cancel_tool(self.name)
             case Confirm():
-                confirm, provide = tools.confirm_tool(self.name), tools.provide_tool(self.name, self.slots)
-                return confirm, provide, tools.cancel_tool(self.name)
-            case Act() | End():
+                return tools.confirm_tool(self.name), *provide, tools.cancel_tool(self.name)
+            case Choose(ask=ask) as choose if ask:
+                return tools.choose_tool(self.name, choose), *provide, tools.cancel_tool(self.name)
+            case _:
                 return ()

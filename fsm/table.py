@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import TYPE_CHECKING, NoReturn
 
-from fsm.states import CANCELLED, Act, Collect, Confirm, End
+from fsm.states import CANCELLED, Act, Arrow, Choose, Collect, Confirm, End, waits
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -53,15 +53,16 @@ def _check_names(spec: AgentSpec) -> None:
         _refuse(spec, f"the start state {spec.start!r} is not in the table")
     collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
     for name, slot in spec.slots.items():
-        if name not in collected:
+        if name in collected and slot.optional:
+            _refuse(spec, f"the slot {name!r} is optional, and yet a state waits for it")
+        if name not in collected and not slot.optional:
             _refuse(spec, f"no state collects the slot {name!r}")
         if slot.schema().get("type") not in ("string", "integer", "number", "boolean"):
             _refuse(spec, f"the type of slot {name!r} is not one that a caller can say in one value")
     named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
     for effect in spec.effects.keys() - named:
         _refuse(spec, f"no state acts by the effect {effect!r}")
-    waits = any(isinstance(state, Collect | Confirm) for state in spec.states.values())
-    if waits and len(cancelled_ends(spec)) != 1:
+    if any(waits(state) for state in spec.states.values()) and len(cancelled_ends(spec)) != 1:
         _refuse(spec, f'it needs exactly one End("{CANCELLED}"), where the caller who gives up is led')
 
 
@@ -73,40 +74,68 @@ def _check_state(spec: AgentSpec, name: str) -> None:
             for slot in slots:
                 if slot not in spec.slots:
                     _refuse(spec, f"state {name!r} collects the unknown slot {slot!r}")
+        case Choose(choices=choices, ask=ask, default=default):
+            if not choices or len({*choices, "gave_up"}) == len(choices):
+                _refuse(spec, f"state {name!r} needs choices, none of them called gave_up")
+            if default not in ("", *choices) or not (default or ask):
+                _refuse(spec, f"state {name!r} asks nobody, and {default!r} is no choice to fall back to")
         case Act(effect=effect):
             if effect not in spec.effects:
                 _refuse(spec, f"state {name!r} acts by the unknown effect {effect!r}")
-        case Confirm(template=template) | End(say=template):
-            try:
-                unknown = fields(template) - spec.slots.keys()
-            except ValueError as error:
-                _refuse(spec, f"what state {name!r} says is no format string: {error}")
-            if unknown:
-                _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
+        case Confirm(template=template):
+            _check_template(spec, name, template)
+        case End(say=template, target=target):
+            _check_template(spec, name, template)
+            if target and target not in spec.slots:
+                _refuse(spec, f"state {name!r} hands over to what the unknown slot {target!r} names")
+
+
+def _check_template(spec: AgentSpec, name: str, template: str) -> None:
+    try:
+        unknown = fields(template) - spec.slots.keys()
+    except ValueError as error:
+        _refuse(spec, f"what state {name!r} says is no format string: {error}")
+    if unknown:
+        _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
 
 
 def _check_arrows(spec: AgentSpec) -> None:
-    for (state, event), target in spec.transitions.items():
-        arrow = f"the arrow ({state!r}, {event!r}) -> {target!r}"
+    for (state, event), arrows in spec.transitions.items():
+        targets = [arrows] if isinstance(arrows, str) else [arrow.to for arrow in arrows]
+        place = f"the arrow ({state!r}, {event!r}) -> {', '.join(map(repr, targets))}"
         if state not in spec.states:
-            _refuse(spec, f"{arrow} leaves from an unknown state")
+            _refuse(spec, f"{place} leaves from an unknown state")
         if event not in spec.states[state].events:
-            _refuse(spec, f"{arrow} is for an event that this state never raises")
-        if target not in spec.states:
-            _refuse(spec, f"{arrow} leads to an unknown state")
+            _refuse(spec, f"{place} is for an event that this state never raises")
+        if not arrows:
+            _refuse(spec, f"{place} leads nowhere")
+        tried = spec.arrows(state, event)
+        if not spec.states.keys() >= set(targets):
+            _refuse(spec, f"{place} leads to an unknown state")
+        _check_preconditions(spec, place, tried)
     for name, kind in spec.states.items():
         for event in kind.events:
             if (name, event) not in spec.transitions:
                 _refuse(spec, f"state {name!r} has no arrow for {event!r}")
 
 
-def _arrows_from(spec: AgentSpec, state: str) -> Iterator[tuple[str, str]]:
-    return ((event, spec.transitions[state, event]) for event in spec.states[state].events)
+def _check_preconditions(spec: AgentSpec, place: str, tried: tuple[Arrow, ...]) -> None:
+    *guarded, last = tried
+    if last.when is not None:
+        _refuse(spec, f"{place} may find no way: the last one to be tried has a precondition")
+    for arrow in guarded:
+        if arrow.when is None:
+            _refuse(spec, f"{place}: what is tried after {arrow.to!r} is never reached")
+
+
+def arrows_from(spec: AgentSpec, state: str) -> Iterator[tuple[str, str]]:
+    """Every (event, target) that leads out of a state, whatever its preconditions."""
+    return ((event, arrow.to) for event in spec.states[state].events for arrow in spec.arrows(state, event))
 
 
 def _check_ways(spec: AgentSpec) -> None:
     """Every state can be reached, and has a way to an end that is not the caller giving up."""
-    onward = {name: {target for _, target in _arrows_from(spec, name)} for name in spec.states}
+    onward = {name: {target for _, target in arrows_from(spec, name)} for name in spec.states}
     reached = _closure({spec.start, *cancelled_ends(spec)}, onward)
     for name in spec.states:
         if name not in reached:
@@ -125,17 +154,25 @@ def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
 
 def _check_rounds(spec: AgentSpec) -> None:
     """No way round that never waits for the caller: a Confirm always waits, a refusal asks for its slots anew."""
-    onward: dict[str, set[str]] = {}
-    for name, state in spec.states.items():
-        onward[name] = set() if isinstance(state, Confirm) else {target for _, target in _arrows_from(spec, name)}
-        if isinstance(state, Act):
-            refused = spec.transitions[name, "refused"]
-            if isinstance(spec.states[refused], Collect):
-                others = {target for event, target in _arrows_from(spec, name) if event != "refused"}
-                onward[name] = others | {spec.transitions[refused, "gave_up"]}
+    onward = {name: set(_passed_through(spec, name)) for name in spec.states}
     for name in spec.states:
         if name in _closure(onward[name], onward):
             _refuse(spec, f"from state {name!r} there is a way round to itself that never waits for the caller")
+
+
+def _passed_through(spec: AgentSpec, name: str) -> Iterator[str]:
+    """Where a run may go on to from this state without the caller having been waited for."""
+    state = spec.states[name]
+    if isinstance(state, Confirm):
+        return
+    for event, target in arrows_from(spec, name):
+        if isinstance(state, Choose) and state.ask and not state.decides(event):
+            continue
+        if isinstance(state, Act) and event == "refused" and isinstance(spec.states[target], Collect):
+            # Its slots were emptied: it waits, unless it gives up at once.
+            yield from (arrow.to for arrow in spec.arrows(target, "gave_up"))
+        else:
+            yield target
 
 
 def _check_templates(spec: AgentSpec) -> None:
@@ -145,8 +182,8 @@ def _check_templates(spec: AgentSpec) -> None:
     edge = [spec.start]
     while edge:
         name = edge.pop()
-        for event, target in _arrows_from(spec, name):
-            after = _filled_after(spec, name, event, filled[name])
+        for event, target in arrows_from(spec, name):
+            after = _filled_after(spec, name, event, target, filled[name])
             known = filled.get(target)
             if known is None or not known <= after:
                 filled[target] = after if known is None else known & after
@@ -160,8 +197,8 @@ def _check_templates(spec: AgentSpec) -> None:
                 _refuse(spec, f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it")
 
 
-def _filled_after(spec: AgentSpec, name: str, event: str, filled: frozenset[str]) -> frozenset[str]:
-    match spec.states[name], spec.states[spec.transitions[name, event]]:
+def _filled_after(spec: AgentSpec, name: str, event: str, target: str, filled: frozenset[str]) -> frozenset[str]:
+    match spec.states[name], spec.states[target]:
         case Collect(slots=slots), _ if event == "filled":
             return filled | set(slots)
         case Act(), Collect(slots=slots) if event == "refused":

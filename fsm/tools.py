@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsm.states import Slot
+from fsm.states import Choose, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,25 @@ def cancel_name(task: str) -> str:
     return f"{task}_cancel"
 
 
-def opening_tool(task: str, description: str, slots: Mapping[str, Slot[Any]]) -> ToolSpec:
+def choose_name(task: str) -> str:
+    return f"{task}_choose"
+
+
+def opening_tool(
+    task: str, description: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]
+) -> ToolSpec:
     """Begins the task, with whatever the caller has said of it already."""
-    return ToolSpec(task, description, _slots_schema(slots))
+    return ToolSpec(task, description, _slots_schema(slots, choices))
 
 
-def provide_tool(task: str, slots: Mapping[str, Slot[Any]]) -> ToolSpec:
+def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> ToolSpec:
     """Gives or corrects values, in any order."""
     description = (
         f"The caller gives or corrects a value for {_spoken(task)}: {', '.join(slots)}. "
         "Call this as soon as the caller names one or several of them. "
         "Pass only what the caller has just said, and leave out everything else; never guess a value."
     )
-    return ToolSpec(provide_name(task), description, _slots_schema(slots))
+    return ToolSpec(provide_name(task), description, _slots_schema(slots, choices))
 
 
 def confirm_tool(task: str) -> ToolSpec:
@@ -58,6 +64,14 @@ def confirm_tool(task: str) -> ToolSpec:
     )
     yes = {"type": "boolean", "description": "true if the caller agrees to what was read back, false if not"}
     return ToolSpec(confirm_name(task), description, _object({"yes": yes}, required=["yes"]))
+
+
+def choose_tool(task: str, state: Choose) -> ToolSpec:
+    """Takes one of the ways that the caller was asked to choose from."""
+    ways = "; ".join(f"{event}: {choice.means}" for event, choice in state.choices.items())
+    description = f"The caller chooses how to go on with {_spoken(task)}. Call this only after the caller has answered."
+    choice = {"type": "string", "enum": list(state.choices), "description": ways}
+    return ToolSpec(choose_name(task), description, _object({"choice": choice}, required=["choice"]))
 
 
 def cancel_tool(task: str) -> ToolSpec:
@@ -73,8 +87,12 @@ def _spoken(task: str) -> str:
     return f'the task "{task.replace("_", " ")}"'
 
 
-def _slots_schema(slots: Mapping[str, Slot[Any]]) -> dict[str, object]:
-    return _object({name: slot.schema() for name, slot in slots.items()})
+def _slots_schema(slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    properties = {name: slot.schema() for name, slot in slots.items()}
+    for name, slot in slots.items():
+        if slot.choices:
+            properties[name]["enum"] = list(choices.get(slot.choices, ()))
+    return _object(properties)
 
 
 def _object(properties: Mapping[str, object], required: list[str] | None = None) -> dict[str, object]:

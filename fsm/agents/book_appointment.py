@@ -11,7 +11,7 @@ from loguru import logger
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused
 from fsm.errors import SlotError
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
 from store.appointments import AppointmentBook, Booked
@@ -123,9 +123,10 @@ BOOK_APPOINTMENT = AgentSpec(
         ("CollectTime", "gave_up"): "HandedOver",
         ("Confirm", "yes"): "Execute",
         ("Confirm", "no"): "CollectDate",
+        ("Confirm", "gave_up"): "HandedOver",
         ("Execute", "ok"): "Booked",
         ("Execute", "refused"): "CollectTime",  # the time went to someone else while the caller was thinking
         ("Execute", "failed"): "HandedOver",
     },
-    effects={"appointments.book": book},
+    effects={"appointments.book": Local(book)},
 )

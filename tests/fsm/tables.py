@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fsm.effects import Effect, EffectRequest, EffectResult, Ok, TaskContext
+from fsm.effects import EffectRequest, EffectResult, Local, Ok, TaskContext
 from fsm.errors import SlotError
 from fsm.run import TaskRun
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
@@ -59,11 +60,12 @@ PARTS: dict[str, Any] = {
         ("Details", "gave_up"): "Human",
         ("Confirm", "yes"): "Bake",
         ("Confirm", "no"): "What",
+        ("Confirm", "gave_up"): "Human",
         ("Bake", "ok"): "Baked",
         ("Bake", "refused"): "Details",
         ("Bake", "failed"): "Human",
     },
-    "effects": {"pizza.bake": eat},
+    "effects": {"pizza.bake": Local(eat)},
 }
 
 
@@ -94,5 +96,19 @@ def context(run_id: str = "t1", now: datetime = NOW) -> TaskContext:
     return TaskContext("c-1", run_id, "+4930123", lambda: now)
 
 
-def pizza(oven: Effect | None = None, spec: AgentSpec | None = None) -> TaskRun:
-    return TaskRun(spec or table(), context(), {"pizza.bake": oven or Oven()})
+@dataclass(frozen=True)
+class Kitchen:
+    """Carries out every effect by one function, each time it is asked."""
+
+    effect: Callable[[EffectRequest], EffectResult]
+    takes_back: bool = False
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        return self.effect(request)
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        return self.takes_back
+
+
+def pizza(oven: Callable[[EffectRequest], EffectResult] | None = None, spec: AgentSpec | None = None) -> TaskRun:
+    return TaskRun(spec or table(), context(), Kitchen(oven or Oven()))

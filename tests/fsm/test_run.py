@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.context import Item
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.errors import SlotError
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, Collect, Confirm, End, Known, Slot
 from protocols.errors import MisuseError
 from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
-from tests.fsm.tables import Oven, Size, context, pizza, table
+from tests.fsm.tables import NOW, Kitchen, Oven, Size, context, pizza, table
 
 WHOLE = {"size": "small", "count": 3, "note": "no olives", "crisp": True}
 
@@ -157,6 +158,7 @@ def test_a_task_gives_up_after_as_many_failures_as_the_state_allows() -> None:
     opened(run)
     assert provides(run)["say"] == "Sorry, I did not get that. Small or large?"
     assert provides(run, count=12)["say"] == "I can give you at most 9. How many?"
+    assert provides(run)["say"] == "Sorry, I did not get that. Small or large?"  # each question has its own count
     answer = provides(run)
     assert (answer["state"], answer["result"], answer["say"]) == ("Human", "transfer", "I will put you through.")
 
@@ -239,7 +241,7 @@ def test_what_an_effect_raises_passes_through_and_the_same_step_bears_the_same_k
     saved = run.snapshot()
     with pytest.raises(ZeroDivisionError):
         says_yes(run)
-    again = TaskRun.restore(table(), context(), {"pizza.bake": breaks_once}, saved)
+    again = TaskRun.restore(table(), context(), Kitchen(breaks_once), saved)
     assert says_yes(again)["result"] == "baked"
     assert keys == ["c-1:t1:4"] * 2
 
@@ -281,10 +283,11 @@ def test_a_snapshot_of_another_table_is_refused() -> None:
     saved = pizza().snapshot()
     for change in ({"agent": "other"}, {"visited": ("Nowhere",)}):
         with pytest.raises(MisuseError, match="does not fit its table"):
-            TaskRun.restore(table(), context(), {}, saved.model_copy(update=change))
-    for slots in ({"colour": "red"}, {"count": "three"}):
+            TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update=change))
+    for name, value in (("colour", "red"), ("count", "three")):
+        item = Item(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
         with pytest.raises(MisuseError, match="slots of a snapshot do not fit"):
-            TaskRun.restore(table(), context(), {}, saved.model_copy(update={"slots": slots}))
+            TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update={"items": (item,)}))
 
 
 def test_a_correction_that_undoes_two_states_goes_back_for_both() -> None:
@@ -313,9 +316,10 @@ def test_a_correction_that_undoes_two_states_goes_back_for_both() -> None:
             ("Second", "gave_up"): "Done",
             ("Confirm", "yes"): "Done",
             ("Confirm", "no"): "First",
+            ("Confirm", "gave_up"): "Done",
         },
     )
-    run = TaskRun(spec, context(), {})
+    run = TaskRun(spec, context(), Kitchen(Oven()))
     opened(run, first=1, second=2)
     assert provides(run, first=0, second=0)["say"] == "That is too few. Second?"
     assert provides(run, second=5)["say"] == "First?"

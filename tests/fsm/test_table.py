@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fsm.effects import Local
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from protocols.errors import MisuseError
 from tests.fsm.tables import eat, table
@@ -54,7 +55,13 @@ def test_a_hole_in_the_table_is_refused_by_name(changes: dict[str, Any], complai
 
 
 def test_a_state_with_no_way_to_an_end_is_refused() -> None:
-    rounds = {("Ask", "filled"): "Check", ("Ask", "gave_up"): "Check", ("Check", "yes"): "Ask", ("Check", "no"): "Ask"}
+    rounds = {
+        ("Ask", "filled"): "Check",
+        ("Ask", "gave_up"): "Check",
+        ("Check", "yes"): "Ask",
+        ("Check", "no"): "Ask",
+        ("Check", "gave_up"): "Ask",
+    }
     with pytest.raises(MisuseError, match="state 'Ask' has no way to an end"):
         AgentSpec(
             name="quiz",
@@ -109,6 +116,6 @@ def test_a_table_that_waits_for_nobody_needs_no_end_for_those_who_give_up() -> N
         slots={},
         states={"Bake": act, "Done": End("done")},
         transitions={("Bake", event): "Done" for event in act.events},
-        effects={"pizza.bake": eat},
+        effects={"pizza.bake": Local(eat)},
     )
     assert spec.tools_in("Bake") == ()

@@ -1,0 +1,116 @@
+"""All that one run has to remember from one call to the next.
+
+Pure state. May import: protocols.errors, fsm, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Self
+
+from fsm.answer import Snapshot
+from fsm.context import EVERYTHING, RESULT, SLOT, Context, Filter, Source
+from fsm.effects import TaskContext
+from fsm.scratchpad import MOST_NOTES, Note, NoteKind
+from fsm.spec import AgentSpec, Known
+from protocols.errors import MisuseError
+
+# A caller's word as the model heard it, before it was read back; and what needs no hearing.
+HEARD, CERTAIN = 0.8, 1.0
+
+
+class Memory:
+    """visited: every state entered. slots: accepted values, typed; they are items of the context as well."""
+
+    def __init__(self, spec: AgentSpec, task: TaskContext) -> None:
+        self._spec = spec
+        self._task = task
+        self.visited: list[str] = []
+        self.slots: dict[str, Any] = {}
+        self.context = Context(spec.retention)
+        self.notes: list[Note] = list(task.notes)
+        self.no_match: Counter[str] = Counter()
+        self.no_input: Counter[str] = Counter()
+        self.asked = ""
+        self.say = ""
+
+    @classmethod
+    def restore(cls, spec: AgentSpec, task: TaskContext, snapshot: Snapshot) -> Self:
+        """Raises: MisuseError where the snapshot is not of this table."""
+        if snapshot.agent != spec.name or not set(snapshot.visited) <= spec.states.keys():
+            raise MisuseError(f"task {spec.name!r}: a snapshot of {snapshot.agent!r} does not fit its table")
+        memory = cls(spec, task)
+        memory.visited, memory.notes = list(snapshot.visited), list(snapshot.notes)
+        memory.no_match, memory.no_input = Counter(snapshot.no_match), Counter(snapshot.no_input)
+        memory.asked, memory.say = snapshot.asked, snapshot.say
+        memory.context = Context(spec.retention, snapshot.items)
+        try:
+            slots = memory.context.values(SLOT)
+            memory.slots = {name: spec.slots[name].read(value) for name, value in slots.items()}
+        except (KeyError, ValueError):
+            raise MisuseError(f"task {spec.name!r}: the slots of a snapshot do not fit its table") from None
+        return memory
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            agent=self._spec.name,
+            visited=tuple(self.visited),
+            items=tuple(self.context.items()),
+            notes=tuple(self.notes),
+            no_match=dict(self.no_match),
+            no_input=dict(self.no_input),
+            asked=self.asked,
+            say=self.say,
+        )
+
+    @property
+    def state(self) -> str:
+        """Where the run stands; before it was opened, where it will start."""
+        return self.visited[-1] if self.visited else self._spec.start
+
+    def known(self, seen: Filter = EVERYTHING) -> Known:
+        """What a filter lets rules, arrows and reasoning look at."""
+        items = list(self.context.items(seen))
+        shown = {item.name for item in items if item.category == SLOT}
+        slots = {name: value for name, value in self.slots.items() if name in shown}
+        facts = {item.name: item.value for item in items if item.category != SLOT}
+        return Known(self._task.now(), slots, facts)
+
+    def keep(self, slot: str, value: Any, *, source: Source, confidence: float) -> None:
+        """Accept a slot's value."""
+        written = self._spec.slots[slot].write(value)
+        if self.slots.get(slot) != value:
+            self.note("hypothesis" if confidence < CERTAIN else "fact", f"{slot} = {written}")
+        self.slots[slot] = value
+        self.context.put(SLOT, slot, written, source=source, confidence=confidence, now=self._task.now())
+
+    def forget(self, slot: str) -> None:
+        self.slots.pop(slot, None)
+        self.context.drop(SLOT, slot)
+
+    def learn(self, category: str, name: str, value: Any, source: Source = "store") -> None:
+        """A fact, or the result of an effect."""
+        self.context.put(category, name, value, source=source, confidence=CERTAIN, now=self._task.now())
+
+    def expire(self) -> None:
+        """Forget what has outlived its retention."""
+        self.context.expire(self._task.now())
+        alive = self.context.values(SLOT)
+        self.slots = {name: value for name, value in self.slots.items() if name in alive}
+
+    def confirmed(self) -> None:
+        """The caller has agreed to what was read back."""
+        self.context.trust(SLOT)
+        self.note("conclusion", ", ".join(f"{name} = {value}" for name, value in self.context.values(SLOT).items()))
+
+    def note(self, kind: NoteKind, text: str) -> None:
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(Note(kind=kind, text=text, at=self._task.now(), state=self.state))
+
+    def results(self) -> dict[str, Any]:
+        """What the effects gave back."""
+        return self.context.values(RESULT)
+
+    def missing(self) -> list[str]:
+        """The slots that are still needed, in the table's order."""
+        return [name for name, slot in self._spec.slots.items() if name not in self.slots and not slot.optional]

@@ -1,0 +1,158 @@
+"""Walking a task's table: states entered, arrows taken, effects carried out, until one waits or the run has ended.
+
+Pure but for the effects and the reasoning it is handed.
+May import: fsm, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from fsm.context import FACT, RESULT
+from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext
+from fsm.memory import Memory
+from fsm.scratchpad import Note
+from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
+from fsm.table import fields
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What the model is to decide beside the conversation.
+
+    choices: event to meaning; the answer is one of the events. known: what may be looked at; notes: likewise.
+    """
+
+    question: str
+    choices: Mapping[str, str]
+    known: Known
+    notes: tuple[Note, ...]
+    limit_s: float
+
+
+# Gives the event chosen, or None where the time limit passed or the answer was none of them.
+Reasoning = Callable[[Thought], str | None]
+
+
+def no_reasoning(thought: Thought) -> str | None:
+    """For a run that has no model to ask: its tables' defaults decide."""
+    return None
+
+
+@dataclass(slots=True)
+class Step:
+    """What one call came to, besides the states it led through.
+
+    told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
+    failed: it brought the task no further; silent: because the caller said nothing. acted: the effects done in it.
+    """
+
+    told: str = ""
+    asked: str = ""
+    failed: bool = False
+    silent: bool = False
+    acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
+
+
+class Walk:
+    """One run's way through its table. `step` is that of the call being taken."""
+
+    def __init__(
+        self, spec: AgentSpec, task: TaskContext, effects: Effects, reasoning: Reasoning, memory: Memory
+    ) -> None:
+        self._spec = spec
+        self._task = task
+        self._effects = effects
+        self._reasoning = reasoning
+        self._memory = memory
+        self.step = Step()
+
+    def go(self, event: str) -> None:
+        """Take the first arrow for an event whose precondition holds."""
+        self.follow(self.arrow(event))
+
+    def follow(self, arrow: Arrow) -> None:
+        for name, value in arrow.then.items():
+            self._memory.learn(FACT, name, value)
+        self.enter(arrow.to)
+
+    def arrow(self, event: str) -> Arrow:
+        """The arrow that an event would take now."""
+        known = self._memory.known()
+        arrows = self._spec.arrows(self._memory.state, event)
+        taken = next(arrow for arrow in arrows if arrow.when is None or arrow.when(known))
+        if len(arrows) > 1:
+            self._memory.note("decision", f"{event}: to {taken.to}")
+        return taken
+
+    def enter(self, name: str) -> None:
+        """Enter a state, and go on until one waits or ends. The table has no way round that does neither."""
+        self._memory.visited.append(name)
+        match self._spec.states[name]:
+            case Collect() if not self.missing_here():
+                self.go("filled")
+            case Confirm() as confirm if unfilled := fields(confirm.template) - self._memory.slots.keys():
+                # A correction undid more than the way here has made good.
+                self.enter(self._spec.home_of(min(unfilled, key=self._memory.missing().index)))
+            case Choose() as choose:
+                if (event := self._chosen(choose)) is not None:
+                    self.go(event)
+            case Act(effect=effect):
+                self._act(effect)
+            case _:
+                pass
+
+    def missing_here(self) -> list[str]:
+        """The slots that the state the run stands in still waits for."""
+        state = self._spec.states[self._memory.state]
+        return [name for name in state.slots if name not in self._memory.slots] if isinstance(state, Collect) else []
+
+    def _chosen(self, choose: Choose) -> str | None:
+        """What a rule, reasoning or the default decide; None where the caller is to be asked."""
+        known = self._memory.known(choose.sees)
+        for event, choice in choose.choices.items():
+            if choice.when is not None and choice.when(known):
+                self._memory.note("decision", f"{event}, by rule")
+                return event
+        if (reason := choose.reason) is not None:
+            notes = tuple(self._memory.notes) if reason.notes else ()
+            meanings = {event: choice.means for event, choice in choose.choices.items()}
+            answer = self._reasoning(Thought(reason.question, meanings, known, notes, reason.limit_s))
+            if answer in choose.choices:
+                self._memory.note("decision", f"{answer}, by reasoning")
+                return answer
+        if choose.default:
+            self._memory.note("decision", f"{choose.default}, by default")
+        return choose.default or None
+
+    def _act(self, effect: str) -> None:
+        # The number of states entered is the same again for whoever repeats this step from the last snapshot.
+        key = f"{self._task.conversation_id}:{self._task.run_id}:{len(self._memory.visited)}"
+        request = EffectRequest(key, dict(self._memory.slots), self._task)
+        result = self._effects.carry_out(effect, request)
+        self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
+        match result:
+            case Ok():
+                self.step.acted.append((effect, request))
+                self._learn(result.values)
+                self.go("ok")
+            case Refused():
+                arrow = self.arrow("refused")
+                again = self._spec.states[arrow.to]
+                for slot in again.slots if isinstance(again, Collect) else ():
+                    self._memory.forget(slot)
+                self.step.told, self.step.failed = result.say, True
+                self.follow(arrow)
+            case Failed():
+                self.step.told = result.say
+                self.go("failed")
+            case _:
+                assert_never(result)
+
+    def _learn(self, values: Mapping[str, JsonValue]) -> None:
+        for name, value in values.items():
+            self._memory.learn(RESULT, name, value)

@@ -1,0 +1,56 @@
+"""What the caller hears next: the question of the state that a call has led to, rung by rung, until it gives up.
+
+May import: fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+from fsm.memory import Memory
+from fsm.spec import AgentSpec, Choose, Collect, Confirm, End
+from fsm.walk import Step, Walk
+
+
+def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
+    """Find the words for where the run stands now, and count an attempt that failed; it may give up first."""
+    memory.asked = ""
+    match spec.states[memory.state]:
+        case Collect(retries=retries):
+            memory.asked = walk.step.asked or next(iter(walk.missing_here()), "")
+            if _gives_up(spec, memory, walk, memory.asked or memory.state, retries):
+                return
+            question = _question(spec, memory)
+        case Confirm(template=question, retries=retries) | Choose(ask=question, retries=retries):
+            if _gives_up(spec, memory, walk, memory.state, retries):
+                return
+            question = question.format_map(memory.slots)
+        case End(say=template):
+            question = template.format_map(memory.slots)
+        case _:
+            return
+    told = walk.step.told
+    # A sentence that asks already is not followed by another question; a silence is, or nobody knows what was asked.
+    asks = told.endswith("?") and memory.asked and not walk.step.silent
+    memory.say = told if asks else f"{told} {question}".strip()
+
+
+def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: int) -> bool:
+    step = walk.step
+    if step.failed:
+        (memory.no_input if step.silent else memory.no_match)[key] += 1
+    worn_out = max(memory.no_input[key], memory.no_match[key]) >= retries
+    if not (step.failed and worn_out) and len(memory.visited) < spec.patience:
+        return False
+    memory.note("decision", f"gave up on {key}")
+    walk.step = Step(acted=step.acted)
+    walk.go("gave_up")
+    settle(spec, memory, walk)
+    return True
+
+
+def _question(spec: AgentSpec, memory: Memory) -> str:
+    if memory.asked:
+        attempts = memory.no_input[memory.asked] + memory.no_match[memory.asked]
+        return spec.slots[memory.asked].question(attempts)
+    # It waits with nothing missing only after a no: the Confirm before it knows how to ask.
+    confirm = spec.states[memory.visited[-2]]
+    return confirm.change if isinstance(confirm, Confirm) else ""
