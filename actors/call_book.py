@@ -54,13 +54,6 @@ class _Invocation:
 
 
 @dataclass(slots=True)
-class _Task:
-    agent: str
-    states: tuple[str, ...] = ()
-    result: str = "open"
-
-
-@dataclass(slots=True)
 class CallBook:
     """One call's book. began_ms: the call's start on the clock that all facts bear."""
 
@@ -75,7 +68,7 @@ class CallBook:
     usage: Counter[str] = field(default_factory=Counter)
     # Turns by item id and invocations by call id, together in the order they came up.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
-    _tasks: dict[str, _Task] = field(default_factory=dict)
+    _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
     def caller_speaks(self, item_id: str, began: bool, at_ms: float) -> None:
         turn = self._turn("caller", item_id)
@@ -102,13 +95,22 @@ class CallBook:
     def called(self, call_id: str, name: str, arguments: str) -> None:
         self._entries[call_id] = _Invocation(name, arguments)
 
-    def answered(self, call_id: str, output: str) -> None:
+    def answered(self, call_id: str, output: str) -> bool:
+        """A function call has its output. Returns False where there was no such call."""
         invocation = self._entries.get(call_id)
-        if isinstance(invocation, _Invocation):
-            invocation.output = output
+        if not isinstance(invocation, _Invocation):
+            return False
+        invocation.output = output
+        return True
 
-    def task(self, run_id: str, agent: str, states: tuple[str, ...], result: str) -> None:
-        self._tasks[run_id] = _Task(agent, states, result)
+    def caller_typed(self, text: str, at_ms: float) -> None:
+        """The caller has pressed keys; text: what the model is told of it."""
+        turn = self._turn("caller", f"keys-{len(self._entries)}")
+        turn.text, turn.began_ms, turn.ended_ms = text, at_ms, at_ms
+
+    def task(self, task: TaskRecord) -> None:
+        """A task as it stands."""
+        self._tasks[task.run_id] = task
 
     def spent(self, usage: Mapping[str, int]) -> None:
         self.usage.update(usage)
@@ -126,10 +128,7 @@ class CallBook:
             started_at=self.started_at,
             ended_at=ended_at,
             turns=tuple(self._turn_record(turn) for turn in turns),
-            tasks=tuple(
-                TaskRecord(agent=task.agent, run_id=run_id, states=task.states, result=task.result)
-                for run_id, task in self._tasks.items()
-            ),
+            tasks=tuple(self._tasks.values()),
             barge_ins=self.barge_ins,
             errors=tuple(self.errors),
             usage=dict(self.usage),

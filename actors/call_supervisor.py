@@ -5,18 +5,19 @@ May import: actors, protocols, store's record types, pykka, loguru. Rules from: 
 
 from __future__ import annotations
 
+import json
 from typing import assert_never
 
 import pykka
 from loguru import logger
 
-from actors.address import ChildDied, Post, Seat, send
+from actors.address import ChildDied, Post, Seat
 from actors.call_book import CallBook
 from actors.children import Children
-from actors.counters import CALLS_ENDED
-from actors.dispatch import Timer
+from actors.diary import Diary
 from actors.farewell import Farewell
 from actors.house import House
+from actors.limits import Limits
 from actors.messages import (
     BotHeard,
     BotSaid,
@@ -25,7 +26,7 @@ from actors.messages import (
     CallerSpeaks,
     CallerTyped,
     CallMessage,
-    Close,
+    Consult,
     Deadline,
     Describe,
     DigitsPressed,
@@ -33,7 +34,6 @@ from actors.messages import (
     FunctionCalled,
     FunctionOutput,
     HangUp,
-    Jot,
     ModelReady,
     ModelSocketMessage,
     Rebind,
@@ -42,6 +42,7 @@ from actors.messages import (
     Speak,
     StartAgain,
     TaskAnswered,
+    TaskSettled,
     Transfer,
     VaicEnded,
     VaicSocketMessage,
@@ -50,13 +51,13 @@ from actors.model_side import ModelSide
 from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
-from actors.tasks import TaskDesk
+from actors.tasks import TaskDesk, TaskRun
 from actors.vaic_socket import Entry, VaicSide, VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord, JournalRow
+from store.journal import CallRecord
 
 VAIC, MODEL = "vaic", "model"
 POLICIES = {
@@ -65,7 +66,10 @@ POLICIES = {
     MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=5, period_s=60, backoff_s=0.5),
 }
 # Time limits, in s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be
-# spoken, for session.end after our hangup, and for children to end.
+# spoken, for session.end after our hangup, and for children to end; for a task's step before the caller is asked for
+# patience, and for the next key.
+FILLER_S, KEYS_LIMIT_S = 2.5, 3.0
+FILLER = "One moment, please."
 START_LIMIT_S, RESUME_LIMIT_S, FAREWELL_LIMIT_S, END_LIMIT_S, CHILDREN_LIMIT_S = 3.0, 60.0, 20.0, 5.0, 3.0
 
 
@@ -81,20 +85,22 @@ class CallSupervisor(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._vaic: Seat[VaicSocketMessage] = Seat()
         self._model: Seat[ModelSocketMessage] = Seat()
+        self._limits = Limits(self.after)
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again, self._log)
-        self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limit)
-        self._book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
-        self._limits: dict[str, Timer] = {}
+        self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start)
+        book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
+        self._book, self._diary = book, Diary(house, book, self._log)
         self._entry, self._incarnation = Entry.NEW, 0
-        self._rows = 0
         self._caller_arrived = self._model_ready = self._greeted = False
         self._farewell: Farewell | None = None
+        self._keys = ""
         self._outcome: str | None = None  # set when we end the call by ourselves
+        self._ending: str | None = None  # set when it has ended, and is to be written down
         self._finished = False
 
     def on_start(self) -> None:
         self._log.info("call began", bot=self._book.bot, media=self._media.name)
-        self._jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
+        self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
         self._children.start(MODEL, self._model, POLICIES[MODEL], self._start_model)
 
@@ -122,7 +128,7 @@ class CallSupervisor(LoopActor):
                 self._greet()
             case ModelReady():
                 self._model_ready = True
-                self._limit("start", START_LIMIT_S)
+                self._limits.start("start", START_LIMIT_S)
                 self._greet()
             case VaicEnded():
                 self._finish(self._outcome or message.reason_code)
@@ -131,9 +137,11 @@ class CallSupervisor(LoopActor):
             case EndCall():
                 self._hang_up(HangUp(message.outcome), message.outcome)
             case DigitsPressed():
-                self._model.tell(CallerTyped(f"The caller pressed these keys: {' '.join(message.digits)}."))
-            case FunctionCalled() | TaskAnswered():
+                self._press(message.digits)
+            case FunctionCalled() | TaskAnswered() | TaskSettled():
                 self._task(message)
+            case Consult():
+                self._model.tell(message)
             case CallerSpeaks() | CallerSaid() | BotSaid() | BotHeard() | ResponseEnded():
                 self._note(message)
             case _:
@@ -146,70 +154,106 @@ class CallSupervisor(LoopActor):
         if self._greeted or not (self._caller_arrived and self._model_ready):
             return
         self._greeted = True
-        self._unlimit("start")
+        self._limits.cancel("start")
         self._model.tell(Speak(f"{self._instructions()}\n\nGreet the caller with: {self._house.profile.greeting}"))
 
     def _note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
+        self._diary.note(fact)
         match fact:
-            case CallerSpeaks():
-                self._book.caller_speaks(fact.item_id, fact.began, fact.at_ms)
-            case CallerSaid():
-                self._book.caller_said(fact.item_id, fact.text)
-                self._jot("caller_said", item=fact.item_id, text=fact.text)
-            case BotSaid():
-                self._book.bot_said(fact.item_id, fact.text)
-                self._jot("bot_said", item=fact.item_id, text=fact.text)
+            case CallerSpeaks(began=True):
+                self._limits.cancel("silence")
+                self._tasks.caller_began(fact.at_ms)
             case BotHeard():
-                self._book.bot_heard(fact.item, fact.barged_in)
-                self._jot("bot_heard", item=fact.item.item_id, heard_ms=fact.item.heard_ms, complete=fact.item.complete)
+                self._tasks.agreement.heard(fact.item)
+                if fact.item.complete:
+                    self._limits.start("silence", self._house.profile.no_input_s)
                 if self._farewell is not None and self._farewell.bot_heard(fact):
                     self._leave(self._farewell.act)
             case ResponseEnded():
-                self._book.spent(fact.usage)
+                self._tasks.agreement.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._farewell is not None and self._farewell.response_ended(fact):
                     self._leave(self._farewell.act)
+            case _:
+                pass
 
-    def _task(self, message: FunctionCalled | TaskAnswered) -> None:
+    def _task(self, message: FunctionCalled | TaskAnswered | TaskSettled) -> None:
         match message:
             case FunctionCalled():
-                self._book.called(message.call_id, message.name, message.arguments)
-                self._jot("called", call=message.call_id, name=message.name)
+                self._limits.cancel("silence")
+                self._diary.called(message)
                 if (output := self._tasks.invoke(message)) is not None:
                     self._answer({message.call_id: output})
+                else:
+                    self._limits.start(f"filler:{message.call_id}", FILLER_S)
             case TaskAnswered():
-                run = self._tasks.answered(message)
-                if run is None:
-                    return
-                self._unlimit(f"step:{message.call_id}")
-                self._book.task(message.run_id, run.spec.name, run.states, run.result)
-                snapshot = message.snapshot.model_dump(mode="json")
-                self._jot("task", run=message.run_id, state=run.states[-1], result=run.result, snapshot=snapshot)
-                self._log.info("task", run=message.run_id, agent=run.spec.name, state=run.states[-1], result=run.result)
-                self._prepare_end(run.result)
-                self._answer({message.call_id: message.answer.output})
+                self._limits.cancel(f"step:{message.step_id}")
+                self._limits.cancel(f"filler:{message.step_id}")
+                if (reply := self._tasks.answered(message)) is not None:
+                    self._diary.task(reply.run)
+                    self._prepare_end(reply.run)
+                    self._answer(reply.outputs)
+            case TaskSettled():
+                if (run := self._tasks.settled(message)) is not None:
+                    self._diary.task(run)
+                if self._ending is not None and not self._tasks.unsettled:
+                    self._close(self._ending)
 
     def _answer(self, outputs: dict[str, str]) -> None:
-        """Give the model its functions' outputs, and before them what it may call from now on."""
+        """Give the outputs of steps to the model, and before them what it may call from now on."""
+        if not outputs or self._ending is not None:
+            return
         self._model.tell(SessionChanged(self._instructions(), self._tasks.tools()))
-        for call_id, output in outputs.items():
-            self._book.answered(call_id, output)
-            self._model.tell(FunctionOutput(call_id, output))
+        for step_id, output in outputs.items():
+            if self._book.answered(step_id, output):
+                self._model.tell(FunctionOutput(step_id, output))
+            else:  # no function was called: keys, or silence
+                told = json.loads(output)
+                self._say(" ".join(filter(None, (told.get("say"), told.get("next")))), step_id)
 
-    def _prepare_end(self, result: str) -> None:
+    def _say(self, words: str, step_id: str = "") -> None:
+        # Quoted, for there may be a caller's words in it, and those are no instructions.
+        told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
+        self._model.tell(Speak(f"{self._instructions()}\n\n{told}", step_id))
+
+    def _prepare_end(self, run: TaskRun) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
-        target = self._house.profile.transfer_target
-        if result == "hangup":
+        targets = self._house.profile.transfer_targets
+        if run.result == "hangup":
             self._farewell = Farewell(HangUp("conversation ended"))
-        elif result == "transfer" and target:
+        elif run.result == "transfer" and targets and run.stand is not None:
+            target = targets.get(run.stand.transfer_to) or next(iter(targets.values()))
             self._farewell = Farewell(Transfer(target, "handed over by a task"))
         else:
             return
-        self._limit("farewell", FAREWELL_LIMIT_S)
+        self._limits.start("farewell", FAREWELL_LIMIT_S)
+
+    # --- keys and silence ---
+
+    def _press(self, digits: str) -> None:
+        """Gather keys until they make an answer to what a task has asked; else the model is told of them."""
+        self._limits.cancel("silence")
+        if (wanted := self._tasks.keys_wanted()) is None:
+            self._type(digits, answer=True)
+            return
+        self._keys += digits
+        if "#" in self._keys or len(self._keys) == wanted:
+            self._press_done()
+        else:
+            self._limits.start("keys", KEYS_LIMIT_S)
+
+    def _press_done(self) -> None:
+        self._limits.cancel("keys")
+        keys, self._keys = self._keys.partition("#")[0], ""
+        taken = self._tasks.pressed(keys, self.now_ms())
+        self._type(keys, answer=not taken)
+
+    def _type(self, keys: str, *, answer: bool) -> None:
+        text = f"The caller pressed these keys: {' '.join(keys)}."
+        self._diary.typed(text, self.now_ms())
+        self._model.tell(CallerTyped(text, answer))
 
     def _instructions(self) -> str:
-        now, profile = self._house.local_now(), self._house.profile
-        today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({profile.time_zone.key})."
-        return "\n\n".join(part for part in (profile.instructions, today, self._tasks.instructions()) if part)
+        return self._house.instructions(self._tasks.instructions())
 
     # --- children ---
 
@@ -253,7 +297,7 @@ class CallSupervisor(LoopActor):
         if death.child == VAIC and isinstance(death.reason, TransportLost) and not self._finished:
             self._children.forget(death)
             self._log.warning("VAIC's socket is lost", reason=str(death.reason))
-            self._limit("resume", RESUME_LIMIT_S)
+            self._limits.start("resume", RESUME_LIMIT_S)
             return
         verdict = self._children.died(death)
         if self._finished:
@@ -269,8 +313,8 @@ class CallSupervisor(LoopActor):
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
-        self._unlimit("resume")
-        self._jot("resumed")
+        self._limits.cancel("resume")
+        self._diary.jot("resumed")
         self._wire, self._entry = wire, Entry.RESUMED
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
 
@@ -282,20 +326,30 @@ class CallSupervisor(LoopActor):
             return
         self._outcome = outcome
         self._vaic.tell(act)
-        self._limit("end", END_LIMIT_S)
+        self._limits.start("end", END_LIMIT_S)
 
     def _leave(self, act: HangUp | Transfer) -> None:
         self._farewell = None
-        self._unlimit("farewell")
+        self._limits.cancel("farewell")
         self._hang_up(act, "transferred" if isinstance(act, Transfer) else "completed")
 
     def _finish(self, outcome: str) -> None:
+        """Let tasks in the middle of a step end it, for the record to be true; then close."""
+        if self._ending is not None:
+            return
+        self._ending = outcome
+        self._limits.clear()
+        if self._tasks.caller_left():
+            self._limits.start("settle", CHILDREN_LIMIT_S)
+        else:
+            self._close(outcome)
+
+    def _close(self, outcome: str) -> None:
         """Write the record, stop the children; when they are gone, go."""
         if self._finished:
             return
         self._write_record(outcome)
-        for name in list(self._limits):
-            self._unlimit(name)
+        self._limits.cancel("settle")
         self._children.stop_all()
         self.after(CHILDREN_LIMIT_S, Deadline("children"))
         self._leave_when_alone()
@@ -304,17 +358,14 @@ class CallSupervisor(LoopActor):
         if self._finished:
             return
         self._finished = True
-        CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
-        self._log.info("call ended", outcome=outcome)
-        self._jot("ended", outcome=outcome)
-        send(self._house.journal, Close(self._book.record(outcome, self._house.now())))
+        self._diary.close(outcome)
 
     def _leave_when_alone(self) -> None:
         if not self._children.leaving:
             self.stop()
 
     def _overdue(self, name: str) -> None:
-        self._limits.pop(name, None)
+        self._limits.cancel(name)
         kind, _, call_id = name.partition(":")
         match kind:
             case "start":
@@ -323,6 +374,14 @@ class CallSupervisor(LoopActor):
             case "step":
                 self._log.warning("task step overdue")
                 self._answer(self._tasks.overdue(call_id))
+            case "filler":
+                self._say(FILLER)
+            case "silence":
+                self._tasks.silence()
+            case "keys":
+                self._press_done()
+            case "settle" if self._ending is not None:
+                self._close(self._ending)
             case "farewell" if self._farewell is not None and not self._farewell.called_off:
                 self._leave(self._farewell.act)
             case "resume":
@@ -334,32 +393,3 @@ class CallSupervisor(LoopActor):
                 self.stop()
             case _:
                 pass
-
-    def _limit(self, name: str, delay_s: float) -> None:
-        self._unlimit(name)
-        self._limits[name] = self.after(delay_s, Deadline(name))
-
-    def _unlimit(self, name: str) -> None:
-        if (timer := self._limits.pop(name, None)) is not None:
-            timer.cancel()
-
-    def _jot(self, kind: str, **body: object) -> None:
-        self._rows += 1
-        row = JournalRow(conversation_id=self._id, seq=self._rows, kind=kind, body=body, at=self._house.now())
-        send(self._house.journal, Jot(row))
-
-
-# The outcomes that are told apart in the metrics: ours, and VAIC's reason codes.
-OUTCOMES = frozenset(
-    {
-        "completed",
-        "transferred",
-        "failed",
-        "lost",
-        "drained",
-        "client-disconnected",
-        "bot-disconnected",
-        "machine-detected",
-        "error",
-    }
-)

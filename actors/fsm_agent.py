@@ -1,22 +1,36 @@
 """One function invocation: a thread of its own around a task's run, so that its database and its bugs are its own.
 
-May import: actors, fsm, protocols, the standard library.
+May import: actors, fsm, protocols, pykka, the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import assert_never
+from typing import Any, assert_never
+
+import pykka
 
 from actors.address import Address, Post, send
-from actors.messages import CallMessage, FsmAgentMessage, Invoke, TaskAnswered
+from actors.messages import (
+    CallerLeft,
+    CallerSilent,
+    CallMessage,
+    Consult,
+    FsmAgentMessage,
+    Invoke,
+    KeysPressed,
+    TaskAnswered,
+    TaskSettled,
+)
 from actors.runtime import ThreadActor
-from fsm.run import Effect, Snapshot, TaskContext, TaskRun
+from fsm.answer import Answer, Snapshot
+from fsm.effects import Effects, TaskContext
+from fsm.run import TaskRun
 from fsm.spec import AgentSpec
+from fsm.walk import Thought
 
 
 class FsmAgent(ThreadActor):
-    """Is told: FsmAgentMessage. Tells the call's supervisor: TaskAnswered, once for each Invoke.
+    """Is told: FsmAgentMessage. Tells the call's supervisor: TaskAnswered, once for each step; and Consult.
 
     snapshot: where a former holder of this run left off; None for a new one.
     """
@@ -26,7 +40,7 @@ class FsmAgent(ThreadActor):
         post: Post,
         spec: AgentSpec,
         context: TaskContext,
-        effects: Mapping[str, Effect],
+        effects: Effects,
         snapshot: Snapshot | None,
         call: Address[CallMessage],
     ) -> None:
@@ -38,27 +52,38 @@ class FsmAgent(ThreadActor):
         self._call = call
 
     def on_start(self) -> None:
+        spec, context, effects = self._spec, self._context, self._effects
         if self._snapshot is None:
-            self._run = TaskRun(self._spec, self._context, self._effects)
+            self._run = TaskRun(spec, context, effects, self._consult)
         else:
-            self._run = TaskRun.restore(self._spec, self._context, self._effects, self._snapshot)
+            self._run = TaskRun.restore(spec, context, effects, self._snapshot, self._consult)
 
     def on_receive(self, message: FsmAgentMessage) -> None:
+        run = self._run
         match message:
+            case Invoke() if message.tool == self._spec.name and not run.visited:
+                self._answer(message.step_id, run.open(message.arguments))
             case Invoke():
-                opens = message.tool == self._spec.name and self._snapshot is None
-                answer = self._run.open(message.arguments) if opens else self._run.call(message.tool, message.arguments)
-                self._snapshot = self._run.snapshot()
-                send(
-                    self._call,
-                    TaskAnswered(
-                        run_id=self._context.run_id,
-                        call_id=message.call_id,
-                        answer=answer,
-                        snapshot=self._snapshot,
-                        tools=self._run.tools(),
-                        instructions=self._run.instructions(),
-                    ),
-                )
+                self._answer(message.step_id, run.call(message.tool, message.arguments, message.heard))
+            case KeysPressed():
+                self._answer(message.step_id, run.keyed(message.keys, message.heard))
+            case CallerSilent():
+                self._answer(message.step_id, run.silence())
+            case CallerLeft():
+                run.hung_up()
+                send(self._call, TaskSettled(self._context.run_id, run.outcome, run.stand()))
             case _:
                 assert_never(message)
+
+    def _answer(self, step_id: str, answer: Answer | None) -> None:
+        send(self._call, TaskAnswered(self._context.run_id, step_id, answer, self._run.stand()))
+
+    def _consult(self, thought: Thought) -> str | None:
+        """Ask the model beside the conversation, and wait: this thread has nothing else to do."""
+        reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+        send(self._call, Consult(thought, reply))
+        try:
+            choice = reply.get(timeout=thought.limit_s)
+        except pykka.Timeout:
+            return None
+        return choice if isinstance(choice, str) else None

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from actors.address import Address
 from actors.dialler import Dials
 from actors.messages import JournalMessage
-from fsm.effects import Effect
+from fsm.effects import Effects
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import ServerVad
 
@@ -30,9 +30,11 @@ TELEPHONE_VAD = ServerVad(
 
 @dataclass(frozen=True, slots=True)
 class BotProfile:
-    """Who answers the telephone. transfer_target: a tel: or sip: URI, or "" where there are no humans to hand over to.
+    """Who answers the telephone.
 
-    lead_ms: how far VAIC is kept ahead of the caller's ear.
+    transfer_targets: tel: or sip: URIs by the names callers may ask for, the first for whom it does not matter; empty
+    where there are no humans to hand over to. lead_ms: how far VAIC is kept ahead of the caller's ear. no_input_s: a
+    caller who was asked something and is silent for so long is asked again.
     """
 
     instructions: str
@@ -41,24 +43,31 @@ class BotProfile:
     transcription_model: str
     time_zone: ZoneInfo
     agents: Mapping[str, AgentSpec]
-    transfer_target: str = ""
+    transfer_targets: Mapping[str, str] = field(default_factory=dict)
     vad: ServerVad = TELEPHONE_VAD
     lead_ms: int = 400
+    no_input_s: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """effects: what tasks do to the world, by name. now: the wall clock, UTC. new_id: never the same twice.
+    """effects: carry out what tasks do to the world. now: the wall clock, UTC. new_id: never the same twice.
     rand: in [0, 1).
     """
 
     profile: BotProfile
     dialler: Dials
-    effects: Mapping[str, Effect]
+    effects: Effects
     journal: Address[JournalMessage]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     rand: Callable[[], float] = field(repr=False)
+
+    def instructions(self, tasks: str) -> str:
+        """What the model is told: who it is, what day it is, and last the open tasks."""
+        now = self.local_now()
+        today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
+        return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
 
     def local_now(self) -> datetime:
         """The wall clock where "tomorrow" is meant."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import pykka
 
 from actors.address import ChildDied
 from actors.dialler import DialFailed, Dialled
 from actors.wire import Wire, WireClosed, WireText
-from fsm.run import Answer, Snapshot
+from fsm.answer import Answer, Stand
 from fsm.spec import ToolSpec
+from fsm.walk import Thought
 from protocols.ledger import ItemHeard
 from store.journal import CallRecord, JournalRow
 
@@ -110,16 +114,21 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Have the model say something by itself. instructions: replace the session's for this response."""
+    """Have the model say something by itself. instructions: replace the session's for this response.
+
+    step_id: the task's step whose sentence that is, "" if of none.
+    """
 
     instructions: str
+    step_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerTyped:
-    """Words that reached us as no audio (keys pressed); the model is to answer them."""
+    """Words that reached us as no audio (keys pressed). answer: the model is to answer them by itself."""
 
     text: str
+    answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,14 @@ class SessionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Consult:
+    """A task asks the model beside the conversation. reply: takes the event chosen, or None; who waits may be gone."""
+
+    thought: Thought
+    reply: pykka.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelTick:
     """A watchdog of the model's side asked to be looked at now."""
 
@@ -154,6 +171,7 @@ ModelSocketMessage = (
     | CallerTyped
     | FunctionOutput
     | SessionChanged
+    | Consult
     | ModelTick
 )
 
@@ -162,14 +180,39 @@ ModelSocketMessage = (
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """The model called a function of this task. arguments: JSON text as the model sent it."""
+    """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
-    call_id: str
+    heard: the caller spoke after hearing the task's last sentence to its end.
+    """
+
+    step_id: str
     tool: str
     arguments: str
+    heard: bool = True
 
 
-FsmAgentMessage = Invoke
+@dataclass(frozen=True, slots=True)
+class KeysPressed:
+    """The caller has answered this task by the telephone's keys. heard: as for Invoke."""
+
+    step_id: str
+    keys: str
+    heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSilent:
+    """The caller was asked by this task, and has said nothing for a while."""
+
+    step_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft:
+    """The call is over, in the middle of a step of this task. Answered with TaskSettled."""
+
+
+FsmAgentMessage = Invoke | KeysPressed | CallerSilent | CallerLeft
 
 # --- to the call's supervisor ---
 
@@ -235,33 +278,48 @@ class BotHeard:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCalled:
-    """The model called a function, completely. arguments: JSON text."""
+    """The model called a function, completely, in the course of a response. arguments: JSON text."""
 
     call_id: str
     name: str
     arguments: str
+    response_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
-    """A response is over. spoken_items: its items that had audio. calls: how many functions it called."""
+    """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
+
+    steps: of tasks, whose answers it was the first to know of.
+    """
 
     status: str
     spoken_items: tuple[str, ...]
     calls: int
     usage: Mapping[str, int]
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswered:
-    """A task's next step: the answer to one function call, and the task as it stands."""
+    """A task's next step: the answer to a function call, to keys or to silence, and the task as it stands.
+
+    answer: None where the task has no use for the keys, or does not wait.
+    """
 
     run_id: str
-    call_id: str
-    answer: Answer
-    snapshot: Snapshot
-    tools: tuple[ToolSpec, ...]
-    instructions: str
+    step_id: str
+    answer: Answer | None
+    stand: Stand
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettled:
+    """How a task stands whose caller has left. outcome: None while it has none."""
+
+    run_id: str
+    outcome: str | None
+    stand: Stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +367,8 @@ CallMessage = (
     | FunctionCalled
     | ResponseEnded
     | TaskAnswered
+    | TaskSettled
+    | Consult
     | Rebind
     | EndCall
     | Deadline

@@ -14,6 +14,7 @@ from typing import assert_never
 from loguru import logger
 
 from actors.address import Address, Nobody, Post, send
+from actors.consultation import CONSULT, chosen, consultation
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
 from actors.dialler import DialFailed, Dialled, Dials
 from actors.messages import (
@@ -29,6 +30,7 @@ from actors.messages import (
     CallerTurnCommitted,
     CallerTyped,
     CallMessage,
+    Consult,
     FunctionCalled,
     FunctionOutput,
     Heard,
@@ -52,17 +54,19 @@ from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
     ConversationItemCreate,
-    ConversationItemDelete,
-    ConversationItemTruncate,
     InputAudioBufferAppend,
+    ResponseCreate,
     SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
+from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 # Caller audio kept while the model cannot hear yet; older sound is of no use to an answer.
 KEPT_MS = 4000
+# In a response's metadata: the task's step whose sentence it is to say.
+STEP = "step"
 # A session that is not configured by then is not going to be.
 SETUP_LIMIT_S = 15.0
 # Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
@@ -96,10 +100,9 @@ class OpenAISocket(LoopActor):
         self._kept: deque[str] = deque()
         self._kept_ms = 0.0
         self._scheduler = ResponseScheduler()
-        # Responses as they go -> how many ms of each of their items were passed on.
-        self._running: dict[str, dict[str, float]] = {}
-        self._discarded: set[str] = set()
-        self._delete_when_done: set[str] = set()
+        self._responses = RunningResponses()
+        self._consults: dict[str, Consult] = {}
+        self._consulted = 0
         self._calls = FunctionCalls(side.open_calls)
 
     def on_start(self) -> None:
@@ -123,19 +126,23 @@ class OpenAISocket(LoopActor):
             case WireText():
                 self._read(message.data)
             case Heard():
-                self._truncate(message)
+                self._send_all(self._responses.heard(message.items))
             case FunctionOutput():
                 self._calls.answered(message.call_id, message.output)
                 self._settle()
             case SessionChanged():
                 self._change(message.instructions, message.tools)
             case Speak():
-                self._want(ResponseRequest(instructions=message.instructions, tools=()))
+                named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
+                self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
             case CallerTyped() if not self._live:
                 self._log.warning("keys pressed before the model could take them", keys=len(message.text))
             case CallerTyped():
                 self._create(UserMessage(content=(InputText(text=message.text),)))
-                self._want(ResponseRequest())
+                if message.answer:
+                    self._want(ResponseRequest())
+            case Consult():
+                self._consult(message)
             case ModelTick():
                 self._tick()
             case Dialled():
@@ -158,21 +165,6 @@ class OpenAISocket(LoopActor):
         self._kept_ms += self._side.length_ms(payload)
         while self._kept_ms > KEPT_MS:
             self._kept_ms -= self._side.length_ms(self._kept.popleft())
-
-    def _truncate(self, heard: Heard) -> None:
-        """Tell the model how much of its speech reached the ear; what was not heard at all is taken back."""
-        for item in heard.items:
-            generated_ms = max((each.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
-            if item.complete:
-                continue
-            if item.heard_ms >= 1:
-                # The server refuses a cut behind its own end; it is in whole ms and may count a little less.
-                end_ms = min(item.heard_ms, int(generated_ms)) if generated_ms else item.heard_ms
-                self._send(ConversationItemTruncate(item_id=item.item_id, content_index=0, audio_end_ms=max(1, end_ms)))
-            elif generated_ms:
-                self._delete_when_done.add(item.item_id)
-            else:
-                self._send(ConversationItemDelete(item_id=item.item_id))
 
     # --- from the model ---
 
@@ -205,15 +197,16 @@ class OpenAISocket(LoopActor):
                 | server.OutputAudioTranscriptDone()
             ):
                 self._response(event)
+            case server.ConversationItemAdded() if event.item.type == "function_call_output":
+                self._responses.answer_added(event.item.call_id)
             case _:
                 pass  # known, and of no consequence to a bridge
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
-        running = self._running.get(delta.response_id)
-        if running is None or delta.response_id in self._discarded:
+        length_ms = self._side.length_ms(delta.delta)
+        if not self._responses.takes(delta.response_id, delta.item_id, length_ms):
             LATE_DELTAS.inc()
             return
-        running[delta.item_id] = running.get(delta.item_id, 0.0) + self._side.length_ms(delta.delta)
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
@@ -265,7 +258,7 @@ class OpenAISocket(LoopActor):
         match event:
             case server.SpeechStarted():
                 self._vaic.tell(CallerBargedIn())
-                self._discarded.update(self._running)
+                self._responses.discard_all()
                 self._scheduler.speech_started()
                 send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
             case server.SpeechStopped():
@@ -292,15 +285,19 @@ class OpenAISocket(LoopActor):
         | server.OutputAudioTranscriptDone,
     ) -> None:
         match event:
+            case server.ResponseCreated() if _consult_of(event.response):
+                pass  # beside the conversation: neither heard nor in anybody's way
             case server.ResponseCreated():
-                self._running[event.response.id] = {}
+                self._responses.begun(event.response.id, (event.response.metadata or {}).get(STEP))
                 self._order(self._scheduler.created(event.response))
+            case server.ResponseDone() if consult := self._consults.pop(_consult_of(event.response), None):
+                consult.reply.set(chosen(event.response, tuple(consult.thought.choices)))
             case server.ResponseDone():
                 self._end_response(event.response)
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
-                if event.response_id not in self._discarded:
+                if not self._responses.discarded(event.response_id):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, event.transcript))
@@ -310,14 +307,12 @@ class OpenAISocket(LoopActor):
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
         self._calls.called(item.call_id, response_id)
-        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments))
+        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id))
 
     def _end_response(self, response: Response) -> None:
-        spoken = tuple(self._running.pop(response.id, {}))
-        self._discarded.discard(response.id)
-        for item_id in [each for each in spoken if each in self._delete_when_done]:
-            self._delete_when_done.discard(item_id)
-            self._send(ConversationItemDelete(item_id=item_id))
+        running, taken_back = self._responses.ended(response.id)
+        spoken = tuple(running.spoken)
+        self._send_all(taken_back)
         if response.status == "failed":
             detail = response.status_details.error if response.status_details else None
             self._log.warning("response failed", code=detail.code if detail else None)
@@ -325,7 +320,7 @@ class OpenAISocket(LoopActor):
         # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), now_ms=self.now_ms()))
-        send(self._call, ResponseEnded(response.status, spoken, calls, _token_usage(response)))
+        send(self._call, ResponseEnded(response.status, spoken, calls, _token_usage(response), running.steps))
 
     # --- to the model ---
 
@@ -339,12 +334,20 @@ class OpenAISocket(LoopActor):
         if speak:
             self._want(ResponseRequest())
 
+    def _consult(self, consult: Consult) -> None:
+        if not self._live:
+            consult.reply.set(None)
+            return
+        self._consulted += 1
+        name = f"c{self._consulted}"
+        self._consults[name] = consult
+        self._send(ResponseCreate(response=consultation(consult.thought, name)))
+
     def _want(self, request: ResponseRequest) -> None:
         self._order(self._scheduler.want(request, self.now_ms()))
 
     def _order(self, orders: Iterable[Order]) -> None:
-        for order in orders:
-            self._send(order)
+        self._send_all(orders)
         self._watch()
 
     def _watch(self) -> None:
@@ -365,9 +368,18 @@ class OpenAISocket(LoopActor):
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))
 
+    def _send_all(self, events: Iterable[ClientEvent]) -> None:
+        for event in events:
+            self._send(event)
+
     def _send(self, event: ClientEvent) -> None:
         if self._wire is not None:
             self._wire.send(event.to_wire())
+
+
+def _consult_of(response: Response) -> str:
+    """The name of the consultation that a response is; "" for one of the conversation."""
+    return (response.metadata or {}).get(CONSULT, "")
 
 
 def _token_usage(response: Response) -> dict[str, int]:

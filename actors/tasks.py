@@ -1,7 +1,7 @@
-"""The tasks of one call: which function call belongs to which run, and what the model may call now.
+"""The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
-May import: actors, fsm, pykka, the standard library.
+May import: actors, fsm, pykka, the standard library. Rules from: design 4.5.
 """
 
 from __future__ import annotations
@@ -13,43 +13,70 @@ from dataclasses import dataclass, field
 import pykka
 
 from actors.address import Address, Post, Seat
+from actors.agreement import Agreement
 from actors.children import Children
 from actors.counters import TASK_FAULTS, TASKS_ENDED
 from actors.fsm_agent import FsmAgent
 from actors.house import House
-from actors.messages import CallMessage, FsmAgentMessage, FunctionCalled, Invoke, TaskAnswered
+from actors.messages import (
+    CallerLeft,
+    CallerSilent,
+    CallMessage,
+    FsmAgentMessage,
+    FunctionCalled,
+    Invoke,
+    KeysPressed,
+    TaskAnswered,
+    TaskSettled,
+)
 from actors.supervision import Restart, RestartPolicy
-from fsm.run import Snapshot, TaskContext
+from actors.task_tools import amended, merged, which_run
+from fsm.answer import Stand
+from fsm.effects import TaskContext
 from fsm.spec import AgentSpec, ToolSpec
 
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30)
 # A step that is not answered by then is given up, and so is the thread that hangs in it.
 STEP_LIMIT_S = 10.0
-FAILED = "failed"
+# So many function calls without a word of the caller in between, and the model is talking to itself.
+MOST_CALLS = 20
+OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
+UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
+NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
 
 
 @dataclass(slots=True)
 class TaskRun:
-    """One invocation, as the call sees it. states: visited so far. result: "open" until it ended."""
+    """One invocation, as the call sees it. pending: steps that are not answered yet. result: "open" until it ended.
+
+    response_id: the response whose function call opened it.
+    """
 
     spec: AgentSpec
     context: TaskContext
+    response_id: str
     seat: Seat[FsmAgentMessage] = field(default_factory=Seat)
-    pending: dict[str, Invoke] = field(default_factory=dict)
-    snapshot: Snapshot | None = None
-    tools: tuple[ToolSpec, ...] = ()
-    instructions: str = ""
-    states: tuple[str, ...] = ()
-    result: str = "open"
+    pending: dict[str, Invoke | KeysPressed | CallerSilent] = field(default_factory=dict)
+    stand: Stand | None = None
+    say: str = ""
+    result: str = OPEN
 
     @property
     def child(self) -> str:
         return f"task:{self.context.run_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class TaskReply:
+    """A run that has taken a step. outputs: by step; none where it had no use for what happened."""
+
+    run: TaskRun
+    outputs: dict[str, str]
+
+
 class TaskDesk:
-    """answer: sends a function's output to the model. limit: starts a named time limit of the call, in s."""
+    """limit: starts a named time limit of the call, in s."""
 
     def __init__(
         self,
@@ -66,103 +93,237 @@ class TaskDesk:
         self._children = children
         self._call = call
         self._limit = limit
+        self._agreement = Agreement()
+        self._caller_began_ms: float | None = None
+        self._calls_in_a_row = 0
+        self._seen: set[str] = set()
+        self._steps = 0
+        self._unsettled: set[str] = set()
         self.runs: dict[str, TaskRun] = {}
 
+    # --- facts of the conversation ---
+
+    @property
+    def agreement(self) -> Agreement:
+        """To be told what was spoken and heard."""
+        return self._agreement
+
+    def caller_began(self, at_ms: float) -> None:
+        """The caller began to speak."""
+        self._caller_began_ms = at_ms
+        self._calls_in_a_row = 0
+
+    # --- steps ---
+
     def invoke(self, called: FunctionCalled) -> str | None:
-        """Hand a function call to its run, which answers by TaskAnswered; or return the output at once."""
-        run = self._run_for(called.name)
+        """Hand a function call to its run, which answers by TaskAnswered; or return the output at once.
+
+        None also for a call that was seen before: it has its answer, or will have it.
+        """
+        if called.call_id in self._seen:
+            return None
+        self._seen.add(called.call_id)
+        self._calls_in_a_row += 1
+        if self._calls_in_a_row > MOST_CALLS:
+            return _refusal("too_many_calls", "Call nothing more. Speak to the caller, and wait for an answer.")
+        run_id, arguments = which_run(called.arguments)
+        run = self._run_for(called, run_id)
         if run is None and (spec := self._house.profile.agents.get(called.name)) is not None:
-            run = self._open(spec)
+            run = self._open(spec, called.response_id)
         if run is None:
             return self._refuse(called.name)
-        run.pending[called.call_id] = Invoke(called.call_id, called.name, called.arguments)
-        self._limit(f"step:{called.call_id}", STEP_LIMIT_S)
-        run.seat.tell(run.pending[called.call_id])
+        if run.stand is None:
+            arguments = called.arguments  # its own parameters may bear any name
+        heard = self._agreement.holds(run.context.run_id, self._caller_began_ms)
+        self._step(run, Invoke(called.call_id, called.name, arguments, heard))
         return None
 
-    def answered(self, message: TaskAnswered) -> TaskRun | None:
-        """Note a run's next step. None: the call was already answered for it, and this comes too late."""
+    def keys_wanted(self) -> int | None:
+        """How many keys make an answer to what the caller was asked; 0: up to `#`. None: keys answer nothing now."""
+        run = self._asking()
+        return None if run is None or run.stand is None else run.stand.keys
+
+    def pressed(self, keys: str, at_ms: float) -> bool:
+        """The caller has answered by keys. Returns whether there is a task that takes them."""
+        run = self._asking()
+        if run is None:
+            return False
+        self._calls_in_a_row = 0
+        self._step(run, KeysPressed(self._step_id(), keys, self._agreement.holds(run.context.run_id, at_ms)))
+        return True
+
+    def silence(self) -> None:
+        """The caller was asked and says nothing."""
+        if (run := self._asking()) is not None:
+            self._step(run, CallerSilent(self._step_id()))
+
+    def answered(self, message: TaskAnswered) -> TaskReply | None:
+        """Note a run's next step. None: it was answered for it already, and this comes too late."""
         run = self.runs.get(message.run_id)
-        if run is None or run.pending.pop(message.call_id, None) is None:
+        if run is None or run.pending.pop(message.step_id, None) is None:
             return None
-        run.snapshot, run.tools, run.instructions = message.snapshot, message.tools, message.instructions
-        run.states = message.snapshot.visited
-        if message.answer.fault:
-            TASK_FAULTS.labels(message.answer.fault).inc()
-        if message.answer.outcome is not None:
-            self._end(run, message.answer.outcome)
+        run.stand = message.stand
+        if message.answer is None:
+            return TaskReply(run, {})
+        answer, output = message.answer, message.answer.output
+        if answer.fault:
+            TASK_FAULTS.labels(answer.fault).inc()
+        run.say = answer.say or run.say
+        if message.stand.reads_back:
+            self._agreement.asked(message.run_id, message.step_id)
+        if answer.outcome is not None:
+            output = self._take_end(run, answer.outcome, output)
             self._children.stop(run.child)
-        return run
+        return TaskReply(run, {message.step_id: output})
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
         for run in self.runs.values():
             if run.child == child:
-                for invoke in run.pending.values():
-                    run.seat.tell(invoke)
+                for step in run.pending.values():
+                    run.seat.tell(step)
+                if run.context.run_id in self._unsettled:
+                    run.seat.tell(CallerLeft())
+
+    # --- ends ---
 
     def given_up(self, child: str) -> dict[str, str]:
-        """A run has failed for good: the outputs for the calls it leaves unanswered."""
+        """A run has failed for good: the outputs for the steps it leaves unanswered."""
         for run in self.runs.values():
-            if run.child == child and run.result == "open":
+            if run.child == child and run.result == OPEN:
                 return self._fail(run)
         return {}
 
-    def overdue(self, call_id: str) -> dict[str, str]:
+    def overdue(self, step_id: str) -> dict[str, str]:
         """A step has hung: its agent is abandoned, and what it says later is ignored."""
         for run in self.runs.values():
-            if call_id in run.pending:
+            if step_id in run.pending:
                 self._children.abandon(run.child)
                 return self._fail(run)
         return {}
 
+    def caller_left(self) -> bool:
+        """Tell the runs that are in the middle of a step; returns whether there are any to be waited for."""
+        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending}
+        for run_id in self._unsettled:
+            self.runs[run_id].seat.tell(CallerLeft())
+        return bool(self._unsettled)
+
+    def settled(self, message: TaskSettled) -> TaskRun | None:
+        """Note how a run stands whose caller has left. None: it was not waited for."""
+        if message.run_id not in self._unsettled:
+            return None
+        self._unsettled.discard(message.run_id)
+        run = self.runs[message.run_id]
+        run.stand = message.stand
+        if message.outcome is not None and message.outcome != run.result:
+            self._end(run, message.outcome)
+        return run
+
+    @property
+    def unsettled(self) -> bool:
+        """Runs are still waited for after the caller has left."""
+        return bool(self._unsettled)
+
+    # --- what the model is told ---
+
     def tools(self) -> tuple[ToolSpec, ...]:
         """What the model may call: the tools of open runs, and what opens those that are not."""
-        open_runs = [run for run in self.runs.values() if run.result == "open"]
+        open_runs = self._open_runs()
         busy = {run.spec.name for run in open_runs}
-        openers = [spec.opening_tool() for name, spec in self._house.profile.agents.items() if name not in busy]
-        return tuple(openers) + tuple(tool for run in open_runs for tool in run.tools)
+        choices = self._choices()
+        openers = [spec.opening_tool(choices) for name, spec in self._house.profile.agents.items() if name not in busy]
+        held = [(run.context.run_id, tool) for run in open_runs if run.stand is not None for tool in run.stand.tools]
+        return (*openers, *merged(held))
 
     def instructions(self) -> str:
-        """What the model is told of the open tasks."""
-        return "\n\n".join(run.instructions for run in self.runs.values() if run.result == "open")
+        """What the model is told of the open tasks; the newest is the one to be gone on with."""
+        told = [run.stand.instructions for run in self._open_runs() if run.stand is not None]
+        if len(told) > 1:
+            told.insert(0, _SEVERAL)
+        return "\n\n".join(told)
 
-    def _open(self, spec: AgentSpec) -> TaskRun:
+    # --- inside ---
+
+    def _step(self, run: TaskRun, step: Invoke | KeysPressed | CallerSilent) -> None:
+        run.pending[step.step_id] = step
+        self._limit(f"step:{step.step_id}", STEP_LIMIT_S)
+        run.seat.tell(step)
+
+    def _step_id(self) -> str:
+        self._steps += 1
+        return f"step-{self._steps}"
+
+    def _open(self, spec: AgentSpec, response_id: str) -> TaskRun:
         house = self._house
+        notes = (note for run in self.runs.values() if run.stand is not None for note in run.stand.snapshot.notes)
         context = TaskContext(
             conversation_id=self._conversation_id,
             run_id=f"t{len(self.runs) + 1}",
             caller=self._caller,
             now=house.local_now,
+            choices=self._choices(),
+            notes=tuple(notes) if spec.carries_notes else (),
         )
-        run = self.runs[context.run_id] = TaskRun(spec, context)
+        run = self.runs[context.run_id] = TaskRun(spec, context, response_id)
 
         def start(post: Post) -> pykka.ActorRef[FsmAgent]:
-            return FsmAgent.start(post, spec, context, house.effects, run.snapshot, self._call)
+            return FsmAgent.start(post, spec, context, house.effects, run.stand and run.stand.snapshot, self._call)
 
         self._children.start(run.child, run.seat, TASK_POLICY, start)
         return run
 
-    def _run_for(self, tool: str) -> TaskRun | None:
-        """The newest open run that this tool belongs to."""
-        for run in reversed(self.runs.values()):
-            if run.result == "open" and (tool == run.spec.name or tool.startswith(f"{run.spec.name}_")):
+    def _choices(self) -> dict[str, tuple[str, ...]]:
+        return {"transfer_targets": tuple(self._house.profile.transfer_targets)}
+
+    def _open_runs(self) -> list[TaskRun]:
+        return [run for run in self.runs.values() if run.result == OPEN]
+
+    def _asking(self) -> TaskRun | None:
+        """The run that the caller was asked for last, unless it is busy."""
+        runs = [run for run in self._open_runs() if run.stand is not None and run.stand.waits]
+        return runs[-1] if runs and not runs[-1].pending else None
+
+    def _run_for(self, called: FunctionCalled, run_id: str | None) -> TaskRun | None:
+        """The open run that this call belongs to: the one it names, or the newest that has such a function."""
+        for run in reversed(self._open_runs()):
+            if called.name == run.spec.name:
+                # Two openings in one response are two tasks; a later one means the task that is open.
+                if run.response_id != called.response_id:
+                    return run
+            elif called.name.startswith(f"{run.spec.name}_") and run_id in (None, run.context.run_id):
                 return run
         return None
 
     def _refuse(self, name: str) -> str:
-        ended = any(name.startswith(f"{run.spec.name}_") for run in self.runs.values())
-        fault = "task_ended" if ended else "unknown_function"
-        TASK_FAULTS.labels(fault).inc()
-        hint = "That task has ended; open a new one." if ended else "There is no such function; use the declared ones."
-        return json.dumps({"error": fault, "hint": hint})
+        if any(name.startswith(f"{run.spec.name}_") for run in self.runs.values()):
+            return _refusal("task_ended", "That task has ended; open a new one.")
+        return _refusal("unknown_function", "There is no such function; use the declared ones.")
+
+    def _take_end(self, run: TaskRun, outcome: str, output: str) -> str:
+        """A run has ended by its table; another that waits is gone back to."""
+        self._end(run, outcome)
+        if outcome == "transfer" and not self._house.profile.transfer_targets:
+            return amended(output, say=NOBODY_THERE)
+        outer = self._asking()
+        return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 
     def _fail(self, run: TaskRun) -> dict[str, str]:
         self._end(run, FAILED)
-        output = json.dumps({"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": SORRY})
-        calls, run.pending = list(run.pending), {}
-        return dict.fromkeys(calls, output)
+        # After a yes the effect may have been carried out, whatever became of the agent.
+        acted = any(isinstance(step, Invoke) and step.tool.endswith("_confirm") for step in run.pending.values())
+        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
+        steps, run.pending = list(run.pending), {}
+        return dict.fromkeys(steps, json.dumps(told))
 
     def _end(self, run: TaskRun, outcome: str) -> None:
         run.result = outcome
         TASKS_ENDED.labels(run.spec.name, outcome).inc()
+
+
+def _refusal(fault: str, hint: str) -> str:
+    TASK_FAULTS.labels(fault).inc()
+    return json.dumps({"error": fault, "hint": hint})
+
+
+_SEVERAL = "Several tasks are open. Go on with the last of them first; when it has ended, come back to the one before."

@@ -44,12 +44,16 @@ class TurnRecord(_Record):
 
 
 class TaskRecord(_Record):
-    """One run of a task. states: all that were entered, in order. result: the outcome, "open" if it had none."""
+    """One run of a task. states: all that were entered, in order. result: the outcome, "open" if it had none.
+
+    notes: its scratchpad, as (kind, state, text).
+    """
 
     agent: str
     run_id: str
     states: tuple[str, ...]
     result: str
+    notes: tuple[tuple[str, str, str], ...] = ()
 
 
 class CallRecord(_Record):

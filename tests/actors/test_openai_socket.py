@@ -277,7 +277,7 @@ def test_what_was_heard_to_its_end_is_left_alone(scene: Scene) -> None:
 def test_a_functions_output_goes_out_after_its_response_and_is_then_spoken_about_once(scene: Scene) -> None:
     scene.created()
     scene.function_call()
-    assert scene.call.expect(FunctionCalled) == FunctionCalled("call-1", "book", '{"day":"2026-03-05"}')
+    assert scene.call.expect(FunctionCalled) == FunctionCalled("call-1", "book", '{"day":"2026-03-05"}', "r-1")
     scene.told(FunctionOutput("call-1", '{"say":"At what time?"}'))
     assert scene.wire.types() == []
     scene.done()

@@ -1,0 +1,44 @@
+"""A question to the model beside the conversation: neither heard by the caller nor remembered.
+
+Pure. May import: fsm, protocols, the standard library. Rules from: specs/openai-realtime.md 4.5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from fsm.walk import Thought
+from protocols.realtime.objects import InputText, Response, ResponseRequest, UserMessage
+
+# In a response's metadata: which consultation it is.
+CONSULT = "consult"
+
+
+def consultation(thought: Thought, name: str) -> ResponseRequest:
+    """The response to ask for. What is known goes in as data, not as instructions: callers had a hand in it."""
+    choices = "; ".join(f"{event}: {meaning}" for event, meaning in thought.choices.items())
+    rule = f"Answer with exactly one of: {', '.join(thought.choices)}."
+    known = {
+        "now": thought.known.now.isoformat(timespec="minutes"),
+        "slots": {name: str(value) for name, value in thought.known.slots.items()},
+        "facts": dict(thought.known.facts),
+        "notes": [f"{note.kind}: {note.text}" for note in thought.notes],
+    }
+    return ResponseRequest(
+        conversation="none",
+        output_modalities=("text",),
+        metadata={CONSULT: name},
+        instructions=f"{thought.question}\nChoices: {choices}.\n{rule}",
+        input=(UserMessage(content=(InputText(text=json.dumps(known, default=str)),)),),
+        tools=(),
+        max_output_tokens=50,
+    )
+
+
+def chosen(response: Response, events: Sequence[str]) -> str | None:
+    """The event that the answer names, and no other; None where it does not."""
+    text = " ".join(part.text or "" for item in response.output for part in item.content)
+    words = text.replace(".", " ").replace(",", " ").replace('"', " ").split()
+    named = {event for event in events if event in words}
+    return named.pop() if len(named) == 1 else None

@@ -1,0 +1,93 @@
+"""A call's diary: every fact goes into its book, and into the journal as it happens.
+
+Not an actor: the part of a call's supervisor that writes.
+May import: actors, store's record types, loguru, the standard library. Rules from: design 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.address import send
+from actors.call_book import CallBook
+from actors.counters import CALLS_ENDED
+from actors.house import House
+from actors.messages import BotHeard, BotSaid, CallerSaid, CallerSpeaks, Close, FunctionCalled, Jot, ResponseEnded
+from actors.tasks import TaskRun
+from store.journal import JournalRow, TaskRecord
+
+# The outcomes that are told apart in the metrics: ours, and VAIC's reason codes.
+OUTCOMES = frozenset(
+    {
+        "completed",
+        "transferred",
+        "failed",
+        "lost",
+        "drained",
+        "client-disconnected",
+        "bot-disconnected",
+        "machine-detected",
+        "error",
+    }
+)
+
+
+class Diary:
+    """book: the call as it stands. log: bound to the conversation."""
+
+    def __init__(self, house: House, book: CallBook, log: Any) -> None:
+        self.book = book
+        self._house = house
+        self._log = log
+        self._rows = 0
+
+    def note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
+        match fact:
+            case CallerSpeaks():
+                self.book.caller_speaks(fact.item_id, fact.began, fact.at_ms)
+            case CallerSaid():
+                self.book.caller_said(fact.item_id, fact.text)
+                self.jot("caller_said", item=fact.item_id, text=fact.text)
+            case BotSaid():
+                self.book.bot_said(fact.item_id, fact.text)
+                self.jot("bot_said", item=fact.item_id, text=fact.text)
+            case BotHeard():
+                self.book.bot_heard(fact.item, fact.barged_in)
+                self.jot("bot_heard", item=fact.item.item_id, heard_ms=fact.item.heard_ms, complete=fact.item.complete)
+            case ResponseEnded():
+                self.book.spent(fact.usage)
+
+    def called(self, call: FunctionCalled) -> None:
+        self.book.called(call.call_id, call.name, call.arguments)
+        self.jot("called", call=call.call_id, name=call.name)
+
+    def typed(self, text: str, at_ms: float) -> None:
+        self.book.caller_typed(text, at_ms)
+        self.jot("caller_typed", text=text)
+
+    def task(self, run: TaskRun) -> None:
+        """A task as it stands."""
+        assert run.stand is not None  # it has taken a step
+        snapshot, run_id = run.stand.snapshot, run.context.run_id
+        notes = tuple((note.kind, note.state, note.text) for note in snapshot.notes)
+        self.book.task(
+            TaskRecord(agent=run.spec.name, run_id=run_id, states=snapshot.visited, result=run.result, notes=notes)
+        )
+        state = snapshot.visited[-1] if snapshot.visited else ""
+        self.jot("task", run=run_id, state=state, result=run.result, snapshot=snapshot.model_dump(mode="json"))
+        self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
+
+    def close(self, outcome: str) -> None:
+        """The call has ended: its record is written."""
+        CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
+        self._log.info("call ended", outcome=outcome)
+        self.jot("ended", outcome=outcome)
+        send(self._house.journal, Close(self.book.record(outcome, self._house.now())))
+
+    def jot(self, kind: str, **body: Any) -> None:
+        """One line of the journal."""
+        self._rows += 1
+        row = JournalRow(
+            conversation_id=self.book.conversation_id, seq=self._rows, kind=kind, body=body, at=self._house.now()
+        )
+        send(self._house.journal, Jot(row))

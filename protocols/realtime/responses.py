@@ -1,0 +1,85 @@
+"""The responses that run in a model session: what of them was passed on, what is late, and what is to be cut.
+
+Pure state. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.6, 7.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from protocols.ledger import ItemHeard
+from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
+
+Cut = ConversationItemTruncate | ConversationItemDelete
+
+
+@dataclass(slots=True)
+class Running:
+    """A response as it goes. steps: of tasks, whose answers it is the first to know of. spoken: ms passed on."""
+
+    steps: tuple[str, ...] = ()
+    spoken: dict[str, float] = field(default_factory=dict)
+
+
+class RunningResponses:
+    """Those of the conversation; what runs beside it is not told here."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Running] = {}
+        self._discarded: set[str] = set()
+        self._delete_when_done: set[str] = set()
+        # Steps whose answers are in the conversation, and that no response has begun after yet.
+        self._unspoken: list[str] = []
+
+    def answer_added(self, step_id: str) -> None:
+        """The answer to a task's step is in the conversation: the next response knows of it."""
+        self._unspoken.append(step_id)
+
+    def begun(self, response_id: str, step_id: str | None) -> None:
+        """step_id: the step that this response was asked for, if it was for one."""
+        steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
+        self._unspoken.clear()
+        self._running[response_id] = Running(steps)
+
+    def takes(self, response_id: str, item_id: str, length_ms: float) -> bool:
+        """A piece of audio has come. Returns whether it is to be passed on."""
+        running = self._running.get(response_id)
+        if running is None or response_id in self._discarded:
+            return False
+        running.spoken[item_id] = running.spoken.get(item_id, 0.0) + length_ms
+        return True
+
+    def discard_all(self) -> None:
+        """The caller speaks: whatever still comes of what runs now comes too late."""
+        self._discarded.update(self._running)
+
+    def discarded(self, response_id: str) -> bool:
+        return response_id in self._discarded
+
+    def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
+        """A response is over: what there was of it, and what is now to be taken back."""
+        running = self._running.pop(response_id, None) or Running()
+        self._discarded.discard(response_id)
+        unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]
+        self._delete_when_done.difference_update(unheard)
+        return running, [ConversationItemDelete(item_id=item_id) for item_id in unheard]
+
+    def heard(self, items: Iterable[ItemHeard]) -> list[Cut]:
+        """What to tell the model of items that were cut: how much was heard. With nothing heard they are taken back."""
+        cuts: list[Cut] = []
+        for item in items:
+            generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
+            if item.complete:
+                continue
+            if item.heard_ms >= 1:
+                # The server refuses a cut behind its own end; it is in whole ms and may count a little less.
+                end_ms = min(item.heard_ms, int(generated_ms)) if generated_ms else item.heard_ms
+                cuts.append(
+                    ConversationItemTruncate(item_id=item.item_id, content_index=0, audio_end_ms=max(1, end_ms))
+                )
+            elif generated_ms:
+                self._delete_when_done.add(item.item_id)
+            else:
+                cuts.append(ConversationItemDelete(item_id=item.item_id))
+        return cuts
