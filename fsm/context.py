@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 Source = Literal["caller", "model", "store"]
-SLOT, FACT, RESULT = "slot", "fact", "result"
+SLOT, CHOICE, FACT, RESULT = "slot", "choice", "fact", "result"
 
 
 class Item(BaseModel):
@@ -73,6 +73,10 @@ class Context:
 
     def drop(self, category: str, name: str) -> None:
         self._items.pop((category, name), None)
+
+    def forget(self, category: str) -> None:
+        """Drop all items of a category."""
+        self._items = {key: item for key, item in self._items.items() if item.category != category}
 
     def trust(self, category: str) -> None:
         """The items of a category were confirmed by the caller."""

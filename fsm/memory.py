@@ -92,11 +92,14 @@ class Memory:
         """A fact, or the result of an effect."""
         self.context.put(category, name, value, source=source, confidence=CERTAIN, now=self._task.now())
 
-    def expire(self) -> None:
-        """Forget what has outlived its retention."""
+    def expire(self) -> list[str]:
+        """Forget what has outlived its retention; returns the slots that must be asked for again."""
         self.context.expire(self._task.now())
         alive = self.context.values(SLOT)
-        self.slots = {name: value for name, value in self.slots.items() if name in alive}
+        lost = [name for name in self.slots if name not in alive]
+        for name in lost:
+            del self.slots[name]
+        return [name for name in lost if not self._spec.slots[name].optional]
 
     def confirmed(self) -> None:
         """The caller has agreed to what was read back."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from fsm.answer import Answer, Fault, Output, Snapshot, Stand
 from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
-from fsm.context import SLOT, Source
+from fsm.context import CHOICE, SLOT, Source
 from fsm.effects import Effects, TaskContext
 from fsm.errors import SlotError
 from fsm.instructions import instructions
@@ -73,6 +73,11 @@ class TaskRun:
     def visited(self) -> tuple[str, ...]:
         """Every state entered, in order, those passed through too."""
         return tuple(self._memory.visited)
+
+    @property
+    def slots(self) -> Mapping[str, Any]:
+        """The accepted values."""
+        return dict(self._memory.slots)
 
     @property
     def outcome(self) -> str | None:
@@ -158,7 +163,7 @@ class TaskRun:
             case Confirm() if keys in ("1", "2"):
                 self._confirm(keys == "1", heard)
             case Choose(choices=choices) if keys.isdigit() and 1 <= int(keys) <= len(choices):
-                self._walk.go(list(choices)[int(keys) - 1])
+                self._choose(list(choices)[int(keys) - 1])
             case _:
                 step.told, step.failed = self._spec.not_understood, True
         self._settle()
@@ -184,7 +189,9 @@ class TaskRun:
 
     def _begin_step(self) -> Step:
         self._walk.step = Step()
-        self._memory.expire()
+        if (expired := self._memory.expire()) and self.outcome is None:
+            self._walk.enter(self._spec.home_of(expired[0]))
+            self._settle()
         return self._walk.step
 
     def _dispatch(self, tool: str, arguments: object, heard: bool) -> CallFault | None:
@@ -201,7 +208,7 @@ class TaskRun:
         if tool == provide_name(name):
             self._provide(self._read_slots(arguments))
         elif isinstance(state, Choose) and tool == choose_name(name):
-            self._walk.go(read_choice(arguments, tuple(state.choices)))
+            self._choose(read_choice(arguments, tuple(state.choices)))
         elif tool == confirm_name(name):
             return self._confirm(read_yes(arguments), heard)
         else:
@@ -220,12 +227,23 @@ class TaskRun:
                     self._walk.go("filled")
             case Confirm() | Choose() if not lost:
                 if slots != before:
-                    self._walk.enter(self.state)  # what was read back is no longer what will be done
+                    # What was read back is no longer what will be done; what was decided by rule may be otherwise.
+                    self._walk.enter(self._home_of_change(before))
             case _:
                 self._walk.enter(self._spec.home_of(lost[0]))
         if not given and not step.told:
             step.told = self._spec.not_understood
         step.failed |= len(self._memory.missing()) >= missing
+
+    def _choose(self, event: str) -> None:
+        self._memory.learn(CHOICE, self.state, event, source="caller")
+        self._walk.go(event)
+
+    def _home_of_change(self, before: Mapping[str, Any]) -> str:
+        slots = self._memory.slots
+        changed = (name for name, slot in self._spec.slots.items() if not slot.optional)
+        first = next((name for name in changed if slots.get(name) != before.get(name)), None)
+        return self.state if first is None else self._spec.home_of(first)
 
     def _confirm(self, yes: bool, heard: bool) -> CallFault | None:
         if yes and not heard:
@@ -240,6 +258,7 @@ class TaskRun:
         arrow = self._walk.arrow("no")
         if isinstance(self._spec.states[arrow.to], Collect):
             # All of it is filled, and yet it is not what the caller wants: it must not be passed through.
+            self._memory.context.forget(CHOICE)
             self._memory.visited.append(arrow.to)
             self._walk.step.failed = True
         else:

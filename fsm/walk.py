@@ -12,7 +12,7 @@ from typing import assert_never
 
 from pydantic import JsonValue
 
-from fsm.context import FACT, RESULT
+from fsm.context import CHOICE, FACT, RESULT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext
 from fsm.memory import Memory
 from fsm.scratchpad import Note
@@ -99,7 +99,7 @@ class Walk:
                 # A correction undid more than the way here has made good.
                 self.enter(self._spec.home_of(min(unfilled, key=self._memory.missing().index)))
             case Choose() as choose:
-                if (event := self._chosen(choose)) is not None:
+                if (event := self._chosen(name, choose)) is not None:
                     self.go(event)
             case Act(effect=effect):
                 self._act(effect)
@@ -111,13 +111,16 @@ class Walk:
         state = self._spec.states[self._memory.state]
         return [name for name in state.slots if name not in self._memory.slots] if isinstance(state, Collect) else []
 
-    def _chosen(self, choose: Choose) -> str | None:
-        """What a rule, reasoning or the default decide; None where the caller is to be asked."""
+    def _chosen(self, name: str, choose: Choose) -> str | None:
+        """What a rule, the caller before, reasoning or the default decide; None where the caller is to be asked."""
         known = self._memory.known(choose.sees)
         for event, choice in choose.choices.items():
             if choice.when is not None and choice.when(known):
                 self._memory.note("decision", f"{event}, by rule")
                 return event
+        # Said once, it holds through corrections of other things, until a no puts everything in question.
+        if (said := self._memory.context.values(CHOICE).get(name)) in choose.choices:
+            return str(said)
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}

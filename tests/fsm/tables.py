@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, TaskContext
 from fsm.errors import SlotError
 from fsm.run import TaskRun
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
+from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot
 
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=ZoneInfo("Europe/Berlin"))  # a Monday
 
@@ -112,3 +112,60 @@ class Kitchen:
 
 def pizza(oven: Callable[[EffectRequest], EffectResult] | None = None, spec: AgentSpec | None = None) -> TaskRun:
     return TaskRun(spec or table(), context(), Kitchen(oven or Oven()))
+
+
+def wants_much(known: Known) -> bool:
+    return bool(known.slots.get("hours", 0) > 8)
+
+
+# Every kind of state and of arrow: a rule, reasoning, the caller's own choice, preconditions, a keypad, a fact that
+# is forgotten.
+TRIAGE = AgentSpec(
+    name="triage",
+    description="The caller has a machine that is broken.",
+    start="Ask",
+    slots={
+        "hours": Slot(
+            int,
+            ask="For how many hours?",
+            example="For example: two hours.",
+            keypad=Keypad("Please key in the hours, and then the hash key.", int),
+        ),
+        "name": Slot(str, ask="Your name?", optional=True),
+    },
+    states={
+        "Ask": Collect(slots=("hours",)),
+        "Weigh": Choose(
+            choices={
+                "urgent": Choice("people are waiting", when=wants_much),
+                "normal": Choice("it can wait until tomorrow"),
+            },
+            reason=Reason("How urgent is it?", notes=True),
+            default="normal",
+        ),
+        "Pick": Choose(choices={"visit": Choice("somebody comes"), "post": Choice("it is sent")}, ask="Visit or post?"),
+        "Confirm": Confirm("{hours} hours. Right?"),
+        "Order": Act(effect="triage.order"),
+        "Ordered": End("ordered", say="It is on its way."),
+        "Rushed": End("rushed", say="Somebody is on the way."),
+        "Human": End("transfer", say="I will put you through."),
+        "Cancelled": End("cancelled"),
+    },
+    transitions={
+        ("Ask", "filled"): "Weigh",
+        ("Ask", "gave_up"): "Human",
+        ("Weigh", "urgent"): "Human",
+        ("Weigh", "normal"): "Pick",
+        ("Pick", "visit"): "Confirm",
+        ("Pick", "post"): (Arrow("Confirm"), Arrow("Human", when=wants_much, priority=1, then={"too_heavy": True})),
+        ("Pick", "gave_up"): "Human",
+        ("Confirm", "yes"): "Order",
+        ("Confirm", "no"): "Ask",
+        ("Confirm", "gave_up"): "Human",
+        ("Order", "ok"): (Arrow("Rushed", when=lambda known: known.slots["hours"] == 8), Arrow("Ordered")),
+        ("Order", "refused"): "Ask",
+        ("Order", "failed"): "Human",
+    },
+    effects={"triage.order": Local(eat)},
+    retention={"slot": timedelta(minutes=10)},
+)

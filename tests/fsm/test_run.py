@@ -75,7 +75,7 @@ def test_a_correction_while_confirming_is_read_back() -> None:
     run = pizza()
     opened(run, **WHOLE)
     assert provides(run, count=4)["say"] == "4 small, no olives. Right?"
-    assert run.visited == ("What", "Details", "Confirm", "Confirm")
+    assert run.visited == ("What", "Details", "Confirm", "What", "Details", "Confirm")
 
 
 def test_a_bare_no_asks_what_to_change_and_takes_any_slot() -> None:

@@ -1,0 +1,187 @@
+"""A conversation with one task, as a script: what the caller does, what the model calls, and what came of it.
+
+May import: fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from fsm.answer import Answer, Snapshot
+from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
+from fsm.run import TaskRun
+from fsm.spec import AgentSpec
+from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
+from fsm.walk import Reasoning, no_reasoning
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Carries out every effect in its own memory, once for a key, as the house does in its database.
+
+    results: of each effect by name, in turn; Ok when there are no more. undone: what is taken back on a hang-up.
+    """
+
+    results: Mapping[str, Sequence[EffectResult]] = field(default_factory=dict)
+    undone: frozenset[str] = frozenset()
+    requests: list[tuple[str, EffectRequest]] = field(default_factory=list)
+    done: dict[str, EffectResult] = field(default_factory=dict)
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        if request.key not in self.done:
+            turn = sum(each == name for each, _ in self.requests)
+            results = self.results.get(name, ())
+            self.requests.append((name, request))
+            self.done[request.key] = results[turn] if turn < len(results) else Ok()
+        return self.done[request.key]
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        return name in self.undone and isinstance(self.done.get(request.key), Ok)
+
+
+class Conversation:
+    """One run, spoken to. Every method that does something returns the conversation, so that a script reads as one.
+
+    A model that calls as it should is not part of it: the script says what was called, and so tests the task alone.
+    """
+
+    def __init__(self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoning) -> None:
+        self._spec = spec
+        self._context = context
+        self._effects = effects
+        self._reasoning = reasoning
+        self._run = TaskRun(spec, context, effects, reasoning)
+        self._saved: Snapshot | None = None
+        self._heard = True
+        self.answers: list[dict[str, Any]] = []
+
+    # --- what the model calls for the caller ---
+
+    def opens(self, **slots: object) -> Self:
+        """The caller wants it, and the model opens it with what was said already."""
+        return self._called(self._spec.name, slots)
+
+    def gives(self, **slots: object) -> Self:
+        """The caller gives or corrects values."""
+        return self._called(provide_name(self._spec.name), slots)
+
+    def says_yes(self) -> Self:
+        return self._called(confirm_name(self._spec.name), {"yes": True})
+
+    def says_no(self) -> Self:
+        return self._called(confirm_name(self._spec.name), {"yes": False})
+
+    def chooses(self, choice: str) -> Self:
+        return self._called(choose_name(self._spec.name), {"choice": choice})
+
+    def gives_up(self) -> Self:
+        return self._called(cancel_name(self._spec.name), {})
+
+    def calls(self, tool: str, arguments: str) -> Self:
+        """Any function with any text as its arguments."""
+        return self._take(self._call(tool, arguments))
+
+    # --- what the caller does by himself ---
+
+    def talks_over(self) -> Self:
+        """The caller does not hear the last sentence to its end; so what comes next is no answer to it."""
+        self._heard = False
+        return self
+
+    def keys(self, keys: str) -> Self:
+        """The caller presses keys, one answer of them."""
+        return self._take(self._run.keyed(keys, self._heard))
+
+    def is_silent(self) -> Self:
+        return self._take(self._run.silence())
+
+    def hangs_up(self) -> Self:
+        """In the middle of the last step, before its answer was heard."""
+        self._run.hung_up()
+        return self
+
+    # --- what befalls the process ---
+
+    def crashes(self, *, before_it_was_saved: bool = False) -> Self:
+        """The run is lost, and goes on elsewhere from what was saved: after the last step, or only before it."""
+        saved = self._saved if before_it_was_saved else self._run.snapshot()
+        if saved is None:
+            self._run = TaskRun(self._spec, self._context, self._effects, self._reasoning)
+        else:
+            self._run = TaskRun.restore(self._spec, self._context, self._effects, saved, self._reasoning)
+        return self
+
+    # --- what came of it ---
+
+    @property
+    def says(self) -> str:
+        """The sentence the caller is to hear."""
+        return str(self.answers[-1].get("say", ""))
+
+    @property
+    def fault(self) -> str:
+        """What was wrong with the last call, "" if nothing."""
+        return str(self.answers[-1].get("error", ""))
+
+    @property
+    def state(self) -> str:
+        return self._run.state
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Every state entered, in order."""
+        return self._run.visited
+
+    @property
+    def slots(self) -> dict[str, object]:
+        """The values so far, as JSON has them."""
+        return dict(self.answers[-1]["slots"])
+
+    @property
+    def outcome(self) -> str | None:
+        return self._run.outcome
+
+    @property
+    def run(self) -> TaskRun:
+        """The run itself, for what has no name here."""
+        return self._run
+
+    # --- inside ---
+
+    def _called(self, tool: str, arguments: Mapping[str, object]) -> Self:
+        return self._take(self._call(tool, json.dumps(arguments)))
+
+    def _call(self, tool: str, arguments: str) -> Answer:
+        saved = self._run.snapshot() if self._run.visited else None
+        if tool == self._spec.name and not self._run.visited:
+            answer = self._run.open(arguments)
+        else:
+            answer = self._run.call(tool, arguments, self._heard)
+        self._saved = saved
+        return answer
+
+    def _take(self, answer: Answer | None) -> Self:
+        if answer is not None:
+            self.answers.append(json.loads(answer.output))
+            self._heard = True
+        return self
+
+
+def converse(
+    spec: AgentSpec,
+    *,
+    effects: Effects | None = None,
+    now: datetime = NOON,
+    caller: str = "+4930123",
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+    reasoning: Reasoning = no_reasoning,
+) -> Conversation:
+    """A conversation with a task that is not open yet. effects: a Recorder by default. choices: as in TaskContext."""
+    context = TaskContext("call-1", "t1", caller, lambda: now, choices or {})
+    return Conversation(spec, context, effects or Recorder(), reasoning)

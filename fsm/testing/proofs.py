@@ -1,0 +1,103 @@
+"""What must be true of every task, shown by walking its table.
+
+May import: fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End
+from fsm.states import waits
+from fsm.table import arrows_from
+
+# A place on a walk: the state, and whether what is about to be done was agreed to.
+_Place = tuple[str, bool]
+_Path = tuple[str, ...]
+P = TypeVar("P")
+
+
+def prove(spec: AgentSpec) -> None:
+    """Raises: AssertionError, with the path that shows what is wrong."""
+    _no_effect_without_a_yes(spec)
+    _giving_up_ends(spec)
+    _a_human_can_be_reached(spec)
+    _silence_is_answered(spec)
+
+
+def _no_effect_without_a_yes(spec: AgentSpec) -> None:
+    """A yes holds until the caller is waited for again: what was said since then was not agreed to."""
+
+    def onward(place: _Place) -> Iterable[tuple[str, _Place]]:
+        name, agreed = place
+        agreed = agreed and not waits(spec.states[name])
+        for event, target in arrows_from(spec, name):
+            yield event, (target, agreed or (isinstance(spec.states[name], Confirm) and event == "yes"))
+
+    def changes_something(place: _Place) -> bool:
+        state = spec.states[place[0]]
+        return isinstance(state, Act) and not getattr(spec.effects[state.effect], "reads_only", False) and not place[1]
+
+    path = _walk((spec.start, False), onward, changes_something)
+    assert path is None, f"{spec.name}: an effect without a yes: {' '.join(path or ())}"
+
+
+def _giving_up_ends(spec: AgentSpec) -> None:
+    """A run whose patience is over gives up wherever it waits: that must lead to an end, and not round."""
+
+    def onward(name: str) -> Iterable[tuple[str, str]]:
+        state = spec.states[name]
+        for event, target in arrows_from(spec, name):
+            passed = not waits(state) or isinstance(state, Collect)
+            if event == "gave_up" or passed or (isinstance(state, Choose) and state.decides(event)):
+                yield event, target
+
+    for start in (name for name, state in spec.states.items() if waits(state)):
+        path = _walk(start, onward, lambda name, start=start: name == start, from_start=False)  # type: ignore[misc]
+        assert path is None, f"{spec.name}: giving up leads round: {' '.join(path or ())}"
+
+
+def _a_human_can_be_reached(spec: AgentSpec) -> None:
+    def onward(name: str) -> Iterable[tuple[str, str]]:
+        return arrows_from(spec, name)
+
+    def is_human(name: str) -> bool:
+        state = spec.states[name]
+        return isinstance(state, End) and state.outcome == "transfer"
+
+    for start in (name for name, state in spec.states.items() if waits(state)):
+        assert _walk(start, onward, is_human) is not None, f"{spec.name}: no way to a human from {start}"
+
+
+def _silence_is_answered(spec: AgentSpec) -> None:
+    for name, state in spec.states.items():
+        if waits(state):
+            assert (name, "gave_up") in spec.transitions, f"{spec.name}: nothing comes of silence in {name}"
+
+
+def _walk(
+    start: P,
+    onward: Callable[[P], Iterable[tuple[str, P]]],
+    found: Callable[[P], bool],
+    from_start: bool = True,
+) -> _Path | None:
+    """The shortest path to a place that is looked for, as words; None where there is none."""
+    if from_start and found(start):
+        return (_name(start),)
+    edge: list[tuple[P, _Path]] = [(start, (_name(start),))]
+    seen = {start}
+    while edge:
+        place, path = edge.pop(0)
+        for event, target in onward(place):
+            way = (*path, f"--{event}->", _name(target))
+            if found(target):
+                return way
+            if target not in seen:
+                seen.add(target)
+                edge.append((target, way))
+    return None
+
+
+def _name(place: object) -> str:
+    return str(place[0]) if isinstance(place, tuple) else str(place)

@@ -1,0 +1,77 @@
+"""Ways that are chosen: by rule, by reasoning, by the caller, by default; and arrows with preconditions."""
+
+from __future__ import annotations
+
+from fsm.testing import Recorder, converse
+from fsm.walk import Thought
+from tests.fsm.tables import TRIAGE
+
+
+def test_a_rule_comes_before_reasoning_and_the_caller() -> None:
+    asked: list[Thought] = []
+    talk = converse(TRIAGE, reasoning=asked.append).opens(hours=9)
+    assert (talk.outcome, asked) == ("transfer", [])
+
+
+def test_reasoning_is_shown_what_it_may_see_and_picks_one_of_the_ways() -> None:
+    asked: list[Thought] = []
+
+    def reasoning(thought: Thought) -> str:
+        asked.append(thought)
+        return "urgent"
+
+    talk = converse(TRIAGE, reasoning=reasoning).opens(hours=2)
+    assert talk.outcome == "transfer"
+    (thought,) = asked
+    assert thought.question == "How urgent is it?"
+    assert thought.choices == {"urgent": "people are waiting", "normal": "it can wait until tomorrow"}
+    assert thought.known.slots == {"hours": 2}
+    assert [note.text for note in thought.notes] == ["hours = 2"]
+    assert [note.text for note in talk.run.snapshot().notes][-1] == "urgent, by reasoning"
+
+
+def test_an_answer_that_is_no_way_is_no_answer_and_the_default_is_taken() -> None:
+    talk = converse(TRIAGE, reasoning=lambda thought: "banana").opens(hours=2)
+    assert talk.state == "Pick"
+    assert talk.says == "Visit or post?"
+
+
+def test_the_caller_chooses_by_word_or_by_key() -> None:
+    assert converse(TRIAGE).opens(hours=2).chooses("visit").state == "Confirm"
+    assert converse(TRIAGE).opens(hours=2).keys("2").state == "Confirm"
+    assert converse(TRIAGE).opens(hours=2).keys("7").says == "Sorry, I did not get that. Visit or post?"
+
+
+def test_what_is_no_choice_is_a_fault_and_changes_nothing() -> None:
+    talk = converse(TRIAGE).opens(hours=2)
+    before = talk.run.snapshot()
+    assert talk.chooses("fly").fault == "bad_value"
+    assert talk.run.snapshot() == before
+
+
+def test_the_arrow_of_the_highest_priority_whose_precondition_holds_is_taken() -> None:
+    rushed = converse(TRIAGE).opens(hours=8).chooses("visit").says_yes()
+    assert rushed.outcome == "rushed"
+    assert converse(TRIAGE).opens(hours=7).chooses("visit").says_yes().outcome == "ordered"
+    heavy = converse(TRIAGE).opens(hours=2).gives(hours=9)
+    assert heavy.outcome == "transfer", "a correction has the rule look again"
+
+
+def test_a_choice_that_nobody_makes_ends_with_a_human() -> None:
+    talk = converse(TRIAGE).opens(hours=2)
+    for _ in range(3):
+        talk.is_silent()
+    assert talk.outcome == "transfer"
+
+
+def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:
+    talk = converse(TRIAGE, effects=Recorder()).opens(hours=2).chooses("post").says_yes()
+    notes = [(note.kind, note.state, note.text) for note in talk.run.snapshot().notes]
+    assert notes == [
+        ("hypothesis", "Ask", "hours = 2"),
+        ("decision", "Weigh", "normal, by default"),
+        ("decision", "Pick", "post: to Confirm"),
+        ("conclusion", "Confirm", "hours = 2"),
+        ("fact", "Order", "triage.order: ok"),
+        ("decision", "Order", "ok: to Ordered"),
+    ]

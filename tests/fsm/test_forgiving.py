@@ -1,0 +1,106 @@
+"""A caller who mishears, is silent, talks over, presses keys, or takes his time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from fsm.effects import Ok, TaskContext
+from fsm.run import TaskRun
+from fsm.testing import Recorder, converse
+from fsm.testing.conversation import NOON
+from tests.fsm.tables import TRIAGE, Kitchen, Oven, context, table
+
+WHOLE = {"size": "small", "count": 3, "note": "no olives", "crisp": True}
+
+
+def test_each_question_climbs_its_own_ladder_and_the_last_rung_is_a_human() -> None:
+    talk = converse(TRIAGE).opens()
+    assert talk.says == "For how many hours?"
+    assert talk.gives().says == "Sorry, I did not get that. For how many hours? For example: two hours."
+    assert talk.gives().says == "Sorry, I did not get that. Please key in the hours, and then the hash key."
+    assert talk.gives().outcome == "transfer"
+
+
+def test_silence_and_misunderstanding_are_counted_apart() -> None:
+    talk = converse(TRIAGE).opens().gives().gives().is_silent().is_silent()
+    assert talk.outcome is None
+    assert talk.says == "Are you still there? Please key in the hours, and then the hash key."
+    assert talk.run.snapshot().no_match == {"hours": 2}
+    assert talk.run.snapshot().no_input == {"hours": 2}
+    assert talk.is_silent().outcome == "transfer"
+
+
+def test_keys_fill_the_slot_that_was_asked_for() -> None:
+    talk = converse(TRIAGE).opens()
+    assert talk.run.stand().keys == 0, "as many as the caller likes, up to the hash key"
+    assert talk.keys("12").outcome == "transfer", "twelve hours are urgent, by rule"
+    assert converse(TRIAGE).opens().keys("*").says.startswith("Sorry, I did not get that.")
+
+
+def test_keys_nobody_asked_for_are_left_alone() -> None:
+    talk = converse(table()).opens()
+    assert talk.run.stand().keys is None
+    assert talk.run.keyed("1") is None
+
+
+def test_a_yes_to_what_was_not_heard_to_its_end_has_it_said_again() -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE)
+    talk.talks_over().says_yes()
+    assert (talk.fault, talk.state, recorder.requests) == ("unheard", "Confirm", [])
+    assert talk.says == "3 small, no olives. Right?"
+    assert talk.says_yes().outcome == "baked"
+    assert len(recorder.requests) == 1
+
+
+def test_a_no_needs_no_hearing_out() -> None:
+    assert converse(table()).opens(**WHOLE).talks_over().says_no().state == "What"
+
+
+def test_a_read_back_that_is_never_heard_out_ends_with_a_human() -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for _ in range(3):
+        talk.talks_over().says_yes()
+    assert talk.outcome == "transfer"
+
+
+@pytest.mark.parametrize(("key", "state"), [("1", "Baked"), ("2", "What"), ("5", "Confirm")])
+def test_a_read_back_can_be_answered_by_key(key: str, state: str) -> None:
+    talk = converse(table()).opens(**WHOLE).keys(key)
+    assert talk.state == state
+
+
+def test_a_key_for_yes_counts_only_for_what_was_heard() -> None:
+    talk = converse(table()).opens(**WHOLE).talks_over().keys("1")
+    assert (talk.state, talk.outcome) == ("Confirm", None)
+
+
+def test_a_caller_who_changes_his_mind_for_ever_is_handed_over() -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for count in range(100):
+        talk.gives(count=count % 3 + 1)
+        if talk.outcome:
+            break
+    assert talk.outcome == "transfer"
+    assert len(talk.states) <= table().patience + 1
+
+
+def test_what_was_said_long_ago_is_asked_for_again() -> None:
+    times = [NOON]
+    run = TaskRun(TRIAGE, TaskContext("c-1", "t1", "", lambda: times[0]), Recorder())
+    run.open('{"hours": 2}')
+    times[0] += timedelta(minutes=11)
+    assert '"needs":["hours"]' in run.call("triage_provide", '{"name": "Ada"}').output
+    assert run.state == "Ask"
+
+
+def test_an_effect_whose_caller_has_left_may_be_taken_back() -> None:
+    kept = TaskRun(table(), context(), Kitchen(Oven(Ok())))
+    taken = TaskRun(table(), context(), Kitchen(Oven(Ok()), takes_back=True))
+    for run in (kept, taken):
+        run.open('{"size": "small", "count": 3, "note": "x", "crisp": true}')
+        run.call("order_pizza_confirm", '{"yes": true}')
+        run.hung_up()
+    assert (kept.outcome, taken.outcome) == ("baked", "undone")
