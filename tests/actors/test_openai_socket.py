@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pykka
 import pytest
 
 from actors.address import Address, ChildDied, Post
@@ -22,6 +23,7 @@ from actors.messages import (
     CallerTurnCommitted,
     CallerTyped,
     CallMessage,
+    Consult,
     FunctionCalled,
     FunctionOutput,
     Heard,
@@ -33,7 +35,9 @@ from actors.messages import (
 )
 from actors.model_side import ModelSide
 from actors.openai_socket import OpenAISocket
-from fsm.spec import ToolSpec
+from fsm.spec import Known, ToolSpec
+from fsm.testing.conversation import NOON
+from fsm.walk import Thought
 from protocols.errors import TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24, MULAW, MediaFormat
@@ -431,3 +435,71 @@ def test_what_changes_while_the_session_is_being_set_up_is_not_forgotten(mailbox
 def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
     scene.told(FunctionOutput("call-9", "{}"))
     assert scene.wire.frames == []
+
+
+def added(scene: Scene, call_id: str) -> None:
+    scene.event("conversation.item.added", item={"id": f"o-{call_id}", "type": "function_call_output",
+                "call_id": call_id, "output": "{}"})  # fmt: skip
+
+
+def ended_steps(scene: Scene) -> tuple[str, ...]:
+    return scene.call.expect(ResponseEnded).steps
+
+
+def test_the_first_response_after_an_answer_is_the_one_that_speaks_of_it(scene: Scene) -> None:
+    scene.created()
+    added(scene, "call-1")  # while another response runs, which does not know of it
+    scene.done()
+    assert ended_steps(scene) == ()
+    for response, steps in (("r-2", ("call-1",)), ("r-3", ())):
+        scene.created(response)
+        scene.done(response)
+        assert ended_steps(scene) == steps
+
+
+def test_a_sentence_for_a_step_without_a_function_call_is_known_by_its_response(scene: Scene) -> None:
+    scene.told(Speak("Say it.", "step-1"))
+    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1"}
+    scene.event("response.created", response={"id": "r-1", "status": "in_progress", "metadata": {"step": "step-1"}})
+    scene.done()
+    assert ended_steps(scene) == ("step-1",)
+
+
+def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
+    reply: pykka.ThreadingFuture[str | None] = pykka.ThreadingFuture()
+    thought = Thought("How urgent is it?", {"urgent": "now", "normal": "later"}, Known(NOON, {"hours": 2}), (), 2.0)
+    scene.told(Consult(thought, reply))
+    return reply
+
+
+def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scene: Scene) -> None:
+    scene.created()
+    reply = consulted(scene)
+    asked = scene.wire.frames[-1]["response"]
+    assert (asked["conversation"], asked["output_modalities"], asked["tools"]) == ("none", ["text"], [])
+    assert "urgent: now; normal: later" in asked["instructions"]
+    assert '"hours": "2"' in asked["input"][0]["content"][0]["text"]
+    response = {"id": "r-9", "conversation_id": None, "metadata": asked["metadata"]}
+    scene.event("response.created", response={**response, "status": "in_progress"})
+    scene.delta("r-9")
+    scene.vaic.expect_nothing()
+    content = [{"type": "output_text", "text": "Urgent? It is urgent."}]
+    item = {"id": "i-9", "type": "message", "role": "assistant", "content": content}
+    scene.event("response.done", response={**response, "status": "completed", "output": [item]})
+    assert reply.get(timeout=0) == "urgent"
+    scene.call.expect_nothing()
+    scene.done()
+    scene.call.expect(ResponseEnded)
+
+
+@pytest.mark.parametrize("text", ["", "I do not know.", "urgent or normal", "urgently"])
+def test_an_answer_that_is_not_one_of_the_ways_is_none(scene: Scene, text: str) -> None:
+    reply = consulted(scene)
+    metadata = scene.wire.frames[-1]["response"]["metadata"]
+    item = {"id": "i-9", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+    scene.event("response.done", response={"id": "r-9", "status": "completed", "metadata": metadata, "output": [item]})
+    assert reply.get(timeout=0) is None
+
+
+def test_a_model_that_is_not_there_yet_is_not_asked(mailboxes: CrankedDispatcher) -> None:
+    assert consulted(Scene(mailboxes).dialled()).get(timeout=0) is None
