@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,10 @@ from rich.table import Table
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from lab.caller import CallReport
+    from lab.stories import Story
     from store.appointments import Appointment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -161,32 +165,45 @@ def call(
 
 @app.command()
 def demo(
+    name: Annotated[str, typer.Option("--story", help="What happens in the call; see --list.")] = "book",
+    list_all: Annotated[bool, typer.Option("--list", help="List the stories, and call nobody.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
     out_wav: Annotated[Path, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = DEMO_WAV,
 ) -> None:
-    """Place a phone call on a daemon of its own: recorded speech in, an appointment in a database."""
+    """Place a phone call on a daemon of its own: recorded speech in, the right appointments in a database."""
     from gateway.daemon import run
     from gateway.logs import set_up_logs
+    from lab.stories import STORIES
 
+    if list_all:
+        for each in STORIES.values():
+            out.print(f"{each.name:<16}{each.about}")
+        return
+    if name not in STORIES:
+        err.print(f"[red]wrong story[/red] there is no {name!r}; there are {', '.join(STORIES)}")
+        raise typer.Exit(WRONG_SETTING)
     set_up_logs("WARNING")
+    today = datetime.now(UTC).date()
     with tempfile.TemporaryDirectory() as folder:
-        report, appointments = run(demo_call(Path(folder), out_wav))
+        report, appointments = run(demo_call(STORIES[name], today, Path(folder), out_wav))
     if json_file is not None:
         json_file.write_text(report.model_dump_json(indent=2))
     print_report(report)
     for each in appointments:
         out.print(f"stored     {each.resource}, {each.starts_at:%A %Y-%m-%d %H:%M} UTC, {each.duration_min} min")
     out.print(f"listen     {out_wav}")
-    if not appointments:
-        err.print("[red]no appointment was stored[/red]")
+    faults = STORIES[name].faults(report, [each.starts_at for each in appointments], today, UTC)
+    for fault in faults:
+        err.print(f"[red]wrong end[/red]  {fault}")
+    if faults:
         raise typer.Exit(FAILED)
 
 
-async def demo_call(folder: Path, out_wav: Path) -> tuple[CallReport, list[Appointment]]:
-    """Start engine and daemon as processes of their own, call, and read what was booked."""
+async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> tuple[CallReport, list[Appointment]]:
+    """Start engine and daemon as processes of their own, call, and read what is booked for the caller."""
     from lab.caller import CallSettings
-    from lab.demo import call_and_tell, free_port, story, wait_until_listening
-    from store.appointments import AppointmentBook
+    from lab.demo import call_and_tell, free_port, wait_until_listening
+    from lab.stories import CALLER
     from store.database import open_database
 
     database_url = f"sqlite:///{folder}/demo.sqlite3"
@@ -198,7 +215,10 @@ async def demo_call(folder: Path, out_wav: Path) -> tuple[CallReport, list[Appoi
         "TIELINE_HOST": "127.0.0.1",
         "TIELINE_DATABASE_URL": database_url,
         "TIELINE_LOG_LEVEL": "WARNING",
+        **story.settings,
     }
+    database = open_database(database_url)
+    lay_out(story, today, database)
     with (
         running(environment, "engine", "--port", str(engine_port)) as engine_alive,
         running(environment, "serve", "--port", str(port), "--ops-port", str(ops_port)) as daemon_alive,
@@ -209,14 +229,34 @@ async def demo_call(folder: Path, out_wav: Path) -> tuple[CallReport, list[Appoi
             url=f"ws://127.0.0.1:{port}",
             token=token,
             conversation_id=str(uuid.uuid4()),
+            caller=CALLER,
             ops_url=ops_url,
             out_wav=out_wav,
         )
-        report = await call_and_tell(settings, story(random.Random()), lambda line: out.print(line))
-    database = open_database(database_url)
-    appointments = AppointmentBook(database).by_conversation(settings.conversation_id)
+        report = await call_and_tell(settings, story.script(random.Random()), lambda line: out.print(line))
+    appointments = booked_for(CALLER, database)
     database.dispose()
     return report, appointments
+
+
+def lay_out(story: Story, today: date, database: Engine) -> None:
+    """Book what a story has booked before it begins."""
+    from fsm.agents.book_appointment import LENGTH_MIN, RESOURCE
+    from lab.stories import CALLER
+    from store.appointments import AppointmentBook
+
+    book = AppointmentBook(database)
+    for caller, slots in ((CALLER, story.own), ("", story.others)):
+        for number, slot in enumerate(slots):
+            key = f"before:{caller}:{number}"
+            book.book(RESOURCE, slot.on(today, UTC), LENGTH_MIN, caller, "before", key)
+
+
+def booked_for(caller: str, database: Engine) -> list[Appointment]:
+    """What stands in the appointment book under a caller's number."""
+    from store.appointments import AppointmentBook
+
+    return [each for each in AppointmentBook(database).all() if each.caller == caller]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The demonstration: what the caller says, and one line for each turn while the call goes on.
+"""The demonstration: a call is placed, and one line told for each turn while it goes on.
 
 The command line starts the daemon and the engine; this room knows only their URLs.
 May import: lab, aiohttp, the standard library.
@@ -7,29 +7,17 @@ May import: lab, aiohttp, the standard library.
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from lab.caller import CallReport, CallSettings, Say, place_call
+from lab.caller import CallReport, CallSettings, place_call
 from lab.caller.script import Step
 
-SPEECH = Path(__file__).parent / "speech"
-VOICES = ("slt", "rms")
-# Said after the greeting, each in answer to what the bot asks.
-SENTENCES = ("book", "time_1030", "yes", "goodbye")
 LOOK_EVERY_S = 0.25
 START_LIMIT_S = 60.0
-
-
-def story(rand: random.Random) -> list[Step]:
-    """The demo's call, in one of the recorded voices."""
-    voice = rand.choice(VOICES)
-    return [Say(SPEECH / f"{voice}_{sentence}.wav") for sentence in SENTENCES]
 
 
 def free_port() -> int:

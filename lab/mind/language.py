@@ -59,7 +59,8 @@ def words(text: str) -> list[str]:
 
 def stems(text: str) -> frozenset[str]:
     """What a text is about: the stems of its words, without those that carry no content."""
-    return frozenset(stem(word) for word in words(text) if word not in STOP and not word.isdigit())
+    about = re.sub(r"\bmake (?:it|that)\b", "", text, flags=re.IGNORECASE)  # corrects a value, and makes nothing
+    return frozenset(stem(word) for word in words(about) if word not in STOP and not word.isdigit())
 
 
 class Intent(Enum):
@@ -104,7 +105,7 @@ _DESCRIBED = {
     Intent.CANCEL: re.compile(r"\b(?:cancel\w*|call off|revoke|withdraw)\b"),
     Intent.CHANGE: re.compile(r"\b(?:re-?schedul\w*|postpon\w*|move|moves|change|changes|shift)\b"),
     Intent.HUMAN: re.compile(
-        rf"\b(?:hand ?(?:s )?over|handover|human|operator|colleague|transfers?|(?:speak|talk) (?:to"
+        rf"\b(?:hand ?(?:s )?over|handover|escalat\w*|human|operator|colleague|transfers?|(?:speak|talk) (?:to"
         rf"|with) (?:an? )?{_PERSON})\b"
     ),
     Intent.GOODBYE: re.compile(r"\b(?:good ?bye|bye|hang ?up|end (?:the )?call|ends the call)\b"),
@@ -144,6 +145,21 @@ def described_intents(name: str, description: str) -> frozenset[Intent]:
 def asks_to_repeat(text: str) -> bool:
     """Whether the caller wants to hear it again."""
     return _REPEAT.search(plain(text)) is not None
+
+
+_MOMENT = re.compile(
+    r"(?:hold on|hang on|wait|(?:just |give me |only )?(?:a|one) (?:second|moment|minute|sec)"
+    r"|let me (?:think|see|check|look)|bear with me)"
+)
+_BESIDE = (
+    r"(?:\W|\b(?:um+|uh+|er|hm+|oh|ok|okay|well|please|sorry|yes|just|for|about it|about that|i have to think)\b)*"
+)
+
+
+def asks_for_a_moment(text: str) -> bool:
+    """ "Hold on a second", and nothing else."""
+    said = text.lower().replace("’", "'")
+    return re.fullmatch(rf"{_BESIDE}(?:{_MOMENT.pattern}\b{_BESIDE})+", said) is not None
 
 
 _LEAD = r"^(?:\W|\b(?:um+|uh+|oh|ah|er|well|and|but|ok|okay|so|hello|hi|i think|actually|sorry|wait|hold on)\b)*"

@@ -1,11 +1,10 @@
 """Where the conversation stands: what is unanswered, which task is open, what the caller was last asked.
 
-May import: the standard library, lab.mind.language, lab.mind.prompt, lab.mind.schema.
+May import: the standard library, lab.mind.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import date
 
 from lab.mind.language import sentences, stems
 from lab.mind.prompt import AssistantSaid, Called, CallOutput, Item, Prompt, SystemNote, Tool, UserSaid
+from lab.mind.runs import Run, open_runs, say
 from lab.mind.schema import properties
 
 LONGEST = 1000  # characters of one turn that are listened to
@@ -27,7 +27,7 @@ class Situation:
     state_tools: the tools of that task, its opener aside. openers: all other tools.
     asked: the parameter the caller was asked for, or "". question: how, or "". read_back: the task's last words.
     last_said: the model's last words.
-    run: the task's run id from its newest output, or "". history: what the caller said since the last call.
+    run: the run id of the task in hand, or "". history: what the caller said since the last call.
     """
 
     said: str
@@ -48,11 +48,13 @@ class Situation:
 def look(prompt: Prompt) -> Situation:
     """Read the items of a prompt."""
     items = tuple(item for item in prompt.items if not isinstance(item, SystemNote))
-    names = {item.call_id: item.name for item in items if isinstance(item, Called)}
-    open_task, newest = _open_task(prompt, items, names)
-    state_tools = tuple(tool for tool in prompt.tools if open_task and tool.name.startswith(open_task + "_"))
+    runs = open_runs(prompt, items)
+    run = runs[-1] if runs else Run()
+    state_tools = tuple(tool for tool in prompt.tools if run.task and tool.name.startswith(f"{run.task}_"))
+    busy = tuple(f"{one.task}_" for one in runs)
     last_said = next((item.text for item in reversed(items) if isinstance(item, AssistantSaid)), "")
-    spoken = say(newest) or last_said if open_task else last_said
+    asked_since = _asked_since(items, run.output) if run.task else ""
+    spoken = (asked_since or say(run.output) or last_said) if run.task else last_said
     question = _question(spoken)
     unanswered = _after_last(items, AssistantSaid, Called)
     since = _after_last(items, Called)
@@ -60,32 +62,17 @@ def look(prompt: Prompt) -> Situation:
         said=" ".join(item.text for item in unanswered if isinstance(item, UserSaid))[:LONGEST],
         outputs=_unspoken(items),
         pending=any(isinstance(item, Called) for item in _after_last(items, AssistantSaid, CallOutput)),
-        open_task=open_task,
+        open_task=run.task,
         state_tools=state_tools,
-        openers=tuple(tool for tool in prompt.tools if tool not in state_tools and tool.name != open_task),
-        asked=_asked(newest, state_tools, question) if open_task else "",
-        question=question or (spoken if open_task else ""),
+        openers=tuple(tool for tool in prompt.tools if tool.name != run.task and not tool.name.startswith(busy)),
+        asked=_asked({} if asked_since else run.output, state_tools, question) if run.task else "",
+        question=question or (spoken if run.task else ""),
         read_back=spoken,
         last_said=last_said,
-        run=str(newest.get("task") or ""),
+        run=run.run_id,
         history=tuple(item.text for item in since if isinstance(item, UserSaid)),
         today=_today(prompt),
     )
-
-
-def parsed(output: str) -> Mapping[str, object]:
-    """A call's output as an object; empty when it is none."""
-    try:
-        value = json.loads(output)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def say(output: Mapping[str, object]) -> str:
-    """The sentence a task wants spoken."""
-    sentence = output.get("say")
-    return sentence.strip() if isinstance(sentence, str) else ""
 
 
 def _after_last(items: tuple[Item, ...], *kinds: type) -> tuple[Item, ...]:
@@ -106,22 +93,13 @@ def _unspoken(items: tuple[Item, ...]) -> tuple[str, ...]:
     return tuple(reversed(outputs))
 
 
-def _open_task(prompt: Prompt, items: tuple[Item, ...], names: Mapping[str, str]) -> tuple[str, Mapping[str, object]]:
-    """The task that was called last among those whose state tools are in force, and its newest output."""
-    declared = {tool.name for tool in prompt.tools}
-    outputs = [(names.get(item.call_id, ""), parsed(item.output)) for item in items if isinstance(item, CallOutput)]
-    told = {re.sub(r"\W.*", "", str(output.get("task") or "")) for _, output in outputs}  # "book_appointment#1" too
-    tasks = {
-        name for name in {*names.values(), *declared, *told} if any(one.startswith(name + "_") for one in declared)
-    }
-    roots = {name for name in tasks if name and not any(name.startswith(other + "_") for other in tasks if other)}
-    calls = [names.get(item.call_id, "") for item in items if isinstance(item, CallOutput | Called)]
-    for called in reversed(calls):
-        root = max((one for one in roots if f"{called}_".startswith(one + "_")), key=len, default="")
-        if root:
-            mine = (output for name, output in reversed(outputs) if f"{name}_".startswith(root + "_"))
-            return root, next(mine, {})
-    return "", {}
+def _asked_since(items: tuple[Item, ...], output: Mapping[str, object]) -> str:
+    """What was asked after the task's newest output, when that is not its question any more: the caller was silent, or
+    pressed keys, and the task went on without a call."""
+    spoken = [item.text for item in _after_last(items, CallOutput) if isinstance(item, AssistantSaid)]
+    question = _question(spoken[-1]) if spoken else ""
+    told = f"{say(output)} {output.get('next') or ''}"
+    return spoken[-1] if question and question not in told else ""
 
 
 def _question(spoken: str) -> str:

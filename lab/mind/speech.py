@@ -1,22 +1,24 @@
 """What the mind says when it is not calling a function: what it was told to say, results, facts, courtesies.
 
-May import: the standard library, lab.mind.language, lab.mind.prompt, lab.mind.situation.
+May import: the standard library, lab.mind.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
 from lab.mind.language import sentences, stem, stems, words
 from lab.mind.prompt import AssistantSaid, Prompt, SystemNote, UserSaid
-from lab.mind.situation import Situation, parsed, say
+from lab.mind.runs import parsed, say
+from lab.mind.situation import Situation
 
 LONGEST = 400  # characters of a result nobody wrote for the ear
 
 _DICTATED = re.compile(
     r"(?:\bgreet (?:the )?\w+ with|\bsay(?: exactly| only| this| the following)*(?: (?:to|and) [\w ]{1,30})?"
-    r"|\bread out)\s*:\s*(?P<rest>.+)",
+    r"(?:,? word for word)?|\bread out)\s*:\s*(?P<rest>.+)",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(
@@ -57,6 +59,13 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 def _unquoted(sentence: str) -> str:
     sentence = sentence.strip()
+    try:
+        return str(json.loads(sentence)).strip() if sentence.startswith('"') else _without_quotes(sentence)
+    except ValueError:
+        return _without_quotes(sentence)
+
+
+def _without_quotes(sentence: str) -> str:
     quoted = re.match(r"[\"“']([^\"”]+)[\"”'](?:[.\s]|$)", sentence)
     return (quoted[1] if quoted else sentence.strip('"“”')).strip()
 
@@ -72,9 +81,10 @@ def _from_the_model(told: str) -> str:
 
 
 def results(outputs: tuple[str, ...]) -> str:
-    """The outputs of function calls as sentences, each said once."""
+    """The outputs of function calls as sentences, each said once; "" when there is nothing but advice for the model."""
     spoken = [one for one in dict.fromkeys(_result(output) for output in outputs) if one]
-    return " ".join(spoken) or "All right."
+    failed = any("hint" in parsed(output) for output in outputs)
+    return " ".join(spoken) or ("" if failed else "All right.")
 
 
 def _result(output: str) -> str:
@@ -83,7 +93,12 @@ def _result(output: str) -> str:
         text = output.strip()
         return "" if text in ("", "{}", "null", '""') else text.strip('"')[:LONGEST]
     if "say" in found:
-        return say(found)
+        after = found.get("next")  # with these words an earlier task goes on
+        return joined(say(found), after if isinstance(after, str) else "")
+    if "hint" in found:
+        return ""  # advice for the model: nothing that a caller should hear
+    if isinstance(found.get("error"), str) and re.fullmatch(r"[a-z_]+", str(found["error"])):
+        return "I am sorry, that did not work."
     for key in ("message", "error", "result", "answer", "text", "summary", "status"):
         value = found.get(key)
         if isinstance(value, Mapping):

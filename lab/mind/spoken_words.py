@@ -43,7 +43,10 @@ _HOMOPHONE = re.compile(
 _CORRECTION = re.compile(
     r"\b(?:no|nope|sorry|i mean|i meant|actually|or rather|wait|make (?:it|that)|change (?:it|that) to|let's say)\b"
 )
-_REJECTED = re.compile(r"(?:(?<!why )\bnot|n't|instead of|rather than|except)(?: on| at| for)?(?: the)? $")
+_REJECTED = re.compile(
+    r"(?:(?<!why )\bnot|n't|instead of|rather than|except|(?:n't|\bnot|\bcannot) (?:come|make(?: it)?|do|attend))"
+    r"(?: on| at| for)?(?: the)? $"
+)
 _LEFT = re.compile(r"\bfrom(?: on| at)?(?: the)? $")
 
 

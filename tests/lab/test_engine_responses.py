@@ -203,6 +203,34 @@ async def test_an_out_of_band_response_runs_beside_the_conversation_and_leaves_n
 
 
 @on_a_call(speed=1)
+async def test_a_question_beside_the_conversation_is_answered_in_one_word_while_the_model_speaks(
+    client: Client,
+) -> None:
+    await client.update(tools=[BOOK], instructions="You take bookings.")
+    await client.say_exactly(LONG)
+    await client.next("response.output_audio.delta")
+    await client.send(
+        "response.create",
+        response={
+            "conversation": "none",
+            "metadata": {"consult": "c1"},
+            "output_modalities": ["text"],
+            "input": [user('{"slots": {"reason": "a terrible pain"}}')],
+            "instructions": "Is it urgent?\nChoices: urgent: pain or bleeding; routine: all else.\n"
+            "Answer with exactly one of: urgent, routine.",
+            "tools": [],
+            "max_output_tokens": 50,
+        },
+    )
+    created = await client.next("response.created")
+    assert created["response"]["metadata"] == {"consult": "c1"}
+    answered = await client.done()
+    assert (answered["metadata"], words_of(answered)) == ({"consult": "c1"}, "urgent")
+    spoken = await client.done()
+    assert (spoken["status"], words_of(spoken)) == ("completed", LONG)
+
+
+@on_a_call(speed=1)
 async def test_an_out_of_band_response_is_cancelled_by_its_id_only(client: Client) -> None:
     await client.say_exactly(LONG, conversation="none")
     created = await client.next("response.created")

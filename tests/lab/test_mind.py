@@ -188,6 +188,7 @@ def test_what_is_not_understood_is_asked_again() -> None:
         ("Say: I beg your pardon.", "I beg your pardon."),
         ('Greet the caller by saying "Good day to you."', "Good day to you."),
         ("Tell the caller you are looking it up.", "I am looking it up."),
+        ('Say to the caller, word for word: "Say: \\"hello\\", please?"', 'Say: "hello", please?'),
     ],
 )
 def test_a_sentence_it_is_told_to_say_is_said(told: str, sentence: str) -> None:

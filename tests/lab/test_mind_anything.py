@@ -28,7 +28,7 @@ SCALAR = st.sampled_from([
 ])  # fmt: skip
 SCHEMA = st.one_of(SCALAR, SCALAR.map(lambda one: {"type": "array", "items": one, "minItems": 1}))
 NAMES = st.sampled_from(
-    ["book", "book_provide", "book_confirm", "book_cancel", "end_call", "order_pizza", "a", "_", ""]
+    ["book", "book_provide", "book_confirm", "book_cancel", "book_choose", "end_call", "order_pizza", "a", "_", ""]
 )
 TOOLS = st.lists(
     st.builds(
@@ -37,9 +37,9 @@ TOOLS = st.lists(
         TALK,
         st.one_of(
             st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
-            st.dictionaries(st.sampled_from(["day", "at", "task", "name", "yes", "size"]), SCHEMA, max_size=4).map(
-                lambda found: {"type": "object", "properties": found, "required": list(found)[:1]}
-            ),
+            st.dictionaries(
+                st.sampled_from(["day", "at", "task", "name", "yes", "size", "choice"]), SCHEMA, max_size=4
+            ).map(lambda found: {"type": "object", "properties": found, "required": list(found)[:1]}),
         ),
     ),
     max_size=5,
@@ -52,8 +52,12 @@ OUTPUT = st.one_of(
             "say": TALK,
             "task": st.sampled_from(["book", "run-1"]),
             "needs": st.lists(st.sampled_from(["day", "at", "name"])),
-        }
+        },
+        optional={"result": st.none() | TALK, "next": TALK, "error": TALK, "hint": st.just("Call book_provide.")},
     ).map(json.dumps),
+    st.fixed_dictionaries({"error": TALK, "hint": st.sampled_from(["Call one of: book, order_pizza.", "", 7])}).map(
+        json.dumps
+    ),
     st.recursive(
         st.none() | st.integers(), lambda inner: st.dictionaries(st.sampled_from(["say", "result", "needs"]), inner)
     ).map(json.dumps),
@@ -93,7 +97,10 @@ def check(value: Any, schema: Any) -> None:
             check(one, schema["items"])
 
 
-@given(TALK, st.none() | TALK, TOOLS.map(tuple), CHOICES, ITEMS, TALK)
+RULE = TALK.map(lambda ways: f"Is it?\nChoices: {ways}.\nAnswer with exactly one of: {ways}")
+
+
+@given(TALK, st.none() | TALK | RULE, TOOLS.map(tuple), CHOICES, ITEMS, TALK)
 @settings(max_examples=300, deadline=None)
 def test_nothing_said_or_declared_makes_it_raise_or_break_a_schema(
     instructions: str, own: str | None, tools: tuple[Tool, ...], choice: str, items: tuple[Any, ...], said: str

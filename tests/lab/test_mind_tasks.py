@@ -163,3 +163,18 @@ def test_the_run_of_a_task_is_taken_from_its_newest_output() -> None:
     call.returns(BOOK, provide, task="run-2", needs=["at"], say="At what time?")
 
     assert call.does("At eleven.") == ("book_appointment_provide", {"at": "11:00", "task": "run-2"})
+
+
+@pytest.mark.parametrize("in_task", [False, True])
+def test_whom_to_connect_is_asked_for_where_a_tool_insists_on_it(in_task: bool) -> None:
+    connect = tool(
+        "connect_operator",
+        "Connect the caller to a human.",
+        ("department",),
+        department={"type": "string", "enum": ["sales", "tech"], "description": "sales: orders; tech: broken devices"},
+    )
+    others = (connect, END)
+    call = Call().in_task(PIZZA, "Which size?", "size", others=others) if in_task else Call(*others)
+
+    assert call.says("I want to talk to a human.").startswith("Could you tell me: ")
+    assert call.does("My device is broken.") == ("connect_operator", {"department": "tech"})

@@ -1,0 +1,70 @@
+"""Making a function call: which tool is for what, and what the caller has given for it.
+
+May import: the standard library, lab.mind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from lab.mind.prompt import FunctionCall, Tool
+from lab.mind.schema import Property, fits, properties
+from lab.mind.situation import Situation
+from lab.mind.values import Utterance, hear
+
+
+def call(tool: Tool, here: Situation, values: Mapping[str, object]) -> FunctionCall:
+    """The call, with what leaves no choice filled in: the run that is in hand, and constants."""
+    given = dict(values)
+    for one in properties(tool):
+        if is_run(one, here) and fits(here.run, one.schema):
+            given[one.name] = here.run
+        elif one.required and one.name not in given and len(one.choices) == 1 and one.type != "array":
+            given[one.name] = one.choices[0]
+    return FunctionCall(tool.name, json.dumps(given))
+
+
+def is_run(one: Property, here: Situation) -> bool:
+    """Whether a parameter says which run of a task is meant: the model knows it from the task's own output."""
+    return (bool(here.run) and here.run in one.choices) or (one.name == "task" and bool(one.choices))
+
+
+def heard_since(tool: Tool, here: Situation) -> dict[str, object]:
+    """What the caller gave for a tool since the last call, the newest word last."""
+    heard: dict[str, object] = {}
+    wanted = waiting(here)
+    for text in here.history[:-1] if wanted is not None and wanted[0] is tool else ():
+        heard.update(hear(tool, Utterance(text, "", here.today)))
+    asked = wanted[1].name if wanted is not None and wanted[0] is tool else here.asked
+    if all(one.name != asked for one in properties(tool)):
+        asked = ""
+    heard.update(hear(tool, Utterance(here.said, asked, here.today, here.question)))
+    return heard
+
+
+# Tools that insist on a parameter, as other people's do: it is asked for before the call is made.
+
+
+def missing(tool: Tool, here: Situation, heard: Mapping[str, object]) -> list[Property]:
+    """What a tool insists on and was not given."""
+    return [
+        one
+        for one in properties(tool)
+        if one.required and one.name not in heard and not is_run(one, here) and len(one.choices) != 1
+    ]
+
+
+def question_for(wanted: Property) -> str:
+    """How a parameter is asked for."""
+    about = wanted.description.rstrip(".?! ") or wanted.name.replace("_", " ")
+    return f"Could you tell me: {about}?"
+
+
+def waiting(here: Situation) -> tuple[Tool, Property] | None:
+    """The tool and the parameter that we have just asked for ourselves."""
+    for tool in here.openers:
+        for one in properties(tool):
+            if one.required and here.last_said.endswith(question_for(one)):
+                return tool, one
+    return None

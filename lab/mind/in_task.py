@@ -1,0 +1,181 @@
+"""Inside a task: an answer, a correction, a yes or a no, or giving it up; nothing for what belongs elsewhere.
+
+May import: the standard library, lab.mind.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lab.mind import speech
+from lab.mind.calling import call, is_run
+from lab.mind.language import (
+    Intent,
+    answer,
+    described_intents,
+    intents,
+    is_open_question,
+    is_question,
+    stem,
+    stems,
+    words,
+)
+from lab.mind.opening import opener, wants_human
+from lab.mind.prompt import FunctionCall, Prompt, Tool
+from lab.mind.schema import Property, properties
+from lab.mind.situation import Situation
+from lab.mind.spoken_time import without_dates_and_times
+from lab.mind.values import Utterance, hear
+
+_INSTEAD = re.compile(r"\b(?:make (?:it|that)|let's (?:do|say|take)|rather|instead)\b", re.IGNORECASE)
+_WISH = re.compile(
+    r"\b(?:i(?:'d| would)? (?:also |still )?(?:like|want|need)|(?:can|could) (?:i|you|we)|please)\b", re.IGNORECASE
+)
+# Said inside a task that cancels something: that shall stay, so it is the task that is given up.
+_KEEP = re.compile(r"\b(?:(?:don't|do not|not) cancel|(?:keep|leave) (?:it|that|my|the))\b", re.IGNORECASE)
+_CALLED_BACK = re.compile(r"\b(?:actually|no|wait|stop|oh)\b.*\bcancel (?:that|this|it)\W*$", re.IGNORECASE)
+_OF_OTHERS = Intent.CANCEL, Intent.CHANGE
+
+
+def in_task(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
+    """A call of one of the open task's own tools; nothing when what was said is not for it."""
+    up_to = intents(here.said)
+    said_yes = answer(here.said)
+    own = described_intents(here.open_task, "")
+    if (wants_human(here) and Intent.HUMAN not in own and not said_yes) or (
+        Intent.GOODBYE in up_to and said_yes is None
+    ):
+        return ()
+    if _is_about_another(prompt, here, up_to):
+        return ()
+    given = None if is_digression(prompt, here) else _given(here)
+    leaving = _leaving(up_to, here, said_yes)
+    if leaving is not None and not (given and _INSTEAD.search(here.said)):
+        return (call(leaving, here, {}),)
+    if _asks_for_another_task(prompt, here):
+        return ()
+    if given:
+        return (call(given[0], here, given[1]),)
+    return _yes_or_no(here, True if said_yes is None and own & up_to & {*_OF_OTHERS} else said_yes)
+
+
+def _yes_or_no(here: Situation, said_yes: bool | None) -> tuple[FunctionCall, ...]:
+    """The answer to what was read back. "Cancel it" is a yes in a task that cancels."""
+    confirm = _confirm(here)
+    others = [one.name for tool in here.state_tools if tool is not confirm for one in properties(tool)]
+    if confirm is None or said_yes is None or here.asked in others or is_open_question(here.said):
+        return ()
+    wanted = next(one for one in properties(confirm) if one.kind == "boolean")
+    return (call(confirm, here, {wanted.name: said_yes}),)
+
+
+def is_digression(prompt: Prompt, here: Situation) -> bool:
+    """A question of the caller's that is not about the value asked for."""
+    if not is_question(here.said):
+        return False
+    covered = speech.fact(without_dates_and_times(here.said, here.today), prompt)[1]
+    return is_open_question(here.said) or covered >= 0.5
+
+
+def named_only(here: Situation) -> str:
+    """The word by which the caller named a value of the task without giving one: "the time"; "" for anything else."""
+    about = stems(here.said)
+    for tool in here.state_tools:
+        for one in properties(tool):
+            if about and about <= stems(f"{one.name} {one.description}") and one.kind not in ("choice", "boolean"):
+                return next(word for word in words(here.said) if stem(word) in about)
+    return ""
+
+
+# ---- leaving it ------------------------------------------------------------------------------------------------------
+
+
+def _leaving(up_to: frozenset[Intent], here: Situation, said_yes: bool | None) -> Tool | None:
+    """The tool that gives the task up, when the caller does. "Cancel it" gives up any task but one that cancels."""
+    gives_up = Intent.GIVE_UP in up_to
+    if Intent.CANCEL not in described_intents(here.open_task, ""):
+        gives_up = gives_up or Intent.CANCEL in up_to
+    elif _confirm(here) is None:
+        gives_up = gives_up or re.search(rf"{_KEEP.pattern}|\bcancel (?:that|this)\W*$", here.said, re.I) is not None
+    elif said_yes is not False:
+        gives_up = gives_up or re.search(rf"{_KEEP.pattern}|{_CALLED_BACK.pattern}", here.said, re.I) is not None
+    out = _way_out(here)
+    return out if gives_up else None
+
+
+def _way_out(here: Situation) -> Tool | None:
+    """The task's tool for giving it up: by its own part of the name, else by what it says of itself."""
+    leaves = {Intent.CANCEL, Intent.GIVE_UP}
+    by_name = (tool for tool in here.state_tools if described_intents(_own_name(tool, here), "") & leaves)
+    told = (tool for tool in here.state_tools if described_intents("", tool.description) & leaves)
+    return next(by_name, None) or next(told, None)
+
+
+def _own_name(tool: Tool, here: Situation) -> str:
+    return tool.name.removeprefix(here.open_task)
+
+
+def _is_about_another(prompt: Prompt, here: Situation, up_to: frozenset[Intent]) -> bool:
+    """Whether it is something else that shall be cancelled or changed: "cancel my appointment", while a pizza is
+    ordered, or while that appointment is being moved. While one is being booked, it is that one."""
+    other = opener(prompt, here, here.said) if up_to & {*_OF_OTHERS} and Intent.GIVE_UP not in up_to else None
+    if other is None or not described_intents(other.name, "") & up_to & {*_OF_OTHERS}:
+        return False
+    things = {word for word in stems(other.name) & stems(here.said) if not described_intents(word, "")}
+    about_booked = described_intents(here.open_task, "") & {*_OF_OTHERS}
+    return bool(things - stems(here.open_task)) or (bool(things) and bool(about_booked))
+
+
+def _asks_for_another_task(prompt: Prompt, here: Situation) -> bool:
+    """Whether another task is wished for in words that are more its own than the open one's."""
+    other = opener(prompt, here, here.said) if _WISH.search(here.said) else None
+    if other is None:
+        return False
+    both = stems(here.open_task) | stems(here.read_back)
+    return len(stems(other.name) & stems(here.said) - both) > 0
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
+
+
+def _given(here: Situation) -> tuple[Tool, dict[str, object]] | None:
+    """The state tool that takes most of what was said, and those values; not the ones just read back."""
+    best: tuple[Tool, dict[str, object]] | None = None
+    for tool in here.state_tools:
+        if _is_yes_or_no(tool, here):
+            continue
+        asked = _asked_of(tool, here)
+        heard = hear(tool, Utterance(here.said, asked, here.today, here.question))
+        known = {} if asked else hear(tool, Utterance(here.read_back, "", here.today))
+        new = {name: value for name, value in heard.items() if known.get(name) != value}
+        if new and (best is None or len(new) > len(best[1])):
+            best = tool, new
+    return best
+
+
+def _asked_of(tool: Tool, here: Situation) -> str:
+    """The parameter of a tool that the caller was asked for, or ""."""
+    if _is_choice(tool, here):
+        return _own_properties(tool, here)[0].name
+    if any(_is_choice(other, here) for other in here.state_tools):
+        return ""  # what is still missing is not what was asked: the caller has to choose first
+    return here.asked if any(one.name == here.asked for one in properties(tool)) else ""
+
+
+def _is_choice(tool: Tool, here: Situation) -> bool:
+    """Whether one of several ways is all that a tool takes, and must be given."""
+    return [(one.kind, one.required) for one in _own_properties(tool, here)] == [("choice", True)]
+
+
+def _confirm(here: Situation) -> Tool | None:
+    """The tool that takes the answer to what was read back; None where nothing is."""
+    return next((tool for tool in here.state_tools if _is_yes_or_no(tool, here)), None)
+
+
+def _is_yes_or_no(tool: Tool, here: Situation) -> bool:
+    """Whether a boolean is all that a tool takes: such a tool confirms."""
+    return [one.kind for one in _own_properties(tool, here)] == ["boolean"]
+
+
+def _own_properties(tool: Tool, here: Situation) -> list[Property]:
+    return [one for one in properties(tool) if not is_run(one, here)]

@@ -1,0 +1,156 @@
+"""The stories that the demo can tell: what the caller says, what is in the appointment book before, and what must be in
+it afterwards.
+
+Pure data. A story runs as soon as the tasks that it needs are there.
+May import: lab.caller, the standard library.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+
+from lab.caller import CallReport, Say
+from lab.caller.script import Step
+
+SPEECH = Path(__file__).parent / "speech"
+VOICES = ("slt", "rms")
+CALLER = "+4930555010"
+RECEPTION = "tel:+4930555020"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time in the appointment book, so many days from the day of the call on."""
+
+    days: int
+    at: time
+
+    def on(self, today: date, zone: tzinfo) -> datetime:
+        """The moment, aware."""
+        return datetime.combine(today + timedelta(days=self.days), self.at, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One call.
+
+    says: recordings, each said once the bot has spoken and is quiet. needs: the tasks it takes. others, own: what is
+    booked before, by others and under the caller's number. leaves: what is booked under that number afterwards.
+    ends: how the tasks ended, in the order they began. hears: words of which the bot must have spoken each.
+    outcome: the call's. settings: of the daemon, by environment variable.
+    """
+
+    name: str
+    about: str
+    says: tuple[str, ...]
+    needs: tuple[str, ...]
+    ends: tuple[str, ...]
+    others: tuple[Slot, ...] = ()
+    own: tuple[Slot, ...] = ()
+    leaves: tuple[Slot, ...] = ()
+    hears: tuple[str, ...] = ()
+    outcome: str = "bot-disconnected"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def script(self, rand: random.Random) -> list[Step]:
+        """The call's script, in one of the recorded voices."""
+        voice = rand.choice(VOICES)
+        return [Say(SPEECH / f"{voice}_{sentence}.wav") for sentence in self.says]
+
+    def faults(self, report: CallReport, left: Iterable[datetime], today: date, zone: tzinfo) -> list[str]:
+        """What came out otherwise than it should. left: what is booked under the caller's number now."""
+        found, wanted = sorted(left), sorted(slot.on(today, zone) for slot in self.leaves)
+        ends = tuple(str(task.result) for task in report.tasks)
+        heard = " ".join(turn.text for turn in report.turns if turn.role == "bot").lower()
+        faults = [f"the bot never said {words!r}" for words in self.hears if words not in heard]
+        if found != wanted:
+            faults.append(f"booked is {_listed(found, zone)}, and should be {_listed(wanted, zone)}")
+        if ends != self.ends:
+            faults.append(f"the tasks ended {', '.join(ends) or 'never'}, and should have ended {', '.join(self.ends)}")
+        if report.outcome != self.outcome:
+            faults.append(f"the call ended {report.outcome}, and should have ended {self.outcome}")
+        return faults
+
+
+def _listed(moments: list[datetime], zone: tzinfo) -> str:
+    return ", ".join(f"{each.astimezone(zone):%Y-%m-%d %H:%M}" for each in moments) or "nothing"
+
+
+_HALF_PAST_TEN, _ELEVEN, _HALF_PAST_TWO = time(10, 30), time(11), time(14, 30)
+_BOOK, _END = "book_appointment", "end_call"
+_TOLD = (
+    Story(
+        "book",
+        "an appointment for tomorrow is booked",
+        says=("book", "time_1030", "yes", "goodbye"),
+        needs=(_BOOK, _END),
+        ends=("booked", "hangup"),
+        leaves=(Slot(1, _HALF_PAST_TEN),),
+    ),
+    Story(
+        "correct",
+        "the caller takes back a time when it is read back, and gives another",
+        says=("book_full", "correct_time", "yes", "goodbye"),
+        needs=(_BOOK, _END),
+        ends=("booked", "hangup"),
+        leaves=(Slot(1, _HALF_PAST_TWO),),
+        hears=("10:30", "14:30"),
+    ),
+    Story(
+        "digress",
+        "the caller asks for the opening hours before giving a time",
+        says=("book", "hours", "time_1030", "yes", "goodbye"),
+        needs=(_BOOK, _END),
+        ends=("booked", "hangup"),
+        leaves=(Slot(1, _HALF_PAST_TEN),),
+        hears=("nine in the morning to five in the afternoon",),
+    ),
+    Story(
+        "cancel",
+        "the caller forgets about it half-way, and nothing is booked",
+        says=("book", "time_1030", "cancel_task", "goodbye"),
+        needs=(_BOOK, _END),
+        ends=("cancelled", "hangup"),
+    ),
+    Story(
+        "refused",
+        "the first time is outside the opening hours, the second is taken, the third is free",
+        says=("book", "time_evening", "time_1030", "yes", "time_eleven", "yes_correct", "goodbye"),
+        needs=(_BOOK, _END),
+        ends=("booked", "hangup"),
+        others=(Slot(1, _HALF_PAST_TEN),),
+        leaves=(Slot(1, _ELEVEN),),
+        hears=("open from nine to five", "already taken"),
+    ),
+    Story(
+        "reschedule",
+        "an appointment is moved to another day and time",
+        says=("reschedule", "name_john", "day_after_eleven", "yes", "goodbye"),
+        needs=("reschedule_appointment", _END),
+        ends=("rescheduled", "hangup"),
+        own=(Slot(1, _HALF_PAST_TEN),),
+        leaves=(Slot(2, _ELEVEN),),
+    ),
+    Story(
+        "cancel_booking",
+        "an appointment is cancelled that was booked before",
+        says=("cancel_booking", "name_john", "yes", "goodbye"),
+        needs=("cancel_appointment", _END),
+        ends=("cancelled", "hangup"),
+        own=(Slot(1, _HALF_PAST_TEN),),
+    ),
+    Story(
+        "human",
+        "the caller wants to speak to a person, and is put through",
+        says=("human",),
+        needs=("hand_over",),
+        ends=("transfer",),
+        outcome="transferred",
+        settings={"TIELINE_TRANSFER_TARGETS": f'{{"reception": "{RECEPTION}"}}'},
+    ),
+)
+STORIES = {story.name: story for story in _TOLD}

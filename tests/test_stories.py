@@ -1,0 +1,98 @@
+"""The demo's stories by speech: the real daemon, engine, caller and database in one process, faster than real time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from fsm.registry import load_agents
+from gateway.daemon import Daemon, run
+from gateway.settings import Settings
+from lab.caller import CallReport, CallSettings, place_call
+from lab.engine import Engine, EngineSettings
+from lab.stories import CALLER, STORIES, Slot, Story
+from run import booked_for, lay_out
+
+SPEED = 8.0
+# Of the clock, for one story: many times what it takes on a machine that does nothing else.
+LIMIT_S = 150.0
+
+
+async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, list[datetime]]:
+    """Have the story happen; its report, and what is booked for the caller afterwards."""
+    async with asyncio.timeout(LIMIT_S), Engine(EngineSettings(port=0, speed=SPEED)) as engine:
+        settings = Settings(
+            openai_url=engine.url,
+            database_url=f"sqlite:///{folder}/story.sqlite3",
+            host="127.0.0.1",
+            port=0,
+            ops_port=0,
+            vaic_token=SecretStr(""),
+            time_zone="UTC",
+        )
+        async with Daemon(settings, SPEED) as daemon:
+            lay_out(story, today, daemon.engine)
+            how = CallSettings(
+                url=daemon.vaic_url,
+                conversation_id=story.name,
+                caller=CALLER,
+                ops_url=daemon.ops_url,
+                speed=SPEED,
+                # A machine that is slow to hear must not look like a bot that is silent.
+                patience_s=30 * SPEED,
+                limit_s=LIMIT_S * SPEED,
+            )
+            report = await place_call(how, story.script(random.Random(story.name)))
+            return report, [each.starts_at for each in booked_for(CALLER, daemon.engine)]
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_story_told_by_speech_ends_as_it_should(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = set(story.needs) - load_agents().keys()
+    if missing:
+        pytest.skip(f"waits for the tasks {', '.join(sorted(missing))}")
+    for variable, value in story.settings.items():
+        monkeypatch.setenv(variable, value)
+    today = datetime.now(UTC).date()
+    report, left = run(tell(story, tmp_path, today))
+
+    assert story.faults(report, left, today, UTC) == []
+    assert report.errors == ()
+
+
+def told(**changes: object) -> CallReport:
+    """A report of the story "book" as it should be, or nearly."""
+    tasks = [{"agent": "book_appointment", "run_id": "t1", "states": ("Booked",), "result": "booked"}]
+    tasks.append({"agent": "end_call", "run_id": "t2", "states": ("HungUp",), "result": "hangup"})
+    fields: dict[str, object] = {
+        "conversation_id": "c-1", "outcome": "bot-disconnected", "media_format": None, "turns": (), "tasks": tasks,
+        "first_audio_ms": (), "barge_ins": 0, "barge_in_stop_ms": (), "outages": (), "transfer_target": None,
+        "max_lead_ms": 0, "usage": None, "errors": (),
+    }  # fmt: skip
+    return CallReport.model_validate(fields | changes)
+
+
+def test_a_story_that_ends_otherwise_is_found_out() -> None:
+    today, story = date(2026, 11, 23), STORIES["book"]
+    right = [slot.on(today, UTC) for slot in story.leaves]
+    wrong = [Slot(1, right[0].time().replace(hour=9)).on(today, UTC)]
+
+    assert story.faults(told(), right, today, UTC) == []
+    assert story.faults(told(), [], today, UTC) == ["booked is nothing, and should be 2026-11-24 10:30"]
+    assert story.faults(told(), wrong, today, UTC) == ["booked is 2026-11-24 09:30, and should be 2026-11-24 10:30"]
+    assert story.faults(told(tasks=()), right, today, UTC) == [
+        "the tasks ended never, and should have ended booked, hangup"
+    ]
+    assert story.faults(told(outcome="error"), right, today, UTC) == [
+        "the call ended error, and should have ended bot-disconnected"
+    ]
+    assert STORIES["digress"].faults(told(), right, today, UTC) == [
+        "the bot never said 'nine in the morning to five in the afternoon'"
+    ]
