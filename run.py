@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from lab.stories import Story
     from store.appointments import Appointment
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(__doc__))
+# No emoji: in "wait:soon: is no number" it would find one.
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 WRONG_SETTING, FAILED = 2, 1
 DEMO_WAV = Path("out/demo.wav")
@@ -48,8 +50,7 @@ def settings_or_exit(**overrides: object) -> Settings:
     try:
         return read_settings(**overrides)
     except SettingsError as error:
-        for fault in error.faults:
-            err.print(f"[red]wrong setting[/red] {fault}")
+        print_faults(error.faults)
         raise typer.Exit(WRONG_SETTING) from None
 
 
@@ -66,38 +67,41 @@ def serve(
     from protocols.errors import MisuseError
 
     settings = settings_or_exit(port=port, ops_port=ops_port, host=host)
+    print_unknown()
     set_up_logs(settings.log_level)
     if not settings.vaic_token.get_secret_value():
         err.print("No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.")
     try:
         run(serve_calls(settings))
     except MisuseError as error:
-        err.print(f"[red]wrong setting[/red] TIELINE_DATABASE_URL: {error}")
+        print_faults([f"TIELINE_DATABASE_URL: {error}"])
         raise typer.Exit(WRONG_SETTING) from None
     except OSError as error:
-        err.print(f"[red]cannot listen[/red] {error}")
+        err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
 
 
 @app.command()
 def check() -> None:
     """Print the settings in force, secrets hidden, and what is wrong with them."""
+    from gateway.logs import without_secrets
+
     try:
         settings, faults = read_settings(), []
     except SettingsError as error:
         settings, faults = None, error.faults
     if settings is not None:
-        table = Table("variable", "value", "what it is", box=None, pad_edge=False)
+        # What is cut off cannot be checked.
+        names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
+        table = Table(names, values, "what it is", box=None, pad_edge=False)
         for name, field in Settings.model_fields.items():
             variable = variable_of(name)
-            value = getattr(settings, name)
+            value = escape(without_secrets(str(getattr(settings, name))))
             origin = "" if variable in os.environ else " [dim](default)[/dim]"
-            table.add_row(variable, f"{value}{origin}", field.description or "")
+            table.add_row(variable, f"{value}{origin}", escape(field.description or ""))
         out.print(table)
-    for name in unknown_variables():
-        err.print(f"[yellow]unknown[/yellow] {name}: no setting has this name")
-    for fault in faults:
-        err.print(f"[red]wrong setting[/red] {fault}")
+    print_unknown()
+    print_faults(faults)
     if faults:
         raise typer.Exit(WRONG_SETTING)
 
@@ -117,12 +121,12 @@ def engine(
     try:
         faults = Faults.parse(fault or [])
     except ValueError as error:
-        err.print(f"[red]wrong fault[/red] {error}")
+        err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
         serve_engine(EngineSettings(host=host, port=port, faults=faults))
     except OSError as error:
-        err.print(f"[red]cannot listen[/red] {error}")
+        err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
 
 
@@ -142,19 +146,19 @@ def call(
     from lab.caller import CallSettings, ScriptError, parse_script, run_call
 
     set_up_logs("WARNING")
-    settings = CallSettings(
-        url=to,
-        conversation_id=str(uuid.uuid4()),
-        token=token,
-        out_wav=out_wav,
-        ops_url=ops or None,
-        speed=speed,
-        **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
-    )
     try:
+        settings = CallSettings(
+            url=to,
+            conversation_id=str(uuid.uuid4()),
+            token=token,
+            out_wav=out_wav,
+            ops_url=ops or None,
+            speed=speed,
+            **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
+        )
         report = run_call(settings, parse_script(say or []))
     except ScriptError as error:
-        err.print(f"[red]wrong script[/red] {error}")
+        err.print(f"[red]wrong script[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     if json_file is not None:
         json_file.write_text(report.model_dump_json(indent=2))
@@ -273,6 +277,16 @@ def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[],
             process.kill()
 
 
+def print_faults(faults: list[str]) -> None:
+    for fault in faults:
+        err.print(f"[red]wrong setting[/red] {escape(fault)}")
+
+
+def print_unknown() -> None:
+    for name in unknown_variables():
+        err.print(f"[yellow]unknown[/yellow] {escape(name)}: no setting has this name")
+
+
 def print_report(report: CallReport) -> None:
     """What a person wants to know of a call."""
     latencies = [each for each in report.first_audio_ms if each is not None]
@@ -284,7 +298,7 @@ def print_report(report: CallReport) -> None:
     for task in report.tasks:
         out.print(f"task       {task.agent}: {' → '.join(task.states)} ({task.result})")
     for error in report.errors:
-        err.print(f"[yellow]error[/yellow]      {error}")
+        err.print(f"[yellow]error[/yellow]      {escape(error)}")
 
 
 def main() -> None:

@@ -397,9 +397,10 @@ class FirstText:
 
 @dataclass(frozen=True, slots=True)
 class FirstTextOverdue:
-    """A wire said nothing for too long after its upgrade."""
+    """A wire that belongs to no call is to be closed now, whatever it says. reason: for its close frame."""
 
     wire: Wire
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The root of the tree, one in a process: admits calls, knows who is alive, keeps the journal's keeper alive.
 
-May import: actors, protocols, store, loguru. Rules from: specs/vaic-streaming.md 3.1 to 3.3, specs/reliability.md 2.3.
+May import: actors, protocols, store, pydantic, loguru.
+Rules from: specs/vaic-streaming.md 3.1 to 3.3, specs/reliability.md 2.3.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import assert_never
 
 import pykka
 from loguru import logger
+from pydantic_core import from_json
 
 from actors.address import Address, ChildDied, Nobody, Post, Seat, send
 from actors.call_supervisor import CallSupervisor
@@ -71,6 +73,14 @@ class _Door:
         send(self.switchboard, at_door)
 
 
+@dataclass(slots=True)
+class _Guest:
+    """A wire at the door. limit: when it is shown out. odd: what was wrong with its frames, once something was."""
+
+    limit: Timer
+    odd: Oddities | None = None
+
+
 class Switchboard(LoopActor):
     """Is told: SwitchboardMessage. Children: the JournalKeeper, and one CallSupervisor a call, by conversation id."""
 
@@ -83,10 +93,9 @@ class Switchboard(LoopActor):
         # Calls write through the seat, so that they never notice when its holder changes.
         self._house = replace(house, journal=self._keeper)
         self._calls: dict[str, Seat[CallMessage]] = {}
-        self._at_door: dict[int, Timer] = {}
+        self._at_door: dict[int, _Guest] = {}
         self._accepting = True
         self._leaving = False
-        self._odd = Oddities("door", logger.bind(conversation="-"))
 
     def on_start(self) -> None:
         self._children.start(JOURNAL, self._keeper, JOURNAL_POLICY, self._start_keeper)
@@ -94,13 +103,14 @@ class Switchboard(LoopActor):
     def on_receive(self, message: SwitchboardMessage) -> Roll | Address[CallMessage] | None:
         match message:
             case WireOpened():
-                self._at_door[id(message.wire)] = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire))
+                limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
+                self._at_door[id(message.wire)] = _Guest(limit)
                 message.wire.attach(_Door(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._open_door(message.wire, message.data)
             case FirstTextOverdue():
                 self._at_door.pop(id(message.wire), None)
-                message.wire.close(1008, "nothing was said")
+                message.wire.close(1008, message.reason)
             case WireLeft():
                 self._leave_door(message.wire)
             case ChildDied():
@@ -130,13 +140,13 @@ class Switchboard(LoopActor):
         try:
             frame = FROM_VAIC.parse(data)
             if isinstance(frame, Unknown):
-                self._odd.unknown(frame.type)
+                self._odd(wire, data).unknown(frame.type)
                 wire.attach(_Door(wire, self.actor_ref), only_next=True)
                 return
             if not isinstance(frame, ConnectionValidate | SessionInitiate | SessionResume):
                 raise WireError("not_a_beginning", frame.type)
         except WireError as error:
-            self._odd.bad_frame(error)
+            self._odd(wire, data).bad_frame(error)
             wire.attach(_Door(wire, self.actor_ref), only_next=True)
             return
         match frame:
@@ -154,8 +164,16 @@ class Switchboard(LoopActor):
                 assert_never(frame)
 
     def _leave_door(self, wire: Wire) -> None:
-        if (timer := self._at_door.pop(id(wire), None)) is not None:
-            timer.cancel()
+        if (guest := self._at_door.pop(id(wire), None)) is not None:
+            guest.limit.cancel()
+
+    def _odd(self, wire: Wire, data: bytes) -> Oddities:
+        guest = self._at_door.get(id(wire))
+        if guest is None:  # its time is up, and this crossed the farewell
+            return Oddities("door", logger)
+        if guest.odd is None:
+            guest.odd = Oddities("door", logger.bind(conversation=_conversation_of(data)))
+        return guest.odd
 
     def _admit(self, initiate: SessionInitiate, wire: Wire) -> None:
         media = negotiate(initiate.supported_media_formats)
@@ -194,7 +212,7 @@ class Switchboard(LoopActor):
         wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
         # VAIC closes by itself after this; if it does not, we do.
         wire.attach(Nobody())
-        self.after(REFUSED_LIMIT_S, FirstTextOverdue(wire))
+        self.after(REFUSED_LIMIT_S, FirstTextOverdue(wire, "refused"))
 
     # --- children ---
 
@@ -219,3 +237,13 @@ class Switchboard(LoopActor):
             # Calls go on without a journal; what they say about a booking still comes from the store itself.
             self._accepting = False
             logger.critical("the journal cannot be kept: no new calls are taken")
+
+
+def _conversation_of(data: bytes) -> str:
+    """The conversation that a frame names which cannot be read as one of VAIC's; "-" if none."""
+    try:
+        frame = from_json(data, allow_partial=True)
+    except ValueError:
+        return "-"
+    named = frame.get("conversationId") if isinstance(frame, dict) else None
+    return named[:100] if isinstance(named, str) else "-"

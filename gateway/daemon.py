@@ -65,8 +65,12 @@ class Daemon:
         self.switchboard = Switchboard.start(self._house(loop), self.journal, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)
-        port = await self._endpoint.listen(settings.listen_host, settings.port)
-        ops_port = await self._ops.listen(settings.ops_port)
+        try:
+            port = await self._endpoint.listen(settings.listen_host, settings.port)
+            ops_port = await self._ops.listen(settings.ops_port)
+        except OSError:
+            await self.__aexit__()
+            raise
         self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
         return self

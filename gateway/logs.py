@@ -13,33 +13,48 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from loguru import Message, Record
 
-# Last line of defence: what looks like a credential is not written, wherever it came from.
-_SECRET = re.compile(r"(?i)(bearer\s+|api-key['\"]?[:=]\s*['\"]?)[^\s'\"]+|\bsk-[\w-]{8,}")
+# What looks like a credential: the password of a URL, a secret in its query or in a header, a key of OpenAI's.
+_SECRET = re.compile(
+    r"""(?ix) (://[^/@\s:]*:) [^@\s]+ (?=@)
+      | (bearer\s+ | api-key['"]?[:=]\s*['"]? | [?&][^=&\s]*(?:key|token|secret|password)[^=&\s]*=) [^\s'"&]+
+      | \bsk-[\w-]{8,}"""
+)
 
 
 def set_up_logs(level: str) -> None:
     """Write log lines of `level` and above to stderr."""
     logger.remove()
     # diagnose would print the values of variables, and with them audio and words.
-    logger.add(sys.stderr, level=level, format=_line, backtrace=False, diagnose=False, enqueue=False)
+    logger.add(_write, level=level, format="", backtrace=False, diagnose=False, enqueue=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
     # Its trace dumps headers and frames; its ordinary lines say nothing that we do not.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
 
 
+def without_secrets(text: str) -> str:
+    """The text with whatever looks like a credential in it starred out: the last line of defence."""
+    return _SECRET.sub(r"\1\2***", text)
+
+
+def _write(message: Message) -> None:
+    # The format is empty: a peer's text is data, and never goes where a format is parsed. What comes is the traceback.
+    sys.stderr.write(_line(message.record) + without_secrets(message))
+
+
 def _line(record: Record) -> str:
     fields = " ".join(f"{key}={_field(value)}" for key, value in record["extra"].items())
-    message = _SECRET.sub(r"\1***", record["message"])
+    message = without_secrets(record["message"])
+    if not message.isprintable():
+        message = repr(message)
     text = f"{record['time']:YYYY-MM-DDTHH:mm:ss.SSS} {record['level'].name:<7} {record['name']}: {message}"
-    text = f"{text}  {fields}" if fields else text
-    return text.replace("{", "{{").replace("}", "}}").replace("<", r"\<") + "\n{exception}"
+    return f"{text}  {fields}" if fields else text
 
 
 def _field(value: object) -> str:
-    text = _SECRET.sub(r"\1***", str(value))
-    return repr(text) if " " in text or not text else text
+    text = without_secrets(str(value))
+    return text if text and text.isprintable() and " " not in text else repr(text)
 
 
 class _ToLoguru(logging.Handler):

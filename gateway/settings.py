@@ -1,6 +1,6 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: pydantic, pydantic-settings, the standard library. Every error names the variable.
+May import: pydantic, pydantic-settings, SQLAlchemy (its URLs), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -31,12 +33,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    openai_api_key: Annotated[
-        SecretStr, Field(validation_alias="OPENAI_API_KEY", description="the key of the Realtime API")
-    ] = SecretStr("")
+    # A field's check sees the fields above it: a secret stands below what decides whether it is needed.
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
+    openai_api_key: Annotated[
+        SecretStr, Field(validation_alias="OPENAI_API_KEY", description="the key of the Realtime API")
+    ] = SecretStr("")
     openai_model: Annotated[str, Field(min_length=1, description="the model, or on Azure the deployment")] = (
         "gpt-realtime"
     )
@@ -44,8 +47,8 @@ class Settings(BaseSettings):
     transcription_model: Annotated[str, Field(min_length=1, description="writes down what callers say")] = (
         "gpt-4o-mini-transcribe"
     )
-    vaic_token: Annotated[SecretStr, Field(description="the bearer token that VAIC presents")] = SecretStr("")
     host: Annotated[str, Field(description="address to listen on; without a token only loopback is allowed")] = ""
+    vaic_token: Annotated[SecretStr, Field(description="the bearer token that VAIC presents")] = SecretStr("")
     port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
     ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
     database_url: Annotated[str, Field(min_length=1, description="SQLAlchemy URL of the store")] = (
@@ -60,8 +63,18 @@ class Settings(BaseSettings):
     @classmethod
     def _websocket_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        # Reading the port raises ValueError where it is no number.
+        if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
+        return url
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, url: str) -> str:
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):  # whose words hold the URL, and with it a password
+            raise ValueError("must be an SQLAlchemy URL, like sqlite:///tieline.sqlite3") from None
         return url
 
     @field_validator("time_zone")
@@ -80,17 +93,21 @@ class Settings(BaseSettings):
             raise ValueError("must be a tel: or sip: URI")
         return target
 
-    @model_validator(mode="after")
-    def _key_where_needed(self) -> Settings:
-        if not self.openai_api_key.get_secret_value() and not is_loopback(urlsplit(self.openai_url).hostname or ""):
-            raise ValueError("OPENAI_API_KEY: needed for any model that does not run on this machine")
-        return self
+    @field_validator("openai_api_key")
+    @classmethod
+    def _key_where_needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        url = info.data.get("openai_url")  # missing where it is wrong itself
+        if url is not None and not key.get_secret_value() and not is_loopback(urlsplit(url).hostname or ""):
+            raise ValueError("needed for any model that does not run on this machine")
+        return key
 
-    @model_validator(mode="after")
-    def _token_where_needed(self) -> Settings:
-        if self.host and not self.vaic_token.get_secret_value() and not is_loopback(self.host):
-            raise ValueError("TIELINE_VAIC_TOKEN: needed to listen beyond loopback")
-        return self
+    @field_validator("vaic_token")
+    @classmethod
+    def _token_where_needed(cls, token: SecretStr, info: ValidationInfo) -> SecretStr:
+        host = info.data.get("host")
+        if host and not token.get_secret_value() and not is_loopback(host):
+            raise ValueError("needed to listen beyond loopback")
+        return token
 
     @property
     def listen_host(self) -> str:
@@ -142,5 +159,4 @@ def unknown_variables() -> list[str]:
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{variable_of(str(where[0]))}: {message}" if where else message
+    return f"{variable_of(str(where[0]))}: {message.removeprefix('Value error, ')}"

@@ -38,7 +38,8 @@ class BearerCheck:
         if self._digest is None:
             return True
         scheme, _, presented = authorization.partition(" ")
-        digest = hashlib.sha256(presented.strip().encode(errors="surrogateescape")).digest()
+        # The bytes as they came: websockets 17 hands them on as Latin-1, older versions as ASCII with surrogates.
+        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
         return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
 
 
@@ -105,7 +106,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
 
     def _answer(self, request: Request) -> Response:
-        if not self._admits(request.headers.get("Authorization", "")):
+        presented = request.headers.get_all("Authorization")
+        if not self._admits(presented[0] if len(presented) == 1 else ""):
             logger.warning("upgrade refused", reason="bad or missing bearer token")
             response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
             response.headers["WWW-Authenticate"] = "Bearer"

@@ -1,0 +1,155 @@
+"""What tests of the gateway share: the real daemon on free ports, and VAIC's side of a socket, frame by frame."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from loguru import logger
+from websockets.asyncio.client import ClientConnection, connect
+
+from gateway.daemon import Daemon
+from gateway.daemon import run as run_on_loop
+from gateway.settings import read_settings
+
+LIMIT_S = 5
+# Nobody listens there: what a test of the gateway asks of a call happens before the model matters.
+NO_MODEL = "ws://127.0.0.1:1"
+T = TypeVar("T")
+
+
+def run(scene: Callable[[], Awaitable[None]]) -> None:
+    """Play a scene on the product's own kind of loop, with a bound."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(4 * LIMIT_S):
+            await scene()
+
+    run_on_loop(bounded())
+
+
+@contextmanager
+def logs_put_back() -> Iterator[None]:
+    """Loguru and logging afterwards as they were before, whoever set them up his own way."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logger.remove()
+    logger.add(sys.stderr)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("websocket").setLevel(logging.NOTSET)
+
+
+@asynccontextmanager
+async def serving(folder: Path, speed: float = 1.0, **settings: object) -> AsyncIterator[Daemon]:
+    """A daemon with its store in a folder. settings: of Settings, by field name."""
+    database_url = f"sqlite:///{folder}/tieline.sqlite3"
+    ours = {"openai_url": NO_MODEL, "database_url": database_url, "port": 0, "ops_port": 0}
+    async with Daemon(read_settings(**ours | settings), speed) as daemon:
+        yield daemon
+
+
+class Vaic:
+    """One socket as VAIC opens it."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def says(self, kind: str, **fields: object) -> None:
+        await self.connection.send(json.dumps({"type": kind, **fields}))
+
+    async def hears(self, kind: str) -> dict[str, Any]:
+        """The next frame, which must be of this type."""
+        async with asyncio.timeout(LIMIT_S):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+        assert frame["type"] == kind, frame
+        return frame
+
+    async def calls(self, conversation_id: str, **fields: object) -> dict[str, Any]:
+        """Begin a call that is taken."""
+        await self.initiates(conversation_id, **fields)
+        return await self.hears("session.accepted")
+
+    async def initiates(self, conversation_id: str, **fields: object) -> None:
+        offer = {"supportedMediaFormats": ["raw/lpcm16_24"], "expectAudioMessages": True, "caller": "+4930555010"}
+        await self.says("session.initiate", conversationId=conversation_id, **offer | fields)
+
+    async def is_served(self, conversation_id: str) -> None:
+        """The call lives: what is asked of it is answered, and nothing else came before."""
+        await self.says("userStream.start", conversationId=conversation_id)
+        await self.hears("userStream.started")
+
+    async def ends(self, conversation_id: str) -> None:
+        """VAIC's last word; the bot closes."""
+        await self.says("session.end", conversationId=conversation_id, reasonCode="client-disconnected", reason="bye")
+        assert await self.closed() == 1000
+
+    async def closed(self) -> int | None:
+        """Wait until the bot has closed the socket; its code."""
+        async with asyncio.timeout(LIMIT_S):
+            await self.connection.wait_closed()
+        return self.connection.close_code
+
+
+@asynccontextmanager
+async def socket(daemon: Daemon, token: str = "", path: str = "") -> AsyncIterator[Vaic]:
+    """An upgraded socket."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with connect(
+        daemon.vaic_url + path,
+        additional_headers=headers,
+        compression=None,
+        max_size=None,
+        max_queue=None,
+        close_timeout=1,
+    ) as connection:
+        yield Vaic(connection)
+
+
+async def exchange(url: str, request: bytes) -> bytes:
+    """Write bytes to a server and read until it hangs up."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write(request)
+        async with asyncio.timeout(LIMIT_S):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+def upgrade_request(*headers: bytes) -> bytes:
+    """A WebSocket's opening handshake with further header lines."""
+    lines = [
+        b"GET /bot HTTP/1.1",
+        b"Host: bot",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        b"Sec-WebSocket-Version: 13",
+        *headers,
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+async def get(url: str) -> tuple[int, str]:
+    """Status and body."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def until(look: Callable[[], Awaitable[T | None]]) -> T:
+    """What a look finds as soon as it finds something; each look is a request to a server, and takes its time."""
+    async with asyncio.timeout(LIMIT_S):
+        while (found := await look()) is None:
+            pass
+    return found

@@ -1,0 +1,290 @@
+"""The logs: one line an event whatever it holds, a call's story by its id, and never a secret or a caller's words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from loguru import logger
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidStatus
+
+from gateway.logs import set_up_logs
+from tests.gateway.daemons import Vaic, logs_put_back, run, serving, socket
+
+KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
+# What the caller says, presses and is called, and what the bot answers: each a mark to look for in the log.
+SAID, ANSWERED, PRESSED, CALLER = "xylophone", "marmalade", "8675309", "+4930555010"
+AUDIO = "U1dPUkRGSVNI" * 50
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    with logs_put_back():
+        yield
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err.splitlines()
+
+
+# --- one line ---
+
+
+def test_an_event_is_one_line_with_its_conversation_first_and_its_fields_behind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("INFO")
+    logger.bind(conversation="c-1").info("call began", bot="front desk", media="raw/mulaw", caller="")
+    (line,) = lines(capsys)
+    assert LINE.fullmatch(line)
+    assert line.endswith(": call began  conversation=c-1 bot='front desk' media=raw/mulaw caller=''")
+    assert f" {__name__}: " in line
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("c-1\n2026-03-04 INFO forged: call ended", r"'c-1\n2026-03-04 INFO forged: call ended'"),
+        ("c-1\nforged", r"'c-1\nforged'"),
+        ("c-1\r\x1b[2J", r"'c-1\r\x1b[2J'"),
+        ("c\u2028d", r"'c\u2028d'"),
+        ("\ud800", r"'\ud800'"),
+        ("{record}", "{record}"),
+        ("</red>", "</red>"),
+        (r"\<red>", r"\<red>"),
+        (r"\<nonsense>", r"\<nonsense>"),
+        ("käse", "käse"),
+    ],
+)  # fmt: skip
+def test_what_a_peer_puts_into_a_field_stays_in_its_field(
+    value: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("INFO")
+    logger.info("odd frame ignored", detail=value)
+    (line,) = lines(capsys)
+    assert line.endswith(f": odd frame ignored  detail={shown}")
+
+
+def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO")
+    logger.info("one\ntwo")
+    (line,) = lines(capsys)
+    assert line.endswith(r": 'one\ntwo'")
+
+
+def test_levels_below_the_one_set_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("WARNING")
+    logger.debug("debug")
+    logger.info("info")
+    logger.warning("warning")
+    assert [line.rpartition(": ")[2] for line in lines(capsys)] == ["warning"]
+
+
+def test_the_standard_librarys_loggers_come_out_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO")
+    logging.getLogger("pykka").warning("Unhandled message in %s", "Switchboard")
+    logging.getLogger("pykka").info("registered")
+    logging.getLogger("websocket").error("goodbye")
+    (line,) = lines(capsys)
+    assert LINE.fullmatch(line)
+    assert line.endswith(": pykka: Unhandled message in Switchboard")
+
+
+def test_an_error_is_written_with_its_traceback_and_without_the_values_of_variables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("INFO")
+    crash_with(SAID)
+    first, *trace = lines(capsys)
+    assert LINE.fullmatch(first)
+    assert first.endswith(": child died  conversation=c-1")
+    assert trace[0] == "Traceback (most recent call last):"
+    assert trace[-1] == "ZeroDivisionError: division by zero"
+    assert not [line for line in (first, *trace) if SAID in line]
+
+
+def crash_with(words: str) -> None:
+    try:
+        len(words) / 0
+    except ZeroDivisionError:
+        logger.bind(conversation="c-1").exception("child died")
+
+
+# --- secrets ---
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Authorization: Bearer {TOKEN}", "Authorization: Bearer ***"),
+        (f"authorization: bearer {TOKEN}", "authorization: bearer ***"),
+        (f"{{'api-key': '{TOKEN}'}}", "{'api-key': '***'}"),
+        (f"refused for {KEY}!", "refused for ***!"),
+        (f"wss://x.openai.azure.com/r?api-key={TOKEN}&deployment=d", "wss://x.openai.azure.com/r?api-key=***&deployment=d"),
+        (f"wss://x/r?model=m&access_token={TOKEN}", "wss://x/r?model=m&access_token=***"),
+        (f"postgresql://tieline:{TOKEN}@db:5432/t", "postgresql://tieline:***@db:5432/t"),
+        (f"postgresql+psycopg://tieline:a/{TOKEN}@db/t", "postgresql+psycopg://tieline:***@db/t"),
+        ("ws://127.0.0.1:9050/v1/realtime?model=gpt-realtime", "ws://127.0.0.1:9050/v1/realtime?model=gpt-realtime"),
+        ("sqlite:////var/lib/tieline.sqlite3", "sqlite:////var/lib/tieline.sqlite3"),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_secret_is_starred_out_wherever_it_stands(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("DEBUG")
+    logger.error(text.replace("{", "{{").replace("}", "}}"), why=text)
+    logging.getLogger("asyncio").error(text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logger.exception("failed")
+    told = lines(capsys)
+    assert not [line for line in told if TOKEN in line or KEY in line]
+    assert told[0].split(": ", 1)[1].startswith(shown)
+    assert told[0].endswith(f"why={shown}") or told[0].endswith(f"why={shown!r}")
+    assert told[1].endswith(f"asyncio: {shown}")
+    assert told[-1] == f"ValueError: {shown}"
+
+
+# --- a call ---
+
+
+@asynccontextmanager
+async def talkative_model() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A model that hears and says the marked words, calls a function with them, and errs in them; and when it is done.
+
+    The real interface's words, as a trace would have them; what it is sent does not matter here.
+    """
+    done = asyncio.Event()
+
+    async def session(connection: ServerConnection) -> None:
+        await say(connection, "session.created", session={"type": "realtime"})
+        async for text in connection:
+            event = json.loads(text)
+            if event["type"] == "session.update":
+                await say(connection, "session.updated", session={"type": "realtime"})
+            elif event["type"] == "response.create" and not done.is_set():
+                await speak(connection)
+            elif event["type"] == "conversation.item.create" and event["item"]["type"] == "function_call_output":
+                done.set()
+
+    async with serve(session, "127.0.0.1", 0, compression=None) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", done
+
+
+async def say(connection: ServerConnection, kind: str, **fields: object) -> None:
+    await connection.send(json.dumps({"type": kind, "event_id": "e", **fields}))
+
+
+async def speak(connection: ServerConnection) -> None:
+    part = {"response_id": "r-1", "item_id": "i-1", "output_index": 0, "content_index": 0}
+    call = {"id": "i-2", "type": "function_call", "status": "completed", "call_id": "call-1"}
+    call |= {"name": "book_appointment", "arguments": json.dumps({"day": SAID, "reason": SAID})}
+    heard = "conversation.item.input_audio_transcription.completed"
+    await say(connection, heard, item_id="i-0", content_index=0, transcript=f"my word is {SAID}")
+    await say(connection, "response.created", response={"id": "r-1", "status": "in_progress"})
+    await say(connection, "response.output_audio.delta", **part, delta=AUDIO)
+    await say(connection, "response.output_audio_transcript.done", **part, transcript=f"so it is {ANSWERED}")
+    await say(connection, "response.output_audio.done", **part)
+    await say(connection, "response.output_item.done", response_id="r-1", output_index=1, item=call)
+    failure = {"type": "invalid_request_error", "code": "unknown_parameter", "message": f"bad {SAID}", "param": "item"}
+    await say(connection, "error", error=failure)
+    await connection.send(f"not JSON: {SAID}")
+    await say(connection, "response.done", response={"id": "r-1", "status": "completed"})
+
+
+async def whole_call(vaic: Vaic, conversation_id: str) -> None:
+    """All that a caller can put into a call, good and bad."""
+    await vaic.calls(conversation_id, caller=CALLER, botName="front-desk")
+    activities = [{"type": "event", "name": name, **more} for name, more in (
+        ("start", {"parameters": {"caller": CALLER}}), ("DTMF", {"value": PRESSED}), ("noUserInput", {"value": SAID}))
+    ]  # fmt: skip
+    await vaic.says("activities", conversationId=conversation_id, activities=activities)
+    await vaic.says("userStream.start", conversationId=conversation_id)
+    for chunk in (AUDIO, f"*{SAID}*"):
+        await vaic.says("userStream.chunk", conversationId=conversation_id, audioChunk=chunk)
+    await vaic.connection.send(f"not JSON either: {SAID}")
+    await vaic.says("activities", conversationId=conversation_id, activities=[{"type": SAID, "name": {"x": SAID}}])
+
+
+def test_a_calls_story_is_found_by_its_id_and_tells_neither_words_nor_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    set_up_logs("INFO")
+
+    async def scene() -> None:
+        async with talkative_model() as (url, done), serving(
+            tmp_path, openai_url=f"{url}?api-key={TOKEN}", vaic_token=TOKEN, host="127.0.0.1"
+        ) as daemon:  # fmt: skip
+            with pytest.raises(InvalidStatus):
+                async with socket(daemon, "sk-stolen-token"):
+                    pass
+            async with socket(daemon, TOKEN) as vaic:
+                await whole_call(vaic, "c-1")
+                await done.wait()
+                await vaic.ends("c-1")
+
+    run(scene)
+    told = lines(capsys)
+    assert not [line for line in told if not LINE.fullmatch(line)]
+    assert not [line for line in told if "sk-stolen" in line or TOKEN in line or KEY in line]
+    for words in (SAID, ANSWERED, PRESSED, CALLER, CALLER[1:], AUDIO[:24]):
+        assert not [line for line in told if words in line]
+    story = [re.sub(r"^\S+ (\w+) +\S+ ", r"\1 ", line) for line in told if " conversation=c-1" in line]
+    assert story[0] == "INFO call began  conversation=c-1 bot=front-desk media=raw/lpcm16_24"
+    assert story[-1] == "INFO call ended  conversation=c-1 outcome=client-disconnected"
+    for line in (
+        "WARNING odd frame ignored  conversation=c-1 side=vaic reason=not_json detail=''",
+        "WARNING odd frame ignored  conversation=c-1 side=model reason=not_json detail=''",
+        "WARNING model error  conversation=c-1 code=unknown_parameter param=item",
+    ):
+        assert story.count(line) == 1, story
+    task = re.compile(r"INFO task  conversation=c-1 run=\S+ agent=book_appointment state=\w+ result=open")
+    assert [line for line in story if task.fullmatch(line)]
+
+
+def test_a_bad_frame_is_logged_once_in_a_conversation_however_often_it_comes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("INFO")
+
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as one, socket(daemon) as two:
+            for vaic, conversation_id in ((one, "c-1"), (two, "c-2")):
+                await vaic.calls(conversation_id)
+                for _ in range(3):
+                    await vaic.connection.send("no JSON")
+                    await vaic.says("userStream.start", conversationId="c-other")
+                await vaic.is_served(conversation_id)
+                await vaic.ends(conversation_id)
+
+    run(scene)
+    odd = [line.partition("  ")[2] for line in lines(capsys) if "odd frame" in line]
+    kinds = ("not_json", "other_conversation")
+    assert odd == [f"conversation={c} side=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
+
+
+def test_a_call_that_is_refused_is_told_with_its_id_and_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("INFO")
+
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.initiates("c-1\nforged", supportedMediaFormats=["opus"])
+            await vaic.hears("session.error")
+
+    run(scene)
+    (line,) = [line for line in lines(capsys) if "refused" in line]
+    assert line.endswith(r": call refused  conversation='c-1\nforged' reason='no common media format'")

@@ -1,0 +1,217 @@
+"""The ops endpoint over HTTP, beside real calls: what a balancer, a monitor and a person ask."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.daemon import Daemon
+from tests.gateway.daemons import get, run, serving, socket, until
+
+
+async def get_json(url: str) -> tuple[int, Any]:
+    status, body = await get(url)
+    return status, json.loads(body)
+
+
+async def record_of(daemon: Daemon, conversation_id: str) -> dict[str, Any]:
+    """A call's record once it is in the books."""
+
+    async def look() -> dict[str, Any] | None:
+        status, record = await get_json(f"{daemon.ops_url}/calls/{conversation_id}")
+        return record if status == 200 and record["outcome"] != "open" else None
+
+    return await until(look)
+
+
+async def metrics(daemon: Daemon) -> dict[str, float]:
+    """Every sample, by its name and labels as they stand in the text."""
+    _, text = await get(f"{daemon.ops_url}/metrics")
+    return {
+        sample.name + "".join(f" {key}={value}" for key, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_daemon_without_calls_is_alive_ready_and_says_so(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, max_calls=7) as daemon:
+            assert await get(f"{daemon.ops_url}/livez") == (200, "alive\n")
+            assert await get(f"{daemon.ops_url}/readyz") == (200, "ready\n")
+            expected = {"calls": [], "max_calls": 7, "accepting": True}
+            assert await get_json(f"{daemon.ops_url}/calls") == (200, expected)
+
+    run(scene)
+
+
+def test_a_full_daemon_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, max_calls=1) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            await vaic.ends("c-1")
+
+            async def ready() -> bool | None:
+                return (await get(f"{daemon.ops_url}/readyz"))[0] == 200 or None
+
+            await until(ready)
+
+    run(scene)
+
+
+def test_a_draining_daemon_is_alive_not_ready_and_hangs_its_calls_up_in_words(tmp_path: Path) -> None:
+    async def scene() -> None:
+        daemon_left = asyncio.Event()
+        may_leave = asyncio.Event()
+        opened: asyncio.Future[Daemon] = asyncio.get_running_loop().create_future()
+
+        async def live() -> None:
+            async with serving(tmp_path) as daemon:
+                opened.set_result(daemon)
+                await may_leave.wait()
+            daemon_left.set()
+
+        life = asyncio.create_task(live())
+        daemon = await opened
+        async with socket(daemon) as vaic, socket(daemon) as late:
+            await vaic.calls("c-1")
+            may_leave.set()
+            activity = (await vaic.hears("activities"))["activities"][0]
+            assert (activity["name"], activity["activityParams"]) == ("hangup", {"hangupReason": "drained"})
+            assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert (await get_json(f"{daemon.ops_url}/calls"))[1]["accepting"] is False
+            await late.says("connection.validate")
+            assert (await late.hears("connection.validated"))["success"] is False
+            await late.initiates("c-2")
+            assert (await late.hears("session.error"))["reason"] == "shutting down"
+            parts = urlsplit(daemon.vaic_url)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(parts.hostname, parts.port)
+            assert not daemon_left.is_set()
+            await vaic.ends("c-1")
+            await life
+        async with serving(tmp_path) as heir:
+            assert (await record_of(heir, "c-1"))["outcome"] == "drained"
+
+    run(scene)
+
+
+def test_a_call_in_progress_is_listed_and_described(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1", botName="front-desk", caller="+4930555010")
+            assert (await get_json(f"{daemon.ops_url}/calls"))[1]["calls"] == ["c-1"]
+            status, record = await get_json(f"{daemon.ops_url}/calls/c-1")
+            assert status == 200
+            assert (record["conversation_id"], record["outcome"]) == ("c-1", "open")
+            assert (record["bot"], record["caller"], record["media_format"]) == (
+                "front-desk",
+                "+4930555010",
+                "raw/lpcm16_24",
+            )
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_a_call_that_has_ended_stays_in_the_books_even_for_the_next_process(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            async with socket(daemon) as vaic:
+                await vaic.calls("call 1/ä")
+                await vaic.ends("call 1/ä")
+            record = await record_of(daemon, "call%201%2F%C3%A4")
+            assert (record["conversation_id"], record["outcome"]) == ("call 1/ä", "client-disconnected")
+            assert (await get_json(f"{daemon.ops_url}/calls"))[1]["calls"] == []
+        async with serving(tmp_path) as heir:
+            assert await get_json(f"{heir.ops_url}/calls/call%201%2F%C3%A4") == (200, record)
+
+    run(scene)
+
+
+def test_an_unknown_call_is_404_in_words(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            assert await get_json(f"{daemon.ops_url}/calls/c-unknown") == (404, {"error": "no such call in the books"})
+            assert (await get(f"{daemon.ops_url}/nothing"))[0] == 404
+
+    run(scene)
+
+
+def test_metrics_count_calls_refusals_and_bad_frames_and_name_no_conversation(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as stranger:
+            before = await metrics(daemon)
+            await vaic.calls("conversation-4711", caller="+4930555010")
+            await vaic.connection.send("nonsense 4711")
+            await stranger.says("session.resume", conversationId="conversation-4711-b")
+            await stranger.hears("session.error")
+            await vaic.is_served("conversation-4711")
+            during = await metrics(daemon)
+            await vaic.ends("conversation-4711")
+            await record_of(daemon, "conversation-4711")
+            after = await metrics(daemon)
+
+            def grew(name: str, since: dict[str, float], until: dict[str, float]) -> float:
+                return until.get(name, 0) - since.get(name, 0)
+
+            assert during["tieline_calls_live"] == 1
+            assert after["tieline_calls_live"] == 0
+            assert grew("tieline_calls_refused_total reason=unknown_conversation", before, during) == 1
+            assert grew("tieline_bad_frames_total reason=not_json side=vaic", before, during) == 1
+            assert grew("tieline_calls_ended_total outcome=client-disconnected", during, after) == 1
+            assert not [name for name in after if "4711" in name or "555010" in name]
+
+    run(scene)
+
+
+def test_nothing_on_the_ops_endpoint_takes_an_order(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, aiohttp.ClientSession() as session:
+            await vaic.calls("c-1")
+            for method in ("POST", "PUT", "DELETE", "PATCH"):
+                for path in ("/livez", "/readyz", "/metrics", "/calls", "/calls/c-1"):
+                    async with session.request(method, daemon.ops_url + path) as answer:
+                        assert answer.status == 405
+            await vaic.is_served("c-1")
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 without being asked")
+def test_the_ops_endpoint_stays_on_loopback_where_calls_are_taken_from_everywhere(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token="s3cret-token") as daemon:
+            assert daemon.vaic_url.startswith("ws://0.0.0.0:")
+            # Of this machine too, yet not the address that the ops endpoint is bound to.
+            _, writer = await asyncio.open_connection("127.0.0.2", urlsplit(daemon.vaic_url).port)
+            writer.close()
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.2", urlsplit(daemon.ops_url).port)
+
+    run(scene)
+
+
+def test_a_model_that_nobody_serves_ends_the_call_in_words_and_in_the_books(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, speed=20.0) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            activity = (await vaic.hears("activities"))["activities"][0]
+            assert activity["activityParams"] == {"hangupReason": "speech model unavailable"}
+            await vaic.ends("c-1")
+            record = await record_of(daemon, "c-1")
+            assert (record["outcome"], record["errors"]) == ("failed", ["model: TransportLost"])
+
+    run(scene)

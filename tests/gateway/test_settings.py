@@ -1,0 +1,263 @@
+"""The settings: read from the environment, judged all at once, named by their variables, silent about secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from gateway.settings import (
+    OPENAI_URL,
+    Settings,
+    SettingsError,
+    is_loopback,
+    read_settings,
+    unknown_variables,
+    variable_of,
+)
+
+KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which everything is right."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    return monkeypatch
+
+
+def faults() -> list[str]:
+    with pytest.raises(SettingsError) as wrong:
+        read_settings()
+    assert str(wrong.value) == "\n".join(wrong.value.faults)
+    return wrong.value.faults
+
+
+def named(lines: list[str]) -> list[str]:
+    return [line.partition(":")[0] for line in lines]
+
+
+@pytest.mark.usefixtures("env")
+def test_with_a_key_alone_everything_else_has_a_default() -> None:
+    settings = read_settings()
+    assert settings.openai_api_key.get_secret_value() == KEY
+    assert (settings.openai_url, settings.port, settings.ops_port) == (OPENAI_URL, 8050, 8060)
+    assert (settings.max_calls, settings.time_zone, settings.log_level) == (200, "UTC", "INFO")
+    assert settings.database_url == "sqlite:///tieline.sqlite3"
+
+
+WELL_SET = {
+    "OPENAI_API_KEY": KEY,
+    "TIELINE_OPENAI_URL": "wss://eu.example/v1/realtime",
+    "TIELINE_OPENAI_MODEL": "gpt-realtime-mini",
+    "TIELINE_OPENAI_VOICE": "cedar",
+    "TIELINE_TRANSCRIPTION_MODEL": "whisper-1",
+    "TIELINE_HOST": "10.0.0.1",
+    "TIELINE_VAIC_TOKEN": TOKEN,
+    "TIELINE_PORT": "9000",
+    "TIELINE_OPS_PORT": "9001",
+    "TIELINE_DATABASE_URL": "sqlite:///other.sqlite3",
+    "TIELINE_MAX_CALLS": "3",
+    "TIELINE_TIME_ZONE": "Europe/Berlin",
+    "TIELINE_TRANSFER_TARGET": "tel:+4930555099",
+    "TIELINE_LOG_LEVEL": "DEBUG",
+}
+
+
+def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> None:
+    for name, value in WELL_SET.items():
+        env.setenv(name, value)
+    settings = read_settings()
+    read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
+    plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
+    assert plain == WELL_SET
+
+
+def test_the_command_line_goes_before_the_environment_and_what_it_leaves_out_does_not(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_PORT", "9000")
+    env.setenv("TIELINE_OPS_PORT", "9001")
+    settings = read_settings(port=9100, ops_port=None)
+    assert (settings.port, settings.ops_port) == (9100, 9001)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TIELINE_OPENAI_URL", "https://api.openai.com/v1/realtime"),
+        ("TIELINE_OPENAI_URL", "wss://"),
+        ("TIELINE_OPENAI_URL", "api.openai.com"),
+        ("TIELINE_OPENAI_URL", "ws://127.0.0.1:engine"),
+        ("TIELINE_OPENAI_URL", "ws://127.0.0.1:0"),
+        ("TIELINE_OPENAI_URL", "ws://[::1"),
+        ("TIELINE_OPENAI_URL", ""),
+        ("TIELINE_OPENAI_MODEL", ""),
+        ("TIELINE_OPENAI_VOICE", ""),
+        ("TIELINE_TRANSCRIPTION_MODEL", ""),
+        ("TIELINE_PORT", "http"),
+        ("TIELINE_PORT", "65536"),
+        ("TIELINE_PORT", ""),
+        ("TIELINE_OPS_PORT", "-1"),
+        ("TIELINE_DATABASE_URL", ""),
+        ("TIELINE_DATABASE_URL", "tieline.sqlite3"),
+        ("TIELINE_DATABASE_URL", "postgresql://h:port/d"),
+        ("TIELINE_MAX_CALLS", "0"),
+        ("TIELINE_MAX_CALLS", "many"),
+        ("TIELINE_TIME_ZONE", "Mars/Olympus"),
+        ("TIELINE_TIME_ZONE", "../../etc/passwd"),
+        ("TIELINE_TIME_ZONE", ""),
+        ("TIELINE_TRANSFER_TARGET", "+4930555099"),
+        ("TIELINE_LOG_LEVEL", "info"),
+        ("TIELINE_LOG_LEVEL", "TRACE"),
+    ],
+)
+def test_a_wrong_setting_is_named_by_its_variable_and_alone(variable: str, value: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv(variable, value)
+    (fault,) = faults()
+    assert fault.startswith(f"{variable}: ")
+    assert fault != f"{variable}: "
+
+
+@pytest.mark.parametrize(("option", "variable"), [("port", "TIELINE_PORT"), ("ops_port", "TIELINE_OPS_PORT")])
+@pytest.mark.usefixtures("env")
+def test_a_wrong_option_is_named_as_the_variable_it_stands_for(option: str, variable: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        read_settings(**{option: 70_000})
+    assert named(wrong.value.faults) == [variable]
+
+
+def test_everything_that_is_wrong_is_reported_at_once(env: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "OPENAI_API_KEY": "",
+        "TIELINE_HOST": "0.0.0.0",
+        "TIELINE_PORT": "x",
+        "TIELINE_OPS_PORT": "x",
+        "TIELINE_MAX_CALLS": "-5",
+        "TIELINE_TIME_ZONE": "Nowhere",
+        "TIELINE_TRANSFER_TARGET": "mailto:me",
+        "TIELINE_LOG_LEVEL": "LOUD",
+        "TIELINE_OPENAI_MODEL": "",
+    }
+    for name, value in wrong.items():
+        env.setenv(name, value)
+    # Listening everywhere is right, but not without a token.
+    assert sorted(named(faults())) == sorted(set(wrong) - {"TIELINE_HOST"} | {"TIELINE_VAIC_TOKEN"})
+
+
+def test_a_wrong_url_is_not_also_blamed_on_the_key(env: pytest.MonkeyPatch) -> None:
+    env.delenv("OPENAI_API_KEY")
+    env.setenv("TIELINE_OPENAI_URL", "nonsense")
+    assert named(faults()) == ["TIELINE_OPENAI_URL"]
+
+
+@pytest.mark.parametrize("url", ["", "wss://eu.example/v1/realtime", "wss://10.0.0.5:9050", "ws://127.evil.example"])
+def test_a_key_is_needed_for_every_model_that_is_not_on_this_machine(url: str, env: pytest.MonkeyPatch) -> None:
+    env.delenv("OPENAI_API_KEY")
+    if url:
+        env.setenv("TIELINE_OPENAI_URL", url)
+    assert faults() == ["OPENAI_API_KEY: needed for any model that does not run on this machine"]
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:9050", "ws://localhost:9050", "ws://[::1]:9050", "wss://127.8.8.8"])
+def test_no_key_is_needed_for_a_model_on_this_machine(url: str, env: pytest.MonkeyPatch) -> None:
+    env.delenv("OPENAI_API_KEY")
+    env.setenv("TIELINE_OPENAI_URL", url)
+    assert read_settings().model_headers() == {"Authorization": "Bearer local"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "bots.example"])
+def test_without_a_token_only_loopback_may_be_listened_on(host: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_HOST", host)
+    assert faults() == ["TIELINE_VAIC_TOKEN: needed to listen beyond loopback"]
+    env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
+    assert read_settings().listen_host == host
+
+
+@pytest.mark.usefixtures("env")
+def test_without_a_host_a_token_decides_how_far_one_listens(env: pytest.MonkeyPatch) -> None:
+    assert read_settings().listen_host == "127.0.0.1"
+    env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
+    assert read_settings().listen_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_loopback_may_be_listened_on_without_a_token(host: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_HOST", host)
+    assert is_loopback(host)
+    assert read_settings().listen_host == host
+
+
+def test_no_secret_is_in_the_settings_text_nor_in_what_is_said_of_wrong_ones(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
+    settings = read_settings()
+    assert KEY not in repr(settings)
+    assert TOKEN not in repr(settings)
+    assert KEY not in settings.model_dump_json()
+    assert TOKEN not in settings.model_dump_json()
+    env.setenv("TIELINE_PORT", KEY)
+    env.setenv("TIELINE_TIME_ZONE", TOKEN)
+    told = "\n".join(faults())
+    assert KEY not in told
+    assert TOKEN not in told
+
+
+@pytest.mark.usefixtures("env")
+def test_settings_do_not_change_once_read() -> None:
+    settings = read_settings()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_a_misspelt_variable_is_noticed(env: pytest.MonkeyPatch) -> None:
+    assert unknown_variables() == []
+    env.setenv("TIELINE_MAX_CALL", "5")
+    env.setenv("TIELINE_OPENAI_API_KEY", "x")
+    assert unknown_variables() == ["TIELINE_MAX_CALL", "TIELINE_OPENAI_API_KEY"]
+    assert read_settings().max_calls == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "dialled"),
+    [
+        ("wss://api.openai.com", "wss://api.openai.com/v1/realtime?model=gpt-realtime"),
+        ("wss://api.openai.com/v1/realtime", "wss://api.openai.com/v1/realtime?model=gpt-realtime"),
+        ("ws://127.0.0.1:9050/", "ws://127.0.0.1:9050/v1/realtime?model=gpt-realtime"),
+        ("ws://[::1]:9050", "ws://[::1]:9050/v1/realtime?model=gpt-realtime"),
+        ("wss://eu.example/realtime?model=mine", "wss://eu.example/realtime?model=mine"),
+        (
+            "wss://x.openai.azure.com/openai/realtime?api-version=2024-10-01-preview&deployment=d",
+            "wss://x.openai.azure.com/openai/realtime?api-version=2024-10-01-preview&deployment=d",
+        ),
+        (
+            "wss://x.openai.azure.com/openai/v1/realtime",
+            "wss://x.openai.azure.com/openai/v1/realtime?model=gpt-realtime",
+        ),
+    ],
+)
+def test_the_models_url_is_completed_where_it_leaves_something_out(
+    url: str, dialled: str, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("TIELINE_OPENAI_URL", url)
+    assert read_settings().model_url() == dialled
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("wss://api.openai.com", {"Authorization": f"Bearer {KEY}"}),
+        ("wss://x.openai.azure.com/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://openai.azure.com.evil.example", {"Authorization": f"Bearer {KEY}"}),
+    ],
+)
+def test_the_key_is_presented_as_the_endpoint_wants_it(
+    url: str, headers: dict[str, str], env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("TIELINE_OPENAI_URL", url)
+    assert read_settings().model_headers() == headers
+
+
+def test_every_setting_says_what_it_is_and_stands_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"`{variable_of(name)}`" in readme

@@ -1,0 +1,545 @@
+"""The VAIC endpoint on real sockets: who is let in, what a first message may be, and nobody ends another's call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket as sockets
+import struct
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pykka
+import pytest
+from prometheus_client import REGISTRY
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+import gateway.vaic_endpoint
+from actors.journal_keeper import JournalKeeper
+from actors.switchboard import Switchboard
+from gateway.daemon import Daemon
+from tests.gateway.daemons import LIMIT_S, exchange, get, run, serving, socket, until, upgrade_request
+
+TOKEN = "s3cret-token"
+VALIDATED = {"type": "ac-bot-api", "success": True}
+# How fast time passes where a test is about a limit of seconds.
+FAST = 20.0
+MIB = 1024 * 1024
+
+
+def bad_frames(side: str, reason: str) -> float:
+    return REGISTRY.get_sample_value("tieline_bad_frames_total", {"side": side, "reason": reason}) or 0.0
+
+
+def head_and_body(answer: bytes) -> tuple[str, str]:
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    return head, body
+
+
+# --- the upgrade ---
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [b"Authorization: Bearer wrong"],
+        [b"Authorization: Bearer"],
+        [b"Authorization: " + TOKEN.encode()],
+        [b"Authorization: Basic " + TOKEN.encode()],
+        [b"Authorization: Bearer " + TOKEN.encode() + b"x"],
+        [b"Authorization: Bearer \xff\xfe"],
+        [b"Authorization: Bearer " + TOKEN.encode(), b"Authorization: Bearer wrong"],
+        [b"Authorization: Bearer " + TOKEN.encode(), b"Authorization: Bearer " + TOKEN.encode()],
+    ],
+    ids=["missing", "wrong", "empty", "no scheme", "other scheme", "longer", "not text", "two", "twice"],
+)
+def test_a_wrong_or_missing_token_is_refused_before_the_upgrade(headers: list[bytes], tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN, host="127.0.0.1") as daemon:
+            for request in (upgrade_request(*headers), b"GET / HTTP/1.1\r\nHost: bot\r\n" + fields(headers) + b"\r\n"):
+                head, body = head_and_body(await exchange(daemon.vaic_url, request))
+                assert head.startswith("HTTP/1.1 401 "), head
+                assert "\r\nwww-authenticate: bearer" in head.lower()
+                assert body == "Unauthorized\n"
+
+    run(scene)
+
+
+def fields(headers: list[bytes]) -> bytes:
+    return b"".join(header + b"\r\n" for header in headers)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_right_token_opens_any_path(scheme: str, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN, host="127.0.0.1") as daemon:
+            request = upgrade_request(f"Authorization: {scheme} {TOKEN}".encode())
+            head = await opening(daemon, request)
+            assert head.startswith("HTTP/1.1 101 ")
+            async with socket(daemon, TOKEN, "bots/front-desk?x=1") as vaic:
+                await vaic.calls("c-1")
+                await vaic.ends("c-1")
+
+    run(scene)
+
+
+async def opening(daemon: Daemon, request: bytes) -> str:
+    """The head of the answer to a handshake; then we hang up."""
+    parts = urlsplit(daemon.vaic_url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(request)
+    async with asyncio.timeout(LIMIT_S):
+        head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return head.decode()
+
+
+def test_a_token_need_not_be_ascii(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token="clé-à", host="127.0.0.1") as daemon:
+            assert (await opening(daemon, upgrade_request("Authorization: Bearer clé-à".encode()))).startswith(
+                "HTTP/1.1 101 "
+            )
+            assert (await opening(daemon, upgrade_request("Authorization: Bearer clé-".encode()))).startswith(
+                "HTTP/1.1 401 "
+            )
+
+    run(scene)
+
+
+def test_without_a_token_anyone_on_this_machine_is_let_in_with_or_without_one(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            for token in ("", "whatever"):
+                async with socket(daemon, token) as vaic:
+                    await vaic.says("connection.validate")
+                    assert await vaic.hears("connection.validated") == {
+                        "type": "connection.validated",
+                        "success": True,
+                    }
+
+    run(scene)
+
+
+def test_a_browser_is_refused_by_its_origin(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(daemon.vaic_url, origin="https://evil.example")  # type: ignore[arg-type]
+            assert refused.value.response.status_code == 403
+
+    run(scene)
+
+
+def test_compression_is_never_agreed_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, connect(daemon.vaic_url, compression="deflate") as connection:
+            assert connection.protocol.extensions == []
+            assert connection.response is not None
+            assert "Sec-WebSocket-Extensions" not in connection.response.headers
+
+    run(scene)
+
+
+@pytest.mark.parametrize("path", ["/", "/bots/front-desk?x=1"])
+def test_a_plain_get_with_the_token_is_answered_as_the_validate_button_wants(path: str, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN, host="127.0.0.1") as daemon:
+            request = f"GET {path} HTTP/1.1\r\nHost: bot\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+            head, body = head_and_body(await exchange(daemon.vaic_url, request))
+            assert head.startswith("HTTP/1.1 200 ")
+            assert "\r\ncontent-type: application/json" in head.lower()
+            assert json.loads(body) == VALIDATED
+            assert await daemon.live_calls() == ()
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"\x16\x03\x01\x02\x00\x01\xfc\n", b"POST / HTTP/1.1\r\nHost: bot\r\n\r\n", b"hello\r\n\r\n", b"G" * 70_000],
+    ids=["TLS", "POST", "not HTTP", "endless line"],
+)
+def test_what_is_no_opening_handshake_is_hung_up_on(request_bytes: bytes, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            assert not (await exchange(daemon.vaic_url, request_bytes)).startswith(b"HTTP/1.1 101")
+            async with socket(daemon) as vaic:
+                await vaic.calls("c-1")
+                await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_a_connection_that_never_upgrades_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.vaic_endpoint, "HANDSHAKE_LIMIT_S", 0.1)
+
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            parts = urlsplit(daemon.vaic_url)
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.write(b"GET / HTTP/1.1\r\n")
+            async with asyncio.timeout(LIMIT_S):
+                assert await reader.read() == b""
+            writer.close()
+
+    run(scene)
+
+
+# --- the first message ---
+
+
+def test_connection_validate_starts_no_call_and_a_call_may_follow_on_the_same_socket(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.says("connection.validate")
+            assert await vaic.hears("connection.validated") == {"type": "connection.validated", "success": True}
+            assert await daemon.live_calls() == ()
+            await vaic.calls("c-1")
+            assert await daemon.live_calls() == ("c-1",)
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        ("hello", "not_json"),
+        ("[1, 2]", "not_an_object"),
+        ("{}", "no_type"),
+        ('{"type":"session.initiate"}', "bad_fields"),
+        ('{"type":"userStream.chunk","conversationId":"c-9","audioChunk":"AAAA"}', "not_a_beginning"),
+        ('{"type":"session.end","conversationId":"c-9"}', "not_a_beginning"),
+        (b"\x00\xff\xfe\x80", "not_json"),
+        (b"", "not_json"),
+    ],
+    ids=["no JSON", "list", "no type", "no id", "chunk", "end", "binary", "empty"],
+)
+def test_a_first_message_that_begins_nothing_is_counted_and_ignored(
+    first: str | bytes, reason: str, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        before = bad_frames("door", reason)
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.connection.send(first)
+            accepted = await vaic.calls("c-1")
+            assert accepted == {"type": "session.accepted", "conversationId": "c-1", "mediaFormat": "raw/lpcm16_24"}
+            assert bad_frames("door", reason) == before + 1
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_a_first_message_of_an_unknown_type_is_counted_and_ignored(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            before = REGISTRY.get_sample_value("tieline_unknown_frames_total", {"side": "door"}) or 0.0
+            await vaic.says("session.teleport", conversationId="c-1")
+            await vaic.calls("c-1")
+            assert REGISTRY.get_sample_value("tieline_unknown_frames_total", {"side": "door"}) == before + 1
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_a_binary_frame_that_holds_json_counts_as_text(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.connection.send(b'{"type":"connection.validate"}')
+            await vaic.hears("connection.validated")
+
+    run(scene)
+
+
+def test_whoever_says_nothing_after_the_upgrade_is_shown_out(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
+            assert await vaic.closed() == 1008
+
+    run(scene)
+
+
+def test_noise_does_not_buy_more_time_at_the_door(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
+            await vaic.says("connection.validate")
+            await vaic.hears("connection.validated")
+            await vaic.connection.send("noise")
+            assert await vaic.closed() == 1008
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"supportedMediaFormats": ["opus/48000"]}, "no common media format"),
+        ({"supportedMediaFormats": []}, "no common media format"),
+        ({"expectAudioMessages": False}, "this bot can only speak audio"),
+    ],
+)
+def test_a_call_that_cannot_be_held_is_refused_in_words(fields: dict[str, object], reason: str, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
+            await vaic.initiates("c-1", **fields)
+            assert await vaic.hears("session.error") == {
+                "type": "session.error",
+                "conversationId": "c-1",
+                "reason": reason,
+            }
+            assert await daemon.live_calls() == ()
+            await vaic.closed()  # by us, as VAIC did not
+
+    run(scene)
+
+
+def test_session_resume_of_an_unknown_call_is_refused_and_the_socket_closed(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
+            await vaic.says("session.resume", conversationId="c-unknown")
+            error = await vaic.hears("session.error")
+            assert (error["conversationId"], error["reason"]) == ("c-unknown", "unknown conversation")
+            await vaic.closed()
+            assert await daemon.live_calls() == ()
+
+    run(scene)
+
+
+# --- calls beside each other ---
+
+
+def test_a_second_initiate_for_a_conversation_in_progress_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as first, socket(daemon) as second:
+            await first.calls("c-1")
+            await second.initiates("c-1")
+            assert (await second.hears("session.error"))["reason"] == "conversation already in progress"
+            await first.is_served("c-1")
+            await first.ends("c-1")
+
+    run(scene)
+
+
+def test_a_second_initiate_on_the_same_socket_is_counted_and_ignored(tmp_path: Path) -> None:
+    async def scene() -> None:
+        before = bad_frames("vaic", "second_initiate")
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            await vaic.initiates("c-1")
+            await vaic.is_served("c-1")
+            assert bad_frames("vaic", "second_initiate") == before + 1
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_calls_beyond_the_limit_are_refused_until_one_has_ended(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with (
+            serving(tmp_path, max_calls=2) as daemon,
+            socket(daemon) as one,
+            socket(daemon) as two,
+            socket(daemon) as three,
+            socket(daemon) as four,
+        ):
+            await one.calls("c-1")
+            await two.calls("c-2")
+            await three.initiates("c-3")
+            assert (await three.hears("session.error"))["reason"] == "too many calls"
+            await two.is_served("c-2")
+            await one.ends("c-1")
+
+            async def room() -> bool | None:
+                return len(await daemon.live_calls()) < 2 or None
+
+            await until(room)
+            await four.calls("c-4")
+            await four.ends("c-4")
+            await two.ends("c-2")
+
+    run(scene)
+
+
+def test_a_message_of_1_mib_is_read_and_a_longer_one_ends_its_socket_with_1009(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as other:
+            await other.calls("c-other")
+            head, tail = '{"type":"connection.validate","pad":"', '"}'
+            longest = head + "x" * (MIB - len(head) - len(tail)) + tail
+            await vaic.connection.send(longest)
+            await vaic.hears("connection.validated")
+            await vaic.connection.send(longest + " ")
+            assert await vaic.closed() == 1009
+            await other.is_served("c-other")
+            await other.ends("c-other")
+
+    run(scene)
+
+
+def test_an_oversize_frame_in_a_call_costs_the_socket_and_not_the_call(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as other:
+            await other.calls("c-other")
+            await vaic.calls("c-1")
+            chunk = "A" * 700_000
+            # In fragments, of which none is too long by itself.
+            whole = iter(['{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"', chunk, chunk, '"}'])
+            await vaic.connection.send(whole)
+            assert await vaic.closed() == 1009
+            await other.is_served("c-other")
+            async with socket(daemon) as again:
+                await again.says("session.resume", conversationId="c-1")
+                assert (await again.hears("session.accepted"))["mediaFormat"] == "raw/lpcm16_24"
+                await again.is_served("c-1")
+                await again.ends("c-1")
+            await other.ends("c-other")
+
+    run(scene)
+
+
+def masked(first_byte: int, payload: bytes) -> bytes:
+    """A frame as a client writes it, with the mask of zeros."""
+    return struct.pack("!BB", first_byte, 0x80 | len(payload)) + bytes(4) + payload
+
+
+BREACHES = {
+    "reserved bits": masked(0xF1, b"{}"),
+    "unknown opcode": masked(0x83, b""),
+    "not masked": b"\x81\x02{}",
+    "fragmented ping": masked(0x09, b""),
+    "continuation of nothing": masked(0x80, b"{}"),
+    "length beyond reason": b"\x81\xff" + b"\x7f" * 8 + bytes(4),
+    "close with a code that is none": masked(0x88, struct.pack("!H", 999)),
+    "half a frame, then gone": b"\x81\xfe\x01",
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES.values(), ids=BREACHES)
+def test_whatever_one_socket_does_another_call_goes_on(breach: bytes, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            parts = urlsplit(daemon.vaic_url)
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.write(upgrade_request())
+            await reader.readuntil(b"\r\n\r\n")
+            initiate = '{"type":"session.initiate","conversationId":"c-2","supportedMediaFormats":["raw/mulaw"]}'
+            writer.write(b"\x81" + struct.pack("!B", 0x80 | len(initiate)) + bytes(4) + initiate.encode())
+            await reader.readuntil(b"raw/mulaw")
+            writer.write(breach)
+            writer.write_eof()
+            async with asyncio.timeout(LIMIT_S):
+                await reader.read()
+            writer.close()
+            await vaic.is_served("c-1")
+            # The other one waits for its caller to come back, and holds nothing up.
+            assert set(await daemon.live_calls()) == {"c-1", "c-2"}
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "no JSON",
+        '{"type":"userStream.start","conversationId":"c-other"}',
+        '{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
+        '{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"***"}',
+        '{"type":"activities","conversationId":"c-1","activities":"none"}',
+        '{"type":"session.end","conversationId":"c-other"}',
+        b"\xff\x00",
+    ],
+)
+def test_a_bad_frame_in_a_call_ends_neither_this_call_nor_another(frame: str | bytes, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as other:
+            await vaic.calls("c-1")
+            await other.calls("c-other")
+            await vaic.connection.send(frame)
+            await vaic.is_served("c-1")
+            await other.is_served("c-other")
+            await vaic.ends("c-1")
+            await other.ends("c-other")
+
+    run(scene)
+
+
+def test_text_that_is_no_utf_8_is_ignored(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            await vaic.connection.send(b'{"type":"userStream.st\xffrt"}', text=True)
+            await vaic.is_served("c-1")
+            await vaic.ends("c-1")
+
+    run(scene)
+
+
+def test_a_peer_that_asks_and_does_not_read_is_cut(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as deaf, socket(daemon) as other:
+            await other.calls("c-other")
+            await deaf.calls("c-1")
+            deaf.connection.transport.pause_reading()
+            long_name = "x" * 500_000  # comes back in each acknowledgement
+            for _ in range(100):
+                if deaf.connection.transport.is_closing():
+                    break
+                await deaf.says("userStream.start", conversationId="c-1", participant=long_name)
+            else:
+                raise AssertionError("50 MB were kept for a peer that reads nothing")
+            await other.is_served("c-other")
+            await other.ends("c-other")
+
+    run(scene)
+
+
+def test_fifty_calls_leave_nothing_behind(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+
+            async def one_call(number: int) -> None:
+                async with socket(daemon) as vaic:
+                    await vaic.calls(f"c-{number}")
+                    await vaic.is_served(f"c-{number}")
+                    await vaic.ends(f"c-{number}")
+
+            async def quiet() -> bool | None:
+                return not await daemon.live_calls() or None
+
+            await one_call(0)
+            await until(quiet)
+            files = len(os.listdir("/dev/fd"))
+            await asyncio.gather(*(one_call(number) for number in range(1, 51)))
+            await until(quiet)
+            assert sorted(actor_names()) == sorted([Switchboard.__name__, JournalKeeper.__name__])
+            assert daemon._endpoint.open_connections == 0
+            assert len(os.listdir("/dev/fd")) <= files
+        assert actor_names() == []
+
+    run(scene)
+
+
+def actor_names() -> list[str]:
+    return [ref.actor_class.__name__ for ref in pykka.ActorRegistry.get_all()]
+
+
+def test_a_daemon_that_cannot_open_its_doors_leaves_nothing_open(tmp_path: Path) -> None:
+    async def scene() -> None:
+        with sockets.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            with pytest.raises(OSError, match="in use"):
+                async with serving(tmp_path, ops_port=taken.getsockname()[1]):
+                    pass
+            assert actor_names() == []
+        # Nothing stands in the way of the next one.
+        async with serving(tmp_path) as daemon:
+            assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+
+    run(scene)

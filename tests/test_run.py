@@ -1,0 +1,333 @@
+"""The command line: what it prints and how it ends; `serve` and `call` as real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket as sockets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from websockets.asyncio.client import connect
+
+import run
+from gateway.settings import Settings, variable_of
+from store.database import open_database
+from store.journal import Journal
+from tests.gateway.daemons import Vaic, logs_put_back
+
+ROOT = Path(__file__).parents[1]
+LIMIT_S = 20
+KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token", "s3cret-password"
+# A model that nobody serves, on this machine: no key is needed for it.
+NO_MODEL = "ws://127.0.0.1:1"
+SERVING = re.compile(r"gateway\.daemon: serving  vaic=(ws://\S+) ops=(http://\S+) model=")
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    with logs_put_back():
+        yield
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without a developer's own settings."""
+    for name in list(os.environ):
+        if name.startswith(("TIELINE_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def command(*args: str) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(run.app, list(args))
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """What a process of ours is given: its store in a folder, lines as wide as they come."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TIELINE_", "OPENAI_"))}
+    ours = {"TIELINE_OPENAI_URL": NO_MODEL, "TIELINE_DATABASE_URL": f"sqlite:///{folder}/t.sqlite3", "COLUMNS": "240"}
+    return clean | ours | more
+
+
+def finished(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command as a process of its own, when it has ended."""
+    line = [sys.executable, str(ROOT / "run.py"), *args]
+    return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+
+class Serving:
+    """A `serve` that takes calls. told: what it wrote until then."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.told = ""
+        assert process.stderr is not None
+        while not (found := SERVING.search(self.told)):
+            line = process.stderr.readline()
+            assert line, f"serve ended with {process.wait()}: {self.told}"
+            self.told += line
+        self.vaic_url, self.ops_url = found[1], found[2]
+
+    def ended(self) -> tuple[int, str]:
+        """Exit code, and what it wrote on its way out."""
+        _, rest = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, rest
+
+
+@contextmanager
+def served(env: Mapping[str, str]) -> Iterator[Serving]:
+    line = [sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", "--ops-port", "0"]
+    with subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield Serving(process)
+        finally:
+            process.kill()
+
+
+# --- help ---
+
+
+@pytest.mark.parametrize("args", [["--help"], []], ids=["asked for", "nothing said"])
+def test_help_lists_the_commands(args: list[str]) -> None:
+    told = command(*args).output
+    for name in ("serve", "check", "engine", "call", "demo"):
+        assert re.search(rf"^\W*{name}\s+\w", told, re.MULTILINE), told
+    assert ".[lab]" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("serve", ["--port", "--ops-port", "--host"]),
+        ("check", []),
+        ("engine", ["--port", "--host", "--fault"]),
+        ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed"]),
+        ("demo", ["--json", "--out"]),
+    ],
+)
+def test_each_command_tells_its_options(name: str, options: list[str]) -> None:
+    result = command(name, "--help")
+    assert result.exit_code == 0
+    for option in options:
+        assert re.search(rf"{option}\b", result.output)
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = command("listen")
+    assert result.exit_code == 2
+    assert "listen" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "spread"),
+    [
+        (["call", "--say", "a.wav", "b.wav", "--out", "c.wav"],
+         ["call", "--say", "a.wav", "--say", "b.wav", "--out", "c.wav"]),
+        (["call", "--say", "a.wav", "--say", "b.wav"], ["call", "--say", "a.wav", "--say", "b.wav"]),
+        (["call", "--to", "ws://x", "--say", "wait:5"], ["call", "--to", "ws://x", "--say", "wait:5"]),
+        (["call", "--say"], ["call"]),
+        (["serve"], ["serve"]),
+    ],
+)  # fmt: skip
+def test_say_takes_several_values(args: list[str], spread: list[str]) -> None:
+    assert run.spread(args) == spread
+
+
+# --- check ---
+
+
+def test_check_prints_every_setting_in_force_and_hides_the_secrets(tmp_path: Path) -> None:
+    env = environment(
+        tmp_path,
+        OPENAI_API_KEY=KEY,
+        TIELINE_VAIC_TOKEN=TOKEN,
+        TIELINE_OPENAI_URL=f"wss://[fe80::1]:9443/realtime?api-key={PASSWORD}",
+        TIELINE_DATABASE_URL=f"postgresql://tieline:{PASSWORD}@db.example/tieline",
+        TIELINE_MAX_CALLS="17",
+    )
+    result = finished("check", env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    table = {line.split()[0]: line for line in result.stdout.splitlines()[1:]}
+    assert set(table) == {variable_of(name) for name in Settings.model_fields}
+    assert not [secret for secret in (KEY, TOKEN, PASSWORD) if secret in result.stdout]
+    assert " wss://[fe80::1]:9443/realtime?api-key=*** " in table["TIELINE_OPENAI_URL"]
+    assert " postgresql://tieline:***@db.example/tieline " in table["TIELINE_DATABASE_URL"]
+    assert re.search(r" 17 +calls at a time", table["TIELINE_MAX_CALLS"])
+    assert re.search(r" 8050 \(default\) +port of the VAIC endpoint", table["TIELINE_PORT"])
+
+
+def test_check_cuts_nothing_off_where_lines_are_short(env: pytest.MonkeyPatch) -> None:
+    url = "wss://a-rather-long-name-of-a-resource.openai.azure.com/openai/v1/realtime"
+    env.setenv("OPENAI_API_KEY", KEY)
+    env.setenv("TIELINE_OPENAI_URL", url)
+    told = command("check").stdout
+    assert "…" not in told
+    # A long value goes on in its own column.
+    (row,) = re.findall(r"^TIELINE_OPENAI_URL .*\n(?: .*\n)*", told, re.MULTILINE)
+    begin = row.index("wss:")
+    assert "".join(line[begin:].split(" ")[0] for line in row.splitlines()) == url
+    for name in Settings.model_fields:
+        assert re.search(rf"^{variable_of(name)} ", told, re.MULTILINE)
+
+
+def test_check_names_all_that_is_wrong_and_ends_with_2(tmp_path: Path) -> None:
+    env = environment(
+        tmp_path,
+        TIELINE_OPENAI_URL="wss://api.example",
+        TIELINE_HOST="0.0.0.0",
+        TIELINE_PORT="eighty",
+        TIELINE_TIME_ZONE="Mars/Olympus",
+        TIELINE_DATABASE_URL="nonsense",
+    )
+    result = finished("check", env=env)
+    assert (result.returncode, result.stdout) == (2, "")
+    lines = result.stderr.splitlines()
+    assert not [line for line in lines if not line.startswith("wrong setting ")]
+    wrong = {"OPENAI_API_KEY", "TIELINE_VAIC_TOKEN", "TIELINE_PORT", "TIELINE_TIME_ZONE", "TIELINE_DATABASE_URL"}
+    assert {line.removeprefix("wrong setting ").partition(":")[0] for line in lines} == wrong
+
+
+@pytest.mark.parametrize("name", ["check", "serve"])
+def test_a_misspelt_variable_is_named(name: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    env.setenv("TIELINE_DATABASE_URL", "sqlite:///:memory:")  # which ends `serve` early
+    env.setenv("TIELINE_VAIC_TOKN", TOKEN)
+    result = command(name)
+    assert "unknown TIELINE_VAIC_TOKN: no setting has this name\n" in result.stderr
+    assert TOKEN not in result.output
+
+
+# --- serve ---
+
+
+def test_serve_with_wrong_settings_names_them_all_and_ends_with_2(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    env.setenv("TIELINE_MAX_CALLS", "0")
+    result = command("serve", "--port", "70000", "--host", "0.0.0.0")
+    assert result.exit_code == 2
+    named = {line.removeprefix("wrong setting ").partition(":")[0] for line in result.stderr.splitlines()}
+    assert named == {"TIELINE_MAX_CALLS", "TIELINE_PORT", "TIELINE_VAIC_TOKEN"}
+
+
+@pytest.mark.parametrize(
+    "url", [f"mysql://tieline:{PASSWORD}@db/t", "sqlite:////no/such/folder/t.sqlite3", "sqlite:///:memory:"]
+)
+def test_serve_with_a_store_that_cannot_be_opened_names_its_variable_and_ends_with_2(
+    url: str, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    env.setenv("TIELINE_DATABASE_URL", url)
+    result = command("serve", "--port", "0", "--ops-port", "0")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("wrong setting TIELINE_DATABASE_URL: ")
+    assert PASSWORD not in result.stderr
+
+
+@pytest.mark.parametrize("taken", ["--port", "--ops-port"])
+def test_a_port_in_use_is_said_in_one_line_and_ends_with_2(taken: str, tmp_path: Path) -> None:
+    with sockets.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
+        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+        result = finished("serve", *[each for pair in ports.items() for each in pair], env=env)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("cannot listen ")
+    assert str(port) in line
+    assert "already in use" in line
+
+
+def test_serve_says_where_it_listens_and_an_interrupt_ends_it_with_0(tmp_path: Path) -> None:
+    with served(environment(tmp_path)) as daemon:
+        assert "No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.\n" in daemon.told
+        assert daemon.vaic_url.startswith("ws://127.0.0.1:")
+        assert daemon.ops_url.startswith("http://127.0.0.1:")
+        daemon.process.send_signal(signal.SIGINT)
+        code, told = daemon.ended()
+        assert code == 0
+        assert re.fullmatch(r"\S+ INFO    gateway\.daemon: stopping\n", told)
+
+
+def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) -> None:
+    env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+
+    async def scene(daemon: Serving) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with asyncio.timeout(LIMIT_S), connect(daemon.vaic_url, additional_headers=headers) as connection:
+            vaic = Vaic(connection)
+            await vaic.calls("c-1")
+            daemon.process.send_signal(signal.SIGTERM)
+            (activity,) = (await vaic.hears("activities"))["activities"]
+            assert (activity["name"], activity["activityParams"]) == ("hangup", {"hangupReason": "drained"})
+            await vaic.ends("c-1")
+
+    with served(env) as daemon:
+        assert "No TIELINE_VAIC_TOKEN" not in daemon.told
+        asyncio.run(scene(daemon))
+        code, told = daemon.ended()
+        assert code == 0
+        assert "call ended  conversation=c-1 outcome=drained\n" in told
+        assert "Traceback" not in told
+    engine = open_database(env["TIELINE_DATABASE_URL"])
+    record = Journal(engine).record("c-1")
+    engine.dispose()
+    assert record is not None
+    assert record.outcome == "drained"
+
+
+# --- call ---
+
+
+def test_a_call_to_nobody_ends_with_1_and_says_why(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    result = finished("call", "--to", "ws://127.0.0.1:1", "--json", str(report), env=environment(tmp_path))
+    assert result.returncode == 1
+    assert result.stdout.startswith("outcome    error, 0 turns")
+    assert "not_connected" in result.stderr
+    assert "127.0.0.1" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert '"outcome": "error"' in report.read_text()
+
+
+def test_a_call_with_the_wrong_token_ends_with_1_and_says_why(tmp_path: Path) -> None:
+    env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+    with served(env) as daemon:
+        result = finished("call", "--to", daemon.vaic_url, "--token", "wrong", "--ops", daemon.ops_url, env=env)
+    assert result.returncode == 1
+    assert "401" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--say", "no-such-file.wav"], "no-such-file.wav"),
+        (["--say", "wait:soon"], "wait:soon"),
+        (["--format", "opus"], "opus"),
+        (["--speed", "0"], "speed"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused_before_anyone_is_called(args: list[str], said: str) -> None:
+    result = command("call", "--to", "ws://127.0.0.1:1", *args)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("wrong script ")
+    assert said in line
+
+
+def test_an_engine_with_a_fault_that_is_none_is_refused() -> None:
+    result = command("engine", "--port", "0", "--fault", "explode=1")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("wrong fault ")
+    assert "explode" in result.stderr

@@ -1,0 +1,261 @@
+"""The walls between the rooms (docs/architecture.md), and how large a room may grow: read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Which rooms a room may import, beside itself.
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "protocols": frozenset(),
+    "fsm": frozenset({"protocols"}),
+    "fsm/agents": frozenset({"protocols", "fsm", "store"}),
+    "store": frozenset({"protocols"}),
+    "actors": frozenset({"protocols", "fsm", "store"}),
+    "gateway": frozenset({"protocols", "fsm", "store", "actors"}),
+    "lab": frozenset({"protocols"}),
+    "run": frozenset({"protocols", "store", "gateway", "lab"}),
+}
+ROOMS = frozenset(name for name in MAY_IMPORT if "/" not in name)
+
+# What reaches outside, waits, or is different each time: none of it belongs where rules are pure.
+OUTSIDE = frozenset({
+    "aiohttp", "asyncio", "concurrent", "ctypes", "http", "io", "logging", "loguru", "multiprocessing", "os",
+    "pathlib", "prometheus_client", "pykka", "queue", "random", "sched", "secrets", "select", "selectors",
+    "shutil", "signal", "socket", "socketserver", "sqlalchemy", "sqlite3", "ssl", "subprocess", "tempfile",
+    "threading", "time", "urllib", "uuid", "uvloop", "websocket", "websockets"
+})  # fmt: skip
+CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
+# A task's effects are where it meets the world: they know the store, and log that it is not there.
+AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})
+
+MODULE_LINES, FUNCTION_LINES = 400, 40
+# Modules that may be longer, up to how many lines, and why.
+LONGER = {"actors/messages.py": (500, "the one list of all messages between actors; nothing in it does anything")}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import, wherever it stands. at_start: it happens when the module is loaded."""
+
+    module: str
+    line: int
+    at_start: bool
+
+
+def imports_of(source: str, package: tuple[str, ...] = ()) -> list[Import]:
+    """Every import of a module, also inside functions and for the type checker. package: where the module stands."""
+    return sorted(_imports(ast.parse(source), package, at_start=True), key=lambda each: each.line)
+
+
+def _imports(node: ast.AST, package: tuple[str, ...], at_start: bool) -> Iterator[Import]:
+    match node:
+        case ast.Import():
+            yield from (Import(alias.name, node.lineno, at_start) for alias in node.names)
+        case ast.ImportFrom():
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            # `from lab import caller` imports a module too, where `from lab.caller import run_call` imports a name.
+            yield from (Import(f"{module}.{alias.name}", node.lineno, at_start) for alias in node.names)
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            yield from _all(node.body, package, at_start=False)
+            yield from _all(node.orelse, package, at_start)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+            yield from _all(ast.iter_child_nodes(node), package, at_start=False)
+        case _:
+            yield from _all(ast.iter_child_nodes(node), package, at_start)
+
+
+def _all(nodes: Iterator[ast.AST] | list[ast.stmt], package: tuple[str, ...], at_start: bool) -> Iterator[Import]:
+    for node in nodes:
+        yield from _imports(node, package, at_start)
+
+
+def clocks_of(source: str) -> set[str]:
+    """The wall clock, where it is read by its own name."""
+    attributes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
+    return {".".join(ast.unparse(node).split(".")[-2:]) for node in attributes} & CLOCKS
+
+
+def modules(room: str) -> list[Path]:
+    """The source files of a room, without those of a room inside it."""
+    if room == "run":
+        return [ROOT / "run.py"]
+    inner = [ROOT / name for name in MAY_IMPORT if name.startswith(f"{room}/")]
+    paths = sorted((ROOT / room).rglob("*.py"))
+    found = [path for path in paths if not any(path.is_relative_to(each) for each in inner)]
+    assert found, f"no room {room}"
+    return found
+
+
+def imports(path: Path) -> list[Import]:
+    package = path.relative_to(ROOT).parent.parts
+    return imports_of(path.read_text(), package)
+
+
+def sources() -> list[Path]:
+    """Everything that was written by us, except tests."""
+    places = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    nested = [each.rglob("*.py") for each in places if each.name not in ("tests", "build", "out")]
+    return sorted([*ROOT.glob("*.py"), *(path for paths in nested for path in paths)])
+
+
+def where(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+# --- who knows whom ---
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_the_rooms_it_may_know(room: str) -> None:
+    known = MAY_IMPORT[room] | {room.partition("/")[0]}
+    broken = [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in modules(room)
+        for each in imports(path)
+        if (target := each.module.split(".")[0]) in ROOMS and target not in known
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("room", ["protocols", "fsm", "fsm/agents", "actors", "gateway", "store", "lab"])
+def test_nobody_imports_the_command_line_the_tests_or_the_benchmarks(room: str) -> None:
+    outer = {"run", "tests", "benchmarks"}
+    assert not [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in modules(room)
+        for each in imports(path)
+        if each.module.split(".")[0] in outer
+    ]
+
+
+def test_of_the_store_the_actors_know_the_journal_only() -> None:
+    known = {
+        ".".join(each.module.split(".")[:2])
+        for path in modules("actors")
+        for each in imports(path)
+        if each.module.startswith("store.")
+    }
+    assert known == {"store.journal"}
+
+
+def test_fsm_itself_meets_its_tasks_only_by_looking_into_their_folder() -> None:
+    named = [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in modules("fsm")
+        for each in imports(path)
+        if each.module.startswith("fsm.agents.")
+    ]
+    assert not named
+
+
+def test_the_command_line_meets_the_laboratory_only_inside_the_commands_that_need_it() -> None:
+    met = [each for each in imports(ROOT / "run.py") if each.module.split(".")[0] == "lab"]
+    assert met
+    assert not [each for each in met if each.at_start]
+
+
+def test_what_serves_calls_has_nothing_of_the_laboratory_in_memory() -> None:
+    look = "import sys, run, gateway.daemon; print(*sorted(n for n in sys.modules if n.split('.')[0] == 'lab'))"
+    line = [sys.executable, "-c", look]
+    told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
+    assert told.stdout.split() == []
+
+
+# --- what is pure ---
+
+
+@pytest.mark.parametrize(
+    ("room", "meets"), [("protocols", frozenset()), ("fsm", frozenset()), ("fsm/agents", AGENTS_MEET)]
+)
+def test_rules_know_no_socket_no_thread_and_no_clock(room: str, meets: frozenset[str]) -> None:
+    reached = [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in modules(room)
+        for each in imports(path)
+        if each.module.split(".")[0] in OUTSIDE - meets
+    ]
+    read = [
+        f"{path.relative_to(ROOT)} reads {clock}"
+        for path in modules(room)
+        for clock in sorted(clocks_of(path.read_text()))
+    ]
+    assert not reached + read
+
+
+# --- how large ---
+
+
+def test_no_module_is_past_400_lines() -> None:
+    long = []
+    for path in sources():
+        name, count = str(path.relative_to(ROOT)), len(path.read_text().splitlines())
+        if count > LONGER.get(name, (MODULE_LINES, ""))[0]:
+            long.append(f"{name}: {count} lines")
+    assert not long
+
+
+def test_no_function_is_past_40_lines() -> None:
+    long = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                count = node.end_lineno - node.lineno + 1
+                if count > FUNCTION_LINES:
+                    long.append(f"{where(path, node.lineno)} {node.name}: {count} lines")
+    assert not long
+
+
+# --- the reader itself ---
+
+SAMPLE = """
+import asyncio, lab.engine
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from lab.caller import CallReport
+else:
+    from lab import mouth
+try:
+    import uvloop
+except ImportError:
+    from . import address
+class A:
+    import store
+    def f(self):
+        from ..gateway import ops
+        async def g(): import run
+"""
+
+
+def test_imports_are_seen_wherever_they_stand() -> None:
+    seen = [(each.module, each.at_start) for each in imports_of(SAMPLE, ("actors", "inner"))]
+    assert seen == [
+        ("asyncio", True),
+        ("lab.engine", True),
+        ("typing.TYPE_CHECKING", True),
+        ("lab.caller.CallReport", False),
+        ("lab.mouth", True),
+        ("uvloop", True),
+        ("actors.inner.address", True),
+        ("store", True),
+        ("actors.gateway.ops", False),
+        ("run", False),
+    ]
+
+
+def test_the_wall_clock_is_seen_by_its_name_and_a_clock_handed_in_is_not() -> None:
+    assert clocks_of("a = datetime.now(UTC)\nb = datetime.datetime.utcnow\nc = dt.date.today()") == {
+        "datetime.now",
+        "datetime.utcnow",
+        "date.today",
+    }
+    assert clocks_of("context.now(); self._now(); now_ms(); datetime.combine(day, at)") == set()
