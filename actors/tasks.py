@@ -232,7 +232,9 @@ class TaskDesk:
         open_runs = self._open_runs()
         busy = {run.spec.name for run in open_runs}
         choices = self._choices()
-        openers = [spec.opening_tool(choices) for name, spec in self._house.profile.agents.items() if name not in busy]
+        offered = [spec for name, spec in self._house.profile.agents.items() if name not in busy]
+        # A task that has nothing to choose from, such as a human to hand over to, is not offered.
+        openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
         held = [(run.context.run_id, tool) for run in open_runs if run.stand is not None for tool in run.stand.tools]
         return (*openers, *merged(held))
 

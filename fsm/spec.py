@@ -79,6 +79,10 @@ class AgentSpec:
             return (Arrow(arrows),)
         return tuple(sorted(arrows, key=lambda arrow: -arrow.priority))
 
+    def choices(self) -> frozenset[str]:
+        """The settings whose keys its slots may take as values."""
+        return frozenset(slot.choices for slot in self.slots.values() if slot.choices)
+
     def home_of(self, slot: str) -> str:
         """The state that collects a slot; the first, if several do."""
         return next(name for name, state in self.states.items() if isinstance(state, Collect) and slot in state.slots)

@@ -107,7 +107,8 @@ class Daemon:
             transcription_model=settings.transcription_model,
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
-            transfer_target=settings.transfer_target,
+            transfer_targets=settings.transfer_targets,
+            no_input_s=settings.no_input_s,
         )
         return House(
             profile=profile,

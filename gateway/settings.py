@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -56,7 +56,14 @@ class Settings(BaseSettings):
     )
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     time_zone: Annotated[str, Field(description="where 'tomorrow' and 'at ten' are meant")] = "UTC"
-    transfer_target: Annotated[str, Field(description="tel: or sip: URI of the humans; empty: none")] = ""
+    transfer_targets: Annotated[
+        dict[str, str],
+        NoDecode,
+        Field(description="humans to hand over to, as name=URI,name=URI with tel: or sip:; the first is the default"),
+    ] = {}
+    no_input_s: Annotated[
+        float, Field(ge=2, le=120, description="silence after a question before it is asked again")
+    ] = 8
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
 
     @field_validator("openai_url")
@@ -86,12 +93,18 @@ class Settings(BaseSettings):
             raise ValueError("is no time zone of the IANA database") from None
         return name
 
-    @field_validator("transfer_target")
+    @field_validator("transfer_targets", mode="before")
     @classmethod
-    def _target(cls, target: str) -> str:
-        if target and not target.startswith(("tel:", "sip:", "sips:")):
-            raise ValueError("must be a tel: or sip: URI")
-        return target
+    def _targets(cls, told: object) -> object:
+        if not isinstance(told, str):
+            return told
+        targets: dict[str, str] = {}
+        for each in filter(None, map(str.strip, told.split(","))):
+            name, _, uri = each.partition("=")
+            if not name.strip() or not uri.strip().startswith(("tel:", "sip:", "sips:")):
+                raise ValueError("must be name=URI,name=URI, each URI a tel: or sip: one")
+            targets[name.strip()] = uri.strip()
+        return targets
 
     @field_validator("openai_api_key")
     @classmethod

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import UTC, date, datetime
+import re
+import sys
+import wave
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Engine as Database
+from sqlalchemy import create_engine, text
 
+import fsm.agents
 from fsm.registry import load_agents
 from gateway.daemon import Daemon, run
 from gateway.settings import Settings
-from lab.caller import CallReport, CallSettings, place_call
+from lab.caller import CallReport, CallSettings, Say, Step, place_call
 from lab.engine import Engine, EngineSettings
+from lab.mouth import load_mouth
 from lab.stories import CALLER, STORIES, Slot, Story
 from run import booked_for, lay_out
 
@@ -25,6 +33,14 @@ LIMIT_S = 150.0
 
 async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, list[datetime]]:
     """Have the story happen; its report, and what is booked for the caller afterwards."""
+    script = story.script(random.Random(story.name))
+    return await call(script, folder, lambda database: lay_out(story, today, database))
+
+
+async def call(
+    script: Sequence[Step], folder: Path, prepare: Callable[[Database], None]
+) -> tuple[CallReport, list[datetime]]:
+    """Place a call at a practice with a database of its own, laid out by prepare."""
     async with asyncio.timeout(LIMIT_S), Engine(EngineSettings(port=0, speed=SPEED)) as engine:
         settings = Settings(
             openai_url=engine.url,
@@ -36,10 +52,10 @@ async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, lis
             time_zone="UTC",
         )
         async with Daemon(settings, SPEED) as daemon:
-            lay_out(story, today, daemon.engine)
+            prepare(daemon.engine)
             how = CallSettings(
                 url=daemon.vaic_url,
-                conversation_id=story.name,
+                conversation_id="c-1",
                 caller=CALLER,
                 ops_url=daemon.ops_url,
                 speed=SPEED,
@@ -47,7 +63,7 @@ async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, lis
                 patience_s=30 * SPEED,
                 limit_s=LIMIT_S * SPEED,
             )
-            report = await place_call(how, story.script(random.Random(story.name)))
+            report = await place_call(how, script)
             return report, [each.starts_at for each in booked_for(CALLER, daemon.engine)]
 
 
@@ -65,6 +81,33 @@ def test_a_story_told_by_speech_ends_as_it_should(
 
     assert story.faults(report, left, today, UTC) == []
     assert report.errors == ()
+
+
+def test_a_task_written_from_the_guide_works_by_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = Path(__file__).parents[1] / "docs" / "writing-a-task.md"
+    task = re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL)[0]
+    (tmp_path / "callback.py").write_text(task)
+    monkeypatch.setattr(fsm.agents, "__path__", [*fsm.agents.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "fsm.agents.callback", raising=False)
+    said = ("Could you call me back, please?", "It is about a repair.", "Tomorrow, please.", "At ten in the morning.")
+    script = [Say(spoken(words, tmp_path)) for words in (*said, "Yes, that is right.", "Thank you very much, goodbye.")]
+    run(call(script, tmp_path, lambda database: None))
+
+    database = create_engine(f"sqlite:///{tmp_path}/story.sqlite3")
+    with database.connect() as connection:
+        rows = connection.execute(text("select caller, topic, day, at from callback")).all()
+    database.dispose()
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    assert [tuple(row) for row in rows] == [(CALLER, "repair", str(tomorrow), "10:00:00.000000")]
+
+
+def spoken(words: str, folder: Path) -> Path:
+    """A sentence nobody recorded, as a file."""
+    path = folder / f"{words[:8]}.wav"
+    with wave.open(str(path), "wb") as recording:
+        recording.setparams((1, 2, 16_000, 0, "NONE", ""))
+        recording.writeframes(load_mouth().synthesize(words, 16_000, voice="ash"))
+    return path
 
 
 def told(**changes: object) -> CallReport:

@@ -60,7 +60,8 @@ WELL_SET = {
     "TIELINE_DATABASE_URL": "sqlite:///other.sqlite3",
     "TIELINE_MAX_CALLS": "3",
     "TIELINE_TIME_ZONE": "Europe/Berlin",
-    "TIELINE_TRANSFER_TARGET": "tel:+4930555099",
+    "TIELINE_TRANSFER_TARGETS": "reception=tel:+4930555099,billing=sip:billing@example.org",
+    "TIELINE_NO_INPUT_S": "6.5",
     "TIELINE_LOG_LEVEL": "DEBUG",
 }
 
@@ -70,6 +71,8 @@ def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> Non
         env.setenv(name, value)
     settings = read_settings()
     read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
+    targets = read.pop("TIELINE_TRANSFER_TARGETS")
+    read["TIELINE_TRANSFER_TARGETS"] = ",".join(f"{name}={uri}" for name, uri in targets.items())
     plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
     assert plain == WELL_SET
 
@@ -106,7 +109,10 @@ def test_the_command_line_goes_before_the_environment_and_what_it_leaves_out_doe
         ("TIELINE_TIME_ZONE", "Mars/Olympus"),
         ("TIELINE_TIME_ZONE", "../../etc/passwd"),
         ("TIELINE_TIME_ZONE", ""),
-        ("TIELINE_TRANSFER_TARGET", "+4930555099"),
+        ("TIELINE_TRANSFER_TARGETS", "+4930555099"),
+        ("TIELINE_TRANSFER_TARGETS", "reception=+4930555099"),
+        ("TIELINE_TRANSFER_TARGETS", "=tel:+4930555099"),
+        ("TIELINE_NO_INPUT_S", "0"),
         ("TIELINE_LOG_LEVEL", "info"),
         ("TIELINE_LOG_LEVEL", "TRACE"),
     ],
@@ -134,7 +140,7 @@ def test_everything_that_is_wrong_is_reported_at_once(env: pytest.MonkeyPatch) -
         "TIELINE_OPS_PORT": "x",
         "TIELINE_MAX_CALLS": "-5",
         "TIELINE_TIME_ZONE": "Nowhere",
-        "TIELINE_TRANSFER_TARGET": "mailto:me",
+        "TIELINE_TRANSFER_TARGETS": "me=mailto:me",
         "TIELINE_LOG_LEVEL": "LOUD",
         "TIELINE_OPENAI_MODEL": "",
     }
