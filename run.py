@@ -245,15 +245,23 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
 
 def lay_out(story: Story, today: date, database: Engine) -> None:
     """Book what a story has booked before it begins."""
-    from fsm.agents.book_appointment import LENGTH_MIN, RESOURCE
-    from lab.stories import CALLER
-    from store.appointments import AppointmentBook
+    from fsm.agents.practice import LENGTH_MIN, RESOURCE
+    from lab.stories import CALLER, NAME
+    from store.appointments import book
 
-    book = AppointmentBook(database)
-    for caller, slots in ((CALLER, story.own), ("", story.others)):
-        for number, slot in enumerate(slots):
-            key = f"before:{caller}:{number}"
-            book.book(RESOURCE, slot.on(today, UTC), LENGTH_MIN, caller, "before", key)
+    whose = [(CALLER, NAME, slot) for slot in story.own] + [("", "", slot) for slot in story.others]
+    with database.begin() as connection:
+        for number, (caller, name, slot) in enumerate(whose):
+            book(
+                connection,
+                resource=RESOURCE,
+                starts_at=slot.on(today, UTC),
+                duration_min=LENGTH_MIN,
+                caller=caller,
+                conversation_id="before",
+                effect_key=f"before-{number}",
+                name=name,
+            )
 
 
 def booked_for(caller: str, database: Engine) -> list[Appointment]:

@@ -21,3 +21,4 @@ CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an er
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
 LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])
+EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])

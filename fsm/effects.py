@@ -37,12 +37,14 @@ class EffectRequest:
     """One effect to carry out.
 
     key: the same for every attempt at this step of this run, and for no other: whoever sees it twice does it once.
-    slots: the values agreed on, of the types the table declares.
+    slots: the values agreed on, of the types the table declares. facts: what else the run knows, such as what its
+    lookups gave back: an id is taken from there, and never from the model.
     """
 
     key: str
     slots: Mapping[str, Any]
     context: TaskContext
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,14 @@ class Local:
     """An effect in our own database: `do` and the record of its outcome are one transaction, so it is done once.
 
     do, undo: given the open connection of that transaction (SQLAlchemy's); what they raise rolls it back. The result
-    of a `do` other than Ok is rolled back too. undo: takes back what an Ok did.
+    of a `do` other than Ok is rolled back too. undo: takes back what an Ok did. reads_only: it looks something up; it
+    may be done before anything was agreed to, and as often as it is needed.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
     undo: Callable[[EffectRequest, Any], None] | None = None
     on_hang_up: OnHangUp = "finish"
+    reads_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Memory:
         self.context.put(category, name, value, source=source, confidence=CERTAIN, now=self._task.now())
 
     def expire(self) -> list[str]:
-        """Forget what has outlived its retention; returns the slots that must be asked for again."""
+        """Forget what has outlived its retention; returns the slots that the run has to find anew."""
         self.context.expire(self._task.now())
         alive = self.context.values(SLOT)
         lost = [name for name in self.slots if name not in alive]
@@ -116,4 +116,4 @@ class Memory:
 
     def missing(self) -> list[str]:
         """The slots that are still needed, in the table's order."""
-        return [name for name, slot in self._spec.slots.items() if name not in self.slots and not slot.optional]
+        return [name for name, slot in self._spec.slots.items() if name not in self.slots and slot.asked]

@@ -39,7 +39,7 @@ def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
     declared: dict[str, DeclaredEffect] = {}
     for spec in agents.values():
         for name, effect in spec.effects.items():
-            if declared.setdefault(name, effect) is not effect:
+            if declared.setdefault(name, effect) != effect:
                 raise MisuseError(f"task {spec.name!r}: another task has a different effect {name!r}")
     return declared
 

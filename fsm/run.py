@@ -156,7 +156,7 @@ class TaskRun:
                 slot = self._memory.asked
                 keypad = self._spec.slots[slot].keypad
                 try:
-                    given = {slot: keypad.read(keys)} if keypad is not None else {}
+                    given = {slot: keypad.read(keys, self._memory.known())} if keypad is not None else {}
                 except ValueError:
                     given = {}
                 self._provide(given, confidence=CERTAIN)
@@ -189,8 +189,8 @@ class TaskRun:
 
     def _begin_step(self) -> Step:
         self._walk.step = Step()
-        if (expired := self._memory.expire()) and self.outcome is None:
-            self._walk.enter(self._spec.home_of(expired[0]))
+        if self._memory.expire() and self.outcome is None:
+            self._walk.enter(self._spec.start)
             self._settle()
         return self._walk.step
 
@@ -220,7 +220,7 @@ class TaskRun:
         before, missing, step = dict(self._memory.slots), len(self._memory.missing()), self._walk.step
         self._take(given, confidence=confidence)
         slots = self._memory.slots
-        lost = [name for name in before if name not in slots and not self._spec.slots[name].optional]
+        lost = [name for name in before if name not in slots and self._spec.slots[name].asked]
         match self._spec.states[self.state]:
             case Collect(slots=here) if not lost or lost[0] in here:
                 if given and not self._walk.missing_here():
@@ -241,7 +241,7 @@ class TaskRun:
 
     def _home_of_change(self, before: Mapping[str, Any]) -> str:
         slots = self._memory.slots
-        changed = (name for name, slot in self._spec.slots.items() if not slot.optional)
+        changed = (name for name, slot in self._spec.slots.items() if slot.asked)
         first = next((name for name in changed if slots.get(name) != before.get(name)), None)
         return self.state if first is None else self._spec.home_of(first)
 
@@ -279,7 +279,7 @@ class TaskRun:
             except SlotError as error:
                 memory.forget(name)
                 if not step.told:
-                    step.told, step.asked = error.say, "" if slot.optional else name
+                    step.told, step.asked = error.say, name if slot.asked else ""
                 continue
             if name in given or before.get(name) != value:
                 memory.keep(name, value, source=source, confidence=confidence)
@@ -293,7 +293,8 @@ class TaskRun:
                 self._memory.keep(name, slot.read(only[0]), source="store", confidence=CERTAIN)
 
     def _read_slots(self, arguments: object) -> dict[str, Any]:
-        return read_slots(arguments, self._spec.slots, self._context.choices)
+        told = {name: slot for name, slot in self._spec.slots.items() if not slot.stored}
+        return read_slots(arguments, told, self._context.choices)
 
     # --- the answers ---
 

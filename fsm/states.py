@@ -41,7 +41,7 @@ class Keypad(Generic[V]):
     """
 
     ask: str
-    read: Callable[[str], V]
+    read: Callable[[str, Known], V]
     length: int | None = None
 
 
@@ -58,17 +58,23 @@ class Slot(Generic[V]):
     raises the SlotError that the caller hears; what it returned must pass it again. describe: for the model, what the
     value is. example: helps a caller who was not understood the first time; keypad: offered the second time.
     choices: a name in the house's settings whose keys are the values allowed, as only the house knows them.
-    optional: taken when the caller offers it, never asked for.
+    optional: taken when the caller offers it, never asked for. stored: filled by an Act, and unknown to the model.
     """
 
     value_type: type[V]
-    ask: str
+    ask: str = ""
     check: Callable[[V, Known], V] | None = None
     describe: str = ""
     example: str = ""
     keypad: Keypad[V] | None = None
     choices: str = ""
     optional: bool = False
+    stored: bool = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the task needs it of the caller."""
+        return not (self.optional or self.stored)
 
     @property
     def _type(self) -> TypeAdapter[Any]:
@@ -181,10 +187,12 @@ class Act:
     """Carries out an effect and waits for nobody.
 
     effect: a name in the table's effects. Where "refused" leads to a Collect state, its slots are asked for anew.
+    fills: slots that an Ok's values of the same names fill; only the store does, never the model.
     """
 
     events: ClassVar[tuple[str, ...]] = ("ok", "refused", "failed")
     effect: str
+    fills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

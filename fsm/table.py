@@ -51,12 +51,17 @@ def _check_names(spec: AgentSpec) -> None:
         _refuse(spec, "the name must be small letters, digits and underscores, at most 56 of them")
     if spec.start not in spec.states:
         _refuse(spec, f"the start state {spec.start!r} is not in the table")
+    filled = {slot for state in spec.states.values() if isinstance(state, Act) for slot in state.fills}
+    for name in filled - spec.slots.keys():
+        _refuse(spec, f"an act fills the unknown slot {name!r}")
     collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
     for name, slot in spec.slots.items():
-        if name in collected and slot.optional:
-            _refuse(spec, f"the slot {name!r} is optional, and yet a state waits for it")
-        if name not in collected and not slot.optional:
+        if name in collected and not slot.asked:
+            _refuse(spec, f"the slot {name!r} is optional or stored, and yet a state waits for it")
+        if name not in collected and slot.asked:
             _refuse(spec, f"no state collects the slot {name!r}")
+        if slot.stored != (name in filled):
+            _refuse(spec, f"the slot {name!r} is to be stored, and so filled by an act, or neither")
         if slot.schema().get("type") not in ("string", "integer", "number", "boolean"):
             _refuse(spec, f"the type of slot {name!r} is not one that a caller can say in one value")
     named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
@@ -201,6 +206,8 @@ def _filled_after(spec: AgentSpec, name: str, event: str, target: str, filled: f
     match spec.states[name], spec.states[target]:
         case Collect(slots=slots), _ if event == "filled":
             return filled | set(slots)
+        case Act(fills=fills), _ if event == "ok":
+            return filled | set(fills)
         case Act(), Collect(slots=slots) if event == "refused":
             return filled - set(slots)
         case _:

@@ -47,8 +47,9 @@ def opening_tool(
 
 def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> ToolSpec:
     """Gives or corrects values, in any order."""
+    given = [name for name, slot in slots.items() if not slot.stored]
     description = (
-        f"The caller gives or corrects a value for {_spoken(task)}: {', '.join(slots)}. "
+        f"The caller gives or corrects a value for {_spoken(task)}: {', '.join(given)}. "
         "Call this as soon as the caller names one or several of them. "
         "Pass only what the caller has just said, and leave out everything else; never guess a value."
     )
@@ -88,7 +89,7 @@ def _spoken(task: str) -> str:
 
 
 def _slots_schema(slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
-    properties = {name: slot.schema() for name, slot in slots.items()}
+    properties = {name: slot.schema() for name, slot in slots.items() if not slot.stored}
     for name, slot in slots.items():
         if slot.choices:
             properties[name]["enum"] = list(choices.get(slot.choices, ()))

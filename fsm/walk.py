@@ -14,10 +14,11 @@ from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext
-from fsm.memory import Memory
+from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.table import fields
+from protocols.errors import MisuseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ class Walk:
             case Choose() as choose:
                 if (event := self._chosen(name, choose)) is not None:
                     self.go(event)
-            case Act(effect=effect):
-                self._act(effect)
+            case Act() as act:
+                self._act(act)
             case _:
                 pass
 
@@ -132,16 +133,17 @@ class Walk:
             self._memory.note("decision", f"{choose.default}, by default")
         return choose.default or None
 
-    def _act(self, effect: str) -> None:
+    def _act(self, act: Act) -> None:
+        effect = act.effect
         # The number of states entered is the same again for whoever repeats this step from the last snapshot.
         key = f"{self._task.conversation_id}:{self._task.run_id}:{len(self._memory.visited)}"
-        request = EffectRequest(key, dict(self._memory.slots), self._task)
+        request = EffectRequest(key, dict(self._memory.slots), self._task, self._memory.results())
         result = self._effects.carry_out(effect, request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
-                self._learn(result.values)
+                self._learn(result.values, act.fills)
                 self.go("ok")
             case Refused():
                 arrow = self.arrow("refused")
@@ -156,6 +158,11 @@ class Walk:
             case _:
                 assert_never(result)
 
-    def _learn(self, values: Mapping[str, JsonValue]) -> None:
+    def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
+        if lacking := set(fills) - values.keys():
+            raise MisuseError(f"task {self._spec.name!r}: an effect was to fill {', '.join(sorted(lacking))}")
         for name, value in values.items():
-            self._memory.learn(RESULT, name, value)
+            if name in fills:
+                self._memory.keep(name, self._spec.slots[name].read(value), source="store", confidence=CERTAIN)
+            else:
+                self._memory.learn(RESULT, name, value)

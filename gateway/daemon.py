@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +21,13 @@ from loguru import logger
 from actors.address import Nobody
 from actors.dialler import Dialler
 from actors.dispatch import LoopDispatcher, install
+from actors.effects import EffectDesk
 from actors.house import BotProfile, House
 from actors.messages import Leave, StopCalls, WhoIsAlive
 from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
-from fsm.registry import effects_for, load_agents
+from fsm.registry import load_agents
+from fsm.spec import AgentSpec
 from gateway.ops import Ops
 from gateway.settings import Settings
 from gateway.vaic_endpoint import VaicEndpoint
@@ -62,7 +64,10 @@ class Daemon:
         # Migrations may take a while, and the loop is already somebody's.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
-        self.switchboard = Switchboard.start(self._house(loop), self.journal, settings.max_calls)
+        agents = load_agents()
+        effects = EffectDesk(self.engine, agents, _now)
+        await asyncio.to_thread(effects.recover)
+        self.switchboard = Switchboard.start(self._house(loop, agents, effects), self.journal, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)
         try:
@@ -97,9 +102,8 @@ class Daemon:
         assert isinstance(future, LoopFuture)
         return tuple((await future.answer(STOP_LIMIT_S)).conversations)
 
-    def _house(self, loop: asyncio.AbstractEventLoop) -> House:
+    def _house(self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectDesk) -> House:
         settings = self._settings
-        agents = load_agents()
         profile = BotProfile(
             instructions=INSTRUCTIONS,
             greeting=GREETING,
@@ -113,12 +117,16 @@ class Daemon:
         return House(
             profile=profile,
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
-            effects=effects_for(agents, self.engine),
+            effects=effects,
             journal=Nobody(),
-            now=lambda: datetime.now(UTC),
+            now=_now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def serve(settings: Settings) -> None:

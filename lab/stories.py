@@ -1,7 +1,7 @@
 """The stories that the demo can tell: what the caller says, what is in the appointment book before, and what must be in
 it afterwards.
 
-Pure data. A story runs as soon as the tasks that it needs are there.
+Pure data.
 May import: lab.caller, the standard library.
 """
 
@@ -18,8 +18,8 @@ from lab.caller.script import Step
 
 SPEECH = Path(__file__).parent / "speech"
 VOICES = ("slt", "rms")
-CALLER = "+4930555010"
-RECEPTION = "tel:+4930555020"
+CALLER, NAME = "+4930555010", "John Smith"
+RECEPTION, BILLING = "tel:+4930555020", "tel:+4930555021"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,22 @@ class Slot:
 class Story:
     """One call.
 
-    says: recordings, each said once the bot has spoken and is quiet. needs: the tasks it takes. others, own: what is
-    booked before, by others and under the caller's number. leaves: what is booked under that number afterwards.
+    says: recordings, each said once the bot has spoken and is quiet. others, own: what is booked before, by others and
+    for the caller. leaves: what is booked under the caller's number afterwards.
     ends: how the tasks ended, in the order they began. hears: words of which the bot must have spoken each.
-    outcome: the call's. settings: of the daemon, by environment variable.
+    outcome: the call's. put_through_to: whom the caller was handed over to. settings: of the daemon, by variable.
     """
 
     name: str
     about: str
     says: tuple[str, ...]
-    needs: tuple[str, ...]
     ends: tuple[str, ...]
     others: tuple[Slot, ...] = ()
     own: tuple[Slot, ...] = ()
     leaves: tuple[Slot, ...] = ()
     hears: tuple[str, ...] = ()
     outcome: str = "bot-disconnected"
+    put_through_to: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def script(self, rand: random.Random) -> list[Step]:
@@ -73,6 +73,8 @@ class Story:
             faults.append(f"the tasks ended {', '.join(ends) or 'never'}, and should have ended {', '.join(self.ends)}")
         if report.outcome != self.outcome:
             faults.append(f"the call ended {report.outcome}, and should have ended {self.outcome}")
+        if report.transfer_target != self.put_through_to:
+            faults.append(f"the caller was put through to {report.transfer_target}, not to {self.put_through_to}")
         return faults
 
 
@@ -81,13 +83,11 @@ def _listed(moments: list[datetime], zone: tzinfo) -> str:
 
 
 _HALF_PAST_TEN, _ELEVEN, _HALF_PAST_TWO = time(10, 30), time(11), time(14, 30)
-_BOOK, _END = "book_appointment", "end_call"
 _TOLD = (
     Story(
         "book",
         "an appointment for tomorrow is booked",
         says=("book", "time_1030", "yes", "goodbye"),
-        needs=(_BOOK, _END),
         ends=("booked", "hangup"),
         leaves=(Slot(1, _HALF_PAST_TEN),),
     ),
@@ -95,7 +95,6 @@ _TOLD = (
         "correct",
         "the caller takes back a time when it is read back, and gives another",
         says=("book_full", "correct_time", "yes", "goodbye"),
-        needs=(_BOOK, _END),
         ends=("booked", "hangup"),
         leaves=(Slot(1, _HALF_PAST_TWO),),
         hears=("10:30", "14:30"),
@@ -104,7 +103,6 @@ _TOLD = (
         "digress",
         "the caller asks for the opening hours before giving a time",
         says=("book", "hours", "time_1030", "yes", "goodbye"),
-        needs=(_BOOK, _END),
         ends=("booked", "hangup"),
         leaves=(Slot(1, _HALF_PAST_TEN),),
         hears=("nine in the morning to five in the afternoon",),
@@ -113,14 +111,12 @@ _TOLD = (
         "cancel",
         "the caller forgets about it half-way, and nothing is booked",
         says=("book", "time_1030", "cancel_task", "goodbye"),
-        needs=(_BOOK, _END),
         ends=("cancelled", "hangup"),
     ),
     Story(
         "refused",
         "the first time is outside the opening hours, the second is taken, the third is free",
         says=("book", "time_evening", "time_1030", "yes", "time_eleven", "yes_correct", "goodbye"),
-        needs=(_BOOK, _END),
         ends=("booked", "hangup"),
         others=(Slot(1, _HALF_PAST_TEN),),
         leaves=(Slot(1, _ELEVEN),),
@@ -130,8 +126,7 @@ _TOLD = (
         "reschedule",
         "an appointment is moved to another day and time",
         says=("reschedule", "name_john", "day_after_eleven", "yes", "goodbye"),
-        needs=("reschedule_appointment", _END),
-        ends=("rescheduled", "hangup"),
+        ends=("moved", "hangup"),
         own=(Slot(1, _HALF_PAST_TEN),),
         leaves=(Slot(2, _ELEVEN),),
     ),
@@ -139,18 +134,17 @@ _TOLD = (
         "cancel_booking",
         "an appointment is cancelled that was booked before",
         says=("cancel_booking", "name_john", "yes", "goodbye"),
-        needs=("cancel_appointment", _END),
-        ends=("cancelled", "hangup"),
+        ends=("removed", "hangup"),
         own=(Slot(1, _HALF_PAST_TEN),),
     ),
     Story(
         "human",
-        "the caller wants to speak to a person, and is put through",
-        says=("human",),
-        needs=("hand_over",),
+        "the caller wants to speak to a person, and is put through to the one asked for",
+        says=("human", "reception"),
         ends=("transfer",),
         outcome="transferred",
-        settings={"TIELINE_TRANSFER_TARGETS": f'{{"reception": "{RECEPTION}"}}'},
+        put_through_to=RECEPTION,
+        settings={"TIELINE_TRANSFER_TARGETS": f"billing={BILLING},reception={RECEPTION}"},
     ),
 )
 STORIES = {story.name: story for story in _TOLD}

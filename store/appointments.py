@@ -1,5 +1,6 @@
 """The appointment book: who is expected when. Whatever races for a time, one caller gets it.
 
+What changes the book is given the transaction that it is to be part of.
 May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.3.
 """
 
@@ -14,12 +15,15 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from store import schema
-from store.database import reading
+from store.database import insert, reading
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """One booking. resource: whose time it is. starts_at, created_at: aware, in UTC. caller: the number, or ""."""
+    """One booking. resource: whose time it is. starts_at, created_at: aware, in UTC. caller: the number, or "".
+
+    name: under which it is booked, or "". effect_key: of the effect that booked it.
+    """
 
     id: int
     resource: str
@@ -29,22 +33,80 @@ class Appointment:
     conversation_id: str
     effect_key: str
     created_at: datetime
+    name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """The time is the caller's. appointment: as first booked under this effect key."""
+def book(
+    connection: Connection,
+    *,
+    resource: str,
+    starts_at: datetime,
+    duration_min: int,
+    caller: str,
+    conversation_id: str,
+    effect_key: str,
+    name: str = "",
+) -> Appointment | None:
+    """Book a time; None where it is somebody else's. Again under one effect key, it is the first booking.
 
-    appointment: Appointment
+    starts_at: aware. Times are told apart by their start alone; overlaps are not looked for.
+    """
+    row = {
+        "resource": resource,
+        "starts_at": starts_at,
+        "duration_min": duration_min,
+        "caller": caller,
+        "conversation_id": conversation_id,
+        "effect_key": effect_key,
+        "name": name,
+    }
+    connection.execute(insert(connection, schema.appointment).values(row).on_conflict_do_nothing())
+    return by_effect(connection, effect_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The time is somebody else's; nothing was written."""
+def by_effect(connection: Connection, effect_key: str) -> Appointment | None:
+    """What an effect has booked."""
+    found = _find(connection, schema.appointment.c.effect_key == effect_key)
+    return found[0] if found else None
+
+
+def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bool:
+    """Give an appointment another time. False where that is somebody else's, or the appointment is gone."""
+    column = schema.appointment.c
+    statement = schema.appointment.update().where(column.id == appointment_id).values(starts_at=starts_at)
+    try:
+        with connection.begin_nested():
+            return connection.execute(statement).rowcount == 1
+    except IntegrityError:
+        return False
+
+
+def remove(connection: Connection, appointment_id: int) -> bool:
+    """Take an appointment out of the book; its time is free again. False where it is gone already."""
+    statement = schema.appointment.delete().where(schema.appointment.c.id == appointment_id)
+    return connection.execute(statement).rowcount == 1
+
+
+def upcoming(connection: Connection, caller: str, after: datetime) -> list[Appointment]:
+    """What is booked for a caller's number from a moment on, the next one first."""
+    column = schema.appointment.c
+    found = _find(connection, column.caller == caller, column.starts_at > after)
+    return sorted(found, key=lambda appointment: appointment.starts_at)
+
+
+def free_times(connection: Connection, resource: str, candidates: Sequence[datetime]) -> list[datetime]:
+    """Those of the candidates at which nothing starts yet, in their order."""
+    column = schema.appointment.c
+    query = select(column.starts_at).where(column.resource == resource, column.starts_at.in_(candidates))
+    taken = set(connection.scalars(query))
+    return [each for each in candidates if each not in taken]
 
 
 class AppointmentBook:
-    """For all threads. Raises SQLAlchemy's OperationalError where the database cannot be had."""
+    """The book for those who are in no transaction, on all threads.
+
+    Raises: SQLAlchemy's OperationalError where the database cannot be had.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -57,39 +119,20 @@ class AppointmentBook:
         caller: str,
         conversation_id: str,
         effect_key: str,
-    ) -> Booked | Taken:
-        """Book in one transaction, and once for an effect key: again returns the first booking.
-
-        starts_at: aware. Times are told apart by their start alone; overlaps are not looked for.
-        """
-        row = {
-            "resource": resource,
-            "starts_at": starts_at,
-            "duration_min": duration_min,
-            "caller": caller,
-            "conversation_id": conversation_id,
-            "effect_key": effect_key,
-        }
-        by_key = schema.appointment.c.effect_key == effect_key
-        try:
-            with self._engine.begin() as connection:
-                if found := _find(connection, by_key):
-                    return Booked(found[0])
-                connection.execute(schema.appointment.insert().values(row))
-                return Booked(_find(connection, by_key)[0])
-        except IntegrityError:
-            # Either the time is taken, or on PostgreSQL the same effect was carried out beside us.
-            with reading(self._engine) as connection:
-                found = _find(connection, by_key)
-            return Booked(found[0]) if found else Taken()
-
-    def free_times(self, resource: str, candidates: Sequence[datetime]) -> list[datetime]:
-        """Those of the candidates at which nothing starts yet, in their order."""
-        column = schema.appointment.c
-        query = select(column.starts_at).where(column.resource == resource, column.starts_at.in_(candidates))
-        with reading(self._engine) as connection:
-            taken = set(connection.scalars(query))
-        return [each for each in candidates if each not in taken]
+        name: str = "",
+    ) -> Appointment | None:
+        """As `book`, in a transaction of its own."""
+        with self._engine.begin() as connection:
+            return book(
+                connection,
+                resource=resource,
+                starts_at=starts_at,
+                duration_min=duration_min,
+                caller=caller,
+                conversation_id=conversation_id,
+                effect_key=effect_key,
+                name=name,
+            )
 
     def by_conversation(self, conversation_id: str) -> list[Appointment]:
         """What was booked in one call, in the order it was."""

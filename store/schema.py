@@ -47,10 +47,31 @@ appointment = Table(
     Column("caller", Text, nullable=False),
     Column("conversation_id", Text, nullable=False),
     Column("effect_key", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False, server_default=func.now()),
     UniqueConstraint("effect_key", name="uq_appointment_effect_key"),
     UniqueConstraint("resource", "starts_at", name="uq_appointment_resource_starts_at"),
     Index("ix_appointment_conversation_id", "conversation_id"),
+    Index("ix_appointment_caller", "caller"),
+)
+
+# One row for every effect that was meant, by its key; written before or with what it does.
+effect = Table(
+    "effect",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("slots", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("say", Text, nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Index("ix_effect_status", "status"),
 )
 
 call = Table(

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "actors": frozenset({"protocols", "fsm", "store"}),
     "gateway": frozenset({"protocols", "fsm", "store", "actors"}),
     "lab": frozenset({"protocols"}),
-    "run": frozenset({"protocols", "store", "gateway", "lab"}),
+    "run": frozenset({"protocols", "fsm", "store", "gateway", "lab"}),
 }
 ROOMS = frozenset(name for name in MAY_IMPORT if "/" not in name)
 
@@ -138,14 +138,14 @@ def test_nobody_imports_the_command_line_the_tests_or_the_benchmarks(room: str) 
     ]
 
 
-def test_of_the_store_the_actors_know_the_journal_only() -> None:
+def test_of_the_store_the_actors_know_the_journal_and_the_log_of_effects_only() -> None:
     known = {
         ".".join(each.module.split(".")[:2])
         for path in modules("actors")
         for each in imports(path)
         if each.module.startswith("store.")
     }
-    assert known == {"store.journal"}
+    assert known == {"store.journal", "store.database", "store.effect_log"}
 
 
 def test_fsm_itself_meets_its_tasks_only_by_looking_into_their_folder() -> None:

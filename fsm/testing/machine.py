@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import JsonValue
 
 from fsm.answer import Snapshot
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, TaskContext
 from fsm.run import TaskRun
-from fsm.spec import AgentSpec, Choose, Collect, Confirm, Slot
+from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
 from fsm.states import waits
 from fsm.testing.conversation import NOON
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
@@ -36,10 +36,12 @@ class Crash(Exception):
 class World:
     """Where effects happen, and what outlives a crash: what was done, by key, and on which agreement.
 
-    crash: where the next effect is to die: "before" it is done, "after" it, or "" for nowhere.
+    crash: where the next effect is to die: "before" it is done, "after" it, or "" for nowhere. lookups: what effects
+    give that only read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lookups: Mapping[str, Mapping[str, JsonValue]]) -> None:
+        self.lookups = lookups
         self.outcomes: dict[str, EffectResult] = {}
         self.done: list[tuple[str, Mapping[str, Any]]] = []  # (effect, slots)
         self.next_results: list[EffectResult] = []
@@ -49,6 +51,8 @@ class World:
         crash, self.crash = self.crash, ""
         if crash == "before":
             raise Crash
+        if name in self.lookups:
+            return self.next_results.pop() if self.next_results else Ok(self.lookups[name])
         if request.key not in self.outcomes:
             result = self.next_results.pop() if self.next_results else Ok()
             self.outcomes[request.key] = result
@@ -88,11 +92,12 @@ class RandomConversation(RuleBasedStateMachine):
     spec: ClassVar[AgentSpec]
     choices: ClassVar[Mapping[str, tuple[str, ...]]]
     values: ClassVar[Mapping[str, st.SearchStrategy[Any]]]
+    lookups: ClassVar[Mapping[str, Mapping[str, JsonValue]]]
     some_slots: ClassVar[st.SearchStrategy[dict[str, Any]]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = World(self.lookups)
         context = TaskContext("call-1", "t1", "+4930123", lambda: NOON, self.choices)
         self.context = context
         self.run = TaskRun(self.spec, context, self.world, self.reason)
@@ -259,6 +264,18 @@ class RandomConversation(RuleBasedStateMachine):
         assert self.run.outcome is not None, f"it is stuck in {self.run.state}"
 
 
+def _lookups(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
+    """What the effects that only read give to the slots they fill: any value of their types."""
+    examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "x", bool: True}
+    acts = [state for state in spec.states.values() if isinstance(state, Act)]
+    read_only = {name for name, effect in spec.effects.items() if isinstance(effect, Local) and effect.reads_only}
+    return {
+        act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills}
+        for act in acts
+        if act.effect in read_only
+    }
+
+
 def random_conversations(
     spec: AgentSpec,
     *,
@@ -271,11 +288,17 @@ def random_conversations(
     Checks: an effect only after a yes to a read-back that was heard, of the very values that were read back; never
     twice under one key; every call answered; no run that neither waits nor has ended; none that goes on for ever.
     """
-    good = {name: good_values(slot) for name, slot in spec.slots.items()}
+    good = {name: good_values(slot) for name, slot in spec.slots.items() if not slot.stored}
     for name, slot in spec.slots.items():
         if slot.choices:
             good[name] = st.sampled_from((choices or {}).get(slot.choices, ("nobody",)))
     good.update(values or {})
     some_slots = st.fixed_dictionaries({}, optional={name: st.one_of(each, each, _BAD) for name, each in good.items()})
-    own = {"spec": spec, "choices": choices or {}, "values": good, "some_slots": some_slots}
+    own = {
+        "spec": spec,
+        "choices": choices or {},
+        "values": good,
+        "some_slots": some_slots,
+        "lookups": _lookups(spec),
+    }
     return type(f"RandomConversationOf_{spec.name}", (RandomConversation,), own)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from fsm.effects import Local
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End
 from fsm.states import waits
 from fsm.table import arrows_from
@@ -37,10 +38,15 @@ def _no_effect_without_a_yes(spec: AgentSpec) -> None:
 
     def changes_something(place: _Place) -> bool:
         state = spec.states[place[0]]
-        return isinstance(state, Act) and not getattr(spec.effects[state.effect], "reads_only", False) and not place[1]
+        return isinstance(state, Act) and not _reads_only(spec, state.effect) and not place[1]
 
     path = _walk((spec.start, False), onward, changes_something)
     assert path is None, f"{spec.name}: an effect without a yes: {' '.join(path or ())}"
+
+
+def _reads_only(spec: AgentSpec, effect: str) -> bool:
+    declared = spec.effects[effect]
+    return isinstance(declared, Local) and declared.reads_only
 
 
 def _giving_up_ends(spec: AgentSpec) -> None:

@@ -27,7 +27,6 @@ _NAME_CUE = re.compile(
     re.IGNORECASE,
 )
 _PERSON_CUE = re.compile(r"\b(?:[Tt]his is|I am|I'm|i am|i'm|[Ii]t is|[Ii]t's)\s+(?=[A-Z])")
-_FOR_CUE = re.compile(r"\bfor\s+(?=[A-Z]\S*\s+[A-Z])")
 _CAPITALS = re.compile(
     r"[A-Z][\w'’.-]*(?:\s+(?:[A-Z][\w'’-]*|(?:del|der|de|da|van|von|la|di|bin|al)\b))*(?:\s+[A-Z][\w'’-]*)?"
 )
@@ -76,7 +75,7 @@ def _name(text: str, is_asked: bool, others_heard: bool) -> str | None:
     found = _introduced(text, _NAME_CUE)
     if found:
         return found
-    found = _introduced(text, _PERSON_CUE) or _introduced(text, _FOR_CUE)
+    found = _introduced(text, _PERSON_CUE)
     if not is_asked:
         return found
     if others_heard:

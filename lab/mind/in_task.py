@@ -14,6 +14,7 @@ from lab.mind.language import (
     answer,
     described_intents,
     intents,
+    is_closed_question,
     is_open_question,
     is_question,
     stem,
@@ -63,7 +64,7 @@ def _yes_or_no(here: Situation, said_yes: bool | None) -> tuple[FunctionCall, ..
     """The answer to what was read back. "Cancel it" is a yes in a task that cancels."""
     confirm = _confirm(here)
     others = [one.name for tool in here.state_tools if tool is not confirm for one in properties(tool)]
-    if confirm is None or said_yes is None or here.asked in others or is_open_question(here.said):
+    if confirm is None or said_yes is None or _asked(here) in others or is_open_question(here.said):
         return ()
     wanted = next(one for one in properties(confirm) if one.kind == "boolean")
     return (call(confirm, here, {wanted.name: said_yes}),)
@@ -159,7 +160,16 @@ def _asked_of(tool: Tool, here: Situation) -> str:
         return _own_properties(tool, here)[0].name
     if any(_is_choice(other, here) for other in here.state_tools):
         return ""  # what is still missing is not what was asked: the caller has to choose first
-    return here.asked if any(one.name == here.asked for one in properties(tool)) else ""
+    asked = _asked(here)
+    return asked if any(one.name == asked for one in properties(tool)) else ""
+
+
+def _asked(here: Situation) -> str:
+    """The parameter the caller was asked for; none, where a yes or a no to what was read back is waited for."""
+    wanted = next((one for tool in here.state_tools for one in properties(tool) if one.name == here.asked), None)
+    if wanted is not None and wanted.kind != "boolean" and _confirm(here) and is_closed_question(here.question):
+        return ""
+    return here.asked
 
 
 def _is_choice(tool: Tool, here: Situation) -> bool:

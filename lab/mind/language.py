@@ -201,6 +201,7 @@ _OPEN = re.compile(
     r"(?!(?:what|how) about\b)(?:what|what's|when|when's|where|where's|who|who's|whose|why|how|how's|which)\b"
 )
 _CLOSED = re.compile(
+    r"(?!do (?:it|that|this)\b)"
     r"(?:is|are|was|were|am|do|does|did|have|has|had|will|would|can|could|may|might|should|shall|must)"
     r" (?:i|you|we|they|he|she|it|there|the|this|that|your|my|our|an?|any|all)\b"
 )
@@ -211,10 +212,14 @@ def is_open_question(text: str) -> bool:
     return _OPEN.match(_BY_THE_WAY.sub("", plain(text))) is not None
 
 
+def is_closed_question(text: str) -> bool:
+    """A question to be answered with yes or no."""
+    return _CLOSED.match(_BY_THE_WAY.sub("", plain(text))) is not None
+
+
 def is_question(text: str) -> bool:
     """Any question, also those that may be requests ("could you book ...")."""
-    said = _BY_THE_WAY.sub("", plain(text))
-    return _OPEN.match(said) is not None or _CLOSED.match(said) is not None
+    return is_open_question(text) or is_closed_question(text)
 
 
 def is_greeting(text: str) -> bool:

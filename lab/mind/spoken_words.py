@@ -33,8 +33,8 @@ FILLER = re.compile(
     r"|for me|for us|suits me|good|fine|great|ideal|best|in the|(?:early |late )?(?:morning|afternoon|evening)"
     r"|that|it|make|make it|on|at|the)\b"
 )
-# Recognisers were heard to write "make it do thirty in the afternoon" for two thirty, "twelve new" for twelve noon
-# and "ten or five." for ten oh five.
+# Recognisers were heard to write "make it do thirty in the afternoon" for two thirty, "twelve new" for twelve noon,
+# "ten or five." for ten oh five and "tend in the morning" for ten.
 _HOMOPHONE = re.compile(
     r"(?<!quarter )(?<!half )(?<!minutes )\b(?:to|too|do) (?=(?:ten|fifteen|twenty|thirty|forty|fifty"
     r"|[1-5][05])(?: five)?"
@@ -65,6 +65,7 @@ def plain(text: str) -> str:
     text = text.lower().replace("’", "'")
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
     text = text.replace("mourning", "morning")
+    text = re.sub(r"\btend (?=in the|o'? ?clock|[ap]\.? ?m\b)", "ten ", text)
     text = re.sub(r"\bto+(?: |-)?m+or+ow(?:'s)?\b|\btom+or+ow(?:'s)?\b", "tomorrow", text)
     text = _HOMOPHONE.sub("two ", text)
     digits: str = alpha2digit(" ".join(text.split()), "en", 0)

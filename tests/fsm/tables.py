@@ -129,7 +129,7 @@ TRIAGE = AgentSpec(
             int,
             ask="For how many hours?",
             example="For example: two hours.",
-            keypad=Keypad("Please key in the hours, and then the hash key.", int),
+            keypad=Keypad("Please key in the hours, and then the hash key.", lambda keys, known: int(keys)),
         ),
         "name": Slot(str, ask="Your name?", optional=True),
     },

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
-from fsm.agents.book_appointment import BOOK_APPOINTMENT, RESOURCE
+from actors.effects import EffectDesk
+from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
+from fsm.agents.practice import RESOURCE
 from fsm.effects import TaskContext
-from fsm.registry import effects_for
 from fsm.run import Snapshot, TaskRun
+from fsm.testing import Recorder
 from store import schema
 from store.appointments import AppointmentBook
 from store.database import open_database
@@ -34,8 +36,11 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
-    agents = {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}
-    return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), effects_for(agents, engine))
+    return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), desk(engine))
+
+
+def desk(engine: Engine) -> EffectDesk:
+    return EffectDesk(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
 
 
 def taken(engine: Engine, *starts: datetime) -> None:
@@ -169,7 +174,7 @@ def test_without_its_tables_the_book_apologises_and_hands_over(engine: Engine) -
     answer = says_yes(run)
     assert answer["result"] == "transfer"
     assert answer["say"] == (
-        "I am sorry, I cannot get at our appointment book at the moment. I will put you through to a colleague."
+        "I am sorry, I cannot get at our books at the moment. I will put you through to a colleague."
     )
 
 
@@ -188,7 +193,7 @@ def test_a_crash_after_the_booking_does_not_book_again(engine: Engine) -> None:
     again = TaskRun.restore(
         BOOK_APPOINTMENT,
         TaskContext("c-1", "t1", "+4930123", lambda: NOW),
-        effects_for({"book_appointment": BOOK_APPOINTMENT}, engine),
+        desk(engine),
         saved,
     )
     assert says_yes(again) == first
@@ -229,7 +234,7 @@ def test_a_run_restored_in_any_state_gives_the_same_next_answer(
     again = TaskRun.restore(
         BOOK_APPOINTMENT,
         TaskContext("c-1", "t1", "+4930123", lambda: NOW),
-        effects_for({"book_appointment": BOOK_APPOINTMENT}, engine),
+        desk(engine),
         saved,
     )
     assert (again.tools(), again.instructions()) == (run.tools(), run.instructions())
@@ -239,7 +244,7 @@ def test_a_run_restored_in_any_state_gives_the_same_next_answer(
 
 
 def test_goodbye_ends_the_call_at_once() -> None:
-    run = TaskRun(END_CALL, TaskContext("c-1", "t9", "", lambda: NOW), {})
+    run = TaskRun(END_CALL, TaskContext("c-1", "t9", "", lambda: NOW), Recorder())
     answer = run.open("{}")
     assert answer.outcome == "hangup"
     assert told(answer)["say"] == "Thank you for calling. Goodbye."

@@ -8,10 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from fsm.effects import EffectRequest, EffectResult, Ok
-from fsm.registry import ENTRY_POINT_GROUP, effects_for, load_agents
+from fsm.effects import EffectRequest, EffectResult, Local, Ok
+from fsm.registry import ENTRY_POINT_GROUP, effects_of, load_agents
 from protocols.errors import MisuseError
-from tests.fsm.tables import context, table
+from tests.fsm.tables import table
 
 
 @pytest.fixture
@@ -27,7 +27,13 @@ def point(attribute: str, name: str = "pizza") -> EntryPoint:
 
 
 def test_our_own_tasks_are_found_by_their_names() -> None:
-    assert sorted(load_agents(installed=())) == ["book_appointment", "end_call"]
+    assert sorted(load_agents(installed=())) == [
+        "book_appointment",
+        "cancel_appointment",
+        "end_call",
+        "hand_over",
+        "reschedule_appointment",
+    ]
 
 
 def test_a_task_of_an_installed_package_is_found(package: ModuleType) -> None:
@@ -51,23 +57,10 @@ def test_names_whose_functions_would_be_mixed_up_are_refused(package: ModuleType
         load_agents([point("CLASH")])
 
 
-def test_effects_are_handed_the_store() -> None:
-    seen: list[object] = []
-
-    def keep(request: EffectRequest, store: object) -> EffectResult:
-        seen.append(store)
-        return Ok()
-
-    spec = table(effects={"pizza.bake": keep})
-    effects = effects_for({spec.name: spec}, "the store")
-    effects["pizza.bake"](EffectRequest("k", {}, context()))
-    assert seen == ["the store"]
-
-
 def test_one_name_for_two_effects_is_refused() -> None:
     def other(request: EffectRequest, store: object) -> EffectResult:
         return Ok()
 
-    specs = [table(), table(name="pizza_again", effects={"pizza.bake": other})]
+    specs = [table(), table(name="pizza_again", effects={"pizza.bake": Local(other)})]
     with pytest.raises(MisuseError, match=r"'pizza_again'.*different effect 'pizza.bake'"):
-        effects_for({spec.name: spec for spec in specs}, None)
+        effects_of({spec.name: spec for spec in specs})

@@ -7,6 +7,7 @@ from datetime import date, time
 import pytest
 
 from fsm.effects import Refused
+from tests.lab.mind_call import DAY, FRONT_DESK, NAME, Call, tool
 from tests.lab.mind_desk import Desk, moment
 from tests.lab.mind_tasks import CANCEL, END, PARCEL, PRACTICE, TARGETS
 
@@ -19,6 +20,7 @@ def desk(*said: str) -> Desk:
     return call
 
 
+CANCEL_TOOL = tool("cancel_appointment", "Cancel an appointment that the caller has.", name=NAME, day=DAY)
 THURSDAY = date(2026, 11, 26)
 
 
@@ -172,6 +174,13 @@ def test_a_name_is_taken_in_whatever_way_it_is_given(said: str, name: str) -> No
         assert call.runs["t1"].snapshot().items == ()
     else:
         assert [item.value for item in call.runs["t1"].snapshot().items] == [name]
+
+
+def test_what_may_still_be_needed_later_does_not_stand_in_the_way_of_a_yes() -> None:
+    call = Call(*FRONT_DESK)
+    call.in_task(CANCEL_TOOL, "Your appointment on Tuesday at 10:30. Shall I cancel it?", "day")
+
+    assert call.does("Yes, please do that.") == ("cancel_appointment_confirm", {"yes": True})
 
 
 def test_a_wrong_name_is_corrected_at_the_read_back() -> None:

@@ -1,0 +1,107 @@
+"""The practice that the appointment tasks speak for: when it is open, and how its appointments are found.
+
+May import: fsm, store, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from difflib import SequenceMatcher
+
+from sqlalchemy import Connection
+
+from fsm.effects import EffectRequest, EffectResult, Ok, Refused
+from fsm.errors import SlotError
+from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.spec import Known, Slot
+from store import appointments
+
+RESOURCE = "practice"
+OPENS, CLOSES = time(9), time(17)
+LENGTH_MIN = 15
+AHEAD = timedelta(days=365)
+# Names come from speech: what sounds alike is spelt otherwise. The caller's number has to be right anyway.
+ALIKE = 0.7
+
+
+def starts() -> list[time]:
+    """The times at which an appointment can begin."""
+    opens_min, closes_min = OPENS.hour * 60 + OPENS.minute, CLOSES.hour * 60 + CLOSES.minute
+    return [time(*divmod(minute, 60)) for minute in range(opens_min, closes_min, LENGTH_MIN)]
+
+
+def open_day(day: date, known: Known) -> date:
+    """A day to come; we are open on all of them."""
+    today = known.now.date()
+    if day < today:
+        raise SlotError("That day has already passed. Which day would suit you?")
+    if day == today and known.now.time() >= starts()[-1]:
+        raise SlotError("We have nothing left today. Which other day would suit you?")
+    if day > today + AHEAD:
+        raise SlotError("That is too far ahead: we book up to a year in advance. Which day would suit you?")
+    return day
+
+
+def open_time(at: time, known: Known) -> time:
+    """A time at which an appointment can begin, and today one that is still to come."""
+    if not OPENS <= at < CLOSES:
+        raise SlotError("We are open from nine to five. What time would suit you?")
+    if at not in starts():
+        raise SlotError("Appointments begin at the full, half and quarter hours. What time would suit you?")
+    if known.slots.get("day") == known.now.date() and at <= known.now.time():
+        raise SlotError("It is already later than that today. What time would suit you?")
+    return at
+
+
+DAY = Slot(
+    date,
+    ask="Which day would suit you?",
+    check=open_day,
+    describe="The day of the appointment as YYYY-MM-DD, reckoned from today's date.",
+    example="You can say tomorrow, next Monday, or a date.",
+    keypad=KEYPAD_DATE,
+)
+AT = Slot(
+    time,
+    ask="At what time?",
+    check=open_time,
+    describe="The time of day at which the appointment begins as HH:MM, on the 24-hour clock.",
+    example="For example, half past ten.",
+    keypad=KEYPAD_TIME,
+)
+NAME = Slot(str, ask="Under what name is it booked?", describe="The caller's name, as the caller says it.")
+
+
+def taken(request: EffectRequest, connection: Connection) -> Refused:
+    """The time that was wanted is somebody else's: what else could be had."""
+    day, at, now = request.slots["day"], request.slots["at"], request.context.now()
+    candidates = [datetime.combine(day, each, now.tzinfo) for each in starts()]
+    free = appointments.free_times(connection, RESOURCE, [each for each in candidates if each > now])
+    if not free:
+        return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
+    wanted = datetime.combine(day, at, now.tzinfo)
+    nearest = min(free, key=lambda each: abs(each - wanted))
+    return Refused(
+        f"I am sorry, {at.hour}:{at:%M} is already taken. "
+        f"The nearest free time is {nearest.hour}:{nearest:%M}. What time would suit you?"
+    )
+
+
+def find(request: EffectRequest, connection: Connection) -> EffectResult:
+    """The caller's next appointment, by number and name; on the day `which` if the caller has said one."""
+    slots, now = request.slots, request.context.now()
+    mine = appointments.upcoming(connection, request.context.caller, now) if request.context.caller else []
+    for each in mine:
+        local = each.starts_at.astimezone(now.tzinfo)
+        if _alike(each.name, slots["name"]) and slots.get("which") in (None, local.date()):
+            was_at = f"{local:%H:%M:%S}"
+            return Ok({"was_day": local.date().isoformat(), "was_at": was_at, "appointment": each.id})
+    return Refused("I cannot find an appointment under that name for your number.")
+
+
+def _alike(stored: str, said: str) -> bool:
+    return not stored or SequenceMatcher(None, _letters(stored), _letters(said)).ratio() >= ALIKE
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

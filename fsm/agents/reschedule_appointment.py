@@ -1,0 +1,72 @@
+"""Moving a booked appointment, found by the caller's number and name, to another day and time.
+
+May import: fsm, store, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time
+
+from sqlalchemy import Connection
+
+from fsm.agents.practice import AT, DAY, NAME, find, taken
+from fsm.effects import EffectRequest, EffectResult, Local, Ok
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
+from store import appointments
+
+
+def reschedule(request: EffectRequest, connection: Connection) -> EffectResult:
+    """Give the appointment that was found its new time, or say what else could be had."""
+    starts_at = datetime.combine(request.slots["day"], request.slots["at"], request.context.now().tzinfo)
+    moved = appointments.move(connection, int(str(request.facts["appointment"])), starts_at)
+    return Ok() if moved else taken(request, connection)
+
+
+WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
+WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
+
+RESCHEDULE_APPOINTMENT = AgentSpec(
+    name="reschedule_appointment",
+    description=(
+        "The caller wants to move or reschedule an appointment that is booked already to another day or time. "
+        "Call this at once, with what the caller has said of it."
+    ),
+    start="CollectName",
+    slots={
+        "name": NAME,
+        "day": replace(DAY, describe="The new day of the appointment as YYYY-MM-DD, reckoned from today's date."),
+        "at": AT,
+        "was_day": Slot(date, stored=True),
+        "was_at": Slot(time, stored=True),
+    },
+    states={
+        "CollectName": Collect(slots=("name",)),
+        "Find": Act(effect="appointments.find_to_move", fills=("was_day", "was_at")),
+        "CollectDate": Collect(slots=("day",)),
+        "CollectTime": Collect(slots=("at",)),
+        "Confirm": Confirm(f"I move your appointment from {WAS} to {WHEN}. Is that right?"),
+        "Execute": Act(effect="appointments.move"),
+        "Moved": End("moved", say=f"Your appointment is now on {WHEN}. Is there anything else?"),
+        "HandedOver": End("transfer", say="I will put you through to a colleague."),
+        "Cancelled": End("cancelled", say="All right, your appointment stays as it is. Is there anything else?"),
+    },
+    transitions={
+        ("CollectName", "filled"): "Find",
+        ("CollectName", "gave_up"): "HandedOver",
+        ("Find", "ok"): "CollectDate",
+        ("Find", "refused"): "HandedOver",
+        ("Find", "failed"): "HandedOver",
+        ("CollectDate", "filled"): "CollectTime",
+        ("CollectDate", "gave_up"): "HandedOver",
+        ("CollectTime", "filled"): "Confirm",
+        ("CollectTime", "gave_up"): "HandedOver",
+        ("Confirm", "yes"): "Execute",
+        ("Confirm", "no"): "CollectDate",
+        ("Confirm", "gave_up"): "HandedOver",
+        ("Execute", "ok"): "Moved",
+        ("Execute", "refused"): "CollectTime",
+        ("Execute", "failed"): "HandedOver",
+    },
+    effects={"appointments.find_to_move": Local(find, reads_only=True), "appointments.move": Local(reschedule)},
+)

@@ -1,0 +1,74 @@
+"""The log of effects: what was meant, and what came of it, each under its key.
+
+May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+
+from store import schema
+from store.database import insert
+
+# intended: nobody knows yet what came of it. unclear: nobody will find out but a human.
+Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEffect:
+    """One effect. slots: agreed on; facts: known to the task; values: what came of it; all as JSON has them.
+
+    say: what the caller is told of a refusal or a failure. intended_at: aware.
+    """
+
+    key: str
+    name: str
+    conversation_id: str
+    run_id: str
+    caller: str
+    slots: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    intended_at: datetime
+    status: Status = "intended"
+    values: Mapping[str, Any] = field(default_factory=dict)
+    say: str = ""
+
+
+def find(connection: Connection, key: str) -> LoggedEffect | None:
+    """What is known under a key."""
+    rows = _select(connection, schema.effect.c.key == key)
+    return rows[0] if rows else None
+
+
+def intend(connection: Connection, effect: LoggedEffect) -> bool:
+    """Write down that an effect is about to be carried out. False where its key is known already.
+
+    Waits for a transaction that has written the same key and is still open.
+    """
+    row = {name: getattr(effect, name) for name in LoggedEffect.__dataclass_fields__}
+    statement = insert(connection, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
+    return connection.execute(statement).rowcount == 1
+
+
+def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
+    """Write down what came of it."""
+    table = schema.effect
+    changes = {"status": status, "values": dict(values), "say": say, "settled_at": at}
+    connection.execute(table.update().where(table.c.key == key).values(changes))
+
+
+def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
+    """What was intended before a moment, and nobody knows what came of it."""
+    column = schema.effect.c
+    return _select(connection, (column.status == "intended") & (column.intended_at < before))
+
+
+def _select(connection: Connection, where: Any) -> list[LoggedEffect]:
+    columns = [schema.effect.c[name] for name in LoggedEffect.__dataclass_fields__]
+    rows = connection.execute(select(*columns).where(where).order_by(schema.effect.c.intended_at))
+    return [LoggedEffect(**row) for row in rows.mappings()]
