@@ -1,21 +1,87 @@
-"""What tests of a call's actors share: a wire that is written to, and frames to read from it."""
+"""What tests of a call's actors share: the outside of a call on paper, and the call with everything of ours real."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from actors.address import Address
+import pykka
+import pytest
+
+from actors.address import Address, ChildDied, Post
+from actors.call_supervisor import CallSupervisor
+from actors.dialler import DialFailed, Dialled
+from actors.dispatch import TakesTurns
+from actors.house import BotProfile, House
+from actors.messages import Close, Describe, Jot, JournalMessage, Rebind
 from actors.wire import WireClosed, WireMessage, WireText
+from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from fsm.agents.end_call import END_CALL
+from fsm.effects import Effect, EffectRequest, EffectResult, Ok
+from fsm.spec import AgentSpec
+from protocols.media import LPCM16_24, MediaFormat
+from protocols.vaic import SessionInitiate
+from store.journal import CallRecord
+from tests.cranked import CrankedDispatcher
+from tests.fsm.tables import table
+from tests.probe import Probe
+
+A = TypeVar("A", bound=pykka.Actor)
+
+# In the model's 24 kHz format; four characters of base64 are three bytes, and a ms has 48 of them.
+MS_100 = "A" * 6400
+BEGAN = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)  # a Monday, five past two in Berlin
+TEN_WORDS = "one two three four five six seven eight nine ten"
+PIZZA = table()
+# All that it needs: it asks for a yes next, and then uses the effect "pizza.bake".
+PIZZA_SLOTS: dict[str, object] = {"size": "small", "count": 2, "note": "none", "crisp": True}
+AGENTS: dict[str, AgentSpec] = {each.name: each for each in (BOOK_APPOINTMENT, END_CALL, PIZZA)}
+
+
+def known_defect(what: str) -> pytest.MarkDecorator:
+    """A test that says what should be and is not yet; once it is, the mark must go. what: where it lies."""
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=what)
+
+
+class WaitingDispatcher(CrankedDispatcher):
+    """Turned by hand too, but where a thread is about to tell something, that is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = threading.Event()
+
+    def ready(self, actor: TakesTurns) -> None:
+        super().ready(actor)
+        self._told.set()
+
+    def until(self, happened: Callable[[], object], limit_s: float = 5.0) -> None:
+        """Run the mailboxes, and timers due at once, until it happened. Threads are waited for, up to the limit."""
+        give_up_s = time.monotonic() + limit_s
+        while True:
+            self._told.clear()
+            self.advance(0)
+            if happened():
+                return
+            assert self._told.wait(max(0.0, give_up_s - time.monotonic())), "it did not happen in time"
 
 
 class PaperWire:
-    """A wire without a socket: what is sent stands on paper, what is received is said by the test."""
+    """A wire without a socket: what is sent stands on paper, what is received is said by the test.
 
-    def __init__(self) -> None:
+    tears: what the next writes raise, one each.
+    """
+
+    def __init__(self, *tears: BaseException) -> None:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
+        self.tears = list(tears)
         self._owner: Address[WireMessage] | None = None
         self._only_next = False
         self._kept: list[WireMessage] = []
@@ -29,6 +95,8 @@ class PaperWire:
             self._deliver(message)
 
     def send(self, text: str) -> None:
+        if self.tears:
+            raise self.tears.pop(0)
         if self.closed is None:
             self.frames.append(json.loads(text))
 
@@ -51,13 +119,15 @@ class PaperWire:
         frames, self.frames = self.frames, []
         return [str(frame["type"]) for frame in frames]
 
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """Every frame of a type, in order."""
+        return [frame for frame in self.frames if frame["type"] == kind]
+
     def last(self, kind: str) -> dict[str, Any]:
         """The newest frame of a type."""
-        for frame in reversed(self.frames):
-            if frame["type"] == kind:
-                found: dict[str, Any] = frame
-                return found
-        raise AssertionError(f"no {kind} was sent, but {[frame['type'] for frame in self.frames]}")
+        found = self.all(kind)
+        assert found, f"no {kind} was sent, but {[frame['type'] for frame in self.frames]}"
+        return found[-1]
 
     def _deliver(self, message: WireMessage) -> None:
         if self._owner is None:
@@ -67,3 +137,259 @@ class PaperWire:
         if self._only_next:
             self._owner = None
         owner.tell(message)
+
+
+class PaperExchange:
+    """Who dials gets a paper wire at once. refusals: what the next dials come to instead, one each.
+
+    An exception among them is raised; None leaves who dialled without an answer.
+    """
+
+    def __init__(self) -> None:
+        self.wires: list[PaperWire] = []
+        self.callers: list[Address[Dialled | DialFailed]] = []
+        self.refusals: list[DialFailed | Exception | None] = []
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        self.callers.append(caller)
+        outcome = self.refusals.pop(0) if self.refusals else self._connect()
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            caller.tell(outcome)
+
+    def _connect(self) -> Dialled:
+        self.wires.append(PaperWire())
+        return Dialled(self.wires[-1])
+
+
+class Clock:
+    """The wall clock of a house; `tears` is what its next readings raise, after as many as `holds` that go well."""
+
+    def __init__(self, holds: int = 0) -> None:
+        self.holds, self.tears = holds, list[BaseException]()
+
+    def __call__(self) -> datetime:
+        if self.tears and self.holds <= 0:
+            raise self.tears.pop(0)
+        self.holds -= 1
+        return BEGAN
+
+
+class Oven:
+    """An effect that does as it is told: each time the next of its answers, raised where that is an exception."""
+
+    def __init__(self, *answers: EffectResult | BaseException) -> None:
+        self.answers = list(answers)
+        self.requests: list[EffectRequest] = []
+
+    def __call__(self, request: EffectRequest) -> EffectResult:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if self.answers else Ok({"ticket": 7})
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+class StuckOven:
+    """An effect that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.freed = threading.Event(), threading.Event()
+
+    def __call__(self, request: EffectRequest) -> EffectResult:
+        self.entered.set()
+        self.freed.wait(10)
+        return Ok()
+
+
+def paper_house(
+    mailboxes: CrankedDispatcher,
+    journal: Address[JournalMessage],
+    exchange: PaperExchange,
+    effects: Mapping[str, Effect] | None = None,
+    transfer_target: str = "",
+) -> House:
+    """A house whose wall clock is the dispatcher's, and where nothing is left to chance."""
+    ids = count(1)
+    profile = BotProfile(
+        instructions="Be kind.",
+        greeting="Hello.",
+        voice="marin",
+        transcription_model="whisper-1",
+        time_zone=ZoneInfo("Europe/Berlin"),
+        agents=AGENTS,
+        transfer_target=transfer_target,
+    )
+    return House(
+        profile=profile,
+        dialler=exchange,
+        effects={"pizza.bake": Oven(), "appointments.book": Oven(), **(effects or {})},
+        journal=journal,
+        now=lambda: BEGAN + timedelta(milliseconds=mailboxes.now_ms()),
+        new_id=lambda: f"id-{next(ids)}",
+        rand=lambda: 0.0,
+    )
+
+
+def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
+    """The actors of a kind that are alive."""
+    return pykka.ActorRegistry.get_by_class(kind)
+
+
+class Call:
+    """A real CallSupervisor with its real children; VAIC and the model are paper, and the test speaks for both.
+
+    house: changes to the house. The effects are ovens unless others are given.
+    """
+
+    def __init__(
+        self,
+        mailboxes: WaitingDispatcher,
+        *,
+        effects: Mapping[str, Effect] | None = None,
+        transfer_target: str = "",
+        media: MediaFormat = LPCM16_24,
+        wire: PaperWire | None = None,
+        exchange: PaperExchange | None = None,
+        **house: Any,
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
+        self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
+        ours = paper_house(mailboxes, self.journal, self.exchange, effects, transfer_target)
+        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
+        post = Post(self.parent, "call:c-1", 1)
+        self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire)
+        self._numbers = count(1)
+        mailboxes.drain()
+
+    def greeted(self) -> Call:
+        """The call as it is once the greeting was heard."""
+        self.starts()
+        self.model_is_ready()
+        self.bot_says("Hello.", item="hello")
+        self.mailboxes.advance(1000)
+        self.wire.frames.clear()
+        self.model.frames.clear()
+        return self
+
+    # --- VAIC's side ---
+
+    def vaic(self, kind: str, **fields: object) -> None:
+        self.wire.receives({"type": kind, "conversationId": "c-1", **fields})
+        self.mailboxes.drain()
+
+    def starts(self) -> None:
+        self.vaic("activities", activities=[{"type": "event", "name": "start"}])
+
+    def ends(self, reason_code: str = "client-disconnected") -> None:
+        self.vaic("session.end", reasonCode=reason_code)
+
+    def resumes(self) -> PaperWire:
+        """VAIC is back on another wire."""
+        wire = PaperWire()
+        self.told(Rebind(wire))
+        return wire
+
+    def activities(self) -> list[tuple[str, dict[str, Any]]]:
+        """What we asked of VAIC besides settings: name and parameters, in order."""
+        all_asked = [each for frame in self.wire.all("activities") for each in frame["activities"]]
+        return [(each["name"], each.get("activityParams", {})) for each in all_asked if each["name"] != "config"]
+
+    # --- the model's side ---
+
+    @property
+    def model(self) -> PaperWire:
+        """The model's newest wire."""
+        return self.exchange.wires[-1]
+
+    def event(self, kind: str, **fields: object) -> None:
+        self.model.receives({"type": kind, "event_id": "e", **fields})
+        self.mailboxes.drain()
+
+    def model_is_ready(self) -> None:
+        self.event("session.created", session={"type": "realtime"})
+        self.event("session.updated", session={"type": "realtime"})
+
+    def bot_says(self, text: str, item: str = "", ms: int = 500, status: str = "completed") -> None:
+        """A whole response with one item of speech, faster than it can be heard. ms: in hundreds."""
+        number = next(self._numbers)
+        response, item = f"r-{number}", item or f"i-{number}"
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+        part: dict[str, Any] = {"response_id": response, "item_id": item, "output_index": 0, "content_index": 0}
+        for _ in range(ms // 100):
+            self.event("response.output_audio.delta", **part, delta=MS_100)
+        self.event("response.output_audio.done", **part)
+        self.event("response.output_audio_transcript.done", **part, transcript=text)
+        self.event("response.done", response={"id": response, "status": status, "usage": {"output_tokens": ms // 10}})
+
+    def model_calls(self, *calls: tuple[str, str, dict[str, object]]) -> None:
+        """A whole response with these function calls: call id, name, arguments."""
+        response = f"r-{next(self._numbers)}"
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+        for call_id, name, arguments in calls:
+            item = {"id": f"fc-{call_id}", "type": "function_call", "status": "completed", "call_id": call_id,
+                    "name": name, "arguments": json.dumps(arguments)}  # fmt: skip
+            self.event("response.output_item.done", response_id=response, output_index=0, item=item)
+        self.event("response.done", response={"id": response, "status": "completed"})
+
+    def caller_says(self, text: str, item: str = "") -> None:
+        """A whole turn of the caller, of no length; its words are recognised."""
+        item = item or f"u-{next(self._numbers)}"
+        self.caller_begins(item)
+        self.event("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=900)
+        self.event("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+        self.event(
+            "conversation.item.input_audio_transcription.completed", item_id=item, content_index=0, transcript=text
+        )
+
+    def caller_begins(self, item: str = "u-0") -> None:
+        self.event("input_audio_buffer.speech_started", item_id=item, audio_start_ms=100)
+
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """The functions' outputs that any session of the model was given, by call id."""
+        return {item["call_id"]: json.loads(item["output"]) for item in self.items("function_call_output")}
+
+    def items(self, kind: str, wires: Iterable[PaperWire] | None = None) -> list[dict[str, Any]]:
+        """The conversation items of a type that we created. wires: by default of every session so far."""
+        every = [
+            frame["item"] for wire in wires or self.exchange.wires for frame in wire.all("conversation.item.create")
+        ]
+        return [item for item in every if item["type"] == kind]
+
+    def answered(self, call_id: str, name: str, **arguments: object) -> dict[str, Any]:
+        """Have the model call one function, and wait for its output."""
+        self.model_calls((call_id, name, arguments))
+        self.mailboxes.until(lambda: call_id in self.outputs())
+        return self.outputs()[call_id]
+
+    # --- the rest of the house ---
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.ref.tell(message)
+        self.mailboxes.drain()
+
+    def describe(self) -> CallRecord:
+        future = self.ref.ask(Describe(), block=False)
+        self.mailboxes.drain()
+        record = future.get(timeout=5)
+        assert isinstance(record, CallRecord)
+        return record
+
+    def records(self) -> list[CallRecord]:
+        """What was given to the journal to be kept of this call: at its end, once."""
+        return [message.record for message in self.journal.arrived if isinstance(message, Close)]
+
+    def jotted(self) -> list[str]:
+        """The kinds of what the journal was told, in order."""
+        return [message.row.kind for message in self.journal.arrived if isinstance(message, Jot)]
+
+    def outcome(self) -> str:
+        (record,) = self.records()
+        return record.outcome
+
+    def is_gone(self) -> bool:
+        """Its end was reported to the parent."""
+        return bool(self.parent.arrived)

@@ -1,0 +1,43 @@
+"""What the tests of calls share: mailboxes that wait for threads, a house with a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pykka
+import pytest
+from sqlalchemy import Engine
+
+from actors.dispatch import install
+from store.database import open_database
+from tests.actors.calls import StuckOven, WaitingDispatcher
+
+
+@pytest.fixture
+def mailboxes() -> Iterator[WaitingDispatcher]:
+    """As everywhere, and `until` waits for what threads say; no actor outlives its test."""
+    dispatcher = WaitingDispatcher()
+    install(dispatcher)
+    yield dispatcher
+    left = pykka.ActorRegistry.get_all()
+    for ref in left:
+        ref.stop(block=False)
+    dispatcher.drain()
+    for ref in left:
+        assert ref.actor_stopped.wait(5), f"{ref} hangs"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path}/tieline.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def stuck() -> Iterator[StuckOven]:
+    """An effect that hangs until the test, or its end, lets it go."""
+    oven = StuckOven()
+    yield oven
+    oven.freed.set()
