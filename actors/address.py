@@ -5,6 +5,7 @@ May import: pykka, actors' counters, the standard library.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,12 +23,17 @@ class Address(Protocol[M_contra]):
     def tell(self, message: M_contra, /) -> None: ...
 
 
-def send(to: Address[M], message: M) -> None:
-    """Tell, unless the receiver is dead: then it is a dead letter, for a death must not spread to senders."""
+def send(to: Address[M], message: M) -> bool:
+    """Tell, unless the receiver is dead: then it is a dead letter, for a death must not spread to senders.
+
+    Returns whether it was told.
+    """
     try:
         to.tell(message)
     except pykka.ActorDeadError:
         DEAD_LETTERS.labels(type(message).__name__).inc()
+        return False
+    return True
 
 
 class Seat(Generic[M]):
@@ -45,6 +51,28 @@ class Seat(Generic[M]):
             except pykka.ActorDeadError:
                 pass
         DEAD_LETTERS.labels(type(message).__name__).inc()
+
+
+class WaitingRoom(Seat[M]):
+    """A seat where messages wait for the next occupant; the oldest are dropped when there are too many."""
+
+    def __init__(self, most: int) -> None:
+        self._waiting: deque[M] = deque(maxlen=most)
+        super().__init__()
+
+    @property
+    def occupant(self) -> Address[M] | None:
+        return self._occupant
+
+    @occupant.setter
+    def occupant(self, occupant: Address[M] | None) -> None:
+        self._occupant = occupant
+        while occupant is not None and self._waiting:
+            occupant.tell(self._waiting.popleft())
+
+    def tell(self, message: M, /) -> None:
+        if self._occupant is None or not send(self._occupant, message):
+            self._waiting.append(message)
 
 
 class Nobody:

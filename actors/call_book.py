@@ -53,6 +53,17 @@ class _Invocation:
         return FunctionCallItem(name=self.name, arguments=self.arguments, call_id=call_id[:32])
 
 
+def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
+    """One item that was played on two sockets: what the first had and was not heard is lost between them."""
+    return ItemHeard(
+        item_id=first.item_id,
+        heard_ms=first.heard_ms + then.heard_ms,
+        generated_ms=first.generated_ms + then.generated_ms,
+        began_ms=then.began_ms if first.began_ms is None else first.began_ms,
+        complete=then.complete and first.heard_ms >= first.generated_ms,
+    )
+
+
 @dataclass(slots=True)
 class CallBook:
     """One call's book. began_ms: the call's start on the clock that all facts bear."""
@@ -86,9 +97,9 @@ class CallBook:
     def bot_heard(self, heard: ItemHeard, barged_in: bool) -> None:
         turn = self._turn("bot", heard.item_id)
         if heard.began_ms is not None:
-            turn.began_ms = heard.began_ms
+            turn.began_ms = heard.began_ms if turn.began_ms is None else turn.began_ms
             turn.ended_ms = heard.began_ms + heard.heard_ms
-        turn.heard = heard
+        turn.heard = heard if turn.heard is None else _together(turn.heard, heard)
         if barged_in and not heard.complete and heard.heard_ms:
             self.barge_ins += 1
 
@@ -117,8 +128,7 @@ class CallBook:
 
     def record(self, outcome: str, ended_at: datetime) -> CallRecord:
         """The call as it is stored; turn times in ms from its start."""
-        turns = [each for each in self._entries.values() if isinstance(each, _Turn)]
-        turns.sort(key=lambda turn: self.began_ms if turn.began_ms is None else turn.began_ms)
+        turns = [each for _, each in self._in_order() if isinstance(each, _Turn)]
         return CallRecord(
             conversation_id=self.conversation_id,
             bot=self.bot,
@@ -137,7 +147,7 @@ class CallBook:
     def history(self) -> tuple[NewItem, ...]:
         """The conversation so far, for a session that knows nothing of it: words, calls with their outputs."""
         items: list[NewItem] = []
-        for key, entry in self._entries.items():
+        for key, entry in self._in_order():
             match entry:
                 case _Turn(role="caller", text=text) if text:
                     items.append(UserMessage(content=(InputText(text=text),)))
@@ -149,6 +159,10 @@ class CallBook:
                 case _:
                     pass  # never transcribed, never heard, or never answered: not part of what was said
         return tuple(items)
+
+    def is_blank(self) -> bool:
+        """Nobody has said anything yet that anybody heard of."""
+        return not self._entries
 
     def open_calls(self) -> dict[str, FunctionCallItem]:
         """The model's calls that were not answered yet, by call id."""
@@ -163,12 +177,23 @@ class CallBook:
         match next(reversed(self._entries.values()), None):
             case _Turn(role="caller", text=text):
                 return bool(text)
-            case _Turn(heard=heard):
-                return heard is None or not heard.complete
+            case _Turn(text=text, heard=None):
+                return not text  # a whole sentence may still sound
+            case _Turn(heard=ItemHeard(complete=complete)):
+                return not complete
             case _Invocation(output=output):
                 return output is not None
-            case None:
+            case _:
                 return False
+
+    def _in_order(self) -> list[tuple[str, _Turn | _Invocation]]:
+        """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
+        began_ms, placed = self.began_ms, []
+        for key, entry in self._entries.items():
+            if isinstance(entry, _Turn) and entry.began_ms is not None:
+                began_ms = entry.began_ms
+            placed.append((began_ms, key, entry))
+        return [(key, entry) for _, key, entry in sorted(placed, key=lambda each: each[0])]
 
     def _turn(self, role: str, item_id: str) -> _Turn:
         turn = self._entries.get(item_id)

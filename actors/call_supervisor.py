@@ -11,13 +11,14 @@ from typing import assert_never
 import pykka
 from loguru import logger
 
+from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.call_book import CallBook
 from actors.children import Children
 from actors.diary import Diary
 from actors.farewell import Farewell
 from actors.house import House
-from actors.limits import Limits
+from actors.keypresses import KeyPresses
 from actors.messages import (
     BotHeard,
     BotSaid,
@@ -45,13 +46,14 @@ from actors.messages import (
     TaskSettled,
     Transfer,
     VaicEnded,
+    VaicReady,
     VaicSocketMessage,
 )
 from actors.model_side import ModelSide
 from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
-from actors.supervision import Escalate, Restart, RestartPolicy
-from actors.tasks import TaskDesk, TaskRun
+from actors.supervision import MODEL, POLICIES, VAIC, Escalate
+from actors.tasks import TaskDesk, TaskReply, TaskRun
 from actors.vaic_socket import Entry, VaicSide, VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
@@ -59,18 +61,9 @@ from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
-VAIC, MODEL = "vaic", "model"
-POLICIES = {
-    # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
-    VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
-    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=5, period_s=60, backoff_s=0.5),
-}
-# Time limits, in s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be
-# spoken, for session.end after our hangup, and for children to end; for a task's step before the caller is asked for
-# patience, and for the next key.
-FILLER_S, KEYS_LIMIT_S = 2.5, 3.0
 FILLER = "One moment, please."
-START_LIMIT_S, RESUME_LIMIT_S, FAREWELL_LIMIT_S, END_LIMIT_S, CHILDREN_LIMIT_S = 3.0, 60.0, 20.0, 5.0, 3.0
+# What may still come when the call is over, and belongs into its record.
+LAST_FACTS = (BotHeard, TaskAnswered, TaskSettled)
 
 
 class CallSupervisor(LoopActor):
@@ -85,15 +78,15 @@ class CallSupervisor(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._vaic: Seat[VaicSocketMessage] = Seat()
         self._model: Seat[ModelSocketMessage] = Seat()
-        self._limits = Limits(self.after)
+        self._limits = limits.Limits(self.after)
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again, self._log)
         self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start)
+        self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._take_keys)
         book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
         self._book, self._diary = book, Diary(house, book, self._log)
         self._entry, self._incarnation = Entry.NEW, 0
         self._caller_arrived = self._model_ready = self._greeted = False
         self._farewell: Farewell | None = None
-        self._keys = ""
         self._outcome: str | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
         self._finished = False
@@ -103,6 +96,11 @@ class CallSupervisor(LoopActor):
         self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
         self._children.start(MODEL, self._model, POLICIES[MODEL], self._start_model)
+
+    def on_stop(self) -> None:
+        if not self._finished:  # told to go in the middle of the call
+            self._write_record("drained")
+            self._children.stop_all()
 
     def on_failure(self, *_: object) -> None:
         # Our own crash: VAIC is told at once, for nobody will listen to it any more.
@@ -121,23 +119,15 @@ class CallSupervisor(LoopActor):
                 self._tasks.started_again(message.child)
             case Describe():
                 return self._book.record("open", self._house.now())
-            case _ if self._finished:
+            case Rebind() if self._ending is not None:
+                message.wire.close(1000, "the call has ended")
+            case _ if self._finished or (self._ending is not None and not isinstance(message, LAST_FACTS)):
                 pass  # late facts of a call that is in the books
-            case CallerArrived():
-                self._caller_arrived = True
-                self._greet()
-            case ModelReady():
-                self._model_ready = True
-                self._limits.start("start", START_LIMIT_S)
-                self._greet()
-            case VaicEnded():
-                self._finish(self._outcome or message.reason_code)
-            case Rebind():
-                self._rebind(message.wire)
-            case EndCall():
-                self._hang_up(HangUp(message.outcome), message.outcome)
+            case CallerArrived() | ModelReady() | VaicReady() | VaicEnded() | Rebind() | EndCall():
+                self._take_course(message)
             case DigitsPressed():
-                self._press(message.digits)
+                self._limits.cancel("silence")
+                self._keys.pressed(message.digits)
             case FunctionCalled() | TaskAnswered() | TaskSettled():
                 self._task(message)
             case Consult():
@@ -147,6 +137,27 @@ class CallSupervisor(LoopActor):
             case _:
                 assert_never(message)
         return None
+
+    def _take_course(self, message: CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall) -> None:
+        match message:
+            case CallerArrived():
+                self._caller_arrived = True
+                self._greet()
+            case ModelReady():
+                self._model_ready = True
+                self._limits.start("start", limits.START_LIMIT_S)
+                self._greet()
+            case VaicReady():
+                # Whoever comes next in this place takes over the wire of one that crashed.
+                self._entry = Entry.REPLACED
+            case VaicEnded():
+                self._finish(self._outcome or message.reason_code)
+            case Rebind():
+                self._rebind(message.wire)
+            case EndCall():
+                self._hang_up(HangUp(message.outcome), message.outcome)
+            case _:
+                assert_never(message)
 
     # --- the conversation ---
 
@@ -163,6 +174,8 @@ class CallSupervisor(LoopActor):
             case CallerSpeaks(began=True):
                 self._limits.cancel("silence")
                 self._tasks.caller_began(fact.at_ms)
+                if self._farewell is not None:
+                    self._farewell.caller_spoke()
             case BotHeard():
                 self._tasks.agreement.heard(fact.item)
                 if fact.item.complete:
@@ -184,19 +197,25 @@ class CallSupervisor(LoopActor):
                 if (output := self._tasks.invoke(message)) is not None:
                     self._answer({message.call_id: output})
                 else:
-                    self._limits.start(f"filler:{message.call_id}", FILLER_S)
+                    self._limits.start(f"filler:{message.call_id}", limits.FILLER_S)
             case TaskAnswered():
-                self._limits.cancel(f"step:{message.step_id}")
-                self._limits.cancel(f"filler:{message.step_id}")
-                if (reply := self._tasks.answered(message)) is not None:
-                    self._diary.task(reply.run)
-                    self._prepare_end(reply.run)
-                    self._answer(reply.outputs)
+                self._reply(self._tasks.answered(message))
             case TaskSettled():
                 if (run := self._tasks.settled(message)) is not None:
                     self._diary.task(run)
                 if self._ending is not None and not self._tasks.unsettled:
                     self._close(self._ending)
+
+    def _reply(self, reply: TaskReply | None) -> None:
+        if reply is None:
+            return
+        for step_id in reply.outputs:
+            self._limits.cancel(f"step:{step_id}")
+            self._limits.cancel(f"filler:{step_id}")
+        self._diary.task(reply.run)
+        if reply.ended:
+            self._prepare_end(reply.run)
+        self._answer({step_id: output for step_id, output in reply.outputs.items() if output})
 
     def _answer(self, outputs: dict[str, str]) -> None:
         """Give the outputs of steps to the model, and before them what it may call from now on."""
@@ -225,32 +244,12 @@ class CallSupervisor(LoopActor):
             self._farewell = Farewell(Transfer(target, "handed over by a task"))
         else:
             return
-        self._limits.start("farewell", FAREWELL_LIMIT_S)
+        self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
-    # --- keys and silence ---
-
-    def _press(self, digits: str) -> None:
-        """Gather keys until they make an answer to what a task has asked; else the model is told of them."""
-        self._limits.cancel("silence")
-        if (wanted := self._tasks.keys_wanted()) is None:
-            self._type(digits, answer=True)
-            return
-        self._keys += digits
-        if "#" in self._keys or len(self._keys) == wanted:
-            self._press_done()
-        else:
-            self._limits.start("keys", KEYS_LIMIT_S)
-
-    def _press_done(self) -> None:
-        self._limits.cancel("keys")
-        keys, self._keys = self._keys.partition("#")[0], ""
-        taken = self._tasks.pressed(keys, self.now_ms())
-        self._type(keys, answer=not taken)
-
-    def _type(self, keys: str, *, answer: bool) -> None:
+    def _take_keys(self, keys: str, by_task: bool) -> None:
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._diary.typed(text, self.now_ms())
-        self._model.tell(CallerTyped(text, answer))
+        self._model.tell(CallerTyped(text, answer=not by_task))
 
     def _instructions(self) -> str:
         return self._house.instructions(self._tasks.instructions())
@@ -267,13 +266,13 @@ class CallSupervisor(LoopActor):
             new_id=self._house.new_id,
             timestamp=lambda: self._house.now().isoformat(timespec="milliseconds"),
         )
-        # Whoever comes next in this place takes over the wire of one that crashed.
-        self._entry = Entry.REPLACED
         self._incarnation += 1
         return VaicSocket.start(post, side, self._wire, self.actor_ref, self._model)
 
     def _start_model(self, post: Post) -> pykka.ActorRef[OpenAISocket]:
         self._model_ready = False
+        # A greeting that was lost with its session is given again.
+        self._greeted = self._greeted and not self._book.is_blank()
         profile = self._house.profile
         side = ModelSide(
             conversation_id=self._id,
@@ -295,9 +294,9 @@ class CallSupervisor(LoopActor):
 
     def _judge(self, death: ChildDied) -> None:
         if death.child == VAIC and isinstance(death.reason, TransportLost) and not self._finished:
-            self._children.forget(death)
-            self._log.warning("VAIC's socket is lost", reason=str(death.reason))
-            self._limits.start("resume", RESUME_LIMIT_S)
+            if self._children.forget(death):
+                self._log.warning("VAIC's socket is lost", reason=str(death.reason))
+                self._limits.start("resume", limits.RESUME_LIMIT_S)
             return
         verdict = self._children.died(death)
         if self._finished:
@@ -305,10 +304,12 @@ class CallSupervisor(LoopActor):
         elif isinstance(verdict, Escalate):
             self._book.errors.append(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
-                self._answer(self._tasks.given_up(death.child))
+                self._reply(self._tasks.given_up(death.child))
             elif death.child == MODEL:
                 self._hang_up(HangUp("speech model unavailable"), "failed")
             else:
+                # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
+                self._wire.close(1011, "internal error")
                 self._finish("failed")
 
     def _rebind(self, wire: Wire) -> None:
@@ -326,7 +327,7 @@ class CallSupervisor(LoopActor):
             return
         self._outcome = outcome
         self._vaic.tell(act)
-        self._limits.start("end", END_LIMIT_S)
+        self._limits.start("end", limits.END_LIMIT_S)
 
     def _leave(self, act: HangUp | Transfer) -> None:
         self._farewell = None
@@ -340,7 +341,9 @@ class CallSupervisor(LoopActor):
         self._ending = outcome
         self._limits.clear()
         if self._tasks.caller_left():
-            self._limits.start("settle", CHILDREN_LIMIT_S)
+            self._children.stop(VAIC)
+            self._children.stop(MODEL)
+            self._limits.start("settle", limits.CHILDREN_LIMIT_S)
         else:
             self._close(outcome)
 
@@ -351,7 +354,7 @@ class CallSupervisor(LoopActor):
         self._write_record(outcome)
         self._limits.cancel("settle")
         self._children.stop_all()
-        self.after(CHILDREN_LIMIT_S, Deadline("children"))
+        self.after(limits.CHILDREN_LIMIT_S, Deadline("children"))
         self._leave_when_alone()
 
     def _write_record(self, outcome: str) -> None:
@@ -373,15 +376,17 @@ class CallSupervisor(LoopActor):
                 self._greet()
             case "step":
                 self._log.warning("task step overdue")
-                self._answer(self._tasks.overdue(call_id))
+                self._reply(self._tasks.overdue(call_id))
             case "filler":
                 self._say(FILLER)
             case "silence":
                 self._tasks.silence()
             case "keys":
-                self._press_done()
+                self._keys.complete()
             case "settle" if self._ending is not None:
+                self._log.warning("a task did not end in time")
                 self._close(self._ending)
+                self.stop()
             case "farewell" if self._farewell is not None and not self._farewell.called_off:
                 self._leave(self._farewell.act)
             case "resume":

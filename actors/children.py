@@ -54,9 +54,9 @@ class Children:
         self.restart(name)
 
     def restart(self, name: str) -> None:
-        """Start a child again, under a new generation. Nothing if it has been let go meanwhile."""
+        """Start a child again, under a new generation. Nothing if it has been let go, or replaced, meanwhile."""
         child = self._children.get(name)
-        if child is None:
+        if child is None or child.ref is not None:
             return
         child.generation += 1
         try:
@@ -86,12 +86,15 @@ class Children:
                 del self._children[death.child]
         return verdict
 
-    def forget(self, death: ChildDied) -> None:
-        """A child has ended and nobody is to take its place, whatever its policy."""
+    def forget(self, death: ChildDied) -> bool:
+        """A child has ended and nobody is to take its place, whatever its policy. False: it held that place no more."""
         child = self._children.get(death.child)
-        if child is not None and child.generation == death.generation:
-            child.seat.occupant = None
-            del self._children[death.child]
+        if child is None or child.generation != death.generation:
+            self._leaving.pop((death.child, death.generation), None)
+            return False
+        child.seat.occupant = None
+        del self._children[death.child]
+        return True
 
     def stop(self, name: str) -> None:
         """Ask a child to end; what it says from now on is its own affair."""
@@ -102,10 +105,11 @@ class Children:
             child.ref.stop(block=False)
 
     def abandon(self, name: str) -> None:
-        """Give up a child that hangs: it is neither waited for nor heard again."""
+        """Give up a child that hangs: it is neither waited for nor heard again; should it come back, it ends."""
         child = self._children.pop(name, None)
-        if child is not None:
+        if child is not None and child.ref is not None:
             child.seat.occupant = None
+            child.ref.stop(block=False)
 
     def stop_all(self) -> None:
         for name in list(self._children):

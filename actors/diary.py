@@ -67,14 +67,12 @@ class Diary:
 
     def task(self, run: TaskRun) -> None:
         """A task as it stands."""
-        assert run.stand is not None  # it has taken a step
-        snapshot, run_id = run.stand.snapshot, run.context.run_id
-        notes = tuple((note.kind, note.state, note.text) for note in snapshot.notes)
-        self.book.task(
-            TaskRecord(agent=run.spec.name, run_id=run_id, states=snapshot.visited, result=run.result, notes=notes)
-        )
-        state = snapshot.visited[-1] if snapshot.visited else ""
-        self.jot("task", run=run_id, state=state, result=run.result, snapshot=snapshot.model_dump(mode="json"))
+        run_id, snapshot = run.context.run_id, run.stand and run.stand.snapshot  # None if it died over its first step
+        states = snapshot.visited if snapshot else ()
+        notes = tuple((note.kind, note.state, note.text) for note in snapshot.notes) if snapshot else ()
+        self.book.task(TaskRecord(agent=run.spec.name, run_id=run_id, states=states, result=run.result, notes=notes))
+        state, saved = states[-1] if states else "", snapshot and snapshot.model_dump(mode="json")
+        self.jot("task", run=run_id, state=state, result=run.result, snapshot=saved)
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
     def close(self, outcome: str) -> None:

@@ -25,6 +25,11 @@ class Farewell:
             self._last_words = set(ended.spoken_items)
         return self._due()
 
+    def caller_spoke(self) -> None:
+        """The caller has begun to speak: into the last words, or before they could be heard."""
+        if not self._due():
+            self.called_off = True
+
     def bot_heard(self, heard: BotHeard) -> bool:
         if heard.item.complete:
             self._heard.add(heard.item.item_id)

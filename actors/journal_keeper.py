@@ -1,15 +1,18 @@
 """Writes journal and call records in batches, on a thread of its own: no call ever waits for a disk.
 
-May import: actors, store, loguru, the standard library.
+May import: actors, store, SQLAlchemy, loguru, the standard library.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from loguru import logger
+from sqlalchemy.exc import OperationalError
 
 from actors.address import Post
+from actors.counters import LOST_ROWS
 from actors.messages import Close, Jot, JournalMessage
 from actors.runtime import ThreadActor
 from store.journal import Journal, JournalRow
@@ -19,7 +22,10 @@ BATCH_ROWS = 256
 
 
 class JournalKeeper(ThreadActor):
-    """Is told: JournalMessage. What arrives while a batch is written becomes the next batch."""
+    """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
+
+    What cannot be written is counted, logged and left out. Dies of OperationalError where the database cannot be had.
+    """
 
     def __init__(self, post: Post, journal: Journal) -> None:
         super().__init__(post)
@@ -37,8 +43,8 @@ class JournalKeeper(ThreadActor):
                     self._write()
             case Close():
                 self._write()
-                self._journal.finish(message.record)
-                logger.bind(conversation=message.record.conversation_id).debug("record stored")
+                record = message.record
+                self._try(lambda: self._journal.finish(record), "record", record.conversation_id)
             case _:
                 assert_never(message)
 
@@ -46,6 +52,22 @@ class JournalKeeper(ThreadActor):
         return self.actor_inbox.empty()
 
     def _write(self) -> None:
-        if self._rows:
-            rows, self._rows = self._rows, []
+        rows, self._rows = self._rows, []
+        try:
             self._journal.append(rows)
+        except OperationalError:
+            raise
+        except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
+            for row in rows:
+                self._try(lambda row=row: self._journal.append([row]), row.kind, row.conversation_id)  # type: ignore[misc]
+
+    def _try(self, write: Callable[[], None], kind: str, conversation_id: str) -> None:
+        try:
+            write()
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the driver makes of it
+            LOST_ROWS.inc()
+            # Not the error's text: it may hold what was to be written.
+            log = logger.bind(conversation=conversation_id)
+            log.error("could not be written to the journal", kind=kind, reason=type(error).__name__)

@@ -10,6 +10,11 @@ from collections.abc import Callable
 from actors.dispatch import Timer
 from actors.messages import Deadline
 
+# In s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be spoken, for
+# session.end after our hangup, for children to end, and for a task's step before the caller is asked for patience.
+START_LIMIT_S, RESUME_LIMIT_S, FAREWELL_LIMIT_S, END_LIMIT_S, CHILDREN_LIMIT_S = 3.0, 60.0, 20.0, 5.0, 3.0
+FILLER_S = 2.5
+
 
 class Limits:
     """after: the actor's own, which tells it a message after a delay in s."""

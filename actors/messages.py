@@ -225,6 +225,11 @@ class CallerArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class VaicReady:
+    """The caller's side has been accepted, and its socket is in hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class VaicEnded:
     """VAIC's last word on this call."""
 
@@ -357,6 +362,7 @@ class StartAgain:
 
 CallMessage = (
     CallerArrived
+    | VaicReady
     | VaicEnded
     | DigitsPressed
     | ModelReady

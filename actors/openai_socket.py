@@ -119,6 +119,10 @@ class OpenAISocket(LoopActor):
             self._wire.attach(Nobody())
             self._wire.abort()
 
+    def on_unread(self, message: ModelSocketMessage) -> None:
+        if isinstance(message, Dialled):
+            message.wire.close(1000)
+
     def on_receive(self, message: ModelSocketMessage) -> None:
         match message:
             case CallerAudio():  # first, being one of the two that come fifty times a second

@@ -185,6 +185,9 @@ class LoopActor(_Supervised):
         self._mailbox.queued = True
         self.dispatcher.ready(self)
 
+    def on_unread(self, message: Any) -> None:
+        """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
+
     def after(self, delay_s: float, message: object) -> Timer:
         """Tell myself a message later, unless the timer is cancelled or I am gone."""
         timer = _OwnTimer(self, message)
@@ -228,8 +231,7 @@ class LoopActor(_Supervised):
         except Exception as error:  # noqa: BLE001 - an actor's edge: its parent judges
             if envelope.reply_to is not None:
                 envelope.reply_to.set_exception()
-            else:
-                self._report_failure(error)
+            self._report_failure(error)
 
     def _report_failure(self, error: Exception) -> None:
         try:
@@ -241,6 +243,8 @@ class LoopActor(_Supervised):
         mailbox = self._mailbox
         if mailbox.actor is None:
             return
+        for envelope in tuple(mailbox.envelopes):
+            self.on_unread(envelope.message)
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()

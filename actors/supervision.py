@@ -52,6 +52,15 @@ class Escalate:
 Verdict = LetGo | RestartIn | Escalate
 
 
+# The children of a call, besides its tasks.
+VAIC, MODEL = "vaic", "model"
+POLICIES = {
+    # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
+    VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
+    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=5, period_s=60, backoff_s=0.5),
+}
+
+
 @dataclass(slots=True)
 class RestartHistory:
     """The restarts of one child."""

@@ -13,7 +13,7 @@ import pykka
 from loguru import logger
 from pydantic_core import from_json
 
-from actors.address import Address, ChildDied, Nobody, Post, Seat, send
+from actors.address import Address, ChildDied, Nobody, Post, Seat, WaitingRoom, send
 from actors.call_supervisor import CallSupervisor
 from actors.children import Children
 from actors.counters import CALLS_LIVE, CALLS_REFUSED
@@ -55,6 +55,8 @@ from protocols.vaic import (
 from store.journal import Journal
 
 JOURNAL = "journal"
+# What the journal is told while it has no keeper waits: a minute of two hundred busy calls.
+KEPT_MESSAGES = 50_000
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 # How long a socket may say nothing after its upgrade, and how long a refused one may stay.
@@ -73,6 +75,14 @@ class _Door:
         send(self.switchboard, at_door)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call in progress. wire: on which it came."""
+
+    seat: Seat[CallMessage]
+    wire: Wire
+
+
 @dataclass(slots=True)
 class _Guest:
     """A wire at the door. limit: when it is shown out. odd: what was wrong with its frames, once something was."""
@@ -89,10 +99,10 @@ class Switchboard(LoopActor):
         self._journal = journal
         self._max_calls = max_calls
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again)
-        self._keeper: Seat[JournalMessage] = Seat()
+        self._keeper: Seat[JournalMessage] = WaitingRoom(KEPT_MESSAGES)
         # Calls write through the seat, so that they never notice when its holder changes.
         self._house = replace(house, journal=self._keeper)
-        self._calls: dict[str, Seat[CallMessage]] = {}
+        self._calls: dict[str, _Call] = {}
         self._at_door: dict[int, _Guest] = {}
         self._accepting = True
         self._leaving = False
@@ -120,16 +130,17 @@ class Switchboard(LoopActor):
             case StopCalls():
                 self._accepting = False
                 for call in self._calls.values():
-                    call.tell(EndCall(message.outcome))
+                    call.seat.tell(EndCall(message.outcome))
             case Leave():
                 self._leaving = True
-                self._children.stop_all()
+                for conversation_id in self._calls:
+                    self._children.stop(f"call:{conversation_id}")
                 self._leave_when_alone()
             case WhoIsAlive():
                 return Roll(tuple(self._calls), self._max_calls, self._accepting)
             case FindCall():
-                seat = self._calls.get(message.conversation_id)
-                return seat.occupant if seat else None
+                found = self._calls.get(message.conversation_id)
+                return found.seat.occupant if found else None
             case _:
                 assert_never(message)
         return None
@@ -189,7 +200,7 @@ class Switchboard(LoopActor):
             self._refuse(wire, initiate.conversation_id, "no common media format")
         else:
             seat: Seat[CallMessage] = Seat()
-            self._calls[initiate.conversation_id] = seat
+            self._calls[initiate.conversation_id] = _Call(seat, wire)
             CALLS_LIVE.set(len(self._calls))
             house = self._house
             self._children.start(
@@ -204,7 +215,7 @@ class Switchboard(LoopActor):
         if call is None:
             self._refuse(wire, resume.conversation_id, "unknown conversation")
         else:
-            call.tell(Rebind(wire))
+            call.seat.tell(Rebind(wire))
 
     def _refuse(self, wire: Wire, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
@@ -220,6 +231,10 @@ class Switchboard(LoopActor):
         return JournalKeeper.start(post, self._journal)
 
     def _leave_when_alone(self) -> None:
+        if self._calls:
+            return
+        # Last of all: calls write their records when they are told to go.
+        self._children.stop(JOURNAL)
         if not self._children.leaving:
             self.stop()
 
@@ -228,12 +243,14 @@ class Switchboard(LoopActor):
 
     def _judge(self, death: ChildDied) -> None:
         verdict = self._children.died(death)
+        kind, _, conversation_id = death.child.partition(":")
+        if kind == "call" and (ended := self._calls.pop(conversation_id, None)) is not None:
+            if death.reason is not None:  # it may have died before anybody owned its wire
+                ended.wire.close(1011, "internal error")
+            CALLS_LIVE.set(len(self._calls))
         if self._leaving:
             self._leave_when_alone()
-        kind, _, conversation_id = death.child.partition(":")
-        if kind == "call" and self._calls.pop(conversation_id, None) is not None:
-            CALLS_LIVE.set(len(self._calls))
-        elif isinstance(verdict, Escalate):
+        elif kind != "call" and isinstance(verdict, Escalate):
             # Calls go on without a journal; what they say about a booking still comes from the store itself.
             self._accepting = False
             logger.critical("the journal cannot be kept: no new calls are taken")

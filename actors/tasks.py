@@ -69,10 +69,11 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class TaskReply:
-    """A run that has taken a step. outputs: by step; none where it had no use for what happened."""
+    """A run that has taken a step. outputs: by step, "" where it had no use for what happened. ended: by this step."""
 
     run: TaskRun
     outputs: dict[str, str]
+    ended: bool = False
 
 
 class TaskDesk:
@@ -164,17 +165,17 @@ class TaskDesk:
             return None
         run.stand = message.stand
         if message.answer is None:
-            return TaskReply(run, {})
+            return TaskReply(run, {message.step_id: ""})
         answer, output = message.answer, message.answer.output
         if answer.fault:
             TASK_FAULTS.labels(answer.fault).inc()
         run.say = answer.say or run.say
         if message.stand.reads_back:
             self._agreement.asked(message.run_id, message.step_id)
-        if answer.outcome is not None:
-            output = self._take_end(run, answer.outcome, output)
-            self._children.stop(run.child)
-        return TaskReply(run, {message.step_id: output})
+        if answer.outcome is None or run.result != OPEN:
+            return TaskReply(run, {message.step_id: output})
+        output = self._take_end(run, answer.outcome, output)
+        return TaskReply(run, {message.step_id: output}, ended=True)
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
@@ -187,20 +188,20 @@ class TaskDesk:
 
     # --- ends ---
 
-    def given_up(self, child: str) -> dict[str, str]:
+    def given_up(self, child: str) -> TaskReply | None:
         """A run has failed for good: the outputs for the steps it leaves unanswered."""
         for run in self.runs.values():
             if run.child == child and run.result == OPEN:
                 return self._fail(run)
-        return {}
+        return None
 
-    def overdue(self, step_id: str) -> dict[str, str]:
+    def overdue(self, step_id: str) -> TaskReply | None:
         """A step has hung: its agent is abandoned, and what it says later is ignored."""
         for run in self.runs.values():
             if step_id in run.pending:
                 self._children.abandon(run.child)
                 return self._fail(run)
-        return {}
+        return None
 
     def caller_left(self) -> bool:
         """Tell the runs that are in the middle of a step; returns whether there are any to be waited for."""
@@ -305,18 +306,20 @@ class TaskDesk:
     def _take_end(self, run: TaskRun, outcome: str, output: str) -> str:
         """A run has ended by its table; another that waits is gone back to."""
         self._end(run, outcome)
+        if not run.pending:  # else it answers what it was asked besides
+            self._children.stop(run.child)
         if outcome == "transfer" and not self._house.profile.transfer_targets:
             return amended(output, say=NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 
-    def _fail(self, run: TaskRun) -> dict[str, str]:
+    def _fail(self, run: TaskRun) -> TaskReply:
         self._end(run, FAILED)
         # After a yes the effect may have been carried out, whatever became of the agent.
         acted = any(isinstance(step, Invoke) and step.tool.endswith("_confirm") for step in run.pending.values())
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
         steps, run.pending = list(run.pending), {}
-        return dict.fromkeys(steps, json.dumps(told))
+        return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
 
     def _end(self, run: TaskRun, outcome: str) -> None:
         run.result = outcome

@@ -34,6 +34,7 @@ from actors.messages import (
     PlayoutDue,
     Transfer,
     VaicEnded,
+    VaicReady,
     VaicSocketMessage,
 )
 from actors.oddities import Oddities
@@ -135,6 +136,7 @@ class VaicSocket(LoopActor):
         if self._side.entry is not Entry.REPLACED:
             self._write(SessionAccepted(conversation_id=self._id, media_format=self._side.media.name))
         self._wire.attach(self.actor_ref)
+        send(self._call, VaicReady())
 
     def on_stop(self) -> None:
         self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
@@ -172,6 +174,7 @@ class VaicSocket(LoopActor):
             case Transfer():
                 self._leave("transfer", {"transferTarget": message.target, "handoverReason": message.reason})
             case WireClosed() if self._leaving:
+                self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
                 send(self._call, VaicEnded("closed"))
             case WireClosed():
                 raise TransportLost(message.code, message.reason)
@@ -218,6 +221,7 @@ class VaicSocket(LoopActor):
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
                 self._leaving = True
+                self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
                 send(self._call, VaicEnded(frame.reason_code or "unknown"))
             case ConnectionValidate():
                 self._write(ConnectionValidated(success=True))

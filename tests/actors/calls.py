@@ -24,7 +24,7 @@ from actors.messages import Close, Describe, Jot, JournalMessage, Rebind
 from actors.wire import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
-from fsm.effects import Effect, EffectRequest, EffectResult, Ok
+from fsm.effects import EffectRequest, EffectResult, Effects, Ok
 from fsm.spec import AgentSpec
 from protocols.media import LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
@@ -37,6 +37,7 @@ A = TypeVar("A", bound=pykka.Actor)
 
 # In the model's 24 kHz format; four characters of base64 are three bytes, and a ms has 48 of them.
 MS_100 = "A" * 6400
+Effect = Callable[[EffectRequest], EffectResult]
 BEGAN = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)  # a Monday, five past two in Berlin
 TEN_WORDS = "one two three four five six seven eight nine ten"
 PIZZA = table()
@@ -203,12 +204,27 @@ class StuckOven:
         return Ok()
 
 
+class Kitchen:
+    """Carries out every effect by its function, each time it is asked; by an oven where there is none."""
+
+    def __init__(self, effects: Mapping[str, Effect]) -> None:
+        self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(), **effects}
+        self.left: list[str] = []
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        return self._effects[name](request)
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        self.left.append(name)
+        return True
+
+
 def paper_house(
     mailboxes: CrankedDispatcher,
     journal: Address[JournalMessage],
     exchange: PaperExchange,
-    effects: Mapping[str, Effect] | None = None,
-    transfer_target: str = "",
+    effects: Mapping[str, Effect] | Effects | None = None,
+    transfer_targets: Mapping[str, str] | None = None,
 ) -> House:
     """A house whose wall clock is the dispatcher's, and where nothing is left to chance."""
     ids = count(1)
@@ -219,12 +235,12 @@ def paper_house(
         transcription_model="whisper-1",
         time_zone=ZoneInfo("Europe/Berlin"),
         agents=AGENTS,
-        transfer_target=transfer_target,
+        transfer_targets=transfer_targets or {},
     )
     return House(
         profile=profile,
         dialler=exchange,
-        effects={"pizza.bake": Oven(), "appointments.book": Oven(), **(effects or {})},
+        effects=Kitchen(effects or {}) if effects is None or isinstance(effects, Mapping) else effects,
         journal=journal,
         now=lambda: BEGAN + timedelta(milliseconds=mailboxes.now_ms()),
         new_id=lambda: f"id-{next(ids)}",
@@ -247,8 +263,8 @@ class Call:
         self,
         mailboxes: WaitingDispatcher,
         *,
-        effects: Mapping[str, Effect] | None = None,
-        transfer_target: str = "",
+        effects: Mapping[str, Effect] | Effects | None = None,
+        transfer_targets: Mapping[str, str] | None = None,
         media: MediaFormat = LPCM16_24,
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
@@ -257,7 +273,7 @@ class Call:
         self.mailboxes = mailboxes
         self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
-        ours = paper_house(mailboxes, self.journal, self.exchange, effects, transfer_target)
+        ours = paper_house(mailboxes, self.journal, self.exchange, effects, transfer_targets)
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
         post = Post(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire)
@@ -358,8 +374,18 @@ class Call:
         ]
         return [item for item in every if item["type"] == kind]
 
+    def hears_out(self, *, until_ms: int = 1000) -> None:
+        """What the functions gave is spoken, the caller hears it for so long, and says yes to it."""
+        for item in self.items("function_call_output"):
+            self.event("conversation.item.added", item={"id": f"o-{item['call_id']}", **item})
+        self.bot_says("Shall I?", ms=1000)
+        self.mailboxes.advance(until_ms)
+        self.caller_says("Yes.")
+
     def answered(self, call_id: str, name: str, **arguments: object) -> dict[str, Any]:
-        """Have the model call one function, and wait for its output."""
+        """Have the model call one function, and wait for its output. A yes is one to what was heard."""
+        if arguments.get("yes"):
+            self.hears_out()
         self.model_calls((call_id, name, arguments))
         self.mailboxes.until(lambda: call_id in self.outputs())
         return self.outputs()[call_id]

@@ -10,7 +10,7 @@ from actors.call_book import CallBook
 from protocols.ledger import ItemHeard
 from protocols.realtime.objects import NewItem
 from store.journal import TaskRecord
-from tests.actors.calls import BEGAN, TEN_WORDS, known_defect
+from tests.actors.calls import BEGAN, TEN_WORDS
 
 
 @pytest.fixture
@@ -70,7 +70,6 @@ def test_turns_stand_in_the_order_in_which_they_began_to_sound(book: CallBook) -
     assert texts(book) == ["first", "second"]
 
 
-@known_defect("CallBook.record puts a turn without a time before all others")
 def test_a_turn_that_was_never_heard_stands_where_it_came_up(book: CallBook) -> None:
     book.bot_said("i-1", "first")
     book.bot_heard(heard("i-1", 5000 + 1, 500), barged_in=False)
@@ -108,9 +107,11 @@ def test_barge_ins_are_counted_where_something_heard_was_cut(book: CallBook) -> 
 
 
 def test_tasks_are_told_by_their_newest_state_and_tokens_are_added_up(book: CallBook) -> None:
-    book.task("t1", "book_appointment", ("CollectDate",), "open")
-    book.task("t2", "order_pizza", ("What",), "open")
-    book.task("t1", "book_appointment", ("CollectDate", "Cancelled"), "cancelled")
+    book.task(TaskRecord(agent="book_appointment", run_id="t1", states=("CollectDate",), result="open"))
+    book.task(TaskRecord(agent="order_pizza", run_id="t2", states=("What",), result="open"))
+    book.task(
+        TaskRecord(agent="book_appointment", run_id="t1", states=("CollectDate", "Cancelled"), result="cancelled")
+    )
     book.spent({"input_tokens": 5, "output_tokens": 1})
     book.spent({"input_tokens": 7})
     book.errors.append("model: TransportLost")
@@ -146,7 +147,6 @@ def test_history_is_what_was_said_and_heard_with_calls_and_their_outputs_in_thei
     assert output["output"] == '{"say":"At what time?"}'
 
 
-@known_defect("CallBook.history goes by when an item was first told of, not by when it began")
 def test_history_has_a_sentence_that_was_cut_before_the_words_that_cut_it(book: CallBook) -> None:
     # The words of an item come with its end: of one that is cut while it is generated the caller's turn is told first.
     book.caller_speaks("u-1", began=True, at_ms=6300)

@@ -18,7 +18,6 @@ from tests.actors.calls import (
     PaperExchange,
     PaperWire,
     WaitingDispatcher,
-    known_defect,
     living,
 )
 
@@ -87,7 +86,6 @@ def test_a_resume_on_a_socket_that_seemed_alive_closes_the_old_one(call: Call) -
     assert call.records() == []
 
 
-@known_defect("CallSupervisor._judge starts the resume limit for a socket that was replaced already")
 def test_a_resume_that_is_told_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
     wire = PaperWire()
     call.ref.tell(Rebind(wire))
@@ -138,7 +136,6 @@ def test_a_model_lost_in_silence_is_not_asked_to_speak(call: Call) -> None:
     assert call.model.all("response.create") == []
 
 
-@known_defect("CallBook.answer_due takes a sentence that still sounds for one that is missing")
 def test_a_model_lost_while_its_last_sentence_sounds_is_not_asked_to_speak_into_it(call: Call) -> None:
     call.bot_says(TEN_WORDS, ms=1000)
     call.mailboxes.advance(300)
@@ -148,7 +145,6 @@ def test_a_model_lost_while_its_last_sentence_sounds_is_not_asked_to_speak_into_
     assert call.model.all("response.create") == []
 
 
-@known_defect("CallSupervisor takes the greeting for given once it asked for it")
 def test_a_greeting_that_is_lost_with_its_session_is_given_in_the_next(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes)
     call.starts()
@@ -230,7 +226,6 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
     assert len(set(names)) == len(names) == 2
 
 
-@known_defect("each VaicSocket counts from its own first sound; CallBook keeps the last count")
 def test_a_sentence_that_two_sockets_played_was_heard_as_long_as_both(call: Call) -> None:
     part: dict[str, object] = {"response_id": "r-1", "item_id": "i-1", "output_index": 0, "content_index": 0}
     call.event("response.created", response={"id": "r-1", "status": "in_progress"})
@@ -253,7 +248,6 @@ def test_a_vaic_socket_that_crashes_in_a_timer_is_replaced(call: Call) -> None:
     bot_is_heard(call)
 
 
-@known_defect("CallSupervisor._start_vaic: who replaces one that never began says no session.accepted")
 def test_a_vaic_socket_that_crashes_at_its_start_is_replaced_and_the_call_accepted(
     mailboxes: WaitingDispatcher,
 ) -> None:
@@ -278,7 +272,6 @@ def test_a_vaic_socket_that_crashes_again_and_again_fails_the_call(call: Call) -
     assert call.mailboxes.timers == 0
 
 
-@known_defect("CallSupervisor._finish: nobody closes the wire that a crashed VaicSocket left open")
 def test_a_call_that_failed_leaves_no_caller_on_a_dead_line(call: Call) -> None:
     vaic_is_beyond_repair(call)
     assert call.wire.closed is not None

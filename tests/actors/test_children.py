@@ -14,7 +14,7 @@ from actors.children import Children
 from actors.runtime import LoopActor, ThreadActor
 from actors.supervision import Escalate, LetGo, Restart, RestartIn, RestartPolicy, Verdict
 from protocols.errors import TransportLost
-from tests.actors.calls import WaitingDispatcher, known_defect, living
+from tests.actors.calls import WaitingDispatcher, living
 
 PERMANENT = RestartPolicy(restart=Restart.PERMANENT, intensity=2, period_s=10, backoff_s=1.0)
 TRANSIENT = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=10)
@@ -271,7 +271,6 @@ def test_an_abandoned_child_is_neither_waited_for_nor_heard(family: Family) -> N
     assert family.mother.verdicts == [None]
 
 
-@known_defect("Children.abandon never tells the child to end: one that comes back stays")
 def test_an_abandoned_child_that_comes_back_ends(family: Family) -> None:
     family.bears(PERMANENT, OnThread)
     (hung,) = living(OnThread)
@@ -279,7 +278,6 @@ def test_an_abandoned_child_that_comes_back_ends(family: Family) -> None:
     assert hung.actor_stopped.wait(0.3)
 
 
-@known_defect("Children.restart does not look whether the place is held")
 def test_a_restart_that_comes_when_the_place_is_held_again_starts_no_second_one(family: Family) -> None:
     family.bears(TRANSIENT)
     family.dies("boom")

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.address import ChildDied, Post
+from actors.effects import EffectDesk
 from actors.fsm_agent import FsmAgent
 from actors.messages import CallMessage, Invoke, TaskAnswered
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.effects import Effect, EffectRequest, EffectResult
-from fsm.registry import effects_for
+from fsm.effects import EffectRequest, EffectResult
 from fsm.run import Snapshot
 from protocols.errors import MisuseError
 from store.appointments import AppointmentBook
-from tests.actors.calls import PIZZA, PIZZA_SLOTS, Oven
+from tests.actors.calls import BEGAN, PIZZA, PIZZA_SLOTS, Effect, Kitchen, Oven
 from tests.fsm.tables import context
 from tests.probe import ThreadProbe
 
@@ -33,7 +33,7 @@ class Bench:
 
     def start(self, effect: Effect | None = None, snapshot: Snapshot | None = None, **how: Any) -> None:
         spec = how.get("spec", PIZZA)
-        effects = how.get("effects", {"pizza.bake": effect or Oven()})
+        effects = how.get("effects", Kitchen({"pizza.bake": effect or Oven()}))
         post = Post(self.parent, "task:t1", len(self.agents) + 1)
         self.agents.append(FsmAgent.start(post, spec, context(), effects, snapshot, self.call))
 
@@ -53,21 +53,34 @@ def bench() -> Iterator[Bench]:
 
 
 def output(answered: TaskAnswered) -> dict[str, Any]:
+    assert answered.answer is not None
     told = json.loads(answered.answer.output)
     assert isinstance(told, dict)
     return told
+
+
+def slots(answered: TaskAnswered) -> dict[str, object]:
+    return {item.name: item.value for item in answered.stand.snapshot.items if item.category == "slot"}
+
+
+def outcome(answered: TaskAnswered) -> str | None:
+    return None if answered.answer is None else answered.answer.outcome
+
+
+def fault(answered: TaskAnswered) -> str | None:
+    return None if answered.answer is None else answered.answer.fault
 
 
 def test_the_opening_call_is_answered_with_the_tasks_state_its_tools_and_its_instructions(bench: Bench) -> None:
     bench.start()
     bench.invoke("call-1", "order_pizza", size="small")
     answered = bench.answer()
-    assert (answered.run_id, answered.call_id) == ("t1", "call-1")
+    assert (answered.run_id, answered.step_id) == ("t1", "call-1")
     assert output(answered)["say"] == "How many?"
-    assert {tool.name for tool in answered.tools} == {"order_pizza_provide", "order_pizza_cancel"}
-    assert "t1" in answered.instructions
-    assert answered.snapshot.slots == {"size": "small"}
-    assert answered.answer.outcome is None
+    assert {tool.name for tool in answered.stand.tools} == {"order_pizza_provide", "order_pizza_cancel"}
+    assert "t1" in answered.stand.instructions
+    assert slots(answered) == {"size": "small"}
+    assert outcome(answered) is None
 
 
 def test_every_call_is_answered_in_its_turn_with_the_state_it_led_to(bench: Bench) -> None:
@@ -77,9 +90,9 @@ def test_every_call_is_answered_in_its_turn_with_the_state_it_led_to(bench: Benc
     bench.invoke("call-2", "order_pizza_provide", **PIZZA_SLOTS)
     bench.invoke("call-3", "order_pizza_confirm", yes=True)
     answers = [bench.answer() for _ in range(3)]
-    assert [each.call_id for each in answers] == ["call-1", "call-2", "call-3"]
-    assert [each.snapshot.visited[-1] for each in answers] == ["What", "Confirm", "Baked"]
-    assert answers[-1].answer.outcome == "baked"
+    assert [each.step_id for each in answers] == ["call-1", "call-2", "call-3"]
+    assert [each.stand.snapshot.visited[-1] for each in answers] == ["What", "Confirm", "Baked"]
+    assert outcome(answers[-1]) == "baked"
     assert len(oven.requests) == 1
 
 
@@ -89,7 +102,7 @@ def test_a_call_that_does_not_fit_is_answered_with_its_fault_and_ends_nothing(be
     bench.invoke("call-2", "order_pizza_confirm", yes=True)
     bench.agents[-1].tell(Invoke("call-3", "order_pizza_provide", "{not json"))
     bench.invoke("call-4", "order_pizza_provide", size="large")
-    assert [bench.answer().answer.fault for _ in range(4)] == ["", "wrong_state", "bad_json", ""]
+    assert [fault(bench.answer()) for _ in range(4)] == ["", "wrong_state", "bad_json", ""]
     bench.parent.expect_nothing()
 
 
@@ -98,7 +111,7 @@ def test_the_opening_function_called_again_is_taken_as_more_of_the_same_task(ben
     bench.invoke("call-1", "order_pizza", size="small")
     bench.invoke("call-2", "order_pizza", count=2)
     bench.answer()
-    assert bench.answer().snapshot.slots == {"size": "small", "count": 2}
+    assert slots(bench.answer()) == {"size": "small", "count": 2}
 
 
 @pytest.mark.parametrize("death", [RuntimeError("a bug"), SystemExit(3)], ids=["exception", "sys.exit"])
@@ -108,7 +121,7 @@ def test_a_bug_in_an_effect_is_told_to_the_parent_and_the_next_agent_goes_on_fro
     oven = Oven(death)
     bench.start(oven)
     bench.invoke("call-1", "order_pizza", **PIZZA_SLOTS)
-    snapshot = bench.answer().snapshot
+    snapshot = bench.answer().stand.snapshot
     bench.invoke("call-2", "order_pizza_confirm", yes=True)
     died = bench.parent.expect(ChildDied)
     assert (died.child, died.generation, type(died.reason)) == ("task:t1", 1, type(death))
@@ -117,7 +130,7 @@ def test_a_bug_in_an_effect_is_told_to_the_parent_and_the_next_agent_goes_on_fro
     bench.start(oven, snapshot)
     bench.invoke("call-2", "order_pizza_confirm", yes=True)
     answered = bench.answer()
-    assert (answered.call_id, answered.answer.outcome) == ("call-2", "baked")
+    assert (answered.step_id, outcome(answered)) == ("call-2", "baked")
     first, second = oven.requests
     assert first.key == second.key
 
@@ -125,16 +138,16 @@ def test_a_bug_in_an_effect_is_told_to_the_parent_and_the_next_agent_goes_on_fro
 def test_who_goes_on_from_a_snapshot_takes_the_opening_function_for_more_of_the_same(bench: Bench) -> None:
     bench.start()
     bench.invoke("call-1", "order_pizza", size="small")
-    snapshot = bench.answer().snapshot
+    snapshot = bench.answer().stand.snapshot
     bench.start(snapshot=snapshot)
     bench.invoke("call-2", "order_pizza", count=2)
-    assert bench.answer().snapshot.slots == {"size": "small", "count": 2}
+    assert slots(bench.answer()) == {"size": "small", "count": 2}
 
 
 def test_a_snapshot_of_another_task_is_a_death_at_the_start(bench: Bench) -> None:
     bench.start()
     bench.invoke("call-1", "order_pizza")
-    snapshot = bench.answer().snapshot
+    snapshot = bench.answer().stand.snapshot
     bench.start(snapshot=snapshot, spec=BOOK_APPOINTMENT)
     died = bench.parent.expect(ChildDied)
     assert died.generation == 2
@@ -145,7 +158,7 @@ def test_an_agent_that_is_told_to_stop_answers_first_what_it_was_asked_before(be
     bench.start()
     bench.invoke("call-1", "order_pizza")
     bench.agents[-1].stop(block=False)
-    assert bench.answer().call_id == "call-1"
+    assert bench.answer().step_id == "call-1"
     assert bench.parent.expect(ChildDied).reason is None
 
 
@@ -164,11 +177,12 @@ class CrashesAfterwards:
 
 
 def test_a_crash_between_the_booking_and_its_answer_books_once(bench: Bench, engine: Engine) -> None:
-    real = effects_for({BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, engine)["appointments.book"]
-    how: dict[str, Any] = {"spec": BOOK_APPOINTMENT, "effects": {"appointments.book": CrashesAfterwards(real)}}
+    desk = EffectDesk(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: BEGAN)
+    crashes = CrashesAfterwards(lambda request: desk.carry_out("appointments.book", request))
+    how: dict[str, Any] = {"spec": BOOK_APPOINTMENT, "effects": Kitchen({"appointments.book": crashes})}
     bench.start(**how)
     bench.invoke("call-1", "book_appointment", day="2026-11-24", at="10:30")
-    snapshot = bench.answer().snapshot
+    snapshot = bench.answer().stand.snapshot
     bench.invoke("call-2", "book_appointment_confirm", yes=True)
     bench.parent.expect(ChildDied)
     bench.start(snapshot=snapshot, **how)

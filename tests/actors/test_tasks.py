@@ -8,12 +8,21 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
+from actors.effects import EffectDesk
 from actors.fsm_agent import FsmAgent
 from fsm.effects import Refused
-from fsm.registry import effects_for
 from store.appointments import AppointmentBook
 from store.journal import TaskRecord
-from tests.actors.calls import AGENTS, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher, known_defect, living
+from tests.actors.calls import (
+    AGENTS,
+    BEGAN,
+    PIZZA_SLOTS,
+    Call,
+    Oven,
+    StuckOven,
+    WaitingDispatcher,
+    living,
+)
 
 
 @pytest.fixture
@@ -35,7 +44,7 @@ OPENERS = {"book_appointment", "end_call", "order_pizza"}
 
 
 def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDispatcher, engine: Engine) -> None:
-    call = Call(mailboxes, effects=effects_for(AGENTS, engine)).greeted()
+    call = Call(mailboxes, effects=EffectDesk(engine, AGENTS, lambda: BEGAN)).greeted()
     assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "At what time?"
     assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30")["say"]
     told = call.answered("call-3", "book_appointment_confirm", yes=True)
@@ -43,7 +52,11 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
     (appointment,) = AppointmentBook(engine).by_conversation("c-1")
     assert (appointment.caller, told["values"]) == ("+4930123", {"appointment": appointment.id})
     states = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
-    assert call.describe().tasks == (TaskRecord(agent="book_appointment", run_id="t1", states=states, result="booked"),)
+    (task,) = call.describe().tasks
+    assert task.model_copy(update={"notes": ()}) == TaskRecord(
+        agent="book_appointment", run_id="t1", states=states, result="booked"
+    )
+    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00") in task.notes
 
 
 def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
@@ -130,6 +143,7 @@ def test_a_task_that_crashes_is_restarted_from_its_snapshot_and_asked_again(
 def test_a_function_called_while_its_task_is_being_restarted_is_answered_too(call: Call, oven: Oven) -> None:
     oven.answers = [RuntimeError("a bug")]
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
     call.model_calls(
         ("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_provide", {"size": "large"})
     )
@@ -157,13 +171,11 @@ def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_go
     assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
 
 
-@known_defect("CallSupervisor puts a task's end in the book and the journal only when it answers")
 def test_a_task_that_was_given_up_stands_so_in_the_record(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     assert [task.result for task in call.describe().tasks] == ["failed"]
 
 
-@known_defect("TaskDesk.given_up leaves the steps' time limits running: it is called overdue later")
 def test_a_task_that_was_given_up_is_not_called_overdue_later(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     call.mailboxes.drain()
@@ -190,6 +202,7 @@ def hung(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
     """A call whose task hangs in its effect; "call-2" is the call that waits for it."""
     call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
     assert oven.entered.wait(5)
     return call
@@ -220,7 +233,6 @@ def test_what_a_task_says_after_it_was_given_up_is_ignored(mailboxes: WaitingDis
     assert tools(call) == OPENERS
 
 
-@known_defect("Children.abandon never tells the child to end: one that comes back stays")
 def test_a_task_that_was_given_up_and_comes_back_ends(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = hung(mailboxes, stuck)
     (agent,) = living(FsmAgent)
@@ -249,6 +261,7 @@ def test_an_answer_that_comes_when_the_model_has_another_session_is_told_there_w
 
 def test_a_function_called_twice_by_a_model_that_repeats_itself_is_answered_for_each_call(call: Call) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
     call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
     assert call.outputs()["call-2"]["result"] == "baked"
@@ -256,7 +269,6 @@ def test_a_function_called_twice_by_a_model_that_repeats_itself_is_answered_for_
     assert [task.result for task in call.describe().tasks] == ["baked"]
 
 
-@known_defect("TaskDesk.answered ends a run again with each call that is refused for its end")
 def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> None:
     def ended() -> float:
         labels = {"agent": "order_pizza", "outcome": "baked"}
@@ -264,6 +276,7 @@ def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> N
 
     before = ended()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
     call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
     assert ended() - before == 1

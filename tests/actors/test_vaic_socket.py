@@ -24,6 +24,7 @@ from actors.messages import (
     Heard,
     ModelSocketMessage,
     VaicEnded,
+    VaicReady,
 )
 from actors.vaic_socket import Entry, VaicSide, VaicSocket
 from protocols.errors import TransportLost
@@ -47,6 +48,7 @@ class Scene:
         side = VaicSide("c-1", media, entry, 0, 400, lambda: f"id-{next(ids)}", lambda: "2026-03-04T09:15:00.000Z")
         self.vaic = VaicSocket.start(Post(self.parent, "vaic"), side, self.wire, self.call, self.model)
         mailboxes.drain()
+        self.call.expect(VaicReady)
 
     def hears(self, *frames: dict[str, object] | bytes) -> None:
         for frame in frames:
