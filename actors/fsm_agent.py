@@ -64,7 +64,7 @@ class FsmAgent(ThreadActor):
             case Invoke() if message.tool == self._spec.name and not run.visited:
                 self._answer(message.step_id, run.open(message.arguments))
             case Invoke():
-                self._answer(message.step_id, run.call(message.tool, message.arguments, message.heard))
+                self._answer(message.step_id, run.call(message.tool, message.arguments, message.heard, message.spoke))
             case KeysPressed():
                 self._answer(message.step_id, run.keyed(message.keys, message.heard))
             case CallerSilent():

@@ -182,13 +182,15 @@ ModelSocketMessage = (
 class Invoke:
     """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
-    heard: the caller spoke after hearing the task's last sentence to its end.
+    heard: the caller spoke after hearing the task's last sentence to its end. spoke: the caller has spoken since the
+    last call, so that this one may stand for an answer.
     """
 
     step_id: str
     tool: str
     arguments: str
     heard: bool = True
+    spoke: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class TaskDesk:
         if run.stand is None:
             arguments = called.arguments  # its own parameters may bear any name
         heard = self._agreement.holds(run.context.run_id, self._caller_began_ms)
-        self._step(run, Invoke(called.call_id, called.name, arguments, heard))
+        self._step(run, Invoke(called.call_id, called.name, arguments, heard, spoke=self._calls_in_a_row == 1))
         return None
 
     def keys_wanted(self) -> int | None:

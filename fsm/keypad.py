@@ -22,8 +22,15 @@ def read_date(keys: str, known: Known) -> date:
     if len(keys) != 4:
         raise ValueError(keys)
     today, day, month = known.now.date(), int(keys[:2]), int(keys[2:])
-    this_year = date(today.year, month, day)
-    return this_year if this_year >= today else date(today.year + 1, month, day)
+    # Of a 29 February, only one in eight years is sure to be there.
+    for year in range(today.year, today.year + 8):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= today:
+            return found
+    raise ValueError(keys)
 
 
 KEYPAD_TIME = Keypad("Please key in the time with four digits, for example 1 0 3 0 for half past ten.", read_time, 4)

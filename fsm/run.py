@@ -132,13 +132,14 @@ class TaskRun:
         self._settle()
         return self._answer(fault)
 
-    def call(self, tool: str, arguments: object, heard: bool = True) -> Answer:
+    def call(self, tool: str, arguments: object, heard: bool = True, spoke: bool = True) -> Answer:
         """Take a call of one of this task's functions. arguments: JSON text as the model sent it.
 
-        heard: the caller spoke after hearing the last sentence to its end. A call that does not fit changes nothing,
-        and is answered with its fault and a hint how to make it good.
+        heard: the caller spoke after hearing the last sentence to its end. spoke: the caller has spoken at all since
+        the last call; an attempt of the model alone is not counted as one of the caller's.
+        A call that does not fit changes nothing, and is answered with its fault and a hint how to make it good.
         """
-        self._begin_step()
+        self._begin_step().counts = spoke
         try:
             unheard = self._dispatch(tool, arguments, heard)
         except CallFault as fault:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fsm import tools
 from fsm.effects import DeclaredEffect
+from fsm.errors import SlotError
 from fsm.states import Act, Arrow, Arrows, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.table import cancelled_ends, check_table
 from fsm.tools import ToolSpec
@@ -30,6 +31,7 @@ __all__ = [
     "Known",
     "Reason",
     "Slot",
+    "SlotError",
     "State",
     "ToolSpec",
 ]

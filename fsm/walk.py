@@ -49,13 +49,15 @@ class Step:
     """What one call came to, besides the states it led through.
 
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
-    failed: it brought the task no further; silent: because the caller said nothing. acted: the effects done in it.
+    failed: it brought the task no further; silent: because the caller said nothing; counts: the caller had a part in
+    it. acted: the effects done in it.
     """
 
     told: str = ""
     asked: str = ""
     failed: bool = False
     silent: bool = False
+    counts: bool = True
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
 
 

@@ -35,10 +35,11 @@ def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
 
 def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: int) -> bool:
     step = walk.step
-    if step.failed:
+    failed = step.failed and step.counts
+    if failed:
         (memory.no_input if step.silent else memory.no_match)[key] += 1
     worn_out = max(memory.no_input[key], memory.no_match[key]) >= retries
-    if not (step.failed and worn_out) and len(memory.visited) < spec.patience:
+    if not (failed and worn_out) and len(memory.visited) < spec.patience:
         return False
     memory.note("decision", f"gave up on {key}")
     walk.step = Step(acted=step.acted)

@@ -9,6 +9,7 @@ import asyncio
 import random
 import signal
 import sys
+import threading
 import uuid
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
@@ -66,7 +67,8 @@ class Daemon:
         self.journal = Journal(self.engine)
         agents = load_agents()
         effects = EffectDesk(self.engine, agents, _now)
-        await asyncio.to_thread(effects.recover)
+        # Somebody else's system may let us wait; our callers shall not.
+        threading.Thread(target=effects.recover, name="recover", daemon=True).start()
         self.switchboard = Switchboard.start(self._house(loop, agents, effects), self.journal, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)

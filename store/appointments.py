@@ -70,6 +70,16 @@ def by_effect(connection: Connection, effect_key: str) -> Appointment | None:
     return found[0] if found else None
 
 
+def held(connection: Connection, appointment_id: int) -> Appointment | None:
+    """An appointment as it stands, and nobody changes it before the transaction ends. None where it is gone.
+
+    An id may be given to another appointment when its own is gone: look whose it is.
+    """
+    query = select(schema.appointment).where(schema.appointment.c.id == appointment_id).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Appointment(**row)
+
+
 def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bool:
     """Give an appointment another time. False where that is somebody else's, or the appointment is gone."""
     column = schema.appointment.c

@@ -55,11 +55,33 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
+def take_over(connection: Connection, known: LoggedEffect, at: datetime) -> bool:
+    """Go on with what somebody else has intended. False where it is settled, or another one has taken it over.
+
+    known: as it was found. at: aware, and later than its intent: it is intended anew.
+    """
+    column = schema.effect.c
+    statement = (
+        schema.effect.update()
+        .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at)
+        .values(intended_at=at)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
-    """Write down what came of it."""
-    table = schema.effect
+    """Write down what came of it. The first outcome stays; only what was unclear may still become clear."""
+    column = schema.effect.c
     changes = {"status": status, "values": dict(values), "say": say, "settled_at": at}
-    connection.execute(table.update().where(table.c.key == key).values(changes))
+    open_still = column.status.in_(("intended", "unclear"))
+    connection.execute(schema.effect.update().where(column.key == key, open_still).values(changes))
+
+
+def take_back(connection: Connection, key: str, at: datetime) -> bool:
+    """Write down that what was done is undone. False where it was not done, or was taken back before."""
+    column = schema.effect.c
+    statement = schema.effect.update().where(column.key == key, column.status == "ok")
+    return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
 
 
 def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:

@@ -266,6 +266,7 @@ class Call:
         effects: Mapping[str, Effect] | Effects | None = None,
         transfer_targets: Mapping[str, str] | None = None,
         media: MediaFormat = LPCM16_24,
+        agents: Mapping[str, AgentSpec] | None = None,
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
         **house: Any,
@@ -274,6 +275,8 @@ class Call:
         self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
         ours = paper_house(mailboxes, self.journal, self.exchange, effects, transfer_targets)
+        if agents is not None:
+            ours = replace(ours, profile=replace(ours.profile, agents=agents))
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
         post = Post(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire)
