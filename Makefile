@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint pictures bench clean
 
 setup: $(STAMP)
 
@@ -12,7 +12,7 @@ setup: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[lab,test,diagram]'
 	touch $@
 
 demo: setup
@@ -25,6 +25,11 @@ lint: setup
 
 test: lint
 	$(BIN)/pytest
+
+pictures: setup
+	for task in $$($(BIN)/python run.py agents --names); do \
+		$(BIN)/python run.py agents $$task --diagram docs/tasks/$$task.svg || exit 1; \
+	done
 
 bench: setup
 	$(BIN)/python benchmarks/relay.py

@@ -1,4 +1,4 @@
-"""The command line: serve, check, and the laboratory's demo, engine and call.
+"""The command line: serve, check, agents, and the laboratory's demo, engine and call.
 
 Only here does the product meet the laboratory, and only inside the commands that need it: `.[lab]` is an extra.
 """
@@ -22,7 +22,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from fsm.spec import AgentSpec, End
+from fsm.table import arrows_from
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
+from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -104,6 +107,35 @@ def check() -> None:
     print_faults(faults)
     if faults:
         raise typer.Exit(WRONG_SETTING)
+
+
+@app.command()
+def agents(
+    name: Annotated[str | None, typer.Argument(help="A task.")] = None,
+    diagram: Annotated[Path | None, typer.Option(help="Draw its state chart into this SVG file.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
+) -> None:
+    """List the tasks, or show one of them."""
+    from fsm.registry import load_agents
+
+    try:
+        known = load_agents()
+        if names:
+            out.print("\n".join(known))
+        elif name is None:
+            columns = Column("task", no_wrap=True), "asks for", "ends as", "what it is for"
+            table = Table(*columns, box=None, pad_edge=False)
+            for spec in known.values():
+                table.add_row(spec.name, *map(escape, described(spec)))
+            out.print(table)
+        elif name not in known:
+            err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join(known)}")
+            raise typer.Exit(2)
+        else:
+            show_agent(known[name], diagram)
+    except MisuseError as error:
+        err.print(f"[red]wrong task[/red] {escape(str(error))}")
+        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -283,6 +315,28 @@ def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[],
             process.wait(timeout=15)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def described(spec: AgentSpec) -> tuple[str, str, str]:
+    """A task in a line: what it asks for, how it may end, what it is for."""
+    asked = ", ".join(name for name, slot in spec.slots.items() if slot.asked) or "-"
+    ends = ", ".join(state.outcome for state in spec.states.values() if isinstance(state, End))
+    return asked, ends, spec.description.partition(". ")[0].rstrip(".")
+
+
+def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
+    if diagram is not None:
+        from fsm.diagram import draw
+
+        diagram.parent.mkdir(parents=True, exist_ok=True)
+        diagram.write_text(draw(spec))
+        out.print(f"[green]drawn[/green] {escape(str(diagram))}")
+        return
+    table = Table("state", "event", "leads to", box=None, pad_edge=False)
+    for state in spec.states:
+        for event, target in arrows_from(spec, state):
+            table.add_row(state, event, target)
+    out.print(table)
 
 
 def print_faults(faults: list[str]) -> None:
