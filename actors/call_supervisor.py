@@ -35,6 +35,7 @@ from actors.messages import (
     FunctionCalled,
     FunctionOutput,
     HangUp,
+    Heard,
     ModelReady,
     ModelSocketMessage,
     Rebind,
@@ -54,16 +55,16 @@ from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
 from actors.supervision import MODEL, POLICIES, VAIC, Escalate
 from actors.tasks import TaskDesk, TaskReply, TaskRun
-from actors.vaic_socket import Entry, VaicSide, VaicSocket
+from actors.vaic_socket import Entry, VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
+from protocols.ledger import ItemHeard
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
-FILLER = "One moment, please."
-# What may still come when the call is over, and belongs into its record.
-LAST_FACTS = (BotHeard, TaskAnswered, TaskSettled)
+FILLER, LINE_BACK = "One moment, please.", "Sorry, the line was interrupted. What did you say?"
+LAST_FACTS = (BotHeard, TaskAnswered, TaskSettled)  # may still come when the call is over, and belong into its record
 
 
 class CallSupervisor(LoopActor):
@@ -171,6 +172,10 @@ class CallSupervisor(LoopActor):
     def _note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
         self._diary.note(fact)
         match fact:
+            case BotSaid() if VAIC not in self._children:
+                unheard = ItemHeard(fact.item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
+                self._book.bot_heard(unheard, barged_in=False)
+                self._model.tell(Heard((unheard,)))
             case CallerSpeaks(began=True):
                 self._limits.cancel("silence")
                 self._tasks.caller_began(fact.at_ms)
@@ -257,15 +262,7 @@ class CallSupervisor(LoopActor):
     # --- children ---
 
     def _start_vaic(self, post: Post) -> pykka.ActorRef[VaicSocket]:
-        side = VaicSide(
-            conversation_id=self._id,
-            media=self._media,
-            entry=self._entry,
-            incarnation=self._incarnation,
-            lead_ms=self._house.profile.lead_ms,
-            new_id=self._house.new_id,
-            timestamp=lambda: self._house.now().isoformat(timespec="milliseconds"),
-        )
+        side = self._house.vaic_side(self._id, self._media, self._entry, self._incarnation)
         self._incarnation += 1
         return VaicSocket.start(post, side, self._wire, self.actor_ref, self._model)
 
@@ -318,6 +315,9 @@ class CallSupervisor(LoopActor):
         self._diary.jot("resumed")
         self._wire, self._entry = wire, Entry.RESUMED
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
+        if self._greeted and self._book.answer_due():
+            words, step_id = self._tasks.ask_again() or ("", "")
+            self._say(words or LINE_BACK, step_id)
 
     # --- the end ---
 

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 from actors.address import Address
 from actors.dialler import Dials
 from actors.messages import JournalMessage
+from actors.vaic_socket import Entry, VaicSide
 from fsm.effects import Effects
 from fsm.spec import AgentSpec
+from protocols.media import MediaFormat
 from protocols.realtime.objects import ServerVad
 
 # Everything is set explicitly: the defaults differ between models (specs/openai-realtime.md 2.3).
@@ -68,6 +70,18 @@ class House:
         now = self.local_now()
         today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
         return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
+
+    def vaic_side(self, conversation_id: str, media: MediaFormat, entry: Entry, incarnation: int) -> VaicSide:
+        """What a VaicSocket needs to know of its call."""
+        return VaicSide(
+            conversation_id=conversation_id,
+            media=media,
+            entry=entry,
+            incarnation=incarnation,
+            lead_ms=self.profile.lead_ms,
+            new_id=self.new_id,
+            timestamp=lambda: self.now().isoformat(timespec="milliseconds"),
+        )
 
     def local_now(self) -> datetime:
         """The wall clock where "tomorrow" is meant."""

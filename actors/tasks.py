@@ -158,6 +158,16 @@ class TaskDesk:
         if (run := self._asking()) is not None:
             self._step(run, CallerSilent(self._step_id()))
 
+    def ask_again(self) -> tuple[str, str] | None:
+        """The sentence that the caller did not hear, and the step it belongs to from now on. None: no task asks."""
+        run = self._asking()
+        if run is None or run.stand is None:
+            return None
+        step_id = self._step_id()
+        if run.stand.reads_back:
+            self._agreement.asked(run.context.run_id, step_id)
+        return run.say, step_id
+
     def answered(self, message: TaskAnswered) -> TaskReply | None:
         """Note a run's next step. None: it was answered for it already, and this comes too late."""
         run = self.runs.get(message.run_id)

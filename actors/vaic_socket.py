@@ -145,7 +145,9 @@ class VaicSocket(LoopActor):
 
     def on_failure(self, *_: object) -> None:
         # The wire is left open: a crash of ours is no loss of the caller's, another of us takes it over.
-        self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+        cut = self._playout.cut(self.now_ms())[1]
+        self._model.tell(Heard(tuple(cut)))
+        self._report_cut(cut, barged_in=False)
 
     def on_receive(self, message: VaicSocketMessage) -> None:
         if self._leaving and not isinstance(message, WireText | WireClosed):
