@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import sys
@@ -93,10 +94,11 @@ def test_a_task_written_from_the_guide_works_by_speech(tmp_path: Path, monkeypat
 
     database = create_engine(f"sqlite:///{tmp_path}/story.sqlite3")
     with database.connect() as connection:
-        rows = connection.execute(text("select caller, topic, day, at from callback")).all()
+        rows = connection.execute(text("select wanted from callback")).scalars().all()
     database.dispose()
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    assert [tuple(row) for row in rows] == [(CALLER, "repair", str(tomorrow), "10:30:00.000000")]
+    wanted = {"topic": "repair", "day": str(tomorrow), "at": "10:30:00", "caller": CALLER}
+    assert [json.loads(row) for row in rows] == [wanted]
 
 
 def spoken(words: str, folder: Path) -> Path:
