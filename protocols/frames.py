@@ -6,7 +6,7 @@ May import: protocols.errors, pydantic, the standard library.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -55,18 +55,31 @@ class SentCamelFrame(CamelFrame):
     model_config = ConfigDict(extra="forbid")
 
 
-class SentPart(SentFrame):
-    """A part inside a frame of ours whose `type` has a default: that is written too."""
+class _WritesWhatItIs(BaseModel):
+    """What has only one value, such as a `type` or a `role`, is written although nobody sets it."""
+
+    _only_values: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        super().__pydantic_init_subclass__()
+        literals = {name: each for name, each in cls.model_fields.items() if get_origin(each.annotation) is Literal}
+        cls._only_values = frozenset(
+            name
+            for name, each in literals.items()
+            if get_args(each.annotation) == (each.default,) and isinstance(each.default, str)
+        )
 
     def model_post_init(self, _context: Any, /) -> None:
-        self.__pydantic_fields_set__.add("type")
+        self.__pydantic_fields_set__.update(self._only_values)
 
 
-class SentCamelPart(SentCamelFrame):
+class SentPart(_WritesWhatItIs, SentFrame):
+    """A part inside a frame of ours."""
+
+
+class SentCamelPart(_WritesWhatItIs, SentCamelFrame):
     """The same with camelCase names."""
-
-    def model_post_init(self, _context: Any, /) -> None:
-        self.__pydantic_fields_set__.add("type")
 
 
 # A peer may write null for what it does not say; the hottest frames do without this, for it costs a call.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pykka
 import pytest
+from hypothesis import settings
 
 from actors.dispatch import install
 from tests.cranked import CrankedDispatcher
@@ -20,3 +21,7 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
     for ref in pykka.ActorRegistry.get_all():
         ref.stop(block=False)
     dispatcher.drain()
+
+
+# pytest tests/fsm/test_random.py --hypothesis-profile=thorough: more than ten thousand random conversations.
+settings.register_profile("thorough", max_examples=1500, deadline=None)

@@ -13,8 +13,19 @@ from pydantic import BaseModel, TypeAdapter
 from protocols.errors import WireError
 from protocols.frames import Frame, Unknown
 from protocols.realtime import client_events, objects, server_events
-from protocols.realtime.client_events import CLIENT_EVENTS, AnyClientEvent, SessionUpdate
-from protocols.realtime.objects import AudioInput, Session, SessionAudio
+from protocols.realtime.client_events import CLIENT_EVENTS, AnyClientEvent, ConversationItemCreate, SessionUpdate
+from protocols.realtime.objects import (
+    AssistantMessage,
+    AudioInput,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputText,
+    NewItem,
+    OutputText,
+    Session,
+    SessionAudio,
+    UserMessage,
+)
 from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent
 from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic, PlayStreamStart, SessionInitiate, ToVaic
 
@@ -174,3 +185,21 @@ def test_the_effective_session_tells_its_formats() -> None:
     assert isinstance(event, server_events.SessionUpdated)
     assert event.session.format_type("input") == "audio/pcmu"
     assert event.session.format_type("output") == ""
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        UserMessage(content=(InputText(text="Hello."),)),
+        AssistantMessage(content=(OutputText(text="Hello."),)),
+        FunctionCallItem(name="book", arguments="{}", call_id="call-1"),
+        FunctionCallOutputItem(call_id="call-1", output="{}"),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
+    sent = json.loads(ConversationItemCreate(item=item).to_wire())
+    event = TypeAdapter(RealtimeClientEvent).validate_python(sent)
+    assert event.to_dict() == sent
+    role = {"UserMessage": "user", "AssistantMessage": "assistant"}.get(type(item).__name__)
+    assert sent["item"].get("role") == role
