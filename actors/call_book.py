@@ -103,6 +103,12 @@ class CallBook:
         if barged_in and not heard.complete and heard.heard_ms:
             self.barge_ins += 1
 
+    def bot_unheard(self, item_id: str) -> ItemHeard:
+        """A sentence was spoken on a line that nobody held."""
+        unheard = ItemHeard(item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
+        self.bot_heard(unheard, barged_in=False)
+        return unheard
+
     def called(self, call_id: str, name: str, arguments: str) -> None:
         self._entries[call_id] = _Invocation(name, arguments)
 
@@ -163,6 +169,19 @@ class CallBook:
     def is_blank(self) -> bool:
         """Nobody has said anything yet that anybody heard of."""
         return not self._entries
+
+    def still_sounds(self, item_id: str) -> bool:
+        """Nobody has told yet how much of this sentence was heard."""
+        turn = self._entries.get(item_id)
+        return not isinstance(turn, _Turn) or turn.heard is None
+
+    def words_lost(self) -> bool:
+        """The caller has spoken last, and nobody will ever know what."""
+        match next(reversed(self._entries.values()), None):
+            case _Turn(role="caller", text="", ended_ms=float() | int()):
+                return True
+            case _:
+                return False
 
     def open_calls(self) -> dict[str, FunctionCallItem]:
         """The model's calls that were not answered yet, by call id."""

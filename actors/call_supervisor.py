@@ -36,6 +36,7 @@ from actors.messages import (
     FunctionOutput,
     HangUp,
     Heard,
+    LastFact,
     ModelReady,
     ModelSocketMessage,
     Rebind,
@@ -58,13 +59,11 @@ from actors.tasks import TaskDesk, TaskReply, TaskRun
 from actors.vaic_socket import Entry, VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
-from protocols.ledger import ItemHeard
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 FILLER, LINE_BACK = "One moment, please.", "Sorry, the line was interrupted. What did you say?"
-LAST_FACTS = (BotHeard, TaskAnswered, TaskSettled)  # may still come when the call is over, and belong into its record
 
 
 class CallSupervisor(LoopActor):
@@ -83,14 +82,13 @@ class CallSupervisor(LoopActor):
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again, self._log)
         self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start)
         self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._take_keys)
-        book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
-        self._book, self._diary = book, Diary(house, book, self._log)
+        self._book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
+        self._diary = Diary(house, self._book, self._log)
         self._entry, self._incarnation = Entry.NEW, 0
-        self._caller_arrived = self._model_ready = self._greeted = False
+        self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._farewell: Farewell | None = None
         self._outcome: str | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
-        self._finished = False
 
     def on_start(self) -> None:
         self._log.info("call began", bot=self._book.bot, media=self._media.name)
@@ -122,7 +120,7 @@ class CallSupervisor(LoopActor):
                 return self._book.record("open", self._house.now())
             case Rebind() if self._ending is not None:
                 message.wire.close(1000, "the call has ended")
-            case _ if self._finished or (self._ending is not None and not isinstance(message, LAST_FACTS)):
+            case _ if self._finished or (self._ending is not None and not isinstance(message, LastFact)):
                 pass  # late facts of a call that is in the books
             case CallerArrived() | ModelReady() | VaicReady() | VaicEnded() | Rebind() | EndCall():
                 self._take_course(message)
@@ -148,6 +146,8 @@ class CallSupervisor(LoopActor):
                 self._model_ready = True
                 self._limits.start("start", limits.START_LIMIT_S)
                 self._greet()
+                if self._book.words_lost():
+                    self._say(LINE_BACK)
             case VaicReady():
                 # Whoever comes next in this place takes over the wire of one that crashed.
                 self._entry = Entry.REPLACED
@@ -172,10 +172,8 @@ class CallSupervisor(LoopActor):
     def _note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
         self._diary.note(fact)
         match fact:
-            case BotSaid() if VAIC not in self._children:
-                unheard = ItemHeard(fact.item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
-                self._book.bot_heard(unheard, barged_in=False)
-                self._model.tell(Heard((unheard,)))
+            case BotSaid() if VAIC not in self._children and self._book.still_sounds(fact.item_id):
+                self._model.tell(Heard((self._book.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
                 self._limits.cancel("silence")
                 self._tasks.caller_began(fact.at_ms)

@@ -385,6 +385,9 @@ CallMessage = (
     | ChildDied
 )
 
+# What may still come when a call is over, and belongs into its record.
+LastFact = BotHeard | TaskAnswered | TaskSettled
+
 # --- to the switchboard ---
 
 

@@ -29,6 +29,8 @@ class RunningResponses:
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
         self._delete_when_done: set[str] = set()
+        # What a lost session has said, this one knows by other names, and cannot cut.
+        self._items: set[str] = set()
         # Steps whose answers are in the conversation, and that no response has begun after yet.
         self._unspoken: list[str] = []
 
@@ -47,6 +49,7 @@ class RunningResponses:
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return False
+        self._items.add(item_id)
         running.spoken[item_id] = running.spoken.get(item_id, 0.0) + length_ms
         return True
 
@@ -70,7 +73,7 @@ class RunningResponses:
         cuts: list[Cut] = []
         for item in items:
             generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
-            if item.complete:
+            if item.complete or item.item_id not in self._items:
                 continue
             if item.heard_ms >= 1:
                 # The server refuses a cut behind its own end; it is in whole ms and may count a little less.
