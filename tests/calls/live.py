@@ -1,0 +1,166 @@
+"""A practice that can be called: the real daemon, the real engine and a real database, in one process on one loop.
+
+Nothing here stands in for anything of ours. Everybody lives SPEED times as fast as the clock; only hearing, thinking
+and the machine take the time they take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from gateway.daemon import Daemon, run
+from gateway.settings import Settings
+from lab.caller import CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
+from lab.mouth import Voice, espeak
+from store.appointments import Appointment, AppointmentBook
+from store.journal import CallRecord
+from tests.calls.tap import Line, Tap
+
+Case = TypeVar("Case")
+SPEECH = Path(__file__).parents[2] / "lab" / "speech"
+SPEED = 8.0
+# Of the clock, for a whole test; and how long a caller waits for the bot: a machine that is slow to hear must not look
+# like a bot that is silent.
+LIMIT_S, PATIENCE_S = 120.0, 20.0
+
+# How long the bot must be quiet before the caller speaks: a machine that stumbles must not look like a bot that ended.
+PAUSE_MS = 1500
+
+
+def recording(name: str) -> Path:
+    """One of the sentences of lab/speech."""
+    return SPEECH / f"{name}.wav"
+
+
+def spoken(text: str, file: Path, voice: str) -> Path:
+    """A sentence that is nowhere in the repository, in a voice of eSpeak NG's that no bot of ours has."""
+    samples, rate_hz = espeak().speak(text, Voice(flite="", flite_pitch=1.0, espeak=voice, pace=0.95), 1.0)
+    with wave.open(str(file), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(rate_hz)
+        wav.writeframes(samples.tobytes())
+    return file
+
+
+def _step(step: str | Path | Step) -> Step:
+    match step:
+        case str():
+            return Say(recording(step))
+        case Path():
+            return Say(step)
+        case _:
+            return step
+
+
+@dataclass
+class Practice:
+    """line: what passed the two taps, if there are any."""
+
+    engine: Engine
+    daemon: Daemon
+    speed: float
+    vaic_url: str
+    line: Line
+    vaic_tap: Tap
+    model_tap: Tap
+
+    async def call(
+        self,
+        *steps: str | Path | Step,
+        conversation_id: str = "c-1",
+        on_event: Callable[[CallerEvent], None] | None = None,
+        **settings: Any,
+    ) -> CallReport:
+        """Call, and live through the steps: the name of a recording, or a WAV file, is said."""
+        how: dict[str, Any] = {
+            "url": self.vaic_url,
+            "ops_url": self.daemon.ops_url,
+            "speed": self.speed,
+            "pause_ms": PAUSE_MS,
+            "patience_s": PATIENCE_S * self.speed,
+            "limit_s": LIMIT_S * self.speed,
+        }
+        script = [_step(step) for step in steps]
+        return await place_call(CallSettings(conversation_id=conversation_id, **how | settings), script, on_event)
+
+    def appointments(self) -> list[Appointment]:
+        return AppointmentBook(self.daemon.engine).all()
+
+    def record(self, conversation_id: str = "c-1") -> CallRecord:
+        """What the daemon wrote down of a call that is over."""
+        record = self.daemon.journal.record(conversation_id)
+        assert record is not None
+        return record
+
+
+@asynccontextmanager
+async def practice(
+    folder: Path, *, speed: float = SPEED, faults: Faults = NO_FAULTS, tapped: bool = False
+) -> AsyncIterator[Practice]:
+    """Open for as long as the block lasts. tapped: both lines go through taps."""
+    line = Line()
+    async with (
+        asyncio.timeout(LIMIT_S),
+        Engine(EngineSettings(port=0, speed=speed, faults=faults)) as engine,
+        Tap(engine.url, line, client="daemon", server="model") as model_tap,
+    ):
+        settings = Settings(
+            openai_url=model_tap.url if tapped else engine.url,
+            database_url=f"sqlite:///{folder}/practice.sqlite3",
+            host="127.0.0.1",
+            port=0,
+            ops_port=0,
+            vaic_token=SecretStr(""),
+            time_zone="UTC",
+            transfer_targets={},
+            no_input_s=120,
+        )
+        async with (
+            Daemon(settings, speed) as daemon,
+            Tap(daemon.vaic_url, line, client="vaic", server="daemon") as vaic_tap,
+        ):
+            vaic_url = vaic_tap.url if tapped else daemon.vaic_url
+            yield Practice(engine, daemon, speed, vaic_url, line, vaic_tap, model_tap)
+
+
+def run_each(folder: Path, scenario: Callable[[Path, Case], Awaitable[None]], cases: Iterable[Case]) -> None:
+    """A scenario once for each case, all at the same time, each in a folder of its own; a failure names its case."""
+
+    async def one(number: int, case: Case) -> None:
+        (own := folder / str(number)).mkdir()
+        try:
+            await scenario(own, case)
+        except Exception as error:
+            error.add_note(f"case: {case}")
+            raise
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one(number, case) for number, case in enumerate(cases)))
+
+    run(all_of_them())
+
+
+def said_on(record: CallRecord, days: int, at: time) -> set[datetime]:
+    """What "in so many days at" may have meant in a call, which may have gone on past midnight."""
+    return {
+        datetime.combine(each.date() + timedelta(days=days), at, UTC) for each in (record.started_at, record.ended_at)
+    }
+
+
+def heard_words(report: CallReport) -> str:
+    """All that the bot said and the caller heard to its end."""
+    return " ".join(turn.text for turn in report.turns if turn.role == "bot" and turn.heard_ms >= turn.sent_ms - 20)
+
+
+BOOKED = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")

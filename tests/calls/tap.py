@@ -1,0 +1,131 @@
+"""A tap on a WebSocket line: passes everything on, and writes down what passed, in which order and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+Socket = ClientConnection | ServerConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One message. at_ms: of the clock, any origin. sender, to: "vaic", "daemon" or "model"."""
+
+    at_ms: float
+    sender: str
+    to: str
+    frame: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Its type; of activities, the name of the first."""
+        activities = self.frame.get("activities")
+        return str(activities[0]["name"] if activities else self.frame["type"])
+
+
+def _look_away(_: Passed) -> None:
+    pass
+
+
+@dataclass
+class Line:
+    """All that passed the taps of one practice, in order. watch: is shown each message before it is passed on."""
+
+    passed: list[Passed] = field(default_factory=list)
+    watch: Callable[[Passed], None] = _look_away
+
+    def of(self, sender: str, to: str, *kinds: str) -> list[Passed]:
+        """What one sent to the other, of some kinds or of all."""
+        return [
+            each for each in self.passed if (each.sender, each.to) == (sender, to) and (not kinds or each.kind in kinds)
+        ]
+
+
+class Tap:
+    """Listens on a port of its own, and dials the target once for each who comes. clients: who is there, in order.
+
+    refusals: how many more who come are refused, with 503.
+    """
+
+    def __init__(self, target: str, line: Line, *, client: str, server: str) -> None:
+        self._target = urlsplit(target)
+        self._line = line
+        self._client, self._server = client, server
+        self._listening: Server | None = None
+        self.clients: list[ServerConnection] = []
+        self.refusals = 0
+
+    async def __aenter__(self) -> Self:
+        self._listening = await serve(
+            self._come,
+            "127.0.0.1",
+            0,
+            process_request=self._let_in,
+            compression=None,
+            max_size=None,
+            close_timeout=1,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._listening is not None
+        self._listening.close()
+        await self._listening.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """Where to connect instead of the target."""
+        assert self._listening is not None
+        port = next(iter(self._listening.sockets)).getsockname()[1]
+        return f"ws://127.0.0.1:{port}{self._target.path}"
+
+    def cut(self) -> None:
+        """Lose every connection that is open now, without a close frame."""
+        for client in self.clients:
+            client.transport.abort()
+
+    def _let_in(self, client: ServerConnection, _: Request) -> Response | None:
+        if self.refusals == 0:
+            return None
+        self.refusals -= 1
+        return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Not now.\n")
+
+    async def _come(self, client: ServerConnection) -> None:
+        assert client.request is not None
+        url = f"{self._target.scheme}://{self._target.netloc}{client.request.path}"
+        token = client.request.headers.get("Authorization")
+        headers = {"Authorization": token} if token else None
+        self.clients.append(client)
+        try:
+            server = await connect(url, additional_headers=headers, compression=None, max_size=None, close_timeout=1)
+            await asyncio.gather(
+                self._pass_on(client, server, self._client, self._server),
+                self._pass_on(server, client, self._server, self._client),
+            )
+        finally:
+            self.clients.remove(client)
+
+    async def _pass_on(self, source: Socket, sink: Socket, sender: str, to: str) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for message in source:
+                passed = Passed(time.perf_counter() * 1000, sender, to, json.loads(message))
+                self._line.passed.append(passed)
+                self._line.watch(passed)
+                await sink.send(message)
+        if source.close_code in (None, 1006):
+            sink.transport.abort()
+        else:
+            await sink.close(source.close_code, source.close_reason or "")

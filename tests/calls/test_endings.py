@@ -1,0 +1,65 @@
+"""How calls end: the bot hangs up once its last words were heard, and a caller may hang up whenever it likes."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from pathlib import Path
+
+from gateway.daemon import run
+from lab.caller import HangUp
+from tests.calls.live import practice
+
+SPEED = 4.0
+# 24 kHz, 16 bit.
+BYTES_PER_MS = 48
+# 30 ms of the clock, for the ticks of the ear and a busy machine: far less than VAIC is kept ahead of the ear.
+EAR_MS = 30 * SPEED
+
+
+def test_the_bot_hangs_up_only_when_its_last_sentence_was_heard(tmp_path: Path) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, speed=SPEED, tapped=True) as house:
+            report = await house.call("slt_goodbye", formats=("raw/lpcm16_24",))
+
+            assert (report.outcome, report.errors) == ("bot-disconnected", ())
+            farewell = report.turns[-1]
+            assert (farewell.role, farewell.text) == ("bot", "Thank you for calling. Goodbye.")
+            assert farewell.heard_ms >= farewell.sent_ms - EAR_MS
+
+            # The same on the wire: the hangup waits for the time it takes to play what was sent.
+            frames = house.line.of("daemon", "vaic")
+            [hangup] = [each for each in frames if each.kind == "hangup"]
+            began = [each for each in frames if each.kind == "playStream.start"][-1]
+            chunks = [
+                each.frame["audioChunk"]
+                for each in frames
+                if each.kind == "playStream.chunk" and each.frame["streamId"] == began.frame["streamId"]
+            ]
+            length_ms = sum(len(b64decode(chunk)) for chunk in chunks) / BYTES_PER_MS
+            assert length_ms > 1000
+            assert (hangup.at_ms - began.at_ms) * SPEED > length_ms - EAR_MS
+            assert frames[-1] is hangup
+
+    run(call())
+
+
+def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_appointment(tmp_path: Path) -> None:
+    async def call() -> None:
+        async with practice(tmp_path) as house:
+            report = await house.call("slt_book", "slt_hours", HangUp())
+
+            assert (report.outcome, report.errors) == ("client-disconnected", ())
+            assert house.appointments() == []
+            record = house.record()
+            assert record.outcome == "client-disconnected"
+            assert [(task.agent, task.states, task.result) for task in record.tasks] == [
+                ("book_appointment", ("CollectDate", "CollectTime"), "open")
+            ]
+            assert [(turn.role, turn.text) for turn in record.turns][:3] == [
+                ("bot", "Hello, this is the Linden practice. How can I help you?"),
+                ("caller", report.turns[1].text),
+                ("bot", "At what time?"),
+            ]
+            assert await house.daemon.live_calls() == ()
+
+    run(call())

@@ -1,0 +1,119 @@
+"""A socket is lost in the middle of a call, on either side and at the worst moments: the call goes on, and books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import time
+from pathlib import Path
+
+from gateway.daemon import run
+from lab.caller import CallReport, Drop
+from lab.engine import Faults
+from tests.calls.live import BOOKED, Practice, heard_words, practice, run_each, said_on
+from tests.calls.tap import Passed
+
+# Two calls are lived through at a time.
+SPEED = 5.0
+WISH = ("slt_book_full", "slt_yes", "slt_goodbye")
+GREETING = "Hello, this is the Linden practice. How can I help you?"
+
+
+def assert_booked(house: Practice, report: CallReport) -> None:
+    """The caller was asked, has agreed, and was told; nothing broke VAIC's rules, and nobody waited in vain."""
+    [appointment] = house.appointments()
+    assert appointment.starts_at in said_on(house.record(), 1, time(10, 30))
+    assert (report.outcome, report.errors) == ("bot-disconnected", ())
+    assert (report.tasks[0].states, report.tasks[0].result) == (BOOKED, "booked")
+    heard = heard_words(report)
+    assert heard.count(GREETING) == 1
+    assert "at 10:30. Shall I book it?" in heard
+    assert "at 10:30 is booked" in heard
+
+
+def at_the(number: int, kind: str, do: Callable[[], None]) -> Callable[[Passed], None]:
+    """Watches a line for the n-th message of a kind; what is done then comes before the message is passed on."""
+    seen: Counter[str] = Counter()
+
+    def watch(passed: Passed) -> None:
+        seen[passed.kind] += 1
+        if passed.kind == kind and seen[kind] == number:
+            do()
+
+    return watch
+
+
+# --- VAIC's socket ---
+
+# What the caller does when the line goes for so many ms: between two turns, or while the bot asks.
+OUTAGES_MS = [400, 8000]
+
+
+def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> None:
+    async def call(folder: Path, outage_ms: int) -> None:
+        async with practice(folder, speed=SPEED, tapped=True) as house:
+            report = await house.call("slt_book_full", Drop(resume_after_ms=outage_ms), "slt_yes", "slt_goodbye")
+
+            assert_booked(house, report)
+            [outage] = report.outages
+            assert outage.resumed_ms is not None
+            # The model's session is untouched.
+            assert len(house.line.of("model", "daemon", "session.created")) == 1
+            assert house.line.of("model", "daemon", "error") == []
+
+    run_each(tmp_path, call, OUTAGES_MS)
+
+
+# --- the model's socket ---
+
+MOMENTS = {
+    "the caller was understood, and nothing came of it yet": ("response.function_call_arguments.done", 1),
+    "the bot is in the middle of its question": ("response.output_audio.delta", 25),
+}
+
+
+def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_said(tmp_path: Path) -> None:
+    async def call(folder: Path, moment: str) -> None:
+        async with practice(folder, speed=SPEED, tapped=True) as house:
+
+            def lose() -> None:
+                house.model_tap.refusals = 1  # the first attempt to dial again fails too
+                house.model_tap.cut()
+
+            kind, number = MOMENTS[moment]
+            house.line.watch = at_the(number, kind, lose)
+            # A caller who gives the bot time to think of the rest.
+            report = await house.call(*WISH, pause_ms=4000)
+
+            assert_booked(house, report)
+            assert len(house.line.of("model", "daemon", "session.created")) == 2
+            # What it is told of the conversation it understands, and it is told of nothing that it cannot know.
+            assert house.line.of("model", "daemon", "error") == []
+            assert report.barge_ins == 0
+
+    run_each(tmp_path, call, MOMENTS)
+
+
+def test_a_model_that_is_lost_before_it_has_greeted_greets_when_it_is_back(tmp_path: Path) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, faults=Faults(drop_on="response.created", times=1)) as house:
+            report = await house.call("slt_goodbye")
+
+            assert (report.outcome, report.errors) == ("bot-disconnected", ())
+            said = [turn.text for turn in report.turns if turn.role == "bot"]
+            assert said == [GREETING, "Thank you for calling. Goodbye."]
+
+    run(call())
+
+
+def test_a_caller_whose_words_were_lost_with_the_model_is_not_left_in_silence(tmp_path: Path) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, faults=Faults(drop_on="input_audio_buffer.committed", times=1)) as house:
+            # Whatever it is that the bot says in between.
+            report = await house.call("slt_goodbye", "rms_goodbye")
+
+            assert (report.outcome, report.errors) == ("bot-disconnected", ())
+            said = [turn.role for turn in report.turns]
+            assert "bot" in said[said.index("caller") : -2]
+
+    run(call())
