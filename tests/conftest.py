@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pykka
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import settings
 
 from actors.dispatch import install
 from tests.cranked import CrankedDispatcher
+
+ROOT = Path(__file__).parent
 
 
 @pytest.fixture
@@ -25,3 +28,10 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
 
 # pytest tests/fsm/test_random.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that speak and listen share one process: one engine in memory, and the other processor for all the rest."""
+    for item in items:
+        if item.path.relative_to(ROOT).parts[0] in ("calls", "lab", "test_stories.py"):
+            item.add_marker(pytest.mark.xdist_group("speech"))
