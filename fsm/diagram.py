@@ -18,6 +18,7 @@ from protocols.errors import MisuseError
 
 CHAR_PX, LINE_PX, PAD_PX, MARGIN_PX = 7.2, 18, 12, 24
 GAP_X_PX, GAP_Y_PX = 48, 56
+BESIDE_PX = 14
 START = "start"
 # A kind of state by its outline and colour: what waits for the caller is round, what acts is dark, an end is double.
 FILL = {Collect: "#e8f1fb", Confirm: "#fdf3d8", Choose: "#ece8fb", Act: "#dff3e4", End: "#f3f3f3"}
@@ -115,7 +116,7 @@ def _layout(boxes: dict[str, _Box], edges: list[tuple[str, str]]) -> dict[tuple[
     for name, vertex in vertices.items():
         vertex.view = boxes[name]
     # An arrow to itself has no place in a layered layout; it is drawn beside its state.
-    drawn = {edge: Edge(vertices[edge[0]], vertices[edge[1]]) for edge in edges if edge[0] != edge[1]}
+    drawn = {edge: Edge(vertices[edge[0]], vertices[edge[1]]) for edge in _one_way(edges)}
     for each in drawn.values():
         each.view = EdgeViewer()
     graph = Graph(list(vertices.values()), list(drawn.values()))
@@ -126,17 +127,29 @@ def _layout(boxes: dict[str, _Box], edges: list[tuple[str, str]]) -> dict[tuple[
         layout.route_edge = route_with_lines
         roots = [vertices[START]] if vertices[START] in component.sV else [next(iter(component.sV))]
         # Which arrows lead back we say ourselves: what grandalf finds depends on the order in which it meets them.
-        back = [drawn[edge] for edge in _leading_back(edges) if vertices[edge[0]] in component.sV]
+        back = [drawn[edge] for edge in _leading_back(list(drawn)) if vertices[edge[0]] in component.sV]
         layout.init_all(roots=roots, inverted_edges=back)
         layout.draw(8)
         members = [vertex.view for vertex in component.sV]
         shift = _beside(members, [edge.view for edge in component.sE], shift)
     routes = {edge: [(float(x), float(y)) for x, y in each.view._pts] for edge, each in drawn.items()}
+    for name, target in edges:
+        if (name, target) not in routes and name != target:
+            routes[name, target] = [(x + BESIDE_PX, y) for x, y in reversed(routes[target, name])]
     for name in {edge[0] for edge in edges if edge[0] == edge[1]}:
         box = boxes[name]
         x, y = box.xy[0] + box.w / 2, box.xy[1]
         routes[name, name] = [(x, y - 8), (x + 24, y - 8), (x + 24, y + 8), (x, y + 8)]
     return routes
+
+
+def _one_way(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of two arrows between the same states the first: of both, grandalf makes another picture each time."""
+    kept: list[tuple[str, str]] = []
+    for name, target in edges:
+        if name != target and (target, name) not in kept:
+            kept.append((name, target))
+    return kept
 
 
 def _leading_back(edges: list[tuple[str, str]]) -> list[tuple[str, str]]:

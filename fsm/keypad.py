@@ -5,6 +5,7 @@ May import: fsm, the standard library.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, time
 
 from fsm.spec import Keypad, Known
@@ -12,25 +13,24 @@ from fsm.spec import Keypad, Known
 
 def read_time(keys: str, known: Known) -> time:
     """HHMM on the 24-hour clock. Raises: ValueError."""
-    if len(keys) != 4:
-        raise ValueError(keys)
-    return time(int(keys[:2]), int(keys[2:]))
+    return time(*_two_numbers(keys))
 
 
 def read_date(keys: str, known: Known) -> date:
     """DDMM: the next such day from today on. Raises: ValueError."""
-    if len(keys) != 4:
-        raise ValueError(keys)
-    today, day, month = known.now.date(), int(keys[:2]), int(keys[2:])
-    # Of a 29 February, only one in eight years is sure to be there.
-    for year in range(today.year, today.year + 8):
-        try:
-            found = date(year, month, day)
-        except ValueError:
-            continue
-        if found >= today:
-            return found
-    raise ValueError(keys)
+    (day, month), today = _two_numbers(keys), known.now.date()
+    # A 29 February may be eight years away.
+    for year in range(today.year, today.year + 9):
+        with suppress(ValueError):
+            if (found := date(year, month, day)) >= today:
+                return found
+    raise ValueError(f"{keys!r} is no date")
+
+
+def _two_numbers(keys: str) -> tuple[int, int]:
+    if len(keys) != 4 or not keys.isdigit():
+        raise ValueError(f"{keys!r} are not four digits")
+    return int(keys[:2]), int(keys[2:])
 
 
 KEYPAD_TIME = Keypad("Please key in the time with four digits, for example 1 0 3 0 for half past ten.", read_time, 4)

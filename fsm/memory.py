@@ -13,6 +13,7 @@ from fsm.context import EVERYTHING, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
 from fsm.spec import AgentSpec, Known
+from fsm.table import straight_slots
 from protocols.errors import MisuseError
 
 # A caller's word as the model heard it, before it was read back; and what needs no hearing.
@@ -25,6 +26,7 @@ class Memory:
     def __init__(self, spec: AgentSpec, task: TaskContext) -> None:
         self._spec = spec
         self._task = task
+        self._straight = straight_slots(spec)
         self.visited: list[str] = []
         self.slots: dict[str, Any] = {}
         self.context = Context(spec.retention)
@@ -115,5 +117,10 @@ class Memory:
         return self.context.values(RESULT)
 
     def missing(self) -> list[str]:
-        """The slots that are still needed, in the table's order."""
+        """The slots that have no value yet, in the table's order."""
         return [name for name, slot in self._spec.slots.items() if name not in self.slots and slot.asked]
+
+    def needed(self) -> list[str]:
+        """Those of them that will be asked for, unless something is refused; first what is being asked for."""
+        needed = [name for name in self.missing() if name == self.asked or name in self._straight]
+        return sorted(needed, key=lambda name: name != self.asked)

@@ -221,7 +221,7 @@ class TaskRun:
         before, missing, step = dict(self._memory.slots), len(self._memory.missing()), self._walk.step
         self._take(given, confidence=confidence)
         slots = self._memory.slots
-        lost = [name for name in before if name not in slots and self._spec.slots[name].asked]
+        lost = [name for name in before if name not in slots and self._was_asked(name)]
         match self._spec.states[self.state]:
             case Collect(slots=here) if not lost or lost[0] in here:
                 if given and not self._walk.missing_here():
@@ -235,6 +235,10 @@ class TaskRun:
         if not given and not step.told:
             step.told = self._spec.not_understood
         step.failed |= len(self._memory.missing()) >= missing
+
+    def _was_asked(self, slot: str) -> bool:
+        """Whether the way here led by where it is asked for. What was said ahead of time is asked for in its turn."""
+        return self._spec.slots[slot].asked and self._spec.home_of(slot) in self._memory.visited
 
     def _choose(self, event: str) -> None:
         self._memory.learn(CHOICE, self.state, event, source="caller")
@@ -325,7 +329,7 @@ class TaskRun:
 
     def _needs(self) -> tuple[str, ...]:
         """What is missing, first what is being asked for."""
-        return tuple(sorted(self._memory.missing(), key=lambda name: name != self._memory.asked))
+        return tuple(self._memory.needed())
 
     def _keys(self) -> int | None:
         """How many keys make an answer in the state it stands in; 0 where `#` ends it, None where none do."""

@@ -138,6 +138,18 @@ def arrows_from(spec: AgentSpec, state: str) -> Iterator[tuple[str, str]]:
     return ((event, arrow.to) for event in spec.states[state].events for arrow in spec.arrows(state, event))
 
 
+def straight_slots(spec: AgentSpec) -> frozenset[str]:
+    """The slots that are asked for on the ways from the start on which nothing is refused, denied or given up."""
+    onward = {
+        name: {
+            target for event, target in arrows_from(spec, name) if event not in ("refused", "failed", "no", "gave_up")
+        }
+        for name in spec.states
+    }
+    states = (spec.states[name] for name in _closure({spec.start}, onward))
+    return frozenset(slot for state in states if isinstance(state, Collect) for slot in state.slots)
+
+
 def _check_ways(spec: AgentSpec) -> None:
     """Every state can be reached, and has a way to an end that is not the caller giving up."""
     onward = {name: {target for _, target in arrows_from(spec, name)} for name in spec.states}

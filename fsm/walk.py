@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import assert_never
 
 from pydantic import JsonValue
 
-from fsm.context import CHOICE, FACT, RESULT
-from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext
+from fsm.context import CHOICE, FACT, RESULT, SLOT
+from fsm.effects import EffectRequest, Effects, Failed, Local, Ok, Refused, TaskContext
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.table import fields
 from protocols.errors import MisuseError
+
+# By what values a state has looked something up: an item of the context, by the state's name.
+LOOKUP = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Walk:
         match self._spec.states[name]:
             case Collect() if not self.missing_here():
                 self.go("filled")
+            case Confirm() if (outdated := self._outdated()) is not None:
+                self.enter(outdated)
             case Confirm() as confirm if unfilled := fields(confirm.template) - self._memory.slots.keys():
                 # A correction undid more than the way here has made good.
                 self.enter(self._spec.home_of(min(unfilled, key=self._memory.missing().index)))
@@ -136,7 +142,7 @@ class Walk:
         return choose.default or None
 
     def _act(self, act: Act) -> None:
-        effect = act.effect
+        effect, declared = act.effect, self._spec.effects[act.effect]
         # The number of states entered is the same again for whoever repeats this step from the last snapshot.
         key = f"{self._task.conversation_id}:{self._task.run_id}:{len(self._memory.visited)}"
         request = EffectRequest(key, dict(self._memory.slots), self._task, self._memory.results())
@@ -146,6 +152,8 @@ class Walk:
             case Ok():
                 self.step.acted.append((effect, request))
                 self._learn(result.values, act.fills)
+                if act.fills and isinstance(declared, Local) and declared.reads_only:
+                    self._memory.learn(LOOKUP, self._memory.state, self._basis(act))
                 self.go("ok")
             case Refused():
                 arrow = self.arrow("refused")
@@ -159,6 +167,19 @@ class Walk:
                 self.go("failed")
             case _:
                 assert_never(result)
+
+    def _outdated(self) -> str | None:
+        """A state that has looked something up by values that the caller has corrected since."""
+        looked_up = self._memory.context.values(LOOKUP)
+        acts = ((name, self._spec.states[name]) for name in looked_up)
+        return next((name for name, act in acts if isinstance(act, Act) and self._basis(act) != looked_up[name]), None)
+
+    def _basis(self, act: Act) -> JsonValue:
+        """What a lookup goes by: the slots that stand before those it fills."""
+        known = self._memory.context.values(SLOT)
+        return {
+            name: known[name] for name in takewhile(lambda it: it not in act.fills, self._spec.slots) if name in known
+        }
 
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():

@@ -5,24 +5,19 @@ May import: fsm, store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-from datetime import date, time
-
 from sqlalchemy import Connection
 
-from fsm.agents.practice import NAME, find
+from fsm.agents.practice import GONE, NAME, WAS, WAS_AT, WAS_DAY, WHICH, find, found
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, Refused
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End
 from store import appointments
 
 
 def cancel(request: EffectRequest, connection: Connection) -> EffectResult:
     """Take the appointment that was found out of the book."""
-    if appointments.remove(connection, int(str(request.facts["appointment"]))):
-        return Ok()
-    return Refused("That appointment has been cancelled already.")
+    mine = found(request, connection)
+    return Ok() if mine is not None and appointments.remove(connection, mine.id) else Refused(GONE)
 
-
-WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
 
 CANCEL_APPOINTMENT = AgentSpec(
     name="cancel_appointment",
@@ -30,13 +25,9 @@ CANCEL_APPOINTMENT = AgentSpec(
     start="CollectName",
     slots={
         "name": NAME,
-        "which": Slot(
-            date,
-            ask="On which day is the appointment that you want to cancel?",
-            describe="The day of the booked appointment as YYYY-MM-DD; only if the caller says it.",
-        ),
-        "was_day": Slot(date, stored=True),
-        "was_at": Slot(time, stored=True),
+        "which": WHICH,
+        "was_day": WAS_DAY,
+        "was_at": WAS_AT,
     },
     states={
         "CollectName": Collect(slots=("name",)),
@@ -53,7 +44,7 @@ CANCEL_APPOINTMENT = AgentSpec(
         ("CollectName", "filled"): "Find",
         ("CollectName", "gave_up"): "HandedOver",
         ("Find", "ok"): "Confirm",
-        ("Find", "refused"): "HandedOver",
+        ("Find", "refused"): "CollectDay",
         ("Find", "failed"): "HandedOver",
         ("Confirm", "yes"): "Execute",
         ("Confirm", "no"): "CollectDay",

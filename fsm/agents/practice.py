@@ -10,11 +10,12 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import Connection
 
-from fsm.effects import EffectRequest, EffectResult, Ok, Refused
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.errors import SlotError
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.spec import Known, Slot
 from store import appointments
+from store.appointments import Appointment
 
 RESOURCE = "practice"
 OPENS, CLOSES = time(9), time(17)
@@ -22,6 +23,7 @@ LENGTH_MIN = 15
 AHEAD = timedelta(days=365)
 # Names come from speech: what sounds alike is spelt otherwise. The caller's number has to be right anyway.
 ALIKE = 0.7
+GONE = "That appointment has been cancelled or moved in the meantime."
 
 
 def starts() -> list[time]:
@@ -69,6 +71,16 @@ AT = Slot(
     example="For example, half past ten.",
     keypad=KEYPAD_TIME,
 )
+# For a caller who has several appointments; asked for only then.
+WHICH = Slot(
+    date,
+    ask="On which day is the one that you mean?",
+    describe="The day of the appointment that is booked already as YYYY-MM-DD; only if the caller says it.",
+    keypad=KEYPAD_DATE,
+)
+# What was looked up for the read-back.
+WAS_DAY, WAS_AT = Slot(date, stored=True), Slot(time, stored=True)
+WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
 NAME = Slot(str, ask="Under what name is it booked?", describe="The caller's name, as the caller says it.")
 
 
@@ -88,15 +100,35 @@ def taken(request: EffectRequest, connection: Connection) -> Refused:
 
 
 def find(request: EffectRequest, connection: Connection) -> EffectResult:
-    """The caller's next appointment, by number and name; on the day `which` if the caller has said one."""
-    slots, now = request.slots, request.context.now()
-    mine = appointments.upcoming(connection, request.context.caller, now) if request.context.caller else []
-    for each in mine:
-        local = each.starts_at.astimezone(now.tzinfo)
-        if _alike(each.name, slots["name"]) and slots.get("which") in (None, local.date()):
-            was_at = f"{local:%H:%M:%S}"
-            return Ok({"was_day": local.date().isoformat(), "was_at": was_at, "appointment": each.id})
-    return Refused("I cannot find an appointment under that name for your number.")
+    """The caller's appointment, by number and name; where there are several, by the day `which`."""
+    now, which = request.context.now(), request.slots.get("which")
+    mine = [each for each in _upcoming(request, connection) if _alike(each.name, request.slots["name"])]
+    if not mine:
+        return Failed("I cannot find an appointment under that name for your number.")
+    days = {each.id: each.starts_at.astimezone(now.tzinfo) for each in mine}
+    meant = [each for each, local in days.items() if local.date() == which] or list(days)
+    if len(meant) > 1 and all(days[each].date() == which for each in meant):
+        return Failed("You have more than one appointment on that day.")
+    if len(meant) > 1:
+        *told, last = [f"{local:%A} {local.day} {local:%B} at {local.hour}:{local:%M}" for local in days.values()][:3]
+        return Refused(f"Your next appointments are on {', '.join(told)} and {last}.")
+    local = days[meant[0]]
+    return Ok({"was_day": local.date().isoformat(), "was_at": f"{local:%H:%M:%S}", "appointment": meant[0]})
+
+
+def found(request: EffectRequest, connection: Connection) -> Appointment | None:
+    """The appointment that was found and read back; None where it does not stand as it did."""
+    slots, context = request.slots, request.context
+    mine = appointments.held(connection, int(str(request.facts["appointment"])))
+    was = datetime.combine(slots["was_day"], slots["was_at"], context.now().tzinfo)
+    stands = mine is not None and (mine.caller, mine.starts_at) == (context.caller, was)
+    return mine if stands else None
+
+
+def _upcoming(request: EffectRequest, connection: Connection) -> list[Appointment]:
+    caller = request.context.caller
+    # Where numbers are withheld, they are all the same.
+    return appointments.upcoming(connection, caller, request.context.now()) if caller else []
 
 
 def _alike(stored: str, said: str) -> bool:

@@ -6,24 +6,25 @@ May import: fsm, store, SQLAlchemy, the standard library.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import datetime
 
 from sqlalchemy import Connection
 
-from fsm.agents.practice import AT, DAY, NAME, find, taken
-from fsm.effects import EffectRequest, EffectResult, Local, Ok
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
+from fsm.agents.practice import AT, DAY, GONE, NAME, WAS, WAS_AT, WAS_DAY, WHICH, find, found, taken
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End
 from store import appointments
 
 
 def reschedule(request: EffectRequest, connection: Connection) -> EffectResult:
     """Give the appointment that was found its new time, or say what else could be had."""
+    mine = found(request, connection)
+    if mine is None:
+        return Failed(GONE)
     starts_at = datetime.combine(request.slots["day"], request.slots["at"], request.context.now().tzinfo)
-    moved = appointments.move(connection, int(str(request.facts["appointment"])), starts_at)
-    return Ok() if moved else taken(request, connection)
+    return Ok() if appointments.move(connection, mine.id, starts_at) else taken(request, connection)
 
 
-WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
 WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
 
 RESCHEDULE_APPOINTMENT = AgentSpec(
@@ -35,14 +36,16 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
     start="CollectName",
     slots={
         "name": NAME,
+        "which": WHICH,
+        "was_day": WAS_DAY,
+        "was_at": WAS_AT,
         "day": replace(DAY, describe="The new day of the appointment as YYYY-MM-DD, reckoned from today's date."),
         "at": AT,
-        "was_day": Slot(date, stored=True),
-        "was_at": Slot(time, stored=True),
     },
     states={
         "CollectName": Collect(slots=("name",)),
         "Find": Act(effect="appointments.find_to_move", fills=("was_day", "was_at")),
+        "CollectWhich": Collect(slots=("which",)),
         "CollectDate": Collect(slots=("day",)),
         "CollectTime": Collect(slots=("at",)),
         "Confirm": Confirm(f"I move your appointment from {WAS} to {WHEN}. Is that right?"),
@@ -55,8 +58,10 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
         ("CollectName", "filled"): "Find",
         ("CollectName", "gave_up"): "HandedOver",
         ("Find", "ok"): "CollectDate",
-        ("Find", "refused"): "HandedOver",
+        ("Find", "refused"): "CollectWhich",
         ("Find", "failed"): "HandedOver",
+        ("CollectWhich", "filled"): "Find",
+        ("CollectWhich", "gave_up"): "HandedOver",
         ("CollectDate", "filled"): "CollectTime",
         ("CollectDate", "gave_up"): "HandedOver",
         ("CollectTime", "filled"): "Confirm",

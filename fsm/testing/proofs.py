@@ -6,6 +6,8 @@ May import: fsm, the standard library.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from operator import eq
 from typing import TypeVar
 
 from fsm.effects import Local
@@ -52,15 +54,16 @@ def _reads_only(spec: AgentSpec, effect: str) -> bool:
 def _giving_up_ends(spec: AgentSpec) -> None:
     """A run whose patience is over gives up wherever it waits: that must lead to an end, and not round."""
 
-    def onward(name: str) -> Iterable[tuple[str, str]]:
+    def onward(name: str, start: str) -> Iterable[tuple[str, str]]:
         state = spec.states[name]
         for event, target in arrows_from(spec, name):
-            passed = not waits(state) or isinstance(state, Collect)
+            # Where it gives up, it waits: only on the way from there may a Collect be filled, and passed through.
+            passed = name != start and (not waits(state) or isinstance(state, Collect))
             if event == "gave_up" or passed or (isinstance(state, Choose) and state.decides(event)):
                 yield event, target
 
     for start in (name for name, state in spec.states.items() if waits(state)):
-        path = _walk(start, onward, lambda name, start=start: name == start, from_start=False)  # type: ignore[misc]
+        path = _walk(start, partial(onward, start=start), partial(eq, start), from_start=False)
         assert path is None, f"{spec.name}: giving up leads round: {' '.join(path or ())}"
 
 

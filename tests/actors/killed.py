@@ -1,13 +1,16 @@
-"""A process that carries out a task's yes and kills itself in one of the gaps; the next goes on from what was saved.
+"""Processes that carry out a task's yes, and may kill themselves in a gap; the next goes on from what was saved.
 
-python -m tests.actors.killed DATABASE_URL FOLDER local|remote GAP
+python -m tests.actors.killed reads a line of JSON for each set of processes that are to run together, with the
+arguments of `main` for each, and answers with their exit codes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,12 @@ from tests.fsm.tables import table
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
-def main(url: str, folder: Path, kind: str, gap: str) -> None:
+def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: str) -> None:
+    """kind: local, or how a remote effect recovers. gap: where to die.
+
+    holder: whose snapshot it goes on from. answer_file: for what the caller's model is told.
+    """
+
     def here(place: str) -> None:
         if place == gap:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -39,7 +47,7 @@ def main(url: str, folder: Path, kind: str, gap: str) -> None:
 
     def remotely(request: EffectRequest) -> EffectResult:
         here("in the effect")
-        (folder / f"done-{request.key}").touch()  # somebody else's system, which tells doubles by the key
+        (Path(folder) / f"done-{request.key}").touch()  # somebody else's system, which tells doubles by the key
         here("after the effect")
         return Ok()
 
@@ -48,29 +56,69 @@ def main(url: str, folder: Path, kind: str, gap: str) -> None:
     @event.listens_for(engine, "after_cursor_execute")
     def _after(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("INSERT INTO effect"):
-            here("after the intent")
+            here("in the intent")
+
+    @event.listens_for(engine, "commit")
+    def _commit(connection: Any) -> None:
+        here("before the first commit")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         here("before the intent")
 
-    spec = table(effects={"pizza.bake": Local(locally) if kind == "local" else Remote(remotely, recover="retry")})
+    effect = Local(locally) if kind == "local" else Remote(remotely, recover="retry" if kind == "retry" else "human")
+    spec = table(effects={"pizza.bake": effect})
     context = TaskContext("c-1", "t1", "", lambda: AT)
     effects = EffectDesk(engine, {spec.name: spec}, lambda: AT)
-    saved = folder / "snapshot.json"
+    saved = Path(folder) / f"{holder}.snapshot"
     if saved.exists():
         run = TaskRun.restore(spec, context, effects, Snapshot.model_validate_json(saved.read_text()))
     else:
         run = TaskRun(spec, context, effects)
         run.open('{"size": "small", "count": 3, "note": "no olives", "crisp": true}')
-        saved.write_text(run.snapshot().model_dump_json())
+        _write(saved, run.snapshot().model_dump_json())
     answer = run.call("order_pizza_confirm", '{"yes": true}')
     here("after the outcome")
-    after = run.snapshot().model_dump_json()
+    _write(saved, run.snapshot().model_dump_json())
+    here("after the snapshot")
+    _write(Path(folder) / answer_file, answer.output)
     here("after the answer")
-    saved.write_text(after)
-    sys.stdout.write(answer.output)
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing, whoever else writes it."""
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(text)
+    part.rename(path)
+
+
+def _child(arguments: list[str], start: int) -> None:
+    try:
+        os.read(start, 1)
+        main(*arguments)
+        os._exit(0)
+    finally:  # it must not come back into the loop of its parent, whatever happened
+        traceback.print_exc()
+        os._exit(1)
+
+
+def serve() -> None:
+    """A process costs half a second to start; a fork of this one costs nothing."""
+    for line in sys.stdin:
+        held, start = os.pipe()
+        children = []
+        for arguments in json.loads(line):
+            child = os.fork()
+            if child == 0:
+                os.close(start)
+                _child(arguments, held)
+            children.append(child)
+        os.close(held)
+        os.close(start)  # now they begin, all at once
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        sys.stdout.write(json.dumps(codes) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+    serve()

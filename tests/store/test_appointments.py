@@ -8,7 +8,7 @@ from threading import Barrier
 
 from sqlalchemy import Engine
 
-from store.appointments import Appointment, AppointmentBook, free_times
+from store.appointments import Appointment, AppointmentBook, by_effect, free_times, held, move, remove, upcoming
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
@@ -64,6 +64,40 @@ def test_threads_that_carry_out_one_effect_book_once_and_all_hear_of_it(engine: 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(race, range(8)))
     assert results == [book.all()[0]] * 8
+
+
+def test_an_appointment_that_is_moved_leaves_its_time_to_others(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    mine, other = (book.book("practice", AT + timedelta(hours=each), 30, "", "c-1", f"k-{each}") for each in (0, 1))
+    assert mine is not None
+    assert other is not None
+    with engine.begin() as connection:
+        assert move(connection, mine.id, other.starts_at) is False
+        assert held(connection, mine.id) == mine, "and the transaction goes on"
+        assert move(connection, mine.id, AT + timedelta(hours=2)) is True
+        assert move(connection, 99, AT) is False
+        assert free_times(connection, "practice", [AT]) == [AT]
+    assert [each.starts_at for each in book.all()] == [AT + timedelta(hours=2), AT + timedelta(hours=1)]
+
+
+def test_an_appointment_that_is_removed_leaves_its_time_to_others(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    mine = book.book("practice", AT, 30, "", "c-1", "k-1", "Ada")
+    assert mine is not None
+    with engine.begin() as connection:
+        assert [remove(connection, mine.id) for _ in range(2)] == [True, False]
+        assert held(connection, mine.id) is None
+        assert by_effect(connection, "k-1") is None
+    assert book.book("practice", AT, 30, "", "c-2", "k-2") is not None
+
+
+def test_what_is_to_come_is_found_by_number_the_next_one_first(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    for hours, caller in ((3, "+491"), (1, "+491"), (0, "+491"), (2, "+492")):
+        book.book("practice", AT + timedelta(hours=hours), 30, caller, "c-1", f"k-{hours}")
+    with engine.begin() as connection:
+        found = upcoming(connection, "+491", AT)
+    assert [each.starts_at - AT for each in found] == [timedelta(hours=1), timedelta(hours=3)]
 
 
 def test_free_times_are_those_at_which_nothing_starts(engine: Engine) -> None:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import StatementError
@@ -49,6 +51,24 @@ def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
     with reading(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_what_an_older_version_has_written_is_kept(url: str) -> None:
+    engine = open_database(url)
+    AppointmentBook(engine).book("practice", AT, 30, "+4930123", "c-1", "k-1", "Ada")
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert "effect" not in inspect(connection).get_table_names()
+    engine.dispose()
+
+    engine = open_database(url)
+    (kept,) = AppointmentBook(engine).all()
+    assert (kept.starts_at, kept.caller, kept.effect_key, kept.name) == (AT, "+4930123", "k-1", "")
+    assert AppointmentBook(engine).book("practice", AT, 30, "", "c-2", "k-2") is None, "one for a time, as before"
+    engine.dispose()
 
 
 def test_opening_again_keeps_what_is_there(url: str) -> None:

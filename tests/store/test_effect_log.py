@@ -1,0 +1,108 @@
+"""The log of effects: an intent once for a key, a first outcome that stays, and one who goes on with what was left."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from store import effect_log, schema
+from store.effect_log import LoggedEffect, Status
+
+AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+MEANT = LoggedEffect(
+    key="c-1:t1:4",
+    name="pizza.bake",
+    conversation_id="c-1",
+    run_id="t1",
+    caller="+4930123",
+    slots={"count": 3, "note": "ohne Öl"},
+    facts={"oven": {"id": 7}},
+    intended_at=AT,
+)
+
+
+@pytest.fixture
+def intended(engine: Engine) -> Engine:
+    with engine.begin() as connection:
+        assert effect_log.intend(connection, MEANT)
+    return engine
+
+
+def found(engine: Engine, key: str = MEANT.key) -> LoggedEffect | None:
+    with engine.begin() as connection:
+        return effect_log.find(connection, key)
+
+
+def settled(engine: Engine, status: Status, values: dict[str, Any] | None = None, say: str = "") -> LoggedEffect | None:
+    with engine.begin() as connection:
+        effect_log.settle(connection, MEANT.key, status, values or {}, say, AT + timedelta(seconds=1))
+    return found(engine)
+
+
+def test_an_intent_is_kept_with_all_that_is_known_of_it(intended: Engine) -> None:
+    assert found(intended) == MEANT
+    assert found(intended, "c-1:t1:5") is None
+
+
+def test_a_key_is_intended_once_and_by_the_first(intended: Engine) -> None:
+    other = LoggedEffect("c-1:t1:4", "pizza.eat", "c-2", "t2", "", {}, {}, AT + timedelta(hours=1))
+    with intended.begin() as connection:
+        assert effect_log.intend(connection, other) is False
+    assert found(intended) == MEANT
+
+
+@pytest.mark.parametrize(("status", "say"), [("ok", ""), ("refused", "No."), ("failed", "Sorry."), ("unclear", "?")])
+def test_an_outcome_is_kept_with_its_values_and_words(intended: Engine, status: Status, say: str) -> None:
+    outcome = settled(intended, status, {"ticket": 7}, say)
+    assert outcome is not None
+    assert (outcome.status, outcome.values, outcome.say) == (status, {"ticket": 7}, say)
+    with intended.begin() as connection:
+        row = connection.execute(select(schema.effect.c.settled_at)).one()
+        assert effect_log.unsettled(connection, AT + timedelta(days=1)) == []
+    assert row.settled_at == AT + timedelta(seconds=1)
+
+
+def test_the_first_outcome_stays_and_only_what_was_unclear_becomes_clear(intended: Engine) -> None:
+    settled(intended, "unclear")
+    first = settled(intended, "ok", {"ticket": 7})
+    assert settled(intended, "refused", say="No.") == first
+    with intended.begin() as connection:
+        assert effect_log.take_back(connection, MEANT.key, AT)
+    # Somebody who was believed dead comes back with what he thinks is the outcome.
+    late = settled(intended, "ok", {"ticket": 8})
+    assert late is not None
+    assert (late.status, late.values) == ("undone", {"ticket": 7})
+
+
+@pytest.mark.parametrize("status", [None, "refused", "failed", "unclear"])
+def test_only_what_was_done_is_taken_back(intended: Engine, status: Status | None) -> None:
+    if status is not None:
+        settled(intended, status)
+    with intended.begin() as connection:
+        assert effect_log.take_back(connection, MEANT.key, AT) is False
+    assert settled(intended, "ok") is not None
+
+
+def test_it_is_taken_back_once(intended: Engine) -> None:
+    settled(intended, "ok")
+    with intended.begin() as connection:
+        assert [effect_log.take_back(connection, MEANT.key, AT) for _ in range(2)] == [True, False]
+
+
+def test_what_was_left_is_found_by_its_age_and_taken_over_by_one(intended: Engine) -> None:
+    with intended.begin() as connection:
+        assert effect_log.unsettled(connection, AT) == []
+        left = effect_log.unsettled(connection, AT + timedelta(microseconds=1))
+        assert left == [MEANT]
+        later = AT + timedelta(minutes=2)
+        assert [effect_log.take_over(connection, left[0], later) for _ in range(2)] == [True, False]
+        assert effect_log.unsettled(connection, later) == [], "it counts as begun anew"
+
+
+def test_what_is_settled_is_not_taken_over(intended: Engine) -> None:
+    settled(intended, "ok")
+    with intended.begin() as connection:
+        assert effect_log.take_over(connection, MEANT, AT + timedelta(minutes=2)) is False
