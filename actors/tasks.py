@@ -326,7 +326,8 @@ class TaskDesk:
     def _fail(self, run: TaskRun) -> TaskReply:
         self._end(run, FAILED)
         # After a yes the effect may have been carried out, whatever became of the agent.
-        acted = any(isinstance(step, Invoke) and step.tool.endswith("_confirm") for step in run.pending.values())
+        read_back = run.stand is not None and run.stand.reads_back
+        acted = read_back and any(not isinstance(step, CallerSilent) for step in run.pending.values())
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
         steps, run.pending = list(run.pending), {}
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)

@@ -161,6 +161,20 @@ def test_a_step_that_takes_long_is_bridged_by_a_word(mailboxes: WaitingDispatche
     assert call.outputs()["call-2"]["result"] == "baked"
 
 
+def test_a_yes_by_key_whose_effect_hangs_is_in_doubt_and_not_denied(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.bot_says("Hm?", ms=100)
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "1"}])
+    assert stuck.entered.wait(5)
+    call.model.frames.clear()
+    mailboxes.advance(10_000)
+    assert any("cannot tell whether that went through" in each for each in spoken(call))
+
+
 # --- several tasks ---
 
 
