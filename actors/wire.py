@@ -1,7 +1,7 @@
 """WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
 
 Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
-May import: actors.frames, actors.runtime, protocols.errors, websockets, the standard library.
+May import: actors.frames, protocols, websockets, the standard library.
 Rules from: specs/reliability.md 2.3 to 2.5, 3.
 """
 
@@ -22,8 +22,9 @@ from websockets.protocol import CONNECTING, OPEN, SERVER
 from websockets.protocol import Protocol as Framing
 
 from actors.address import Address, send
-from actors.frames import FrameReader, TextFrames
+from actors.frames import TextFrames
 from protocols.errors import MisuseError
+from protocols.framing import FrameReader
 
 # Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
 WRITE_LIMIT_BYTES = 512 * 1024

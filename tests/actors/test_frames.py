@@ -10,7 +10,8 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from actors.frames import FrameReader, TextFrames
+from actors.frames import TextFrames
+from protocols.framing import FrameReader
 
 LIMIT = 1_000_000
 

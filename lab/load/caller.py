@@ -1,0 +1,125 @@
+"""One simulated caller of a load run: VoiceAI Connect's side of the wire.
+
+May import: lab.load, websockets, the standard library. Rules from: specs/vaic-streaming.md 3, 5.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from typing import Any
+
+from websockets.client import ClientProtocol
+from websockets.uri import parse_uri
+
+from lab.load.course import Course, InOrder
+from lab.load.line import Line, clock_us
+from lab.load.model import LoadModel
+from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
+from protocols.media import decoded_bytes
+
+
+class LoadCaller(Line):
+    """Calls, streams, counts what it is played, and ends the session when it is told to."""
+
+    def __init__(self, course: Course, number: int) -> None:
+        settings = course.settings
+        super().__init__(ClientProtocol(parse_uri(settings.url)), settings.token)
+        self._course = course
+        self._number = number
+        self._name = f"load-{settings.seed}-{number}"
+        media = settings.caller_media
+        self._ms_per_byte = 1 / media.bytes_per_ms
+        before = f'{{"type":"userStream.chunk","conversationId":"{self._name}","audioChunk":"'
+        self._chunk = StampedChunk(before, bytes(media.bytes_per_ms * settings.chunk_ms), '"}', masks=True)
+        self._count = 0
+        self._order = InOrder(course.down)
+        self._in_audio = StampsInAudio()
+        self.times = StampsByLength(settings.chunk_ms)
+        self.model: LoadModel | None = None
+        self._began_us = clock_us()
+        self._ending = False
+
+    def opened(self) -> None:
+        course = self._course
+        course.opened += 1
+        if course.settings.plain:
+            self._talk()
+        self.say(
+            "session.initiate",
+            conversationId=self._name,
+            botName="load",
+            caller="+15550100",
+            expectAudioMessages=True,
+            supportedMediaFormats=[course.settings.media],
+        )
+
+    def message(self, text: bytes, now_us: int) -> None:
+        stamp = find_stamp(text)
+        if stamp is None:
+            self._other(json.loads(text), now_us)
+            return
+        self._order.arrived(stamp, now_us)
+        if stamp.number == 0 or (self.model is not None and stamp.number == self.model.first_number):
+            self._course.first_audio.add(stamp.delay_us(now_us))
+
+    def gone(self, why: str) -> None:
+        course = self._course
+        course.callers.pop(self._number, None)
+        course.wheel.leave(self)
+        if not self._ending or why:
+            course.failed += 1
+            course.fault(f"a call broke: {why or 'closed by the bot'}")
+
+    def send_chunk(self, now_us: int) -> None:
+        course = self._course
+        if not course.talking or self._ending:
+            return
+        self.write(self._chunk.stamped(self._number, self._count, now_us))
+        self._count += 1
+        course.up.sent += 1
+        if course.settings.altered:
+            self.times.sent(now_us)
+
+    def end(self) -> None:
+        """The person hangs up."""
+        if not self._ending:
+            self._ending = True
+            self._course.wheel.leave(self)
+            self.say(
+                "session.end", conversationId=self._name, reasonCode="client-disconnected", reason="Client Disconnected"
+            )
+            self.hang_up()
+
+    def _talk(self) -> None:
+        self._course.set_up.add(clock_us() - self._began_us)
+        self._course.callers[self._number] = self
+        if not self._course.settings.silent:
+            self._course.wheel.join(self)
+
+    def _other(self, frame: dict[str, Any], now_us: int) -> None:
+        match frame.get("type"):
+            case "playStream.chunk":
+                self._cut_anew(frame["audioChunk"], now_us)
+            case "session.accepted":
+                if frame.get("mediaFormat") != self._course.settings.media:
+                    self._course.fault(f"the bot chose {frame.get('mediaFormat')}")
+                start = {"type": "event", "name": "start", "id": "1", "timestamp": "2026-01-01T00:00:00.000Z"}
+                self.say("activities", conversationId=self._name, activities=[start])
+                self.say("userStream.start", conversationId=self._name)
+            case "userStream.started":
+                self._talk()
+            case "userStream.speech.started":
+                if self.model is not None and self.model.barged_in_us:
+                    self._course.barge_in.add(now_us - self.model.barged_in_us)
+            case "session.error":
+                self._course.fault(f"refused: {frame.get('reason')}")
+
+    def _cut_anew(self, payload: str, now_us: int) -> None:
+        if not self._course.settings.altered:
+            for stamp in self._in_audio.feed(b64decode(payload)):
+                self._order.arrived(stamp, now_us)
+        elif self.model is not None:
+            length_ms = decoded_bytes(payload) * self._ms_per_byte
+            for delay_us in self.model.times.arrived(length_ms, now_us):
+                self._course.down.arrived(delay_us)

@@ -1,0 +1,138 @@
+"""What all calls of a load run share: its settings, its figures, and who talks to whom.
+
+May import: lab.load, protocols.media, the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.load.figures import Delays, Histogram, Way
+from lab.load.stamps import Stamp
+from lab.load.wheel import Wheel
+from protocols.media import KNOWN, LPCM16_24, MULAW, MediaFormat
+
+if TYPE_CHECKING:
+    from lab.load.caller import LoadCaller
+    from lab.load.model import LoadModel
+
+FAULTS_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSettings:
+    """A run. url: the bot's. calls: how many at a time, at the end of the ramp. seconds: of each of its steps.
+
+    step: calls added with each step of the ramp; 0 for all at once. rate: new calls a second at most.
+    call_s: a call ends after so many seconds and is followed by another; 0 for calls that last. model_port: where the
+    fake model listens. turn_s: the caller barges in so often; 0 for never. silent: calls without any audio.
+    plain: what is under test only passes bytes on, so both sides talk without asking. transcripts: the model also
+    sends the words of what it says. certificate, key: PEM files, for a model behind TLS.
+    """
+
+    url: str
+    calls: int
+    seconds: float
+    model_port: int
+    chunk_ms: int = 20
+    media: str = LPCM16_24.name
+    token: str = ""
+    step: int = 0
+    rate: float = 100.0
+    call_s: float = 0.0
+    turn_s: float = 0.0
+    silent: bool = False
+    plain: bool = False
+    transcripts: bool = False
+    pid: int = 0
+    certificate: str = ""
+    key: str = ""
+    seed: int = 1
+
+    @property
+    def caller_media(self) -> MediaFormat:
+        return KNOWN[self.media]
+
+    @property
+    def model_media(self) -> MediaFormat:
+        return MULAW if self.media == MULAW.name else LPCM16_24
+
+    @property
+    def altered(self) -> bool:
+        """The bot must change the audio, and no stamp in it survives."""
+        return self.caller_media is not self.model_media
+
+
+class Direction:
+    """One direction of all calls together. late_us: nothing is sent later than this after it was due."""
+
+    def __init__(self) -> None:
+        self.delays = Histogram()
+        self.total = Histogram()
+        self.sent = self.passed = self.misplaced = 0
+        self._told = (0, 0, 0)
+
+    def arrived(self, delay_us: int) -> None:
+        self.passed += 1
+        self.delays.add(delay_us)
+
+    def take(self) -> Way:
+        """What happened since the last time."""
+        now = (self.sent, self.passed, self.misplaced)
+        sent, passed, misplaced = (new - old for new, old in zip(now, self._told, strict=True))
+        self._told = now
+        return Way(sent=sent, passed=passed, misplaced=misplaced, delays=self.delays.take(into=self.total))
+
+
+class InOrder:
+    """Whether a stream's stamps come from one sender and in order."""
+
+    def __init__(self, direction: Direction) -> None:
+        self._direction = direction
+        self._stream: int | None = None
+        self._next = 0
+
+    def arrived(self, stamp: Stamp, now_us: int) -> bool:
+        """Counts it. Returns whether it is the first of its stream."""
+        stream, number, _ = stamp
+        first = self._stream is None
+        if first:
+            self._stream, self._next = stream, number
+        if stream != self._stream or number < self._next:
+            self._direction.misplaced += 1
+        self._next = number + 1
+        self._direction.arrived(stamp.delay_us(now_us))
+        return first
+
+
+@dataclass(slots=True)
+class Course:
+    """The state of a run. callers: those whose call is up, by their number. expecting: see LoadModel."""
+
+    settings: LoadSettings
+    loop: asyncio.AbstractEventLoop
+    wheel: Wheel
+    up: Direction = field(default_factory=Direction)
+    down: Direction = field(default_factory=Direction)
+    set_up: Histogram = field(default_factory=Histogram)
+    first_audio: Histogram = field(default_factory=Histogram)
+    barge_in: Histogram = field(default_factory=Histogram)
+    everything: Histogram = field(default_factory=Histogram)
+    callers: dict[int, LoadCaller] = field(default_factory=dict)
+    models: dict[int, LoadModel] = field(default_factory=dict)
+    expecting: LoadCaller | None = None
+    talking: bool = True
+    opened: int = 0
+    failed: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def fault(self, what: str) -> None:
+        """Something that must not happen did."""
+        if what in self.faults or len(self.faults) < FAULTS_TOLD:
+            self.faults[what] += 1
+
+    def delays(self) -> tuple[Delays, Delays, Delays]:
+        return self.set_up.take(), self.first_audio.take(), self.barge_in.take()

@@ -1,0 +1,200 @@
+"""One session of the fake model of a load run: talks without end, and hears nothing but stamps.
+
+May import: lab.load, websockets, the standard library. Rules from: specs/openai-realtime.md 3, 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from websockets.server import ServerProtocol
+
+from lab.load.course import Course, InOrder
+from lab.load.line import Line, clock_us
+from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
+from protocols.media import MULAW, decoded_bytes
+
+if TYPE_CHECKING:
+    from lab.load.caller import LoadCaller
+
+# How long a barge-in lasts.
+BARGE_IN_S = 0.2
+# With transcripts: one piece of text to so many pieces of audio, about three words a second.
+DELTAS_A_WORD = 16
+
+
+class LoadModel(Line):
+    """One session: takes any configuration, begins to speak when asked, and counts the caller's audio.
+
+    caller: whose call this is, once that is known: by a stamp, or by the order of coming where audio is altered.
+    first_number: of the first chunk of what it says now. barged_in_us: when it last said that the caller speaks.
+    """
+
+    def __init__(self, course: Course, number: int) -> None:
+        super().__init__(ServerProtocol())
+        self._course = course
+        self._number = number
+        self._media = course.settings.model_media
+        self._count = self.first_number = self.barged_in_us = 0
+        self._order = InOrder(course.up)
+        self._in_audio = StampsInAudio()
+        self.times = StampsByLength(course.settings.chunk_ms)
+        self.caller: LoadCaller | None = None
+        self._responses = count(1)
+        self._running = ""
+        self._chunk = self._chunk_of("0")
+        self._timer: asyncio.TimerHandle | None = None
+
+    def opened(self) -> None:
+        course = self._course
+        course.models[self._number] = self
+        if course.settings.plain:
+            course.wheel.join(self)
+            return
+        if course.expecting is not None:
+            self._meet(course.expecting)
+            course.expecting = None
+        self.say("session.created", event_id="e", session=self._session())
+
+    def message(self, text: bytes, now_us: int) -> None:
+        stamp = find_stamp(text)
+        if stamp is None:
+            self._other(json.loads(text), now_us)
+        elif self._order.arrived(stamp, now_us) and self.caller is None:
+            self._meet(self._course.callers.get(stamp.stream))
+
+    def gone(self, why: str) -> None:
+        course = self._course
+        course.models.pop(self._number, None)
+        course.wheel.leave(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if why and course.talking and not course.settings.call_s:
+            course.fault(f"a model session broke: {why}")
+
+    def send_chunk(self, now_us: int) -> None:
+        course = self._course
+        if not course.talking:
+            return
+        self.write(self._chunk.stamped(self._number, self._count, now_us))
+        self._count += 1
+        course.down.sent += 1
+        if course.settings.altered:
+            self.times.sent(now_us)
+        if course.settings.transcripts and self._count % DELTAS_A_WORD == 0:
+            self.say("response.output_audio_transcript.delta", **self._of_part(), delta="word ")
+
+    def _meet(self, caller: LoadCaller | None) -> None:
+        if caller is not None:
+            self.caller, caller.model = caller, self
+
+    def _other(self, event: dict[str, Any], now_us: int) -> None:
+        match event.get("type"):
+            case "input_audio_buffer.append":
+                self._cut_anew(event["audio"], now_us)
+            case "session.update":
+                self.say("session.updated", event_id="e", session=self._session() | event["session"])
+            case "response.create" if not self._running:
+                self._speak()
+            case "response.cancel":
+                self._fall_silent("cancelled")
+            case "conversation.item.create":
+                item = {"id": "i", "object": "realtime.item", "status": "completed"} | event["item"]
+                self.say("conversation.item.added", event_id="e", previous_item_id=None, item=item)
+                self.say("conversation.item.done", event_id="e", previous_item_id=None, item=item)
+
+    def _cut_anew(self, payload: str, now_us: int) -> None:
+        if not self._course.settings.altered:
+            for stamp in self._in_audio.feed(b64decode(payload)):
+                self._order.arrived(stamp, now_us)
+        elif self.caller is not None:
+            length_ms = decoded_bytes(payload) / self._media.bytes_per_ms
+            for delay_us in self.caller.times.arrived(length_ms, now_us):
+                self._course.up.arrived(delay_us)
+
+    # --- what it says ---
+
+    def _speak(self) -> None:
+        self._running = f"{self._number}-{next(self._responses)}"
+        self._chunk = self._chunk_of(self._running)
+        item = {"id": f"item_{self._running}", "object": "realtime.item", "type": "message", "role": "assistant"}
+        self.say("response.created", event_id="e", response=self._response("in_progress"))
+        of_item = {"event_id": "e", "response_id": f"resp_{self._running}", "output_index": 0}
+        begun = item | {"status": "in_progress", "content": []}
+        self.say("response.output_item.added", **of_item, item=begun)
+        self.say("conversation.item.added", event_id="e", previous_item_id=None, item=begun)
+        self.say("response.content_part.added", **self._of_part(), part={"type": "audio", "transcript": ""})
+        if self._course.settings.silent:
+            return
+        self.first_number = self._count
+        self._course.wheel.join(self)
+        if self._course.settings.turn_s:
+            self._after(self._course.settings.turn_s, self._barge_in)
+
+    def _barge_in(self) -> None:
+        """Its voice detector hears the caller: it falls silent, and answers when the caller is done."""
+        if not self._course.talking:
+            return
+        turn = f"turn_{self._running}"
+        self._course.wheel.leave(self)
+        self.barged_in_us = clock_us()
+        self.say("input_audio_buffer.speech_started", event_id="e", audio_start_ms=0, item_id=turn)
+        self._fall_silent("cancelled")
+        self._after(BARGE_IN_S, lambda: self._commit(turn))
+
+    def _commit(self, turn: str) -> None:
+        self.say("input_audio_buffer.speech_stopped", event_id="e", audio_end_ms=0, item_id=turn)
+        self.say("input_audio_buffer.committed", event_id="e", previous_item_id=None, item_id=turn)
+        if not self._running:
+            self._speak()
+
+    def _fall_silent(self, status: str) -> None:
+        if not self._running:
+            return
+        self._course.wheel.leave(self)
+        part = self._of_part()
+        self.say("response.output_audio.done", **part)
+        self.say("response.output_audio_transcript.done", **part, transcript="words")
+        self.say("response.done", event_id="e", response=self._response(status))
+        self._running = ""
+
+    def _after(self, delay_s: float, do: Callable[[], None]) -> None:
+        self._timer = self._course.loop.call_later(delay_s, do)
+
+    def _chunk_of(self, response: str) -> StampedChunk:
+        ids = f'"response_id":"resp_{response}","item_id":"item_{response}"'
+        before = (
+            f'{{"type":"response.output_audio.delta","event_id":"event_{response}",{ids},'
+            '"output_index":0,"content_index":0,"delta":"'
+        )
+        audio = bytes(self._media.bytes_per_ms * self._course.settings.chunk_ms)
+        return StampedChunk(before, audio, '"}', masks=False)
+
+    def _of_part(self) -> dict[str, Any]:
+        ids = {"response_id": f"resp_{self._running}", "item_id": f"item_{self._running}"}
+        return {"event_id": "e", "output_index": 0, "content_index": 0} | ids
+
+    def _response(self, status: str) -> dict[str, Any]:
+        usage = {"total_tokens": 2, "input_tokens": 1, "output_tokens": 1}
+        fields: dict[str, Any] = {
+            "output": [],
+            "status_details": None,
+            "usage": usage if status != "in_progress" else None,
+        }
+        return {"id": f"resp_{self._running}", "object": "realtime.response", "status": status} | fields
+
+    def _session(self) -> dict[str, Any]:
+        audio = {"type": "audio/pcmu"} if self._media is MULAW else {"type": "audio/pcm", "rate": 24000}
+        return {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": f"sess_{self._number}",
+            "model": "gpt-realtime",
+            "output_modalities": ["audio"],
+            "audio": {"input": {"format": audio}, "output": {"format": audio}},
+        }
