@@ -34,12 +34,8 @@ class TextFrames:
             head = _LONG.pack(WHOLE_TEXT, self._mask | 127, length)
         if not self._mask:
             return head + payload
-        key = self._key()
-        return head + key + apply_mask(payload, key)
-
-    def _key(self) -> bytes:
         if self._next_key == len(self._keys):
             self._keys, self._next_key = os.urandom(_KEY_POOL_BYTES), 0
         key = self._keys[self._next_key : self._next_key + 4]
         self._next_key += 4
-        return key
+        return head + key + apply_mask(payload, key)

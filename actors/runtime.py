@@ -29,7 +29,13 @@ class ActorExit(Exception):
 
 
 _PYKKAS_OWN = frozenset(
-    {pykka.messages._ActorStop, pykka.messages.ProxyCall, pykka.messages.ProxyGetAttr, pykka.messages.ProxySetAttr}
+    {
+        Envelope,
+        pykka.messages._ActorStop,
+        pykka.messages.ProxyCall,
+        pykka.messages.ProxyGetAttr,
+        pykka.messages.ProxySetAttr,
+    }
 )
 
 
@@ -108,26 +114,41 @@ class ThreadActor(_Supervised, pykka.ThreadingActor):
 
 
 class _Mailbox:
-    """A loop actor's inbox. It holds its actor, whom an ActorRef holds only weakly, until the actor's end."""
+    """A loop actor's inbox. It holds its actor, whom an ActorRef holds only weakly, until the actor's end.
 
-    __slots__ = ("actor", "envelopes", "queued")
+    What was told lies in it as it is, what was asked in Pykka's envelope. closed: as `actor_stopped`, read at no cost.
+    """
+
+    __slots__ = ("actor", "closed", "letters", "queued")
 
     def __init__(self) -> None:
         self.actor: LoopActor | None = None
-        self.envelopes: deque[Envelope[Any]] = deque()
+        self.closed = False
+        self.letters: deque[Any] = deque()
         self.queued = False
 
-    def put(self, envelope: Envelope[Any], /) -> None:
-        self.envelopes.append(envelope)
+    def put(self, letter: Any, /) -> None:
+        self.letters.append(letter)
         if not self.queued and self.actor is not None:
             self.queued = True
             self.actor.dispatcher.ready(self.actor)
 
     def get(self) -> Envelope[Any]:
-        return self.envelopes.popleft()
+        letter = self.letters.popleft()
+        return letter if type(letter) is Envelope else Envelope(letter)
 
     def empty(self) -> bool:
-        return not self.envelopes
+        return not self.letters
+
+
+class LoopRef(pykka.ActorRef[Any]):
+    """A loop actor's reference: what it is told needs no envelope, fifty times a second on either side of a call."""
+
+    def tell(self, message: Any) -> None:
+        mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        if mailbox.closed:
+            raise pykka.ActorDeadError(f"{self} not found")
+        mailbox.put(message)
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
@@ -167,6 +188,7 @@ class LoopActor(_Supervised):
 
     def __init__(self, post: Post | None = None) -> None:
         super().__init__(post)
+        self._actor_ref = LoopRef(self)
         self.dispatcher = installed()
         self._mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         self._begun = False
@@ -203,35 +225,58 @@ class LoopActor(_Supervised):
         if not self._begun:
             self._begun = True
             self._actor_loop_setup()
-        mailbox, stopped = self._mailbox, self.actor_stopped
+        mailbox = self._mailbox
+        letters = mailbox.letters
         for _ in range(TURN_MESSAGES):
-            if stopped.is_set():
+            if mailbox.closed:
                 self._end()
                 return
-            if not mailbox.envelopes:
+            if not letters:
                 break
-            self._handle_envelope(mailbox.envelopes.popleft())
+            self._open(letters.popleft())
         else:
             self.dispatcher.ready(self)
             return
-        if stopped.is_set():
-            self._end()
-            return
         mailbox.queued = False
         # Another thread may have put a message just before the flag fell.
-        if mailbox.envelopes and not mailbox.queued:
+        if letters and not mailbox.queued:
             mailbox.queued = True
             self.dispatcher.ready(self)
 
-    def _handle_envelope(self, envelope: Envelope[Any]) -> None:
+    def _stop(self) -> None:
+        self._mailbox.closed = True
+        super()._stop()
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._mailbox.closed = True
+        super()._handle_failure(exception_type, exception_value, traceback)
+
+    def _open(self, letter: Any) -> None:
         try:
-            response = self._handle_receive(envelope.message)
-            if envelope.reply_to is not None:
-                envelope.reply_to.set(response)
-        except Exception as error:  # noqa: BLE001 - an actor's edge: its parent judges
-            if envelope.reply_to is not None:
-                envelope.reply_to.set_exception()
-            self._report_failure(error)
+            # Pykka's own kinds are never among ours, and this is the hot path.
+            if type(letter) not in _PYKKAS_OWN:
+                self.on_receive(letter)
+            elif type(letter) is not Envelope:
+                super()._handle_receive(letter)
+            elif letter.reply_to is None:
+                self._handle_receive(letter.message)
+            else:
+                letter.reply_to.set(self._handle_receive(letter.message))
+        except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
+            self._crash(error, letter)
+
+    def _crash(self, error: BaseException, letter: Any) -> None:
+        self._fail(error)
+        if not isinstance(error, Exception):
+            error = ActorExit(repr(error))
+        if isinstance(letter, Envelope) and letter.reply_to is not None:
+            letter.reply_to.set_exception((type(error), error, error.__traceback__))
+        self._report_failure(error)
 
     def _report_failure(self, error: Exception) -> None:
         try:
@@ -243,8 +288,8 @@ class LoopActor(_Supervised):
         mailbox = self._mailbox
         if mailbox.actor is None:
             return
-        for envelope in tuple(mailbox.envelopes):
-            self.on_unread(envelope.message)
+        for letter in tuple(mailbox.letters):
+            self.on_unread(letter.message if isinstance(letter, Envelope) else letter)
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()

@@ -198,7 +198,8 @@ class VaicSocket(LoopActor):
             self._odd.bad_frame(error)
 
     def _hear(self, chunk: UserStreamChunk) -> None:
-        self._check_conversation(chunk.conversation_id)
+        if chunk.conversation_id != self._id:
+            self._check_conversation(chunk.conversation_id)
         # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.
         if chunk.participant not in self._participants and self._side.entry is Entry.NEW:
             raise WireError("chunk_without_stream")
@@ -259,7 +260,8 @@ class VaicSocket(LoopActor):
     def _play(self, audio: BotAudio) -> None:
         payload = self._to_vaic.feed(audio.payload)
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
-        self._watch_playout()
+        if self._due is not None or self._playout.waits:
+            self._watch_playout()
 
     def _end_item(self, item_id: str) -> None:
         now_ms = self.now_ms()

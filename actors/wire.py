@@ -14,7 +14,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
@@ -22,6 +22,7 @@ from websockets.protocol import CONNECTING, OPEN, SERVER
 from websockets.protocol import Protocol as Framing
 
 from actors.address import Address, send
+from actors.dispatch import installed
 from actors.frames import TextFrames
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
@@ -31,10 +32,11 @@ WRITE_LIMIT_BYTES = 512 * 1024
 # How long the peer may take over the closing handshake.
 CLOSE_LIMIT_S = 2.0
 READ_BYTES = 64 * 1024
+# Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
+_OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
 
 
-@dataclass(frozen=True, slots=True)
-class WireText:
+class WireText(NamedTuple):
     """One whole message arrived. data: its bytes, UTF-8 not yet checked: the JSON reader does that."""
 
     data: bytes
@@ -61,8 +63,8 @@ class Wire(Protocol):
         """
         ...
 
-    def send(self, text: str) -> None:
-        """Write one text message; quietly nothing once the socket is closing."""
+    def send(self, text: bytes) -> None:
+        """Write one text message, UTF-8; quietly nothing once the socket is closing."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:
@@ -92,15 +94,18 @@ class FramedWire(ABC):
         self._framing = framing
         server = framing.side is SERVER
         self._reader = FrameReader(masked=server, max_bytes=framing.max_message_size or sys.maxsize)
-        self._frames = TextFrames(masks=not server)
+        self._frames = _OURS_AS_SERVER if server else _OURS_AS_CLIENT
         self._loop = loop
         self._keepalive = keepalive
+        self._dispatcher = installed()
         self._owner: Address[WireMessage] | None = None
         self._only_next = False
         self._kept: list[WireMessage] = []
         self._fragments: list[bytes] = []
         self._heard_s = loop.time()
         self._gone = False
+        # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
+        self._open = False
         self._timer: asyncio.TimerHandle | None = None
 
     # --- Wire ---
@@ -111,9 +116,9 @@ class FramedWire(ABC):
         for message in kept:
             self._deliver(message)
 
-    def send(self, text: str) -> None:
-        if self._framing.state is OPEN and not self._gone:
-            self._write(self._frames.build(text.encode()))
+    def send(self, text: bytes) -> None:
+        if self._open:
+            self._write(self._frames.build(text))
 
     def close(self, code: int, reason: str = "") -> None:
         if self._gone:
@@ -121,6 +126,7 @@ class FramedWire(ABC):
         if self._framing.state is OPEN:
             self._framing.send_close(code, reason)
             self._flush()
+            self._judge()
         self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def abort(self) -> None:
@@ -141,18 +147,22 @@ class FramedWire(ABC):
         raise MisuseError("an opening handshake on a wire that is already open")
 
     def _opened(self) -> None:
+        self._judge()
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
     def _received(self, data: bytes) -> None:
         self._heard_s = self._loop.time()
-        if self._framing.state is CONNECTING:
+        text = self._reader.whole(data) if self._open else None
+        if text is not None:
+            self._deliver(WireText(text))
+        elif self._framing.state is CONNECTING:
             self._negotiate(data)
-            return
-        for is_text, frame in self._reader.feed(data):
-            if not is_text:
-                self._negotiate(frame)
-            elif self._framing.state is OPEN:  # what comes behind a close is nobody's
-                self._deliver(WireText(frame))
+        else:
+            for is_text, frame in self._reader.feed(data):
+                if not is_text:
+                    self._negotiate(frame)
+                elif self._open:  # what comes behind a close is nobody's
+                    self._deliver(WireText(frame))
 
     def _negotiate(self, data: bytes) -> None:
         """Leave it to the Sans-I/O protocol: handshakes, control frames, fragments, and whatever is wrong."""
@@ -164,6 +174,7 @@ class FramedWire(ABC):
                 self._requested(event)
         if self._framing.writes:  # a pong, a close
             self._flush()
+        self._judge()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
@@ -199,7 +210,7 @@ class FramedWire(ABC):
         """The transport is gone, whoever ended it."""
         if self._gone:
             return
-        self._gone = True
+        self._gone, self._open = True, False
         if self._timer is not None:
             self._timer.cancel()
         received = self._framing.close_rcvd
@@ -211,6 +222,9 @@ class FramedWire(ABC):
             self._deliver(WireClosed(ours.code, ours.reason))
         else:
             self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
+
+    def _judge(self) -> None:
+        self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
         silent_s = self._loop.time() - self._heard_s
@@ -256,7 +270,7 @@ class SocketWire(FramedWire):
                 if not data:
                     self._shut()
                     return
-                self._received(data)
+                self._dispatcher.deliver(self._received, data)
                 if len(data) < READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
                     return
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):

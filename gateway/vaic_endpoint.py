@@ -71,7 +71,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._gone:
-            self._received(data)
+            self._dispatcher.deliver(self._received, data)
 
     def eof_received(self) -> bool:
         return False  # half a WebSocket is no use to anyone

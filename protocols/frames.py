@@ -22,19 +22,19 @@ class Frame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     # How a frame of this class begins on the wire: `type` has a default so that nobody need write it.
-    _head: ClassVar[str] = ""
+    _head: ClassVar[bytes] = b""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         kind = cls.model_fields.get("type")
-        cls._head = f'{{"type":"{kind.default}"' if kind is not None else ""
+        cls._head = f'{{"type":"{kind.default}",'.encode() if kind is not None else b""
 
-    def to_wire(self) -> str:
-        """The frame as JSON text: its `type` first, then the fields that were set."""
-        text = self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_unset=True).decode()
+    def to_wire(self) -> bytes:
+        """The frame as JSON, UTF-8: its `type` first, then the fields that were set."""
+        text: bytes = self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_unset=True)
         if "type" in self.__pydantic_fields_set__:
             return text
-        return f"{self._head},{text[1:]}" if text != "{}" else self._head + "}"
+        return self._head + text[1:] if len(text) > 2 else self._head[:-1] + b"}"
 
 
 class SentFrame(Frame):
@@ -97,7 +97,8 @@ class Codec(Generic[F]):
     """Reads the frames of one direction of one wire."""
 
     def __init__(self, union: Any) -> None:
-        self._adapter: TypeAdapter[F] = TypeAdapter(union)
+        # The adapter's own method weighs options that nobody here gives.
+        self._validate = TypeAdapter(union).validator.validate_json
 
     def parse(self, frame: bytes | str) -> F | Unknown:
         """One frame as its type.
@@ -105,9 +106,10 @@ class Codec(Generic[F]):
         Raises: WireError, whose reason is not_json, not_an_object, no_type or bad_fields; detail names the fields only.
         """
         try:
-            return self._adapter.validate_json(frame)
+            parsed: F = self._validate(frame)
         except ValidationError as error:
             return self._judge(error)
+        return parsed
 
     @staticmethod
     def _judge(error: ValidationError) -> Unknown:

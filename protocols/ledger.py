@@ -65,6 +65,11 @@ class HeardLedger:
             entry.all_generated = True
             self._ended += 1
 
+    @property
+    def ended(self) -> bool:
+        """Some item is generated to its end, and not yet heard to it."""
+        return self._ended > 0
+
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
         """The items that have been heard to their end by now."""
         if not self._ended:

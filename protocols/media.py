@@ -63,8 +63,7 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 
 def decoded_bytes(payload: str) -> int:
     """How many bytes a base64 text stands for, without decoding it."""
-    padding = 0 if not payload.endswith("=") else 2 if payload.endswith("==") else 1
-    return len(payload) * 3 // 4 - padding
+    return len(payload) * 3 // 4 - payload.count("=", -2)
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:

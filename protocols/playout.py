@@ -34,6 +34,8 @@ class Playout:
         self._conversation_id = conversation_id
         self._media = media
         self._lead_ms = lead_ms
+        # So many characters of base64 are surely one piece, as nearly all are.
+        self._short = media.bytes_per_ms * PIECE_MS
         self._new_stream_id = new_stream_id
         self._ledger = HeardLedger()
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
@@ -47,7 +49,7 @@ class Playout:
         payload: base64 in the call's media format. now_ms: monotonic, any origin.
         """
         if payload:
-            for piece in pieces(payload, self._media, PIECE_MS):
+            for piece in (payload,) if len(payload) <= self._short else pieces(payload, self._media, PIECE_MS):
                 length_ms = decoded_bytes(piece) / self._media.bytes_per_ms
                 self._ledger.generated(item_id, length_ms)
                 self._queue.append((item_id, piece, length_ms))
@@ -62,8 +64,9 @@ class Playout:
     def due(self, now_ms: float) -> list[PlayFrame]:
         """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
         frames: list[PlayFrame] = []
-        while self._queue and self._next_due_ms() <= now_ms + TOLERANCE_MS:
-            item_id, payload, length_ms = self._queue.popleft()
+        queue, until_ms = self._queue, now_ms + TOLERANCE_MS
+        while queue and self._next_due_ms() <= until_ms:
+            item_id, payload, length_ms = queue.popleft()
             if payload:
                 self._send(item_id, payload, length_ms, now_ms, frames)
             else:
@@ -87,6 +90,11 @@ class Playout:
         self._queue.clear()
         self._plays_until_ms = now_ms
         return frames, self._ledger.cut(now_ms)
+
+    @property
+    def waits(self) -> bool:
+        """Something will be due."""
+        return bool(self._queue) or self._ledger.ended
 
     @property
     def quiet(self) -> bool:
@@ -114,7 +122,7 @@ class Playout:
             PlayStreamChunk(conversation_id=self._conversation_id, stream_id=self._open_stream, audio_chunk=payload)
         )
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
-        plays_from_ms = max(self._plays_until_ms, now_ms)
+        plays_from_ms = now_ms if now_ms > self._plays_until_ms else self._plays_until_ms
         self._plays_until_ms = plays_from_ms + length_ms
         self._ledger.sent(item_id, length_ms, plays_from_ms)
 

@@ -392,4 +392,4 @@ class Phone:
         self._send(Activities(conversation_id=self._settings.conversation_id, activities=(activity,)))
 
     def _send(self, frame: CamelFrame) -> None:
-        self.outbox.append(frame.to_wire())
+        self.outbox.append(frame.to_wire().decode())

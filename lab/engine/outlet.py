@@ -58,7 +58,7 @@ class Outlet:
     async def reject(self, code: str, message: str) -> None:
         """Refuse the whole connection after its upgrade."""
         detail = ErrorDetail(type="invalid_request_error", code=code, message=message, param=None, event_id=None)
-        await self._socket.send(Error(event_id=self._new_id("event"), error=detail).to_wire())
+        await self._socket.send(Error(event_id=self._new_id("event"), error=detail).to_wire(), text=True)
         await self._socket.close(4000, f"invalid_request_error.{code}")
 
     def schedule_faults(self) -> None:
@@ -76,7 +76,7 @@ class Outlet:
                 self.abort()
                 return
             if not self._faults.is_silent:
-                await self._socket.send(event.to_wire())
+                await self._socket.send(event.to_wire(), text=True)
         await self._socket.close(1001, "Your session hit the maximum duration of 60 minutes.")
 
     def _drop(self) -> None:

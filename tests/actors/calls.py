@@ -95,7 +95,7 @@ class PaperWire:
         for message in kept:
             self._deliver(message)
 
-    def send(self, text: str) -> None:
+    def send(self, text: bytes) -> None:
         if self.tears:
             raise self.tears.pop(0)
         if self.closed is None:

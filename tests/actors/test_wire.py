@@ -102,7 +102,7 @@ def test_messages_of_any_size_come_back_whole_and_in_order(encrypted: bool, size
             count = 1 if size > 100_000 else 5
             texts = [f"{number}:{'x' * min(size, 400_000)}" for number in range(count)]
             for text in texts:
-                wire.send(text)
+                wire.send(text.encode())
             for text in texts:
                 assert await inbox.next() == WireText(text.encode())
 
@@ -152,7 +152,7 @@ def test_the_peers_close_is_told_with_its_code_and_nothing_is_sent_after_it() ->
         async with dialled(leave) as (wire, inbox):
             wire.attach(inbox)
             assert await inbox.next() == WireClosed(4000, "beta is over")
-            wire.send("too late")
+            wire.send(b"too late")
             wire.close(1000)
             assert inbox.queue.empty()
 
@@ -198,7 +198,7 @@ def test_a_peer_that_does_not_read_is_cut_instead_of_filling_memory() -> None:
             wire.attach(inbox)
             closed: asyncio.Task[object] = asyncio.create_task(inbox.next())
             for _ in range(1000):
-                wire.send("x" * 64_000)
+                wire.send(b"x" * 64_000)
                 if closed.done():
                     break
                 await asyncio.wait({closed}, timeout=0)
@@ -234,7 +234,7 @@ def test_a_living_peer_that_only_answers_pings_is_kept(monkeypatch: pytest.Monke
             told: asyncio.Task[object] = asyncio.create_task(inbox.next())
             await asyncio.wait({told}, timeout=0.3)
             assert not told.done()
-            wire.send("still here")
+            wire.send(b"still here")
             assert await told == WireText(b"still here")
 
     run(scene)
