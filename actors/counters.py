@@ -5,7 +5,7 @@ May import: prometheus_client. Labels are short and from closed sets: never a ca
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
@@ -23,3 +23,9 @@ LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled respons
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
+SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
+LOOP_LAG = Histogram(
+    "tieline_loop_lag_seconds",
+    "How late the loop comes to what is due, looked at twenty times a second.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
+)

@@ -1,6 +1,6 @@
 """The loop dispatcher: runs the mailboxes of loop actors on the process's one event loop, and is their clock.
 
-May import: loguru, the standard library.
+May import: actors' counters, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from typing import Protocol
 
 from loguru import logger
 
+from actors.counters import LOOP_LAG, SLOW_TURNS
+
+# A turn that takes longer keeps every other call waiting: it is named.
+SLOW_TURN_S = 0.02
+# How often the loop's lag is looked at.
+LAG_PERIOD_S = 0.05
+
 
 class TakesTurns(Protocol):
     """What a dispatcher runs: a loop actor."""
 
     def take_turn(self) -> None: ...
+
+    def last_turn(self) -> str:
+        """What was done in the last turn, for whoever wonders why it took so long: the actor and a kind of message."""
+        ...
 
 
 class Timer(Protocol):
@@ -60,6 +71,17 @@ class LoopDispatcher:
         self._queue: deque[TakesTurns] = deque()
         # Whether _run runs or is going to.
         self._called = False
+        # How late the loop last came to what was due.
+        self.lag_s = 0.0
+        self._lag_timer: asyncio.TimerHandle | None = None
+
+    def watch(self) -> None:
+        """Measure the loop's lag from now on."""
+        self._look(time.monotonic())
+
+    def stop_watching(self) -> None:
+        if self._lag_timer is not None:
+            self._lag_timer.cancel()
 
     def ready(self, actor: TakesTurns) -> None:
         self._queue.append(actor)
@@ -74,9 +96,6 @@ class LoopDispatcher:
 
     def deliver(self, hand: Callable[[bytes], None], data: bytes) -> None:
         # A call_soon a chunk costs as much as its validation: what it fills is run before the loop turns.
-        if self._called:
-            hand(data)
-            return
         self._called = True
         try:
             hand(data)
@@ -94,15 +113,31 @@ class LoopDispatcher:
         # wake-up; the bound lets sockets be read between long bursts.
         self._called = True
         try:
+            began_s = time.perf_counter()
             for _ in range(256):
                 if not self._queue:
                     self._called = False
                     return
-                self._queue.popleft().take_turn()
+                actor = self._queue.popleft()
+                actor.take_turn()
+                ended_s = time.perf_counter()
+                if ended_s - began_s > SLOW_TURN_S:
+                    self._name(actor, ended_s - began_s)
+                began_s = ended_s
         except BaseException:  # Ctrl-C between two turns: whoever still lives is served all the same
             self._loop.call_soon(self._run)
             raise
         self._loop.call_soon(self._run)
+
+    def _name(self, actor: TakesTurns, took_s: float) -> None:
+        SLOW_TURNS.labels(type(actor).__name__).inc()
+        logger.warning("a turn was slow", turn=actor.last_turn(), took_ms=round(took_s * 1000))
+
+    def _look(self, due_s: float) -> None:
+        now_s = time.monotonic()
+        self.lag_s = max(0.0, now_s - due_s)
+        LOOP_LAG.observe(self.lag_s)
+        self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
 
 
 _installed: list[Dispatcher] = []

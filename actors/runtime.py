@@ -192,6 +192,7 @@ class LoopActor(_Supervised):
         self.dispatcher = installed()
         self._mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         self._begun = False
+        self._kind: type = type(None)
         self._timers: set[_OwnTimer] = set()
 
     @staticmethod
@@ -233,7 +234,9 @@ class LoopActor(_Supervised):
                 return
             if not letters:
                 break
-            self._open(letters.popleft())
+            letter = letters.popleft()
+            self._kind = type(letter)
+            self._open(letter)
         else:
             self.dispatcher.ready(self)
             return
@@ -256,17 +259,21 @@ class LoopActor(_Supervised):
         self._mailbox.closed = True
         super()._handle_failure(exception_type, exception_value, traceback)
 
+    def last_turn(self) -> str:
+        return f"{type(self).__name__}: {self._kind.__name__}"
+
     def _open(self, letter: Any) -> None:
         try:
             # Pykka's own kinds are never among ours, and this is the hot path.
-            if type(letter) not in _PYKKAS_OWN:
+            if self._kind not in _PYKKAS_OWN:
                 self.on_receive(letter)
-            elif type(letter) is not Envelope:
-                super()._handle_receive(letter)
-            elif letter.reply_to is None:
-                self._handle_receive(letter.message)
+            elif self._kind is Envelope:
+                self._kind = type(letter.message)
+                answer = self._handle_receive(letter.message)
+                if letter.reply_to is not None:
+                    letter.reply_to.set(answer)
             else:
-                letter.reply_to.set(self._handle_receive(letter.message))
+                self._handle_receive(letter)
         except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
             self._crash(error, letter)
 

@@ -61,7 +61,9 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
-        install(LoopDispatcher(loop, self._speed))
+        self._dispatcher = LoopDispatcher(loop, self._speed)
+        install(self._dispatcher)
+        self._dispatcher.watch()
         # Migrations may take a while, and the loop is already somebody's.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
@@ -95,6 +97,7 @@ class Daemon:
         except TimeoutError:
             logger.warning("not everything ended in time")
         self._endpoint.cut()
+        self._dispatcher.stop_watching()
         await self._ops.close()
         self.engine.dispose()
 
