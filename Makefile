@@ -32,7 +32,8 @@ pictures: setup
 	done
 
 bench: setup
-	$(BIN)/python benchmarks/relay.py
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks.compare
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

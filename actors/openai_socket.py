@@ -48,7 +48,7 @@ from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import TransportLost, WireError
-from protocols.frames import Unknown
+from protocols.frames import Stencil, Unknown
 from protocols.media import realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
@@ -63,6 +63,7 @@ from protocols.realtime.objects import InputText, Item, NewItem, Response, Respo
 from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
+APPEND = Stencil(InputAudioBufferAppend, "audio")
 # Caller audio kept while the model cannot hear yet; older sound is of no use to an answer.
 KEPT_MS = 4000
 # In a response's metadata: the task's step whose sentence it is to say.
@@ -163,7 +164,7 @@ class OpenAISocket(LoopActor):
 
     def _hear(self, payload: str) -> None:
         if self._live:
-            self._send(InputAudioBufferAppend(audio=payload))
+            self._append(payload)
             return
         self._kept.append(payload)
         self._kept_ms += self._side.length_ms(payload)
@@ -235,7 +236,7 @@ class OpenAISocket(LoopActor):
             self._create(item)
         self._live = True
         for payload in self._kept:
-            self._send(InputAudioBufferAppend(audio=payload))
+            self._append(payload)
         self._kept.clear()
         send(self._call, ModelReady())
         self._settle()
@@ -371,6 +372,10 @@ class OpenAISocket(LoopActor):
 
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))
+
+    def _append(self, payload: str) -> None:
+        if self._wire is not None:
+            self._wire.send(APPEND.fill(payload))
 
     def _send_all(self, events: Iterable[ClientEvent]) -> None:
         for event in events:

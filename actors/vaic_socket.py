@@ -308,9 +308,9 @@ class VaicSocket(LoopActor):
         activity = BotActivity(name=name, id=self._side.new_id(), timestamp=self._side.timestamp(), **params)
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
-    def _write_all(self, frames: Iterable[SentCamelFrame]) -> None:
+    def _write_all(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
-            self._wire.send(frame.to_wire())
+            self._wire.send(frame)
 
     def _write(self, frame: SentCamelFrame) -> None:
         self._wire.send(frame.to_wire())

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
 
 from protocols.errors import WireError
 
@@ -35,6 +36,22 @@ class Frame(BaseModel):
         if "type" in self.__pydantic_fields_set__:
             return text
         return self._head + text[1:] if len(text) > 2 else self._head[:-1] + b"}"
+
+
+class Stencil:
+    """A frame that is written over and over, where only its last field differs, a text: made once, then filled in.
+
+    The audio of a call is written so: making and writing a model anew takes four times as long.
+    """
+
+    def __init__(self, model: type[Frame], last: str, **fixed: Any) -> None:
+        self._before, _, end = model(**{last: ""}, **fixed).to_wire().rpartition(b'""')
+        if end != b"}":
+            raise ValueError(f"{last} is not the last field of {model.__name__}")
+
+    def fill(self, text: str) -> bytes:
+        """The frame with this text, as `to_wire` would write it."""
+        return b"%b%b}" % (self._before, to_json(text))
 
 
 class SentFrame(Frame):

@@ -1,7 +1,7 @@
 """The play stream: what the caller is sent to hear, and how much of it was heard.
 
-Pure state: give it facts and the time, and it gives back the frames to write, in order. It knows no
-socket, thread or clock, so no test of it ever sleeps.
+Pure state: give it facts and the time, and it gives back the frames to write, in order, as they go on the wire. It
+knows no socket, thread or clock, so no test of it ever sleeps.
 May import: protocols, the standard library. Rules from: specs/vaic-streaming.md 5.11, 7.4, 7.5.
 """
 
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from protocols.frames import Stencil
 from protocols.ledger import HeardLedger, ItemHeard
 from protocols.media import MediaFormat, decoded_bytes, pieces
 from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
-
-PlayFrame = PlayStreamStart | PlayStreamChunk | PlayStreamStop
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
@@ -41,9 +40,11 @@ class Playout:
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
         self._queue: deque[tuple[str, str, float]] = deque()
         self._open_stream: str | None = None
+        # The open stream's chunks.
+        self._chunk = Stencil(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
         self._plays_until_ms = 0.0
 
-    def bot_audio(self, item_id: str, payload: str, now_ms: float) -> list[PlayFrame]:
+    def bot_audio(self, item_id: str, payload: str, now_ms: float) -> list[bytes]:
         """Take the next piece of an item's speech; return the frames to write now.
 
         payload: base64 in the call's media format. now_ms: monotonic, any origin.
@@ -55,15 +56,15 @@ class Playout:
                 self._queue.append((item_id, piece, length_ms))
         return self.due(now_ms)
 
-    def item_done(self, item_id: str, now_ms: float) -> list[PlayFrame]:
+    def item_done(self, item_id: str, now_ms: float) -> list[bytes]:
         """The model has generated all of an item; its stream ends when the last of it has been sent."""
         self._ledger.all_generated(item_id)
         self._queue.append((item_id, "", 0.0))
         return self.due(now_ms)
 
-    def due(self, now_ms: float) -> list[PlayFrame]:
+    def due(self, now_ms: float) -> list[bytes]:
         """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
-        frames: list[PlayFrame] = []
+        frames: list[bytes] = []
         queue, until_ms = self._queue, now_ms + TOLERANCE_MS
         while queue and self._next_due_ms() <= until_ms:
             item_id, payload, length_ms = queue.popleft()
@@ -83,9 +84,9 @@ class Playout:
         """The items that were heard to their end since the last call."""
         return self._ledger.pop_finished(now_ms)
 
-    def cut(self, now_ms: float) -> tuple[list[PlayFrame], list[ItemHeard]]:
+    def cut(self, now_ms: float) -> tuple[list[bytes], list[ItemHeard]]:
         """Fall silent at once: the frames for it, and what was heard of each item that had not ended."""
-        frames: list[PlayFrame] = []
+        frames: list[bytes] = []
         self._stop_stream(frames)
         self._queue.clear()
         self._plays_until_ms = now_ms
@@ -108,25 +109,20 @@ class Playout:
             return 0.0
         return self._plays_until_ms + min(0.0, length_ms - self._lead_ms)
 
-    def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[PlayFrame]) -> None:
+    def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
         if self._open_stream is None:
             self._open_stream = self._new_stream_id()
-            frames.append(
-                PlayStreamStart(
-                    conversation_id=self._conversation_id,
-                    stream_id=self._open_stream,
-                    media_format=self._media.name,
-                )
-            )
-        frames.append(
-            PlayStreamChunk(conversation_id=self._conversation_id, stream_id=self._open_stream, audio_chunk=payload)
-        )
+            ids = {"conversation_id": self._conversation_id, "stream_id": self._open_stream}
+            frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
+            self._chunk = Stencil(PlayStreamChunk, "audio_chunk", **ids)
+        frames.append(self._chunk.fill(payload))
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
         plays_from_ms = now_ms if now_ms > self._plays_until_ms else self._plays_until_ms
         self._plays_until_ms = plays_from_ms + length_ms
         self._ledger.sent(item_id, length_ms, plays_from_ms)
 
-    def _stop_stream(self, frames: list[PlayFrame]) -> None:
+    def _stop_stream(self, frames: list[bytes]) -> None:
         if self._open_stream is not None:
-            frames.append(PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._open_stream))
+            stop = PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._open_stream)
+            frames.append(stop.to_wire())
             self._open_stream = None

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from protocols.errors import WireError
-from protocols.frames import Frame, Unknown
+from protocols.frames import Frame, Stencil, Unknown
 from protocols.realtime import client_events, objects, server_events
 from protocols.realtime.client_events import CLIENT_EVENTS, AnyClientEvent, ConversationItemCreate, SessionUpdate
 from protocols.realtime.objects import (
@@ -27,7 +29,16 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent
-from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic, PlayStreamStart, SessionInitiate, ToVaic
+from protocols.vaic import (
+    FROM_VAIC,
+    TO_VAIC,
+    Activities,
+    FromVaic,
+    PlayStreamChunk,
+    PlayStreamStart,
+    SessionInitiate,
+    ToVaic,
+)
 
 EVENTS = json.loads((Path(__file__).parent / "openai_events.json").read_text())
 
@@ -203,3 +214,10 @@ def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
     assert event.to_dict() == sent
     role = {"UserMessage": "user", "AssistantMessage": "assistant"}.get(type(item).__name__)
     assert sent["item"].get("role") == role
+
+
+@given(text=st.text(), fixed=st.text(min_size=1))
+def test_a_stencil_writes_what_the_frame_itself_would(text: str, fixed: str) -> None:
+    names = {"conversation_id": fixed, "stream_id": '""}'}
+    frame = PlayStreamChunk(audio_chunk=text, **names)
+    assert Stencil(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()

@@ -1,6 +1,6 @@
 """The limit: a process that passes bytes between two sockets and looks at none of them, on the same event loop.
 
-python benchmarks/bare.py LISTEN_PORT TARGET_PORT
+python benchmarks/relays/bare.py LISTEN_PORT TARGET_PORT
 """
 
 from __future__ import annotations

@@ -1,0 +1,218 @@
+"""Tieline beside a bare relay (the limit), asyncio + json, and pipecat: the same callers, the same model, one run.
+
+Each contender has a core of its own and carries 20 ms of audio each way on every call; callers and model are the load
+generator's, in one process on the other core (`run.py load`). CPU time is the kernel's count for the contender's
+process, system calls included; delays are from a chunk's being sent to its coming out. **Ratios are the result.**
+
+    python -m benchmarks.compare [--quick] [--calls 200] [--seconds 8] [--rounds 3] [--pipecat-python PYTHON]
+
+--quick: only Tieline beside the bare relay; the ratio goes into benchmarks/history.csv with --keep. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.contenders import ROOT, Contender, Wiring, contenders, own_core, running, wired
+from lab.load.course import LoadSettings
+from lab.load.figures import LoadReport, Stretch
+from lab.load.generator import command_line
+
+HISTORY = Path(__file__).parent / "history.csv"
+# A core carries so many calls as long as this holds.
+P99_LIMIT_MS = 10.0
+IDLE_CALLS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    name: str
+    media: str
+    tls: bool = False
+
+    def fits(self, contender: Contender) -> bool:
+        return self.media in contender.medias and (contender.tls or not self.tls)
+
+
+SCENARIOS = [
+    Scenario("24 kHz passed through", "raw/lpcm16_24"),
+    Scenario("16 kHz resampled", "raw/lpcm16"),
+    Scenario("mu-law passed through", "raw/mulaw"),
+    Scenario("24 kHz, model behind TLS", "raw/lpcm16_24", tls=True),
+]
+
+
+def load(contender: Contender, wiring: Wiring, pid: int, certificate: str = "", **settings: object) -> LoadReport:
+    """One run of the load generator against a contender that serves."""
+    given = LoadSettings(
+        **{
+            "url": f"ws://127.0.0.1:{wiring.port}",
+            "model_port": wiring.model_port,
+            "media": wiring.media,
+            "pid": pid,
+            "plain": contender.plain,
+            "certificate": certificate,
+        }
+        | settings  # type: ignore[arg-type]
+    )
+    process = subprocess.Popen(command_line(given), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    own_core(process.pid, first=False)
+    told, _ = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit(f"the load generator failed against {contender.name}")
+    return LoadReport.model_validate_json(told.splitlines()[-1])
+
+
+def measure(contender: Contender, scenario: Scenario, **settings: object) -> LoadReport:
+    """One run from start to end of the contender."""
+    with (
+        certified(scenario.tls) as (certificate, authority),
+        wired(scenario.media, authority) as wiring,
+        running(contender, wiring) as pid,
+    ):
+        return load(contender, wiring, pid, certificate, **settings)
+
+
+@contextmanager
+def certified(tls: bool) -> Iterator[tuple[str, str]]:
+    """A certificate with its key for the model, and who vouches for it, as files; or empty names."""
+    if not tls:
+        yield "", ""
+        return
+    import tempfile
+
+    import trustme
+
+    authority = trustme.CA()
+    with tempfile.TemporaryDirectory() as folder:
+        own, vouches = f"{folder}/model.pem", f"{folder}/authority.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(own)
+        authority.cert_pem.write_to_path(vouches)
+        yield own, vouches
+
+
+def row(name: str, stretch: Stretch, report: LoadReport, limit_us: float | None) -> str:
+    """One line of the table. limit_us: what the bare relay took in the same round."""
+    cost = stretch.cpu_us or 0.0
+    ratio = f"{cost / limit_us:.2f}" if limit_us else "-"
+    lost = report.lost_up + report.lost_down
+    misplaced = stretch.up.misplaced + stretch.down.misplaced
+    worst = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
+    halfway = max(stretch.up.delays.p50_ms, stretch.down.delays.p50_ms)
+    late = " (the generator was late)" if report.bottleneck else ""
+    return (
+        f"| {name} | {stretch.calls} | {cost:.1f} | {ratio} | {halfway:.2f} | {worst:.2f} "
+        f"| {lost} lost, {misplaced} misplaced, {report.failed} failed{late} |"
+    )
+
+
+HEAD = "| | calls | µs a message | ratio | p50 ms | p99 ms | |\n|---|---|---|---|---|---|---|"
+
+
+def side_by_side(known: list[Contender], scenario: Scenario, calls: int, seconds: float, rounds: int) -> float | None:
+    """Every contender in turn, `rounds` times; prints the round that was the median, returns Tieline's ratio."""
+    found: dict[str, list[tuple[float, LoadReport]]] = {}
+    ratios = []
+    for _ in range(rounds):
+        limit_us = None
+        for contender in known:
+            if not scenario.fits(contender):
+                continue
+            report = measure(contender, scenario, calls=fitting(contender, calls), seconds=seconds)
+            cost = report.stretches[-1].cpu_us or 0.0
+            found.setdefault(contender.name, []).append((cost, report))
+            if contender.plain:
+                limit_us = cost
+            elif contender.name == "Tieline" and limit_us:
+                ratios.append(cost / limit_us)
+    print(f"\n{scenario.name}\n\n{HEAD}")
+    limit = median(cost for cost, _ in found["bare relay"]) if "bare relay" in found else None
+    for name, runs in found.items():
+        _, report = sorted(runs, key=lambda each: each[0])[len(runs) // 2]
+        print(row(name, report.stretches[-1], report, limit), flush=True)
+    return median(ratios) if ratios else None
+
+
+def fitting(contender: Contender, calls: int) -> int:
+    """No more calls than a contender can carry: beyond that its cost means nothing."""
+    most = {"asyncio + json": 80, "pipecat": 20}.get(contender.name, calls)
+    return min(calls, most)
+
+
+def memory_per_call(contender: Contender, scenario: Scenario) -> float:
+    """KB of resident memory for each idle call beyond the first twenty."""
+    grown = []
+    with wired(scenario.media) as wiring, running(contender, wiring) as pid:
+        report = load(contender, wiring, pid, calls=20 + IDLE_CALLS, step=20, seconds=1, silent=True)
+        grown = [each for each in report.stretches if each.pid is not None]
+    first, last = grown[0], grown[-1]
+    assert first.pid is not None
+    assert last.pid is not None
+    return (last.pid.rss_mb - first.pid.rss_mb) * 1000 / (last.calls - first.calls)
+
+
+def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> list[Stretch]:
+    """Steps of a ramp up to the last that kept the limit, and one beyond."""
+    steps = []
+    for calls in range(step, most + 1, step):
+        report = measure(contender, scenario, calls=calls, seconds=4)
+        steps.append(report.stretches[-1])
+        if max(steps[-1].up.delays.p99_ms, steps[-1].down.delays.p99_ms) > P99_LIMIT_MS:
+            break
+    return steps
+
+
+def keep(ratio: float, calls: int, rounds: int) -> None:
+    """One line more in the history."""
+    revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    new = not HISTORY.exists()
+    with HISTORY.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["day", "revision", "calls", "rounds", "ratio to the bare relay"])
+        writer.writerow([datetime.now(UTC).date(), revision.stdout.strip(), calls, rounds, f"{ratio:.2f}"])
+
+
+def whole(known: list[Contender], calls: int, seconds: float, rounds: int) -> None:
+    for scenario in SCENARIOS:
+        side_by_side(known, scenario, calls, seconds, rounds)
+    print("\nmemory of an idle call, and calls a core carries at p99 < 10 ms\n")
+    print("| | KB a call | calls a core |\n|---|---|---|")
+    for contender in known:
+        memory = memory_per_call(contender, SCENARIOS[0])
+        step, most = {"pipecat": (10, 60), "asyncio + json": (40, 320)}.get(contender.name, (50, 1000))
+        steps = capacity(contender, SCENARIOS[0], step, most)
+        kept = [each.calls for each in steps if max(each.up.delays.p99_ms, each.down.delays.p99_ms) <= P99_LIMIT_MS]
+        print(f"| {contender.name} | {memory:.0f} | {max(kept, default=0)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pipecat-python")
+    options = parser.parse_args()
+    known = contenders(options.pipecat_python)
+    if not options.quick:
+        whole(known, options.calls, options.seconds, options.rounds)
+        return
+    ratio = side_by_side(known[:2], SCENARIOS[0], options.calls, options.seconds, options.rounds)
+    if ratio is not None:
+        print(f"\nTieline takes {ratio:.2f} times the CPU of the bare relay (median of {options.rounds} pairs)")
+        if options.keep:
+            keep(ratio, options.calls, options.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Who is measured: each as a process of its own, on one processor core, between the callers and the fake model.
+
+May import: lab.load, the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+START_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Where a contender listens, and where its model is. authority: a PEM file that vouches for a model behind TLS."""
+
+    port: int
+    model_port: int
+    media: str
+    folder: str
+    authority: str = ""
+
+    @property
+    def model_url(self) -> str:
+        return f"{'wss' if self.authority else 'ws'}://127.0.0.1:{self.model_port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """plain: it passes bytes on, and speaks neither language. command: what starts it, and its own environment."""
+
+    name: str
+    plain: bool
+    command: Callable[[Wiring], tuple[list[str], dict[str, str]]]
+    medias: frozenset[str] = frozenset({"raw/lpcm16_24", "raw/lpcm16", "raw/mulaw"})
+    tls: bool = True
+
+
+def _tieline(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+    settings = {
+        "TIELINE_OPENAI_URL": wiring.model_url,
+        "TIELINE_DATABASE_URL": f"sqlite:///{wiring.folder}/bench.sqlite3",
+        "TIELINE_LOG_LEVEL": "WARNING",
+        "TIELINE_MAX_CALLS": "5000",
+    }
+    return [sys.executable, "run.py", "serve", "--port", str(wiring.port), "--ops-port", str(free_port())], settings
+
+
+def _bare(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+    return [sys.executable, "benchmarks/relays/bare.py", str(wiring.port), str(wiring.model_port)], {}
+
+
+def _relay(interpreter: str, program: str) -> Callable[[Wiring], tuple[list[str], dict[str, str]]]:
+    def command(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+        where = ["--port", str(wiring.port), "--model-url", wiring.model_url, "--format", wiring.media]
+        return [interpreter, f"benchmarks/relays/{program}", *where], {}
+
+    return command
+
+
+def contenders(pipecat_python: str | None) -> list[Contender]:
+    """The limit first. pipecat_python: the interpreter of an environment that has pipecat; None to leave it out."""
+    known = [
+        Contender("bare relay", True, _bare, frozenset({"raw/lpcm16_24"}), tls=False),
+        Contender("Tieline", False, _tieline),
+        Contender("asyncio + json", False, _relay(sys.executable, "json_relay.py")),
+    ]
+    if pipecat_python:
+        # It speaks 24 kHz PCM to its model and nothing else.
+        medias = frozenset({"raw/lpcm16_24", "raw/lpcm16"})
+        known.append(Contender("pipecat", False, _relay(pipecat_python, "pipecat_relay.py"), medias))
+    return known
+
+
+@contextmanager
+def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
+    """The contender as it serves, alone on the first core; yields its process id."""
+    command, environment = contender.command(wiring)
+    if wiring.authority:
+        environment["SSL_CERT_FILE"] = wiring.authority
+    with open(Path(wiring.folder) / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log)
+        own_core(process.pid, first=True)
+        try:
+            _wait_until_listening(wiring.port, process)
+            yield process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def own_core(pid: int, first: bool) -> None:
+    """Who is measured and who measures do not share a core."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(pid, {cores[0]} if first else set(cores[1:]))
+
+
+@contextmanager
+def wired(media: str, authority: str = "") -> Iterator[Wiring]:
+    """Free ports and a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Wiring(free_port(), free_port(), media, folder, authority)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    give_up_s = time.monotonic() + START_LIMIT_S
+    while process.poll() is None and time.monotonic() < give_up_s:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("what is to be measured did not start")
