@@ -12,7 +12,7 @@ from protocols.framing import MASKED, WHOLE_TEXT, apply_mask
 
 _SHORT, _MEDIUM, _LONG = Struct("!BB"), Struct("!BBH"), Struct("!BBQ")
 # Keys are drawn from the system's randomness by the thousand: a system call a frame is a tenth of a chunk's cost.
-_KEY_POOL_BYTES = 4096
+_KEYS_AT_ONCE = 1024
 
 
 class TextFrames:
@@ -20,8 +20,7 @@ class TextFrames:
 
     def __init__(self, masks: bool) -> None:
         self._mask = MASKED if masks else 0
-        self._keys = b""
-        self._next_key = 0
+        self._keys: list[bytes] = []
 
     def build(self, payload: bytes) -> bytes:
         """One whole text frame. payload: UTF-8."""
@@ -34,8 +33,8 @@ class TextFrames:
             head = _LONG.pack(WHOLE_TEXT, self._mask | 127, length)
         if not self._mask:
             return head + payload
-        if self._next_key == len(self._keys):
-            self._keys, self._next_key = os.urandom(_KEY_POOL_BYTES), 0
-        key = self._keys[self._next_key : self._next_key + 4]
-        self._next_key += 4
-        return head + key + apply_mask(payload, key)
+        if not self._keys:
+            drawn = os.urandom(4 * _KEYS_AT_ONCE)
+            self._keys = [drawn[at : at + 4] for at in range(0, len(drawn), 4)]
+        key = self._keys.pop()
+        return b"%b%b%b" % (head, key, apply_mask(payload, key))

@@ -129,7 +129,11 @@ class _Mailbox:
 
     def put(self, letter: Any, /) -> None:
         self.letters.append(letter)
-        if not self.queued and self.actor is not None:
+        if not self.queued:
+            self.wake()
+
+    def wake(self) -> None:
+        if self.actor is not None:
             self.queued = True
             self.actor.dispatcher.ready(self.actor)
 
@@ -148,7 +152,9 @@ class LoopRef(pykka.ActorRef[Any]):
         mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         if mailbox.closed:
             raise pykka.ActorDeadError(f"{self} not found")
-        mailbox.put(message)
+        mailbox.letters.append(message)
+        if not mailbox.queued:
+            mailbox.wake()
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
@@ -227,55 +233,42 @@ class LoopActor(_Supervised):
             self._begun = True
             self._actor_loop_setup()
         mailbox = self._mailbox
-        letters = mailbox.letters
-        for _ in range(TURN_MESSAGES):
-            if mailbox.closed:
-                self._end()
+        letters, left = mailbox.letters, TURN_MESSAGES
+        while letters and not mailbox.closed:
+            if not left:
+                self.dispatcher.ready(self)
                 return
-            if not letters:
-                break
+            left -= 1
             letter = letters.popleft()
-            self._kind = type(letter)
-            self._open(letter)
-        else:
-            self.dispatcher.ready(self)
+            self._kind = kind = type(letter)
+            try:
+                # Pykka's own kinds are never among ours, and this is the hot path.
+                if kind in _PYKKAS_OWN:
+                    self._open(letter)
+                else:
+                    self.on_receive(letter)
+            except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
+                self._crash(error, letter)
+        if mailbox.closed:
+            self._end()
             return
         mailbox.queued = False
         # Another thread may have put a message just before the flag fell.
         if letters and not mailbox.queued:
-            mailbox.queued = True
-            self.dispatcher.ready(self)
-
-    def _stop(self) -> None:
-        self._mailbox.closed = True
-        super()._stop()
-
-    def _handle_failure(
-        self,
-        exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._mailbox.closed = True
-        super()._handle_failure(exception_type, exception_value, traceback)
+            mailbox.wake()
 
     def last_turn(self) -> str:
         return f"{type(self).__name__}: {self._kind.__name__}"
 
     def _open(self, letter: Any) -> None:
-        try:
-            # Pykka's own kinds are never among ours, and this is the hot path.
-            if self._kind not in _PYKKAS_OWN:
-                self.on_receive(letter)
-            elif self._kind is Envelope:
-                self._kind = type(letter.message)
-                answer = self._handle_receive(letter.message)
-                if letter.reply_to is not None:
-                    letter.reply_to.set(answer)
-            else:
-                self._handle_receive(letter)
-        except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
-            self._crash(error, letter)
+        """What was asked, or one of Pykka's own."""
+        if not isinstance(letter, Envelope):
+            self._handle_receive(letter)
+            return
+        self._kind = type(letter.message)
+        answer = self._handle_receive(letter.message)
+        if letter.reply_to is not None:
+            letter.reply_to.set(answer)
 
     def _crash(self, error: BaseException, letter: Any) -> None:
         self._fail(error)

@@ -8,6 +8,7 @@ Pure state. May import: the masking of websockets, the standard library. Rules f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from struct import Struct
 
 try:
     from websockets.speedups import apply_mask as apply_mask
@@ -16,6 +17,7 @@ except ImportError:  # a platform without the library's C extension
 
 WHOLE_TEXT = 0x81  # FIN and the text opcode, no reserved bits
 MASKED = 0x80
+_HEAD_AND_LENGTH = Struct("!HH").unpack_from
 
 
 class FrameReader:
@@ -27,19 +29,19 @@ class FrameReader:
     def __init__(self, masked: bool, max_bytes: int) -> None:
         self.in_message = False
         self._masked = MASKED if masked else 0
-        # Of a message of 126 to 65,535 bytes, as all that carry audio are.
-        self._medium = self._masked | 126
+        # How a message of 126 to 65,535 bytes begins, as all that carry audio do.
+        self._medium = WHOLE_TEXT << 8 | self._masked | 126
         self._medium_head = 8 if masked else 4
         self._max_bytes = max_bytes
         self._rest = bytearray()
 
     def whole(self, data: bytes) -> bytes | None:
         """The message, where the data is one text message of usual length and nothing else; if not, it is to be fed."""
-        if self._rest or self.in_message or len(data) < 126 or data[0] != WHOLE_TEXT or data[1] != self._medium:
+        size, begin = len(data), self._medium_head
+        if size < 126 or self._rest or self.in_message:
             return None
-        begin = self._medium_head
-        length = data[2] << 8 | data[3]
-        if length + begin != len(data) or length > self._max_bytes:
+        head, length = _HEAD_AND_LENGTH(data)
+        if head != self._medium or length + begin != size or length > self._max_bytes:
             return None
         payload = data[begin:]
         return apply_mask(payload, data[4:8]) if self._masked else payload
