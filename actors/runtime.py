@@ -257,6 +257,19 @@ class LoopActor(_Supervised):
         if letters and not mailbox.queued:
             mailbox.wake()
 
+    def _stop(self) -> None:
+        self._mailbox.closed = True
+        super()._stop()
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._mailbox.closed = True
+        super()._handle_failure(exception_type, exception_value, traceback)
+
     def last_turn(self) -> str:
         return f"{type(self).__name__}: {self._kind.__name__}"
 
