@@ -62,26 +62,29 @@ def serve(
     port: Port = None,
     ops_port: OpsPort = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: all with a token).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share port and calls (default 1).")] = None,
+    as_worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Be the daemon: take calls from VoiceAI Connect until told to stop."""
     from gateway.daemon import run
-    from gateway.daemon import serve as serve_calls
     from gateway.logs import set_up_logs
-    from protocols.errors import MisuseError
+    from gateway.workers import serve as serve_calls
 
-    settings = settings_or_exit(port=port, ops_port=ops_port, host=host)
-    print_unknown()
+    settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
     set_up_logs(settings.log_level)
-    if not settings.vaic_token.get_secret_value():
-        err.print("No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.")
+    if not as_worker:
+        print_unknown()
+        if not settings.vaic_token.get_secret_value():
+            err.print("No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.")
     try:
-        run(serve_calls(settings))
+        code = run(serve_calls(settings, [sys.executable, __file__, "serve", "--as-worker"], as_worker))
     except MisuseError as error:
         print_faults([f"TIELINE_DATABASE_URL: {error}"])
         raise typer.Exit(WRONG_SETTING) from None
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
+    raise typer.Exit(code)
 
 
 @app.command()

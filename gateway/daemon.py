@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import socket
 import sys
 import threading
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +32,7 @@ from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from gateway.ops import Ops
 from gateway.settings import Settings
+from gateway.systemd import READY, STOPPING, Given
 from gateway.vaic_endpoint import VaicEndpoint
 from store.database import open_database
 from store.journal import Journal
@@ -50,13 +52,14 @@ GREETING = "Hello, this is the Linden practice. How can I help you?"
 class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
-    speed: how many times faster than real time it lives; for demonstrations and tests. Raises: OSError when a port is
-    taken, MisuseError when the store cannot be opened.
+    speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
+    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when the store cannot be opened.
     """
 
-    def __init__(self, settings: Settings, speed: float = 1.0) -> None:
+    def __init__(self, settings: Settings, speed: float = 1.0, given: Given | None = None) -> None:
         self._settings = settings
         self._speed = speed
+        self._given = given or Given()
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -75,8 +78,8 @@ class Daemon:
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port)
-            ops_port = await self._ops.listen(settings.ops_port)
+            port = await self._endpoint.listen(settings.listen_host, settings.port, self._given.vaic)
+            ops_port = await self._ops.listen(settings.ops_port, self._given.ops)
         except OSError:
             await self.__aexit__()
             raise
@@ -107,6 +110,10 @@ class Daemon:
         assert isinstance(future, LoopFuture)
         return tuple((await future.answer(STOP_LIMIT_S)).conversations)
 
+    async def status(self) -> str:
+        """How it fares, for whoever watches the process. Raises: TimeoutError, pykka.ActorDeadError."""
+        return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
+
     def _house(self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectDesk) -> House:
         settings = self._settings
         profile = BotProfile(
@@ -134,15 +141,33 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve(settings: Settings, given: Given) -> None:
+    """Serve until SIGTERM or SIGINT, or until whoever holds the other end of the lifeline is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
-    async with Daemon(settings):
+    if given.lifeline is not None:
+        _when_cut(given.lifeline, stop.set)
+    async with Daemon(settings, given=given) as daemon:
+        given.notifier.tell(READY)
+        beat = loop.create_task(given.notifier.beat(daemon.status))
         await stop.wait()
         logger.info("stopping")
+        given.notifier.tell(STOPPING)
+    beat.cancel()
+
+
+def _when_cut(lifeline: socket.socket, callback: Callable[[], object]) -> None:
+    """Call back once the other end is closed. Nothing is ever sent on it."""
+    loop = asyncio.get_running_loop()
+
+    def cut() -> None:
+        loop.remove_reader(lifeline)
+        logger.warning("whoever keeps this worker is gone")
+        callback()
+
+    loop.add_reader(lifeline, cut)
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:

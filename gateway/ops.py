@@ -6,6 +6,7 @@ May import: actors, store, aiohttp, prometheus_client, the standard library. On 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pykka
@@ -17,6 +18,7 @@ from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
 from store.journal import CallRecord, Journal
 
+OPS_HOST = "127.0.0.1"
 ANSWER_LIMIT_S = 1.0
 
 
@@ -38,11 +40,13 @@ class Ops:
         )
         self._runner = web.AppRunner(app, access_log=None)
 
-    async def listen(self, port: int) -> int:
-        """Serve from now on; returns the port. Raises: OSError."""
+    async def listen(self, port: int, listening: socket.socket | None = None) -> int:
+        """Serve from now on; returns the port. listening: in place of one that is opened here. Raises: OSError."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
+        if listening is None:
+            await web.TCPSite(self._runner, OPS_HOST, port).start()
+        else:
+            await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import sys
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,7 +18,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
-Port = Annotated[int, Field(ge=0, le=65535)]
+HIGHEST_PORT = 65535
+Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
 
 class SettingsError(Exception):
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
         "sqlite:///tieline.sqlite3"
     )
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
+    workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
     time_zone: Annotated[str, Field(description="where 'tomorrow' and 'at ten' are meant")] = "UTC"
     transfer_targets: Annotated[
         dict[str, str],
@@ -83,6 +86,20 @@ class Settings(BaseSettings):
         except (ArgumentError, ValueError):  # whose words hold the URL, and with it a password
             raise ValueError("must be an SQLAlchemy URL, like sqlite:///tieline.sqlite3") from None
         return url
+
+    @field_validator("workers")
+    @classmethod
+    def _place_for_each(cls, workers: int, info: ValidationInfo) -> int:
+        if workers == 1:
+            return workers
+        if sys.platform == "win32":
+            raise ValueError("must be 1 on Windows")
+        if workers > info.data.get("max_calls", workers):
+            raise ValueError("must not be more than there may be calls")
+        # Each has an ops port of its own.
+        if info.data.get("ops_port", 0) + workers > HIGHEST_PORT:
+            raise ValueError("has no room for so many ports above TIELINE_OPS_PORT")
+        return workers
 
     @field_validator("time_zone")
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
@@ -23,6 +24,7 @@ from actors.messages import SwitchboardMessage, WireOpened
 from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 
 MAX_MESSAGE_BYTES = 1024 * 1024
+BACKLOG = 1024
 HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=10.0, limit_s=10.0)
 VALIDATED = '{"type":"ac-bot-api","success":true}'
@@ -129,8 +131,11 @@ class VaicEndpoint:
         self._connections: set[VaicConnection] = set()
         self._server: asyncio.Server | None = None
 
-    async def listen(self, host: str, port: int) -> int:
-        """Accept from now on; returns the port, which matters when 0 was asked. Raises: OSError."""
+    async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
+        """Accept from now on; returns the port, which matters when 0 was asked. Raises: OSError.
+
+        listening: a socket that somebody else has bound, in place of host and port.
+        """
         loop = asyncio.get_running_loop()
 
         def accepted() -> VaicConnection:
@@ -138,7 +143,10 @@ class VaicEndpoint:
             self._connections.add(connection)
             return connection
 
-        self._server = await loop.create_server(accepted, host, port, backlog=1024)
+        if listening is None:
+            self._server = await loop.create_server(accepted, host, port, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(accepted, sock=listening, backlog=BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
     def refuse(self) -> None:
