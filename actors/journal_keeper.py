@@ -61,7 +61,7 @@ class JournalKeeper(ThreadActor):
             for row in rows:
                 self._try(lambda row=row: self._journal.append([row]), row.kind, row.conversation_id)  # type: ignore[misc]
 
-    def _try(self, write: Callable[[], None], kind: str, conversation_id: str) -> None:
+    def _try(self, write: Callable[[], object], kind: str, conversation_id: str) -> None:
         try:
             write()
         except OperationalError:

@@ -30,3 +30,11 @@ class TransportLost(TielineError):
         super().__init__(f"{code} {reason}".strip())
         self.code = code
         self.reason = reason
+
+
+class Fenced(TielineError):
+    """Another process has taken over the call: what was to be written for it was not, and nothing else will be."""
+
+    def __init__(self, conversation_id: str) -> None:
+        super().__init__(f"conversation {conversation_id} is another process's now")
+        self.conversation_id = conversation_id

@@ -5,23 +5,46 @@ May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: sp
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    ExceptionContext,
+    Table,
+    cast,
+    create_engine,
+    event,
+    func,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from protocols.errors import MisuseError
+from store.schema import UtcDateTime
 
 # How long one writer waits for another, and a starting process for one that migrates.
 BUSY_LIMIT_S = 5.0
+# How often a writer asks whether it is its turn, on SQLite.
+RETRY_S = 0.002
+# PostgreSQL, in ms: one statement, one wait for a lock, one pause within a transaction. Whoever is frozen in the middle
+# of one keeps others waiting no longer than that.
+STATEMENT_LIMIT_MS, LOCK_LIMIT_MS, IDLE_LIMIT_MS = 2_000, 1_000, 5_000
+# What PostgreSQL says to a transaction that paused for too long, and where another server has become the first.
+PASSING_STATES = frozenset({"25P03", "25006"})
 # Chosen once, for PostgreSQL's advisory lock: one process migrates at a time.
 MIGRATION_LOCK = 7_132_654
 
@@ -61,6 +84,15 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
+def moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
+    """So many seconds from now by the database's clock, which is the only one that all processes share."""
+    if connection.dialect.name == "postgresql":
+        # Not now(), which is when the transaction began: it may have waited for a lock since.
+        interval = func.make_interval(0, 0, 0, 0, 0, 0, cast(seconds, Double))
+        return func.clock_timestamp(type_=UtcDateTime()) + interval
+    return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=UtcDateTime())
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -79,12 +111,49 @@ def _parse(url: str) -> URL:
 def _engine(url: URL) -> Engine:
     # An error's text must not carry what was to be written: it is logged, and callers' words are not.
     if url.get_backend_name() == "postgresql":
-        patience = {"connect_timeout": int(BUSY_LIMIT_S)}
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=8, connect_args=patience)
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=0,
+            pool_timeout=BUSY_LIMIT_S,
+            connect_args=_patience(url),
+        )
+        event.listen(engine, "handle_error", _name_what_passes, retval=True)
+        return engine
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _patience(url: URL) -> dict[str, str | int]:
+    """How long a connection to PostgreSQL waits for what. What the URL itself says goes before it."""
+    ours: dict[str, str | int] = {
+        "connect_timeout": int(BUSY_LIMIT_S),
+        "tcp_user_timeout": IDLE_LIMIT_MS,
+        # A server that is gone for good answers nothing, and its own limits end with it.
+        "keepalives_idle": int(BUSY_LIMIT_S),
+        "keepalives_interval": 1,
+    }
+    limits = (
+        f"-c statement_timeout={STATEMENT_LIMIT_MS}",
+        f"-c lock_timeout={LOCK_LIMIT_MS}",
+        f"-c idle_in_transaction_session_timeout={IDLE_LIMIT_MS}",
+    )
+    told = url.normalized_query
+    patience = {name: value for name, value in ours.items() if name not in told}
+    return patience | {"options": " ".join((*limits, *told.get("options", ())))}
+
+
+def _name_what_passes(context: ExceptionContext) -> BaseException | None:
+    """An error of the moment is an OperationalError; the driver makes bugs of some."""
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) not in PASSING_STATES:
+        return None
+    gone = context.is_disconnect
+    return OperationalError(context.statement, None, error, hide_parameters=True, connection_invalidated=gone)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
@@ -96,8 +165,29 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer says so at once: one that first reads and then writes may find that another has written in between.
-    reads = connection.get_execution_options().get("tieline_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("tieline_reads", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw, give_up_s = connection.connection.driver_connection, time.monotonic() + BUSY_LIMIT_S
+    assert isinstance(raw, sqlite3.Connection)
+    # SQLite itself asks ever more seldom, up to a tenth of a second: a busy writer would shut others out for seconds.
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while _is_taken(raw) and time.monotonic() < give_up_s:
+            time.sleep(RETRY_S)
+        if not raw.in_transaction:  # what keeps it from that is raised here
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_LIMIT_S * 1000:.0f}")
+
+
+def _is_taken(raw: sqlite3.Connection) -> bool:
+    """Somebody else writes. If nobody does, a transaction has begun."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False
 
 
 def _prepare(engine: Engine) -> None:
@@ -107,6 +197,9 @@ def _prepare(engine: Engine) -> None:
     config.set_main_option("script_location", "store:migrations")
     with _alembic, engine.begin() as connection:
         if engine.dialect.name == "postgresql":
+            # A migration may take longer than what is done while a caller waits.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_LIMIT_S * 1000:.0f}")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,5 +1,6 @@
 """The log of effects: what was meant, and what came of it, each under its key.
 
+What changes it is given the transaction that it is to be part of: for a call that has a lease, a `leases.fenced` one.
 May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.3.
 """
 
@@ -23,7 +24,8 @@ Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
 class LoggedEffect:
     """One effect. slots: agreed on; facts: known to the task; values: what came of it; all as JSON has them.
 
-    say: what the caller is told of a refusal or a failure. intended_at: aware.
+    say: what the caller is told of a refusal or a failure. intended_at: aware. epoch: of the lease under which it was
+    last intended, 0 where the call has none.
     """
 
     key: str
@@ -37,6 +39,7 @@ class LoggedEffect:
     status: Status = "intended"
     values: Mapping[str, Any] = field(default_factory=dict)
     say: str = ""
+    epoch: int = 0
 
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
@@ -52,19 +55,20 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
     """
     row = {name: getattr(effect, name) for name in LoggedEffect.__dataclass_fields__}
     statement = insert(connection, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
-    return connection.execute(statement).rowcount == 1
+    # Not by rowcount, which PostgreSQL's driver does not know of an INSERT.
+    return connection.scalar(statement.returning(schema.effect.c.key)) is not None
 
 
-def take_over(connection: Connection, known: LoggedEffect, at: datetime) -> bool:
+def take_over(connection: Connection, known: LoggedEffect, at: datetime, epoch: int = 0) -> bool:
     """Go on with what somebody else has intended. False where it is settled, or another one has taken it over.
 
-    known: as it was found. at: aware, and later than its intent: it is intended anew.
+    known: as it was found. at: aware, and later than its intent: it is intended anew, and under this epoch.
     """
     column = schema.effect.c
     statement = (
         schema.effect.update()
         .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at)
-        .values(intended_at=at)
+        .values(intended_at=at, epoch=epoch)
     )
     return connection.execute(statement).rowcount == 1
 

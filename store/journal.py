@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from store import schema
 from store.database import insert, reading
+from store.leases import epochs_of, let_go
 
 
 class _Record(BaseModel):
@@ -20,13 +21,17 @@ class _Record(BaseModel):
 
 
 class JournalRow(_Record):
-    """One thing that happened. seq: counts a conversation's rows, from 1. kind: what; body: its particulars."""
+    """One thing that happened. seq: counts a conversation's rows, from 1. kind: what; body: its particulars.
+
+    epoch: of the lease under which it is written, 0 where the call has none.
+    """
 
     conversation_id: str
     seq: int
     kind: str
     body: dict[str, JsonValue]
     at: AwareDatetime
+    epoch: int = 0
 
 
 class TurnRecord(_Record):
@@ -79,18 +84,28 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, rows: Sequence[JournalRow]) -> None:
-        """Write a batch in one transaction; a row that is there already stays as it is."""
-        if not rows:
-            return
-        with self._engine.begin() as connection:
-            statement = insert(connection, schema.call_event).on_conflict_do_nothing()
-            connection.execute(statement, [row.model_dump() for row in rows])
+    def append(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Write a batch in one transaction; a row that is there already stays as it is. May be tried again as it is.
 
-    def finish(self, record: CallRecord) -> None:
-        """Write a call's record; a second one for the same conversation replaces the first."""
+        Returns the rows that were left out, for another process has taken over their calls.
+        """
+        if not rows:
+            return []
+        with self._engine.begin() as connection:
+            epochs = epochs_of(connection, {row.conversation_id for row in rows})
+            mine = [row.model_dump() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
+            if mine:
+                connection.execute(insert(connection, schema.call_event).on_conflict_do_nothing(), mine)
+        return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
+
+    def finish(self, record: CallRecord, epoch: int = 0) -> None:
+        """Write a call's record, with which its lease ends; a second one for the same conversation replaces the first.
+
+        epoch: of its lease, 0 where it has none. Raises: Fenced.
+        """
         row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
         with self._engine.begin() as connection:
+            let_go(connection, record.conversation_id, epoch, "ended")
             statement = insert(connection, schema.call).values(row)
             connection.execute(statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row))
 

@@ -71,6 +71,7 @@ effect = Table(
     Column("say", Text, nullable=False),
     Column("intended_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime),
+    Column("epoch", Integer, nullable=False, server_default="0"),
     Index("ix_effect_status", "status"),
 )
 
@@ -95,4 +96,20 @@ call_event = Table(
     Column("kind", Text, nullable=False),
     Column("body", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+)
+
+# One row for every call: who may write for it. Renewed every few seconds, so no moment in it has an index.
+lease = Table(
+    "lease",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("opening", JSON, nullable=False),
+    Column("touched_at", UtcDateTime, nullable=False),
+    Index("ix_lease_status", "status"),
 )

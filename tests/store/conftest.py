@@ -1,4 +1,4 @@
-"""A database file of one's own."""
+"""Databases of one's own: a SQLite file, and one on a PostgreSQL server that this session has started."""
 
 from __future__ import annotations
 
@@ -8,12 +8,56 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from store import schema
 from store.database import open_database
+from tests.store.postgres import PostgresServer, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    try:
+        yield from running_server()
+    except FileNotFoundError as error:
+        pytest.skip(f"PostgreSQL is not installed (apt-get install postgresql): {error}")
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> Iterator[str]:
+    """A database with all tables, for one test after the other."""
+    with postgres.database() as name:
+        open_database(postgres.url(name)).dispose()
+        yield name
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/tieline.sqlite3"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
+    yield postgres.url(migrated)
+    postgres.empty(migrated, schema.metadata.tables)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.database() as name:
+        yield postgres.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A test that takes it runs once for each kind of database."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_url(request: pytest.FixtureRequest) -> str:
+    """As `url`, of a database without tables, which the test may build as it likes."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "empty_postgres_url")
+    return url
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ from sqlalchemy.exc import StatementError
 from protocols.errors import MisuseError
 from store import schema
 from store.appointments import AppointmentBook
-from store.database import open_database, reading
+from store.database import moment, open_database, reading
+from store.journal import Journal
+from tests.store.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -37,14 +39,17 @@ def python(source: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_fresh_file_gets_all_tables(engine: Engine) -> None:
+def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
     assert set(inspect(engine).get_table_names()) == {
         "appointment",
         "call",
         "call_event",
         "effect",
+        "lease",
         "alembic_version",
     }
+    engine.dispose()
 
 
 def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
@@ -53,21 +58,39 @@ def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_what_an_older_version_has_written_is_kept(url: str) -> None:
-    engine = open_database(url)
-    AppointmentBook(engine).book("practice", AT, 30, "+4930123", "c-1", "k-1", "Ada")
+def downgrade(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", "store:migrations")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-        assert "effect" not in inspect(connection).get_table_names()
+        command.downgrade(config, revision)
+
+
+def test_what_an_older_version_has_written_is_kept(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
+    AppointmentBook(engine).book("practice", AT, 30, "+4930123", "c-1", "k-1", "Ada")
+    downgrade(engine, "0001")
+    assert "effect" not in inspect(engine).get_table_names()
     engine.dispose()
 
-    engine = open_database(url)
+    engine = open_database(fresh_url)
     (kept,) = AppointmentBook(engine).all()
     assert (kept.starts_at, kept.caller, kept.effect_key, kept.name) == (AT, "+4930123", "k-1", "")
     assert AppointmentBook(engine).book("practice", AT, 30, "", "c-2", "k-2") is None, "one for a time, as before"
+    engine.dispose()
+
+
+def test_a_process_of_the_version_before_goes_on_writing(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
+    downgrade(engine, "0002")
+    before = """INSERT INTO call_event (conversation_id, seq, kind, body, at)
+        VALUES ('c-1', {}, 'said', '{{}}', '2026-11-24 09:30:00')"""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(before.format(1))
+    open_database(fresh_url).dispose()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(before.format(2))
+    assert [(row.seq, row.epoch) for row in Journal(engine).rows("c-1")] == [(1, 0), (2, 0)]
     engine.dispose()
 
 
@@ -80,7 +103,8 @@ def test_opening_again_keeps_what_is_there(url: str) -> None:
     second.dispose()
 
 
-def test_every_connection_is_set_to_keep_what_it_committed(engine: Engine) -> None:
+def test_every_connection_to_sqlite_keeps_what_it_committed(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     with reading(engine) as one, reading(engine) as other:
         for connection in (one, other):
             pragmas = {
@@ -88,6 +112,28 @@ def test_every_connection_is_set_to_keep_what_it_committed(engine: Engine) -> No
                 for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
             }
             assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+    engine.dispose()
+
+
+@pytest.mark.parametrize("own", [{}, {"options": "-c%20lock_timeout=7s", "tcp_user_timeout": "9000"}])
+def test_every_connection_to_postgresql_has_limits_and_the_url_may_set_others(
+    postgres: PostgresServer, migrated: str, own: dict[str, str]
+) -> None:
+    engine = open_database(postgres.url(migrated, **own))
+    with reading(engine) as connection:
+        limits = {
+            name: connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        }
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        assert raw.info.get_parameters()["tcp_user_timeout"] == own.get("tcp_user_timeout", "5000")
+    assert limits == {
+        "statement_timeout": "2s",
+        "lock_timeout": "7s" if own else "1s",
+        "idle_in_transaction_session_timeout": "5s",
+    }
+    engine.dispose()
 
 
 def test_a_reader_waits_for_no_writer(engine: Engine) -> None:
@@ -96,16 +142,23 @@ def test_a_reader_waits_for_no_writer(engine: Engine) -> None:
         assert AppointmentBook(engine).all() == []
 
 
-def test_a_writer_shuts_out_the_other_from_its_first_word(engine: Engine, url: str) -> None:
+def test_a_writer_to_sqlite_shuts_out_the_other_from_its_first_word(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     with engine.begin() as writer:
         writer.execute(select(schema.appointment))
-        impatient = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0)
+        impatient = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             impatient.execute("BEGIN IMMEDIATE")
         impatient.close()
+    engine.dispose()
 
 
-def test_processes_and_threads_that_start_together_on_a_fresh_file_all_get_it(url: str) -> None:
+@pytest.mark.parametrize("before", [None, "0002"])
+def test_processes_and_threads_that_start_together_all_get_it(fresh_url: str, before: str | None) -> None:
+    if before is not None:
+        engine = open_database(fresh_url)
+        downgrade(engine, before)
+        engine.dispose()
     source = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +168,7 @@ with ThreadPoolExecutor(3) as pool:
     for engine in pool.map(open_database, [sys.argv[1]] * 3):
         engine.dispose()
 """
-    processes = [python(source, url) for _ in range(2)]
+    processes = [python(source, fresh_url) for _ in range(2)]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -126,8 +179,8 @@ with ThreadPoolExecutor(3) as pool:
     for process in processes:
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
-    engine = open_database(url)
-    assert AppointmentBook(engine).all() == []
+    engine = open_database(fresh_url)
+    assert "lease" in inspect(engine).get_table_names()
     engine.dispose()
 
 
@@ -166,6 +219,21 @@ def test_a_moment_comes_back_as_it_was_whatever_its_zone(engine: Engine) -> None
     assert booked.starts_at.tzinfo is UTC
 
 
+def test_the_databases_clock_is_read_as_a_moment_and_stored_as_one(engine: Engine) -> None:
+    with engine.begin() as connection:
+        now, soon = connection.execute(select(moment(connection), moment(connection, 0.25))).one()
+        connection.execute(schema.appointment.insert().values(
+            resource="practice", starts_at=moment(connection, 60), duration_min=30, caller="", conversation_id="c-1",
+            effect_key="k-1"))  # fmt: skip
+        column = schema.appointment.c.starts_at
+        between = column.between(moment(connection, 55), moment(connection, 60.5))
+        assert connection.scalar(select(between))
+    assert abs(datetime.now(UTC) - now) < timedelta(seconds=5)
+    assert timedelta(seconds=0.2) < soon - now < timedelta(seconds=0.3)
+    (kept,) = AppointmentBook(engine).all()
+    assert timedelta(seconds=55) < kept.starts_at - now < timedelta(seconds=61)
+
+
 def test_a_moment_without_a_zone_is_refused(engine: Engine) -> None:
     with pytest.raises((MisuseError, StatementError), match="no time zone"):
         AppointmentBook(engine).book("practice", AT.replace(tzinfo=None), 30, "", "c-1", "k-1")
@@ -197,13 +265,18 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/notes.txt")
 
 
-def test_tables_of_a_newer_version_are_not_touched(url: str) -> None:
-    engine = open_database(url)
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match=r"database postgresql\+psycopg://tieline@/x: .*No such file"):
+        open_database(f"postgresql://tieline@/x?host={tmp_path}")
+
+
+def test_tables_of_a_newer_version_are_not_touched(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
     with pytest.raises(MisuseError, match=r"another version.*9999"):
-        open_database(url)
+        open_database(fresh_url)
 
 
 def test_many_threads_share_one_engine(engine: Engine) -> None:

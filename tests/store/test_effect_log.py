@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,7 +99,8 @@ def test_what_was_left_is_found_by_its_age_and_taken_over_by_one(intended: Engin
         left = effect_log.unsettled(connection, AT + timedelta(microseconds=1))
         assert left == [MEANT]
         later = AT + timedelta(minutes=2)
-        assert [effect_log.take_over(connection, left[0], later) for _ in range(2)] == [True, False]
+        assert [effect_log.take_over(connection, left[0], later, epoch=2) for _ in range(2)] == [True, False]
+        assert effect_log.find(connection, MEANT.key) == replace(MEANT, intended_at=later, epoch=2)
         assert effect_log.unsettled(connection, later) == [], "it counts as begun anew"
 
 

@@ -1,0 +1,235 @@
+"""Who may write for a call: one lease a call, whose epoch goes up whenever another process takes the call over.
+
+The epoch is the fence, and time is not: a process that was frozen does not know that its lease has run out, but what
+it writes bears an epoch that is no longer the call's. A call without a lease has the epoch 0. All moments are those of
+the database's clock.
+May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+
+from protocols.errors import Fenced
+from store import schema
+from store.database import insert, moment, reading
+
+# parked: its holder has let go of it, for whoever the caller's side comes back to.
+Status = Literal["open", "parked", "ended"]
+Refusal = Literal["unknown", "ended", "held", "credential", "too_late"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for a call. epoch: what all that is written must bear.
+
+    opening: what whoever opened the call has left for others to go on with. last_seq: of its journal, 0 if it is empty;
+    no row of an earlier epoch will come after it.
+    """
+
+    conversation_id: str
+    epoch: int
+    opening: Mapping[str, Any]
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No lease. reason: for our own log; whoever has asked is not told whether there is such a call."""
+
+    reason: Refusal
+
+
+# --- the fence ---
+
+
+@contextmanager
+def fenced(engine: Engine, conversation_id: str, epoch: int) -> Iterator[Connection]:
+    """A transaction of a call: all that is written in it is undone where another process has taken the call over.
+
+    Raises: Fenced, at the end.
+    """
+    with engine.begin() as connection:
+        yield connection
+        # Last of all: who is frozen before this keeps nobody from taking the call over.
+        _check(epochs_of(connection, (conversation_id,)), conversation_id, epoch)
+
+
+def epochs_of(connection: Connection, conversation_ids: Iterable[str], *, to_change: bool = False) -> dict[str, int]:
+    """The epochs of calls that have leases; nobody changes them before the transaction ends.
+
+    to_change: but this transaction does.
+    """
+    column = schema.lease.c
+    query = select(column.conversation_id, column.epoch).where(column.conversation_id.in_(list(conversation_ids)))
+    # A share of each row, or PostgreSQL would let a claim in between this and what is written next.
+    # In order, or two that want the same rows might each wait for the other.
+    locked = query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
+    return {row.conversation_id: row.epoch for row in connection.execute(locked)}
+
+
+def let_go(connection: Connection, conversation_id: str, epoch: int, status: Literal["parked", "ended"]) -> None:
+    """Nobody holds the call any more. Whoever has held it may still write, until another one takes it over.
+
+    Raises: Fenced.
+    """
+    _check(epochs_of(connection, (conversation_id,), to_change=True), conversation_id, epoch)
+    column = schema.lease.c
+    held = and_(column.conversation_id == conversation_id, column.status != "ended")
+    connection.execute(schema.lease.update().where(held).values(status=status, lease_until=moment(connection)))
+
+
+def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
+    if epochs.get(conversation_id, 0) != epoch:
+        raise Fenced(conversation_id)
+
+
+# --- taking and keeping ---
+
+
+class Leases:
+    """The leases of one process, for all its threads. Raises: SQLAlchemy's OperationalError where there is no database.
+
+    node: names the process, and no other one. ttl_s: how long a lease lasts that is not renewed. window_s: for how long
+    after the end of its lease a call may be resumed.
+    """
+
+    def __init__(self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0) -> None:
+        self._engine = engine
+        self._node = node
+        self._ttl_s = ttl_s
+        self._window_s = window_s
+
+    def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | Refused:
+        """A new call. Its epoch is 1, or the next one where the same credential has used the conversation's id before.
+
+        credential: what the call came with; a digest of it is kept. opening: as JSON has it.
+        Refused as "held": another process has such a call, or another credential had.
+        """
+        digest, column = _digest(credential), schema.lease.c
+        with self._engine.begin() as connection:
+            row = self._held(connection) | {"status": "open", "credential": digest, "opening": dict(opening)}
+            first = row | {"conversation_id": conversation_id, "epoch": 1}
+            free = or_(column.status == "ended", column.lease_until <= moment(connection), column.node == self._node)
+            statement = (
+                insert(connection, schema.lease)
+                .values(first)
+                .on_conflict_do_update(
+                    index_elements=["conversation_id"],
+                    set_=row | {"epoch": column.epoch + 1},
+                    where=and_(column.credential == digest, free),
+                )
+            )
+            epoch = connection.scalar(statement.returning(column.epoch))
+            if epoch is None:
+                return Refused("held")
+            return Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
+
+    def claim(self, conversation_id: str, credential: str) -> Lease | Refused:
+        """Take over a call that is resumed here, whoever holds it; from now on nobody else writes for it.
+
+        credential: what it is resumed with, which must be what it was opened with.
+        """
+        digest, column = _digest(credential), schema.lease.c
+        if (refusal := self._objection(conversation_id, digest)) is not None:
+            return Refused(refusal)
+        with self._engine.begin() as connection:
+            in_time = column.lease_until > moment(connection, -self._window_s)
+            values = self._held(connection) | {"status": "open"}
+            lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
+        return lease or Refused(self._objection(conversation_id, digest) or "too_late")
+
+    def renew(self, held: Mapping[str, int]) -> set[str]:
+        """Hold leases for longer, all at once. held: epochs by conversation. Returns the conversations lost."""
+        column = schema.lease.c
+        with self._engine.begin() as connection:
+            epochs = epochs_of(connection, held, to_change=True)
+            mine = [each for each, epoch in held.items() if epochs.get(each) == epoch]
+            still_open = and_(column.conversation_id.in_(mine), column.status == "open")
+            connection.execute(schema.lease.update().where(still_open).values(self._held(connection)))
+        return held.keys() - set(mine)
+
+    def park(self, conversation_id: str, epoch: int) -> None:
+        """Leave a call to whoever it is resumed at. Raises: Fenced."""
+        with self._engine.begin() as connection:
+            let_go(connection, conversation_id, epoch, "parked")
+
+    def end(self, conversation_id: str, epoch: int) -> None:
+        """A call is over that leaves no record; of one that does, the record ends the lease. Raises: Fenced."""
+        with self._engine.begin() as connection:
+            let_go(connection, conversation_id, epoch, "ended")
+
+    # --- what dead processes leave ---
+
+    def orphans(self, at_most: int = 16) -> list[str]:
+        """Calls that nobody holds and nobody can resume any more, and that were never ended: the oldest ones."""
+        column = schema.lease.c
+        with reading(self._engine) as connection:
+            query = select(column.conversation_id).where(column.status != "ended", self._left(connection))
+            return list(connection.scalars(query.order_by(column.lease_until).limit(at_most)))
+
+    def inherit(self, conversation_id: str) -> Lease | Refused:
+        """Take over what is left of a call, to bring it to its end; it cannot be resumed.
+
+        Refused as "held" while somebody may still go on with it, or is at it: it is then left alone for ttl_s.
+        """
+        column = schema.lease.c
+        with self._engine.begin() as connection:
+            values = {"node": self._node, "touched_at": moment(connection)}
+            lease = self._take(connection, conversation_id, self._left(connection), values)
+            if lease is not None:
+                return lease
+            known = connection.scalar(select(column.epoch).where(column.conversation_id == conversation_id))
+        return Refused("unknown" if known is None else "held")
+
+    # --- inside ---
+
+    def _held(self, connection: Connection) -> dict[str, Any]:
+        now, until = moment(connection), moment(connection, self._ttl_s)
+        return {"node": self._node, "lease_until": until, "touched_at": now}
+
+    def _left(self, connection: Connection) -> ColumnElement[bool]:
+        column = schema.lease.c
+        too_late = column.lease_until <= moment(connection, -self._window_s)
+        return and_(too_late, column.touched_at <= moment(connection, -self._ttl_s))
+
+    def _take(
+        self, connection: Connection, conversation_id: str, where: ColumnElement[bool], values: Mapping[str, Any]
+    ) -> Lease | None:
+        column = schema.lease.c
+        statement = schema.lease.update().where(column.conversation_id == conversation_id, where)
+        taken = statement.values({**values, "epoch": column.epoch + 1}).returning(column.epoch, column.opening)
+        row = connection.execute(taken).one_or_none()
+        if row is None:
+            return None
+        return Lease(conversation_id, row.epoch, row.opening, _last_seq(connection, conversation_id))
+
+    def _objection(self, conversation_id: str, digest: str) -> Refusal | None:
+        """Why a call can never be resumed so. Only read: whoever has no right to a call keeps no writer waiting."""
+        column = schema.lease.c
+        with reading(self._engine) as connection:
+            query = select(column.status, column.credential).where(column.conversation_id == conversation_id)
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return "unknown"
+        if not hmac.compare_digest(row.credential, digest):
+            return "credential"
+        return "ended" if row.status == "ended" else None
+
+
+def _digest(credential: str) -> str:
+    # A header that is no UTF-8 is still a credential, and like no other.
+    return hashlib.sha256(credential.encode(errors="surrogateescape")).hexdigest()
+
+
+def _last_seq(connection: Connection, conversation_id: str) -> int:
+    column = schema.call_event.c
+    query = select(func.coalesce(func.max(column.seq), 0)).where(column.conversation_id == conversation_id)
+    return int(connection.scalar(query) or 0)

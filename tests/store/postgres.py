@@ -1,0 +1,108 @@
+"""A PostgreSQL server of one's own, from the system's packages: in a temporary folder, on a Unix socket only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+
+
+class PostgresServer:
+    """Programs of the newest installed version. Needs another user than root, and finds one.
+
+    settings: for postgresql.conf. Raises: FileNotFoundError where there is no PostgreSQL.
+    """
+
+    def __init__(self, **settings: str) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+        if not found:
+            raise FileNotFoundError("there is no /usr/lib/postgresql/*/bin/initdb")
+        self._programs = found[-1].parent
+        self._names = (f"t{number}" for number in count(1))
+        # Not in pytest's folder: only its owner may enter that.
+        self.folder = Path(tempfile.mkdtemp(prefix="tieline-postgres-"))
+        self._as: dict[str, Any] = {}
+        if os.getuid() == 0:
+            user = _somebody()
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
+        self._run("initdb", "--pgdata=data", "--username=tieline", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        lines += ["listen_addresses = ''", f"unix_socket_directories = '{self.folder}'"]
+        with (self.folder / "data/postgresql.conf").open("a") as conf:
+            conf.write("\n".join((*lines, "")))
+        self.start()
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        self._run("pg_ctl", "start", "--pgdata=data", "--wait", "--silent", "--log=log")
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Whoever is connected is thrown out. immediate: as if its machine had lost power."""
+        self._run("pg_ctl", "stop", "--pgdata=data", "--wait", "--silent", f"--mode={mode}")
+
+    def destroy(self) -> None:
+        if (self.folder / "data/postmaster.pid").exists():
+            self.stop("immediate")
+        shutil.rmtree(self.folder)
+
+    def url(self, database: str, **options: str) -> str:
+        """As SQLAlchemy takes it. options: libpq's."""
+        told = "".join(f"&{name}={value}" for name, value in options.items())
+        return f"postgresql://tieline@/{database}?host={self.folder}{told}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A new database, for as long as it is wanted; its name."""
+        name = next(self._names)
+        self._execute(f"CREATE DATABASE {name}")
+        try:
+            yield name
+        finally:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def empty(self, database: str, tables: Iterable[str]) -> None:
+        """Their rows are gone; that takes less time than a new database."""
+        self._execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY", database)
+
+    def _execute(self, sentence: str, database: str = "postgres") -> None:
+        with psycopg.connect(host=str(self.folder), user="tieline", dbname=database, autocommit=True) as connection:
+            connection.execute(sentence.encode())
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._programs / program, *arguments],
+            cwd=self.folder,
+            check=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            **self._as,
+        )
+
+
+def running_server() -> Iterator[PostgresServer]:
+    """For a fixture: what is written in it need not outlive the machine, only the server."""
+    server = PostgresServer(fsync="off", full_page_writes="off", shared_buffers="16MB", max_wal_size="64MB")
+    try:
+        yield server
+    finally:
+        server.destroy()
+
+
+def _somebody() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise FileNotFoundError("there is no user but root to run a server as")

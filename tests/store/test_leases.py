@@ -1,0 +1,330 @@
+"""Leases: who may write for a call, who may take it over, and what becomes of those who were too late."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import count
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from protocols.errors import Fenced
+from store import schema
+from store.appointments import AppointmentBook, book
+from store.database import open_database, reading
+from store.journal import Journal
+from store.leases import Lease, Leases, Refused, fenced
+from tests.store.other_process import AT, record, row
+
+OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
+TTL_S, WINDOW_S = 15, 60
+
+
+@pytest.fixture
+def here(engine: Engine) -> Leases:
+    return Leases(engine, "here", TTL_S, WINDOW_S)
+
+
+@pytest.fixture
+def there(engine: Engine) -> Leases:
+    return Leases(engine, "there", TTL_S, WINDOW_S)
+
+
+def opened(leases: Leases, conversation_id: str = "c-1", credential: str = "secret") -> Lease:
+    lease = leases.open(conversation_id, credential, OPENING)
+    assert isinstance(lease, Lease)
+    return lease
+
+
+def stored(engine: Engine, conversation_id: str = "c-1") -> Any:
+    with reading(engine) as connection:
+        return connection.execute(select(schema.lease).where(schema.lease.c.conversation_id == conversation_id)).one()
+
+
+def grow_older(engine: Engine, seconds: float) -> None:
+    """All leases, as if so much time had gone by since they were last written."""
+    with engine.begin() as connection:
+        for each in connection.execute(select(schema.lease)).all():
+            aged: dict[str, datetime] = {
+                name: getattr(each, name) - timedelta(seconds=seconds) for name in ("lease_until", "touched_at")
+            }
+            mine = schema.lease.c.conversation_id == each.conversation_id
+            connection.execute(schema.lease.update().where(mine).values(aged))
+
+
+# --- opening ---
+
+
+def test_a_new_call_has_the_first_epoch_and_keeps_no_credential(here: Leases, engine: Engine) -> None:
+    assert here.open("c-1", "secret", OPENING) == Lease("c-1", 1, OPENING, 0)
+    kept = stored(engine)
+    assert (kept.node, kept.epoch, kept.status, kept.opening) == ("here", 1, "open", OPENING)
+    assert kept.lease_until - kept.touched_at == pytest.approx(timedelta(seconds=TTL_S), abs=timedelta(seconds=0.1))
+    assert "secret" not in str(kept)
+
+
+def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    assert there.open("c-1", "secret", {}) == Refused("held")
+    assert (stored(engine).node, stored(engine).epoch, stored(engine).opening) == ("here", 1, OPENING)
+
+
+def test_who_cannot_tell_whether_a_call_was_opened_opens_it_again(here: Leases) -> None:
+    assert [opened(here).epoch for _ in range(2)] == [1, 2]
+
+
+def test_an_id_is_used_again_under_another_epoch_when_its_call_is_over_or_lost(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    Journal(engine).append([row(1, opened(here).epoch), row(2, 1)])
+    here.end("c-1", 1)
+    assert there.open("c-1", "secret", {"bot": "other"}) == Lease("c-1", 2, {"bot": "other"}, last_seq=2)
+    grow_older(engine, TTL_S)
+    assert opened(here).epoch == 3
+    here.park("c-1", 3)
+    assert opened(there).epoch == 4
+
+
+def test_an_id_is_never_used_again_by_another_credential(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    here.end("c-1", 1)
+    for leases in (here, there):
+        assert leases.open("c-1", "Secret", {}) == Refused("held")
+    assert stored(engine).epoch == 1
+
+
+# --- taking over ---
+
+
+def test_a_call_is_taken_over_from_whoever_holds_it_with_all_that_was_left(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    Journal(engine).append([row(1, opened(here).epoch), row(2, 1)])
+    assert there.claim("c-1", "secret") == Lease("c-1", 2, OPENING, last_seq=2)
+    assert (stored(engine).node, stored(engine).status) == ("there", "open")
+    assert here.claim("c-1", "secret") == Lease("c-1", 3, OPENING, last_seq=2), "and back again"
+
+
+@pytest.mark.parametrize("credential", ["", "Secret", "secret ", "\udcff"])
+def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: Leases, credential: str) -> None:
+    opened(here)
+    assert there.claim("c-1", credential) == Refused("credential")
+    assert here.renew({"c-1": 1}) == set()
+
+
+def test_a_credential_that_is_no_text_is_one_all_the_same(here: Leases) -> None:
+    opened(here, credential="\udcff")
+    assert isinstance(here.claim("c-1", "\udcff"), Lease)
+
+
+def test_what_is_unknown_or_over_is_not_taken_over(here: Leases, there: Leases) -> None:
+    assert there.claim("c-1", "secret") == Refused("unknown")
+    opened(here)
+    here.end("c-1", 1)
+    assert there.claim("c-1", "secret") == Refused("ended")
+    assert there.claim("c-1", "Secret") == Refused("credential"), "nobody else learns even that"
+
+
+def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine, url: str) -> None:
+    other = open_database(url)
+    first = Leases(other, "there")
+    opened(first)
+
+    def end_now(*_: Any) -> None:
+        if next(checkouts) == 2:  # it has looked, and is about to take
+            first.end("c-1", 1)
+
+    checkouts = count(1)
+    event.listen(engine, "checkout", end_now)
+    assert Leases(engine, "here").claim("c-1", "secret") == Refused("ended")
+    assert stored(engine).epoch == 1
+    other.dispose()
+
+
+def test_a_call_is_taken_over_until_the_window_after_its_lease_has_passed(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    grow_older(engine, TTL_S + WINDOW_S - 5)
+    assert isinstance(there.claim("c-1", "secret"), Lease)
+    grow_older(engine, TTL_S + WINDOW_S)
+    assert there.claim("c-1", "secret") == Refused("too_late")
+
+
+def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    here.park("c-1", 1)
+    assert stored(engine).status == "parked"
+    grow_older(engine, WINDOW_S - 5)
+    assert isinstance(there.claim("c-1", "secret"), Lease)
+    there.park("c-1", 2)
+    grow_older(engine, WINDOW_S)
+    assert here.claim("c-1", "secret") == Refused("too_late")
+
+
+def test_threads_that_race_to_open_a_call_have_one_winner(engine: Engine) -> None:
+    together = Barrier(6)
+
+    def race(number: int) -> Lease | Refused:
+        together.wait(timeout=10)
+        return Leases(engine, f"node-{number}").open("c-1", "secret", OPENING)
+
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(race, range(6)))
+    assert sorted(type(each).__name__ for each in results) == ["Lease"] + ["Refused"] * 5
+
+
+# --- keeping ---
+
+
+def test_leases_are_renewed_together_and_those_that_are_lost_are_told(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    held = {each: opened(here, each).epoch for each in ("c-1", "c-2", "c-3")}
+    there.claim("c-2", "secret")
+    grow_older(engine, 10)
+    before = {each: stored(engine, each).lease_until for each in held}
+    assert here.renew(held | {"c-9": 1}) == {"c-2", "c-9"}
+    renewed = {each for each in held if stored(engine, each).lease_until > before[each]}
+    assert renewed == {"c-1", "c-3"}
+    assert here.renew({}) == set()
+
+
+def test_a_lease_that_was_let_go_is_neither_renewed_nor_lost(here: Leases, engine: Engine) -> None:
+    for conversation_id in ("c-1", "c-2"):
+        opened(here, conversation_id)
+    here.park("c-1", 1)
+    here.end("c-2", 1)
+    before = [stored(engine, each).lease_until for each in ("c-1", "c-2")]
+    assert here.renew({"c-1": 1, "c-2": 1}) == set()
+    assert [stored(engine, each).lease_until for each in ("c-1", "c-2")] == before
+
+
+def test_who_has_lost_a_lease_can_neither_park_nor_end_it(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    there.claim("c-1", "secret")
+    for let_go in (here.park, here.end):
+        with pytest.raises(Fenced) as caught:
+            let_go("c-1", 1)
+        assert caught.value.conversation_id == "c-1"
+    assert stored(engine).status == "open"
+
+
+def test_what_has_ended_is_not_parked(here: Leases, engine: Engine) -> None:
+    opened(here)
+    here.end("c-1", 1)
+    here.park("c-1", 1)
+    assert stored(engine).status == "ended"
+
+
+# --- the fence ---
+
+
+def test_rows_of_lost_calls_are_left_out_and_told_and_the_others_written(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    journal = Journal(engine)
+    for conversation_id in ("c-1", "c-2"):
+        opened(here, conversation_id)
+    there.claim("c-1", "secret")
+    lost, kept, new, without = row(1, 1, "c-1"), row(1, 1, "c-2"), row(1, 2, "c-1"), row(1, 0, "c-3")
+    assert journal.append([lost, kept, new, without]) == [lost]
+    assert [journal.rows(each) for each in ("c-1", "c-2", "c-3")] == [[new], [kept], [without]]
+
+
+def test_who_has_a_lease_must_say_so(here: Leases, engine: Engine) -> None:
+    opened(here)
+    assert Journal(engine).append([row(1, 0)]) == [row(1, 0)]
+    assert Journal(engine).append([row(1, 1, "c-2")]) == [row(1, 1, "c-2")], "and nobody may who has none"
+    with pytest.raises(Fenced):
+        Journal(engine).finish(record())
+
+
+def test_a_record_ends_the_lease(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    Journal(engine).finish(record(), 1)
+    assert there.claim("c-1", "secret") == Refused("ended")
+    assert Journal(engine).append([row(1, 1)]) == [], "what comes late is still written: nobody else writes"
+    Journal(engine).finish(record(outcome="failed"), 1)
+
+
+def test_a_record_of_a_lost_call_is_not_written(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    there.claim("c-1", "secret")
+    with pytest.raises(Fenced):
+        Journal(engine).finish(record(), 1)
+    assert Journal(engine).record("c-1") is None
+    assert isinstance(here.claim("c-1", "secret"), Lease), "it is not over"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_all_of_a_fenced_transaction_is_undone_where_the_call_was_lost_by_its_end(
+    here: Leases, there: Leases, engine: Engine, lost: bool
+) -> None:
+    epoch = opened(here).epoch
+    if lost:
+        there.claim("c-1", "secret")
+
+    def act() -> None:
+        with fenced(engine, "c-1", epoch) as connection:
+            book(connection, resource="practice", starts_at=AT, duration_min=30, caller="", conversation_id="c-1",
+                 effect_key="k-1")  # fmt: skip
+
+    if lost:
+        with pytest.raises(Fenced):
+            act()
+    else:
+        act()
+    assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
+
+
+# --- what dead processes leave ---
+
+
+def test_what_a_dead_process_left_is_found_when_it_cannot_be_resumed_and_goes_to_one(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    opened(here, "c-2")
+    here.park("c-2", 1)
+    opened(here, "c-3")
+    here.end("c-3", 1)
+    grow_older(engine, TTL_S + WINDOW_S - 5)
+    assert there.orphans() == ["c-2"], "the others may be resumed, or are over"
+    assert there.inherit("c-1") == Refused("held")
+    grow_older(engine, 5)
+    assert there.orphans() == ["c-2", "c-1"]
+    assert there.orphans(at_most=1) == ["c-2"]
+
+    assert there.inherit("c-1") == Lease("c-1", 2, OPENING, 0)
+    assert here.inherit("c-1") == Refused("held"), "one is at it"
+    assert here.orphans() == ["c-2"]
+    assert here.claim("c-1", "secret") == Refused("too_late"), "and the call does not come back"
+    assert Journal(engine).append([row(1, 1)]) == [row(1, 1)]
+    Journal(engine).finish(record(outcome="lost"), 2)
+    grow_older(engine, TTL_S + WINDOW_S)
+    assert there.orphans() == ["c-2"]
+
+
+def test_an_heir_that_dies_has_an_heir(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    grow_older(engine, TTL_S + WINDOW_S)
+    assert isinstance(there.inherit("c-1"), Lease)
+    grow_older(engine, TTL_S)
+    assert here.orphans() == ["c-1"]
+    assert here.inherit("c-1") == Lease("c-1", 3, OPENING, 0)
+
+
+def test_an_effect_that_outlived_its_call_may_be_inherited_with_it(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    here.end("c-1", 1)
+    assert there.inherit("c-1") == Refused("held")
+    grow_older(engine, WINDOW_S)
+    assert there.inherit("c-1") == Lease("c-1", 2, OPENING, 0)
+    assert stored(engine).status == "ended"
+    assert there.inherit("c-9") == Refused("unknown")

@@ -1,0 +1,113 @@
+"""A database that cannot be had for a while: what is raised, and that nothing is lost to whoever tries again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from store import schema
+from store.database import BUSY_LIMIT_S, open_database
+from store.journal import Journal
+from store.leases import Lease, Leases
+from tests.store.other_process import OtherProcess, record, row
+from tests.store.postgres import PostgresServer, running_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """One that may be stopped: the session's is for everybody."""
+    try:
+        yield from running_server()
+    except FileNotFoundError as error:
+        pytest.skip(f"PostgreSQL is not installed (apt-get install postgresql): {error}")
+
+
+def test_sqlite_held_up_by_a_frozen_process_says_so_in_time_and_nothing_is_lost_to_who_tries_again(
+    sqlite_url: str,
+) -> None:
+    engine = open_database(sqlite_url)
+    leases, journal = Leases(engine, "here"), Journal(engine)
+    leases.open("c-1", "secret", {})
+    journal.append([row(1, 1)])
+    with OtherProcess(sqlite_url, "there") as other:
+        assert other.ask("open", "c-2") == 1
+        other.tell("append_frozen", "c-2", 1, 1)
+        other.wait_until_frozen()
+        began_s = time.monotonic()
+        with pytest.raises(OperationalError, match="locked"):
+            journal.append([row(2, 1), row(3, 1)])
+        assert BUSY_LIMIT_S - 0.5 < time.monotonic() - began_s < BUSY_LIMIT_S + 1
+        assert [each.seq for each in journal.rows("c-1")] == [1], "reading goes on"
+    assert journal.append([row(2, 1), row(3, 1)]) == []
+    assert [each.seq for each in journal.rows("c-1")] == [1, 2, 3]
+    assert leases.renew({"c-1": 1}) == set()
+    engine.dispose()
+
+
+def test_a_server_that_is_started_again_finds_everybody_as_they_were(server: PostgresServer) -> None:
+    engine = open_database(server.url("postgres"))
+    leases, journal = Leases(engine, "here"), Journal(engine)
+    leases.open("c-1", "secret", {"bot": "practice"})
+    assert journal.append([row(1, 1)]) == []
+    server.stop("immediate")
+    for what in (
+        lambda: journal.append([row(2, 1)]),
+        lambda: journal.finish(record(), 1),
+        lambda: journal.rows("c-1"),
+        lambda: leases.renew({"c-1": 1}),
+        lambda: leases.claim("c-1", "secret"),
+        lambda: leases.open("c-2", "secret", {}),
+        leases.orphans,
+    ):
+        with pytest.raises(OperationalError):
+            what()
+    server.start()
+    assert journal.append([row(2, 1)]) == [], "what was acknowledged is there, and so is the lease"
+    assert [each.seq for each in journal.rows("c-1")] == [1, 2]
+    assert leases.renew({"c-1": 1}) == set()
+    assert leases.claim("c-1", "secret") == Lease("c-1", 2, {"bot": "practice"}, last_seq=2)
+    engine.dispose()
+
+
+def test_a_transaction_that_the_server_dies_in_is_an_operational_error_and_leaves_nothing(
+    server: PostgresServer,
+) -> None:
+    engine = open_database(server.url("postgres"))
+
+    def lose_it() -> None:
+        with engine.begin() as connection:
+            connection.execute(schema.lease.delete())
+            server.stop("immediate")
+            connection.execute(schema.lease.delete())
+
+    Leases(engine, "here").open("c-3", "secret", {})
+    with pytest.raises(OperationalError):
+        lose_it()
+    server.start()
+    assert Leases(engine, "here").renew({"c-3": 1}) == set()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"), [("statement", "SELECT pg_sleep(3)"), ("lock", "UPDATE lease SET node = 'x'")]
+)
+def test_a_statement_that_is_given_up_is_an_operational_error(postgres_url: str, limit: str, sentence: str) -> None:
+    engine = open_database(f"{postgres_url}&options=-c%20{limit}_timeout=200ms")
+    Leases(engine, "here").open("c-1", "secret", {})
+    with engine.begin() as holder, engine.connect() as other:
+        holder.execute(schema.lease.update().values(node="y"))
+        with pytest.raises(OperationalError, match=f"{limit} timeout"):
+            other.exec_driver_sql(sentence)
+    engine.dispose()
+
+
+def test_a_server_that_another_one_has_taken_over_from_is_an_operational_error(postgres_url: str) -> None:
+    engine = open_database(f"{postgres_url}&options=-c%20default_transaction_read_only=on")
+    assert Journal(engine).rows("c-1") == []
+    for what in (lambda: Journal(engine).append([row(1, 0)]), lambda: Leases(engine, "here").open("c-1", "secret", {})):
+        with pytest.raises(OperationalError, match="read-only"):
+            what()
+    engine.dispose()
