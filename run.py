@@ -202,6 +202,14 @@ def call(
         raise typer.Exit(FAILED)
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def load(context: typer.Context) -> None:
+    """Be many callers and the model at once, and measure a bot between them; see load --help."""
+    from lab.load.command import app as load_app
+
+    load_app(args=context.args, prog_name="run.py load")
+
+
 @app.command()
 def demo(
     name: Annotated[str, typer.Option("--story", help="What happens in the call; see --list.")] = "book",

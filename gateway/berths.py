@@ -86,4 +86,4 @@ def _listening(host: str, port: int, spreads: bool = False) -> socket.socket:
     """A listening socket at the host's first address, IPv4 before IPv6. Raises: OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=spreads)  # type: ignore[arg-type]
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=spreads)

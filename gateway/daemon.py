@@ -53,7 +53,7 @@ class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
     speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
-    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when the store cannot be opened.
+    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when there is no store.
     """
 
     def __init__(self, settings: Settings, speed: float = 1.0, given: Given | None = None) -> None:

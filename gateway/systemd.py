@@ -1,4 +1,4 @@
-"""What a process is given by whoever started it, and how it tells how it fares: in systemd's words, without its library.
+"""What a process is given by whoever started it, and how it tells how it fares: in systemd's words.
 
 Workers are told of in the same words by the process that keeps them (gateway/workers.py).
 May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), specs/reliability.md 4.4.
@@ -95,7 +95,7 @@ def _notifier(environment: Mapping[str, str]) -> Notifier:
 
 
 def _handed(environment: Mapping[str, str]) -> socket.socket | None:
-    """The first listening socket of a .socket unit. The variables are inherited further; the process id says by whom."""
+    """The first listening socket of a .socket unit. The variables are inherited on; the process id says whose."""
     if environment.get("LISTEN_PID") != str(os.getpid()) or environment.get("LISTEN_FDS", "0") == "0":
         return None
     os.set_inheritable(FIRST_HANDED_FD, False)

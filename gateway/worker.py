@@ -110,7 +110,7 @@ class Worker(LoopActor):
                     self._set_limit(SILENCE_LIMIT_S)
                 send(self._supervisor, WorkerFares(self._name, message.line))
             case Ended():
-                self._end(message)
+                self._process_ended(message)
             case Overdue():
                 self._log.error("worker does not answer: killed")
                 self._signal(signal.SIGKILL)
@@ -126,7 +126,7 @@ class Worker(LoopActor):
         # With the task goes the lifeline: should there still be a process, it leaves.
         self._life.cancel()
 
-    def _end(self, ended: Ended) -> None:
+    def _process_ended(self, ended: Ended) -> None:
         self._process = None
         if not self._leaving:
             raise WorkerEnded(ended.code, ended.how)

@@ -32,13 +32,13 @@ class LoadCaller(Line):
         self._ms_per_byte = 1 / media.bytes_per_ms
         before = f'{{"type":"userStream.chunk","conversationId":"{self._name}","audioChunk":"'
         self._chunk = StampedChunk(before, bytes(media.bytes_per_ms * settings.chunk_ms), '"}', masks=True)
-        self._count = 0
-        self._order = InOrder(course.down)
+        self.count = 0
+        self.order = InOrder(course.down)
         self._in_audio = StampsInAudio()
         self.times = StampsByLength(settings.chunk_ms)
         self.model: LoadModel | None = None
         self._began_us = clock_us()
-        self._ending = False
+        self.ending = False
 
     def opened(self) -> None:
         course = self._course
@@ -55,11 +55,13 @@ class LoadCaller(Line):
         )
 
     def message(self, text: bytes, now_us: int) -> None:
+        if self.ending:
+            return
         stamp = find_stamp(text)
         if stamp is None:
             self._other(json.loads(text), now_us)
             return
-        self._order.arrived(stamp, now_us)
+        self.order.arrived(stamp, now_us)
         if stamp.number == 0 or (self.model is not None and stamp.number == self.model.first_number):
             self._course.first_audio.add(stamp.delay_us(now_us))
 
@@ -67,25 +69,29 @@ class LoadCaller(Line):
         course = self._course
         course.callers.pop(self._number, None)
         course.wheel.leave(self)
-        if not self._ending or why:
+        if not self.ending or why:
             course.failed += 1
             course.fault(f"a call broke: {why or 'closed by the bot'}")
 
     def send_chunk(self, now_us: int) -> None:
         course = self._course
-        if not course.talking or self._ending:
+        if not course.talking or self.ending:
             return
-        self.write(self._chunk.stamped(self._number, self._count, now_us))
-        self._count += 1
+        self.write(self._chunk.stamped(self._number, self.count, now_us))
+        self.count += 1
         course.up.sent += 1
         if course.settings.altered:
             self.times.sent(now_us)
 
     def end(self) -> None:
         """The person hangs up."""
-        if not self._ending:
-            self._ending = True
+        if not self.ending:
+            self.ending = True
             self._course.wheel.leave(self)
+            if self.model is not None:
+                # What is on its way when a call ends is not lost.
+                self._course.up.sent -= self.count - self.model.order.passed
+                self._course.down.sent -= self.model.count - self.order.passed
             self.say(
                 "session.end", conversationId=self._name, reasonCode="client-disconnected", reason="Client Disconnected"
             )
@@ -118,7 +124,7 @@ class LoadCaller(Line):
     def _cut_anew(self, payload: str, now_us: int) -> None:
         if not self._course.settings.altered:
             for stamp in self._in_audio.feed(b64decode(payload)):
-                self._order.arrived(stamp, now_us)
+                self.order.arrived(stamp, now_us)
         elif self.model is not None:
             length_ms = decoded_bytes(payload) * self._ms_per_byte
             for delay_us in self.model.times.arrived(length_ms, now_us):

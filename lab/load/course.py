@@ -88,10 +88,11 @@ class Direction:
 
 
 class InOrder:
-    """Whether a stream's stamps come from one sender and in order."""
+    """Whether a stream's stamps come from one sender and in order. passed: how many came."""
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
+        self.passed = 0
         self._stream: int | None = None
         self._next = 0
 
@@ -104,6 +105,7 @@ class InOrder:
         if stream != self._stream or number < self._next:
             self._direction.misplaced += 1
         self._next = number + 1
+        self.passed += 1
         self._direction.arrived(stamp.delay_us(now_us))
         return first
 

@@ -62,7 +62,7 @@ class Generator:
             stretches.append(await self._measure(settings.seconds))
         course.talking = False
         await self._all_arrived()
-        lost = course.up.sent - course.up.passed, course.down.sent - course.down.passed
+        lost = self._missing()
         await self._end()
         course.wheel.stop()
         server.close()
@@ -150,9 +150,15 @@ class Generator:
 
     async def _all_arrived(self) -> None:
         deadline_s = self._loop.time() + DRAIN_S
-        ways = (self._course.up, self._course.down)
-        while any(each.passed < each.sent for each in ways) and self._loop.time() < deadline_s:
+        while any(missing > 0 for missing in self._missing()) and self._loop.time() < deadline_s:
             await asyncio.sleep(0.02)
+
+    def _missing(self) -> tuple[int, int]:
+        """What was sent and has not come, up and down."""
+        course = self._course
+        held_up = sum(each.times.held for each in course.callers.values())
+        held_down = sum(each.times.held for each in course.models.values())
+        return course.up.sent - course.up.passed - held_up, course.down.sent - course.down.passed - held_down
 
     async def _end(self) -> None:
         for task in tuple(self._tasks):

@@ -40,8 +40,8 @@ class LoadModel(Line):
         self._course = course
         self._number = number
         self._media = course.settings.model_media
-        self._count = self.first_number = self.barged_in_us = 0
-        self._order = InOrder(course.up)
+        self.count = self.first_number = self.barged_in_us = 0
+        self.order = InOrder(course.up)
         self._in_audio = StampsInAudio()
         self.times = StampsByLength(course.settings.chunk_ms)
         self.caller: LoadCaller | None = None
@@ -62,10 +62,12 @@ class LoadModel(Line):
         self.say("session.created", event_id="e", session=self._session())
 
     def message(self, text: bytes, now_us: int) -> None:
+        if self.caller is not None and self.caller.ending:
+            return
         stamp = find_stamp(text)
         if stamp is None:
             self._other(json.loads(text), now_us)
-        elif self._order.arrived(stamp, now_us) and self.caller is None:
+        elif self.order.arrived(stamp, now_us) and self.caller is None:
             self._meet(self._course.callers.get(stamp.stream))
 
     def gone(self, why: str) -> None:
@@ -79,14 +81,14 @@ class LoadModel(Line):
 
     def send_chunk(self, now_us: int) -> None:
         course = self._course
-        if not course.talking:
+        if not course.talking or (self.caller is not None and self.caller.ending):
             return
-        self.write(self._chunk.stamped(self._number, self._count, now_us))
-        self._count += 1
+        self.write(self._chunk.stamped(self._number, self.count, now_us))
+        self.count += 1
         course.down.sent += 1
         if course.settings.altered:
             self.times.sent(now_us)
-        if course.settings.transcripts and self._count % DELTAS_A_WORD == 0:
+        if course.settings.transcripts and self.count % DELTAS_A_WORD == 0:
             self.say("response.output_audio_transcript.delta", **self._of_part(), delta="word ")
 
     def _meet(self, caller: LoadCaller | None) -> None:
@@ -111,7 +113,7 @@ class LoadModel(Line):
     def _cut_anew(self, payload: str, now_us: int) -> None:
         if not self._course.settings.altered:
             for stamp in self._in_audio.feed(b64decode(payload)):
-                self._order.arrived(stamp, now_us)
+                self.order.arrived(stamp, now_us)
         elif self.caller is not None:
             length_ms = decoded_bytes(payload) / self._media.bytes_per_ms
             for delay_us in self.caller.times.arrived(length_ms, now_us):
@@ -131,7 +133,7 @@ class LoadModel(Line):
         self.say("response.content_part.added", **self._of_part(), part={"type": "audio", "transcript": ""})
         if self._course.settings.silent:
             return
-        self.first_number = self._count
+        self.first_number = self.count
         self._course.wheel.join(self)
         if self._course.settings.turn_s:
             self._after(self._course.settings.turn_s, self._barge_in)

@@ -17,6 +17,8 @@ _BODY = Struct("!III")
 STAMP_BYTES = len(_MAGIC) + _BODY.size
 _MASKED_NOTHING = b"\0\0\0\0"
 CLOCK_MASK = 0xFFFFFFFF
+# More than this no resampler keeps back.
+HELD_CHUNKS = 3
 
 
 class Stamp(NamedTuple):
@@ -87,6 +89,11 @@ class StampsByLength:
         self._sent: deque[int] = deque()
         self._missing_ms = 0.0
         self._begun = False
+
+    @property
+    def held(self) -> int:
+        """How many chunks may still be in the other side's filter: they are late for ever, and not lost."""
+        return min(len(self._sent), HELD_CHUNKS)
 
     def sent(self, now_us: int) -> None:
         self._sent.append(now_us)

@@ -1,0 +1,143 @@
+"""Several processes on one port: real workers, killed and told to leave, and whoever connects meanwhile."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 40.0
+READY = b"READY=1"
+
+
+class Manager:
+    """`run.py serve --workers 2` as systemd would start it: it tells a socket of ours how it fares."""
+
+    def __init__(self, process: subprocess.Popen[bytes], told: socket.socket, port: int) -> None:
+        self.process = process
+        self.port = port
+        self._told = told
+
+    def wait_until(self, word: bytes) -> None:
+        """Until it has told this."""
+        give_up_s = time.monotonic() + LIMIT_S
+        while word not in self._told.recv(4096):
+            assert time.monotonic() < give_up_s
+
+    def workers(self) -> list[int]:
+        return children(self.process.pid)
+
+    def connects(self) -> bool:
+        """Whether a connection is accepted and answered."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT_S) as asking:
+            asking.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            return asking.recv(64).startswith(b"HTTP/1.1 200")
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for_end(pids: list[int]) -> None:
+    """Until processes that are not ours to wait for are gone."""
+    give_up_s = time.monotonic() + LIMIT_S
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        readable, _, _ = select.select([handle], [], [], max(0.0, give_up_s - time.monotonic()))
+        os.close(handle)
+        assert readable, f"process {pid} lives on"
+
+
+@contextmanager
+def managed(tmp_path: Path, **settings: str) -> Iterator[Manager]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(LIMIT_S)
+    ours = {
+        "NOTIFY_SOCKET": str(tmp_path / "notify"),
+        "TIELINE_OPENAI_URL": "ws://127.0.0.1:1",
+        "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/workers.sqlite3",
+    }
+    command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]
+    with (tmp_path / "log").open("wb") as log, told:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ours | settings, stderr=log)
+        manager = Manager(process, told, port)
+        try:
+            yield manager
+        finally:
+            left = children(process.pid) if process.poll() is None else []
+            process.kill()
+            process.wait()
+            wait_for_end(left)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_worker_is_followed_by_another_and_no_connect_is_refused(tmp_path: Path) -> None:
+    with managed(tmp_path) as manager:
+        manager.wait_until(READY)
+        first, second = manager.workers()
+        os.kill(first, signal.SIGKILL)
+        # Half of these are the dead one's: they wait for its successor.
+        assert all(manager.connects() for _ in range(20))
+        workers = manager.workers()
+        assert second in workers
+        assert len(workers) == 2
+        assert first not in workers
+        manager.process.send_signal(signal.SIGTERM)
+        assert manager.process.wait(LIMIT_S) == 0
+        wait_for_end(workers)
+    assert "killed by SIGKILL" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_leave_when_the_one_that_keeps_them_is_killed(tmp_path: Path) -> None:
+    with managed(tmp_path) as manager:
+        manager.wait_until(READY)
+        workers = manager.workers()
+        manager.process.kill()
+        manager.process.wait()
+        wait_for_end(workers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_that_die_again_and_again_end_the_process_with_70(tmp_path: Path) -> None:
+    with managed(tmp_path) as manager:
+        manager.wait_until(READY)
+        while manager.process.poll() is None:
+            try:
+                workers = manager.workers()
+            except FileNotFoundError:
+                break
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+        assert manager.process.wait(LIMIT_S) == 70
+
+
+def test_a_port_that_is_taken_is_said_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]
+        settings = {
+            "TIELINE_OPENAI_URL": "ws://127.0.0.1:1",
+            "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/workers.sqlite3",
+        }
+        ran = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, timeout=LIMIT_S)
+    assert ran.returncode == 2
+    assert b"cannot listen" in ran.stderr

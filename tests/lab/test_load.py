@@ -1,0 +1,188 @@
+"""The load generator: its stamps and figures by themselves, and whole runs against daemons and a bot that loses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.load.figures import BIN_US, Histogram
+from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
+from tests.lab.load_bot import ROOT, free_port, wait_until_listening
+
+NUMBERS = st.integers(0, 2**32 - 1)
+
+
+@given(stream=NUMBERS, number=NUMBERS, sent_us=NUMBERS)
+def test_a_stamp_is_found_in_the_message_that_carries_it(stream: int, number: int, sent_us: int) -> None:
+    chunk = StampedChunk('{"type":"t","audio":"', bytes(960), '"}', masks=False)
+    frame = chunk.stamped(stream, number, sent_us)
+    assert json.loads(frame[4:])["type"] == "t"
+    assert find_stamp(frame[4:]) == Stamp(stream, number, sent_us)
+
+
+def test_what_bears_no_stamp_has_none() -> None:
+    assert find_stamp(b'{"type":"session.update"}') is None
+
+
+@given(cuts=st.lists(st.integers(1, 60), min_size=1, max_size=50), count=st.integers(1, 5))
+def test_stamps_are_found_however_the_audio_is_cut(cuts: list[int], count: int) -> None:
+    from base64 import b64decode
+
+    chunk = StampedChunk('{"audio":"', bytes(120), '"}', masks=False)
+    frames = [json.loads(chunk.stamped(7, number, 5)[4:])["audio"] for number in range(count)]
+    audio = b"".join(map(b64decode, frames))
+    stamps, found, at, turn = StampsInAudio(), [], 0, 0
+    while at < len(audio):
+        found += stamps.feed(audio[at : at + cuts[turn % len(cuts)]])
+        at += cuts[turn % len(cuts)]
+        turn += 1
+    assert found == [Stamp(7, number, 5) for number in range(count)]
+    assert len(audio) > STAMP_BYTES
+
+
+def test_a_delay_is_told_across_the_clock_s_turn() -> None:
+    assert Stamp(1, 1, 2**32 - 10).delay_us(2**32 + 5) == 15
+
+
+@given(delays=st.lists(st.integers(0, 2_000_000), min_size=1, max_size=300))
+def test_quantiles_are_those_of_the_delays_to_a_bin(delays: list[int]) -> None:
+    histogram = Histogram()
+    for delay in delays:
+        histogram.add(delay)
+    told = histogram.take()
+    shown = np.minimum(delays, 1_000_000)
+    for share, got_ms in ((0.5, told.p50_ms), (0.99, told.p99_ms)):
+        exact = float(np.quantile(shown, share, method="inverted_cdf"))
+        assert abs(got_ms * 1000 - exact) <= BIN_US
+    assert told.max_ms == max(delays) / 1000
+    assert histogram.take().count == 0
+
+
+def test_resampled_audio_is_told_by_its_length() -> None:
+    times = StampsByLength(20)
+    for sent_us in (0, 20_000):
+        times.sent(sent_us)
+    # The resampler held the first chunk; with the second comes nearly all of it.
+    assert times.arrived(19.6, 21_000) == [1_000]
+    times.sent(40_000)
+    assert times.arrived(20.2, 43_000) == [3_000]
+
+
+# --- whole runs ---
+
+
+@contextmanager
+def bot(tmp_path: Path, program: str, *arguments: str, **settings: str) -> Iterator[tuple[int, int]]:
+    """A bot as a process; yields its process id and its port."""
+    port = free_port()
+    with (tmp_path / "bot.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, program, *arguments, "--port", str(port)], cwd=ROOT, env=os.environ | settings, stderr=log
+        )
+        try:
+            wait_until_listening(port, process)
+            yield process.pid, port
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[int, dict[str, Any], str]:
+    """`run.py load` against a bot: its exit code, its report, and what it said."""
+    report = tmp_path / "report.json"
+    where = ["--to", f"ws://127.0.0.1:{port}", "--model-port", str(model_port), "--json", str(report)]
+    ran = subprocess.run(
+        [sys.executable, "run.py", "load", *where, "--calls", "5", "--seconds", "1.5", *options],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return ran.returncode, json.loads(report.read_text()), ran.stdout + ran.stderr
+
+
+@contextmanager
+def tieline(tmp_path: Path) -> Iterator[tuple[int, int, int]]:
+    model_port = free_port()
+    settings = {
+        "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{model_port}",
+        "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/load.sqlite3",
+        "TIELINE_LOG_LEVEL": "WARNING",
+    }
+    with bot(tmp_path, "run.py", "serve", "--ops-port", "0", **settings) as (pid, port):
+        yield pid, port, model_port
+
+
+@pytest.mark.parametrize("media", ["raw/lpcm16_24", "raw/lpcm16", "raw/mulaw"])
+def test_a_daemon_loses_nothing(tmp_path: Path, media: str) -> None:
+    with tieline(tmp_path) as (pid, port, model_port):
+        code, report, said = place(tmp_path, port, model_port, "--format", media, "--pid", str(pid))
+    assert code == 0, said
+    (stretch,) = report["stretches"]
+    for way in ("up", "down"):
+        assert stretch[way]["passed"] > 300
+        assert stretch[way]["misplaced"] == 0
+        assert stretch[way]["delays"]["p50_ms"] > 0
+    assert (report["lost_up"], report["lost_down"], report["failed"], report["opened"]) == (0, 0, 0, 5)
+    assert stretch["pid"]["rss_mb"] > 10
+
+
+def test_calls_that_end_are_followed_by_others_and_nothing_counts_as_lost(tmp_path: Path) -> None:
+    with tieline(tmp_path) as (_, port, model_port):
+        code, report, said = place(tmp_path, port, model_port, "--call-seconds", "0.4")
+    assert code == 0, said
+    assert report["opened"] > 10
+    assert (report["lost_up"], report["lost_down"], report["failed"]) == (0, 0, 0)
+
+
+def test_barge_ins_and_first_words_are_timed(tmp_path: Path) -> None:
+    with tieline(tmp_path) as (_, port, model_port):
+        code, report, said = place(tmp_path, port, model_port, "--turn-seconds", "0.5")
+    assert report["barge_in"]["count"] >= 5, said
+    assert report["first_audio"]["count"] >= 10
+    assert code in (0, 1)  # what was still to come of a cut sentence is dropped, as it must be
+
+
+def test_a_ramp_is_told_step_by_step_and_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "load.png"
+    with tieline(tmp_path) as (_, port, model_port):
+        code, report, said = place(
+            tmp_path, port, model_port, "--ramp", "3", "--seconds", "0.5", "--plot", str(picture)
+        )
+    assert code == 0, said
+    assert [each["calls"] for each in report["stretches"]] == [3, 5]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_bot_that_loses_audio_is_found_out(tmp_path: Path) -> None:
+    model_port = free_port()
+    with bot(tmp_path, "tests/lab/load_bot.py", "--model-port", str(model_port)) as (_, port):
+        code, report, said = place(tmp_path, port, model_port)
+    assert code == 1
+    assert report["lost_up"] > 10
+    assert report["lost_down"] == 0
+    assert "lost on the way up" in said
+
+
+def test_a_bot_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    code, report, said = place(tmp_path, free_port(), free_port())
+    assert code == 1
+    assert report["failed"] == 5
+    assert "no connection" in said
+
+
+def test_an_unknown_format_is_refused() -> None:
+    ran = subprocess.run(
+        [sys.executable, "run.py", "load", "--format", "mp3"], cwd=ROOT, capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "wrong format" in ran.stderr
