@@ -88,12 +88,13 @@ class StampsByLength:
         self._chunk_ms = chunk_ms
         self._sent: deque[int] = deque()
         self._missing_ms = 0.0
+        self._held_first = 0
         self._begun = False
 
     @property
     def held(self) -> int:
         """How many chunks may still be in the other side's filter: they are late for ever, and not lost."""
-        return min(len(self._sent), HELD_CHUNKS)
+        return min(len(self._sent) + self._held_first, HELD_CHUNKS)
 
     def sent(self, now_us: int) -> None:
         self._sent.append(now_us)
@@ -103,6 +104,7 @@ class StampsByLength:
         if not self._begun and self._sent:
             self._begun = True
             newest = self._sent[-1]
+            self._held_first = len(self._sent) - 1
             self._sent.clear()
             self._sent.append(newest)
         self._missing_ms += length_ms
