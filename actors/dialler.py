@@ -1,4 +1,4 @@
-"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake on a short-lived thread.
+"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake on a thread of a pool.
 
 What comes back is a wire on the loop. The library's own receive and send paths are not used: one thread may touch a
 socket, and that is the loop's.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,8 @@ from actors.wire import KeepAlive, SocketWire, Wire
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 CONNECT_LIMIT_S = 10.0
+# A model that does not answer holds a thread for the time limit: there must be some left for a second try.
+MOST_DIALS = 128
 # A TCP path may survive an outage of five seconds: do not be stricter than that.
 KEEPALIVE = KeepAlive(interval_s=5.0, limit_s=5.0)
 
@@ -57,11 +59,13 @@ class Dialler:
         self.url = url
         self._headers = headers
         self._loop = loop
+        # Not a thread each: starting one makes the loop wait for it.
+        self._threads = ThreadPoolExecutor(MOST_DIALS, thread_name_prefix="dial")
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
         """Open a socket; the caller is told the outcome, from the loop."""
-        threading.Thread(target=self._open, args=(caller,), name="dial", daemon=True).start()
+        self._threads.submit(self._open, caller)
 
     def _open(self, caller: Address[Dialled | DialFailed]) -> None:
         try:

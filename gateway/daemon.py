@@ -6,6 +6,7 @@ May import: actors, fsm, protocols, store, gateway, uvloop, the standard library
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import socket
@@ -39,6 +40,8 @@ from store.journal import Journal
 
 # How long calls may take to say goodbye when the process is told to end.
 STOP_LIMIT_S = 10.0
+# How long the loop may have to wait for a thread that computes: a tenth of the interpreter's own measure.
+SWITCH_INTERVAL_S = 0.0005
 
 INSTRUCTIONS = """\
 You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
@@ -150,6 +153,9 @@ async def serve(settings: Settings, given: Given) -> None:
     if given.lifeline is not None:
         _when_cut(given.lifeline, stop.set)
     async with Daemon(settings, given=given) as daemon:
+        # What is there by now stays: to look for garbage in it would stop every call for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         given.notifier.tell(READY)
         beat = loop.create_task(given.notifier.beat(daemon.status))
         await stop.wait()
@@ -172,6 +178,7 @@ def _when_cut(lifeline: socket.socket, callback: Callable[[], object]) -> None:
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     """Run on uvloop where there is one."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     if sys.platform == "win32":
         return asyncio.run(main)
     import uvloop
