@@ -5,7 +5,7 @@ May import: actors, protocols, store's record types, pykka, loguru. Rules from: 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import assert_never
 
 import pykka
@@ -13,11 +13,11 @@ from loguru import logger
 
 from actors import limits
 from actors.address import ChildDied, Post, Seat
-from actors.call_book import CallBook
 from actors.children import Children
 from actors.diary import Diary
 from actors.farewell import Farewell
 from actors.house import House
+from actors.inheritance import calls_left, new_book, tasks_left
 from actors.keypresses import KeyPresses
 from actors.messages import (
     BotHeard,
@@ -25,7 +25,6 @@ from actors.messages import (
     CallerArrived,
     CallerSaid,
     CallerSpeaks,
-    CallerTyped,
     CallMessage,
     Consult,
     Deadline,
@@ -33,16 +32,14 @@ from actors.messages import (
     DigitsPressed,
     EndCall,
     FunctionCalled,
-    FunctionOutput,
     HangUp,
     Heard,
+    Inheritance,
     LastFact,
     ModelReady,
     ModelSocketMessage,
     Rebind,
     ResponseEnded,
-    SessionChanged,
-    Speak,
     StartAgain,
     TaskAnswered,
     TaskSettled,
@@ -55,21 +52,30 @@ from actors.model_side import ModelSide
 from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
 from actors.supervision import MODEL, POLICIES, VAIC, Escalate
+from actors.talk import Talk
 from actors.tasks import TaskDesk, TaskReply, TaskRun
 from actors.vaic_socket import Entry, VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord
+from store.journal import CallRecord, JournalRow
 
-FILLER, LINE_BACK = "One moment, please.", "Sorry, the line was interrupted. What did you say?"
+FILLER = "One moment, please."
 
 
 class CallSupervisor(LoopActor):
     """Is told: CallMessage. Its parent is the switchboard. Its end, by `finish`, is always a normal one."""
 
-    def __init__(self, post: Post, house: House, initiate: SessionInitiate, media: MediaFormat, wire: Wire) -> None:
+    def __init__(
+        self,
+        post: Post,
+        house: House,
+        initiate: SessionInitiate,
+        media: MediaFormat,
+        wire: Wire,
+        inheritance: Inheritance | None = None,
+    ) -> None:
         super().__init__(post)
         self._house = house
         self._id = initiate.conversation_id
@@ -81,18 +87,24 @@ class CallSupervisor(LoopActor):
         self._limits = limits.Limits(self.after)
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again, self._log)
         self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start)
-        self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._take_keys)
-        self._book = CallBook(self._id, initiate.bot_name, initiate.caller, media.name, house.now(), self.now_ms())
+        self._book = new_book(house, initiate, media, self.now_ms(), inheritance)
         self._diary = Diary(house, self._book, self._log)
+        self._talk = Talk(house, self._tasks, self._diary, self._model)
+        self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._talk.typed)
         self._entry, self._incarnation = Entry.NEW, 0
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._farewell: Farewell | None = None
         self._outcome: str | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
+        self._inheritance = inheritance
+        self._words_owed = False  # to the caller, for having been away
 
     def on_start(self) -> None:
-        self._log.info("call began", bot=self._book.bot, media=self._media.name)
-        self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
+        if self._inheritance is not None:
+            self._inherit(self._inheritance.rows)
+        else:
+            self._log.info("call began", bot=self._book.bot, media=self._media.name)
+            self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
         self._children.start(MODEL, self._model, POLICIES[MODEL], self._start_model)
 
@@ -146,8 +158,8 @@ class CallSupervisor(LoopActor):
                 self._model_ready = True
                 self._limits.start("start", limits.START_LIMIT_S)
                 self._greet()
-                if self._book.words_lost():
-                    self._say(LINE_BACK)
+                self._talk.model_back(self._words_owed)
+                self._words_owed = False
             case VaicReady():
                 # Whoever comes next in this place takes over the wire of one that crashed.
                 self._entry = Entry.REPLACED
@@ -167,7 +179,7 @@ class CallSupervisor(LoopActor):
             return
         self._greeted = True
         self._limits.cancel("start")
-        self._model.tell(Speak(f"{self._instructions()}\n\nGreet the caller with: {self._house.profile.greeting}"))
+        self._talk.greet()
 
     def _note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
         self._diary.note(fact)
@@ -221,21 +233,8 @@ class CallSupervisor(LoopActor):
         self._answer({step_id: output for step_id, output in reply.outputs.items() if output})
 
     def _answer(self, outputs: dict[str, str]) -> None:
-        """Give the outputs of steps to the model, and before them what it may call from now on."""
-        if not outputs or self._ending is not None:
-            return
-        self._model.tell(SessionChanged(self._instructions(), self._tasks.tools()))
-        for step_id, output in outputs.items():
-            if self._book.answered(step_id, output):
-                self._model.tell(FunctionOutput(step_id, output))
-            else:  # no function was called: keys, or silence
-                told = json.loads(output)
-                self._say(" ".join(filter(None, (told.get("say"), told.get("next")))), step_id)
-
-    def _say(self, words: str, step_id: str = "") -> None:
-        # Quoted, for there may be a caller's words in it, and those are no instructions.
-        told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
-        self._model.tell(Speak(f"{self._instructions()}\n\n{told}", step_id))
+        if outputs and self._ending is None:
+            self._talk.answer(outputs)
 
     def _prepare_end(self, run: TaskRun) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
@@ -248,14 +247,6 @@ class CallSupervisor(LoopActor):
         else:
             return
         self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
-
-    def _take_keys(self, keys: str, by_task: bool) -> None:
-        text = f"The caller pressed these keys: {' '.join(keys)}."
-        self._diary.typed(text, self.now_ms())
-        self._model.tell(CallerTyped(text, answer=not by_task))
-
-    def _instructions(self) -> str:
-        return self._house.instructions(self._tasks.instructions())
 
     # --- children ---
 
@@ -275,11 +266,11 @@ class CallSupervisor(LoopActor):
             voice=profile.voice,
             transcription_model=profile.transcription_model,
             vad=profile.vad,
-            instructions=self._instructions(),
+            instructions=self._talk.instructions(),
             tools=self._tasks.tools(),
             history=self._book.history(),
             open_calls=self._book.open_calls(),
-            answer_due=self._greeted and self._book.answer_due(),
+            answer_due=self._greeted and not self._words_owed and self._book.answer_due(),
         )
         return OpenAISocket.start(post, side, self._house.dialler, self.actor_ref, self._vaic)
 
@@ -313,9 +304,20 @@ class CallSupervisor(LoopActor):
         self._diary.jot("resumed")
         self._wire, self._entry = wire, Entry.RESUMED
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
-        if self._greeted and self._book.answer_due():
-            words, step_id = self._tasks.ask_again() or ("", "")
-            self._say(words or LINE_BACK, step_id)
+        if self._greeted:
+            self._talk.take_up()
+
+    def _inherit(self, rows: Sequence[JournalRow]) -> None:
+        """Go on with a call that another process has left, in the state in which it was."""
+        self._log.info("call taken over", rows=len(rows))
+        self._diary.inherit(rows)
+        self._entry, self._caller_arrived = Entry.RESUMED, True
+        self._greeted = not self._book.is_blank()
+        unanswered, answered = calls_left(rows)
+        self._tasks.inherit(tasks_left(rows), answered)
+        for called in unanswered:
+            self._task(called)
+        self._words_owed = not unanswered
 
     # --- the end ---
 
@@ -376,7 +378,7 @@ class CallSupervisor(LoopActor):
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(call_id))
             case "filler":
-                self._say(FILLER)
+                self._talk.say(FILLER)
             case "silence":
                 self._tasks.silence()
             case "keys":

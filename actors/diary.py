@@ -6,12 +6,14 @@ May import: actors, store's record types, loguru, the standard library. Rules fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from actors.address import send
 from actors.call_book import CallBook
 from actors.counters import CALLS_ENDED
 from actors.house import House
+from actors.inheritance import fill
 from actors.messages import BotHeard, BotSaid, CallerSaid, CallerSpeaks, Close, FunctionCalled, Jot, ResponseEnded
 from actors.tasks import TaskRun
 from store.journal import JournalRow, TaskRecord
@@ -40,11 +42,17 @@ class Diary:
         self._house = house
         self._log = log
         self._rows = 0
+        self._caller_began_ms = book.began_ms
 
     def note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
         match fact:
             case CallerSpeaks():
                 self.book.caller_speaks(fact.item_id, fact.began, fact.at_ms)
+                if fact.began:
+                    self._caller_began_ms = fact.at_ms
+                else:
+                    began_ms, ended_ms = self._since(self._caller_began_ms), self._since(fact.at_ms)
+                    self.jot("caller_spoke", item=fact.item_id, began_ms=began_ms, ended_ms=ended_ms)
             case CallerSaid():
                 self.book.caller_said(fact.item_id, fact.text)
                 self.jot("caller_said", item=fact.item_id, text=fact.text)
@@ -53,17 +61,33 @@ class Diary:
                 self.jot("bot_said", item=fact.item_id, text=fact.text)
             case BotHeard():
                 self.book.bot_heard(fact.item, fact.barged_in)
-                self.jot("bot_heard", item=fact.item.item_id, heard_ms=fact.item.heard_ms, complete=fact.item.complete)
+                item = fact.item
+                self.jot(
+                    "bot_heard",
+                    item=item.item_id,
+                    began_ms=None if item.began_ms is None else self._since(item.began_ms),
+                    heard_ms=item.heard_ms,
+                    generated_ms=item.generated_ms,
+                    complete=item.complete,
+                    barged_in=fact.barged_in,
+                )
             case ResponseEnded():
                 self.book.spent(fact.usage)
 
     def called(self, call: FunctionCalled) -> None:
         self.book.called(call.call_id, call.name, call.arguments)
-        self.jot("called", call=call.call_id, name=call.name)
+        self.jot("called", call=call.call_id, name=call.name, arguments=call.arguments, response=call.response_id)
+
+    def answered(self, call_id: str, output: str) -> bool:
+        """A function call has its output. Returns False where there was no such call."""
+        known = self.book.answered(call_id, output)
+        if known:
+            self.jot("answered", call=call_id, output=output)
+        return known
 
     def typed(self, text: str, at_ms: float) -> None:
         self.book.caller_typed(text, at_ms)
-        self.jot("caller_typed", text=text)
+        self.jot("caller_typed", text=text, at_ms=self._since(at_ms))
 
     def task(self, run: TaskRun) -> None:
         """A task as it stands."""
@@ -72,7 +96,15 @@ class Diary:
         notes = tuple((note.kind, note.state, note.text) for note in snapshot.notes) if snapshot else ()
         self.book.task(TaskRecord(agent=run.spec.name, run_id=run_id, states=states, result=run.result, notes=notes))
         state, saved = states[-1] if states else "", snapshot and snapshot.model_dump(mode="json")
-        self.jot("task", run=run_id, state=state, result=run.result, snapshot=saved)
+        self.jot(
+            "task",
+            run=run_id,
+            agent=run.spec.name,
+            response=run.response_id,
+            state=state,
+            result=run.result,
+            snapshot=saved,
+        )
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
     def close(self, outcome: str) -> None:
@@ -81,6 +113,16 @@ class Diary:
         self._log.info("call ended", outcome=outcome)
         self.jot("ended", outcome=outcome)
         send(self._house.journal, Close(self.book.record(outcome, self._house.now())))
+
+    def inherit(self, rows: Sequence[JournalRow]) -> None:
+        """Go on where another process left off."""
+        fill(self.book, rows)
+        self._rows = rows[-1].seq if rows else 0
+        self.jot("inherited")
+
+    def _since(self, at_ms: float) -> int:
+        """In ms from the call's start: another process has another clock."""
+        return round(at_ms - self.book.began_ms)
 
     def jot(self, kind: str, **body: Any) -> None:
         """One line of the journal."""

@@ -24,6 +24,7 @@ from fsm.spec import AgentSpec
 from store import effect_log
 from store.database import reading
 from store.effect_log import LoggedEffect, Status
+from store.leases import fenced
 
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
@@ -45,12 +46,19 @@ class EffectDesk:
     """agents: whose effects these are. now: the wall clock, aware.
 
     patience_s: how long an attempt waits for another one under the same key, before it says that it cannot tell.
+    epoch_of: the epoch of a conversation's lease, 0 for none: where it is no longer the call's, nothing is changed.
     """
 
     def __init__(
-        self, engine: Engine, agents: Mapping[str, AgentSpec], now: Callable[[], datetime], patience_s: float = 5.0
+        self,
+        engine: Engine,
+        agents: Mapping[str, AgentSpec],
+        now: Callable[[], datetime],
+        patience_s: float = 5.0,
+        epoch_of: Callable[[str], int] = lambda _: 0,
     ) -> None:
         self._engine = engine
+        self._epoch_of = epoch_of
         self._now = now
         self._patience_s = patience_s
         self._declared = effects_of(agents)
@@ -136,11 +144,11 @@ class EffectDesk:
                     self._done.notify_all()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Raises: _NoStore."""
+    def _transaction(self, conversation_id: str) -> Iterator[Connection]:
+        """Of a call. Raises: _NoStore, Fenced."""
         committing = False
         try:
-            with self._engine.begin() as connection:
+            with fenced(self._engine, conversation_id, self._epoch_of(conversation_id)) as connection:
                 yield connection
                 committing = True
         except _GONE as error:
@@ -160,7 +168,7 @@ class EffectDesk:
             raise _NoStore(NO_STORE) from error
 
     def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
-        with self._transaction() as connection:
+        with self._transaction(meant.conversation_id) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
             savepoint = connection.begin_nested()
@@ -173,7 +181,7 @@ class EffectDesk:
     # --- remote ---
 
     def _remotely(self, remote: Remote, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
-        with self._transaction() as connection:
+        with self._transaction(meant.conversation_id) as connection:
             first = effect_log.intend(connection, meant)
             if not first:
                 known = _known(connection, meant.key)
@@ -181,7 +189,7 @@ class EffectDesk:
                     return _recorded(known, meant)
         result, status = (remote.do(request), None) if first else _recovered(remote, request)
         try:
-            with self._transaction() as connection:
+            with self._transaction(meant.conversation_id) as connection:
                 self._settle(connection, meant.key, result, status)
         except _NoStore:
             logger.bind(conversation=meant.conversation_id).exception("an outcome could not be written down")
@@ -189,7 +197,7 @@ class EffectDesk:
 
     def _bring_to_an_end(self, known: LoggedEffect) -> Status | None:
         """The caller has gone long ago: finish or undo, as its policy says. None where somebody else is at it."""
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now()):
                 return None
         effect, request = self._declared.get(known.name), self._request(known)
@@ -202,24 +210,24 @@ class EffectDesk:
                 result, status = Ok(), "undone"
             else:
                 result, status = _recovered(effect, request)
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             self._settle(connection, known.key, result, status)
         return status or _STATUS[type(result)]
 
     def _undo(self, effect: DeclaredEffect, request: EffectRequest) -> bool:
         if isinstance(effect, Local):
-            with self._transaction() as connection:
+            with self._transaction(request.context.conversation_id) as connection:
                 taken_back = effect_log.take_back(connection, request.key, self._now())
                 if taken_back and effect.undo is not None:
                     effect.undo(request, connection)
             return taken_back
-        with self._transaction() as connection:
+        with self._transaction(request.context.conversation_id) as connection:
             known = effect_log.find(connection, request.key)
         if known is None or known.status != "ok" or effect.undo is None:
             return False
         # In no transaction: nobody is to wait for us while we wait for somebody else's system.
         effect.undo(request)
-        with self._transaction() as connection:
+        with self._transaction(request.context.conversation_id) as connection:
             effect_log.take_back(connection, request.key, self._now())
         return True
 
@@ -241,6 +249,7 @@ class EffectDesk:
             slots={slot: slots[slot].write(value) for slot, value in request.slots.items()},
             facts=dict(request.facts),
             intended_at=self._now(),
+            epoch=self._epoch_of(request.context.conversation_id),
         )
 
     def _request(self, known: LoggedEffect) -> EffectRequest | None:

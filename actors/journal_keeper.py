@@ -1,35 +1,60 @@
-"""Writes journal and call records in batches, on a thread of its own: no call ever waits for a disk.
+"""Writes journal and call records in batches, and keeps the leases of calls, on a thread of its own.
 
-May import: actors, store, SQLAlchemy, loguru, the standard library.
+No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
+May import: actors, store, SQLAlchemy, loguru, the standard library. Rules from: specs/reliability.md 5.2, 5.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import assert_never
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar, assert_never
 
 from loguru import logger
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from actors.address import Post
+from actors.address import Address, Post, send
 from actors.counters import LOST_ROWS
-from actors.messages import Close, Jot, JournalMessage
+from actors.inheritance import left_record
+from actors.messages import (
+    CallClaimed,
+    CallsLost,
+    ClaimCall,
+    Close,
+    Inheritance,
+    Jot,
+    JournalMessage,
+    OpenLease,
+    RenewLeases,
+)
 from actors.runtime import ThreadActor
-from store.journal import Journal, JournalRow
+from protocols.errors import Fenced
+from store.journal import CallRecord, Journal, JournalRow
+from store.leases import Leases, Refused
 
 # As many rows as this are written together at the most.
 BATCH_ROWS = 256
+# How long to wait before the database is asked again, in s: first, and at the most.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+_GONE = (OperationalError, InterfaceError, PoolTimeout)
+T = TypeVar("T")
 
 
 class JournalKeeper(ThreadActor):
     """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
 
-    What cannot be written is counted, logged and left out. Dies of OperationalError where the database cannot be had.
+    What cannot be written is counted, logged and left out; only while there is no database everything waits.
+    switchboard: is told of calls that other processes have taken over, and of those claimed.
     """
 
-    def __init__(self, post: Post, journal: Journal) -> None:
+    def __init__(
+        self, post: Post, journal: Journal, leases: Leases, switchboard: Address[CallClaimed | CallsLost]
+    ) -> None:
         super().__init__(post)
         self._journal = journal
+        self._leases = leases
+        self._switchboard = switchboard
         self._rows: list[JournalRow] = []
 
     def on_stop(self) -> None:
@@ -39,35 +64,121 @@ class JournalKeeper(ThreadActor):
         match message:
             case Jot():
                 self._rows.append(message.row)
-                if self._is_last_in_line() or len(self._rows) >= BATCH_ROWS:
+                if self.actor_inbox.empty() or len(self._rows) >= BATCH_ROWS:
                     self._write()
             case Close():
                 self._write()
-                record = message.record
-                self._try(lambda: self._journal.finish(record), "record", record.conversation_id)
+                self._close(message.record)
+            case OpenLease():
+                self._open(message)
+            case ClaimCall():
+                self._write()
+                self._claim(message)
+            case RenewLeases():
+                self._write()
+                self._renew()
             case _:
                 assert_never(message)
 
-    def _is_last_in_line(self) -> bool:
-        return self.actor_inbox.empty()
+    # --- what is written ---
 
     def _write(self) -> None:
         rows, self._rows = self._rows, []
+        if not rows:
+            return
+        leases = self._leases
+        rows = [row.model_copy(update={"epoch": leases.epoch(row.conversation_id)}) for row in rows]
         try:
-            self._journal.append(rows)
-        except OperationalError:
-            raise
+            left_out = self._patiently(lambda: self._journal.append(rows))
         except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
-            for row in rows:
-                self._try(lambda row=row: self._journal.append([row]), row.kind, row.conversation_id)  # type: ignore[misc]
+            left_out = [each for row in rows for each in self._alone(row)]
+        self._lose(row.conversation_id for row in left_out)
 
-    def _try(self, write: Callable[[], object], kind: str, conversation_id: str) -> None:
+    def _alone(self, row: JournalRow) -> list[JournalRow]:
+        written = self._try(lambda: self._journal.append([row]), row.kind, row.conversation_id)
+        return written or []
+
+    def _close(self, record: CallRecord) -> None:
+        conversation_id = record.conversation_id
+        epoch = self._leases.epoch(conversation_id)
         try:
-            write()
-        except OperationalError:
+            self._try(lambda: self._journal.finish(record, epoch), "record", conversation_id)
+        except Fenced:
+            self._lose((conversation_id,))
+        self._leases.forget(conversation_id)
+
+    def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
+        try:
+            return self._patiently(write)
+        except Fenced:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the driver makes of it
             LOST_ROWS.inc()
             # Not the error's text: it may hold what was to be written.
             log = logger.bind(conversation=conversation_id)
             log.error("could not be written to the journal", kind=kind, reason=type(error).__name__)
+            return None
+
+    def _patiently(self, write: Callable[[], T]) -> T:
+        """Until there is a database: nothing is lost for its having been away."""
+        pause_s = 0.0
+        while True:
+            try:
+                result = write()
+            except _GONE as error:
+                if not pause_s:
+                    logger.error("the journal waits for its database", reason=type(error).__name__)
+                pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+                time.sleep(pause_s)
+            else:
+                if pause_s:
+                    logger.warning("the journal has its database again")
+                return result
+
+    # --- leases ---
+
+    def _open(self, message: OpenLease) -> None:
+        conversation_id = message.conversation_id
+        lease = self._try(
+            lambda: self._leases.open(conversation_id, message.credential, message.opening), "lease", conversation_id
+        )
+        if isinstance(lease, Refused):
+            self._lose((conversation_id,))
+
+    def _claim(self, message: ClaimCall) -> None:
+        conversation_id = message.conversation_id
+        lease = self._try(lambda: self._leases.claim(conversation_id, message.credential), "lease", conversation_id)
+        if lease is None or isinstance(lease, Refused):
+            send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
+            return
+        rows = self._patiently(lambda: self._journal.rows(conversation_id))
+        send(self._switchboard, CallClaimed(conversation_id, Inheritance(lease.opening, tuple(rows))))
+
+    def _renew(self) -> None:
+        held = self._leases.held
+        if held:
+            self._lose(self._patiently(lambda: self._leases.renew(held)))
+        for conversation_id in self._patiently(self._leases.orphans):
+            self._bury(conversation_id)
+
+    def _bury(self, conversation_id: str) -> None:
+        """Whoever held this call is dead, and its caller has not come back: what is known of it becomes its record."""
+        lease = self._patiently(lambda: self._leases.inherit(conversation_id))
+        if isinstance(lease, Refused):
+            return
+        rows = self._patiently(lambda: self._journal.rows(conversation_id))
+        logger.bind(conversation=conversation_id).warning("a call was left behind by a process that is gone")
+        record = left_record(conversation_id, Inheritance(lease.opening, tuple(rows)))
+        if record is None:
+            self._try(lambda: self._leases.end(conversation_id, lease.epoch), "lease", conversation_id)
+            self._leases.forget(conversation_id)
+        else:
+            self._close(record)
+
+    def _lose(self, conversation_ids: Iterable[str]) -> None:
+        lost = tuple(dict.fromkeys(conversation_ids))
+        for conversation_id in lost:
+            self._leases.forget(conversation_id)
+            logger.bind(conversation=conversation_id).warning("another process has taken this call over")
+        if lost:
+            send(self._switchboard, CallsLost(lost))

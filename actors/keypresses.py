@@ -15,10 +15,10 @@ KEYS, NEXT_KEY_S = "keys", 3.0
 
 
 class KeyPresses:
-    """taken: told the keys, and whether a task takes them."""
+    """taken: told the keys, whether a task takes them, and when it was."""
 
     def __init__(
-        self, tasks: TaskDesk, limits: Limits, now_ms: Callable[[], float], taken: Callable[[str, bool], None]
+        self, tasks: TaskDesk, limits: Limits, now_ms: Callable[[], float], taken: Callable[[str, bool, float], None]
     ) -> None:
         self._tasks = tasks
         self._limits = limits
@@ -29,7 +29,7 @@ class KeyPresses:
     def pressed(self, digits: str) -> None:
         wanted = self._tasks.keys_wanted()
         if wanted is None:
-            self._taken(digits, False)
+            self._taken(digits, False, self._now_ms())
             return
         self._keys += digits
         if "#" in self._keys or len(self._keys) == wanted:
@@ -41,4 +41,5 @@ class KeyPresses:
         """No more keys follow."""
         self._limits.cancel(KEYS)
         keys, self._keys = self._keys.partition("#")[0], ""
-        self._taken(keys, self._tasks.pressed(keys, self._now_ms()))
+        now_ms = self._now_ms()
+        self._taken(keys, self._tasks.pressed(keys, now_ms), now_ms)

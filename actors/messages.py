@@ -7,7 +7,7 @@ May import: protocols, fsm, store's record types, actors' runtime pieces, the st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pykka
@@ -394,9 +394,13 @@ LastFact = BotHeard | TaskAnswered | TaskSettled
 
 @dataclass(frozen=True, slots=True)
 class WireOpened:
-    """A socket from VAIC is upgraded and authenticated; its first message tells what it is for."""
+    """A socket from VAIC is upgraded and authenticated; its first message tells what it is for.
+
+    credential: with which it came; "" where none is asked for.
+    """
 
     wire: Wire
+    credential: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,8 +459,40 @@ class Roll:
     accepting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RenewLeases:
+    """The leases are to last longer; and who has left calls behind for good, has them ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """A call as another process left it. opening: what that one has left; rows: the call's journal, in order."""
+
+    opening: Mapping[str, Any]
+    rows: tuple[JournalRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallClaimed:
+    """A call that was resumed here is ours now; or, inheritance None, it cannot be had. reason: for our log."""
+
+    conversation_id: str
+    inheritance: Inheritance | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallsLost:
+    """Other processes have taken these calls over."""
+
+    conversation_ids: tuple[str, ...]
+
+
 SwitchboardMessage = (
-    WireOpened
+    CallClaimed
+    | CallsLost
+    | RenewLeases
+    | WireOpened
     | FirstText
     | FirstTextOverdue
     | WireLeft
@@ -485,4 +521,21 @@ class Close:
     record: CallRecord
 
 
-JournalMessage = Jot | Close
+@dataclass(frozen=True, slots=True)
+class OpenLease:
+    """A call has begun here: nobody else is to write for it. opening: what whoever takes it over must know."""
+
+    conversation_id: str
+    credential: str = field(repr=False)
+    opening: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCall:
+    """A call is resumed that is not here. Answered with CallClaimed."""
+
+    conversation_id: str
+    credential: str = field(repr=False)
+
+
+JournalMessage = Jot | Close | OpenLease | ClaimCall | RenewLeases

@@ -6,7 +6,8 @@ Rules from: specs/vaic-streaming.md 3.1 to 3.3, specs/reliability.md 2.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hmac
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import pykka
@@ -19,16 +20,23 @@ from actors.children import Children
 from actors.counters import CALLS_LIVE, CALLS_REFUSED
 from actors.dispatch import Timer
 from actors.house import House
+from actors.inheritance import initiate_of, opening_of
 from actors.journal_keeper import JournalKeeper
 from actors.messages import (
+    CallClaimed,
     CallMessage,
+    CallsLost,
+    ClaimCall,
     EndCall,
     FindCall,
     FirstText,
     FirstTextOverdue,
+    Inheritance,
     JournalMessage,
     Leave,
+    OpenLease,
     Rebind,
+    RenewLeases,
     Roll,
     StartAgain,
     StopCalls,
@@ -43,7 +51,7 @@ from actors.supervision import Escalate, Restart, RestartPolicy
 from actors.wire import Wire, WireClosed, WireMessage
 from protocols.errors import WireError
 from protocols.frames import Unknown
-from protocols.media import negotiate
+from protocols.media import MediaFormat, negotiate
 from protocols.vaic import (
     FROM_VAIC,
     ConnectionValidate,
@@ -53,6 +61,7 @@ from protocols.vaic import (
     SessionResume,
 )
 from store.journal import Journal
+from store.leases import Leases
 
 JOURNAL = "journal"
 # What the journal is told while it has no keeper waits: a minute of two hundred busy calls.
@@ -61,6 +70,8 @@ JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 # How long a socket may say nothing after its upgrade, and how long a refused one may stay.
 FIRST_TEXT_LIMIT_S, REFUSED_LIMIT_S = 5.0, 2.0
+# How long a socket waits to be told whether its call can be taken over.
+CLAIM_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +88,20 @@ class _Door:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: on which it came."""
+    """A call in progress. wire: on which it came; credential: with what."""
 
     seat: Seat[CallMessage]
     wire: Wire
+    credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A socket that waits for a call which is not here. limit: until when."""
+
+    wire: Wire
+    credential: str = field(repr=False)
+    limit: Timer
 
 
 @dataclass(slots=True)
@@ -88,15 +109,17 @@ class _Guest:
     """A wire at the door. limit: when it is shown out. odd: what was wrong with its frames, once something was."""
 
     limit: Timer
+    credential: str = field(repr=False)
     odd: Oddities | None = None
 
 
 class Switchboard(LoopActor):
     """Is told: SwitchboardMessage. Children: the JournalKeeper, and one CallSupervisor a call, by conversation id."""
 
-    def __init__(self, house: House, journal: Journal, max_calls: int) -> None:
+    def __init__(self, house: House, journal: Journal, leases: Leases, max_calls: int) -> None:
         super().__init__()
         self._journal = journal
+        self._leases = leases
         self._max_calls = max_calls
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again)
         self._keeper: Seat[JournalMessage] = WaitingRoom(KEPT_MESSAGES)
@@ -104,17 +127,20 @@ class Switchboard(LoopActor):
         self._house = replace(house, journal=self._keeper)
         self._calls: dict[str, _Call] = {}
         self._at_door: dict[int, _Guest] = {}
+        # Sockets that wait for a call which is not here, by conversation.
+        self._claims: dict[str, _Claim] = {}
         self._accepting = True
         self._leaving = False
 
     def on_start(self) -> None:
         self._children.start(JOURNAL, self._keeper, JOURNAL_POLICY, self._start_keeper)
+        self.after(self._leases.renew_every_s, RenewLeases())
 
     def on_receive(self, message: SwitchboardMessage) -> Roll | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
-                self._at_door[id(message.wire)] = _Guest(limit)
+                self._at_door[id(message.wire)] = _Guest(limit, message.credential)
                 message.wire.attach(_Door(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._open_door(message.wire, message.data)
@@ -123,6 +149,8 @@ class Switchboard(LoopActor):
                 message.wire.close(1008, message.reason)
             case WireLeft():
                 self._leave_door(message.wire)
+            case CallClaimed() | CallsLost() | RenewLeases():
+                self._lease(message)
             case ChildDied():
                 self._judge(message)
             case StartAgain():
@@ -166,17 +194,19 @@ class Switchboard(LoopActor):
                 # An administrator's test ends here, but session.initiate has been seen to follow (3.1).
                 wire.attach(_Door(wire, self.actor_ref), only_next=True)
             case SessionInitiate():
-                self._leave_door(wire)
-                self._admit(frame, wire)
+                self._admit(frame, wire, self._leave_door(wire))
             case SessionResume():
-                self._leave_door(wire)
-                self._resume(frame, wire)
+                self._resume(frame, wire, self._leave_door(wire))
             case _:
                 assert_never(frame)
 
-    def _leave_door(self, wire: Wire) -> None:
-        if (guest := self._at_door.pop(id(wire), None)) is not None:
-            guest.limit.cancel()
+    def _leave_door(self, wire: Wire) -> str:
+        """Somebody goes in, or away. Returns the credential."""
+        guest = self._at_door.pop(id(wire), None)
+        if guest is None:
+            return ""
+        guest.limit.cancel()
+        return guest.credential
 
     def _odd(self, wire: Wire, data: bytes) -> Oddities:
         guest = self._at_door.get(id(wire))
@@ -186,7 +216,7 @@ class Switchboard(LoopActor):
             guest.odd = Oddities("door", logger.bind(conversation=_conversation_of(data)))
         return guest.odd
 
-    def _admit(self, initiate: SessionInitiate, wire: Wire) -> None:
+    def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str) -> None:
         media = negotiate(initiate.supported_media_formats)
         if not self._accepting:
             self._refuse(wire, initiate.conversation_id, "shutting down")
@@ -199,23 +229,62 @@ class Switchboard(LoopActor):
         elif media is None:
             self._refuse(wire, initiate.conversation_id, "no common media format")
         else:
-            seat: Seat[CallMessage] = Seat()
-            self._calls[initiate.conversation_id] = _Call(seat, wire)
-            CALLS_LIVE.set(len(self._calls))
-            house = self._house
-            self._children.start(
-                f"call:{initiate.conversation_id}",
-                seat,
-                CALL_POLICY,
-                lambda post: CallSupervisor.start(post, house, initiate, media, wire),
-            )
+            opening = opening_of(initiate, media.name)
+            self._keeper.tell(OpenLease(initiate.conversation_id, credential, opening))
+            self._begin(initiate, media, _Call(Seat(), wire, credential))
 
-    def _resume(self, resume: SessionResume, wire: Wire) -> None:
-        call = self._calls.get(resume.conversation_id)
-        if call is None:
-            self._refuse(wire, resume.conversation_id, "unknown conversation")
+    def _begin(
+        self, initiate: SessionInitiate, media: MediaFormat, call: _Call, inheritance: Inheritance | None = None
+    ) -> None:
+        self._calls[initiate.conversation_id] = call
+        CALLS_LIVE.set(len(self._calls))
+        self._children.start(
+            f"call:{initiate.conversation_id}",
+            call.seat,
+            CALL_POLICY,
+            lambda post: CallSupervisor.start(post, self._house, initiate, media, call.wire, inheritance),
+        )
+
+    def _resume(self, resume: SessionResume, wire: Wire, credential: str) -> None:
+        conversation_id = resume.conversation_id
+        if (call := self._calls.get(conversation_id)) is not None:
+            # Its id alone is no key to a call.
+            if hmac.compare_digest(call.credential.encode(), credential.encode()):
+                call.seat.tell(Rebind(wire))
+            else:
+                self._refuse(wire, conversation_id, "unknown conversation")
+            return
+        if (former := self._claims.pop(conversation_id, None)) is not None:
+            former.limit.cancel()
+            former.wire.close(1000, "another socket has come")
+        limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, "no answer"))
+        self._claims[conversation_id] = _Claim(wire, credential, limit)
+        self._keeper.tell(ClaimCall(conversation_id, credential))
+
+    def _lease(self, message: CallClaimed | CallsLost | RenewLeases) -> None:
+        match message:
+            case RenewLeases():
+                self._keeper.tell(message)
+                self.after(self._leases.renew_every_s, message)
+            case CallClaimed():
+                self._take_over(message.conversation_id, message.inheritance, message.reason)
+            case CallsLost():
+                for conversation_id in message.conversation_ids:
+                    self._children.stop(f"call:{conversation_id}")
+
+    def _take_over(self, conversation_id: str, inheritance: Inheritance | None, reason: str) -> None:
+        """A call that another process has left is ours, or is not to be had."""
+        claim = self._claims.pop(conversation_id, None)
+        if claim is None or conversation_id in self._calls:
+            return  # nobody waits for it any more: it can be resumed elsewhere
+        claim.limit.cancel()
+        initiate = initiate_of(conversation_id, inheritance.opening if inheritance else {})
+        media = negotiate(initiate.supported_media_formats)
+        if inheritance is None or media is None:
+            logger.bind(conversation=conversation_id).info("a call cannot be taken over", reason=reason)
+            self._refuse(claim.wire, conversation_id, "unknown conversation")
         else:
-            call.seat.tell(Rebind(wire))
+            self._begin(initiate, media, _Call(Seat(), claim.wire, claim.credential), inheritance)
 
     def _refuse(self, wire: Wire, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
@@ -228,7 +297,7 @@ class Switchboard(LoopActor):
     # --- children ---
 
     def _start_keeper(self, post: Post) -> pykka.ActorRef[JournalKeeper]:
-        return JournalKeeper.start(post, self._journal)
+        return JournalKeeper.start(post, self._journal, self._leases, self.actor_ref)
 
     def _leave_when_alone(self) -> None:
         if self._calls:

@@ -1,16 +1,17 @@
 """The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
-May import: actors, fsm, pykka, the standard library. Rules from: design 4.5.
+May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules from: design 4.5.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pykka
+from pydantic import ValidationError
 
 from actors.address import Address, Post, Seat
 from actors.agreement import Agreement
@@ -18,6 +19,7 @@ from actors.children import Children
 from actors.counters import TASK_FAULTS, TASKS_ENDED
 from actors.fsm_agent import FsmAgent
 from actors.house import House
+from actors.inheritance import TaskLeft
 from actors.messages import (
     CallerLeft,
     CallerSilent,
@@ -31,9 +33,11 @@ from actors.messages import (
 )
 from actors.supervision import Restart, RestartPolicy
 from actors.task_tools import amended, merged, which_run
-from fsm.answer import Stand
+from fsm.answer import Snapshot, Stand
 from fsm.effects import TaskContext
+from fsm.run import TaskRun as FsmRun
 from fsm.spec import AgentSpec, ToolSpec
+from protocols.errors import MisuseError
 
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30)
 # A step that is not answered by then is given up, and so is the thread that hangs in it.
@@ -101,6 +105,25 @@ class TaskDesk:
         self._steps = 0
         self._unsettled: set[str] = set()
         self.runs: dict[str, TaskRun] = {}
+
+    def inherit(self, left: Iterable[TaskLeft], answered: set[str]) -> None:
+        """Go on with the runs of a call that another process has left. answered: function calls that have outputs."""
+        self._seen |= answered
+        for each in left:
+            spec = self._house.profile.agents.get(each.agent)
+            if spec is None or each.snapshot is None:
+                continue  # of another release, or it died over its first step: the call comes again
+            run = self._run(spec, each.run_id, each.response_id)
+            run.result = each.result
+            try:
+                snapshot = Snapshot.model_validate(each.snapshot)
+                standing = FsmRun.restore(spec, run.context, self._house.effects, snapshot)
+            except (MisuseError, ValidationError):
+                run.result = FAILED  # its table has changed
+                continue
+            run.stand, run.say = standing.stand(), snapshot.say
+            if run.result == OPEN:
+                self._start(run)
 
     # --- facts of the conversation ---
 
@@ -268,23 +291,29 @@ class TaskDesk:
         return f"step-{self._steps}"
 
     def _open(self, spec: AgentSpec, response_id: str) -> TaskRun:
-        house = self._house
+        run = self._run(spec, f"t{len(self.runs) + 1}", response_id)
+        self._start(run)
+        return run
+
+    def _run(self, spec: AgentSpec, run_id: str, response_id: str) -> TaskRun:
         notes = (note for run in self.runs.values() if run.stand is not None for note in run.stand.snapshot.notes)
         context = TaskContext(
             conversation_id=self._conversation_id,
-            run_id=f"t{len(self.runs) + 1}",
+            run_id=run_id,
             caller=self._caller,
-            now=house.local_now,
+            now=self._house.local_now,
             choices=self._choices(),
             notes=tuple(notes) if spec.carries_notes else (),
         )
-        run = self.runs[context.run_id] = TaskRun(spec, context, response_id)
+        run = self.runs[run_id] = TaskRun(spec, context, response_id)
+        return run
 
+    def _start(self, run: TaskRun) -> None:
         def start(post: Post) -> pykka.ActorRef[FsmAgent]:
-            return FsmAgent.start(post, spec, context, house.effects, run.stand and run.stand.snapshot, self._call)
+            snapshot = run.stand and run.stand.snapshot
+            return FsmAgent.start(post, run.spec, run.context, self._house.effects, snapshot, self._call)
 
         self._children.start(run.child, run.seat, TASK_POLICY, start)
-        return run
 
     def _choices(self) -> dict[str, tuple[str, ...]]:
         return {"transfer_targets": tuple(self._house.profile.transfer_targets)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 import signal
 import socket
@@ -37,6 +38,7 @@ from gateway.systemd import READY, STOPPING, Given
 from gateway.vaic_endpoint import VaicEndpoint
 from store.database import open_database
 from store.journal import Journal
+from store.leases import Leases
 
 # How long calls may take to say goodbye when the process is told to end.
 STOP_LIMIT_S = 10.0
@@ -74,10 +76,12 @@ class Daemon:
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
         agents = load_agents()
-        effects = EffectDesk(self.engine, agents, _now)
+        leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        effects = EffectDesk(self.engine, agents, _now, epoch_of=leases.epoch)
         # Somebody else's system may let us wait; our callers shall not.
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
-        self.switchboard = Switchboard.start(self._house(loop, agents, effects), self.journal, settings.max_calls)
+        house = self._house(loop, agents, effects)
+        self.switchboard = Switchboard.start(house, self.journal, leases, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)
         try:

@@ -104,7 +104,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._server.send_response(self._answer(request))
         if self._server.state is OPEN:
             self._opened()
-            send(self._switchboard, WireOpened(self))
+            send(self._switchboard, WireOpened(self, request.headers.get("Authorization", "")))
         # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
 
     def _answer(self, request: Request) -> Response:

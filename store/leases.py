@@ -106,6 +106,25 @@ class Leases:
         self._node = node
         self._ttl_s = ttl_s
         self._window_s = window_s
+        self._epochs: dict[str, int] = {}
+
+    @property
+    def renew_every_s(self) -> float:
+        """So that two renewals may fail."""
+        return self._ttl_s / 3
+
+    @property
+    def held(self) -> dict[str, int]:
+        """The epochs of the calls that this process writes for, by conversation."""
+        return dict(self._epochs)
+
+    def epoch(self, conversation_id: str) -> int:
+        """What is written for a call must bear this; 0 where we have no lease for it."""
+        return self._epochs.get(conversation_id, 0)
+
+    def forget(self, conversation_id: str) -> None:
+        """Another process has taken the call over, or it is over."""
+        self._epochs.pop(conversation_id, None)
 
     def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | Refused:
         """A new call. Its epoch is 1, or the next one where the same credential has used the conversation's id before.
@@ -130,7 +149,9 @@ class Leases:
             epoch = connection.scalar(statement.returning(column.epoch))
             if epoch is None:
                 return Refused("held")
-            return Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
+            lease = Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
+        self._epochs[conversation_id] = epoch
+        return lease
 
     def claim(self, conversation_id: str, credential: str) -> Lease | Refused:
         """Take over a call that is resumed here, whoever holds it; from now on nobody else writes for it.
@@ -144,6 +165,8 @@ class Leases:
             in_time = column.lease_until > moment(connection, -self._window_s)
             values = self._held(connection) | {"status": "open"}
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
+        if lease is not None:
+            self._epochs[conversation_id] = lease.epoch
         return lease or Refused(self._objection(conversation_id, digest) or "too_late")
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
@@ -184,9 +207,10 @@ class Leases:
         with self._engine.begin() as connection:
             values = {"node": self._node, "touched_at": moment(connection)}
             lease = self._take(connection, conversation_id, self._left(connection), values)
-            if lease is not None:
-                return lease
             known = connection.scalar(select(column.epoch).where(column.conversation_id == conversation_id))
+        if lease is not None:
+            self._epochs[conversation_id] = lease.epoch
+            return lease
         return Refused("unknown" if known is None else "held")
 
     # --- inside ---

@@ -41,7 +41,7 @@ AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})
 
 MODULE_LINES, FUNCTION_LINES = 400, 40
 # Modules that may be longer, up to how many lines, and why.
-LONGER = {"actors/messages.py": (500, "the one list of all messages between actors; nothing in it does anything")}
+LONGER = {"actors/messages.py": (560, "the one list of all messages between actors; nothing in it does anything")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,14 @@ def test_nobody_imports_the_command_line_the_tests_or_the_benchmarks(room: str) 
     ]
 
 
-def test_of_the_store_the_actors_know_the_journal_and_the_log_of_effects_only() -> None:
+def test_of_the_store_the_actors_know_the_journal_leases_and_the_log_of_effects_only() -> None:
     known = {
         ".".join(each.module.split(".")[:2])
         for path in modules("actors")
         for each in imports(path)
         if each.module.startswith("store.")
     }
-    assert known == {"store.journal", "store.database", "store.effect_log"}
+    assert known == {"store.journal", "store.database", "store.effect_log", "store.leases"}
 
 
 def test_fsm_itself_meets_its_tasks_only_by_looking_into_their_folder() -> None:

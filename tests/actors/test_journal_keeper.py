@@ -11,8 +11,9 @@ from sqlalchemy import Engine, event
 
 from actors.address import ChildDied, Post
 from actors.journal_keeper import BATCH_ROWS, JournalKeeper
-from actors.messages import Close, Jot
+from actors.messages import CallClaimed, CallsLost, Close, Jot
 from store.journal import CallRecord, Journal, JournalRow
+from store.leases import Leases
 from tests.actors.calls import BEGAN
 from tests.probe import ThreadProbe
 
@@ -36,13 +37,15 @@ class Office:
 
     def __init__(self, engine: Engine) -> None:
         self.journal = Journal(engine)
+        self.leases = Leases(engine, "here")
         self.parent = ThreadProbe[ChildDied]()
+        self.switchboard = ThreadProbe[CallClaimed | CallsLost]()
         self.commits = 0
         event.listen(engine, "commit", self._committed)
         self.keeper = self.start()
 
     def start(self) -> pykka.ActorRef[JournalKeeper]:
-        self.keeper = JournalKeeper.start(Post(self.parent, "journal", 1), self.journal)
+        self.keeper = JournalKeeper.start(Post(self.parent, "journal", 1), self.journal, self.leases, self.switchboard)
         return self.keeper
 
     def written(self, *messages: Jot | Close) -> None:

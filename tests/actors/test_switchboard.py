@@ -16,6 +16,7 @@ from actors.journal_keeper import JournalKeeper
 from actors.messages import Describe, FindCall, Jot, Leave, Roll, StopCalls, WhoIsAlive, WireOpened
 from actors.switchboard import Switchboard
 from store.journal import Journal, JournalRow
+from store.leases import Leases
 from tests.actors.calls import BEGAN, PaperExchange, PaperWire, WaitingDispatcher, living, paper_house
 
 FORMATS = ["raw/mulaw", "raw/lpcm16_24"]
@@ -35,7 +36,8 @@ class House:
         self.mailboxes, self.exchange = mailboxes, PaperExchange()
         self.journal = Journal(engine)
         ours = replace(paper_house(mailboxes, Nobody(), self.exchange), **house)
-        self.ref = Switchboard.start(ours, self.journal, max_calls)
+        self.leases = Leases(engine, "here")
+        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls)
         mailboxes.drain()
 
     def told(self, *messages: object) -> None:
@@ -224,6 +226,7 @@ def test_a_resumed_call_is_bound_to_its_new_socket(house: House) -> None:
 
 def test_a_conversation_that_nobody_knows_cannot_be_resumed(house: House) -> None:
     wire = house.opens({"type": "session.resume", "conversationId": "c-9"})
+    house.mailboxes.until(lambda: wire.frames)
     assert refusal(wire) == "unknown conversation"
 
 

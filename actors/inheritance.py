@@ -1,0 +1,157 @@
+"""A call read back from its journal, by whoever goes on with it or brings it to its end.
+
+What stands in the journal's rows is written by actors/diary.py; a row that says less than is needed is left out.
+Pure. May import: actors, protocols, store's record types, the standard library.
+Rules from: specs/reliability.md 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from actors.call_book import CallBook
+from actors.house import House
+from actors.messages import FunctionCalled, Inheritance
+from protocols.ledger import ItemHeard
+from protocols.media import MediaFormat
+from protocols.vaic import SessionInitiate
+from store.journal import CallRecord, JournalRow, TaskRecord
+
+LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLeft:
+    """A run as it stood last. snapshot: None where it had not taken a step."""
+
+    run_id: str
+    agent: str
+    response_id: str
+    result: str
+    snapshot: Mapping[str, Any] | None
+
+
+def opening_of(initiate: SessionInitiate, media: str) -> dict[str, object]:
+    """What the lease of a call says of it, for `initiate_of`."""
+    return {"bot": initiate.bot_name, "caller": initiate.caller, "media": media}
+
+
+def initiate_of(conversation_id: str, opening: Mapping[str, Any]) -> SessionInitiate:
+    """What the call was opened with, as far as it matters later."""
+    return SessionInitiate(
+        conversation_id=conversation_id,
+        bot_name=str(opening.get("bot", "")),
+        caller=str(opening.get("caller", "")),
+        expect_audio_messages=True,
+        supported_media_formats=(str(opening.get("media", "")),),
+    )
+
+
+def began_at(inheritance: Inheritance) -> datetime | None:
+    """When the call began; None where nothing tells."""
+    return inheritance.rows[0].at if inheritance.rows else None
+
+
+def new_book(
+    house: House, initiate: SessionInitiate, media: MediaFormat, now_ms: float, inheritance: Inheritance | None
+) -> CallBook:
+    """The book of a call that begins; or, still empty, of one that began elsewhere. now_ms: on the call's clock."""
+    now = house.now()
+    began = (inheritance and began_at(inheritance)) or now
+    began_ms = now_ms - (now - began).total_seconds() * 1000
+    return CallBook(initiate.conversation_id, initiate.bot_name, initiate.caller, media.name, began, began_ms)
+
+
+def fill(book: CallBook, rows: Sequence[JournalRow]) -> None:
+    """Put into a call's book what its journal tells. Times in rows are ms from the call's start."""
+    for row in rows:
+        try:
+            _enter(book, row)
+        except (KeyError, TypeError, ValueError):
+            book.errors.append(f"journal: {row.kind} cannot be read")
+
+
+def left_record(conversation_id: str, inheritance: Inheritance) -> CallRecord | None:
+    """The record of a call that nobody will go on with; None where too little is known of it."""
+    began, rows = began_at(inheritance), inheritance.rows
+    if began is None:
+        return None
+    initiate = initiate_of(conversation_id, inheritance.opening)
+    media = str(inheritance.opening.get("media", ""))
+    book = CallBook(conversation_id, initiate.bot_name, initiate.caller, media, began, 0.0)
+    fill(book, rows)
+    return book.record(LOST, rows[-1].at if rows else began)
+
+
+def tasks_left(rows: Sequence[JournalRow]) -> list[TaskLeft]:
+    """Every run of the call, in the order they began."""
+    runs: dict[str, TaskLeft] = {}
+    for row in rows:
+        body: Mapping[str, Any] = row.body
+        if row.kind == "task" and body.get("agent"):
+            run_id = str(body["run"])
+            before = runs.get(run_id)
+            snapshot = body.get("snapshot") or (before.snapshot if before else None)
+            runs[run_id] = TaskLeft(run_id, body["agent"], str(body.get("response", "")), body["result"], snapshot)
+    return list(runs.values())
+
+
+def calls_left(rows: Sequence[JournalRow]) -> tuple[list[FunctionCalled], set[str]]:
+    """The function calls that were never answered; and the ids of those that were."""
+    called: dict[str, FunctionCalled] = {}
+    answered: set[str] = set()
+    for row in rows:
+        body: Mapping[str, Any] = row.body
+        if row.kind == "called" and "arguments" in body:
+            call_id = str(body["call"])
+            told = FunctionCalled(call_id, body["name"], body["arguments"], str(body.get("response", "")))
+            called[call_id] = told
+        elif row.kind == "answered":
+            answered.add(str(body["call"]))
+    return [call for call_id, call in called.items() if call_id not in answered], answered
+
+
+def _enter(book: CallBook, row: JournalRow) -> None:
+    body: Mapping[str, Any] = row.body
+
+    def at_ms(name: str) -> float:
+        return book.began_ms + float(body[name])
+
+    match row.kind:
+        case "caller_spoke":
+            book.caller_speaks(body["item"], began=True, at_ms=at_ms("began_ms"))
+            book.caller_speaks(body["item"], began=False, at_ms=at_ms("ended_ms"))
+        case "caller_said":
+            book.caller_said(body["item"], body["text"])
+        case "caller_typed":
+            book.caller_typed(body["text"], at_ms("at_ms"))
+        case "bot_said":
+            book.bot_said(body["item"], body["text"])
+        case "bot_heard":
+            began = None if body["began_ms"] is None else round(at_ms("began_ms"))
+            heard = ItemHeard(body["item"], body["heard_ms"], body["generated_ms"], began, body["complete"])
+            book.bot_heard(heard, body["barged_in"])
+        case "called":
+            book.called(body["call"], body["name"], body["arguments"])
+        case "answered":
+            book.answered(body["call"], body["output"])
+        case "task":
+            book.task(_task(body))
+        case "error":
+            book.errors.append(body["text"])
+        case _:
+            pass
+
+
+def _task(body: Mapping[str, Any]) -> TaskRecord:
+    snapshot: Mapping[str, Any] = body["snapshot"] or {}
+    return TaskRecord(
+        agent=body["agent"],
+        run_id=body["run"],
+        states=tuple(snapshot.get("visited", ())),
+        result=body["result"],
+        notes=tuple((note["kind"], note["state"], note["text"]) for note in snapshot.get("notes", ())),
+    )
