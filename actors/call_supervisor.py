@@ -312,12 +312,14 @@ class CallSupervisor(LoopActor):
         self._log.info("call taken over", rows=len(rows))
         self._diary.inherit(rows)
         self._entry, self._caller_arrived = Entry.RESUMED, True
+        self._incarnation = len(rows)  # more than there ever were
         self._greeted = not self._book.is_blank()
         unanswered, answered = calls_left(rows)
         self._tasks.inherit(tasks_left(rows), answered)
         for called in unanswered:
             self._task(called)
-        self._words_owed = not unanswered
+        # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
+        self._words_owed = self._greeted and not unanswered
 
     # --- the end ---
 

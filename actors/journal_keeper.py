@@ -143,6 +143,7 @@ class JournalKeeper(ThreadActor):
             lambda: self._leases.open(conversation_id, message.credential, message.opening), "lease", conversation_id
         )
         if isinstance(lease, Refused):
+            logger.bind(conversation=conversation_id).error("another process has a call of this name")
             self._lose((conversation_id,))
 
     def _claim(self, message: ClaimCall) -> None:
@@ -178,7 +179,8 @@ class JournalKeeper(ThreadActor):
     def _lose(self, conversation_ids: Iterable[str]) -> None:
         lost = tuple(dict.fromkeys(conversation_ids))
         for conversation_id in lost:
+            if self._leases.epoch(conversation_id):  # else it was said before
+                logger.bind(conversation=conversation_id).warning("another process has taken this call over")
             self._leases.forget(conversation_id)
-            logger.bind(conversation=conversation_id).warning("another process has taken this call over")
         if lost:
             send(self._switchboard, CallsLost(lost))

@@ -55,12 +55,13 @@ class Talk:
     def model_back(self, words_owed: bool) -> None:
         """The model is ready, once more perhaps. words_owed: to a caller for whom we were away."""
         if words_owed:
-            self.take_up()
+            # What the caller said last may have been lost with whoever heard it.
+            self.take_up(asked=True)
         elif self._diary.book.words_lost():
             self.say(LINE_BACK)
 
-    def take_up(self) -> None:
-        """The caller is back: say what is owed."""
-        if self._diary.book.answer_due():
+    def take_up(self, asked: bool = False) -> None:
+        """The caller is back: say what is owed. asked: and if nothing is, ask."""
+        if asked or self._diary.book.answer_due():
             words, step_id = self._tasks.ask_again() or ("", "")
             self.say(words or LINE_BACK, step_id)

@@ -57,11 +57,11 @@ class Line:
 class Tap:
     """Listens on a port of its own, and dials the target once for each who comes. clients: who is there, in order.
 
-    refusals: how many more who come are refused, with 503.
+    refusals: how many more who come are refused, with 503. target: may be changed for those who come later.
     """
 
     def __init__(self, target: str, line: Line, *, client: str, server: str) -> None:
-        self._target = urlsplit(target)
+        self.target = target
         self._line = line
         self._client, self._server = client, server
         self._listening: Server | None = None
@@ -90,7 +90,7 @@ class Tap:
         """Where to connect instead of the target."""
         assert self._listening is not None
         port = next(iter(self._listening.sockets)).getsockname()[1]
-        return f"ws://127.0.0.1:{port}{self._target.path}"
+        return f"ws://127.0.0.1:{port}{urlsplit(self.target).path}"
 
     def cut(self) -> None:
         """Lose every connection that is open now, without a close frame."""
@@ -105,7 +105,8 @@ class Tap:
 
     async def _come(self, client: ServerConnection) -> None:
         assert client.request is not None
-        url = f"{self._target.scheme}://{self._target.netloc}{client.request.path}"
+        target = urlsplit(self.target)
+        url = f"{target.scheme}://{target.netloc}{client.request.path}"
         token = client.request.headers.get("Authorization")
         headers = {"Authorization": token} if token else None
         self.clients.append(client)

@@ -1,0 +1,79 @@
+"""A daemon in a process of its own, that lives faster than the clock: to be killed, frozen and woken.
+
+python -m tests.calls.process ENGINE_URL DATABASE_URL SPEED prints its URL once it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gateway.daemon import Daemon, run
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 20.0
+
+
+class Process:
+    """One that serves."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self.url = process.stdout.readline().strip()
+        assert self.url, f"it ended with {process.wait()}"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def process(engine_url: str, database_url: str, speed: float) -> Iterator[Process]:
+    line = [sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed)]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            yield Process(started)
+            # What it still has in hand it writes down.
+            started.send_signal(signal.SIGCONT)
+            started.send_signal(signal.SIGINT)
+            started.wait(LIMIT_S)
+        finally:
+            started.kill()
+
+
+async def _serve(engine_url: str, database_url: str, speed: float) -> None:
+    settings = Settings(
+        openai_url=engine_url,
+        database_url=database_url,
+        host="127.0.0.1",
+        port=0,
+        ops_port=0,
+        vaic_token=SecretStr(""),
+        time_zone="UTC",
+        transfer_targets={},
+        no_input_s=120,
+    )
+    async with Daemon(settings, speed) as daemon:
+        print(daemon.vaic_url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        run(_serve(sys.argv[1], sys.argv[2], float(sys.argv[3])))
