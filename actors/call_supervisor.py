@@ -15,7 +15,7 @@ from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
 from actors.diary import Diary
-from actors.farewell import Farewell
+from actors.farewell import Farewell, last_act
 from actors.house import House
 from actors.inheritance import calls_left, new_book, tasks_left
 from actors.keypresses import KeyPresses
@@ -238,15 +238,10 @@ class CallSupervisor(LoopActor):
 
     def _prepare_end(self, run: TaskRun) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
-        targets = self._house.profile.transfer_targets
-        if run.result == "hangup":
-            self._farewell = Farewell(HangUp("conversation ended"))
-        elif run.result == "transfer" and targets and run.stand is not None:
-            target = targets.get(run.stand.transfer_to) or next(iter(targets.values()))
-            self._farewell = Farewell(Transfer(target, "handed over by a task"))
-        else:
-            return
-        self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
+        act = last_act(run.result, run.stand, self._house.profile.transfer_targets)
+        if act is not None:
+            self._farewell = Farewell(act)
+            self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
     # --- children ---
 

@@ -1,13 +1,24 @@
 """The end of a call in words: hang-up and transfer wait until the last sentence was heard.
 
-Pure state. May import: actors.messages, protocols. Rules from: specs/vaic-streaming.md 7.6, 7.7.
+Pure state. May import: actors.messages, fsm, protocols. Rules from: specs/vaic-streaming.md 7.6, 7.7.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.messages import BotHeard, HangUp, ResponseEnded, Transfer
+from fsm.answer import Stand
+
+
+def last_act(result: str, stand: Stand | None, targets: Mapping[str, str]) -> HangUp | Transfer | None:
+    """What the result of a task means for the call: its end, or None. targets: by name, who can be transferred to."""
+    if result == "hangup":
+        return HangUp("conversation ended")
+    if result == "transfer" and targets and stand is not None:
+        return Transfer(targets.get(stand.transfer_to) or next(iter(targets.values())), "handed over by a task")
+    return None
 
 
 @dataclass(slots=True)

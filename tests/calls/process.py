@@ -70,7 +70,8 @@ async def _serve(engine_url: str, database_url: str, speed: float) -> None:
         no_input_s=120,
     )
     async with Daemon(settings, speed) as daemon:
-        print(daemon.vaic_url, flush=True)
+        sys.stdout.write(f"{daemon.vaic_url}\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 
