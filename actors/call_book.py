@@ -79,6 +79,7 @@ class CallBook:
     usage: Counter[str] = field(default_factory=Counter)
     # Turns by item id and invocations by call id, together in the order they came up.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
+    _clips: dict[str, _Turn] = field(default_factory=dict)
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
     def caller_speaks(self, item_id: str, began: bool, at_ms: float) -> None:
@@ -102,6 +103,12 @@ class CallBook:
         turn.heard = heard if turn.heard is None else _together(turn.heard, heard)
         if barged_in and not heard.complete and heard.heard_ms:
             self.barge_ins += 1
+
+    def clip_heard(self, heard: ItemHeard, words: str) -> None:
+        """A sentence that no model knows of: it is in the record, and in no conversation that is rebuilt."""
+        if heard.began_ms is not None:
+            ended_ms = heard.began_ms + heard.heard_ms
+            self._clips[heard.item_id] = _Turn("bot", heard.item_id, words, heard.began_ms, ended_ms, heard)
 
     def bot_unheard(self, item_id: str) -> ItemHeard:
         """A sentence was spoken on a line that nobody held."""
@@ -134,7 +141,7 @@ class CallBook:
 
     def record(self, outcome: str, ended_at: datetime) -> CallRecord:
         """The call as it is stored; turn times in ms from its start."""
-        turns = [each for _, each in self._in_order() if isinstance(each, _Turn)]
+        turns = [each for _, each in self._in_order(self._clips) if isinstance(each, _Turn)]
         return CallRecord(
             conversation_id=self.conversation_id,
             bot=self.bot,
@@ -205,10 +212,10 @@ class CallBook:
             case _:
                 return False
 
-    def _in_order(self) -> list[tuple[str, _Turn | _Invocation]]:
+    def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
         """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
         began_ms, placed = self.began_ms, []
-        for key, entry in self._entries.items():
+        for key, entry in (*self._entries.items(), *(beside or {}).items()):
             if isinstance(entry, _Turn) and entry.began_ms is not None:
                 began_ms = entry.began_ms
             placed.append((began_ms, key, entry))

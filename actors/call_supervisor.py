@@ -15,17 +15,18 @@ from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
 from actors.diary import Diary
-from actors.farewell import Farewell, last_act
+from actors.farewell import Farewell, farewell_after
 from actors.house import House
-from actors.inheritance import calls_left, new_book, tasks_left
+from actors.inheritance import new_book
 from actors.keypresses import KeyPresses
 from actors.messages import (
+    AwaitWords,
     BotHeard,
     BotSaid,
     CallerArrived,
-    CallerSaid,
     CallerSpeaks,
     CallMessage,
+    ClipHeard,
     Consult,
     Deadline,
     Describe,
@@ -37,9 +38,9 @@ from actors.messages import (
     Inheritance,
     LastFact,
     ModelReady,
-    ModelSocketMessage,
     Rebind,
     ResponseEnded,
+    SpeechFact,
     StartAgain,
     TaskAnswered,
     TaskSettled,
@@ -48,8 +49,8 @@ from actors.messages import (
     VaicReady,
     VaicSocketMessage,
 )
+from actors.model_place import ModelPlace, ModelSeat
 from actors.model_side import ModelSide
-from actors.openai_socket import OpenAISocket
 from actors.runtime import LoopActor
 from actors.supervision import MODEL, POLICIES, VAIC, Escalate
 from actors.talk import Talk
@@ -60,8 +61,6 @@ from protocols.errors import TransportLost
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord, JournalRow
-
-FILLER = "One moment, please."
 
 
 class CallSupervisor(LoopActor):
@@ -83,13 +82,16 @@ class CallSupervisor(LoopActor):
         self._wire = wire
         self._log = logger.bind(conversation=self._id)
         self._vaic: Seat[VaicSocketMessage] = Seat()
-        self._model: Seat[ModelSocketMessage] = Seat()
         self._limits = limits.Limits(self.after)
-        self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again, self._log)
+        self._children = Children(self.actor_ref, self.now_ms, house.rand, self.after, self._log)
         self._tasks = TaskDesk(house, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start)
         self._book = new_book(house, initiate, media, self.now_ms(), inheritance)
         self._diary = Diary(house, self._book, self._log)
-        self._talk = Talk(house, self._tasks, self._diary, self._model)
+        self._model = ModelSeat(model_side(media))
+        self._talk = Talk(house, self._tasks, self._diary, self._model, self._vaic)
+        self._place = ModelPlace(
+            house, self._model, self._children, self._limits, self.actor_ref, self._vaic, self._side
+        )
         self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._talk.typed)
         self._entry, self._incarnation = Entry.NEW, 0
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
@@ -106,7 +108,7 @@ class CallSupervisor(LoopActor):
             self._log.info("call began", bot=self._book.bot, media=self._media.name)
             self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
         self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
-        self._children.start(MODEL, self._model, POLICIES[MODEL], self._start_model)
+        self._place.start()
 
     def on_stop(self) -> None:
         if not self._finished:  # told to go in the middle of the call
@@ -143,7 +145,7 @@ class CallSupervisor(LoopActor):
                 self._task(message)
             case Consult():
                 self._model.tell(message)
-            case CallerSpeaks() | CallerSaid() | BotSaid() | BotHeard() | ResponseEnded():
+            case _ if isinstance(message, SpeechFact):
                 self._note(message)
             case _:
                 assert_never(message)
@@ -154,7 +156,10 @@ class CallSupervisor(LoopActor):
             case CallerArrived():
                 self._caller_arrived = True
                 self._greet()
+            case ModelReady(standby=True):
+                self._place.ready(message)
             case ModelReady():
+                self._place.ready(message)
                 self._model_ready = True
                 self._limits.start("start", limits.START_LIMIT_S)
                 self._greet()
@@ -181,7 +186,7 @@ class CallSupervisor(LoopActor):
         self._limits.cancel("start")
         self._talk.greet()
 
-    def _note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
+    def _note(self, fact: SpeechFact) -> None:
         self._diary.note(fact)
         match fact:
             case BotSaid() if VAIC not in self._children and self._book.still_sounds(fact.item_id):
@@ -196,11 +201,15 @@ class CallSupervisor(LoopActor):
                 if fact.item.complete:
                     self._limits.start("silence", self._house.profile.no_input_s)
                 if self._farewell is not None and self._farewell.bot_heard(fact):
-                    self._leave(self._farewell.act)
+                    self._leave(self._farewell)
+            case ClipHeard() if self._farewell is not None and self._farewell.clip is fact.clip:
+                self._leave(self._farewell)
             case ResponseEnded():
                 self._tasks.agreement.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._farewell is not None and self._farewell.response_ended(fact):
-                    self._leave(self._farewell.act)
+                    self._leave(self._farewell)
+                elif self._talk.response_ended(fact):
+                    self._do_without_model("answers nothing")
             case _:
                 pass
 
@@ -212,7 +221,7 @@ class CallSupervisor(LoopActor):
                 if (output := self._tasks.invoke(message)) is not None:
                     self._answer({message.call_id: output})
                 else:
-                    self._limits.start(f"filler:{message.call_id}", limits.FILLER_S)
+                    self._vaic.tell(AwaitWords(due=True))
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -226,7 +235,6 @@ class CallSupervisor(LoopActor):
             return
         for step_id in reply.outputs:
             self._limits.cancel(f"step:{step_id}")
-            self._limits.cancel(f"filler:{step_id}")
         self._diary.task(reply.run)
         if reply.ended:
             self._prepare_end(reply.run)
@@ -238,9 +246,8 @@ class CallSupervisor(LoopActor):
 
     def _prepare_end(self, run: TaskRun) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
-        act = last_act(run.result, run.stand, self._house.profile.transfer_targets)
-        if act is not None:
-            self._farewell = Farewell(act)
+        self._farewell = farewell_after(run.result, run.stand, self._house.profile.transfer_targets)
+        if self._farewell is not None:
             self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
     # --- children ---
@@ -250,28 +257,9 @@ class CallSupervisor(LoopActor):
         self._incarnation += 1
         return VaicSocket.start(post, side, self._wire, self.actor_ref, self._model)
 
-    def _start_model(self, post: Post) -> pykka.ActorRef[OpenAISocket]:
-        self._model_ready = False
-        # A greeting that was lost with its session is given again.
-        self._greeted = self._greeted and not self._book.is_blank()
-        profile = self._house.profile
-        side = ModelSide(
-            conversation_id=self._id,
-            media=model_side(self._media),
-            voice=profile.voice,
-            transcription_model=profile.transcription_model,
-            vad=profile.vad,
-            instructions=self._talk.instructions(),
-            tools=self._tasks.tools(),
-            history=self._book.history(),
-            open_calls=self._book.open_calls(),
-            answer_due=self._greeted and not self._words_owed and self._book.answer_due(),
-        )
-        return OpenAISocket.start(post, side, self._house.dialler, self.actor_ref, self._vaic)
-
-    def _start_again(self, child: str, delay_s: float) -> None:
-        if not self._finished:
-            self.after(delay_s, StartAgain(child))
+    def _side(self) -> ModelSide:
+        answer_due = self._greeted and not self._words_owed and self._book.answer_due()
+        return self._talk.model_side(model_side(self._media), answer_due)
 
     def _judge(self, death: ChildDied) -> None:
         if death.child == VAIC and isinstance(death.reason, TransportLost) and not self._finished:
@@ -279,19 +267,32 @@ class CallSupervisor(LoopActor):
                 self._log.warning("VAIC's socket is lost", reason=str(death.reason))
                 self._limits.start("resume", limits.RESUME_LIMIT_S)
             return
-        verdict = self._children.died(death)
         if self._finished:
+            self._children.died(death)
             self._leave_when_alone()
-        elif isinstance(verdict, Escalate):
+        elif death.child.startswith(MODEL):
+            self._model_ready = False
+            # A greeting that was lost with its session is given again.
+            self._greeted = self._greeted and not self._book.is_blank()
+            if self._place.died(death):
+                self._do_without_model(repr(death.reason))
+        elif isinstance(self._children.died(death), Escalate):
             self._book.errors.append(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
                 self._reply(self._tasks.given_up(death.child))
-            elif death.child == MODEL:
-                self._hang_up(HangUp("speech model unavailable"), "failed")
             else:
                 # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
                 self._wire.close(1011, "internal error")
                 self._finish("failed")
+
+    def _do_without_model(self, reason: str) -> None:
+        if self._ending is not None:
+            return
+        self._log.error("no model for this call", reason=reason)
+        self._book.errors.append(f"model: {reason}")
+        self._place.stop()
+        self._farewell = self._talk.without_model()
+        self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
@@ -309,12 +310,11 @@ class CallSupervisor(LoopActor):
         self._entry, self._caller_arrived = Entry.RESUMED, True
         self._incarnation = len(rows)  # more than there ever were
         self._greeted = not self._book.is_blank()
-        unanswered, answered = calls_left(rows)
-        self._tasks.inherit(tasks_left(rows), answered)
-        for called in unanswered:
-            self._task(called)
         # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
-        self._words_owed = self._greeted and not unanswered
+        self._words_owed = self._greeted
+        for called in self._tasks.inherit(rows):
+            self._words_owed = False
+            self._task(called)
 
     # --- the end ---
 
@@ -326,10 +326,10 @@ class CallSupervisor(LoopActor):
         self._vaic.tell(act)
         self._limits.start("end", limits.END_LIMIT_S)
 
-    def _leave(self, act: HangUp | Transfer) -> None:
+    def _leave(self, farewell: Farewell) -> None:
         self._farewell = None
         self._limits.cancel("farewell")
-        self._hang_up(act, "transferred" if isinstance(act, Transfer) else "completed")
+        self._hang_up(farewell.act, farewell.outcome)
 
     def _finish(self, outcome: str) -> None:
         """Let tasks in the middle of a step end it, for the record to be true; then close."""
@@ -339,7 +339,7 @@ class CallSupervisor(LoopActor):
         self._limits.clear()
         if self._tasks.caller_left():
             self._children.stop(VAIC)
-            self._children.stop(MODEL)
+            self._place.stop()
             self._limits.start("settle", limits.CHILDREN_LIMIT_S)
         else:
             self._close(outcome)
@@ -374,8 +374,10 @@ class CallSupervisor(LoopActor):
             case "step":
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(call_id))
-            case "filler":
-                self._talk.say(FILLER)
+            case "renew":
+                self._place.renew()
+            case "model":
+                self._do_without_model("away for too long")
             case "silence":
                 self._tasks.silence()
             case "keys":
@@ -385,7 +387,7 @@ class CallSupervisor(LoopActor):
                 self._close(self._ending)
                 self.stop()
             case "farewell" if self._farewell is not None and not self._farewell.called_off:
-                self._leave(self._farewell.act)
+                self._leave(self._farewell)
             case "resume":
                 self._finish("lost")
             case "end":

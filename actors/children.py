@@ -16,6 +16,7 @@ from loguru import logger
 
 from actors.address import Address, ChildDied, Post, Seat, send
 from actors.counters import CHILD_DEATHS
+from actors.messages import StartAgain
 from actors.supervision import Escalate, LetGo, RestartHistory, RestartIn, RestartPolicy, Verdict
 
 M = TypeVar("M")
@@ -33,12 +34,12 @@ class _Child:
 
 @dataclass(slots=True)
 class Children:
-    """start_again: called with a child's name and the delay in s after which `restart` is due."""
+    """after: the parent's timers; it is told StartAgain when `restart` is due."""
 
     parent: Address[ChildDied]
     now_ms: Callable[[], float]
     rand: Callable[[], float]
-    start_again: Callable[[str, float], None]
+    after: Callable[[float, object], object]
     log: Any = logger
     _children: dict[str, _Child] = field(default_factory=dict)
     # Those told to stop, and those given up: their last words no longer concern the place they held.
@@ -81,10 +82,15 @@ class Children:
         verdict = child.history.died(death.reason, self.now_ms() / 1000, self.rand)
         match verdict:
             case RestartIn():
-                self.start_again(death.child, verdict.delay_s)
+                self.after(verdict.delay_s, StartAgain(death.child))
             case LetGo() | Escalate():
                 del self._children[death.child]
         return verdict
+
+    def seat(self, name: str, seat: Seat[Any]) -> None:
+        """Give a child another place to hold."""
+        child = self._children[name]
+        child.seat, seat.occupant = seat, child.ref
 
     def forget(self, death: ChildDied) -> bool:
         """A child has ended and nobody is to take its place, whatever its policy. False: it held that place no more."""

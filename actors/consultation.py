@@ -1,6 +1,6 @@
 """A question to the model beside the conversation: neither heard by the caller nor remembered.
 
-Pure. May import: fsm, protocols, the standard library. Rules from: specs/openai-realtime.md 4.5.
+Pure state. May import: actors.messages, fsm, protocols, the standard library. Rules from: specs/openai-realtime.md 4.5.
 """
 
 from __future__ import annotations
@@ -8,11 +8,37 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from actors.messages import Consult
 from fsm.walk import Thought
 from protocols.realtime.objects import InputText, Response, ResponseRequest, UserMessage
 
 # In a response's metadata: which consultation it is.
 CONSULT = "consult"
+
+
+class Consultations:
+    """Those of one model session that wait for their answers."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Consult] = {}
+        self._asked = 0
+
+    def ask(self, consult: Consult) -> ResponseRequest:
+        """The response that will answer it."""
+        self._asked += 1
+        self._open[name := f"c{self._asked}"] = consult
+        return consultation(consult.thought, name)
+
+    def ended(self, response: Response) -> None:
+        """A response that was one has ended; nothing if nobody waits for it any more."""
+        consult = self._open.pop((response.metadata or {}).get(CONSULT, ""), None)
+        if consult is not None:
+            consult.reply.set(chosen(response, tuple(consult.thought.choices)))
+
+
+def is_consultation(response: Response) -> bool:
+    """It is beside the conversation: neither heard nor in anybody's way."""
+    return CONSULT in (response.metadata or {})
 
 
 def consultation(thought: Thought, name: str) -> ResponseRequest:

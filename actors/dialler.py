@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,10 +22,14 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from actors.address import Address, send
+from actors.counters import MODEL_CIRCUIT
 from actors.wire import KeepAlive, SocketWire, Wire
+from protocols.realtime.refusals import FINAL_STATUSES
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-CONNECT_LIMIT_S = 10.0
+CONNECT_LIMIT_S = 5.0
+# How long a model that has refused us for good is left alone.
+OPEN_S = 15.0
 # A model that does not answer holds a thread for the time limit: there must be some left for a second try.
 MOST_DIALS = 128
 # A TCP path may survive an outage of five seconds: do not be stricter than that.
@@ -40,16 +45,53 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class DialFailed:
-    """It could not be opened. status: of the HTTP answer, 0 where there was none. reason: without secrets."""
+    """It could not be opened. status: of the HTTP answer, 0 where there was none. reason: without secrets.
+
+    final: asking again changes nothing.
+    """
 
     status: int
     reason: str
+    final: bool = False
 
 
 class Dials(Protocol):
     """Opens the model's socket and tells the outcome."""
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
+
+    def trip(self, reason: str, /) -> None:
+        """The model has refused us for good: for a while nobody dials."""
+        ...
+
+
+class Circuit:
+    """Open, it lets one dial through every OPEN_S; closed, all."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._next_s: float | None = None  # when the next may pass; None while it is closed
+        self.reason = ""
+
+    def lets_through(self) -> bool:
+        if self._next_s is None:
+            return True
+        if self._now_s() < self._next_s:
+            return False
+        self._next_s = self._now_s() + OPEN_S
+        return True
+
+    def open(self, reason: str) -> None:
+        if self._next_s is None:
+            logger.error("the model refuses us: not dialled but to try", reason=reason)
+        self._next_s, self.reason = self._now_s() + OPEN_S, reason
+        MODEL_CIRCUIT.set(1)
+
+    def close(self) -> None:
+        if self._next_s is not None:
+            logger.info("the model takes us again")
+        self._next_s = None
+        MODEL_CIRCUIT.set(0)
 
 
 class Dialler:
@@ -61,11 +103,18 @@ class Dialler:
         self._loop = loop
         # Not a thread each: starting one makes the loop wait for it.
         self._threads = ThreadPoolExecutor(MOST_DIALS, thread_name_prefix="dial")
+        self._circuit = Circuit(loop.time)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
         """Open a socket; the caller is told the outcome, from the loop."""
-        self._threads.submit(self._open, caller)
+        if self._circuit.lets_through():
+            self._threads.submit(self._open, caller)
+        else:
+            send(caller, DialFailed(0, self._circuit.reason, final=True))
+
+    def trip(self, reason: str) -> None:
+        self._circuit.open(reason)
 
     def _open(self, caller: Address[Dialled | DialFailed]) -> None:
         try:
@@ -81,7 +130,11 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            send(caller, DialFailed(int(error.status_code), "refused at the upgrade"))
+            status = int(error.status_code)
+            final = status in FINAL_STATUSES
+            if final:
+                self._loop.call_soon_threadsafe(self.trip, f"status {status}")
+            send(caller, DialFailed(status, "refused at the upgrade", final))
         except (OSError, websocket.WebSocketException, ValueError) as error:
             send(caller, DialFailed(0, type(error).__name__))
         else:
@@ -89,6 +142,7 @@ class Dialler:
 
     def _take_over(self, connected: socket.socket | None, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
+        self._circuit.close()
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected, framing, self._loop, KEEPALIVE)
         try:

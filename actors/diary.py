@@ -14,7 +14,18 @@ from actors.call_book import CallBook
 from actors.counters import CALLS_ENDED
 from actors.house import House
 from actors.inheritance import fill
-from actors.messages import BotHeard, BotSaid, CallerSaid, CallerSpeaks, Close, FunctionCalled, Jot, ResponseEnded
+from actors.messages import (
+    BotHeard,
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    ClipHeard,
+    Close,
+    FunctionCalled,
+    Jot,
+    ResponseEnded,
+    SpeechFact,
+)
 from actors.tasks import TaskRun
 from store.journal import JournalRow, TaskRecord
 
@@ -44,7 +55,7 @@ class Diary:
         self._rows = 0
         self._caller_began_ms = book.began_ms
 
-    def note(self, fact: CallerSpeaks | CallerSaid | BotSaid | BotHeard | ResponseEnded) -> None:
+    def note(self, fact: SpeechFact) -> None:
         match fact:
             case CallerSpeaks():
                 self.book.caller_speaks(fact.item_id, fact.began, fact.at_ms)
@@ -71,8 +82,15 @@ class Diary:
                     complete=item.complete,
                     barged_in=fact.barged_in,
                 )
+            case ClipHeard():
+                self.clip(fact)
             case ResponseEnded():
                 self.book.spent(fact.usage)
+
+    def clip(self, fact: ClipHeard) -> None:
+        """A sentence of ours was heard, whole or not."""
+        self.book.clip_heard(fact.item, words := self._house.profile.clips[fact.clip].words)
+        self.jot("clip", text=words, heard_ms=fact.item.heard_ms)
 
     def called(self, call: FunctionCalled) -> None:
         self.book.called(call.call_id, call.name, call.arguments)

@@ -8,17 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from actors.clips import Clip
 from actors.messages import BotHeard, HangUp, ResponseEnded, Transfer
 from fsm.answer import Stand
-
-
-def last_act(result: str, stand: Stand | None, targets: Mapping[str, str]) -> HangUp | Transfer | None:
-    """What the result of a task means for the call: its end, or None. targets: by name, who can be transferred to."""
-    if result == "hangup":
-        return HangUp("conversation ended")
-    if result == "transfer" and targets and stand is not None:
-        return Transfer(targets.get(stand.transfer_to) or next(iter(targets.values())), "handed over by a task")
-    return None
 
 
 @dataclass(slots=True)
@@ -26,6 +18,8 @@ class Farewell:
     """Each fact returns whether the time has come. A caller who speaks into the last words wins: it is called off."""
 
     act: HangUp | Transfer
+    outcome: str  # of the call
+    clip: Clip | None = None  # its last words, where there is no model to say any
     called_off: bool = False
     _last_words: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
@@ -50,3 +44,13 @@ class Farewell:
 
     def _due(self) -> bool:
         return not self.called_off and self._last_words is not None and self._last_words <= self._heard
+
+
+def farewell_after(result: str, stand: Stand | None, targets: Mapping[str, str]) -> Farewell | None:
+    """What the result of a task means for the call: its end, or None. targets: by name, who can be transferred to."""
+    if result == "hangup":
+        return Farewell(HangUp("conversation ended"), "completed")
+    if result == "transfer" and targets and stand is not None:
+        target = targets.get(stand.transfer_to) or next(iter(targets.values()))
+        return Farewell(Transfer(target, "handed over by a task"), "transferred")
+    return None

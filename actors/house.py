@@ -11,6 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from actors.address import Address
+from actors.clips import Clips
 from actors.dialler import Dials
 from actors.messages import JournalMessage
 from actors.vaic_socket import Entry, VaicSide
@@ -36,7 +37,7 @@ class BotProfile:
 
     transfer_targets: tel: or sip: URIs by the names callers may ask for, the first for whom it does not matter; empty
     where there are no humans to hand over to. lead_ms: how far VAIC is kept ahead of the caller's ear. no_input_s: a
-    caller who was asked something and is silent for so long is asked again.
+    caller who was asked something and is silent for so long is asked again. filler_s: see VaicSide.
     """
 
     instructions: str
@@ -49,6 +50,8 @@ class BotProfile:
     vad: ServerVad = TELEPHONE_VAD
     lead_ms: int = 400
     no_input_s: float = 8.0
+    filler_s: float = 1.5
+    clips: Clips = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class House:
             entry=entry,
             incarnation=incarnation,
             lead_ms=self.profile.lead_ms,
+            filler_s=self.profile.filler_s,
+            clips=self.profile.clips,
             new_id=self.new_id,
             timestamp=lambda: self.now().isoformat(timespec="milliseconds"),
         )

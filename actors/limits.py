@@ -11,9 +11,9 @@ from actors.dispatch import Timer
 from actors.messages import Deadline
 
 # In s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be spoken, for
-# session.end after our hangup, for children to end, and for a task's step before the caller is asked for patience.
+# session.end after our hangup, for children to end, for a model to be had, and for a last sentence of ours.
 START_LIMIT_S, RESUME_LIMIT_S, FAREWELL_LIMIT_S, END_LIMIT_S, CHILDREN_LIMIT_S = 3.0, 60.0, 20.0, 5.0, 3.0
-FILLER_S = 2.5
+MODEL_LIMIT_S, CLIP_LIMIT_S = 20.0, 10.0
 
 
 class Limits:
@@ -27,6 +27,11 @@ class Limits:
         """Start a limit, or start it again."""
         self.cancel(name)
         self._running[name] = self._after(delay_s, Deadline(name))
+
+    def start_once(self, name: str, delay_s: float) -> None:
+        """Start a limit if it does not run."""
+        if name not in self._running:
+            self.start(name, delay_s)
 
     def cancel(self, name: str) -> None:
         """It is met, or does not matter any more; also to be called when it has run out."""

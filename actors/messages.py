@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import pykka
 
 from actors.address import ChildDied
+from actors.clips import Clip
 from actors.dialler import DialFailed, Dialled
+from actors.model_side import ModelSide
 from actors.wire import Wire, WireClosed, WireText
 from fsm.answer import Answer, Stand
 from fsm.spec import ToolSpec
@@ -79,6 +81,25 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayClip:
+    """Say a sentence of ours, behind whatever the bot says now."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitWords:
+    """The caller waits for words of the bot; or, `due` false, for none after all."""
+
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatienceOver:
+    """The caller has waited long enough to be told that we are still there."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutDue:
     """The play stream asked to be looked at now."""
 
@@ -94,6 +115,9 @@ VaicSocketMessage = (
     | CallerRecognised
     | HangUp
     | Transfer
+    | PlayClip
+    | AwaitWords
+    | PatienceOver
     | PlayoutDue
 )
 
@@ -161,6 +185,18 @@ class ModelTick:
     """A watchdog of the model's side asked to be looked at now."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """To a session on standby: the call is yours from now on. side: the call as it stands."""
+
+    side: ModelSide
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Another session stands by: end at the next moment at which nobody speaks and nothing is owed."""
+
+
 ModelSocketMessage = (
     Dialled
     | DialFailed
@@ -173,6 +209,8 @@ ModelSocketMessage = (
     | FunctionOutput
     | SessionChanged
     | Consult
+    | TakeOver
+    | Retire
     | ModelTick
 )
 
@@ -248,7 +286,13 @@ class DigitsPressed:
 
 @dataclass(frozen=True, slots=True)
 class ModelReady:
-    """The model's session is configured: it can hear and speak."""
+    """The model's session is configured. standby: to take over some time; else it can hear and speak.
+
+    expires_at: when the session ends by itself, in unix seconds; None where it does not say.
+    """
+
+    standby: bool = False
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +342,8 @@ class FunctionCalled:
 class ResponseEnded:
     """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
 
-    steps: of tasks, whose answers it was the first to know of.
+    steps: of tasks, whose answers it was the first to know of. given_up: the caller was to hear something, did not, and
+    will not be answered.
     """
 
     status: str
@@ -306,6 +351,15 @@ class ResponseEnded:
     calls: int
     usage: Mapping[str, int]
     steps: tuple[str, ...] = ()
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHeard:
+    """What was heard of a sentence of ours is final: all of it, or it was cut."""
+
+    clip: Clip
+    item: ItemHeard
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +427,7 @@ CallMessage = (
     | CallerSaid
     | BotSaid
     | BotHeard
+    | ClipHeard
     | FunctionCalled
     | ResponseEnded
     | TaskAnswered
@@ -386,8 +441,10 @@ CallMessage = (
     | ChildDied
 )
 
+# What is spoken and heard in a call, as it is written down.
+SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # What may still come when a call is over, and belongs into its record.
-LastFact = BotHeard | TaskAnswered | TaskSettled
+LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled
 
 # --- to the switchboard ---
 

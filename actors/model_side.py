@@ -29,7 +29,7 @@ class ModelSide:
 
     media: the model's format, both ways. history: items that rebuild the conversation on a fresh session.
     open_calls: function calls of a lost session that are still to be answered, by call id.
-    answer_due: the caller waits for words.
+    answer_due: the caller waits for words. standby: the session is configured, and waits to be told to take over.
     """
 
     conversation_id: str
@@ -42,6 +42,7 @@ class ModelSide:
     history: tuple[NewItem, ...] = ()
     open_calls: Mapping[str, FunctionCallItem] = field(default_factory=dict)
     answer_due: bool = False
+    standby: bool = False
 
     def session(self) -> Session:
         """The whole configuration; nothing that matters on a telephone is left to a default."""

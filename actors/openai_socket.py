@@ -6,7 +6,6 @@ May import: actors, protocols, loguru, the standard library. Rules from: specs/o
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
@@ -14,7 +13,7 @@ from typing import assert_never
 from loguru import logger
 
 from actors.address import Address, Nobody, Post, send
-from actors.consultation import CONSULT, chosen, consultation
+from actors.consultation import Consultations, is_consultation
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
 from actors.dialler import DialFailed, Dialled, Dials
 from actors.messages import (
@@ -38,8 +37,10 @@ from actors.messages import (
     ModelSocketMessage,
     ModelTick,
     ResponseEnded,
+    Retire,
     SessionChanged,
     Speak,
+    TakeOver,
     VaicSocketMessage,
 )
 from actors.model_side import ModelSide
@@ -47,7 +48,7 @@ from actors.oddities import Oddities
 from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from fsm.spec import ToolSpec
-from protocols.errors import TransportLost, WireError
+from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.frames import Stencil, Unknown
 from protocols.media import realtime_format
 from protocols.realtime import server_events as server
@@ -60,12 +61,11 @@ from protocols.realtime.client_events import (
 )
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
 from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 APPEND = Stencil(InputAudioBufferAppend, "audio")
-# Caller audio kept while the model cannot hear yet; older sound is of no use to an answer.
-KEPT_MS = 4000
 # In a response's metadata: the task's step whose sentence it is to say.
 STEP = "step"
 # A session that is not configured by then is not going to be.
@@ -78,7 +78,8 @@ class OpenAISocket(LoopActor):
     """One model session of one conversation.
 
     Is told: ModelSocketMessage. Tells the caller's side: BotAudio and the caller's turns; its supervisor: the rest.
-    Dies of TransportLost when the socket goes, of WireError when the session cannot be had as asked.
+    Dies of TransportLost when the socket goes, of WireError when the session cannot be had as asked, of ModelRefused
+    when no other session could be had either.
     """
 
     def __init__(
@@ -97,13 +98,13 @@ class OpenAISocket(LoopActor):
         self._log = logger.bind(conversation=side.conversation_id)
         self._odd = Oddities("model", self._log)
         self._wire: Wire | None = None
-        self._configured = self._live = False
-        self._kept: deque[str] = deque()
-        self._kept_ms = 0.0
+        self._configured = self._live = self._retiring = False
+        self._expires_at: float | None = None
         self._scheduler = ResponseScheduler()
+        self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
+        self._untold: set[str] = set()  # the caller's turns whose words are still to come
         self._responses = RunningResponses()
-        self._consults: dict[str, Consult] = {}
-        self._consulted = 0
+        self._consultations = Consultations()
         self._calls = FunctionCalls(side.open_calls)
 
     def on_start(self) -> None:
@@ -127,9 +128,35 @@ class OpenAISocket(LoopActor):
     def on_receive(self, message: ModelSocketMessage) -> None:
         match message:
             case CallerAudio():  # first, being one of the two that come fifty times a second
-                self._hear(message.payload)
+                if self._wire is not None:
+                    self._wire.send(APPEND.fill(message.payload))
             case WireText():
                 self._read(message.data)
+            case TakeOver():
+                self._take_over(message.side)
+            case Retire():
+                self._retiring = True
+                self._retire()
+            case ModelTick():
+                self._tick()
+            case Dialled():
+                self._wire = message.wire
+                self._wire.attach(self.actor_ref)
+            case DialFailed():
+                if message.final:
+                    raise ModelRefused(message.reason)
+                raise TransportLost(message.status or 1006, message.reason)
+            case WireClosed():
+                if message.code == FINAL_CLOSE:
+                    raise self._refused("closed with 4000")
+                raise TransportLost(message.code, message.reason)
+            case _:
+                self._convey(message)
+
+    # --- from the call ---
+
+    def _convey(self, message: Heard | FunctionOutput | SessionChanged | Speak | CallerTyped | Consult) -> None:
+        match message:
             case Heard():
                 self._send_all(self._responses.heard(message.items))
             case FunctionOutput():
@@ -146,30 +173,12 @@ class OpenAISocket(LoopActor):
                 self._create(UserMessage(content=(InputText(text=message.text),)))
                 if message.answer:
                     self._want(ResponseRequest())
+            case Consult() if not self._live:
+                message.reply.set(None)
             case Consult():
-                self._consult(message)
-            case ModelTick():
-                self._tick()
-            case Dialled():
-                self._wire = message.wire
-                self._wire.attach(self.actor_ref)
-            case DialFailed():
-                raise TransportLost(message.status or 1006, message.reason)
-            case WireClosed():
-                raise TransportLost(message.code, message.reason)
+                self._send(ResponseCreate(response=self._consultations.ask(message)))
             case _:
                 assert_never(message)
-
-    # --- from the caller ---
-
-    def _hear(self, payload: str) -> None:
-        if self._live:
-            self._append(payload)
-            return
-        self._kept.append(payload)
-        self._kept_ms += self._side.length_ms(payload)
-        while self._kept_ms > KEPT_MS:
-            self._kept_ms -= self._side.length_ms(self._kept.popleft())
 
     # --- from the model ---
 
@@ -186,21 +195,9 @@ class OpenAISocket(LoopActor):
                 self._odd.unknown(event.type)
             case server.SessionCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
-            case (
-                server.SpeechStarted()
-                | server.SpeechStopped()
-                | server.InputAudioBufferCommitted()
-                | server.TranscriptionCompleted()
-                | server.TranscriptionFailed()
-            ):
+            case _ if isinstance(event, server.OfCallersTurn):
                 self._caller_turn(event)
-            case (
-                server.ResponseCreated()
-                | server.ResponseDone()
-                | server.OutputItemDone()
-                | server.OutputAudioDone()
-                | server.OutputAudioTranscriptDone()
-            ):
+            case _ if isinstance(event, server.OfResponse):
                 self._response(event)
             case server.ConversationItemAdded() if event.item.type == "function_call_output":
                 self._responses.answer_added(event.item.call_id)
@@ -217,34 +214,54 @@ class OpenAISocket(LoopActor):
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
         match event:
             case server.SessionCreated():
-                self._configured = True
+                self._configured, self._expires_at = True, event.session.expires_at
                 self._send(SessionUpdate(session=self._side.session()))
             case server.SessionUpdated() if not self._live:
-                self._go_live(event)
+                self._check_formats(event)
+                if self._side.standby:
+                    send(self._call, ModelReady(standby=True))
+                else:
+                    self._go_live()
             case server.SessionUpdated():
                 pass
             case server.Error():
                 self._take_error(event)
 
-    def _go_live(self, event: server.SessionUpdated) -> None:
+    def _check_formats(self, event: server.SessionUpdated) -> None:
         wanted = realtime_format(self._side.media).type
         for side in ("input", "output"):
             # A format that was silently refused is noise on the line.
             if (got := event.session.format_type(side)) not in ("", wanted):
                 raise WireError("format_refused", f"{side}: {got}")
+
+    def _go_live(self) -> None:
         for item in self._side.history:
             self._create(item)
         self._live = True
-        for payload in self._kept:
-            self._append(payload)
-        self._kept.clear()
-        send(self._call, ModelReady())
+        send(self._call, ModelReady(expires_at=self._expires_at))
         self._settle()
         if self._side.answer_due:
             self._want(ResponseRequest())
 
+    def _take_over(self, side: ModelSide) -> None:
+        self._calls = FunctionCalls(side.open_calls)
+        self._change(side.instructions, side.tools)
+        self._side = side
+        self._go_live()
+
+    def _retire(self) -> None:
+        """Leave the call to another session, at a moment at which nothing can be lost."""
+        if self._retiring and self._live and self._scheduler.idle and not self._untold:
+            self.stop()
+
+    def _refused(self, reason: str) -> ModelRefused:
+        self._dialler.trip(reason)
+        return ModelRefused(reason)
+
     def _take_error(self, event: server.Error) -> None:
         code = event.error.code or event.error.type
+        if code in FINAL_CODES:
+            raise self._refused(code)
         MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
         if not self._live:
             raise WireError("session_refused", f"{code} {event.error.param or ''}".strip())
@@ -252,14 +269,7 @@ class OpenAISocket(LoopActor):
         log = self._log.info if event.error.code in BENIGN else self._log.warning
         log("model error", code=code, param=event.error.param)
 
-    def _caller_turn(
-        self,
-        event: server.SpeechStarted
-        | server.SpeechStopped
-        | server.InputAudioBufferCommitted
-        | server.TranscriptionCompleted
-        | server.TranscriptionFailed,
-    ) -> None:
+    def _caller_turn(self, event: server.OfCallersTurn) -> None:
         match event:
             case server.SpeechStarted():
                 self._vaic.tell(CallerBargedIn())
@@ -270,6 +280,7 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerFellSilent())
                 send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
+                self._untold.add(event.item_id)
                 self._vaic.tell(CallerTurnCommitted())
                 self._scheduler.committed(self.now_ms())
                 self._watch()
@@ -278,25 +289,25 @@ class OpenAISocket(LoopActor):
                 send(self._call, CallerSaid(event.item_id, text))
                 if text:
                     self._vaic.tell(CallerRecognised(text))
+                self._told(event.item_id)
             case server.TranscriptionFailed():
                 self._log.warning("transcription failed", code=event.error.code)
+                self._told(event.item_id)
 
-    def _response(
-        self,
-        event: server.ResponseCreated
-        | server.ResponseDone
-        | server.OutputItemDone
-        | server.OutputAudioDone
-        | server.OutputAudioTranscriptDone,
-    ) -> None:
+    def _told(self, item_id: str) -> None:
+        """All that there is of a caller's turn has been passed on."""
+        self._untold.discard(item_id)
+        self._retire()
+
+    def _response(self, event: server.OfResponse) -> None:
         match event:
-            case server.ResponseCreated() if _consult_of(event.response):
-                pass  # beside the conversation: neither heard nor in anybody's way
+            case server.ResponseCreated() if is_consultation(event.response):
+                pass
             case server.ResponseCreated():
                 self._responses.begun(event.response.id, (event.response.metadata or {}).get(STEP))
-                self._order(self._scheduler.created(event.response))
-            case server.ResponseDone() if consult := self._consults.pop(_consult_of(event.response), None):
-                consult.reply.set(chosen(event.response, tuple(consult.thought.choices)))
+                self._order(self._scheduler.created(event.response, self.now_ms()))
+            case server.ResponseDone() if is_consultation(event.response):
+                self._consultations.ended(event.response)
             case server.ResponseDone():
                 self._end_response(event.response)
             case server.OutputItemDone():
@@ -319,13 +330,16 @@ class OpenAISocket(LoopActor):
         spoken = tuple(running.spoken)
         self._send_all(taken_back)
         if response.status == "failed":
-            detail = response.status_details.error if response.status_details else None
-            self._log.warning("response failed", code=detail.code if detail else None)
+            self._log.warning("response failed", code=response.error_code)
+            if response.error_code in FINAL_CODES:
+                raise self._refused(response.error_code)
         calls = self._calls.response_ended(response.id)
         # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
         self._settle()
-        self._order(self._scheduler.done(response, spoke=bool(spoken), now_ms=self.now_ms()))
-        send(self._call, ResponseEnded(response.status, spoken, calls, _token_usage(response), running.steps))
+        self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
+        given_up = self._scheduler.given_up
+        send(self._call, ResponseEnded(response.status, spoken, calls, response.tokens(), running.steps, given_up))
+        self._retire()
 
     # --- to the model ---
 
@@ -339,15 +353,6 @@ class OpenAISocket(LoopActor):
         if speak:
             self._want(ResponseRequest())
 
-    def _consult(self, consult: Consult) -> None:
-        if not self._live:
-            consult.reply.set(None)
-            return
-        self._consulted += 1
-        name = f"c{self._consulted}"
-        self._consults[name] = consult
-        self._send(ResponseCreate(response=consultation(consult.thought, name)))
-
     def _want(self, request: ResponseRequest) -> None:
         self._order(self._scheduler.want(request, self.now_ms()))
 
@@ -357,13 +362,18 @@ class OpenAISocket(LoopActor):
 
     def _watch(self) -> None:
         tick_ms = self._scheduler.next_tick_ms()
-        if tick_ms is not None:
-            self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
+        if tick_ms is None or (self._due_ms is not None and self._due_ms <= tick_ms):
+            return
+        self._due_ms = tick_ms
+        self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
 
     def _tick(self) -> None:
-        if not self._live:
+        if not (self._live or (self._side.standby and self._configured)):
             raise TransportLost(1006, "the model's session was not set up in time")
-        self._order(self._scheduler.tick(self.now_ms()))
+        self._due_ms = None
+        self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
+        if self._scheduler.dead:
+            raise TransportLost(1006, "the model answers nothing")
 
     def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
         self._side = replace(self._side, instructions=instructions, tools=tools)
@@ -373,10 +383,6 @@ class OpenAISocket(LoopActor):
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))
 
-    def _append(self, payload: str) -> None:
-        if self._wire is not None:
-            self._wire.send(APPEND.fill(payload))
-
     def _send_all(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             self._send(event)
@@ -384,13 +390,3 @@ class OpenAISocket(LoopActor):
     def _send(self, event: ClientEvent) -> None:
         if self._wire is not None:
             self._wire.send(event.to_wire())
-
-
-def _consult_of(response: Response) -> str:
-    """The name of the consultation that a response is; "" for one of the conversation."""
-    return (response.metadata or {}).get(CONSULT, "")
-
-
-def _token_usage(response: Response) -> dict[str, int]:
-    usage = response.usage or {}
-    return {key: value for key in ("input_tokens", "output_tokens") if isinstance(value := usage.get(key), int)}

@@ -57,7 +57,8 @@ VAIC, MODEL = "vaic", "model"
 POLICIES = {
     # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
     VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
-    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=5, period_s=60, backoff_s=0.5),
+    # How long it may be away is a time limit of the call's; this is for sessions that come up and break.
+    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=30, period_s=60, backoff_s=0.5, backoff_cap_s=1),
 }
 
 

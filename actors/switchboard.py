@@ -121,7 +121,7 @@ class Switchboard(LoopActor):
         self._journal = journal
         self._leases = leases
         self._max_calls = max_calls
-        self._children = Children(self.actor_ref, self.now_ms, house.rand, self._start_again)
+        self._children = Children(self.actor_ref, self.now_ms, house.rand, self.after)
         self._keeper: Seat[JournalMessage] = WaitingRoom(KEPT_MESSAGES)
         # Calls write through the seat, so that they never notice when its holder changes.
         self._house = replace(house, journal=self._keeper)
@@ -306,9 +306,6 @@ class Switchboard(LoopActor):
         self._children.stop(JOURNAL)
         if not self._children.leaving:
             self.stop()
-
-    def _start_again(self, child: str, delay_s: float) -> None:
-        self.after(delay_s, StartAgain(child))
 
     def _judge(self, death: ChildDied) -> None:
         verdict = self._children.died(death)

@@ -8,25 +8,69 @@ from __future__ import annotations
 import json
 
 from actors.address import Address
+from actors.clips import Clip
 from actors.diary import Diary
+from actors.farewell import Farewell
 from actors.house import House
-from actors.messages import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
+from actors.messages import (
+    AwaitWords,
+    CallerTyped,
+    FunctionOutput,
+    HangUp,
+    ModelSocketMessage,
+    PlayClip,
+    ResponseEnded,
+    SessionChanged,
+    Speak,
+    Transfer,
+    VaicSocketMessage,
+)
+from actors.model_side import ModelSide
 from actors.tasks import TaskDesk
+from protocols.media import MediaFormat
 
+NO_MODEL = "speech model unavailable"
+# So often in a row the caller is asked to say it again.
+MOST_UNANSWERED = 1
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
 class Talk:
-    """model: the place of the model's side."""
+    """model, vaic: the places of the two sides."""
 
-    def __init__(self, house: House, tasks: TaskDesk, diary: Diary, model: Address[ModelSocketMessage]) -> None:
+    def __init__(
+        self,
+        house: House,
+        tasks: TaskDesk,
+        diary: Diary,
+        model: Address[ModelSocketMessage],
+        vaic: Address[VaicSocketMessage],
+    ) -> None:
         self._house = house
         self._tasks = tasks
         self._diary = diary
         self._model = model
+        self._vaic = vaic
+        self._unanswered = 0  # times in a row that the model was to say something, and did not
 
     def instructions(self) -> str:
         return self._house.instructions(self._tasks.instructions())
+
+    def model_side(self, media: MediaFormat, answer_due: bool) -> ModelSide:
+        """The call as a session of the model is to know it. media: the model's format."""
+        profile, book = self._house.profile, self._diary.book
+        return ModelSide(
+            conversation_id=book.conversation_id,
+            media=media,
+            voice=profile.voice,
+            transcription_model=profile.transcription_model,
+            vad=profile.vad,
+            instructions=self.instructions(),
+            tools=self._tasks.tools(),
+            history=book.history(),
+            open_calls=book.open_calls(),
+            answer_due=answer_due,
+        )
 
     def greet(self) -> None:
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._house.profile.greeting}"))
@@ -65,3 +109,23 @@ class Talk:
         if asked or self._diary.book.answer_due():
             words, step_id = self._tasks.ask_again() or ("", "")
             self.say(words or LINE_BACK, step_id)
+
+    def response_ended(self, ended: ResponseEnded) -> bool:
+        """Returns whether the model is of no use any more: it takes what it is told, and answers nothing."""
+        if ended.spoken_items or ended.calls:
+            self._unanswered = 0
+        if not ended.given_up:
+            return False
+        self._unanswered += 1
+        if self._unanswered <= MOST_UNANSWERED:
+            self._vaic.tell(AwaitWords(due=False))
+            self._vaic.tell(PlayClip(Clip.SAY_AGAIN))
+        return self._unanswered > MOST_UNANSWERED
+
+    def without_model(self) -> Farewell:
+        """There is no model for this call: it ends in words of our own, or with a human."""
+        target = next(iter(self._house.profile.transfer_targets.values()), "")
+        clip = Clip.ONE_MOMENT if target else Clip.CALL_AGAIN
+        self._vaic.tell(AwaitWords(due=False))
+        self._vaic.tell(PlayClip(clip))
+        return Farewell(Transfer(target, NO_MODEL) if target else HangUp(NO_MODEL), "failed", clip)

@@ -7,7 +7,7 @@ May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pykka
@@ -19,7 +19,7 @@ from actors.children import Children
 from actors.counters import TASK_FAULTS, TASKS_ENDED
 from actors.fsm_agent import FsmAgent
 from actors.house import House
-from actors.inheritance import TaskLeft
+from actors.inheritance import calls_left, tasks_left
 from actors.messages import (
     CallerLeft,
     CallerSilent,
@@ -38,6 +38,7 @@ from fsm.effects import TaskContext
 from fsm.run import TaskRun as FsmRun
 from fsm.spec import AgentSpec, ToolSpec
 from protocols.errors import MisuseError
+from store.journal import JournalRow
 
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30)
 # A step that is not answered by then is given up, and so is the thread that hangs in it.
@@ -106,10 +107,11 @@ class TaskDesk:
         self._unsettled: set[str] = set()
         self.runs: dict[str, TaskRun] = {}
 
-    def inherit(self, left: Iterable[TaskLeft], answered: set[str]) -> None:
-        """Go on with the runs of a call that another process has left. answered: function calls that have outputs."""
+    def inherit(self, rows: Sequence[JournalRow]) -> list[FunctionCalled]:
+        """Go on with the runs of a call that another process has left. Returns the calls that it has not answered."""
+        unanswered, answered = calls_left(rows)
         self._seen |= answered
-        for each in left:
+        for each in tasks_left(rows):
             spec = self._house.profile.agents.get(each.agent)
             if spec is None or each.snapshot is None:
                 continue  # of another release, or it died over its first step: the call comes again
@@ -124,6 +126,7 @@ class TaskDesk:
             run.stand, run.say = standing.stand(), snapshot.say
             if run.result == OPEN:
                 self._start(run)
+        return unanswered
 
     # --- facts of the conversation ---
 

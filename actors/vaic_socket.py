@@ -14,9 +14,11 @@ from typing import assert_never
 from loguru import logger
 
 from actors.address import Address, Nobody, Post, send
-from actors.counters import BARGE_INS
+from actors.clips import Clip, Clips
+from actors.counters import BARGE_INS, CLIPS_PLAYED
 from actors.dispatch import Timer
 from actors.messages import (
+    AwaitWords,
     BotAudio,
     BotAudioEnded,
     BotHeard,
@@ -27,10 +29,13 @@ from actors.messages import (
     CallerRecognised,
     CallerTurnCommitted,
     CallMessage,
+    ClipHeard,
     DigitsPressed,
     HangUp,
     Heard,
     ModelSocketMessage,
+    PatienceOver,
+    PlayClip,
     PlayoutDue,
     Transfer,
     VaicEnded,
@@ -38,6 +43,7 @@ from actors.messages import (
     VaicSocketMessage,
 )
 from actors.oddities import Oddities
+from actors.patience import Patience
 from actors.runtime import LoopActor
 from actors.wire import Wire, WireClosed, WireText
 from protocols.errors import TransportLost, WireError
@@ -87,7 +93,8 @@ class Entry(Enum):
 class VaicSide:
     """What a VaicSocket needs to know of its call.
 
-    incarnation: how many came before it in this call; it keeps stream ids unique. lead_ms: see Playout.
+    incarnation: how many came before it in this call; it keeps stream ids unique. lead_ms: see Playout. filler_s: how
+    long the caller waits for words before "one moment"; 0: as long as it takes.
     """
 
     conversation_id: str
@@ -95,6 +102,8 @@ class VaicSide:
     entry: Entry
     incarnation: int
     lead_ms: int
+    filler_s: float
+    clips: Clips
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
 
@@ -129,6 +138,9 @@ class VaicSocket(LoopActor):
             self._id, side.media, side.lead_ms, new_stream_id=lambda: f"p{side.incarnation}-{next(numbers)}"
         )
         self._due: tuple[float, Timer] | None = None
+        self._patience = Patience(self.after, side.filler_s)
+        self._clips: dict[str, Clip] = {}  # by item id, those that are not heard out yet
+        self._clips_played = 0
         self._participants: set[str | None] = set()
         self._leaving = False
 
@@ -139,7 +151,7 @@ class VaicSocket(LoopActor):
         send(self._call, VaicReady())
 
     def on_stop(self) -> None:
-        self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+        self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
         self._wire.attach(Nobody())
         self._wire.close(1000)
 
@@ -147,7 +159,7 @@ class VaicSocket(LoopActor):
         # The wire is left open: a crash of ours is no loss of the caller's, another of us takes it over.
         cut = self._playout.cut(self.now_ms())[1]
         self._model.tell(Heard(tuple(cut)))
-        self._report_cut(cut, barged_in=False)
+        self._tell_heard(cut, barged_in=False)
 
     def on_receive(self, message: VaicSocketMessage) -> None:
         if self._leaving and not isinstance(message, WireText | WireClosed):
@@ -168,15 +180,20 @@ class VaicSocket(LoopActor):
             case CallerFellSilent():
                 self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
+                self._patience.begin()
                 self._write(SpeechCommitted(conversation_id=self._id))
             case CallerRecognised():
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
+            case PlayClip():
+                self._say(message.clip)
+            case AwaitWords() | PatienceOver():
+                self._wait(message)
             case HangUp():
                 self._leave("hangup", {"hangupReason": message.reason})
             case Transfer():
                 self._leave("transfer", {"transferTarget": message.target, "handoverReason": message.reason})
             case WireClosed() if self._leaving:
-                self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+                self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
                 send(self._call, VaicEnded("closed"))
             case WireClosed():
                 raise TransportLost(message.code, message.reason)
@@ -224,7 +241,7 @@ class VaicSocket(LoopActor):
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
                 self._leaving = True
-                self._report_cut(self._playout.cut(self.now_ms())[1], barged_in=False)
+                self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
                 send(self._call, VaicEnded(frame.reason_code or "unknown"))
             case ConnectionValidate():
                 self._write(ConnectionValidated(success=True))
@@ -258,10 +275,36 @@ class VaicSocket(LoopActor):
     # --- to VAIC ---
 
     def _play(self, audio: BotAudio) -> None:
+        if self._patience.waiting:
+            self._patience.end()
         payload = self._to_vaic.feed(audio.payload)
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
         if self._due is not None or self._playout.waits:
             self._watch_playout()
+
+    def _wait(self, message: AwaitWords | PatienceOver) -> None:
+        match message:
+            case AwaitWords(due=True):
+                self._patience.begin()
+            case AwaitWords():
+                self._patience.end()
+            case PatienceOver():
+                if self._patience.over(bot_sounds=self._playout.next_due_ms() is not None):
+                    self._say(Clip.ONE_MOMENT)
+
+    def _say(self, clip: Clip) -> None:
+        """Its audio is in VAIC's format already, and beside the stream that the model's goes through."""
+        recording = self._side.clips.get(clip)
+        if recording is None:
+            return
+        self._clips_played += 1
+        item_id = f"clip{self._side.incarnation}-{self._clips_played}"
+        self._clips[item_id] = clip
+        CLIPS_PLAYED.labels(clip.value).inc()
+        now_ms = self.now_ms()
+        self._write_all(self._playout.bot_audio(item_id, recording.payloads[self._side.media.name], now_ms))
+        self._write_all(self._playout.item_done(item_id, now_ms))
+        self._watch_playout()
 
     def _end_item(self, item_id: str) -> None:
         now_ms = self.now_ms()
@@ -272,20 +315,20 @@ class VaicSocket(LoopActor):
     def _barge_in(self) -> None:
         # speech.started goes first even when nothing plays: it is what makes VAIC cut its own buffer.
         self._write(SpeechStarted(conversation_id=self._id))
+        self._patience.end()
         self._to_vaic.flush()
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         if cut:
             BARGE_INS.inc()
             self._model.tell(Heard(tuple(cut)))
-            self._report_cut(cut, barged_in=True)
+            self._tell_heard(cut, barged_in=True)
             self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
 
     def _watch_playout(self) -> None:
         """Report what was heard to its end, and come back when the playout has something to do."""
         now_ms = self.now_ms()
-        for item in self._playout.pop_finished(now_ms):
-            send(self._call, BotHeard(item, barged_in=False))
+        self._tell_heard(self._playout.pop_finished(now_ms), barged_in=False)
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
@@ -295,9 +338,10 @@ class VaicSocket(LoopActor):
         if due_ms is not None:
             self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
 
-    def _report_cut(self, cut: Iterable[ItemHeard], barged_in: bool) -> None:
-        for item in cut:
-            send(self._call, BotHeard(item, barged_in))
+    def _tell_heard(self, heard: Iterable[ItemHeard], barged_in: bool) -> None:
+        for item in heard:
+            clip = self._clips.pop(item.item_id, None)
+            send(self._call, ClipHeard(clip, item) if clip else BotHeard(item, barged_in))
 
     def _leave(self, name: str, params: dict[str, object]) -> None:
         if not self._leaving:  # one hangup a call

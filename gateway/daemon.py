@@ -16,6 +16,7 @@ import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from actors.address import Nobody
+from actors.clips import load_clips
 from actors.dialler import Dialler
 from actors.dispatch import LoopDispatcher, install
 from actors.effects import EffectDesk
@@ -44,6 +46,7 @@ from store.leases import Leases
 STOP_LIMIT_S = 10.0
 # How long the loop may have to wait for a thread that computes: a tenth of the interpreter's own measure.
 SWITCH_INTERVAL_S = 0.0005
+CLIPS = Path(__file__).parent / "clips"
 
 INSTRUCTIONS = """\
 You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
@@ -58,7 +61,8 @@ class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
     speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
-    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when there is no store.
+    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when there is no store, or
+    a recorded sentence cannot be read.
     """
 
     def __init__(self, settings: Settings, speed: float = 1.0, given: Given | None = None) -> None:
@@ -132,6 +136,8 @@ class Daemon:
             agents=agents,
             transfer_targets=settings.transfer_targets,
             no_input_s=settings.no_input_s,
+            filler_s=settings.filler_s,
+            clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )
         return House(
             profile=profile,

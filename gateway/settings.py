@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     no_input_s: Annotated[
         float, Field(ge=2, le=120, description="silence after a question before it is asked again")
     ] = 8
+    filler_s: Annotated[
+        float, Field(ge=0, le=20, description="silence before a waiting caller hears 'one moment'; 0: never")
+    ] = 1.5
+    clips: Annotated[
+        str, Field(description="folder of the recorded sentences; empty for the English ones that come with it")
+    ] = ""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
 
     @field_validator("openai_url")

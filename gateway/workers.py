@@ -70,7 +70,7 @@ class WorkerSupervisor(LoopActor):
         self._command = command
         self._notifier = notifier
         self._rand = rand
-        self._children = Children(self.actor_ref, self.now_ms, rand, self._start_again)
+        self._children = Children(self.actor_ref, self.now_ms, rand, self.after)
         self._seats: dict[str, Seat[WorkerMessage]] = {f"worker:{berth.number}": Seat() for berth in berths}
         self._restarts = RestartHistory(WORKER_POLICY)
         # Who has not been ready yet, not even once.
@@ -133,9 +133,6 @@ class WorkerSupervisor(LoopActor):
             logger.error("workers end too often: giving up", within_s=WORKER_POLICY.period_s)
             self._failure = TooManyRestarts(EX_SOFTWARE, "workers end too often")
             self._leave()
-
-    def _start_again(self, child: str, delay_s: float) -> None:
-        self.after(delay_s, StartAgain(child))
 
     def _leave(self) -> None:
         if not self._leaving:

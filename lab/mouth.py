@@ -185,7 +185,15 @@ class Espeak:
         return 0
 
 
-@functools.cache
+_loading = threading.Lock()
+
+
 def espeak() -> Espeak:
-    """Return the process's eSpeak NG."""
+    """Return the process's eSpeak NG; threads that ask together wait for the first: the library aborts otherwise."""
+    with _loading:
+        return _load_once()
+
+
+@functools.cache
+def _load_once() -> Espeak:
     return Espeak()

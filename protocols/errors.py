@@ -32,6 +32,14 @@ class TransportLost(TielineError):
         self.reason = reason
 
 
+class ModelRefused(TielineError):
+    """The model's side will not serve us, and asking again changes nothing. `reason` is short and stable."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Fenced(TielineError):
     """Another process has taken over the call: what was to be written for it was not, and nothing else will be."""
 

@@ -10,9 +10,11 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from protocols.errors import WireError
 from protocols.realtime.objects import PcmFormat, PcmuFormat
@@ -117,3 +119,20 @@ class Transcoder:
         assert self._stream is not None
         samples: np.ndarray = self._stream.resample_chunk(np.frombuffer(audio, dtype="<i2"), last=last)
         return b64encode(samples.tobytes()).decode("ascii")
+
+
+def mulaw(samples: NDArray[np.int16]) -> bytes:
+    """16-bit samples as G.711 mu-law, a byte each."""
+    return _to_mulaw()[samples.view(np.uint16)].tobytes()
+
+
+@cache
+def _to_mulaw() -> NDArray[np.uint8]:
+    """Indexed by the 16 bits of a sample taken as unsigned."""
+    samples = np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
+    biased = np.minimum(np.abs(samples), 32635) + 132
+    exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
+    mantissa = (biased >> (exponent + 3)) & 0x0F
+    sign = np.where(samples < 0, 0x80, 0)
+    codes: NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return codes

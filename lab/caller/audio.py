@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from lab.caller.script import ScriptError
-from protocols.media import MediaFormat
+from protocols.media import MediaFormat, mulaw
 
 Samples = NDArray[np.int16]
 
@@ -82,7 +82,7 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 def encode(samples: Samples, media: MediaFormat) -> bytes:
     """Samples at the format's rate as its bytes."""
-    return samples.astype("<i2").tobytes() if media.is_pcm else _to_mulaw()[samples.view(np.uint16)].tobytes()
+    return samples.astype("<i2").tobytes() if media.is_pcm else mulaw(samples)
 
 
 def decode(audio: bytes | bytearray, media: MediaFormat) -> Samples:
@@ -110,18 +110,6 @@ def silent_payload(media: MediaFormat) -> str:
 def silence(media: MediaFormat, length: int) -> bytes:
     """That many bytes of digital silence."""
     return (b"\0" if media.is_pcm else b"\xff") * length
-
-
-@cache
-def _to_mulaw() -> NDArray[np.uint8]:
-    """Indexed by the 16 bits of a sample taken as unsigned."""
-    samples = np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
-    biased = np.minimum(np.abs(samples), 32635) + 132
-    exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
-    mantissa = (biased >> (exponent + 3)) & 0x0F
-    sign = np.where(samples < 0, 0x80, 0)
-    codes: NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
-    return codes
 
 
 @cache

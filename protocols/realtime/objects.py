@@ -329,6 +329,17 @@ class Response(Frame):
     metadata: dict[str, str] | None = None
     usage: dict[str, Any] | None = None
 
+    def tokens(self) -> dict[str, int]:
+        """What it has cost."""
+        usage = self.usage or {}
+        return {key: value for key in ("input_tokens", "output_tokens") if isinstance(value := usage.get(key), int)}
+
+    @property
+    def error_code(self) -> str:
+        """Why it failed; "" where it did not, or does not say."""
+        error = self.status_details.error if self.status_details else None
+        return (error.code or error.type or "") if error else ""
+
 
 class RateLimit(Frame):
     name: Text = ""

@@ -53,6 +53,10 @@ class RunningResponses:
         running.spoken[item_id] = running.spoken.get(item_id, 0.0) + length_ms
         return True
 
+    def something_heard(self) -> bool:
+        """Of what runs now, something was passed on."""
+        return any(running.spoken for running in self._running.values())
+
     def discard_all(self) -> None:
         """The caller speaks: whatever still comes of what runs now comes too late."""
         self._discarded.update(self._running)

@@ -14,6 +14,10 @@ from protocols.realtime.objects import Response, ResponseRequest
 
 # A request that is neither answered nor refused within this frees the slot.
 REQUEST_LIMIT_MS = 5000
+# A response of which there is nothing by then is given up; and a limit on rates needs a pause.
+MUTE_LIMIT_MS = 5000
+RATE_PAUSE_MS = 1000
+RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
 Order = ResponseCreate | ResponseCancel
@@ -37,6 +41,12 @@ class ResponseScheduler:
         self._caller_speaks = False
         self._requested_ms = 0.0
         self._retries_left = 1
+        self._mute_at_ms: float | None = None  # when a response that is still mute is given up
+        self._muted = False
+        self._not_before_ms = 0.0
+        self._unanswered = False  # the last request was
+        self.dead = False  # the session takes requests, and answers none
+        self.given_up = False  # the last response was to be heard, was not, and is not asked for again
 
     def want(self, request: ResponseRequest, now_ms: float) -> list[Order]:
         """Somebody wishes the model to speak."""
@@ -45,7 +55,7 @@ class ResponseScheduler:
 
     def speech_started(self) -> None:
         """The caller speaks: whatever we wished to say will be part of the answer to that."""
-        self._caller_speaks = True
+        self._caller_speaks, self._mute_at_ms = True, None
 
     def committed(self, now_ms: float) -> None:
         """The caller's turn is in the conversation and the server is about to answer it by itself."""
@@ -55,24 +65,29 @@ class ResponseScheduler:
         if self.slot is Slot.FREE:
             self._request(None, now_ms)
 
-    def created(self, response: Response) -> list[Order]:
+    def created(self, response: Response, now_ms: float) -> list[Order]:
         """A response of the default conversation exists."""
         self.slot, self.active_id = Slot.ACTIVE, response.id
+        self._mute_at_ms, self._muted, self._unanswered = now_ms + MUTE_LIMIT_MS, False, False
         # It was asked for before the caller began to speak: the server's own interruption came too early for it.
         return self.cancel() if self._caller_speaks else []
 
-    def done(self, response: Response, spoke: bool, now_ms: float) -> list[Order]:
-        """A response ended. spoke: any of its audio was passed on.
+    def done(self, response: Response, spoke: bool, called: bool, now_ms: float) -> list[Order]:
+        """A response ended. spoke: any of its audio was passed on. called: it called functions.
 
-        A failed one that said nothing is asked for once more: silence is the worst answer.
+        One that was to be heard and was not is asked for once more: silence is the worst answer.
         """
         if response.id != self.active_id and self.slot is Slot.ACTIVE and self.active_id is not None:
             return []
-        self.slot, self.active_id = Slot.FREE, None
-        if response.status == "failed" and not spoke and self._retries_left > 0:
+        self.slot, self.active_id, self._mute_at_ms, self.given_up = Slot.FREE, None, None, False
+        unheard = not (spoke or called or self._caller_speaks) and (self._muted or response.status != "cancelled")
+        if unheard and self._retries_left > 0:
             self._retries_left -= 1
             self._wanted = self._wanted or self._in_flight or ResponseRequest()
-        elif response.status == "completed":
+            if response.error_code in RATE_LIMITS:
+                self._not_before_ms = now_ms + RATE_PAUSE_MS
+        else:
+            self.given_up = unheard and self._wanted is None
             self._retries_left = 1
         self._in_flight = None
         return self._try(now_ms)
@@ -90,19 +105,36 @@ class ResponseScheduler:
             return [ResponseCancel(response_id=self.active_id)]
         return []
 
-    def tick(self, now_ms: float) -> list[Order]:
-        """Free a slot that was asked for and never given."""
+    def tick(self, sounds: bool, now_ms: float) -> list[Order]:
+        """Give up what was asked for and never came. sounds: something of the running response is there."""
         if self.slot is Slot.REQUESTED and now_ms - self._requested_ms >= REQUEST_LIMIT_MS:
-            self.slot = Slot.FREE
-            self._wanted = self._wanted or self._in_flight
+            self.slot, self.dead = Slot.FREE, self._unanswered
+            self._unanswered = True
+            self._wanted = self._wanted or self._in_flight or ResponseRequest()
             self._in_flight = None
+        if self._mute_at_ms is not None and now_ms >= self._mute_at_ms:
+            self._mute_at_ms = None
+            if not sounds:
+                self.dead, self._muted = self._muted, True
+                self._mute_at_ms = now_ms + REQUEST_LIMIT_MS
+                return self.cancel()
         return self._try(now_ms)
 
     def next_tick_ms(self) -> float | None:
-        return self._requested_ms + REQUEST_LIMIT_MS if self.slot is Slot.REQUESTED else None
+        """When to look again; None while nothing waits for time alone: a caller who speaks is waited for, not ticked."""
+        if self.slot is Slot.REQUESTED:
+            return self._requested_ms + REQUEST_LIMIT_MS
+        if self.slot is Slot.FREE:
+            return self._not_before_ms if self._wanted is not None and not self._caller_speaks else None
+        return self._mute_at_ms
+
+    @property
+    def idle(self) -> bool:
+        """Nobody speaks, and nobody is about to."""
+        return self.slot is Slot.FREE and self._wanted is None and not self._caller_speaks
 
     def _try(self, now_ms: float) -> list[Order]:
-        if self._wanted is None or self.slot is not Slot.FREE or self._caller_speaks:
+        if self._wanted is None or self.slot is not Slot.FREE or self._caller_speaks or now_ms < self._not_before_ms:
             return []
         request, self._wanted = self._wanted, None
         self._request(request, now_ms)

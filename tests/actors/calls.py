@@ -17,6 +17,7 @@ import pytest
 
 from actors.address import Address, ChildDied, Post
 from actors.call_supervisor import CallSupervisor
+from actors.clips import Clip, Recording
 from actors.dialler import DialFailed, Dialled
 from actors.dispatch import TakesTurns
 from actors.house import BotProfile, House
@@ -26,7 +27,7 @@ from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok
 from fsm.spec import AgentSpec
-from protocols.media import LPCM16_24, MediaFormat
+from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 from tests.cranked import CrankedDispatcher
@@ -140,6 +141,13 @@ class PaperWire:
         owner.tell(message)
 
 
+# A sentence of ours takes 900 ms, in every format.
+CLIPS = {
+    clip: Recording(clip.value, {name: "A" * (1200 * media.bytes_per_ms) for name, media in KNOWN.items()})
+    for clip in Clip
+}
+
+
 class PaperExchange:
     """Who dials gets a paper wire at once. refusals: what the next dials come to instead, one each.
 
@@ -148,6 +156,7 @@ class PaperExchange:
 
     def __init__(self) -> None:
         self.wires: list[PaperWire] = []
+        self.tripped: list[str] = []
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
@@ -158,6 +167,9 @@ class PaperExchange:
             raise outcome
         if outcome is not None:
             caller.tell(outcome)
+
+    def trip(self, reason: str, /) -> None:
+        self.tripped.append(reason)
 
     def _connect(self) -> Dialled:
         self.wires.append(PaperWire())
@@ -236,6 +248,7 @@ def paper_house(
         time_zone=ZoneInfo("Europe/Berlin"),
         agents=AGENTS,
         transfer_targets=transfer_targets or {},
+        clips=CLIPS,
     )
     return House(
         profile=profile,

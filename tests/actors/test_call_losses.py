@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pykka
 import pytest
 
@@ -11,6 +14,7 @@ from actors.openai_socket import OpenAISocket
 from actors.vaic_socket import VaicSocket
 from protocols.media import MediaFormat
 from tests.actors.calls import (
+    BEGAN,
     MS_100,
     TEN_WORDS,
     Call,
@@ -156,32 +160,168 @@ def test_a_greeting_that_is_lost_with_its_session_is_given_in_the_next(mailboxes
     assert call.model.all("response.create") != []
 
 
-def test_a_model_that_cannot_be_had_is_tried_with_growing_pauses_and_then_the_caller_is_hung_up_on(
+NO_MODEL = DialFailed(503, "refused at the upgrade")
+
+
+def clips(call: Call) -> list[str]:
+    """The sentences of ours that the caller has heard."""
+    return [turn.text for turn in call.describe().turns if turn.item_id.startswith("clip")]
+
+
+def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_caller_is_told_so(
     mailboxes: WaitingDispatcher,
 ) -> None:
     exchange = PaperExchange()
-    exchange.refusals = [DialFailed(503, "refused at the upgrade")] * 6
+    exchange.refusals = [NO_MODEL] * 25
     call = Call(mailboxes, exchange=exchange)
     tried: list[int] = []
-    for wait_ms in (0, 490, 10, 990, 10, 2000, 4000):  # at once, and then after 0.5, 1, 2 and 4 s
+    for wait_ms in (0, 490, 10, 990, 10, 1000):  # at once, after half a second, and then every second
         mailboxes.advance(wait_ms)
         tried.append(len(exchange.callers))
-    assert tried == [2, 2, 3, 3, 4, 5, 6]
+    assert tried == [2, 2, 3, 3, 4, 5]
+    mailboxes.advance(17_000)
+    assert clips(call) == ["one_moment"] * 3
+    mailboxes.advance(1000)
+    assert call.activities() == []
+    mailboxes.advance(900)  # so long it takes to say it
+    assert clips(call) == ["one_moment"] * 3 + ["call_again"]
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
     call.ends("bot-disconnected")
     (record,) = call.records()
-    assert (record.outcome, record.errors) == ("failed", ("model: TransportLost",))
+    assert (record.outcome, record.errors) == ("failed", ("model: away for too long",))
     mailboxes.until(call.is_gone)
     assert mailboxes.timers == 0
 
 
-def test_a_model_that_cannot_be_had_while_the_caller_is_lost_ends_the_call_at_once(call: Call) -> None:
+def test_a_model_that_is_back_in_time_is_not_spoken_of(call: Call) -> None:
+    call.exchange.refusals = [NO_MODEL]
+    call.model.breaks()
+    call.mailboxes.advance(600)
+    call.model_is_ready()
+    call.mailboxes.advance(2000)
+    assert clips(call) == []
+
+
+def test_a_model_that_cannot_be_had_while_the_caller_is_lost_ends_the_call(call: Call) -> None:
     call.wire.breaks()
     call.mailboxes.drain()
-    call.exchange.refusals = [DialFailed(503, "refused at the upgrade")] * 5
+    call.exchange.refusals = [NO_MODEL] * 50
     call.model.breaks()
-    call.mailboxes.advance(10_000)
+    call.mailboxes.advance(20_000)
+    call.mailboxes.advance(20_000)
     assert call.outcome() == "failed"
+
+
+@pytest.mark.parametrize("answer", [DialFailed(401, "refused at the upgrade", final=True), "insufficient_quota", 4000])
+def test_a_model_that_refuses_us_for_good_is_not_asked_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
+    exchange = PaperExchange()
+    if isinstance(answer, DialFailed):
+        exchange.refusals = [answer]
+    call = Call(mailboxes, exchange=exchange)
+    if answer == "insufficient_quota":
+        call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
+    elif answer == 4000:
+        call.model.breaks(4000)
+        mailboxes.drain()
+    mailboxes.advance(900)
+    assert len(exchange.callers) == 1
+    assert exchange.tripped == (
+        [] if isinstance(answer, DialFailed) else [answer if answer != 4000 else "closed with 4000"]
+    )
+    assert clips(call) == ["call_again"]
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+
+
+def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailboxes: WaitingDispatcher) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    call = Call(mailboxes, exchange=exchange, transfer_targets={"desk": "tel:+4930555"})
+    mailboxes.advance(900)
+    assert clips(call) == ["one_moment"]
+    [(name, asked)] = call.activities()
+    assert (name, asked["transferTarget"]) == ("transfer", "tel:+4930555")
+
+
+def test_an_answer_that_never_comes_is_asked_for_again_and_then_the_caller_is(call: Call) -> None:
+    call.caller_says("Hello?")
+    for response in ("m-1", "m-2"):  # the answer, and what it is asked for again
+        call.event("response.created", response={"id": response, "status": "in_progress"})
+        call.event("response.done", response={"id": response, "status": "failed"})
+    call.mailboxes.advance(900)
+    assert [frame["type"] for frame in call.model.frames] == ["response.create"]
+    assert clips(call) == ["say_again"]
+
+
+def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None:
+    for turn in range(2):
+        call.caller_says("Hello?")
+        for number in range(2):
+            call.event("response.created", response={"id": f"m-{turn}{number}", "status": "in_progress"})
+            call.event("response.done", response={"id": f"m-{turn}{number}", "status": "completed"})
+        call.mailboxes.advance(900)
+    assert clips(call) == ["say_again", "call_again"]
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+
+
+def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.starts()
+    expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
+    call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
+    call.event("session.updated", session={"type": "realtime"})
+    call.bot_says("Hello.", item="hello")
+    mailboxes.advance(49_000)
+    assert len(call.exchange.wires) == 1
+    mailboxes.advance(1000)
+    first, second = call.exchange.wires
+    first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
+                    "audio_start_ms": 100})  # fmt: skip
+    call.model_is_ready()
+    assert second.types() == ["session.update"], "the caller speaks"
+    first.frames.clear()
+    for frame in (
+        {"type": "input_audio_buffer.speech_stopped", "item_id": "u-1", "audio_end_ms": 900},
+        {"type": "input_audio_buffer.committed", "item_id": "u-1", "previous_item_id": None},
+        {"type": "response.created", "response": {"id": "r-9", "status": "in_progress"}},
+        {"type": "response.output_audio.delta", "response_id": "r-9", "item_id": "i-9", "output_index": 0,
+         "content_index": 0, "delta": MS_100},
+        {"type": "response.output_audio_transcript.done", "response_id": "r-9", "item_id": "i-9", "output_index": 0,
+         "content_index": 0, "transcript": "Yes."},
+        {"type": "response.done", "response": {"id": "r-9", "status": "completed"}},
+    ):  # fmt: skip
+        first.receives({"event_id": "e", **frame})
+        mailboxes.drain()
+    before = first.closed  # for the caller's words are not told yet
+    first.receives({"event_id": "e", "type": "conversation.item.input_audio_transcription.completed",
+                    "item_id": "u-1", "content_index": 0, "transcript": "Are you there?"})  # fmt: skip
+    mailboxes.advance(0)
+    assert (before, first.closed) == (None, 1000)
+    told = [item["content"][0]["text"] for item in call.items("message", [second])]
+    assert told == ["Hello.", "Are you there?", "Yes."]
+    call.vaic("userStream.start")
+    call.vaic("userStream.chunk", audioChunk=MS_100)
+    assert second.types()[-1] == "input_audio_buffer.append"
+    assert "response.create" not in second.types()
+    assert clips(call) == []
+
+
+def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.starts()
+    expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
+    call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
+    call.event("session.updated", session={"type": "realtime"})
+    call.bot_says("Hello.", item="hello")
+    mailboxes.advance(50_000)
+    first, second = call.exchange.wires
+    call.exchange.wires[-1:] = []
+    call.caller_says("Book it.")
+    call.exchange.wires.append(second)
+    call.model_is_ready()
+    first.breaks(1001)
+    mailboxes.advance(0)
+    assert len(call.exchange.wires) == 2
+    assert second.types()[-1] == "response.create", "the caller waits for an answer"
 
 
 # --- deaths ---

@@ -240,6 +240,8 @@ def test_a_resume_that_comes_after_the_end_is_turned_away(mailboxes: WaitingDisp
     call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()
+    call.event("response.created", response={"id": "r-0", "status": "in_progress"})
+    call.event("response.done", response={"id": "r-0", "status": "cancelled"})
     call.wire.breaks()
     mailboxes.advance(55_000)
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))

@@ -11,6 +11,7 @@ import pytest
 
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
+from actors.messages import StartAgain
 from actors.runtime import LoopActor, ThreadActor
 from actors.supervision import Escalate, LetGo, Restart, RestartIn, RestartPolicy, Verdict
 from protocols.errors import TransportLost
@@ -63,10 +64,14 @@ class Mother(LoopActor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.children = Children(self.actor_ref, self.now_ms, lambda: 0.0, lambda name, s: self.again.append((name, s)))
+        self.children = Children(self.actor_ref, self.now_ms, lambda: 0.0, self._later)
         self.deaths: list[ChildDied] = []
         self.verdicts: list[Verdict | None] = []
         self.again: list[tuple[str, float]] = []
+
+    def _later(self, delay_s: float, message: object) -> None:
+        assert isinstance(message, StartAgain)
+        self.again.append((message.child, delay_s))
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, ChildDied):

@@ -26,7 +26,7 @@ def heard(item: str, complete: bool = True, barged_in: bool = False) -> BotHeard
 
 @pytest.fixture
 def farewell() -> Farewell:
-    return Farewell(HangUp("conversation ended"))
+    return Farewell(HangUp("conversation ended"), "completed")
 
 
 def test_the_time_has_come_when_the_last_words_are_both_generated_and_heard(farewell: Farewell) -> None:

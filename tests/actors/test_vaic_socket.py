@@ -29,10 +29,11 @@ from actors.messages import (
 from actors.vaic_socket import Entry, VaicSide, VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import LPCM16, LPCM16_24, MediaFormat, decoded_bytes
-from tests.actors.calls import PaperWire
+from tests.actors.calls import CLIPS, PaperWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
+NOON = "2026-03-04T09:15:00.000Z"
 MS_100 = b64encode(bytes(4800)).decode()
 
 
@@ -45,7 +46,7 @@ class Scene:
         self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
         self.parent = Probe[ChildDied]("parent")
         ids = count(1)
-        side = VaicSide("c-1", media, entry, 0, 400, lambda: f"id-{next(ids)}", lambda: "2026-03-04T09:15:00.000Z")
+        side = VaicSide("c-1", media, entry, 0, 400, 1.5, CLIPS, lambda: f"id-{next(ids)}", lambda: NOON)
         self.vaic = VaicSocket.start(Post(self.parent, "vaic"), side, self.wire, self.call, self.model)
         mailboxes.drain()
         self.call.expect(VaicReady)

@@ -125,6 +125,8 @@ async def practice(
             time_zone="UTC",
             transfer_targets={},
             no_input_s=120,
+            # A machine that is slow to hear and think, and so many times slower by this clock, is not to be bridged.
+            filler_s=0,
         )
         async with (
             Daemon(settings, speed) as daemon,

@@ -68,6 +68,7 @@ async def _serve(engine_url: str, database_url: str, speed: float) -> None:
         time_zone="UTC",
         transfer_targets={},
         no_input_s=120,
+        filler_s=0,
     )
     async with Daemon(settings, speed) as daemon:
         sys.stdout.write(f"{daemon.vaic_url}\n")

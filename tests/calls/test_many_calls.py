@@ -36,10 +36,9 @@ def held() -> Counter[str]:
         if isinstance(each, LoopActor | FsmAgent | CallBook | FramedWire)
     )
     timers = sum(isinstance(each, asyncio.TimerHandle) and not each.cancelled() for each in gc.get_objects())
-    # Pools keep the threads they have once made; actors and diallers must not.
-    threads = [
-        each.name for each in threading.enumerate() if not each.name.startswith(("asyncio_", "hearing", "speaking"))
-    ]
+    # Pools keep the threads they have once made; actors must not.
+    pools = ("asyncio_", "dial", "hearing", "speaking")
+    threads = [each.name for each in threading.enumerate() if not each.name.startswith(pools)]
     return ours + Counter(
         {
             "actors": len(pykka.ActorRegistry.get_all()),

@@ -74,6 +74,14 @@ class Vaic:
         assert frame["type"] == kind, frame
         return frame
 
+    async def hears_until(self, kind: str) -> list[dict[str, Any]]:
+        """All frames up to the first of this type, which is the last of them."""
+        frames: list[dict[str, Any]] = []
+        async with asyncio.timeout(LIMIT_S):
+            while not frames or frames[-1]["type"] != kind:
+                frames.append(json.loads(await self.connection.recv()))
+        return frames
+
     async def calls(self, conversation_id: str, **fields: object) -> dict[str, Any]:
         """Begin a call that is taken."""
         await self.initiates(conversation_id, **fields)

@@ -208,10 +208,12 @@ def test_a_model_that_nobody_serves_ends_the_call_in_words_and_in_the_books(tmp_
     async def scene() -> None:
         async with serving(tmp_path, speed=20.0) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
-            activity = (await vaic.hears("activities"))["activities"][0]
-            assert activity["activityParams"] == {"hangupReason": "speech model unavailable"}
+            *words, last = await vaic.hears_until("activities")
+            assert {frame["type"] for frame in words} == {"playStream.start", "playStream.chunk", "playStream.stop"}
+            assert last["activities"][0]["activityParams"] == {"hangupReason": "speech model unavailable"}
             await vaic.ends("c-1")
             record = await record_of(daemon, "c-1")
-            assert (record["outcome"], record["errors"]) == ("failed", ["model: TransportLost"])
+            assert (record["outcome"], record["errors"]) == ("failed", ["model: away for too long"])
+            assert record["turns"][-1]["text"].endswith("Please call again later.")
 
     run(scene)

@@ -63,6 +63,8 @@ WELL_SET = {
     "TIELINE_TIME_ZONE": "Europe/Berlin",
     "TIELINE_TRANSFER_TARGETS": "reception=tel:+4930555099,billing=sip:billing@example.org",
     "TIELINE_NO_INPUT_S": "6.5",
+    "TIELINE_FILLER_S": "2.5",
+    "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_LOG_LEVEL": "DEBUG",
 }
 

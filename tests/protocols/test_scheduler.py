@@ -22,14 +22,14 @@ def test_a_wish_in_a_free_slot_is_asked_for_at_once() -> None:
 def test_wishes_during_a_response_are_merged_into_one_and_wait_for_its_end() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.created(ended("r-1"))
+    scheduler.created(ended("r-1"), 0)
     assert scheduler.want(ASK, 1) == []
     assert scheduler.want(ResponseRequest(instructions="later"), 2) == []
-    assert scheduler.done(ended("r-1"), spoke=True, now_ms=3) == [
+    assert scheduler.done(ended("r-1"), spoke=True, called=False, now_ms=3) == [
         ResponseCreate(response=ResponseRequest(instructions="later"))
     ]
-    scheduler.created(ended("r-2"))
-    assert scheduler.done(ended("r-2"), spoke=True, now_ms=4) == []
+    scheduler.created(ended("r-2"), 0)
+    assert scheduler.done(ended("r-2"), spoke=True, called=False, now_ms=4) == []
 
 
 def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_covers_the_wish() -> None:
@@ -38,23 +38,23 @@ def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_c
     assert scheduler.want(ASK, 0) == []
     scheduler.committed(1)
     assert scheduler.slot is Slot.REQUESTED
-    scheduler.created(ended("auto"))
-    assert scheduler.done(ended("auto"), spoke=True, now_ms=2) == []
+    scheduler.created(ended("auto"), 0)
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == []
 
 
 def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> None:
     scheduler = ResponseScheduler()
     scheduler.committed(0)
     assert scheduler.want(ASK, 1) == []
-    scheduler.created(ended("auto"))
-    assert scheduler.done(ended("auto"), spoke=True, now_ms=2) == [ResponseCreate(response=ASK)]
+    scheduler.created(ended("auto"), 0)
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == [ResponseCreate(response=ASK)]
 
 
 def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
     scheduler.speech_started()
-    assert scheduler.created(ended("r-1")) == [ResponseCancel(response_id="r-1")]
+    assert scheduler.created(ended("r-1"), 0) == [ResponseCancel(response_id="r-1")]
 
 
 def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
@@ -62,39 +62,39 @@ def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards()
     scheduler.want(ASK, 0)
     scheduler.refused(ALREADY_ACTIVE)
     assert scheduler.slot is Slot.ACTIVE
-    assert scheduler.done(ended("another"), spoke=True, now_ms=1) == [ResponseCreate(response=ASK)]
+    assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [ResponseCreate(response=ASK)]
 
 
 def test_a_failed_response_that_said_nothing_is_asked_for_once_more() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.created(ended("r-1"))
-    assert scheduler.done(ended("r-1", "failed"), spoke=False, now_ms=1) == [ResponseCreate(response=ASK)]
-    scheduler.created(ended("r-2"))
-    assert scheduler.done(ended("r-2", "failed"), spoke=False, now_ms=2) == []
+    scheduler.created(ended("r-1"), 0)
+    assert scheduler.done(ended("r-1", "failed"), spoke=False, called=False, now_ms=1) == [ResponseCreate(response=ASK)]
+    scheduler.created(ended("r-2"), 0)
+    assert scheduler.done(ended("r-2", "failed"), spoke=False, called=False, now_ms=2) == []
 
 
 def test_a_failed_response_that_had_begun_to_speak_is_not_repeated() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.created(ended("r-1"))
-    assert scheduler.done(ended("r-1", "failed"), spoke=True, now_ms=1) == []
+    scheduler.created(ended("r-1"), 0)
+    assert scheduler.done(ended("r-1", "failed"), spoke=True, called=False, now_ms=1) == []
 
 
 def test_a_request_that_is_never_answered_frees_the_slot_and_is_made_again() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
     assert scheduler.next_tick_ms() == REQUEST_LIMIT_MS
-    assert scheduler.tick(REQUEST_LIMIT_MS - 1) == []
-    assert scheduler.tick(REQUEST_LIMIT_MS) == [ResponseCreate(response=ASK)]
+    assert scheduler.tick(False, REQUEST_LIMIT_MS - 1) == []
+    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [ResponseCreate(response=ASK)]
 
 
 def test_the_end_of_another_response_does_not_free_the_slot() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.created(ended("r-1"))
+    scheduler.created(ended("r-1"), 0)
     scheduler.want(ASK, 1)
-    assert scheduler.done(ended("stray"), spoke=False, now_ms=2) == []
+    assert scheduler.done(ended("stray"), spoke=False, called=False, now_ms=2) == []
     assert scheduler.slot is Slot.ACTIVE
 
 
@@ -103,5 +103,5 @@ def test_cancel_is_only_sent_for_a_response_that_runs() -> None:
     assert scheduler.cancel() == []
     scheduler.want(ASK, 0)
     assert scheduler.cancel() == []
-    scheduler.created(ended("r-1"))
+    scheduler.created(ended("r-1"), 0)
     assert scheduler.cancel() == [ResponseCancel(response_id="r-1")]

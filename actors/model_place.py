@@ -1,0 +1,150 @@
+"""The model's place in a call: who speaks there, for how long it may be empty, and who comes next.
+
+Not an actor: a part of a call's supervisor, which decides what an empty place means for the call.
+May import: actors, protocols, pykka, the standard library. Rules from: specs/openai-realtime.md 1.3, 1.4, 4.7, 4.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+import pykka
+
+from actors import limits
+from actors.address import Address, ChildDied, Post, Seat
+from actors.children import Children
+from actors.counters import SESSIONS_RENEWED
+from actors.house import House
+from actors.kept_audio import KeptAudio
+from actors.messages import (
+    AwaitWords,
+    CallerAudio,
+    CallMessage,
+    ModelReady,
+    ModelSocketMessage,
+    Retire,
+    TakeOver,
+    VaicSocketMessage,
+)
+from actors.model_side import ModelSide
+from actors.openai_socket import OpenAISocket
+from actors.supervision import MODEL, POLICIES, Escalate
+from protocols.errors import ModelRefused
+from protocols.media import MediaFormat, decoded_bytes
+
+# What is left of a session's life when its successor is dialled: in s, and at most this share of it.
+RENEW_MARGIN_S, RENEW_MARGIN = 60.0, 0.5
+
+
+class ModelSeat(Seat[ModelSocketMessage]):
+    """While nobody there can hear, the caller's audio is kept. media: the model's format."""
+
+    def __init__(self, media: MediaFormat) -> None:
+        super().__init__()
+        self._kept = KeptAudio(lambda payload: decoded_bytes(payload) / media.bytes_per_ms)
+        self._hears = False
+
+    def tell(self, message: ModelSocketMessage, /) -> None:
+        if self._hears or not isinstance(message, CallerAudio):
+            super().tell(message)
+        else:
+            self._kept.append(message.payload)
+
+    def hears(self, whether: bool) -> None:
+        """Whoever has the place can hear: what was kept goes there first. Or nobody can."""
+        self._hears = whether
+        if whether:
+            for payload in self._kept.take():
+                super().tell(CallerAudio(payload))
+
+
+class ModelPlace:
+    """seat: where the rest of the call finds the model. side: the call as a session is to know it, just now."""
+
+    def __init__(
+        self,
+        house: House,
+        seat: ModelSeat,
+        children: Children,
+        time_limits: limits.Limits,
+        call: Address[CallMessage],
+        vaic: Address[VaicSocketMessage],
+        side: Callable[[], ModelSide],
+    ) -> None:
+        self._seat = seat
+        self._house = house
+        self._children = children
+        self._limits = time_limits
+        self._call = call
+        self._vaic = vaic
+        self._side = side
+        self._log = children.log
+        self._numbers = count(1)
+        self._name = self._next = ""  # of the child that has the place, and of the one that stands by
+        self._next_ready = False
+
+    def start(self) -> None:
+        """Dial."""
+        self._limits.start("model", limits.MODEL_LIMIT_S)
+        self._vaic.tell(AwaitWords(due=True))
+        self._name = f"{MODEL}:{next(self._numbers)}"
+        self._children.start(self._name, self._seat, POLICIES[MODEL], self._dial)
+
+    def stop(self) -> None:
+        self._children.stop(self._name)
+        self._children.stop(self._next)
+
+    def ready(self, session: ModelReady) -> None:
+        """A session is configured."""
+        if session.standby:
+            self._next_ready = True
+            self._seat.tell(Retire())
+            return
+        self._limits.cancel("model")
+        self._seat.hears(True)
+        self._vaic.tell(AwaitWords(due=False))
+        if session.expires_at is not None:
+            left_s = session.expires_at - self._house.now().timestamp()
+            self._limits.start("renew", max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
+
+    def renew(self) -> None:
+        """The session will end before long: have another stand by."""
+        self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
+        self._children.start(self._next, Seat(), POLICIES[MODEL], self._dial_ahead)
+
+    def died(self, death: ChildDied) -> bool:
+        """One of the children of this place has ended. Returns whether there is to be no model any more."""
+        if death.child == self._name and self._next_ready:
+            return self._promote(death)
+        final = isinstance(death.reason, ModelRefused)
+        verdict = None if final and self._children.forget(death) else self._children.died(death)
+        if death.child != self._name:
+            if final or isinstance(verdict, Escalate):
+                self._log.warning("no session stands by", reason=repr(death.reason))
+            return False
+        if final or isinstance(verdict, Escalate):
+            return True
+        if verdict is not None:
+            self._seat.hears(False)
+            self._limits.start_once("model", limits.MODEL_LIMIT_S)
+            self._vaic.tell(AwaitWords(due=True))
+        return False
+
+    def _promote(self, death: ChildDied) -> bool:
+        if self._children.forget(death):
+            SESSIONS_RENEWED.inc()
+            self._log.info("model session renewed")
+            self._children.seat(self._next, self._seat)
+            self._name, self._next, self._next_ready = self._next, "", False
+            self._seat.tell(TakeOver(self._side()))
+        return False
+
+    def _dial(self, post: Post) -> pykka.ActorRef[OpenAISocket]:
+        return OpenAISocket.start(post, self._side(), self._house.dialler, self._call, self._vaic)
+
+    def _dial_ahead(self, post: Post) -> pykka.ActorRef[OpenAISocket]:
+        self._next_ready = False
+        side = replace(self._side(), standby=True)
+        return OpenAISocket.start(post, side, self._house.dialler, self._call, self._vaic)
