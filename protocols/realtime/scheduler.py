@@ -121,7 +121,7 @@ class ResponseScheduler:
         return self._try(now_ms)
 
     def next_tick_ms(self) -> float | None:
-        """When to look again; None while nothing waits for time alone: a caller who speaks is waited for, not ticked."""
+        """When to look again; None while nothing waits for time alone, as behind a caller who speaks."""
         if self.slot is Slot.REQUESTED:
             return self._requested_ms + REQUEST_LIMIT_MS
         if self.slot is Slot.FREE:
