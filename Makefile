@@ -1,10 +1,10 @@
-# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make bench, make ratio: the relay's cost
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make bench, make ratio: the relay's cost
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint pictures bench ratio clean
+.PHONY: setup demo test faults lint pictures bench ratio clean
 
 setup: $(STAMP)
 
@@ -24,7 +24,12 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "not faults"
+	$(BIN)/pytest --numprocesses 0 -m "faults and fast"
+
+# One after the other: what they measure is not to be each other.
+faults: setup
+	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 tests/faults tests/actors/test_soak.py
 
 pictures: setup
 	for task in $$($(BIN)/python run.py agents --names); do \

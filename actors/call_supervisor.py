@@ -159,11 +159,10 @@ class CallSupervisor(LoopActor):
             case ModelReady(standby=True):
                 self._place.ready(message)
             case ModelReady():
-                self._place.ready(message)
-                self._model_ready = True
+                said_again, self._model_ready = self._place.ready(message), True
                 self._limits.start("start", limits.START_LIMIT_S)
                 self._greet()
-                self._talk.model_back(self._words_owed)
+                self._talk.model_back(self._words_owed, said_again)
                 self._words_owed = False
             case VaicReady():
                 # Whoever comes next in this place takes over the wire of one that crashed.
@@ -188,6 +187,7 @@ class CallSupervisor(LoopActor):
 
     def _note(self, fact: SpeechFact) -> None:
         self._diary.note(fact)
+        self._model.note(fact)
         match fact:
             case BotSaid() if VAIC not in self._children and self._book.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._book.bot_unheard(fact.item_id),)))
@@ -217,6 +217,7 @@ class CallSupervisor(LoopActor):
         match message:
             case FunctionCalled():
                 self._limits.cancel("silence")
+                self._model.note(message)
                 self._diary.called(message)
                 if (output := self._tasks.invoke(message)) is not None:
                     self._answer({message.call_id: output})

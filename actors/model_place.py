@@ -17,14 +17,20 @@ from actors.address import Address, ChildDied, Post, Seat
 from actors.children import Children
 from actors.counters import SESSIONS_RENEWED
 from actors.house import House
-from actors.kept_audio import KeptAudio
+from actors.kept_audio import KeptAudio, Utterance
 from actors.messages import (
     AwaitWords,
+    BotSaid,
     CallerAudio,
+    CallerFellSilent,
+    CallerSaid,
+    CallerSpeaks,
     CallMessage,
+    FunctionCalled,
     ModelReady,
     ModelSocketMessage,
     Retire,
+    SpeechFact,
     TakeOver,
     VaicSocketMessage,
 )
@@ -39,25 +45,52 @@ RENEW_MARGIN_S, RENEW_MARGIN = 60.0, 0.5
 
 
 class ModelSeat(Seat[ModelSocketMessage]):
-    """While nobody there can hear, the caller's audio is kept. media: the model's format."""
+    """While nobody there can hear, the caller's audio is kept; so is an utterance that was not understood yet.
+
+    media: the model's format. caller_speaks: as far as whoever had the place has told.
+    """
 
     def __init__(self, media: MediaFormat) -> None:
         super().__init__()
-        self._kept = KeptAudio(lambda payload: decoded_bytes(payload) / media.bytes_per_ms)
-        self._hears = False
+
+        def length_ms(payload: str) -> float:
+            return decoded_bytes(payload) / media.bytes_per_ms
+
+        self._kept, self._utterance = KeptAudio(length_ms), Utterance(length_ms)
+        self._hears = self.caller_speaks = False
 
     def tell(self, message: ModelSocketMessage, /) -> None:
-        if self._hears or not isinstance(message, CallerAudio):
+        if not isinstance(message, CallerAudio):
+            super().tell(message)
+        elif self._hears:
+            self._utterance.append(message.payload)
             super().tell(message)
         else:
             self._kept.append(message.payload)
 
-    def hears(self, whether: bool) -> None:
-        """Whoever has the place can hear: what was kept goes there first. Or nobody can."""
+    def note(self, fact: SpeechFact | FunctionCalled) -> None:
+        """What the model has told: a turn of the caller's that it has made something of was understood."""
+        match fact:
+            case CallerSpeaks():
+                self.caller_speaks = fact.began
+                if fact.began:
+                    self._utterance.begin()
+            case CallerSaid() | BotSaid() | FunctionCalled():
+                self._utterance.forget()
+            case _:
+                pass
+
+    def hears(self, whether: bool) -> bool:
+        """Whoever has the place can hear: what was not understood goes there first, and what was kept. Or nobody can.
+
+        Returns whether an utterance is said again.
+        """
         self._hears = whether
+        said_again = self._utterance.take() if whether else []
         if whether:
-            for payload in self._kept.take():
+            for payload in (*said_again, *self._kept.take()):
                 super().tell(CallerAudio(payload))
+        return bool(said_again)
 
 
 class ModelPlace:
@@ -96,18 +129,19 @@ class ModelPlace:
         self._children.stop(self._name)
         self._children.stop(self._next)
 
-    def ready(self, session: ModelReady) -> None:
-        """A session is configured."""
+    def ready(self, session: ModelReady) -> bool:
+        """A session is configured. Returns whether what the caller said last is said to it again."""
         if session.standby:
             self._next_ready = True
             self._seat.tell(Retire())
-            return
+            return False
         self._limits.cancel("model")
-        self._seat.hears(True)
+        said_again = self._seat.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
             left_s = session.expires_at - self._house.now().timestamp()
             self._limits.start("renew", max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
+        return said_again
 
     def renew(self) -> None:
         """The session will end before long: have another stand by."""
@@ -128,6 +162,9 @@ class ModelPlace:
             return True
         if verdict is not None:
             self._seat.hears(False)
+            if self._seat.caller_speaks:
+                self._seat.caller_speaks = False
+                self._vaic.tell(CallerFellSilent())
             self._limits.start_once("model", limits.MODEL_LIMIT_S)
             self._vaic.tell(AwaitWords(due=True))
         return False

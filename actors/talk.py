@@ -96,12 +96,15 @@ class Talk:
         self._diary.typed(text, at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
-    def model_back(self, words_owed: bool) -> None:
-        """The model is ready, once more perhaps. words_owed: to a caller for whom we were away."""
+    def model_back(self, words_owed: bool, said_again: bool) -> None:
+        """The model is ready, once more perhaps. words_owed: to a caller for whom we were away.
+
+        said_again: it hears what the caller said last, and answers that by itself.
+        """
         if words_owed:
             # What the caller said last may have been lost with whoever heard it.
             self.take_up(asked=True)
-        elif self._diary.book.words_lost():
+        elif not said_again and self._diary.book.words_lost():
             self.say(LINE_BACK)
 
     def take_up(self, asked: bool = False) -> None:

@@ -35,3 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(ROOT).parts[0] in ("calls", "lab", "test_stories.py"):
             item.add_marker(pytest.mark.xdist_group("speech"))
+        if item.path.relative_to(ROOT).parts[0] == "faults":
+            item.add_marker(pytest.mark.faults)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the fault tests have measured."""
+    for report in (each for reports in terminalreporter.stats.values() for each in reports):
+        for name, told in getattr(report, "user_properties", ()):
+            if name == "figures" and told and report.when == "teardown":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {told}")

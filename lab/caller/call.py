@@ -24,7 +24,7 @@ from lab.caller.settings import CallSettings
 from lab.caller.wav import write_call
 
 _DIAL_LIMIT_S = 10.0
-_REDIAL_MS = 500
+REDIAL_MS = 500
 # Later than this on a busy loop, several ticks are made up for at a time: one for each of its turns may never do.
 _LATE_S = 0.05
 _CATCH_UP_TICKS = 5
@@ -140,7 +140,7 @@ class _Call:
             if self.phone.over:
                 return
             pause_ms, self.phone.drop_for_ms = self.phone.drop_for_ms, None
-            await asyncio.sleep((_REDIAL_MS if pause_ms is None else pause_ms) / 1000 / self._settings.speed)
+            await asyncio.sleep((REDIAL_MS if pause_ms is None else pause_ms) / 1000 / self._settings.speed)
 
     async def _dial(self) -> ClientConnection | None:
         """Open a socket, if the bot lets us. A first refusal ends the call, a later one only if it is for good."""

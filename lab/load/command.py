@@ -107,9 +107,8 @@ def show(settings: LoadSettings) -> LoadReport:
                     live.update(table([told]), refresh=True)
                 else:
                     out.print(" ".join(f"{name}={cell}" for name, cell in zip(COLUMNS, cells(told), strict=True)))
-    except KeyboardInterrupt:
-        process.terminate()
-        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:  # the generator was told too, and reports what it has
+        report = next((each for each in _told(process.stdout) if isinstance(each, LoadReport)), None)
     finally:
         process.wait()
     if report is None:

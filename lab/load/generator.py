@@ -1,6 +1,7 @@
 """The generator's own process: nothing else runs in it, so that what it measures is not its own work.
 
-`python -m lab.load.generator SETTINGS` prints one JSON object a line: a Stretch every second, the LoadReport last.
+`python -m lab.load.generator SETTINGS` prints one JSON object a line: a Stretch every second, the LoadReport last. Told
+to end (SIGINT, SIGTERM) it measures no longer, and reports what it has.
 May import: lab.load, uvloop, the standard library.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import signal
 import ssl
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
 from random import Random
@@ -45,6 +48,7 @@ class Generator:
         self._numbers = count(1)
         self._placed = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self.enough = asyncio.Event()  # nothing more is to be measured
         target = urlsplit(settings.url)
         self._address = (target.hostname or "127.0.0.1", target.port or 80)
 
@@ -55,10 +59,12 @@ class Generator:
             lambda: LoadModel(course, next(models)), "127.0.0.1", settings.model_port, ssl=_tls(settings), backlog=1024
         )
         course.wheel.start(self._loop)
-        stretches = []
+        stretches: list[Stretch] = []
         for calls in self._steps():
             await self._reach(calls)
             await asyncio.sleep(SETTLE_S)
+            if self.enough.is_set() and stretches:
+                break
             stretches.append(await self._measure(settings.seconds))
         course.talking = False
         await self._all_arrived()
@@ -115,13 +121,19 @@ class Generator:
         self._take(0.0)
         up, down = course.up, course.down
         up.total, down.total, late = Histogram(), Histogram(), Histogram()
-        parts, began_s = [], perf_counter()
-        while (left_s := began_s + seconds - perf_counter()) > 0.001:
+        parts: list[Stretch] = []
+        began_s = perf_counter()
+        while (left_s := began_s + seconds - perf_counter()) > 0.001 and not (parts and self.enough.is_set()):
             from_s = perf_counter()
-            await asyncio.sleep(min(1.0, left_s))
+            await self._pause(min(1.0, left_s))
             parts.append(self._take(perf_counter() - from_s, late))
             _tell(parts[-1])
         return self._whole(parts, late)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.enough.wait()
 
     def _take(self, seconds: float, late: Histogram | None = None) -> Stretch:
         course = self._course
@@ -204,7 +216,10 @@ def command_line(settings: LoadSettings) -> list[str]:
 
 
 async def main(settings: LoadSettings) -> None:
-    _tell(await Generator(settings).run())
+    generator = Generator(settings)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, generator.enough.set)
+    _tell(await generator.run())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""The embedded engine in a process of its own, whose faults may be changed while it runs.
+
+python -m tests.faults.engine SESSION_S prints its URL once it listens; a line of JSON on its standard input is its faults from
+then on. It leaves when its input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from gateway.daemon import run
+from lab.engine import Engine, EngineSettings, Faults
+
+
+async def _serve(session_s: float) -> None:
+    async with Engine(EngineSettings(port=0, session_s=session_s)) as engine:
+        sys.stdout.write(f"{engine.url}\n")
+        sys.stdout.flush()
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            engine.inject(Faults.model_validate_json(line))
+
+
+if __name__ == "__main__":
+    run(_serve(float(sys.argv[1])))

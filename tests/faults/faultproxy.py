@@ -1,0 +1,173 @@
+"""A TCP proxy on loopback that breaks what passes it, when and as it is told.
+
+It knows no WebSocket: whatever passes is bytes, and what it does to them a network may do. One seed gives one course.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from random import Random
+from typing import Self, cast
+
+Target = tuple[str, int]
+
+
+class _End(asyncio.Protocol):
+    """One end of a link. It writes to the other one."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.transport: asyncio.Transport | None = None
+        self.other: _End | None = None
+        self._early: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        for data in self._early:
+            self.transport.write(data)
+        self._link.began(self)
+
+    def data_received(self, data: bytes) -> None:
+        assert self.other is not None
+        self._link.take(data, self.other)
+
+    def eof_received(self) -> bool:
+        if self.other is not None and self.other.transport is not None and self.other.transport.can_write_eof():
+            self.other.transport.write_eof()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._link.ended(self)
+
+    def write(self, data: bytes) -> None:
+        if self.transport is None:
+            self._early.append(data)
+        elif not self.transport.is_closing():
+            self.transport.write(data)
+
+
+class Link:
+    """One connection through the proxy, and what is wrong with it. target: whom it was put through to."""
+
+    def __init__(self, proxy: FaultProxy, target: Target) -> None:
+        self.target = target
+        self._proxy = proxy
+        self.near, self.far = _End(self), _End(self)
+        self.near.other, self.far.other = self.far, self.near
+        self._dark = False
+        self._left: int | None = None
+        self._bytes_per_s = 0
+        self._free_s = 0.0
+        self._rand = proxy.rand
+
+    # --- faults ---
+
+    def reset(self) -> None:
+        """RST both ways, in the middle of whatever passes."""
+        for end in (self.near, self.far):
+            if end.transport is not None:
+                sock = cast(socket.socket, end.transport.get_extra_info("socket"))
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                end.transport.abort()
+
+    def blackhole(self) -> None:
+        """Both ends believe in the other, and nothing arrives."""
+        self._dark = True
+
+    def stall(self) -> None:
+        """The near end's peer stops reading what the far end writes: its buffers fill."""
+        if self.far.transport is not None:
+            self.far.transport.pause_reading()
+
+    def half_close(self) -> None:
+        """The near end is told that nothing more will come; it may still speak."""
+        if self.near.transport is not None:
+            self.near.transport.write_eof()
+
+    def slow(self, bytes_per_s: int) -> None:
+        """From now on so many bytes a second, and each piece a little late by chance."""
+        self._bytes_per_s = bytes_per_s
+
+    def cut_after(self, count: int) -> None:
+        """Reset after so many more bytes."""
+        self._left = count
+
+    # --- for its ends ---
+
+    def began(self, end: _End) -> None:
+        sock = cast(socket.socket, cast(asyncio.Transport, end.transport).get_extra_info("socket"))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ended(self, end: _End) -> None:
+        other = self.far if end is self.near else self.near
+        if other.transport is not None:
+            other.transport.close()
+        self._proxy.links = [each for each in self._proxy.links if each is not self]
+
+    def take(self, data: bytes, to: _End) -> None:
+        if self._dark:
+            return
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+        if self._bytes_per_s:
+            self._later(data, to)
+        else:
+            to.write(data)
+        if self._left == 0:
+            self.reset()
+
+    def _later(self, data: bytes, to: _End) -> None:
+        loop = asyncio.get_running_loop()
+        self._free_s = max(self._free_s, loop.time()) + len(data) / self._bytes_per_s * (1 + self._rand.random() / 10)
+        loop.call_at(self._free_s, to.write, data)
+
+
+class FaultProxy:
+    """`async with FaultProxy(target) as proxy:`. target: may be changed for those who come later.
+
+    refuses: those who come are reset at once. came: is told of each link when it has come.
+    """
+
+    def __init__(self, target: Target, seed: int = 0) -> None:
+        self.target = target
+        self.rand = Random(seed)
+        self.links: list[Link] = []
+        self.refuses = False
+        self.came: Callable[[Link], None] = lambda _: None
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._come, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for link in list(self.links):
+            link.reset()
+
+    def to(self, target: Target) -> list[Link]:
+        """The links to this target, in the order in which they came."""
+        return [link for link in self.links if link.target == target]
+
+    def _come(self) -> _End:
+        link = Link(self, self.target)
+        self.links.append(link)
+        task = asyncio.get_running_loop().create_task(self._dial(link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self.came(link)
+        return link.near
+
+    async def _dial(self, link: Link) -> None:
+        try:
+            if self.refuses:
+                raise ConnectionRefusedError
+            await asyncio.get_running_loop().create_connection(lambda: link.far, *link.target)
+        except OSError:
+            link.reset()

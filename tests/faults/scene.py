@@ -1,0 +1,274 @@
+"""Where faults happen: real processes on loopback, twenty calls in the background, and one caller who listens.
+
+The daemons are `run.py serve`, the background is `run.py load`'s generator, the caller is lab.caller's: what it heard
+is what a telephone would have played. All live at the speed of the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from sqlalchemy import Engine as Database
+
+from gateway.daemon import run
+from lab.caller import CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.demo import free_port, wait_until_listening
+from lab.engine import Faults
+from lab.load.course import LoadSettings
+from lab.load.figures import LoadReport
+from lab.load.generator import command_line
+from store.appointments import Appointment, AppointmentBook
+from store.database import open_database
+from store.journal import CallRecord, Journal
+from tests.calls.live import recording
+from tests.calls.tap import Line, Tap
+from tests.faults.faultproxy import FaultProxy, Target
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 150.0
+BACKGROUND_CALLS = 20
+# What the background's relay may take at the 99th percentile, whatever happens beside it.
+P99_LIMIT_MS = 40.0
+HANGED_S = 3600.0
+T = TypeVar("T")
+
+
+class Node:
+    """One `run.py serve`. url, ops_url: where it is found."""
+
+    def __init__(self, folder: Path, number: int, **environment: str) -> None:
+        self.port, self.ops_port = free_port(), free_port()
+        self.address: Target = ("127.0.0.1", self.port)
+        self.url, self.ops_url = f"ws://127.0.0.1:{self.port}/", f"http://127.0.0.1:{self.ops_port}"
+        self.log = folder / f"node{number}.log"
+        self._environment = environment
+        self.process: Process
+
+    async def start(self, *before: str) -> None:
+        """before: a command that runs it. Returns when it is ready."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
+        ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *before, sys.executable, "run.py", "serve", *ports,
+                cwd=ROOT, env=kept | self._environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        await wait_until_listening(self.ops_port, lambda: self.process.returncode is None)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(self.ops_url + path) as answer:
+            return answer.status, await answer.text()
+
+    async def calls(self) -> list[str]:
+        """The conversations in progress, those of the background too."""
+        calls: list[str] = json.loads((await self.get("/calls"))[1])["calls"]
+        return calls
+
+
+class Background:
+    """Twenty calls that talk all the time. They are judged by `Scene` at its end."""
+
+    def __init__(self, settings: LoadSettings) -> None:
+        self._settings = settings
+
+    async def start(self) -> None:
+        """Returns when all of them live and are being measured."""
+        self._process = await asyncio.create_subprocess_exec(
+            *command_line(self._settings), cwd=ROOT, stdout=PIPE, limit=2**20
+        )
+        assert self._process.stdout is not None
+        stretch = json.loads(await self._process.stdout.readline())
+        assert stretch["calls"] == self._settings.calls, stretch
+
+    async def end(self) -> LoadReport:
+        assert self._process.stdout is not None
+        self._process.send_signal(signal.SIGINT)
+        *_, last = (await self._process.stdout.read()).splitlines()
+        await self._process.wait()
+        return LoadReport.model_validate_json(last)
+
+
+class EngineProcess:
+    """The engine beside the test, so that hearing and thinking delay no socket of the test's."""
+
+    async def start(self, session_s: float) -> None:
+        """session_s: how long its sessions last."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.engine", str(session_s), cwd=ROOT, stdin=PIPE, stdout=PIPE
+        )
+        assert self._process.stdout is not None
+        self.url = (await self._process.stdout.readline()).decode().strip()
+        self.address = _target(self.url)
+
+    def inject(self, **faults: Any) -> None:
+        """Have these faults from now on, in place of all earlier ones."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(Faults(**faults).model_dump_json().encode() + b"\n")
+
+    async def end(self) -> None:
+        self._process.kill()
+        await self._process.wait()
+
+
+class Scene:
+    """nodes: the daemons. vaic, model: the proxies that caller and daemons dial. line: what passed the engine."""
+
+    def __init__(self, folder: Path, figures: dict[str, float]) -> None:
+        self.folder = folder
+        self.figures = figures
+        self.nodes: list[Node] = []
+        self.line = Line()
+        self.engine = EngineProcess()
+        self.model: FaultProxy
+        self.vaic: FaultProxy
+        self.tap: Tap
+        self.database: Database
+
+    @property
+    def tapped(self) -> Target:
+        return _target(self.tap.url)
+
+    async def call(
+        self,
+        *steps: str | Step,
+        conversation_id: str = "c-1",
+        on_event: Callable[[CallerEvent], None] | None = None,
+        **settings: Any,
+    ) -> CallReport:
+        """Call through the proxies, and live through the steps: the name of a recording is said."""
+        script = [Say(recording(step)) if isinstance(step, str) else step for step in steps]
+        how: dict[str, Any] = {"url": f"ws://127.0.0.1:{self.vaic.port}/", "limit_s": LIMIT_S, "pause_ms": 1000}
+        ours = CallSettings(conversation_id=conversation_id, **how | settings)
+        report = await place_call(ours, script, on_event)
+        (self.folder / f"{conversation_id}.json").write_text(report.model_dump_json(indent=2))
+        return report
+
+    async def record(self, conversation_id: str = "c-1") -> CallRecord:
+        """What was written of a call that is over, or is about to be."""
+        journal = Journal(self.database)
+        return await until(lambda: asyncio.to_thread(journal.record, conversation_id))
+
+    def appointments(self) -> list[Appointment]:
+        return AppointmentBook(self.database).all()
+
+    def measured(self, what: str, ms: float, limit_s: float) -> None:
+        """A figure for the report, which must be within its bound."""
+        self.figures[what] = round(ms)
+        assert ms <= limit_s * 1000, f"{what}: {ms:.0f} ms, {self.figures}"
+
+
+def _target(url: str) -> Target:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+@asynccontextmanager
+async def _opened(
+    folder: Path,
+    figures: dict[str, float],
+    nodes: int,
+    background: int,
+    database_url: str,
+    environment: dict[str, str],
+    session_s: float,
+) -> AsyncIterator[Scene]:
+    scene = Scene(folder, figures)
+    database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
+    scene.database = open_database(database_url)
+    load_port = free_port()
+    async with AsyncExitStack() as stack:
+        await scene.engine.start(session_s)
+        stack.push_async_callback(scene.engine.end)
+        scene.tap = await stack.enter_async_context(Tap(scene.engine.url, scene.line, client="daemon", server="model"))
+        scene.model = await stack.enter_async_context(FaultProxy(("127.0.0.1", load_port)))
+        ours = {
+            "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{scene.model.port}/v1/realtime",
+            "TIELINE_DATABASE_URL": database_url,
+            "TIELINE_HOST": "127.0.0.1",
+            "TIELINE_TIME_ZONE": "UTC",
+            "TIELINE_NO_INPUT_S": "60",
+        }
+        for number in range(1, nodes + 1):
+            node = Node(folder, number, **ours | environment)
+            scene.nodes.append(node)
+            await node.start()
+            stack.push_async_callback(node.kill)
+        scene.vaic = await stack.enter_async_context(FaultProxy(scene.nodes[0].address))
+        load = Background(
+            LoadSettings(url=scene.nodes[-1].url, calls=background, seconds=HANGED_S, model_port=load_port)
+        )
+        await load.start()
+        # Whoever dials the model from now on is the caller's.
+        scene.model.target = scene.tapped
+        yield scene
+        judge(await load.end(), background, figures)
+
+
+def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:
+    """None of the background may have dropped, and none may have waited."""
+    [stretch] = report.stretches
+    p99_ms = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
+    figures["background p99"] = round(p99_ms, 1)
+    assert (report.opened, report.failed, report.faults) == (calls, 0, ())
+    assert (report.lost_up, report.lost_down) == (0, 0)
+    assert stretch.calls == calls
+    assert p99_ms < P99_LIMIT_MS, figures
+
+
+def play(
+    folder: Path,
+    figures: dict[str, float],
+    act: Callable[[Scene], Awaitable[None]],
+    *,
+    nodes: int = 1,
+    background: int = BACKGROUND_CALLS,
+    database_url: str = "",
+    environment: dict[str, str] | None = None,
+    session_s: float = 3600,
+) -> None:
+    """Open a scene, and play one act in it. nodes: daemons; the background is with the last of them."""
+
+    async def whole() -> None:
+        async with asyncio.timeout(LIMIT_S):
+            async with _opened(folder, figures, nodes, background, database_url, environment or {}, session_s) as scene:
+                await act(scene)
+
+    run(whole())
+
+
+async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = 10.0) -> T:
+    """What a look finds as soon as it finds something. Each look is a request to another process."""
+    give_up_s = monotonic() + limit_s
+    while not (found := await look()):
+        assert monotonic() < give_up_s, "it did not come to pass"
+    return found
+
+
+def longest_gap_ms(report: CallReport, after_ms: float = 0) -> int:
+    """The longest silence in which nobody spoke, between two turns or within one of the bot's, from a moment on."""
+    turns = [turn for turn in report.turns if turn.ended_ms >= after_ms]
+    between = [then.began_ms - now.ended_ms for now, then in pairwise(turns)]
+    return max([0, *between, *(turn.gap_ms for turn in turns)])

@@ -1,0 +1,220 @@
+"""The model's side is lost, silent or unwilling: what the caller hears of it, and what is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from lab.caller import BotSpoke, CallerEvent, CallerSpoke
+from tests.calls.live import BOOKED, said_on
+from tests.calls.tap import Passed
+from tests.faults.scene import Scene, longest_gap_ms, play
+
+Figures = dict[str, float]
+WISH = ("slt_book_full", "slt_yes", "slt_goodbye")
+QUESTION = ("slt_hours", "slt_goodbye")
+ONE_MOMENT, CALL_AGAIN = "One moment, please.", "Please call again later."
+
+
+def once(kind: str, number: int, do: Callable[[], object]) -> Callable[[Passed], None]:
+    """Watches the model's line for the n-th message of a kind, and does it before that is passed on."""
+    seen: Counter[str] = Counter()
+
+    def watch(passed: Passed) -> None:
+        seen[passed.kind] += 1
+        if passed.kind == kind and seen[kind] == number:
+            do()
+
+    return watch
+
+
+async def booked_once(scene: Scene) -> None:
+    """One appointment, one run of the task, which went its whole way once."""
+    record = await scene.record()
+    assert record.outcome == "completed"
+    assert [(task.states, task.result) for task in record.tasks if task.agent == "book_appointment"] == [
+        (BOOKED, "booked")
+    ]
+    [appointment] = scene.appointments()
+    assert appointment.starts_at in said_on(record, 1, time(10, 30))
+    assert Counter(turn.text for turn in record.turns if turn.role == "bot").most_common(1)[0][1] == 1
+
+
+def in_the_second_response(do: Callable[[], object]) -> Callable[[Passed], None]:
+    """When the model is well into its second sentence, which the caller hears by then."""
+    deltas: Counter[str] = Counter()
+
+    def watch(passed: Passed) -> None:
+        if passed.kind == "response.output_audio.delta":
+            deltas[passed.frame["response_id"]] += 1
+            if [*deltas.values()][1:] == [8]:
+                do()
+
+    return watch
+
+
+def sessions(scene: Scene) -> list[float]:
+    """When each of the call's sessions was ready, in ms of the clock."""
+    ready: list[float] = []
+    for passed in scene.line.of("model", "daemon", "session.created", "session.updated"):
+        if passed.kind == "session.created":
+            ready.append(0.0)
+        elif not ready[-1]:
+            ready[-1] = passed.at_ms
+    return ready
+
+
+def lose_model(scene: Scene) -> None:
+    for link in scene.model.to(scene.tapped):
+        link.reset()
+
+
+def test_model_reset_while_nobody_speaks_is_not_noticed(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        lost_ms: list[float] = []
+
+        def happened(event: CallerEvent) -> None:
+            ended = len(scene.line.of("model", "daemon", "response.done"))
+            if isinstance(event, BotSpoke) and ended >= 2 and not lost_ms:
+                lost_ms.append(asyncio.get_running_loop().time() * 1000)
+                lose_model(scene)
+
+        report = await scene.call(*WISH, on_event=happened)
+        await booked_once(scene)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        assert len(sessions(scene)) == 2
+        scene.measured("ready again", sessions(scene)[1] - lost_ms[0], 1)
+
+    play(tmp_path, figures, act)
+
+
+def test_model_reset_in_mid_utterance_is_a_short_gap_and_nothing_is_said_twice(
+    tmp_path: Path, figures: Figures
+) -> None:
+    async def act(scene: Scene) -> None:
+        scene.line.watch = in_the_second_response(lambda: lose_model(scene))
+        report = await scene.call(*QUESTION)
+        record = await scene.record()
+        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
+        assert len(sessions(scene)) == 2
+        scene.measured("gap", longest_gap_ms(report), 4)
+
+    play(tmp_path, figures, act)
+
+
+@pytest.mark.fast
+def test_model_reset_between_a_call_and_its_output_has_one_result(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        # The second function that is called is the yes.
+        scene.line.watch = once("response.function_call_arguments.done", 2, lambda: lose_model(scene))
+        report = await scene.call(*WISH)
+        await booked_once(scene)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        yes, answer = report.turns[3], report.turns[4]
+        scene.measured("result heard after the yes", answer.began_ms - yes.ended_ms, 3 + 2)
+
+    play(tmp_path, figures, act)
+
+
+def test_model_path_silent_is_bridged_and_the_last_turn_is_answered(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        def happened(event: CallerEvent) -> None:
+            if isinstance(event, CallerSpoke) and len(sessions(scene)) == 1:
+                for link in scene.model.to(scene.tapped):
+                    link.blackhole()
+
+        report = await scene.call(*QUESTION, on_event=happened)
+        record = await scene.record()
+        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
+        asked = next(turn for turn in report.turns if turn.role == "caller")
+        answer = next(turn for turn in record.turns if "nine in the morning" in turn.text and turn.heard_ms)
+        assert answer.began_ms is not None
+        scene.measured("last turn answered", answer.began_ms - asked.ended_ms, 12)
+
+    play(tmp_path, figures, act)
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_model_refuses_at_the_upgrade(tmp_path: Path, figures: Figures, status: int) -> None:
+    async def act(scene: Scene) -> None:
+        scene.engine.inject(upgrade_status=status)
+        scene.model.target = scene.engine.address  # the tap would take the upgrade by itself
+        loop = asyncio.get_running_loop()
+        if status == 429:
+            loop.call_later(6, scene.engine.inject)
+        report = await scene.call(*(QUESTION if status == 429 else ()))
+        record = await scene.record()
+        said = [turn.text for turn in record.turns if turn.role == "bot"]
+        if status == 401:
+            assert said[-1].endswith(CALL_AGAIN)
+            assert (report.outcome, record.outcome) == ("bot-disconnected", "failed")
+            assert record.errors
+            scene.measured("words", report.turns[0].began_ms, 2)
+        else:
+            assert said[0] == ONE_MOMENT
+            assert (report.outcome, record.outcome) == ("bot-disconnected", "completed")
+            bots = [turn for turn in report.turns if turn.role == "bot"]
+            greeting = next(turn for turn, text in zip(bots, said, strict=False) if text != ONE_MOMENT)
+            scene.measured("greeting", greeting.began_ms, 8)
+
+    play(tmp_path, figures, act)
+
+
+def test_model_down_for_good_ends_in_an_apology(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        scene.model.refuses = True
+        report = await scene.call()
+        record = await scene.record()
+        said = [turn.text for turn in record.turns if turn.role == "bot"]
+        assert said[0] == ONE_MOMENT
+        assert said[-1].endswith(CALL_AGAIN)
+        assert (report.outcome, record.outcome, record.errors) == (
+            "bot-disconnected",
+            "failed",
+            ("model: away for too long",),
+        )
+        last = [turn for turn in report.turns if turn.role == "bot"][-1]
+        scene.measured("apology", last.began_ms, 20.5)
+
+    play(tmp_path, figures, act)
+
+
+@pytest.mark.parametrize("fault", ["fail_responses", "mute"])
+def test_model_that_fails_or_is_mute_owes_no_answer_at_the_end(tmp_path: Path, figures: Figures, fault: str) -> None:
+    async def act(scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+
+        def happened(event: CallerEvent) -> None:
+            if isinstance(event, CallerSpoke) and "hours" in event.file.name:
+                value = {"fail_responses": 1} if fault == "fail_responses" else {"mute": True}
+                scene.engine.inject(**value)
+                if fault == "mute":
+                    loop.call_later(5.5, scene.engine.inject)
+
+        report = await scene.call(*QUESTION, on_event=happened)
+        record = await scene.record()
+        assert (report.outcome, record.outcome) == ("bot-disconnected", "completed")
+        asked = next(turn for turn in report.turns if turn.role == "caller")
+        answer = next(turn for turn in record.turns if "nine in the morning" in turn.text and turn.heard_ms)
+        assert answer.began_ms is not None
+        scene.measured("answer", answer.began_ms - asked.ended_ms, 5 if fault == "fail_responses" else 9)
+
+    play(tmp_path, figures, act)
+
+
+def test_model_session_that_ends_is_replaced_and_that_is_not_noticed(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        report = await scene.call("slt_hours", *WISH)
+        await booked_once(scene)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        assert len(sessions(scene)) >= 2
+        # Nobody was cut, and whoever asked was answered as ever.
+        assert [turn.gap_ms for turn in report.turns if turn.role == "bot"] == [0] * 5
+        scene.measured("slowest answer", max(each or 0 for each in report.first_audio_ms), 1.0 + 0.3)
+
+    play(tmp_path, figures, act, session_s=30)
