@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Nobody misses the last moment of a sentence: it is the end of its last sound, and clocks do not agree to a hair.
+LAST_MOMENT_MS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class ItemHeard:
     """How much of one assistant item reached the caller, in ms from its start.
 
     generated_ms: how much of it there was by then. began_ms: when its first sound played, on the clock of `now_ms`;
-    None if none did. complete: it was generated to its end and heard to its end.
+    None if none did. complete: it was generated to its end and heard to
+    its end, its last moment left aside.
     """
 
     item_id: str
@@ -100,6 +104,9 @@ class HeardLedger:
         entry = self._entries.pop(item_id)
         self._ended -= entry.all_generated
         heard_ms = entry.heard_ms(now_ms)
-        complete = entry.all_generated and heard_ms >= entry.generated_ms
+        last_moment_ms = min(LAST_MOMENT_MS, entry.generated_ms / 2)
+        complete = entry.all_generated and heard_ms >= entry.generated_ms - last_moment_ms
+        if complete:
+            heard_ms = entry.generated_ms
         began_ms = None if entry.began_ms is None or entry.began_ms > now_ms else round(entry.began_ms)
         return ItemHeard(item_id, int(heard_ms), int(entry.generated_ms), began_ms, complete)

@@ -1,7 +1,7 @@
 """The embedded engine in a process of its own, whose faults may be changed while it runs.
 
-python -m tests.faults.engine SESSION_S prints its URL once it listens; a line of JSON on its standard input is its faults from
-then on. It leaves when its input ends.
+python -m tests.faults.engine SESSION_S prints its URL once it listens; a line of JSON on its standard input is its
+faults from then on. It leaves when its input ends.
 """
 
 from __future__ import annotations

@@ -46,10 +46,14 @@ HANGED_S = 3600.0
 T = TypeVar("T")
 
 
-class Node:
-    """One `run.py serve`. url, ops_url: where it is found."""
+SERVE, CRASHABLE = ("run.py", "serve"), ("-m", "tests.faults.crashable")
 
-    def __init__(self, folder: Path, number: int, **environment: str) -> None:
+
+class Node:
+    """One daemon. url, ops_url: where it is found. program: what Python runs, SERVE or CRASHABLE."""
+
+    def __init__(self, folder: Path, number: int, program: tuple[str, ...], **environment: str) -> None:
+        self._program = program
         self.port, self.ops_port = free_port(), free_port()
         self.address: Target = ("127.0.0.1", self.port)
         self.url, self.ops_url = f"ws://127.0.0.1:{self.port}/", f"http://127.0.0.1:{self.ops_port}"
@@ -63,13 +67,18 @@ class Node:
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *before, sys.executable, "run.py", "serve", *ports,
-                cwd=ROOT, env=kept | self._environment, stdout=log, stderr=log,
+                *before, sys.executable, *self._program, *ports,
+                cwd=ROOT, env=kept | self._environment, stdin=PIPE, stdout=log, stderr=log,
             )  # fmt: skip
         await wait_until_listening(self.ops_port, lambda: self.process.returncode is None)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    def crash(self, actor: str, conversation_id: str) -> None:
+        """Of a CRASHABLE one: an actor of a call meets a bug."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{actor} {conversation_id}\n".encode())
 
     async def kill(self) -> None:
         if self.process.returncode is None:
@@ -194,6 +203,7 @@ async def _opened(
     database_url: str,
     environment: dict[str, str],
     session_s: float,
+    program: tuple[str, ...],
 ) -> AsyncIterator[Scene]:
     scene = Scene(folder, figures)
     database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
@@ -212,7 +222,7 @@ async def _opened(
             "TIELINE_NO_INPUT_S": "60",
         }
         for number in range(1, nodes + 1):
-            node = Node(folder, number, **ours | environment)
+            node = Node(folder, number, program, **ours | environment)
             scene.nodes.append(node)
             await node.start()
             stack.push_async_callback(node.kill)
@@ -248,12 +258,15 @@ def play(
     database_url: str = "",
     environment: dict[str, str] | None = None,
     session_s: float = 3600,
+    program: tuple[str, ...] = SERVE,
 ) -> None:
     """Open a scene, and play one act in it. nodes: daemons; the background is with the last of them."""
 
     async def whole() -> None:
         async with asyncio.timeout(LIMIT_S):
-            async with _opened(folder, figures, nodes, background, database_url, environment or {}, session_s) as scene:
+            async with _opened(
+                folder, figures, nodes, background, database_url, environment or {}, session_s, program
+            ) as scene:
                 await act(scene)
 
     run(whole())
