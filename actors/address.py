@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import pykka
 
@@ -96,6 +96,6 @@ class ChildDied:
 class Post:
     """An actor's place under its parent: whom to tell of its end, and under which name."""
 
-    parent: Address[ChildDied]
+    parent: Address[Any]
     child: str
     generation: int = 0

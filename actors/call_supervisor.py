@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-import pykka
 from loguru import logger
 
 from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
+from actors.departure import SERVICE_RESTART, Departure
 from actors.diary import Diary
 from actors.farewell import Farewell, farewell_after
 from actors.house import House
@@ -26,8 +26,8 @@ from actors.messages import (
     CallerArrived,
     CallerSpeaks,
     CallMessage,
-    ClipHeard,
     Consult,
+    Course,
     Deadline,
     Describe,
     DigitsPressed,
@@ -38,6 +38,8 @@ from actors.messages import (
     Inheritance,
     LastFact,
     ModelReady,
+    MoveCall,
+    Parked,
     Rebind,
     ResponseEnded,
     SpeechFact,
@@ -52,12 +54,11 @@ from actors.messages import (
 from actors.model_place import ModelPlace, ModelSeat
 from actors.model_side import ModelSide
 from actors.runtime import LoopActor
-from actors.supervision import MODEL, POLICIES, VAIC, Escalate
+from actors.supervision import MODEL, VAIC, Escalate
 from actors.talk import Talk
 from actors.tasks import TaskDesk, TaskReply, TaskRun
-from actors.vaic_socket import Entry, VaicSocket
+from actors.vaic_place import VaicPlace
 from actors.wire import Wire
-from protocols.errors import TransportLost
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord, JournalRow
@@ -79,7 +80,6 @@ class CallSupervisor(LoopActor):
         self._house = house
         self._id = initiate.conversation_id
         self._media = media
-        self._wire = wire
         self._log = logger.bind(conversation=self._id)
         self._vaic: Seat[VaicSocketMessage] = Seat()
         self._limits = limits.Limits(self.after)
@@ -92,12 +92,13 @@ class CallSupervisor(LoopActor):
         self._place = ModelPlace(
             house, self._model, self._children, self._limits, self.actor_ref, self._vaic, self._side
         )
+        self._caller = VaicPlace(house, self._vaic, self._children, self._limits, post.parent, self._id, media, wire)
         self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._talk.typed)
-        self._entry, self._incarnation = Entry.NEW, 0
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._farewell: Farewell | None = None
         self._outcome: str | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
+        self._departure = Departure(self._id, house.journal, self._limits, self.actor_ref)
         self._inheritance = inheritance
         self._words_owed = False  # to the caller, for having been away
 
@@ -107,7 +108,7 @@ class CallSupervisor(LoopActor):
         else:
             self._log.info("call began", bot=self._book.bot, media=self._media.name)
             self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
-        self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
+        self._caller.start(self.actor_ref, self._model)
         self._place.start()
 
     def on_stop(self) -> None:
@@ -118,7 +119,8 @@ class CallSupervisor(LoopActor):
     def on_failure(self, *_: object) -> None:
         # Our own crash: VAIC is told at once, for nobody will listen to it any more.
         self._vaic.tell(HangUp("internal error"))
-        self._write_record("failed")
+        if not self._finished:
+            self._write_record("failed")
         self._children.stop_all()
 
     def on_receive(self, message: CallMessage) -> CallRecord | None:
@@ -136,7 +138,7 @@ class CallSupervisor(LoopActor):
                 message.wire.close(1000, "the call has ended")
             case _ if self._finished or (self._ending is not None and not isinstance(message, LastFact)):
                 pass  # late facts of a call that is in the books
-            case CallerArrived() | ModelReady() | VaicReady() | VaicEnded() | Rebind() | EndCall():
+            case _ if isinstance(message, Course):
                 self._take_course(message)
             case DigitsPressed():
                 self._limits.cancel("silence")
@@ -151,7 +153,7 @@ class CallSupervisor(LoopActor):
                 assert_never(message)
         return None
 
-    def _take_course(self, message: CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall) -> None:
+    def _take_course(self, message: Course) -> None:
         match message:
             case CallerArrived():
                 self._caller_arrived = True
@@ -165,14 +167,24 @@ class CallSupervisor(LoopActor):
                 self._talk.model_back(self._words_owed, said_again)
                 self._words_owed = False
             case VaicReady():
-                # Whoever comes next in this place takes over the wire of one that crashed.
-                self._entry = Entry.REPLACED
+                self._caller.ready()
             case VaicEnded():
                 self._finish(self._outcome or message.reason_code)
             case Rebind():
                 self._rebind(message.wire)
+            case EndCall(in_words=True) if VAIC in self._children:
+                self._part(self._talk.goodbye(message.outcome))
             case EndCall():
                 self._hang_up(HangUp(message.outcome), message.outcome)
+            case MoveCall():
+                self._departure.wanted(message, away=VAIC not in self._children)
+            case Parked():
+                # Whoever the call is resumed at writes its record.
+                self._log.info("call leaves for another process")
+                self._caller.wire.close(SERVICE_RESTART, "going on elsewhere")
+                self._finished = True
+                self._limits.clear()
+                self._disband()
             case _:
                 assert_never(message)
 
@@ -194,24 +206,19 @@ class CallSupervisor(LoopActor):
             case CallerSpeaks(began=True):
                 self._limits.cancel("silence")
                 self._tasks.caller_began(fact.at_ms)
-                if self._farewell is not None:
-                    self._farewell.caller_spoke()
             case BotHeard():
                 self._tasks.agreement.heard(fact.item)
                 if fact.item.complete:
                     self._limits.start("silence", self._house.profile.no_input_s)
-                if self._farewell is not None and self._farewell.bot_heard(fact):
-                    self._leave(self._farewell)
-            case ClipHeard() if self._farewell is not None and self._farewell.clip is fact.clip:
-                self._leave(self._farewell)
+                    self._departure.look()
             case ResponseEnded():
                 self._tasks.agreement.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
-                if self._farewell is not None and self._farewell.response_ended(fact):
-                    self._leave(self._farewell)
-                elif self._talk.response_ended(fact):
+                if self._talk.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
                 pass
+        if self._farewell is not None and self._farewell.note(fact):
+            self._leave(self._farewell)
 
     def _task(self, message: FunctionCalled | TaskAnswered | TaskSettled) -> None:
         match message:
@@ -251,26 +258,16 @@ class CallSupervisor(LoopActor):
         if self._farewell is not None:
             self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
-    # --- children ---
-
-    def _start_vaic(self, post: Post) -> pykka.ActorRef[VaicSocket]:
-        side = self._house.vaic_side(self._id, self._media, self._entry, self._incarnation)
-        self._incarnation += 1
-        return VaicSocket.start(post, side, self._wire, self.actor_ref, self._model)
-
     def _side(self) -> ModelSide:
         answer_due = self._greeted and not self._words_owed and self._book.answer_due()
         return self._talk.model_side(model_side(self._media), answer_due)
 
     def _judge(self, death: ChildDied) -> None:
-        if death.child == VAIC and isinstance(death.reason, TransportLost) and not self._finished:
-            if self._children.forget(death):
-                self._log.warning("VAIC's socket is lost", reason=str(death.reason))
-                self._limits.start("resume", limits.RESUME_LIMIT_S)
-            return
         if self._finished:
             self._children.died(death)
             self._leave_when_alone()
+        elif self._caller.lost(death):
+            self._departure.look(now=VAIC not in self._children)
         elif death.child.startswith(MODEL):
             self._model_ready = False
             # A greeting that was lost with its session is given again.
@@ -283,7 +280,7 @@ class CallSupervisor(LoopActor):
                 self._reply(self._tasks.given_up(death.child))
             else:
                 # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
-                self._wire.close(1011, "internal error")
+                self._caller.wire.close(1011, "internal error")
                 self._finish("failed")
 
     def _do_without_model(self, reason: str) -> None:
@@ -291,16 +288,17 @@ class CallSupervisor(LoopActor):
             return
         self._log.error("no model for this call", reason=reason)
         self._book.errors.append(f"model: {reason}")
-        self._place.stop()
-        self._farewell = self._talk.without_model()
+        self._part(self._talk.without_model())
+
+    def _part(self, farewell: Farewell) -> None:
+        self._place.stop()  # the words are our own
+        self._farewell = farewell
         self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
-        self._limits.cancel("resume")
         self._diary.jot("resumed")
-        self._wire, self._entry = wire, Entry.RESUMED
-        self._children.start(VAIC, self._vaic, POLICIES[VAIC], self._start_vaic)
+        self._caller.rebind(wire)
         if self._greeted:
             self._talk.take_up()
 
@@ -308,8 +306,9 @@ class CallSupervisor(LoopActor):
         """Go on with a call that another process has left, in the state in which it was."""
         self._log.info("call taken over", rows=len(rows))
         self._diary.inherit(rows)
-        self._entry, self._caller_arrived = Entry.RESUMED, True
-        self._incarnation = len(rows)  # more than there ever were
+        self._caller.resumed()
+        self._caller_arrived = True
+        self._caller.incarnation = len(rows)  # more than there ever were
         self._greeted = not self._book.is_blank()
         # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
         self._words_owed = self._greeted
@@ -351,13 +350,14 @@ class CallSupervisor(LoopActor):
             return
         self._write_record(outcome)
         self._limits.cancel("settle")
+        self._disband()
+
+    def _disband(self) -> None:
         self._children.stop_all()
         self.after(limits.CHILDREN_LIMIT_S, Deadline("children"))
         self._leave_when_alone()
 
     def _write_record(self, outcome: str) -> None:
-        if self._finished:
-            return
         self._finished = True
         self._diary.close(outcome)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.clips import Clip
-from actors.messages import BotHeard, HangUp, ResponseEnded, Transfer
+from actors.messages import BotHeard, CallerSpeaks, ClipHeard, HangUp, ResponseEnded, SpeechFact, Transfer
 from fsm.answer import Stand
 
 
@@ -23,6 +23,20 @@ class Farewell:
     called_off: bool = False
     _last_words: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
+
+    def note(self, fact: SpeechFact) -> bool:
+        match fact:
+            case CallerSpeaks(began=True):
+                self.caller_spoke()
+            case BotHeard():
+                return self.bot_heard(fact)
+            case ClipHeard():
+                return self.clip is fact.clip
+            case ResponseEnded():
+                return self.response_ended(fact)
+            case _:
+                pass
+        return False
 
     def response_ended(self, ended: ResponseEnded) -> bool:
         """The first response with speech and no further function call holds the last words."""

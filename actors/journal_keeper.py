@@ -26,6 +26,8 @@ from actors.messages import (
     Jot,
     JournalMessage,
     OpenLease,
+    Park,
+    Parked,
     RenewLeases,
 )
 from actors.runtime import ThreadActor
@@ -74,6 +76,9 @@ class JournalKeeper(ThreadActor):
             case ClaimCall():
                 self._write()
                 self._claim(message)
+            case Park():
+                self._write()
+                self._park(message)
             case RenewLeases():
                 self._write()
                 self._renew()
@@ -154,6 +159,17 @@ class JournalKeeper(ThreadActor):
             return
         rows = self._patiently(lambda: self._journal.rows(conversation_id))
         send(self._switchboard, CallClaimed(conversation_id, Inheritance(lease.opening, tuple(rows))))
+
+    def _park(self, message: Park) -> None:
+        conversation_id = message.conversation_id
+        epoch = self._leases.epoch(conversation_id)
+        try:
+            self._try(lambda: self._leases.park(conversation_id, epoch), "lease", conversation_id)
+        except Fenced:
+            self._lose((conversation_id,))
+            return
+        self._leases.forget(conversation_id)
+        send(message.call, Parked())
 
     def _renew(self) -> None:
         held = self._leases.held

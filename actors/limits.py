@@ -38,6 +38,9 @@ class Limits:
         if (timer := self._running.pop(name, None)) is not None:
             timer.cancel()
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._running
+
     def clear(self) -> None:
         for name in list(self._running):
             self.cancel(name)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
 
 import pykka
 
-from actors.address import ChildDied
+from actors.address import Address, ChildDied
 from actors.clips import Clip
 from actors.dialler import DialFailed, Dialled
 from actors.model_side import ModelSide
@@ -393,9 +394,22 @@ class Rebind:
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """The daemon wants this call to end. outcome: for its record."""
+    """The daemon wants this call to end. outcome: for its record. in_words: after a sentence of ours."""
 
     outcome: str
+    in_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCall:
+    """This call is to go on at another process, from its next quiet moment on; or, now, whatever it does."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """All that was written of this call is in the journal, and its lease is for whoever it is resumed at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,12 +449,16 @@ CallMessage = (
     | Consult
     | Rebind
     | EndCall
+    | MoveCall
+    | Parked
     | Deadline
     | Describe
     | StartAgain
     | ChildDied
 )
 
+# What decides where a call goes as a whole.
+Course = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
 # What is spoken and heard in a call, as it is written down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # What may still come when a call is over, and belongs into its record.
@@ -483,11 +501,59 @@ class WireLeft:
     wire: Wire
 
 
+class Upgrade(Protocol):
+    """A socket from VAIC that asks to be upgraded. Each may be told one of the two, on the loop."""
+
+    def admit(self) -> None: ...
+
+    def refuse(self, reason: str) -> None:
+        """Not now: it may ask again, here or elsewhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Somebody with the right token wants in."""
+
+    upgrade: Upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class CallerAway:
+    """A call has lost its caller's socket, and waits for another; or, away false, has one again."""
+
+    conversation_id: str
+    away: bool
+
+
+class Door(Enum):
+    """OPEN: new calls are taken. LAME: still, but nobody is to send more. SHUT: only calls that are here go on."""
+
+    OPEN = "open"
+    LAME = "lame"
+    SHUT = "shut"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDoor:
+    """How new calls are treated from now on."""
+
+    door: Door
+
+
 @dataclass(frozen=True, slots=True)
 class StopCalls:
-    """No new calls; end those in progress. outcome: for their records."""
+    """No new calls; end those in progress. outcome: for their records. in_words: each after a sentence of ours."""
 
     outcome: str
+    in_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCalls:
+    """Those in progress are to go on at other processes: see MoveCall."""
+
+    now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,7 +619,11 @@ SwitchboardMessage = (
     | FirstText
     | FirstTextOverdue
     | WireLeft
+    | Knock
+    | CallerAway
+    | SetDoor
     | StopCalls
+    | MoveCalls
     | Leave
     | WhoIsAlive
     | FindCall
@@ -595,4 +665,12 @@ class ClaimCall:
     credential: str = field(repr=False)
 
 
-JournalMessage = Jot | Close | OpenLease | ClaimCall | RenewLeases
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A call leaves this process. Answered with Parked once nothing more of it is to be written."""
+
+    conversation_id: str
+    call: Address[Parked]
+
+
+JournalMessage = Jot | Close | OpenLease | ClaimCall | Park | RenewLeases

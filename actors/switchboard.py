@@ -24,23 +24,30 @@ from actors.inheritance import initiate_of, opening_of
 from actors.journal_keeper import JournalKeeper
 from actors.messages import (
     CallClaimed,
+    CallerAway,
     CallMessage,
     CallsLost,
     ClaimCall,
+    Door,
     EndCall,
     FindCall,
     FirstText,
     FirstTextOverdue,
     Inheritance,
     JournalMessage,
+    Knock,
     Leave,
+    MoveCall,
+    MoveCalls,
     OpenLease,
     Rebind,
     RenewLeases,
     Roll,
+    SetDoor,
     StartAgain,
     StopCalls,
     SwitchboardMessage,
+    Upgrade,
     WhoIsAlive,
     WireLeft,
     WireOpened,
@@ -64,6 +71,7 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
+SHUTTING_DOWN, TOO_MANY = "shutting down", "too many calls"
 # What the journal is told while it has no keeper waits: a minute of two hundred busy calls.
 KEPT_MESSAGES = 50_000
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
@@ -129,7 +137,9 @@ class Switchboard(LoopActor):
         self._at_door: dict[int, _Guest] = {}
         # Sockets that wait for a call which is not here, by conversation.
         self._claims: dict[str, _Claim] = {}
-        self._accepting = True
+        # Calls that wait for their caller's next socket.
+        self._away: set[str] = set()
+        self._door = Door.OPEN
         self._leaving = False
 
     def on_start(self) -> None:
@@ -149,23 +159,25 @@ class Switchboard(LoopActor):
                 message.wire.close(1008, message.reason)
             case WireLeft():
                 self._leave_door(message.wire)
+            case Knock():
+                self._answer(message.upgrade)
             case CallClaimed() | CallsLost() | RenewLeases():
                 self._lease(message)
             case ChildDied():
                 self._judge(message)
             case StartAgain():
                 self._children.restart(message.child)
-            case StopCalls():
-                self._accepting = False
-                for call in self._calls.values():
-                    call.seat.tell(EndCall(message.outcome))
+            case CallerAway():
+                (self._away.add if message.away else self._away.discard)(message.conversation_id)
+            case SetDoor() | StopCalls() | MoveCalls():
+                self._close_down(message)
             case Leave():
                 self._leaving = True
                 for conversation_id in self._calls:
                     self._children.stop(f"call:{conversation_id}")
                 self._leave_when_alone()
             case WhoIsAlive():
-                return Roll(tuple(self._calls), self._max_calls, self._accepting)
+                return Roll(tuple(self._calls), self._max_calls, self._door is Door.OPEN)
             case FindCall():
                 found = self._calls.get(message.conversation_id)
                 return found.seat.occupant if found else None
@@ -173,7 +185,32 @@ class Switchboard(LoopActor):
                 assert_never(message)
         return None
 
+    def _close_down(self, message: SetDoor | StopCalls | MoveCalls) -> None:
+        match message:
+            case SetDoor():
+                self._door = message.door
+            case StopCalls():
+                self._door = Door.SHUT
+                for call in self._calls.values():
+                    call.seat.tell(EndCall(message.outcome, message.in_words))
+            case MoveCalls():
+                self._door = Door.SHUT
+                for call in self._calls.values():
+                    call.seat.tell(MoveCall(message.now))
+
     # --- at the door ---
+
+    def _answer(self, upgrade: Upgrade) -> None:
+        """Grant a place, or say that there is none before the upgrade. Who waits for a socket may be this one."""
+        if self._door is Door.SHUT and not self._away:
+            reason = SHUTTING_DOWN
+        elif len(self._calls) + len(self._at_door) >= self._max_calls and not self._away:
+            reason = TOO_MANY
+        else:
+            upgrade.admit()
+            return
+        CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
+        upgrade.refuse(reason)
 
     def _open_door(self, wire: Wire, data: bytes) -> None:
         try:
@@ -190,7 +227,7 @@ class Switchboard(LoopActor):
             return
         match frame:
             case ConnectionValidate():
-                wire.send(ConnectionValidated(success=self._accepting).to_wire())
+                wire.send(ConnectionValidated(success=self._door is not Door.SHUT).to_wire())
                 # An administrator's test ends here, but session.initiate has been seen to follow (3.1).
                 wire.attach(_Door(wire, self.actor_ref), only_next=True)
             case SessionInitiate():
@@ -218,12 +255,12 @@ class Switchboard(LoopActor):
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str) -> None:
         media = negotiate(initiate.supported_media_formats)
-        if not self._accepting:
-            self._refuse(wire, initiate.conversation_id, "shutting down")
+        if self._door is Door.SHUT:
+            self._refuse(wire, initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls:
             self._refuse(wire, initiate.conversation_id, "conversation already in progress")
         elif len(self._calls) >= self._max_calls:
-            self._refuse(wire, initiate.conversation_id, "too many calls")
+            self._refuse(wire, initiate.conversation_id, TOO_MANY)
         elif not initiate.expect_audio_messages:
             self._refuse(wire, initiate.conversation_id, "this bot can only speak audio")
         elif media is None:
@@ -313,12 +350,13 @@ class Switchboard(LoopActor):
         if kind == "call" and (ended := self._calls.pop(conversation_id, None)) is not None:
             if death.reason is not None:  # it may have died before anybody owned its wire
                 ended.wire.close(1011, "internal error")
+            self._away.discard(conversation_id)
             CALLS_LIVE.set(len(self._calls))
         if self._leaving:
             self._leave_when_alone()
         elif kind != "call" and isinstance(verdict, Escalate):
             # Calls go on without a journal; what they say about a booking still comes from the store itself.
-            self._accepting = False
+            self._door = Door.SHUT
             logger.critical("the journal cannot be kept: no new calls are taken")
 
 

@@ -125,6 +125,12 @@ class Talk:
             self._vaic.tell(PlayClip(Clip.SAY_AGAIN))
         return self._unanswered > MOST_UNANSWERED
 
+    def goodbye(self, outcome: str) -> Farewell:
+        """The call ends because we do: in a sentence of ours."""
+        self._vaic.tell(AwaitWords(due=False))
+        self._vaic.tell(PlayClip(Clip.CALL_AGAIN))
+        return Farewell(HangUp(outcome), outcome, Clip.CALL_AGAIN)
+
     def without_model(self) -> Farewell:
         """There is no model for this call: it ends in words of our own, or with a human."""
         target = next(iter(self._house.profile.transfer_targets.values()), "")

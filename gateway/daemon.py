@@ -15,6 +15,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +30,7 @@ from actors.dialler import Dialler
 from actors.dispatch import LoopDispatcher, install
 from actors.effects import EffectDesk
 from actors.house import BotProfile, House
-from actors.messages import Leave, StopCalls, WhoIsAlive
+from actors.messages import Door, Leave, MoveCalls, SetDoor, StopCalls, WhoIsAlive
 from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
 from fsm.registry import load_agents
@@ -44,6 +45,9 @@ from store.leases import Leases
 
 # How long calls may take to say goodbye when the process is told to end.
 STOP_LIMIT_S = 10.0
+# And how long the last ones after a drain, who are told goodbye or sent elsewhere.
+LAST_CALL_S = 15.0
+LOOK_EVERY_S = 0.02
 # How long the loop may have to wait for a thread that computes: a tenth of the interpreter's own measure.
 SWITCH_INTERVAL_S = 0.0005
 CLIPS = Path(__file__).parent / "clips"
@@ -98,16 +102,46 @@ class Daemon:
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
         return self
 
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Let calls end, or leave, in their own time. hurry: no more of that."""
+        settings = self._settings
+        logger.info("no more calls are asked for", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
+        self.switchboard.tell(SetDoor(Door.LAME))
+        await self._until(hurry.wait(), settings.lame_duck_s)
+        moves = settings.drain_mode == "move"
+        self.switchboard.tell(MoveCalls(now=False) if moves else SetDoor(Door.SHUT))
+        await self._until(self._first(hurry.wait(), self._emptied()), settings.drain_s)
+        if left := await self.live_calls():
+            logger.warning("calls are left at the end", calls=len(left), mode=settings.drain_mode)
+            self.switchboard.tell(MoveCalls(now=True) if moves else StopCalls("drained", in_words=True))
+            await self._until(self._emptied(), LAST_CALL_S)
+
+    async def _until(self, event: Coroutine[Any, Any, object], limit_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s / self._speed):
+                await event
+
+    async def _first(self, *events: Coroutine[Any, Any, object]) -> None:
+        tasks = [asyncio.ensure_future(each) for each in events]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _emptied(self) -> None:
+        while await self.live_calls():
+            await asyncio.sleep(LOOK_EVERY_S)
+
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._endpoint.refuse()
         self.switchboard.tell(StopCalls("drained"))
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
-                while await self.live_calls():
-                    await asyncio.sleep(0.02)
+                await self._emptied()
                 self.switchboard.tell(Leave())
                 while self.switchboard.is_alive():
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
             logger.warning("not everything ended in time")
         self._endpoint.cut()
@@ -155,11 +189,18 @@ def _now() -> datetime:
 
 
 async def serve(settings: Settings, given: Given) -> None:
-    """Serve until SIGTERM or SIGINT, or until whoever holds the other end of the lifeline is gone."""
-    stop = asyncio.Event()
+    """Serve until SIGTERM or SIGINT, or until whoever holds the other end of the lifeline is gone; then drain.
+
+    A second signal hurries.
+    """
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        (hurry if stop.is_set() else stop).set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
+        loop.add_signal_handler(each, told)
     if given.lifeline is not None:
         _when_cut(given.lifeline, stop.set)
     async with Daemon(settings, given=given) as daemon:
@@ -171,6 +212,9 @@ async def serve(settings: Settings, given: Given) -> None:
         await stop.wait()
         logger.info("stopping")
         given.notifier.tell(STOPPING)
+        extending = loop.create_task(given.notifier.extend())
+        await daemon.drain(hurry)
+    extending.cancel()
     beat.cancel()
 
 

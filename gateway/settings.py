@@ -73,6 +73,15 @@ class Settings(BaseSettings):
     clips: Annotated[
         str, Field(description="folder of the recorded sentences; empty for the English ones that come with it")
     ] = ""
+    lame_duck_s: Annotated[
+        float, Field(ge=0, le=60, description="told to end: so long new calls are still taken, but not asked for")
+    ] = 3
+    drain_s: Annotated[float, Field(ge=0, le=86400, description="told to end: so long calls may end by themselves")] = (
+        600
+    )
+    drain_mode: Annotated[
+        Literal["goodbye", "move"], Field(description="calls that are left then: ended in words, or resumed elsewhere")
+    ] = "goodbye"
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
 
     @field_validator("openai_url")

@@ -18,6 +18,8 @@ READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
 STATUS = "STATUS="
 # How often the status is told where no watchdog asks for more.
 STATUS_PERIOD_S = 10.0
+# Leaving may take so long more, told so often.
+EXTEND, EXTEND_EVERY_S = "EXTEND_TIMEOUT_USEC=30000000", 10.0
 FIRST_HANDED_FD = 3
 
 
@@ -46,6 +48,12 @@ class Notifier:
         if self._peer is None:
             return None
         return STATUS_PERIOD_S if self.watchdog_s is None else self.watchdog_s / 2
+
+    async def extend(self) -> None:
+        """Say, again and again, that leaving takes its time."""
+        while self._peer is not None:
+            self.tell(EXTEND)
+            await asyncio.sleep(EXTEND_EVERY_S)
 
     async def beat(self, look: Callable[[], Awaitable[str]]) -> None:
         """Say that we are alive, again and again, for as long as a look says how we fare. look: may raise anything."""

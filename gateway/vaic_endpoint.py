@@ -20,13 +20,14 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.address import Address, send
-from actors.messages import SwitchboardMessage, WireOpened
+from actors.messages import Knock, SwitchboardMessage, WireOpened
 from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
 HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=10.0, limit_s=10.0)
+RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
 
 
@@ -63,6 +64,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._admits = admits
         self._forget = forget
         self._transport: asyncio.Transport | None = None
+        self._accepted: Response | None = None  # the answer of one that waits to be admitted
+        self._credential = ""
 
     # --- asyncio.Protocol ---
 
@@ -101,11 +104,34 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             self._transport.close()
 
     def _requested(self, request: Request) -> None:
-        self._server.send_response(self._answer(request))
+        answer = self._answer(request)
+        if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            # All is well with the request itself: whether there is a place is the switchboard's to say.
+            self._accepted, self._credential = answer, request.headers.get("Authorization", "")
+            send(self._switchboard, Knock(self))
+        else:
+            # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
+            self._server.send_response(answer)
+
+    def admit(self) -> None:
+        """There is a place: see Upgrade."""
+        if self._accepted is None or self._gone:
+            return
+        self._server.send_response(self._accepted)
+        self._flush()
         if self._server.state is OPEN:
             self._opened()
-            send(self._switchboard, WireOpened(self, request.headers.get("Authorization", "")))
-        # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
+            send(self._switchboard, WireOpened(self, self._credential))
+
+    def refuse(self, reason: str) -> None:
+        """There is none: see Upgrade."""
+        if self._gone:
+            return
+        logger.info("upgrade refused", reason=reason)
+        response = self._server.reject(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n")
+        response.headers["Retry-After"] = RETRY_AFTER_S
+        self._server.send_response(response)
+        self._flush()
 
     def _answer(self, request: Request) -> Response:
         presented = request.headers.get_all("Authorization")

@@ -22,12 +22,12 @@ from actors.address import Address, Post, send
 from actors.dispatch import Timer
 from actors.runtime import LoopActor
 from gateway.berths import SILENCE_LIMIT_S, Berth
-from gateway.daemon import STOP_LIMIT_S
+from gateway.daemon import LAST_CALL_S, STOP_LIMIT_S
 from gateway.settings import variable_of
 from protocols.errors import TransportLost
 
-# How long it may take to be ready, and to leave.
-START_LIMIT_S, LEAVE_LIMIT_S = 60.0, STOP_LIMIT_S + 5
+# How long it may take to be ready; and to leave, beside the time for its calls to end.
+START_LIMIT_S, LEAVE_LIMIT_S = 60.0, LAST_CALL_S + STOP_LIMIT_S + 5
 # What a worker's environment says in place of ours.
 OWN_SETTINGS = ("host", "port", "ops_port", "workers", "max_calls")
 EX_OSERR = 71
@@ -117,7 +117,8 @@ class Worker(LoopActor):
             case EndWorker():
                 if not self._leaving:
                     self._leaving = True
-                    self._set_limit(LEAVE_LIMIT_S)
+                    settings = self._berth.settings
+                    self._set_limit(LEAVE_LIMIT_S + settings.lame_duck_s + settings.drain_s)
                 self._signal(signal.SIGTERM)
             case _:
                 assert_never(message)

@@ -29,7 +29,7 @@ from actors.supervision import Escalate, Restart, RestartHistory, RestartPolicy
 from gateway import daemon
 from gateway.berths import Berth, check_access, given_to_worker, open_berths
 from gateway.settings import Settings
-from gateway.systemd import ALIVE, READY, STATUS, STOPPING, Given, Notifier, given_by_systemd
+from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, Given, Notifier, given_by_systemd
 from gateway.worker import EndWorker, Worker, WorkerFares, WorkerMessage
 from protocols.errors import TransportLost
 from store.database import open_database
@@ -105,6 +105,8 @@ class WorkerSupervisor(LoopActor):
     def _heard(self, fares: WorkerFares) -> None:
         if fares.line.startswith(STATUS):
             self._status[fares.child] = fares.line.removeprefix(STATUS)
+        elif fares.line == EXTEND:
+            self._notifier.tell(EXTEND)
         elif fares.line == READY and fares.child in self._expected:
             self._expected.discard(fares.child)
             if not self._expected and not self._leaving:

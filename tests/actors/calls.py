@@ -434,4 +434,4 @@ class Call:
 
     def is_gone(self) -> bool:
         """Its end was reported to the parent."""
-        return bool(self.parent.arrived)
+        return any(isinstance(each, ChildDied) for each in self.parent.arrived)
