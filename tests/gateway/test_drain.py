@@ -1,0 +1,182 @@
+"""Told to end, a real daemon lets its calls end first: nobody is sent to it, nobody is cut, and it leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from gateway.daemon import run
+from lab.demo import free_port, wait_until_listening
+from store.database import open_database
+from store.journal import Journal
+from store.leases import Leases
+from tests.gateway.daemons import LIMIT_S, Vaic, get, until, upgrade_request
+
+ROOT = Path(__file__).parents[2]
+
+
+class Told:
+    """A daemon as a process, which can be told to end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.ops_port = free_port(), free_port()
+        self.url, self.database_url = f"ws://127.0.0.1:{self.port}/", f"sqlite:///{folder}/tieline.sqlite3"
+        self._ops_url = f"http://127.0.0.1:{self.ops_port}"
+        self.process: asyncio.subprocess.Process
+
+    def signal(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    async def ends(self) -> int:
+        async with asyncio.timeout(3 * LIMIT_S):
+            return await self.process.wait()
+
+    async def not_ready(self) -> None:
+        async def look() -> bool:
+            return (await get(f"{self._ops_url}/readyz"))[0] == 404
+
+        await until(lambda: _or_none(look))
+
+    async def refuses(self) -> bytes:
+        """Its answer to an upgrade, as soon as that is no more."""
+
+        async def look() -> bytes | None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(upgrade_request())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            return answer if answer.startswith(b"HTTP/1.1 503") else None
+
+        return await until(look)
+
+
+async def _or_none(look: Callable[[], Awaitable[bool]]) -> bool | None:
+    return await look() or None
+
+
+@asynccontextmanager
+async def told(folder: Path, **settings: str) -> AsyncIterator[Told]:
+    daemon = Told(folder)
+    environment = {
+        "TIELINE_OPENAI_URL": "ws://127.0.0.1:1",
+        "TIELINE_FILLER_S": "0",
+        "TIELINE_DATABASE_URL": daemon.database_url,
+        **settings,
+    }
+    ports = ("--port", str(daemon.port), "--ops-port", str(daemon.ops_port))
+    with (folder / "log").open("wb") as log:
+        daemon.process = await asyncio.create_subprocess_exec(
+            sys.executable, "run.py", "serve", *ports, cwd=ROOT, env=os.environ | environment, stderr=log
+        )
+    try:
+        await wait_until_listening(daemon.ops_port, lambda: daemon.process.returncode is None)
+        yield daemon
+    finally:
+        if daemon.process.returncode is None:
+            daemon.process.kill()
+            await daemon.process.wait()
+
+
+@asynccontextmanager
+async def line(daemon: Told) -> AsyncIterator[Vaic]:
+    async with connect(daemon.url, compression=None, max_queue=None, close_timeout=1) as connection:
+        yield Vaic(connection)
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(8 * LIMIT_S):
+            await scene()
+
+    run(bounded())
+
+
+def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those_in_progress_end_by_themselves(
+    tmp_path: Path,
+) -> None:
+    async def scene() -> None:
+        async with told(tmp_path, TIELINE_LAME_DUCK_S="2", TIELINE_DRAIN_S="60") as daemon, line(daemon) as one:
+            await one.calls("c-1")
+            daemon.signal()
+            await daemon.not_ready()
+            async with line(daemon) as two:  # whoever sent it did not know yet
+                await two.calls("c-2")
+                answer = await daemon.refuses()
+                assert b"\r\nRetry-After: 1\r\n" in answer
+                await two.is_served("c-2")
+                await two.ends("c-2")
+            await one.is_served("c-1")
+            await one.ends("c-1")
+            assert await daemon.ends() == 0
+
+    play(scene)
+
+
+def test_a_call_that_has_lost_its_socket_is_let_in_again_and_nobody_else_is(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon:
+            async with line(daemon) as one:
+                await one.calls("c-1")
+                daemon.signal()
+                await daemon.refuses()
+                one.connection.transport.abort()
+
+            async def back() -> bool | None:
+                try:
+                    async with line(daemon) as two:
+                        await two.says("session.resume", conversationId="c-1")
+                        await two.hears("session.accepted")
+                        await two.ends("c-1")
+                except InvalidStatus:  # its loss was not noticed yet
+                    return None
+                return True
+
+            await until(back)
+            assert await daemon.ends() == 0
+
+    play(scene)
+
+
+def test_a_second_signal_ends_the_calls_in_words(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon, line(daemon) as one:
+            await one.calls("c-1")
+            daemon.signal()
+            await daemon.refuses()
+            daemon.signal()
+            async with asyncio.timeout(3 * LIMIT_S):
+                kinds = [frame["type"] for frame in await one.hears_until("activities")]
+            assert "playStream.chunk" in kinds
+            await one.ends("c-1")
+            assert await daemon.ends() == 0
+        record = Journal(open_database(daemon.database_url)).record("c-1")
+        assert record is not None
+        assert record.outcome == "drained"
+
+    play(scene)
+
+
+def test_a_call_that_is_moved_can_be_resumed_elsewhere_with_all_that_was_written(tmp_path: Path) -> None:
+    async def scene() -> None:
+        moves = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_DRAIN_MODE": "move"}
+        async with told(tmp_path, **moves) as daemon, line(daemon) as one:
+            await one.calls("c-1")
+            daemon.signal()
+            assert await one.closed() == 1012
+            assert await daemon.ends() == 0
+        database = open_database(daemon.database_url)
+        journal = Journal(database)
+        assert journal.record("c-1") is None
+        assert journal.rows("c-1")[0].kind == "call"
+        lease = Leases(database, "another").claim("c-1", "")
+        assert getattr(lease, "epoch", None) == 2
+
+    play(scene)
