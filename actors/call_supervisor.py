@@ -13,6 +13,7 @@ from loguru import logger
 from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
+from actors.clips import Clip
 from actors.departure import SERVICE_RESTART, Departure
 from actors.diary import Diary
 from actors.farewell import Farewell, farewell_after
@@ -37,6 +38,7 @@ from actors.messages import (
     Heard,
     Inheritance,
     LastFact,
+    LastWords,
     ModelReady,
     MoveCall,
     Parked,
@@ -117,11 +119,11 @@ class CallSupervisor(LoopActor):
             self._children.stop_all()
 
     def on_failure(self, *_: object) -> None:
-        # Our own crash: VAIC is told at once, for nobody will listen to it any more.
-        self._vaic.tell(HangUp("internal error"))
+        # Our own crash: the caller's side ends the call in words, for nobody will listen to it any more.
+        self._vaic.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
         if not self._finished:
             self._write_record("failed")
-        self._children.stop_all()
+        self._children.stop_all(spared=VAIC)
 
     def on_receive(self, message: CallMessage) -> CallRecord | None:
         match message:
@@ -227,7 +229,7 @@ class CallSupervisor(LoopActor):
                 self._model.note(message)
                 self._diary.called(message)
                 if (output := self._tasks.invoke(message)) is not None:
-                    self._answer({message.call_id: output})
+                    self._talk.answer({message.call_id: output})
                 else:
                     self._vaic.tell(AwaitWords(due=True))
             case TaskAnswered():
@@ -246,9 +248,7 @@ class CallSupervisor(LoopActor):
         self._diary.task(reply.run)
         if reply.ended:
             self._prepare_end(reply.run)
-        self._answer({step_id: output for step_id, output in reply.outputs.items() if output})
-
-    def _answer(self, outputs: dict[str, str]) -> None:
+        outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._ending is None:
             self._talk.answer(outputs)
 

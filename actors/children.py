@@ -117,9 +117,10 @@ class Children:
             child.seat.occupant = None
             child.ref.stop(block=False)
 
-    def stop_all(self) -> None:
+    def stop_all(self, *, spared: str = "") -> None:
         for name in list(self._children):
-            self.stop(name)
+            if name != spared:
+                self.stop(name)
 
     @property
     def leaving(self) -> bool:

@@ -82,6 +82,19 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWords:
+    """Nobody is left to decide on this call: say a sentence of ours, hang up, and end by yourself."""
+
+    clip: Clip
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastWordsOver:
+    """They have taken long enough, or the answer to the hangup has."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayClip:
     """Say a sentence of ours, behind whatever the bot says now."""
 
@@ -116,6 +129,8 @@ VaicSocketMessage = (
     | CallerRecognised
     | HangUp
     | Transfer
+    | LastWords
+    | LastWordsOver
     | PlayClip
     | AwaitWords
     | PatienceOver

@@ -33,6 +33,8 @@ from actors.messages import (
     DigitsPressed,
     HangUp,
     Heard,
+    LastWords,
+    LastWordsOver,
     ModelSocketMessage,
     PatienceOver,
     PlayClip,
@@ -79,6 +81,9 @@ from protocols.vaic import (
 
 # What the bot depends on, asked for right after `start` (7.2): barge-in, keys, and no give-up on a silent caller.
 CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0}
+
+# For last words that nobody waits for: to be spoken, and then to be answered by session.end.
+LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 5.0
 
 
 class Entry(Enum):
@@ -143,6 +148,7 @@ class VaicSocket(LoopActor):
         self._clips_played = 0
         self._participants: set[str | None] = set()
         self._leaving = False
+        self._last_words: LastWords | None = None
 
     def on_start(self) -> None:
         if self._side.entry is not Entry.REPLACED:
@@ -162,7 +168,7 @@ class VaicSocket(LoopActor):
         self._tell_heard(cut, barged_in=False)
 
     def on_receive(self, message: VaicSocketMessage) -> None:
-        if self._leaving and not isinstance(message, WireText | WireClosed):
+        if self._leaving and not isinstance(message, WireText | WireClosed | LastWordsOver):
             return  # after hangup or session.end VAIC is owed acknowledgements only
         match message:
             case WireText():  # first, being the ones that come fifty times a second
@@ -186,6 +192,8 @@ class VaicSocket(LoopActor):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
                 self._say(message.clip)
+            case LastWords() | LastWordsOver():
+                self._part(message)
             case AwaitWords() | PatienceOver():
                 self._wait(message)
             case HangUp():
@@ -194,7 +202,7 @@ class VaicSocket(LoopActor):
                 self._leave("transfer", {"transferTarget": message.target, "handoverReason": message.reason})
             case WireClosed() if self._leaving:
                 self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
-                send(self._call, VaicEnded("closed"))
+                self._vaic_ended("closed")
             case WireClosed():
                 raise TransportLost(message.code, message.reason)
             case _:
@@ -242,7 +250,7 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 self._leaving = True
                 self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
-                send(self._call, VaicEnded(frame.reason_code or "unknown"))
+                self._vaic_ended(frame.reason_code or "unknown")
             case ConnectionValidate():
                 self._write(ConnectionValidated(success=True))
             case SessionResume():
@@ -342,6 +350,29 @@ class VaicSocket(LoopActor):
         for item in heard:
             clip = self._clips.pop(item.item_id, None)
             send(self._call, ClipHeard(clip, item) if clip else BotHeard(item, barged_in))
+            if self._last_words is not None and clip is self._last_words.clip and item.complete:
+                self._part(LastWordsOver())
+
+    def _part(self, message: LastWords | LastWordsOver) -> None:
+        match message:
+            case LastWords():
+                self._last_words = message
+                frames, cut = self._playout.cut(self.now_ms())
+                self._write_all(frames)
+                self._tell_heard(cut, barged_in=False)
+                self._say(message.clip)
+                self.after(LAST_WORDS_LIMIT_S, LastWordsOver())
+            case LastWordsOver() if self._leaving:
+                self.stop()
+            case LastWordsOver() if self._last_words is not None:
+                self._leave("hangup", {"hangupReason": self._last_words.reason})
+                self.after(HANGUP_LIMIT_S, LastWordsOver())
+
+    def _vaic_ended(self, reason_code: str) -> None:
+        """VAIC's last word."""
+        send(self._call, VaicEnded(reason_code))
+        if self._last_words is not None:
+            self.stop()
 
     def _leave(self, name: str, params: dict[str, object]) -> None:
         if not self._leaving:  # one hangup a call

@@ -317,8 +317,13 @@ def crashing(mailboxes: WaitingDispatcher) -> Call:
 
 
 def its_crash_cost_the_call_only(call: Call) -> None:
+    assert (call.wire.closed, call.model.closed) == (None, 1000)
+    assert call.activities() == []
+    assert call.wire.types()[-1] == "playStream.chunk", "the caller is told in words"
+    call.mailboxes.advance(1000)  # so long they take
     assert [name for name, _ in call.activities()] == ["hangup"]
-    assert (call.wire.closed, call.model.closed) == (1000, 1000)
+    call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
+    assert call.wire.closed == 1000
     assert call.outcome() == "failed"
     assert isinstance(call.parent.arrived[0].reason, RuntimeError)
     for agent in living(FsmAgent):
@@ -327,12 +332,22 @@ def its_crash_cost_the_call_only(call: Call) -> None:
     assert call.mailboxes.timers == 0
 
 
-def test_a_call_that_crashes_hangs_up_writes_its_record_and_takes_its_children_along(
+def test_a_call_that_crashes_ends_in_words_writes_its_record_and_takes_its_children_along(
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = crashing(mailboxes)
     call.told(Describe())
     its_crash_cost_the_call_only(call)
+
+
+def test_a_call_that_crashes_and_whose_hangup_is_not_answered_leaves_nothing(mailboxes: WaitingDispatcher) -> None:
+    call = crashing(mailboxes)
+    call.told(Describe())
+    mailboxes.advance(1000)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    mailboxes.advance(10_000)
+    assert call.wire.closed == 1000
+    assert not living(VaicSocket)
 
 
 def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDispatcher) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
-    """What a row has measured, in ms; told in the run's summary."""
+    """What a row has measured, in ms (or a number "n of …"); told in the run's summary."""
     figures: dict[str, float] = {}
     yield figures
-    told = ", ".join(f"{what} {figure:g} ms" for what, figure in figures.items())
+    told = ", ".join(f"{what}: {figure:g}{'' if what.startswith('n ') else ' ms'}" for what, figure in figures.items())
     request.node.user_properties.append(("figures", told))

@@ -108,7 +108,8 @@ class Background:
         )
         assert self._process.stdout is not None
         stretch = json.loads(await self._process.stdout.readline())
-        assert stretch["calls"] == self._settings.calls, stretch
+        # Where calls end and others follow, some are between two.
+        assert stretch["calls"] >= self._settings.calls * (0.5 if self._settings.call_s else 1), stretch
 
     async def end(self) -> LoadReport:
         assert self._process.stdout is not None
@@ -230,11 +231,13 @@ async def _opened(
         load = Background(
             LoadSettings(url=scene.nodes[-1].url, calls=background, seconds=HANGED_S, model_port=load_port)
         )
-        await load.start()
+        if background:
+            await load.start()
         # Whoever dials the model from now on is the caller's.
         scene.model.target = scene.tapped
         yield scene
-        judge(await load.end(), background, figures)
+        if background:
+            judge(await load.end(), background, figures)
 
 
 def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:

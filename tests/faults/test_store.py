@@ -35,7 +35,7 @@ async def told_the_truth(scene: Scene, report: CallReport, figures: Figures) -> 
     yes = [turn for turn in report.turns if turn.role == "caller"][1]
     answer = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > yes.ended_ms)
     scene.measured("words after the yes", answer.began_ms - yes.ended_ms, 5)
-    figures["booked"] = len(scene.appointments())
+    figures["n of bookings"] = len(scene.appointments())
 
 
 def at_the_yes(scene: Scene, do: Callable[[], object]) -> None:
