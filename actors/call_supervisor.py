@@ -13,7 +13,6 @@ from loguru import logger
 from actors import limits
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
-from actors.clips import Clip
 from actors.departure import SERVICE_RESTART, Departure
 from actors.diary import Diary
 from actors.farewell import Farewell, farewell_after
@@ -38,7 +37,6 @@ from actors.messages import (
     Heard,
     Inheritance,
     LastFact,
-    LastWords,
     ModelReady,
     MoveCall,
     Parked,
@@ -119,8 +117,7 @@ class CallSupervisor(LoopActor):
             self._children.stop_all()
 
     def on_failure(self, *_: object) -> None:
-        # Our own crash: the caller's side ends the call in words, for nobody will listen to it any more.
-        self._vaic.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
+        self._caller.break_off()
         if not self._finished:
             self._write_record("failed")
         self._children.stop_all(spared=VAIC)
@@ -169,7 +166,8 @@ class CallSupervisor(LoopActor):
                 self._talk.model_back(self._words_owed, said_again)
                 self._words_owed = False
             case VaicReady():
-                self._caller.ready()
+                if self._caller.ready() and self._greeted:
+                    self._talk.take_up()
             case VaicEnded():
                 self._finish(self._outcome or message.reason_code)
             case Rebind():

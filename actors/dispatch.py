@@ -20,6 +20,8 @@ from actors.counters import LOOP_LAG, SLOW_TURNS
 SLOW_TURN_S = 0.02
 # How often the loop's lag is looked at.
 LAG_PERIOD_S = 0.05
+# What the last look counts for.
+LAG_WEIGHT = 0.2
 
 
 class TakesTurns(Protocol):
@@ -71,7 +73,7 @@ class LoopDispatcher:
         self._queue: deque[TakesTurns] = deque()
         # Whether _run runs or is going to.
         self._called = False
-        # How late the loop last came to what was due.
+        # How late the loop comes to what is due, lately: one pause does not make it late.
         self.lag_s = 0.0
         self._lag_timer: asyncio.TimerHandle | None = None
 
@@ -135,8 +137,9 @@ class LoopDispatcher:
 
     def _look(self, due_s: float) -> None:
         now_s = time.monotonic()
-        self.lag_s = max(0.0, now_s - due_s)
-        LOOP_LAG.observe(self.lag_s)
+        lag_s = max(0.0, now_s - due_s)
+        self.lag_s += (lag_s - self.lag_s) * LAG_WEIGHT
+        LOOP_LAG.observe(lag_s)
         self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
 
 

@@ -57,7 +57,7 @@ class BotProfile:
 @dataclass(frozen=True, slots=True)
 class House:
     """effects: carry out what tasks do to the world. now: the wall clock, UTC. new_id: never the same twice.
-    rand: in [0, 1).
+    rand: in [0, 1). short_of: what the process has not enough of for another call, "" if nothing.
     """
 
     profile: BotProfile
@@ -67,6 +67,7 @@ class House:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     rand: Callable[[], float] = field(repr=False)
+    short_of: Callable[[], str] = lambda: ""
 
     def instructions(self, tasks: str) -> str:
         """What the model is told: who it is, what day it is, and last the open tasks."""

@@ -541,6 +541,13 @@ class CallerAway:
     away: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CallBroke:
+    """A call's supervisor has met a bug of ours. Its caller's side is left to end the call in words, by itself."""
+
+    conversation_id: str
+
+
 class Door(Enum):
     """OPEN: new calls are taken. LAME: still, but nobody is to send more. SHUT: only calls that are here go on."""
 
@@ -636,6 +643,7 @@ SwitchboardMessage = (
     | WireLeft
     | Knock
     | CallerAway
+    | CallBroke
     | SetDoor
     | StopCalls
     | MoveCalls

@@ -23,6 +23,7 @@ from actors.house import House
 from actors.inheritance import initiate_of, opening_of
 from actors.journal_keeper import JournalKeeper
 from actors.messages import (
+    CallBroke,
     CallClaimed,
     CallerAway,
     CallMessage,
@@ -167,8 +168,8 @@ class Switchboard(LoopActor):
                 self._judge(message)
             case StartAgain():
                 self._children.restart(message.child)
-            case CallerAway():
-                (self._away.add if message.away else self._away.discard)(message.conversation_id)
+            case CallBroke() | CallerAway():
+                self._hear_of(message)
             case SetDoor() | StopCalls() | MoveCalls():
                 self._close_down(message)
             case Leave():
@@ -177,13 +178,23 @@ class Switchboard(LoopActor):
                     self._children.stop(f"call:{conversation_id}")
                 self._leave_when_alone()
             case WhoIsAlive():
-                return Roll(tuple(self._calls), self._max_calls, self._door is Door.OPEN)
+                ready = self._door is Door.OPEN and not self._house.short_of()
+                return Roll(tuple(self._calls), self._max_calls, ready)
             case FindCall():
                 found = self._calls.get(message.conversation_id)
                 return found.seat.occupant if found else None
             case _:
                 assert_never(message)
         return None
+
+    def _hear_of(self, message: CallBroke | CallerAway) -> None:
+        match message:
+            case CallBroke():
+                self._calls.pop(message.conversation_id, None)
+            case CallerAway(away=True):
+                self._away.add(message.conversation_id)
+            case CallerAway():
+                self._away.discard(message.conversation_id)
 
     def _close_down(self, message: SetDoor | StopCalls | MoveCalls) -> None:
         match message:
@@ -206,7 +217,7 @@ class Switchboard(LoopActor):
             reason = SHUTTING_DOWN
         elif len(self._calls) + len(self._at_door) >= self._max_calls and not self._away:
             reason = TOO_MANY
-        else:
+        elif not (reason := self._house.short_of()):
             upgrade.admit()
             return
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()

@@ -11,8 +11,9 @@ import pykka
 from actors import limits
 from actors.address import Address, ChildDied, Post, Seat, send
 from actors.children import Children
+from actors.clips import Clip
 from actors.house import House
-from actors.messages import CallerAway, CallMessage, ModelSocketMessage, VaicSocketMessage
+from actors.messages import CallBroke, CallerAway, CallMessage, LastWords, ModelSocketMessage, VaicSocketMessage
 from actors.supervision import POLICIES, VAIC
 from actors.vaic_socket import Entry, VaicSocket
 from actors.wire import Wire
@@ -21,7 +22,8 @@ from protocols.media import MediaFormat
 
 
 class VaicPlace:
-    """seat: where the rest of the call finds the caller. switchboard: is told when the caller is away and back.
+    """seat: where the rest of the call finds the caller. switchboard: is told when the caller is away and back, and
+    when the call breaks off.
 
     wire: the caller's. incarnation: how many have held the place, here and at other processes.
     """
@@ -32,7 +34,7 @@ class VaicPlace:
         seat: Seat[VaicSocketMessage],
         children: Children,
         time_limits: limits.Limits,
-        switchboard: Address[CallerAway],
+        switchboard: Address[CallerAway | CallBroke],
         conversation_id: str,
         media: MediaFormat,
         wire: Wire,
@@ -56,9 +58,10 @@ class VaicPlace:
         self._start = start
         self._children.start(VAIC, self._seat, POLICIES[VAIC], start)
 
-    def ready(self) -> None:
-        """Whoever comes next in this place takes over the wire of one that crashed."""
-        self._entry = Entry.REPLACED
+    def ready(self) -> bool:
+        """Somebody holds the place. Returns whether he has taken over the wire of one that crashed."""
+        replaced, self._entry = self._entry is Entry.REPLACED, Entry.REPLACED
+        return replaced
 
     def resumed(self) -> None:
         """The call has begun before, and whoever holds the place next is to say so."""
@@ -71,6 +74,11 @@ class VaicPlace:
         self.wire = wire
         self.resumed()
         self._children.start(VAIC, self._seat, POLICIES[VAIC], self._start)
+
+    def break_off(self) -> None:
+        """Our own crash: the caller's side ends the call in words, for nobody will listen to it any more."""
+        self._seat.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
+        send(self._switchboard, CallBroke(self._id))
 
     def lost(self, death: ChildDied) -> bool:
         """Whether that death is the loss of the caller's wire, of which the call may recover by itself."""

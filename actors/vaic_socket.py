@@ -163,7 +163,8 @@ class VaicSocket(LoopActor):
 
     def on_failure(self, *_: object) -> None:
         # The wire is left open: a crash of ours is no loss of the caller's, another of us takes it over.
-        cut = self._playout.cut(self.now_ms())[1]
+        frames, cut = self._playout.cut(self.now_ms())
+        self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
 

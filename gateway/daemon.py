@@ -37,6 +37,7 @@ from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from gateway.ops import Ops
 from gateway.settings import Settings
+from gateway.strain import Strain
 from gateway.systemd import READY, STOPPING, Given
 from gateway.vaic_endpoint import VaicEndpoint
 from store.database import open_database
@@ -181,6 +182,7 @@ class Daemon:
             now=_now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
+            short_of=Strain(lambda: self._dispatcher.lag_s, settings.max_memory_mb),
         )
 
 

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     clips: Annotated[
         str, Field(description="folder of the recorded sentences; empty for the English ones that come with it")
     ] = ""
+    max_memory_mb: Annotated[int, Field(ge=0, description="past so much no new calls are taken; 0: no limit")] = 0
     lame_duck_s: Annotated[
         float, Field(ge=0, le=60, description="told to end: so long new calls are still taken, but not asked for")
     ] = 3

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import socket
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
@@ -25,6 +26,10 @@ from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
+# A peer that leaves so much unread (a quarter of a second, besides what the kernel holds) for so long is cut.
+SLOW_BYTES, SLOW_LIMIT_S = 16 * 1024, 5.0
+# What the kernel may hold of it: a second of audio. What it has taken counts as sent, so it is not to take more.
+KERNEL_BYTES = 64 * 1024
 HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=10.0, limit_s=10.0)
 RETRY_AFTER_S = "1"
@@ -64,6 +69,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._admits = admits
         self._forget = forget
         self._transport: asyncio.Transport | None = None
+        self._slow: asyncio.TimerHandle | None = None  # runs while the peer reads less than it is sent
         self._accepted: Response | None = None  # the answer of one that waits to be admitted
         self._credential = ""
 
@@ -71,7 +77,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=WRITE_LIMIT_BYTES)
+        self._transport.set_write_buffer_limits(high=SLOW_BYTES)
+        _limit_silence(self._transport.get_extra_info("socket"))
         self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -82,10 +89,19 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         return False  # half a WebSocket is no use to anyone
 
     def pause_writing(self) -> None:
-        logger.warning("a peer that does not read was cut", buffered_bytes=WRITE_LIMIT_BYTES)
+        self._slow = self._loop.call_later(SLOW_LIMIT_S, self._cut_off)
+
+    def resume_writing(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def _cut_off(self) -> None:
+        logger.warning("a peer that does not read was cut")
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.resume_writing()
         self._forget(self)
         self._lost()
 
@@ -98,6 +114,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+            if self._slow is not None and self._transport.get_write_buffer_size() > WRITE_LIMIT_BYTES:
+                self._cut_off()
 
     def _shut(self) -> None:
         if self._transport is not None:
@@ -146,6 +164,20 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             response.headers["Content-Type"] = "application/json"
             return response
         return self._server.accept(request)
+
+
+def _limit_silence(connection: socket.socket) -> None:
+    """A peer that is gone, or takes nothing, is found out by the kernel too, even while there is nothing to write."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        for option, value in (
+            (socket.TCP_USER_TIMEOUT, 5000),
+            (socket.TCP_KEEPIDLE, 15),
+            (socket.TCP_KEEPINTVL, 5),
+            (socket.TCP_KEEPCNT, 3),
+        ):
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class VaicEndpoint:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pykka
 import pytest
 
+from actors.address import ChildDied
 from actors.dialler import DialFailed, Dialled
 from actors.fsm_agent import FsmAgent
 from actors.messages import BotSaid, CallerSaid, Close, Describe, EndCall, FunctionCalled, ModelReady, Rebind
@@ -325,7 +326,8 @@ def its_crash_cost_the_call_only(call: Call) -> None:
     call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
     assert call.wire.closed == 1000
     assert call.outcome() == "failed"
-    assert isinstance(call.parent.arrived[0].reason, RuntimeError)
+    (death,) = call.parent.all(ChildDied)
+    assert isinstance(death.reason, RuntimeError)
     for agent in living(FsmAgent):
         assert agent.actor_stopped.wait(5)
     assert pykka.ActorRegistry.get_all() == []

@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 from prometheus_client import REGISTRY
 
-from actors.dispatch import LAG_PERIOD_S, SLOW_TURN_S, LoopDispatcher, install
+from actors.dispatch import LAG_PERIOD_S, LAG_WEIGHT, SLOW_TURN_S, LoopDispatcher, install
 from actors.runtime import LoopActor
 
 
@@ -66,7 +66,8 @@ def test_the_lag_of_a_held_loop_is_measured() -> None:
         dispatcher.stop_watching()
         return worst_s
 
-    assert asyncio.run(scene()) > SLOW_TURN_S
+    # The last look counts for so much, and no more.
+    assert asyncio.run(scene()) > SLOW_TURN_S * LAG_WEIGHT
 
 
 def test_what_a_socket_gives_is_handled_before_the_loop_turns() -> None:

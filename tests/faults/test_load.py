@@ -1,0 +1,112 @@
+"""More than there is room for: those who are in go on as ever, the others are told so before the upgrade, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from lab.caller import BotSpoke, CallerEvent, CallerSpoke
+from lab.caller.call import REDIAL_MS
+from tests.faults.scene import BACKGROUND_CALLS, Node, Scene, play, until
+from tests.faults.test_model import QUESTION, WISH
+from tests.faults.test_vaic import booked_once_more_asked
+from tests.gateway.daemons import upgrade_request
+
+Figures = dict[str, float]
+
+
+async def knock(node: Node) -> tuple[bytes, float]:
+    """The first line of the answer to an upgrade, and after how many ms it came."""
+    began_s = perf_counter()
+    reader, writer = await asyncio.open_connection(*node.address)
+    writer.write(upgrade_request())
+    line = await reader.readline()
+    writer.close()
+    return line, (perf_counter() - began_s) * 1000
+
+
+@pytest.mark.fast
+def test_load_of_three_times_the_room_is_refused_before_the_upgrade(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        answers: list[tuple[bytes, float]] = []
+
+        def happened(event: CallerEvent) -> None:
+            if isinstance(event, BotSpoke) and not knocking:
+                knocking.append(asyncio.ensure_future(flood()))
+
+        async def flood() -> None:
+            for _ in range(3 * BACKGROUND_CALLS):
+                answers.append(await knock(node))
+
+        knocking: list[asyncio.Task[None]] = []
+        report = await scene.call(*QUESTION, on_event=happened)
+        await knocking[0]
+        assert {line for line, _ in answers} == {b"HTTP/1.1 503 Service Unavailable\r\n"}
+        figures["n of refusals"] = len(answers)
+        scene.measured("slowest refusal", max(ms for _, ms in answers), 0.1)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+
+    play(tmp_path, figures, act, environment={"TIELINE_MAX_CALLS": str(BACKGROUND_CALLS + 1)})
+
+
+def test_load_that_leaves_no_files_is_refused_and_live_calls_go_on(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        pid = node.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+        async def starved() -> None:
+            open_files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files + 8, before[1]))
+
+            async def refused() -> bool:
+                return (await knock(node))[0].startswith(b"HTTP/1.1 503")
+
+            await until(refused)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            restored_s = perf_counter()
+
+            async def admitted() -> bool:
+                return (await knock(node))[0].startswith(b"HTTP/1.1 101")
+
+            await until(admitted)
+            figures["recovered"] = round((perf_counter() - restored_s) * 1000)
+
+        def happened(event: CallerEvent) -> None:
+            if isinstance(event, BotSpoke) and not starving:
+                starving.append(asyncio.ensure_future(starved()))
+
+        starving: list[asyncio.Task[None]] = []
+        report = await scene.call(*QUESTION, on_event=happened)
+        await starving[0]
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        scene.measured("recovered", figures["recovered"], 1)
+
+    play(tmp_path, figures, act)
+
+
+def test_load_vaic_that_stops_reading_is_cut_and_comes_back(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        stalled_s: list[float] = []
+
+        def happened(event: CallerEvent) -> None:
+            if isinstance(event, CallerSpoke) and not stalled_s:
+                stalled_s.append(loop.time())
+                for link in list(scene.vaic.links):
+                    link.stall()
+
+        report = await scene.call(*WISH[:1], *WISH, on_event=happened, patience_s=60)
+        [outage] = report.outages
+        assert outage.resumed_ms is not None
+        asked = next(turn for turn in report.turns if turn.role == "caller")
+        figures["cut after"] = outage.lost_ms - asked.ended_ms
+        await booked_once_more_asked(scene)
+        scene.measured("resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, 0.3)
+
+    play(tmp_path, figures, act)
