@@ -29,7 +29,7 @@ test: lint
 
 # One after the other: what they measure is not to be each other.
 faults: setup
-	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 tests/faults tests/actors/test_soak.py
+	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 tests/faults
 
 pictures: setup
 	for task in $$($(BIN)/python run.py agents --names); do \

@@ -1,12 +1,13 @@
 """A daemon as `run.py serve` is one, whose actors can be made to crash from outside.
 
 python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION" on its standard input tells that
-actor of that conversation what it cannot understand: an ordinary bug of ours, in a handler.
+actor of that conversation what it cannot understand: an ordinary bug of ours, in a handler. CONVERSATION "*" is any.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 
 import pykka
@@ -22,7 +23,10 @@ class Nonsense:
 
 
 def crash(kind: str, conversation_id: str) -> None:
-    for ref in pykka.ActorRegistry.get_by_class_name(kind):
+    refs = pykka.ActorRegistry.get_by_class_name(kind)
+    if conversation_id == "*" and refs:
+        random.choice(refs).tell(Nonsense())
+    for ref in refs:
         actor = ref._actor_weakref()
         side = getattr(actor, "_side", None)
         if conversation_id in (getattr(actor, "_id", ""), getattr(side, "conversation_id", ""), _task_of(actor)):

@@ -89,6 +89,9 @@ class Node:
         async with aiohttp.ClientSession() as session, session.get(self.ops_url + path) as answer:
             return answer.status, await answer.text()
 
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     async def calls(self) -> list[str]:
         """The conversations in progress, those of the background too."""
         calls: list[str] = json.loads((await self.get("/calls"))[1])["calls"]
@@ -262,11 +265,12 @@ def play(
     environment: dict[str, str] | None = None,
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
+    limit_s: float = LIMIT_S,
 ) -> None:
     """Open a scene, and play one act in it. nodes: daemons; the background is with the last of them."""
 
     async def whole() -> None:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(limit_s):
             async with _opened(
                 folder, figures, nodes, background, database_url, environment or {}, session_s, program
             ) as scene:

@@ -61,8 +61,7 @@ def test_load_that_leaves_no_files_is_refused_and_live_calls_go_on(tmp_path: Pat
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
 
         async def starved() -> None:
-            open_files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files + 8, before[1]))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (node.open_files() + 8, before[1]))
 
             async def refused() -> bool:
                 return (await knock(node))[0].startswith(b"HTTP/1.1 503")
