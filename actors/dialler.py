@@ -33,7 +33,7 @@ OPEN_S = 15.0
 # A model that does not answer holds a thread for the time limit: there must be some left for a second try.
 MOST_DIALS = 128
 # A TCP path may survive an outage of five seconds: do not be stricter than that.
-KEEPALIVE = KeepAlive(interval_s=5.0, limit_s=5.0)
+KEEPALIVE = KeepAlive(interval_s=5.0, limit_s=7.5)
 
 
 @dataclass(frozen=True, slots=True)

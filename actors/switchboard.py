@@ -178,7 +178,7 @@ class Switchboard(LoopActor):
                     self._children.stop(f"call:{conversation_id}")
                 self._leave_when_alone()
             case WhoIsAlive():
-                ready = self._door is Door.OPEN and not self._house.short_of()
+                ready = self._door is Door.OPEN and not self._house.short_of() and not self._full
                 return Roll(tuple(self._calls), self._max_calls, ready)
             case FindCall():
                 found = self._calls.get(message.conversation_id)
@@ -190,11 +190,18 @@ class Switchboard(LoopActor):
     def _hear_of(self, message: CallBroke | CallerAway) -> None:
         match message:
             case CallBroke():
-                self._calls.pop(message.conversation_id, None)
+                self._drop(message.conversation_id)
             case CallerAway(away=True):
                 self._away.add(message.conversation_id)
             case CallerAway():
                 self._away.discard(message.conversation_id)
+
+    def _drop(self, conversation_id: str) -> _Call | None:
+        """A call is over here."""
+        ended = self._calls.pop(conversation_id, None)
+        self._away.discard(conversation_id)
+        CALLS_LIVE.set(len(self._calls))
+        return ended
 
     def _close_down(self, message: SetDoor | StopCalls | MoveCalls) -> None:
         match message:
@@ -209,13 +216,17 @@ class Switchboard(LoopActor):
                 for call in self._calls.values():
                     call.seat.tell(MoveCall(message.now))
 
+    @property
+    def _full(self) -> bool:
+        return len(self._calls) + len(self._at_door) >= self._max_calls
+
     # --- at the door ---
 
     def _answer(self, upgrade: Upgrade) -> None:
         """Grant a place, or say that there is none before the upgrade. Who waits for a socket may be this one."""
         if self._door is Door.SHUT and not self._away:
             reason = SHUTTING_DOWN
-        elif len(self._calls) + len(self._at_door) >= self._max_calls and not self._away:
+        elif self._full and not self._away:
             reason = TOO_MANY
         elif not (reason := self._house.short_of()):
             upgrade.admit()
@@ -302,6 +313,9 @@ class Switchboard(LoopActor):
             else:
                 self._refuse(wire, conversation_id, "unknown conversation")
             return
+        if self._door is Door.SHUT:  # who is about to leave takes nothing over from others
+            self._refuse(wire, conversation_id, SHUTTING_DOWN)
+            return
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
             former.wire.close(1000, "another socket has come")
@@ -358,11 +372,9 @@ class Switchboard(LoopActor):
     def _judge(self, death: ChildDied) -> None:
         verdict = self._children.died(death)
         kind, _, conversation_id = death.child.partition(":")
-        if kind == "call" and (ended := self._calls.pop(conversation_id, None)) is not None:
-            if death.reason is not None:  # it may have died before anybody owned its wire
-                ended.wire.close(1011, "internal error")
-            self._away.discard(conversation_id)
-            CALLS_LIVE.set(len(self._calls))
+        # It may have died before anybody owned its wire.
+        if kind == "call" and (ended := self._drop(conversation_id)) is not None and death.reason is not None:
+            ended.wire.close(1011, "internal error")
         if self._leaving:
             self._leave_when_alone()
         elif kind != "call" and isinstance(verdict, Escalate):

@@ -78,7 +78,10 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Ping a silent peer every `interval_s`; cut it when it stays silent for `limit_s` more."""
+    """Ping the peer every `interval_s`; cut it when one has not been answered for `limit_s`.
+
+    Whatever it sends besides: who speaks and does not listen is found out too.
+    """
 
     interval_s: float
     limit_s: float
@@ -102,7 +105,7 @@ class FramedWire(ABC):
         self._only_next = False
         self._kept: list[WireMessage] = []
         self._fragments: list[bytes] = []
-        self._heard_s = loop.time()
+        self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
         self._gone = False
         # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
         self._open = False
@@ -151,7 +154,6 @@ class FramedWire(ABC):
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
     def _received(self, data: bytes) -> None:
-        self._heard_s = self._loop.time()
         text = self._reader.whole(data) if self._open else None
         if text is not None:
             self._deliver(WireText(text))
@@ -187,6 +189,8 @@ class FramedWire(ABC):
             if fin:
                 whole, self._fragments = b"".join(self._fragments), []
                 self._deliver(WireText(whole))
+        elif opcode is Opcode.PONG:
+            self._asked_s = None
         elif opcode is Opcode.CLOSE:
             self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
@@ -227,11 +231,13 @@ class FramedWire(ABC):
         self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
-        silent_s = self._loop.time() - self._heard_s
-        if silent_s > self._keepalive.interval_s + self._keepalive.limit_s:
+        now_s = self._loop.time()
+        if self._asked_s is not None and now_s - self._asked_s >= self._keepalive.limit_s:
             self.abort()
             return
-        if silent_s >= self._keepalive.interval_s and self._framing.state is OPEN:
+        if self._framing.state is OPEN:
+            if self._asked_s is None:
+                self._asked_s = now_s
             self._framing.send_ping(b"")
             self._flush()
         self._restart_timer(self._keepalive.interval_s, self._ping)

@@ -6,7 +6,7 @@ May import: the standard library. Rules from: specs/reliability.md 2.3.
 from __future__ import annotations
 
 import os
-import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 # The loop may be so late, lately; so many open files are kept for live calls to dial again; looked at so often.
 LAG_LIMIT_S, FILES_RESERVE, LOOK_EVERY_S = 0.05, 32, 0.5
 _FILES = next((folder for folder in ("/proc/self/fd", "/dev/fd") if Path(folder).is_dir()), None)
+if sys.platform != "win32":
+    import resource
 _STATM = Path("/proc/self/statm")
 
 
@@ -38,6 +40,8 @@ class Strain:
         return self._short
 
     def _look(self) -> str:
+        if sys.platform == "win32":
+            return ""
         # The limit is read anew: it may be changed from outside.
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if _FILES is not None and most != resource.RLIM_INFINITY and open_files(_FILES) + FILES_RESERVE > most:
@@ -56,6 +60,8 @@ def open_files(folder: str) -> float:
 
 def memory_mb() -> float:
     """Resident, of this process; 0 where nothing tells."""
+    if sys.platform == "win32":
+        return 0.0
     try:
         return int(_STATM.read_text().split()[1]) * resource.getpagesize() / 2**20
     except OSError:

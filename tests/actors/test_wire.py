@@ -6,15 +6,17 @@ import asyncio
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 import actors.dialler
 from actors.address import Nobody
 from actors.dialler import DialFailed, Dialled, Dialler
+from actors.dispatch import LoopDispatcher, install
 from actors.wire import KeepAlive, SocketWire, WireClosed, WireText
 
 LIMIT_S = 5
@@ -69,6 +71,7 @@ async def echo(connection: ServerConnection) -> None:
 
 def run(scene: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
+        install(LoopDispatcher(asyncio.get_running_loop()))
         async with asyncio.timeout(4 * LIMIT_S):
             await scene()
 
@@ -221,6 +224,26 @@ def test_a_silent_peer_is_pinged_and_a_dead_one_is_cut(monkeypatch: pytest.Monke
             wire.attach(inbox)
             assert await inbox.next() == WireClosed(1006, "")
             told.set()
+
+    run(scene)
+
+
+def test_a_peer_that_speaks_and_does_not_listen_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actors.dialler, "KEEPALIVE", KeepAlive(interval_s=0.05, limit_s=0.1))
+
+    async def scene() -> None:
+        async def deaf(connection: ServerConnection) -> None:
+            connection.transport.pause_reading()
+            with suppress(ConnectionClosed):
+                while True:
+                    await connection.send("on and on")
+                    await asyncio.wait({connection.connection_lost_waiter}, timeout=0.02)
+
+        async with dialled(deaf) as (wire, inbox):
+            wire.attach(inbox)
+            while (told := await inbox.next()) == WireText(b"on and on"):
+                pass
+            assert told == WireClosed(1006, "")
 
     run(scene)
 
