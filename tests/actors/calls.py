@@ -103,7 +103,8 @@ class PaperWire:
             self.frames.append(json.loads(text))
 
     def close(self, code: int, reason: str = "") -> None:
-        self.closed = code
+        # As on a real one, the first close is the one that the peer hears of.
+        self.closed = code if self.closed is None else self.closed
 
     def abort(self) -> None:
         self.closed = 1006
