@@ -182,7 +182,7 @@ class Daemon:
             now=_now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
-            short_of=Strain(lambda: self._dispatcher.lag_s, settings.max_memory_mb),
+            short_of=Strain(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
         )
 
 

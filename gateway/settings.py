@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     clips: Annotated[
         str, Field(description="folder of the recorded sentences; empty for the English ones that come with it")
     ] = ""
+    max_lag_ms: Annotated[
+        int, Field(ge=0, description="past such a lateness of the event loop no new calls are taken; 0: however late")
+    ] = 50
     max_memory_mb: Annotated[int, Field(ge=0, description="past so much no new calls are taken; 0: no limit")] = 0
     lame_duck_s: Annotated[
         float, Field(ge=0, le=60, description="told to end: so long new calls are still taken, but not asked for")

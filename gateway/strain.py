@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# The loop may be so late, lately; so many open files are kept for live calls to dial again; looked at so often.
-LAG_LIMIT_S, FILES_RESERVE, LOOK_EVERY_S = 0.05, 32, 0.5
+# So many open files are kept for live calls to dial again; looked at so often.
+FILES_RESERVE, LOOK_EVERY_S = 32, 0.5
 _FILES = next((folder for folder in ("/proc/self/fd", "/dev/fd") if Path(folder).is_dir()), None)
 if sys.platform != "win32":
     import resource
@@ -22,17 +22,18 @@ _STATM = Path("/proc/self/statm")
 class Strain:
     """Called: what is short, in a word or two; "" when there is enough of everything.
 
-    lag_s: how late the loop is lately. max_memory_mb: 0 for as much as there is.
+    lag_s: how late the loop is lately. max_lag_s: 0 for however late. max_memory_mb: 0 for as much as there is.
     """
 
-    def __init__(self, lag_s: Callable[[], float], max_memory_mb: int) -> None:
+    def __init__(self, lag_s: Callable[[], float], max_lag_s: float, max_memory_mb: int) -> None:
         self._lag_s = lag_s
+        self._max_lag_s = max_lag_s
         self._max_memory_mb = max_memory_mb
         self._looked_s = 0.0
         self._short = ""
 
     def __call__(self) -> str:
-        if self._lag_s() > LAG_LIMIT_S:
+        if self._max_lag_s and self._lag_s() > self._max_lag_s:
             return "loop is late"
         now_s = time.monotonic()
         if now_s - self._looked_s >= LOOK_EVERY_S:

@@ -256,11 +256,13 @@ def test_serve_says_where_it_listens_and_an_interrupt_ends_it_with_0(tmp_path: P
         daemon.process.send_signal(signal.SIGINT)
         code, told = daemon.ended()
         assert code == 0
-        assert re.fullmatch(r"\S+ INFO    gateway\.daemon: stopping\n", told)
+        lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: no more calls are asked for  .*calls=0.*")
+        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), told)
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) -> None:
-    env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+    drain = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_FILLER_S": "0"}
+    env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **drain)
 
     async def scene(daemon: Serving) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -268,7 +270,9 @@ def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) ->
             vaic = Vaic(connection)
             await vaic.calls("c-1")
             daemon.process.send_signal(signal.SIGTERM)
-            (activity,) = (await vaic.hears("activities"))["activities"]
+            *words, last = await vaic.hears_until("activities")
+            assert "playStream.chunk" in {frame["type"] for frame in words}
+            (activity,) = last["activities"]
             assert (activity["name"], activity["activityParams"]) == ("hangup", {"hangupReason": "drained"})
             await vaic.ends("c-1")
 

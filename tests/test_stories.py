@@ -50,6 +50,7 @@ async def call(
             ops_port=0,
             vaic_token=SecretStr(""),
             time_zone="UTC",
+            max_lag_ms=0,  # all share one loop here
             filler_s=0,  # the machine's own time to hear and think is so many times longer by this clock
         )
         async with Daemon(settings, SPEED) as daemon:

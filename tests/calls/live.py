@@ -127,6 +127,7 @@ async def practice(
             no_input_s=120,
             # A machine that is slow to hear and think, and so many times slower by this clock, is not to be bridged.
             filler_s=0,
+            max_lag_ms=0,  # whoever hears and thinks for the model shares this loop
         )
         async with (
             Daemon(settings, speed) as daemon,

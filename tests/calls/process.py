@@ -69,6 +69,7 @@ async def _serve(engine_url: str, database_url: str, speed: float) -> None:
         transfer_targets={},
         no_input_s=120,
         filler_s=0,
+        max_lag_ms=0,
     )
     async with Daemon(settings, speed) as daemon:
         sys.stdout.write(f"{daemon.vaic_url}\n")

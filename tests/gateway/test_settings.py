@@ -65,6 +65,7 @@ WELL_SET = {
     "TIELINE_NO_INPUT_S": "6.5",
     "TIELINE_FILLER_S": "2.5",
     "TIELINE_CLIPS": "/srv/clips",
+    "TIELINE_MAX_LAG_MS": "80",
     "TIELINE_MAX_MEMORY_MB": "512",
     "TIELINE_LAME_DUCK_S": "1.5",
     "TIELINE_DRAIN_S": "30.0",
