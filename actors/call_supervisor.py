@@ -118,9 +118,11 @@ class CallSupervisor(LoopActor):
 
     def on_failure(self, *_: object) -> None:
         self._caller.break_off()
-        if not self._finished:
-            self._write_record("failed")
-        self._children.stop_all(spared=VAIC)
+        try:
+            if not self._finished:
+                self._write_record("failed")
+        finally:
+            self._children.stop_all(spared=VAIC)
 
     def on_receive(self, message: CallMessage) -> CallRecord | None:
         match message:

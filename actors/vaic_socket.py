@@ -169,7 +169,7 @@ class VaicSocket(LoopActor):
         self._tell_heard(cut, barged_in=False)
 
     def on_receive(self, message: VaicSocketMessage) -> None:
-        if self._leaving and not isinstance(message, WireText | WireClosed | LastWordsOver):
+        if self._leaving and not isinstance(message, WireText | WireClosed | LastWords | LastWordsOver):
             return  # after hangup or session.end VAIC is owed acknowledgements only
         match message:
             case WireText():  # first, being the ones that come fifty times a second
@@ -356,6 +356,9 @@ class VaicSocket(LoopActor):
 
     def _part(self, message: LastWords | LastWordsOver) -> None:
         match message:
+            case LastWords() if self._leaving:  # the hangup is sent: only its answer is waited for
+                self._last_words = message
+                self.after(HANGUP_LIMIT_S, LastWordsOver())
             case LastWords():
                 self._last_words = message
                 frames, cut = self._playout.cut(self.now_ms())

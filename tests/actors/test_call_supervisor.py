@@ -352,6 +352,19 @@ def test_a_call_that_crashes_and_whose_hangup_is_not_answered_leaves_nothing(mai
     assert not living(VaicSocket)
 
 
+def test_a_call_that_crashes_after_its_hangup_leaves_no_socket(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.wire.frames.clear()
+    call.told(EndCall("drained"))
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.ref.tell("what no mailbox takes")
+    mailboxes.drain()
+    call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
+    mailboxes.advance(10_000)
+    assert not living(VaicSocket)
+    assert mailboxes.timers == 0
+
+
 def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDispatcher) -> None:
     call = crashing(mailboxes)
     answer = call.ref.ask(Describe(), block=False)
