@@ -20,7 +20,6 @@ TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent a
 CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Sentences said without the model, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before their end.")
-RESPONSES_RETRIED = Counter("tieline_responses_retried_total", "Responses asked for again: they failed, or were mute.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the model refuses us for good and is not dialled.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
 LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")

@@ -15,7 +15,6 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -108,24 +107,20 @@ class Daemon:
         settings = self._settings
         logger.info("no more calls are asked for", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
         self.switchboard.tell(SetDoor(Door.LAME))
-        await self._until(hurry.wait(), settings.lame_duck_s)
+        await self._first(settings.lame_duck_s, hurry.wait())
         moves = settings.drain_mode == "move"
         self.switchboard.tell(MoveCalls(now=False) if moves else SetDoor(Door.SHUT))
-        await self._until(self._first(hurry.wait(), self._emptied()), settings.drain_s)
+        await self._first(settings.drain_s, hurry.wait(), self._emptied())
         if left := await self.live_calls():
             logger.warning("calls are left at the end", calls=len(left), mode=settings.drain_mode)
             self.switchboard.tell(MoveCalls(now=True) if moves else StopCalls("drained", in_words=True))
-            await self._until(self._emptied(), LAST_CALL_S)
+            await self._first(LAST_CALL_S, self._emptied())
 
-    async def _until(self, event: Coroutine[Any, Any, object], limit_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s / self._speed):
-                await event
-
-    async def _first(self, *events: Coroutine[Any, Any, object]) -> None:
+    async def _first(self, limit_s: float, *events: Coroutine[Any, Any, object]) -> None:
+        """Wait for one of them, and no longer than that."""
         tasks = [asyncio.ensure_future(each) for each in events]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, timeout=limit_s / self._speed, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()

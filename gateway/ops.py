@@ -68,7 +68,7 @@ class Ops:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         roll = await self._roll()
-        if roll is not None and roll.accepting and len(roll.conversations) < roll.max_calls:
+        if roll is not None and roll.accepting:
             return web.Response(text="ready\n")
         # 404 rather than 503: a proxy then sends no new calls, yet leaves the live ones alone.
         return web.Response(status=404, text="not ready\n")
