@@ -263,13 +263,19 @@ def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 
-def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: WaitingDispatcher) -> None:
+def with_a_session_of_100_s(mailboxes: WaitingDispatcher) -> Call:
+    """And a bot that has greeted."""
     call = Call(mailboxes)
     call.starts()
     expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
     call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
     call.event("session.updated", session={"type": "realtime"})
     call.bot_says("Hello.", item="hello")
+    return call
+
+
+def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(49_000)
     assert len(call.exchange.wires) == 1
     mailboxes.advance(1000)
@@ -306,12 +312,7 @@ def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: Waitin
 
 
 def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailboxes: WaitingDispatcher) -> None:
-    call = Call(mailboxes)
-    call.starts()
-    expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
-    call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
-    call.event("session.updated", session={"type": "realtime"})
-    call.bot_says("Hello.", item="hello")
+    call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
     first, second = call.exchange.wires
     call.exchange.wires[-1:] = []

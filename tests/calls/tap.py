@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -52,6 +53,18 @@ class Line:
         return [
             each for each in self.passed if (each.sender, each.to) == (sender, to) and (not kinds or each.kind in kinds)
         ]
+
+
+def at_the(number: int, kind: str, do: Callable[[], object]) -> Callable[[Passed], None]:
+    """Watches a line for the n-th message of a kind; what is done then comes before the message is passed on."""
+    seen: Counter[str] = Counter()
+
+    def watch(passed: Passed) -> None:
+        seen[passed.kind] += 1
+        if passed.kind == kind and seen[kind] == number:
+            do()
+
+    return watch
 
 
 class Tap:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import time
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from gateway.daemon import run
 from lab.caller import CallReport, Drop
 from lab.engine import Faults
 from tests.calls.live import BOOKED, Practice, heard_words, practice, run_each, said_on
-from tests.calls.tap import Passed
+from tests.calls.tap import at_the
 
 # Two calls are lived through at a time.
 SPEED = 5.0
@@ -29,18 +27,6 @@ def assert_booked(house: Practice, report: CallReport) -> None:
     assert heard.count(GREETING) == 1
     assert "at 10:30. Shall I book it?" in heard
     assert "at 10:30 is booked" in heard
-
-
-def at_the(number: int, kind: str, do: Callable[[], None]) -> Callable[[Passed], None]:
-    """Watches a line for the n-th message of a kind; what is done then comes before the message is passed on."""
-    seen: Counter[str] = Counter()
-
-    def watch(passed: Passed) -> None:
-        seen[passed.kind] += 1
-        if passed.kind == kind and seen[kind] == number:
-            do()
-
-    return watch
 
 
 # --- VAIC's socket ---

@@ -148,6 +148,10 @@ class FaultProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self.reset()
+
+    def reset(self) -> None:
+        """All links that are open now."""
         for link in list(self.links):
             link.reset()
 

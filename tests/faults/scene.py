@@ -14,9 +14,8 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
-from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +23,8 @@ import aiohttp
 from sqlalchemy import Engine as Database
 
 from gateway.daemon import run
-from lab.caller import CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.caller.call import REDIAL_MS
 from lab.demo import free_port, wait_until_listening
 from lab.engine import Faults
 from lab.load.course import LoadSettings
@@ -36,6 +36,7 @@ from store.journal import CallRecord, Journal
 from tests.calls.live import recording
 from tests.calls.tap import Line, Tap
 from tests.faults.faultproxy import FaultProxy, Target
+from tests.gateway.daemons import until
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 150.0
@@ -180,10 +181,20 @@ class Scene:
     async def record(self, conversation_id: str = "c-1") -> CallRecord:
         """What was written of a call that is over, or is about to be."""
         journal = Journal(self.database)
-        return await until(lambda: asyncio.to_thread(journal.record, conversation_id))
+        return await until(lambda: asyncio.to_thread(journal.record, conversation_id), 10)
 
     def appointments(self) -> list[Appointment]:
         return AppointmentBook(self.database).all()
+
+    def resumed(self, report: CallReport, limit_s: float) -> tuple[int, int]:
+        """The one loss of the caller's socket, which must have been made good in time; when it began and ended, in ms.
+
+        limit_s: beyond the time that VAIC itself takes to dial again.
+        """
+        [outage] = report.outages
+        assert outage.resumed_ms is not None
+        self.measured("resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, limit_s)
+        return outage.lost_ms, outage.resumed_ms
 
     def measured(self, what: str, ms: float, limit_s: float) -> None:
         """A figure for the report, which must be within its bound."""
@@ -279,12 +290,15 @@ def play(
     run(whole())
 
 
-async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = 10.0) -> T:
-    """What a look finds as soon as it finds something. Each look is a request to another process."""
-    give_up_s = monotonic() + limit_s
-    while not (found := await look()):
-        assert monotonic() < give_up_s, "it did not come to pass"
-    return found
+def after_the_question(do: Callable[[], object]) -> Callable[[CallerEvent], None]:
+    """When the caller has heard what is to be agreed to."""
+    spoken = count(1)
+
+    def happened(event: CallerEvent) -> None:
+        if isinstance(event, BotSpoke) and next(spoken) == 2:
+            do()
+
+    return happened
 
 
 def longest_gap_ms(report: CallReport, after_ms: float = 0) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
 from tests.calls.live import BOOKED, said_on
-from tests.calls.tap import Passed
+from tests.calls.tap import Passed, at_the
 from tests.faults.scene import Scene, longest_gap_ms, play
 
 Figures = dict[str, float]
@@ -20,18 +20,6 @@ WISH = ("slt_book_full", "slt_yes", "slt_goodbye")
 QUESTION = ("slt_hours", "slt_goodbye")
 ONE_MOMENT, CALL_AGAIN = "One moment, please.", "Please call again later."
 SAY_AGAIN = "Could you say it again?"
-
-
-def once(kind: str, number: int, do: Callable[[], object]) -> Callable[[Passed], None]:
-    """Watches the model's line for the n-th message of a kind, and does it before that is passed on."""
-    seen: Counter[str] = Counter()
-
-    def watch(passed: Passed) -> None:
-        seen[passed.kind] += 1
-        if passed.kind == kind and seen[kind] == number:
-            do()
-
-    return watch
 
 
 async def booked_once(scene: Scene) -> None:
@@ -112,7 +100,7 @@ def test_model_reset_in_mid_utterance_is_a_short_gap_and_nothing_is_said_twice(
 def test_model_reset_between_a_call_and_its_output_has_one_result(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         # The second function that is called is the yes.
-        scene.line.watch = once("response.function_call_arguments.done", 2, lambda: lose_model(scene))
+        scene.line.watch = at_the(2, "response.function_call_arguments.done", lambda: lose_model(scene))
         report = await scene.call(*WISH)
         await booked_once(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())

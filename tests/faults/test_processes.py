@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from lab.caller import BotSpoke, CallerEvent, Resumed
-from lab.caller.call import REDIAL_MS
 from store.journal import Journal
-from tests.faults.scene import Scene, play
-from tests.faults.test_model import WISH, once
+from tests.calls.tap import at_the
+from tests.faults.scene import Scene, after_the_question, play
+from tests.faults.test_model import WISH
 from tests.faults.test_vaic import booked_once_more_asked
 
 Figures = dict[str, float]
 END_LIMIT_S = 10.0
-
-
-def after_the_question(do: Callable[[], None]) -> Callable[[CallerEvent], None]:
-    """When the caller has heard what is to be agreed to."""
-    spoken = count(1)
-
-    def happened(event: CallerEvent) -> None:
-        if isinstance(event, BotSpoke) and next(spoken) == 2:
-            do()
-
-    return happened
 
 
 @pytest.mark.fast
@@ -41,17 +27,15 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
             scene.vaic.target = scene.nodes[1].address
 
         if moment != "idle":
-            scene.line.watch = once("response.function_call_arguments.done", 2, kill)
+            scene.line.watch = at_the(2, "response.function_call_arguments.done", kill)
         # A yes that was lost with its process is asked for again.
         steps = WISH if moment == "idle" else (WISH[0], WISH[1], *WISH[1:])
         report = await scene.call(*steps, on_event=after_the_question(kill) if moment == "idle" else None)
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        [outage] = report.outages
-        assert outage.resumed_ms is not None
-        scene.measured("resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, 3)
-        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > outage.resumed_ms)
-        scene.measured("talk after the loss", talk.began_ms - outage.lost_ms, 8)
+        lost_ms, resumed_ms = scene.resumed(report, 3)
+        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
+        scene.measured("talk after the loss", talk.began_ms - lost_ms, 8)
 
     play(tmp_path, figures, act, nodes=2)
 
@@ -65,22 +49,12 @@ def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figu
             first.signal(signal.SIGSTOP)
             scene.vaic.target = scene.nodes[1].address
             loop.call_later(10, first.signal, signal.SIGCONT)
-            for link in list(scene.vaic.links):
-                link.reset()
+            scene.vaic.reset()
 
-        question = after_the_question(freeze)
-        resumed: list[int] = []
-
-        def happened(event: CallerEvent) -> None:
-            question(event)
-            if isinstance(event, Resumed):
-                resumed.append(event.at_ms)
-
-        report = await scene.call(*WISH, on_event=happened)
+        report = await scene.call(*WISH, on_event=after_the_question(freeze))
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        [outage] = report.outages
-        scene.measured("resumed after VAIC's own delay", resumed[0] - outage.lost_ms - REDIAL_MS, 1)
+        scene.resumed(report, 1)
         # It writes what it has in hand, is refused, and leaves in order.
         first.signal(signal.SIGCONT)
         first.signal(signal.SIGTERM)

@@ -11,7 +11,8 @@ from random import Random
 
 from lab.demo import free_port
 from lab.load.course import LoadSettings
-from tests.faults.scene import CRASHABLE, Background, Node, Scene, play, until
+from tests.faults.scene import CRASHABLE, Background, Node, Scene, play
+from tests.gateway.daemons import until
 
 Figures = dict[str, float]
 SECONDS = float(os.environ.get("TIELINE_SOAK_S", "10"))

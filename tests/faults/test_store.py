@@ -14,8 +14,9 @@ import pytest
 
 from lab.caller import CallReport
 from store.journal import Journal
+from tests.calls.tap import at_the
 from tests.faults.scene import Scene, play
-from tests.faults.test_model import WISH, once
+from tests.faults.test_model import WISH
 from tests.store.postgres import PostgresServer, running_server
 
 Figures = dict[str, float]
@@ -39,7 +40,7 @@ async def told_the_truth(scene: Scene, report: CallReport, figures: Figures) -> 
 
 
 def at_the_yes(scene: Scene, do: Callable[[], object]) -> None:
-    scene.line.watch = once("response.function_call_arguments.done", 2, do)
+    scene.line.watch = at_the(2, "response.function_call_arguments.done", do)
 
 
 def test_store_sqlite_locked_for_ten_seconds(tmp_path: Path, figures: Figures) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from lab.caller import BotSpoke, CallerEvent
-from lab.caller.call import REDIAL_MS
-from tests.faults.scene import Scene, play, until
-from tests.faults.test_model import WISH, booked_once, once
+from tests.calls.tap import at_the
+from tests.faults.scene import Scene, after_the_question, play
+from tests.faults.test_model import WISH, booked_once
+from tests.gateway.daemons import until
 
 Figures = dict[str, float]
 
@@ -18,25 +18,18 @@ Figures = dict[str, float]
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "another process"])
 def test_vaic_reset_is_resumed_and_nothing_is_lost(tmp_path: Path, figures: Figures, elsewhere: bool) -> None:
     async def act(scene: Scene) -> None:
-        spoken = count(1)
+        def lose() -> None:
+            if elsewhere:
+                scene.vaic.target = scene.nodes[1].address
+            scene.vaic.reset()
 
-        def happened(event: CallerEvent) -> None:
-            if isinstance(event, BotSpoke) and next(spoken) == 2:  # it has asked whether to book
-                if elsewhere:
-                    scene.vaic.target = scene.nodes[1].address
-                for link in list(scene.vaic.links):
-                    link.reset()
-
-        report = await scene.call(*WISH, on_event=happened)
+        report = await scene.call(*WISH, on_event=after_the_question(lose))
         await booked_once_more_asked(scene) if elsewhere else await booked_once(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        [outage] = report.outages
-        assert outage.resumed_ms is not None
-        figures["outage"] = outage.resumed_ms - outage.lost_ms
-        scene.measured("resumed after VAIC's own delay", figures["outage"] - REDIAL_MS, 1.0 if elsewhere else 0.3)
+        _, resumed_ms = scene.resumed(report, 1.0 if elsewhere else 0.3)
         if elsewhere:
-            talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > outage.resumed_ms)
-            scene.measured("talk after resume", talk.began_ms - outage.resumed_ms, 4)
+            talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
+            scene.measured("talk after resume", talk.began_ms - resumed_ms, 4)
 
     play(tmp_path, figures, act, nodes=2 if elsewhere else 1)
 
@@ -51,17 +44,11 @@ async def booked_once_more_asked(scene: Scene) -> None:
 
 def test_vaic_reset_in_mid_utterance_is_resumed(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
-        def lose() -> None:
-            for link in list(scene.vaic.links):
-                link.reset()
-
-        scene.line.watch = once("response.output_audio.delta", 60, lose)
+        scene.line.watch = at_the(60, "response.output_audio.delta", scene.vaic.reset)
         report = await scene.call(*WISH)
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        [outage] = report.outages
-        assert outage.resumed_ms is not None
-        scene.measured("resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, 0.3)
+        scene.resumed(report, 0.3)
 
     play(tmp_path, figures, act)
 
@@ -71,8 +58,7 @@ def test_vaic_that_never_returns_leaves_a_record_and_nothing_else(tmp_path: Path
         def happened(event: CallerEvent) -> None:
             if isinstance(event, BotSpoke):
                 scene.vaic.refuses = True
-                for link in list(scene.vaic.links):
-                    link.reset()
+                scene.vaic.reset()
 
         report = await scene.call("slt_hours", on_event=happened)
         [outage] = report.outages

@@ -155,9 +155,9 @@ async def get(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def until(look: Callable[[], Awaitable[T | None]]) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = LIMIT_S) -> T:
     """What a look finds as soon as it finds something; each look is a request to a server, and takes its time."""
-    async with asyncio.timeout(LIMIT_S):
-        while (found := await look()) is None:
+    async with asyncio.timeout(limit_s):
+        while not (found := await look()):
             pass
     return found

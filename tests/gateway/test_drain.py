@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,26 +12,15 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.daemon import run
-from lab.demo import free_port, wait_until_listening
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
-from tests.gateway.daemons import LIMIT_S, Vaic, get, until, upgrade_request
+from tests.faults.scene import SERVE, Node
+from tests.gateway.daemons import LIMIT_S, NO_MODEL, Vaic, until, upgrade_request
 
-ROOT = Path(__file__).parents[2]
 
-
-class Told:
+class Told(Node):
     """A daemon as a process, which can be told to end."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self.ops_port = free_port(), free_port()
-        self.url, self.database_url = f"ws://127.0.0.1:{self.port}/", f"sqlite:///{folder}/tieline.sqlite3"
-        self._ops_url = f"http://127.0.0.1:{self.ops_port}"
-        self.process: asyncio.subprocess.Process
-
-    def signal(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
 
     async def ends(self) -> int:
         async with asyncio.timeout(3 * LIMIT_S):
@@ -41,9 +28,9 @@ class Told:
 
     async def not_ready(self) -> None:
         async def look() -> bool:
-            return (await get(f"{self._ops_url}/readyz"))[0] == 404
+            return (await self.get("/readyz"))[0] == 404
 
-        await until(lambda: _or_none(look))
+        await until(look)
 
     async def refuses(self) -> bytes:
         """Its answer to an upgrade, as soon as that is no more."""
@@ -58,31 +45,19 @@ class Told:
         return await until(look)
 
 
-async def _or_none(look: Callable[[], Awaitable[bool]]) -> bool | None:
-    return await look() or None
+def database_of(folder: Path) -> str:
+    return f"sqlite:///{folder}/tieline.sqlite3"
 
 
 @asynccontextmanager
 async def told(folder: Path, **settings: str) -> AsyncIterator[Told]:
-    daemon = Told(folder)
-    environment = {
-        "TIELINE_OPENAI_URL": "ws://127.0.0.1:1",
-        "TIELINE_FILLER_S": "0",
-        "TIELINE_DATABASE_URL": daemon.database_url,
-        **settings,
-    }
-    ports = ("--port", str(daemon.port), "--ops-port", str(daemon.ops_port))
-    with (folder / "log").open("wb") as log:
-        daemon.process = await asyncio.create_subprocess_exec(
-            sys.executable, "run.py", "serve", *ports, cwd=ROOT, env=os.environ | environment, stderr=log
-        )
+    ours = {"TIELINE_OPENAI_URL": NO_MODEL, "TIELINE_FILLER_S": "0", "TIELINE_DATABASE_URL": database_of(folder)}
+    daemon = Told(folder, 1, SERVE, **ours | settings)
     try:
-        await wait_until_listening(daemon.ops_port, lambda: daemon.process.returncode is None)
+        await daemon.start()
         yield daemon
     finally:
-        if daemon.process.returncode is None:
-            daemon.process.kill()
-            await daemon.process.wait()
+        await daemon.kill()
 
 
 @asynccontextmanager
@@ -105,7 +80,7 @@ def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those
     async def scene() -> None:
         async with told(tmp_path, TIELINE_LAME_DUCK_S="2", TIELINE_DRAIN_S="60") as daemon, line(daemon) as one:
             await one.calls("c-1")
-            daemon.signal()
+            daemon.signal(signal.SIGTERM)
             await daemon.not_ready()
             async with line(daemon) as two:  # whoever sent it did not know yet
                 await two.calls("c-2")
@@ -125,7 +100,7 @@ def test_a_call_that_has_lost_its_socket_is_let_in_again_and_nobody_else_is(tmp_
         async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon:
             async with line(daemon) as one:
                 await one.calls("c-1")
-                daemon.signal()
+                daemon.signal(signal.SIGTERM)
                 await daemon.refuses()
                 one.connection.transport.abort()
 
@@ -149,15 +124,15 @@ def test_a_second_signal_ends_the_calls_in_words(tmp_path: Path) -> None:
     async def scene() -> None:
         async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon, line(daemon) as one:
             await one.calls("c-1")
-            daemon.signal()
+            daemon.signal(signal.SIGTERM)
             await daemon.refuses()
-            daemon.signal()
+            daemon.signal(signal.SIGTERM)
             async with asyncio.timeout(3 * LIMIT_S):
                 kinds = [frame["type"] for frame in await one.hears_until("activities")]
             assert "playStream.chunk" in kinds
             await one.ends("c-1")
             assert await daemon.ends() == 0
-        record = Journal(open_database(daemon.database_url)).record("c-1")
+        record = Journal(open_database(database_of(tmp_path))).record("c-1")
         assert record is not None
         assert record.outcome == "drained"
 
@@ -169,10 +144,10 @@ def test_a_call_that_is_moved_can_be_resumed_elsewhere_with_all_that_was_written
         moves = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_DRAIN_MODE": "move"}
         async with told(tmp_path, **moves) as daemon, line(daemon) as one:
             await one.calls("c-1")
-            daemon.signal()
+            daemon.signal(signal.SIGTERM)
             assert await one.closed() == 1012
             assert await daemon.ends() == 0
-        database = open_database(daemon.database_url)
+        database = open_database(database_of(tmp_path))
         journal = Journal(database)
         assert journal.record("c-1") is None
         assert journal.rows("c-1")[0].kind == "call"
