@@ -20,8 +20,8 @@ from actors.counters import LOOP_LAG, SLOW_TURNS
 SLOW_TURN_S = 0.02
 # How often the loop's lag is looked at.
 LAG_PERIOD_S = 0.05
-# What the last look counts for.
-LAG_WEIGHT = 0.2
+# What the last look counts for, and the most that it can tell: one pause, however long, does not make a loop late.
+LAG_WEIGHT, MOST_LAG_S = 0.2, 0.2
 
 
 class TakesTurns(Protocol):
@@ -138,7 +138,7 @@ class LoopDispatcher:
     def _look(self, due_s: float) -> None:
         now_s = time.monotonic()
         lag_s = max(0.0, now_s - due_s)
-        self.lag_s += (lag_s - self.lag_s) * LAG_WEIGHT
+        self.lag_s += (min(lag_s, MOST_LAG_S) - self.lag_s) * LAG_WEIGHT
         LOOP_LAG.observe(lag_s)
         self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
 

@@ -79,7 +79,6 @@ class Daemon:
         settings, loop = self._settings, asyncio.get_running_loop()
         self._dispatcher = LoopDispatcher(loop, self._speed)
         install(self._dispatcher)
-        self._dispatcher.watch()
         # Migrations may take a while, and the loop is already somebody's.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
@@ -92,6 +91,8 @@ class Daemon:
         self.switchboard = Switchboard.start(house, self.journal, leases, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
         self._ops = Ops(self.switchboard, self.journal)
+        # From now on: what had to be made ready has held the loop, and keeps nobody waiting.
+        self._dispatcher.watch()
         try:
             port = await self._endpoint.listen(settings.listen_host, settings.port, self._given.vaic)
             ops_port = await self._ops.listen(settings.ops_port, self._given.ops)

@@ -21,8 +21,8 @@ class Hand(LoopActor):
         message()
 
 
-def hold_the_loop() -> None:
-    until_s = time.perf_counter() + SLOW_TURN_S * 1.5
+def hold_the_loop(for_s: float = SLOW_TURN_S * 1.5) -> None:
+    until_s = time.perf_counter() + for_s
     while time.perf_counter() < until_s:
         pass
 
@@ -68,6 +68,20 @@ def test_the_lag_of_a_held_loop_is_measured() -> None:
 
     # The last look counts for so much, and no more.
     assert asyncio.run(scene()) > SLOW_TURN_S * LAG_WEIGHT
+
+
+def test_one_pause_however_long_does_not_make_the_loop_late() -> None:
+    async def scene() -> float:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        dispatcher.watch()
+        asyncio.get_running_loop().call_soon(hold_the_loop, 1.0)
+        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(LAG_PERIOD_S * 1.2, seen.set_result, None)
+        await seen
+        dispatcher.stop_watching()
+        return dispatcher.lag_s
+
+    assert 0 < asyncio.run(scene()) < 0.05
 
 
 def test_what_a_socket_gives_is_handled_before_the_loop_turns() -> None:
