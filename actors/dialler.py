@@ -32,8 +32,8 @@ CONNECT_LIMIT_S = 5.0
 OPEN_S = 15.0
 # A model that does not answer holds a thread for the time limit: there must be some left for a second try.
 MOST_DIALS = 128
-# A TCP path may survive an outage of five seconds: do not be stricter than that.
-KEEPALIVE = KeepAlive(interval_s=5.0, limit_s=7.5)
+# A TCP path may survive an outage of five seconds: do not be stricter than that. The caller hears of it before.
+KEEPALIVE = KeepAlive(interval_s=2.0, limit_s=6.0, quiet_s=2.0)
 
 
 @dataclass(frozen=True, slots=True)

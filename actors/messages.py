@@ -17,7 +17,7 @@ from actors.address import Address, ChildDied
 from actors.clips import Clip
 from actors.dialler import DialFailed, Dialled
 from actors.model_side import ModelSide
-from actors.wire import Wire, WireClosed, WireText
+from actors.wire import Wire, WireClosed, WireQuiet, WireText
 from fsm.answer import Answer, Stand
 from fsm.spec import ToolSpec
 from fsm.walk import Thought
@@ -217,6 +217,7 @@ ModelSocketMessage = (
     Dialled
     | DialFailed
     | WireText
+    | WireQuiet
     | WireClosed
     | CallerAudio
     | Heard

@@ -17,6 +17,7 @@ from actors.consultation import Consultations, is_consultation
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
 from actors.dialler import DialFailed, Dialled, Dials
 from actors.messages import (
+    AwaitWords,
     BotAudio,
     BotAudioEnded,
     BotSaid,
@@ -46,7 +47,7 @@ from actors.messages import (
 from actors.model_side import ModelSide
 from actors.oddities import Oddities
 from actors.runtime import LoopActor
-from actors.wire import Wire, WireClosed, WireText
+from actors.wire import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.frames import Stencil, Unknown
@@ -146,6 +147,8 @@ class OpenAISocket(LoopActor):
                 if message.final:
                     raise ModelRefused(message.reason)
                 raise TransportLost(message.status or 1006, message.reason)
+            case WireQuiet():
+                self._vaic.tell(AwaitWords(due=message.quiet))
             case WireClosed():
                 if message.code == FINAL_CLOSE:
                     raise self._refused("closed with 4000")

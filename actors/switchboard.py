@@ -56,7 +56,7 @@ from actors.messages import (
 from actors.oddities import Oddities
 from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
-from actors.wire import Wire, WireClosed, WireMessage
+from actors.wire import Wire, WireMessage, WireText
 from protocols.errors import WireError
 from protocols.frames import Unknown
 from protocols.media import MediaFormat, negotiate
@@ -91,7 +91,7 @@ class _Door:
     switchboard: Address[SwitchboardMessage]
 
     def tell(self, message: WireMessage, /) -> None:
-        at_door = WireLeft(self.wire) if isinstance(message, WireClosed) else FirstText(self.wire, message.data)
+        at_door = FirstText(self.wire, message.data) if isinstance(message, WireText) else WireLeft(self.wire)
         send(self.switchboard, at_door)
 
 

@@ -8,6 +8,7 @@ Rules from: specs/reliability.md 2.3 to 2.5, 3.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 import sys
@@ -50,7 +51,14 @@ class WireClosed:
     reason: str
 
 
-WireMessage = WireText | WireClosed
+@dataclass(frozen=True, slots=True)
+class WireQuiet:
+    """The peer has left a ping unanswered for a while, and may be out of reach; or it is back."""
+
+    quiet: bool
+
+
+WireMessage = WireText | WireClosed | WireQuiet
 
 
 class Wire(Protocol):
@@ -80,11 +88,13 @@ class Wire(Protocol):
 class KeepAlive:
     """Ping the peer every `interval_s`; cut it when one has not been answered for `limit_s`.
 
-    Whatever it sends besides: who speaks and does not listen is found out too.
+    Whatever it sends besides: who speaks and does not listen is found out too. Of a peer that has not answered for
+    `quiet_s` the owner is told: WireQuiet.
     """
 
     interval_s: float
     limit_s: float
+    quiet_s: float = math.inf
 
 
 class FramedWire(ABC):
@@ -106,6 +116,7 @@ class FramedWire(ABC):
         self._kept: list[WireMessage] = []
         self._fragments: list[bytes] = []
         self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
+        self._quiet = False
         self._gone = False
         # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
         self._open = False
@@ -191,6 +202,7 @@ class FramedWire(ABC):
                 self._deliver(WireText(whole))
         elif opcode is Opcode.PONG:
             self._asked_s = None
+            self._note_quiet(False)
         elif opcode is Opcode.CLOSE:
             self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
@@ -231,16 +243,24 @@ class FramedWire(ABC):
         self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
-        now_s = self._loop.time()
-        if self._asked_s is not None and now_s - self._asked_s >= self._keepalive.limit_s:
+        now_s, keepalive = self._loop.time(), self._keepalive
+        waited_s = 0.0 if self._asked_s is None else now_s - self._asked_s
+        if waited_s >= keepalive.limit_s:
             self.abort()
             return
         if self._framing.state is OPEN:
             if self._asked_s is None:
                 self._asked_s = now_s
+            self._note_quiet(waited_s >= keepalive.quiet_s)
             self._framing.send_ping(b"")
             self._flush()
-        self._restart_timer(self._keepalive.interval_s, self._ping)
+        # The last wait is as long as there is left of the limit: it is to be met, not passed.
+        self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
+
+    def _note_quiet(self, quiet: bool) -> None:
+        if quiet is not self._quiet:
+            self._quiet = quiet
+            self._deliver(WireQuiet(quiet))
 
     def _restart_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
         if self._timer is not None:

@@ -31,8 +31,8 @@ SLOW_BYTES, SLOW_LIMIT_S = 16 * 1024, 5.0
 # What the kernel may hold of it: a second of audio. What it has taken counts as sent, so it is not to take more.
 KERNEL_BYTES = 64 * 1024
 HANDSHAKE_LIMIT_S = 5.0
-# Found out before the caller has waited for ten seconds.
-KEEPALIVE = KeepAlive(interval_s=3.0, limit_s=5.0)
+# Found out before the caller has waited for six seconds.
+KEEPALIVE = KeepAlive(interval_s=1.5, limit_s=4.25)
 RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
 

@@ -17,7 +17,7 @@ import actors.dialler
 from actors.address import Nobody
 from actors.dialler import DialFailed, Dialled, Dialler
 from actors.dispatch import LoopDispatcher, install
-from actors.wire import KeepAlive, SocketWire, WireClosed, WireText
+from actors.wire import KeepAlive, SocketWire, WireClosed, WireQuiet, WireText
 
 LIMIT_S = 5
 
@@ -244,6 +244,29 @@ def test_a_peer_that_speaks_and_does_not_listen_is_cut(monkeypatch: pytest.Monke
             while (told := await inbox.next()) == WireText(b"on and on"):
                 pass
             assert told == WireClosed(1006, "")
+
+    run(scene)
+
+
+def test_a_peer_that_leaves_a_ping_unanswered_is_told_of_before_it_is_cut_and_so_is_its_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actors.dialler, "KEEPALIVE", KeepAlive(interval_s=0.02, limit_s=10.0, quiet_s=0.05))
+
+    async def scene() -> None:
+        told = asyncio.Event()
+
+        async def absent(connection: ServerConnection) -> None:
+            connection.transport.pause_reading()
+            await told.wait()
+            connection.transport.resume_reading()
+            await connection.wait_closed()
+
+        async with dialled(absent) as (wire, inbox):
+            wire.attach(inbox)
+            assert await inbox.next() == WireQuiet(True)
+            told.set()
+            assert await inbox.next() == WireQuiet(False)
 
     run(scene)
 

@@ -124,6 +124,8 @@ def test_model_path_silent_is_bridged_and_the_last_turn_is_answered(tmp_path: Pa
         answer = next(turn for turn in record.turns if "nine in the morning" in turn.text and turn.heard_ms)
         assert answer.began_ms is not None
         scene.measured("last turn answered", answer.began_ms - asked.ended_ms, 12)
+        filler = next(turn for turn in report.turns[report.turns.index(asked) :] if turn.role == "bot")
+        scene.measured("words", filler.began_ms - asked.ended_ms, 6)
 
     play(tmp_path, figures, act)
 
