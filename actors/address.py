@@ -1,6 +1,6 @@
 """Where messages go: addresses, places that one actor after another may hold, and the report of an actor's end.
 
-May import: pykka, actors' counters, the standard library.
+May import: pykka, prometheus_client, actors' counters, the standard library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import pykka
+from prometheus_client import Counter
 
 from actors.counters import DEAD_LETTERS
 
@@ -54,10 +55,14 @@ class Seat(Generic[M]):
 
 
 class WaitingRoom(Seat[M]):
-    """A seat where messages wait for the next occupant; the oldest are dropped when there are too many."""
+    """A seat where messages wait for the next occupant; of too many the oldest are dropped and counted."""
 
-    def __init__(self, most: int) -> None:
-        self._waiting: deque[M] = deque(maxlen=most)
+    def __init__(self, most: int, dropped: Counter) -> None:
+        self._most = most
+        self._dropped = dropped
+        self._waiting: deque[M] = deque()
+        # What a former occupant gave back: older than whatever waits.
+        self._returned: deque[M] = deque()
         super().__init__()
 
     @property
@@ -67,12 +72,27 @@ class WaitingRoom(Seat[M]):
     @occupant.setter
     def occupant(self, occupant: Address[M] | None) -> None:
         self._occupant = occupant
-        while occupant is not None and self._waiting:
-            occupant.tell(self._waiting.popleft())
+        for line in (self._returned, self._waiting):
+            # One that has died already takes nothing, and the rest waits for the next.
+            while occupant is not None and line and send(occupant, line[0]):
+                line.popleft()
 
     def tell(self, message: M, /) -> None:
         if self._occupant is None or not send(self._occupant, message):
-            self._waiting.append(message)
+            self._keep(self._waiting, message)
+
+    def back(self, message: M) -> None:
+        """An occupant that has ended gives back what it did not come to, in its order."""
+        self._keep(self._returned, message)
+
+    def __len__(self) -> int:
+        return len(self._returned) + len(self._waiting)
+
+    def _keep(self, line: deque[M], message: M) -> None:
+        line.append(message)
+        if len(self) > self._most:
+            (self._returned or self._waiting).popleft()
+            self._dropped.inc()
 
 
 class Nobody:

@@ -26,6 +26,7 @@ from actors.messages import (
     CallerArrived,
     CallerSpeaks,
     CallMessage,
+    ChildOverdue,
     Consult,
     Course,
     Deadline,
@@ -114,7 +115,7 @@ class CallSupervisor(LoopActor):
     def on_stop(self) -> None:
         if not self._finished:  # told to go in the middle of the call
             self._write_record("drained")
-            self._children.stop_all()
+            self._children.let_go()
 
     def on_failure(self, *_: object) -> None:
         self._caller.break_off()
@@ -122,12 +123,15 @@ class CallSupervisor(LoopActor):
             if not self._finished:
                 self._write_record("failed")
         finally:
-            self._children.stop_all(spared=VAIC)
+            self._children.let_go(spared=VAIC)
 
     def on_receive(self, message: CallMessage) -> CallRecord | None:
         match message:
             case ChildDied():
                 self._judge(message)
+            case ChildOverdue():
+                self._children.overdue(message)
+                self._leave_when_alone()
             case Deadline():
                 self._overdue(message.name)
             case StartAgain():
@@ -340,7 +344,7 @@ class CallSupervisor(LoopActor):
         if self._tasks.caller_left():
             self._children.stop(VAIC)
             self._place.stop()
-            self._limits.start("settle", limits.CHILDREN_LIMIT_S)
+            self._limits.start("settle", limits.SETTLE_LIMIT_S)
         else:
             self._close(outcome)
 
@@ -354,7 +358,6 @@ class CallSupervisor(LoopActor):
 
     def _disband(self) -> None:
         self._children.stop_all()
-        self.after(limits.CHILDREN_LIMIT_S, Deadline("children"))
         self._leave_when_alone()
 
     def _write_record(self, outcome: str) -> None:
@@ -362,7 +365,7 @@ class CallSupervisor(LoopActor):
         self._diary.close(outcome)
 
     def _leave_when_alone(self) -> None:
-        if not self._children.leaving:
+        if self._finished and not self._children.leaving:
             self.stop()
 
     def _overdue(self, name: str) -> None:
@@ -386,15 +389,11 @@ class CallSupervisor(LoopActor):
             case "settle" if self._ending is not None:
                 self._log.warning("a task did not end in time")
                 self._close(self._ending)
-                self.stop()
             case "farewell" if self._farewell is not None and not self._farewell.called_off:
                 self._leave(self._farewell)
             case "resume":
                 self._finish("lost")
             case "end":
                 self._finish(self._outcome or "completed")
-            case "children":
-                self._log.warning("children did not end in time")
-                self.stop()
             case _:
                 pass

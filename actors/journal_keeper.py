@@ -29,6 +29,7 @@ from actors.messages import (
     Park,
     Parked,
     RenewLeases,
+    Unwritten,
 )
 from actors.runtime import ThreadActor
 from protocols.errors import Fenced
@@ -37,6 +38,8 @@ from store.leases import Leases, Refused
 
 # As many rows as this are written together at the most.
 BATCH_ROWS = 256
+# What may wait for the database, or for a keeper.
+KEPT_MESSAGES = 50_000
 # How long to wait before the database is asked again, in s: first, and at the most.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
@@ -47,11 +50,16 @@ class JournalKeeper(ThreadActor):
     """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
 
     What cannot be written is counted, logged and left out; only while there is no database everything waits.
-    switchboard: is told of calls that other processes have taken over, and of those claimed.
+    switchboard: is told of calls that other processes have taken over, of those claimed, and of what is left unwritten.
     """
 
+    # A minute of two hundred busy calls; then the oldest rows go.
+    most_letters = KEPT_MESSAGES
+    missable = (Jot,)
+    missed = LOST_ROWS
+
     def __init__(
-        self, post: Post, journal: Journal, leases: Leases, switchboard: Address[CallClaimed | CallsLost]
+        self, post: Post, journal: Journal, leases: Leases, switchboard: Address[CallClaimed | CallsLost | Unwritten]
     ) -> None:
         super().__init__(post)
         self._journal = journal
@@ -61,6 +69,14 @@ class JournalKeeper(ThreadActor):
 
     def on_stop(self) -> None:
         self._write()
+
+    def on_failure(self, *_: object) -> None:
+        for row in self._rows:
+            self.on_unread(Jot(row))
+
+    def on_unread(self, message: JournalMessage) -> None:
+        """Whoever comes after me is to write it."""
+        send(self._switchboard, Unwritten(message))
 
     def on_receive(self, message: JournalMessage) -> None:
         match message:

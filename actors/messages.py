@@ -447,6 +447,14 @@ class StartAgain:
     child: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChildOverdue:
+    """A child that was told to stop has had its time."""
+
+    child: str
+    generation: int
+
+
 CallMessage = (
     CallerArrived
     | VaicReady
@@ -470,6 +478,7 @@ CallMessage = (
     | Deadline
     | Describe
     | StartAgain
+    | ChildOverdue
     | ChildDied
 )
 
@@ -634,8 +643,16 @@ class CallsLost:
     conversation_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """What a journal's keeper that has ended did not come to, in order."""
+
+    message: JournalMessage
+
+
 SwitchboardMessage = (
-    CallClaimed
+    Unwritten
+    | CallClaimed
     | CallsLost
     | RenewLeases
     | WireOpened
@@ -652,6 +669,7 @@ SwitchboardMessage = (
     | WhoIsAlive
     | FindCall
     | ChildDied
+    | ChildOverdue
     | StartAgain
 )
 

@@ -83,6 +83,8 @@ class OpenAISocket(LoopActor):
     when no other session could be had either.
     """
 
+    missable = (CallerAudio,)
+
     def __init__(
         self,
         post: Post,

@@ -1,23 +1,28 @@
 """One actor model, run in two ways: actors that react run on the event loop, actors that block have a thread.
 
 Pykka itself does not supervise; here every actor tells its parent once how it ended, whichever way that was.
-May import: actors.address, actors.dispatch, protocols.errors, pykka, loguru. Pykka's private names used are tested.
+May import: actors' addresses, counters, dispatch and mailboxes, protocols.errors, pykka, prometheus_client, loguru.
+Pykka's private names used are tested.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import traceback
-from collections import deque
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
 import pykka
 from loguru import logger
+from prometheus_client import Counter
 from pykka._envelope import Envelope
 
 from actors.address import ChildDied, Post, send
+from actors.counters import ACTORS_ENDED, ACTORS_STARTED, MISSED
 from actors.dispatch import Timer, installed
+from actors.mailboxes import MOST_LETTERS, Bound, LoopMailbox, MailboxFull, ThreadMailbox
 from protocols.errors import TransportLost
 
 # One actor's turn on the loop: long enough to be cheap, short enough that its neighbours are served.
@@ -40,13 +45,29 @@ _PYKKAS_OWN = frozenset(
 
 
 class _Supervised(pykka.Actor):
-    """Tells its parent of its end exactly once, and lets nothing but its own end come of any exception."""
+    """Tells its parent of its end exactly once, and lets nothing but its own end come of any exception.
+
+    most_letters: how many messages may wait for it; missable: those of which, when there are more, the newest count;
+    missed: counts the others, where that is not the counter of all actors.
+    """
+
+    most_letters: ClassVar[int] = MOST_LETTERS
+    missable: ClassVar[tuple[type, ...]] = ()
+    missed: ClassVar[Counter | None] = None
 
     def __init__(self, post: Post | None = None) -> None:
         super().__init__()
         self._post = post
         self._cause: BaseException | None = None
-        self._reported = False
+        # Taken by whoever reports the end; not only its own thread may.
+        self._unreported = threading.Lock()
+
+    @classmethod
+    def _bound(cls) -> Bound:
+        return Bound(cls.most_letters, cls.missable, cls.missed or MISSED.labels(cls.__name__))
+
+    def on_unread(self, message: Any) -> None:
+        """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
 
     def _handle_receive(self, message: Any) -> Any:
         try:
@@ -78,6 +99,7 @@ class _Supervised(pykka.Actor):
             super()._handle_failure(exception_type, exception_value, traceback)
 
     def _actor_loop_setup(self) -> None:
+        ACTORS_STARTED.labels(type(self).__name__).inc()
         try:
             self.on_start()
         except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
@@ -93,9 +115,11 @@ class _Supervised(pykka.Actor):
         self._handle_failure(type(error), error, error.__traceback__)
 
     def _report(self) -> None:
-        if self._post is None or self._reported:
+        if not self._unreported.acquire(blocking=False):
             return
-        self._reported = True
+        ACTORS_ENDED.labels(type(self).__name__).inc()
+        if self._post is None:
+            return
         trace = "" if self._cause is None else "".join(traceback.format_exception(self._cause))
         send(self._post.parent, ChildDied(self._post.child, self._post.generation, self._cause, trace))
 
@@ -106,52 +130,41 @@ class ThreadActor(_Supervised, pykka.ThreadingActor):
     # A hung thread must not keep the process from leaving; the tree is stopped from its root before that.
     use_daemon_thread: ClassVar[bool] = True
 
+    def __init__(self, post: Post | None = None) -> None:
+        super().__init__(post)
+        self._mailbox: ThreadMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        self._mailbox.overflowed = self._overflow
+
+    @classmethod
+    def _create_actor_inbox(cls) -> ThreadMailbox:
+        return ThreadMailbox(cls._bound())
+
     def _actor_loop(self) -> None:
         try:
             super()._actor_loop()
         finally:
             self._report()
 
+    def _actor_loop_teardown(self) -> None:
+        for message in self._mailbox.close():
+            self.on_unread(message)
+        super()._actor_loop_teardown()
 
-class _Mailbox:
-    """A loop actor's inbox. It holds its actor, whom an ActorRef holds only weakly, until the actor's end.
-
-    What was told lies in it as it is, what was asked in Pykka's envelope. closed: as `actor_stopped`, read at no cost.
-    """
-
-    __slots__ = ("actor", "closed", "letters", "queued")
-
-    def __init__(self) -> None:
-        self.actor: LoopActor | None = None
-        self.closed = False
-        self.letters: deque[Any] = deque()
-        self.queued = False
-
-    def put(self, letter: Any, /) -> None:
-        self.letters.append(letter)
-        if not self.queued:
-            self.wake()
-
-    def wake(self) -> None:
-        if self.actor is not None:
-            self.queued = True
-            self.actor.dispatcher.ready(self.actor)
-
-    def get(self) -> Envelope[Any]:
-        letter = self.letters.popleft()
-        return letter if type(letter) is Envelope else Envelope(letter)
-
-    def empty(self) -> bool:
-        return not self.letters
+    def _overflow(self) -> None:
+        """In a teller's thread: my own may hang in a handler. If it comes back, it ends."""
+        self._fail(MailboxFull(f"{self.most_letters} messages"))
+        self._report()
 
 
 class LoopRef(pykka.ActorRef[Any]):
     """A loop actor's reference: what it is told needs no envelope, fifty times a second on either side of a call."""
 
     def tell(self, message: Any) -> None:
-        mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         if mailbox.closed:
             raise pykka.ActorDeadError(f"{self} not found")
+        if len(mailbox.letters) >= mailbox.most and not mailbox.room(message):
+            return
         mailbox.letters.append(message)
         if not mailbox.queued:
             mailbox.wake()
@@ -196,26 +209,22 @@ class LoopActor(_Supervised):
         super().__init__(post)
         self._actor_ref = LoopRef(self)
         self.dispatcher = installed()
-        self._mailbox: _Mailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        self._mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         self._begun = False
         self._kind: type = type(None)
         self._timers: set[_OwnTimer] = set()
 
-    @staticmethod
-    def _create_actor_inbox() -> _Mailbox:
-        return _Mailbox()
+    @classmethod
+    def _create_actor_inbox(cls) -> LoopMailbox:
+        return LoopMailbox(cls._bound())
 
     @staticmethod
     def _create_future() -> LoopFuture:
         return LoopFuture()
 
     def _start_actor_loop(self) -> None:
-        self._mailbox.actor = self
-        self._mailbox.queued = True
-        self.dispatcher.ready(self)
-
-    def on_unread(self, message: Any) -> None:
-        """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
+        self._mailbox.ready = partial(self.dispatcher.ready, self)
+        self._mailbox.wake()
 
     def after(self, delay_s: float, message: object) -> Timer:
         """Tell myself a message later, unless the timer is cancelled or I am gone."""
@@ -250,6 +259,8 @@ class LoopActor(_Supervised):
             except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
                 self._crash(error, letter)
         if mailbox.closed:
+            if mailbox.full:
+                self._crash(MailboxFull(f"{self.most_letters} messages"), None)
             self._end()
             return
         mailbox.queued = False
@@ -299,7 +310,7 @@ class LoopActor(_Supervised):
 
     def _end(self) -> None:
         mailbox = self._mailbox
-        if mailbox.actor is None:
+        if mailbox.ready is None:
             return
         for letter in tuple(mailbox.letters):
             self.on_unread(letter.message if isinstance(letter, Envelope) else letter)
@@ -307,7 +318,7 @@ class LoopActor(_Supervised):
         for timer in list(self._timers):
             timer.cancel()
         # The ring of actor and mailbox is opened, so that nothing waits for the garbage collector.
-        mailbox.actor = None
+        mailbox.ready = None
         self._report()
 
 

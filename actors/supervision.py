@@ -19,11 +19,22 @@ class Restart(Enum):
     TEMPORARY = "temporary"
 
 
+class Strategy(Enum):
+    """What the death of a child that is restarted means for the others.
+
+    ONE_FOR_ALL: they cannot go on without it: they are stopped, the last one first, and all are started in order.
+    """
+
+    ONE_FOR_ONE = "one_for_one"
+    ONE_FOR_ALL = "one_for_all"
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """At most `intensity` restarts within `period_s`; the delay doubles from `backoff_s` to `backoff_cap_s`.
 
-    jitter: the share of the delay that chance may add, so that many calls do not come back in step.
+    jitter: the share of the delay that chance may add, so that many calls do not come back in step. shutdown_s: one
+    that was told to stop and has not ended by then is abandoned.
     """
 
     restart: Restart
@@ -32,6 +43,7 @@ class RestartPolicy:
     backoff_s: float = 0.0
     backoff_cap_s: float = 8.0
     jitter: float = 0.25
+    shutdown_s: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

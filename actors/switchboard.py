@@ -12,22 +12,23 @@ from typing import assert_never
 
 import pykka
 from loguru import logger
-from pydantic_core import from_json
 
-from actors.address import Address, ChildDied, Nobody, Post, Seat, WaitingRoom, send
+from actors.address import Address, ChildDied, Nobody, Post, Seat, WaitingRoom
 from actors.call_supervisor import CallSupervisor
 from actors.children import Children
-from actors.counters import CALLS_LIVE, CALLS_REFUSED
+from actors.counters import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS
 from actors.dispatch import Timer
+from actors.doorstep import Doorstep, Guest, conversation_of
 from actors.house import House
 from actors.inheritance import initiate_of, opening_of
-from actors.journal_keeper import JournalKeeper
+from actors.journal_keeper import KEPT_MESSAGES, JournalKeeper
 from actors.messages import (
     CallBroke,
     CallClaimed,
     CallerAway,
     CallMessage,
     CallsLost,
+    ChildOverdue,
     ClaimCall,
     Door,
     EndCall,
@@ -48,6 +49,7 @@ from actors.messages import (
     StartAgain,
     StopCalls,
     SwitchboardMessage,
+    Unwritten,
     Upgrade,
     WhoIsAlive,
     WireLeft,
@@ -56,7 +58,7 @@ from actors.messages import (
 from actors.oddities import Oddities
 from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartPolicy
-from actors.wire import Wire, WireMessage, WireText
+from actors.wire import Wire
 from protocols.errors import WireError
 from protocols.frames import Unknown
 from protocols.media import MediaFormat, negotiate
@@ -73,26 +75,12 @@ from store.leases import Leases
 
 JOURNAL = "journal"
 SHUTTING_DOWN, TOO_MANY = "shutting down", "too many calls"
-# What the journal is told while it has no keeper waits: a minute of two hundred busy calls.
-KEPT_MESSAGES = 50_000
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 # How long a socket may say nothing after its upgrade, and how long a refused one may stay.
 FIRST_TEXT_LIMIT_S, REFUSED_LIMIT_S = 5.0, 2.0
 # How long a socket waits to be told whether its call can be taken over.
 CLAIM_LIMIT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """Takes what arrives on a wire that belongs to no call, and says on which wire it was."""
-
-    wire: Wire
-    switchboard: Address[SwitchboardMessage]
-
-    def tell(self, message: WireMessage, /) -> None:
-        at_door = FirstText(self.wire, message.data) if isinstance(message, WireText) else WireLeft(self.wire)
-        send(self.switchboard, at_door)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +101,10 @@ class _Claim:
     limit: Timer
 
 
-@dataclass(slots=True)
-class _Guest:
-    """A wire at the door. limit: when it is shown out. odd: what was wrong with its frames, once something was."""
-
-    limit: Timer
-    credential: str = field(repr=False)
-    odd: Oddities | None = None
-
-
 class Switchboard(LoopActor):
     """Is told: SwitchboardMessage. Children: the JournalKeeper, and one CallSupervisor a call, by conversation id."""
+
+    most_letters = 2 * KEPT_MESSAGES  # what a keeper gives back comes in one go
 
     def __init__(self, house: House, journal: Journal, leases: Leases, max_calls: int) -> None:
         super().__init__()
@@ -131,11 +112,11 @@ class Switchboard(LoopActor):
         self._leases = leases
         self._max_calls = max_calls
         self._children = Children(self.actor_ref, self.now_ms, house.rand, self.after)
-        self._keeper: Seat[JournalMessage] = WaitingRoom(KEPT_MESSAGES)
+        self._keeper: WaitingRoom[JournalMessage] = WaitingRoom(KEPT_MESSAGES, LOST_ROWS)
         # Calls write through the seat, so that they never notice when its holder changes.
         self._house = replace(house, journal=self._keeper)
         self._calls: dict[str, _Call] = {}
-        self._at_door: dict[int, _Guest] = {}
+        self._at_door: dict[int, Guest] = {}
         # Sockets that wait for a call which is not here, by conversation.
         self._claims: dict[str, _Claim] = {}
         # Calls that wait for their caller's next socket.
@@ -147,12 +128,17 @@ class Switchboard(LoopActor):
         self._children.start(JOURNAL, self._keeper, JOURNAL_POLICY, self._start_keeper)
         self.after(self._leases.renew_every_s, RenewLeases())
 
+    def on_stop(self) -> None:
+        if lost := len(self._keeper):
+            LOST_ROWS.inc(lost)
+            logger.error("the journal had no keeper to the end", lost=lost)
+
     def on_receive(self, message: SwitchboardMessage) -> Roll | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
-                self._at_door[id(message.wire)] = _Guest(limit, message.credential)
-                message.wire.attach(_Door(message.wire, self.actor_ref), only_next=True)
+                self._at_door[id(message.wire)] = Guest(limit, message.credential)
+                message.wire.attach(Doorstep(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._open_door(message.wire, message.data)
             case FirstTextOverdue():
@@ -164,10 +150,10 @@ class Switchboard(LoopActor):
                 self._answer(message.upgrade)
             case CallClaimed() | CallsLost() | RenewLeases():
                 self._lease(message)
-            case ChildDied():
-                self._judge(message)
-            case StartAgain():
-                self._children.restart(message.child)
+            case ChildDied() | ChildOverdue() | StartAgain():
+                self._look_after(message)
+            case Unwritten():
+                self._keeper.back(message.message)
             case CallBroke() | CallerAway():
                 self._hear_of(message)
             case SetDoor() | StopCalls() | MoveCalls():
@@ -239,19 +225,19 @@ class Switchboard(LoopActor):
             frame = FROM_VAIC.parse(data)
             if isinstance(frame, Unknown):
                 self._odd(wire, data).unknown(frame.type)
-                wire.attach(_Door(wire, self.actor_ref), only_next=True)
+                wire.attach(Doorstep(wire, self.actor_ref), only_next=True)
                 return
             if not isinstance(frame, ConnectionValidate | SessionInitiate | SessionResume):
                 raise WireError("not_a_beginning", frame.type)
         except WireError as error:
             self._odd(wire, data).bad_frame(error)
-            wire.attach(_Door(wire, self.actor_ref), only_next=True)
+            wire.attach(Doorstep(wire, self.actor_ref), only_next=True)
             return
         match frame:
             case ConnectionValidate():
                 wire.send(ConnectionValidated(success=self._door is not Door.SHUT).to_wire())
                 # An administrator's test ends here, but session.initiate has been seen to follow (3.1).
-                wire.attach(_Door(wire, self.actor_ref), only_next=True)
+                wire.attach(Doorstep(wire, self.actor_ref), only_next=True)
             case SessionInitiate():
                 self._admit(frame, wire, self._leave_door(wire))
             case SessionResume():
@@ -272,7 +258,7 @@ class Switchboard(LoopActor):
         if guest is None:  # its time is up, and this crossed the farewell
             return Oddities("door", logger)
         if guest.odd is None:
-            guest.odd = Oddities("door", logger.bind(conversation=_conversation_of(data)))
+            guest.odd = Oddities("door", logger.bind(conversation=conversation_of(data)))
         return guest.odd
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str) -> None:
@@ -361,6 +347,20 @@ class Switchboard(LoopActor):
     def _start_keeper(self, post: Post) -> pykka.ActorRef[JournalKeeper]:
         return JournalKeeper.start(post, self._journal, self._leases, self.actor_ref)
 
+    def _look_after(self, message: ChildDied | ChildOverdue | StartAgain) -> None:
+        match message:
+            case ChildDied():
+                self._judge(message)
+            case StartAgain():
+                self._children.restart(message.child)
+            case ChildOverdue():
+                self._children.overdue(message)
+                kind, _, conversation_id = message.child.partition(":")
+                if kind == "call":
+                    self._drop(conversation_id)
+                if self._leaving:
+                    self._leave_when_alone()
+
     def _leave_when_alone(self) -> None:
         if self._calls:
             return
@@ -381,13 +381,3 @@ class Switchboard(LoopActor):
             # Calls go on without a journal; what they say about a booking still comes from the store itself.
             self._door = Door.SHUT
             logger.critical("the journal cannot be kept: no new calls are taken")
-
-
-def _conversation_of(data: bytes) -> str:
-    """The conversation that a frame names which cannot be read as one of VAIC's; "-" if none."""
-    try:
-        frame = from_json(data, allow_partial=True)
-    except ValueError:
-        return "-"
-    named = frame.get("conversationId") if isinstance(frame, dict) else None
-    return named[:100] if isinstance(named, str) else "-"

@@ -40,7 +40,7 @@ from fsm.spec import AgentSpec, ToolSpec
 from protocols.errors import MisuseError
 from store.journal import JournalRow
 
-TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30)
+TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
 # A step that is not answered by then is given up, and so is the thread that hangs in it.
 STEP_LIMIT_S = 10.0
 # So many function calls without a word of the caller in between, and the model is talking to itself.

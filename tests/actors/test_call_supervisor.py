@@ -250,16 +250,18 @@ def test_a_resume_that_comes_after_the_end_is_turned_away(mailboxes: WaitingDisp
     mailboxes.advance(5000)
     assert not call.is_gone(), "a task still hangs"
     wire = call.resumes()
-    mailboxes.advance(3000)
+    mailboxes.advance(4000)
     assert call.is_gone()
     assert call.outcome() == "lost"
     assert wire.closed is not None
 
 
-def test_children_that_do_not_end_are_waited_for_three_seconds(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_a_task_that_hangs_has_three_seconds_to_settle_and_one_to_stop(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.ends()
-    mailboxes.advance(2900)
+    mailboxes.advance(3900)
     assert not call.is_gone()
     mailboxes.advance(100)
     assert call.is_gone()

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from actors.address import ChildDied, Post
 from actors.journal_keeper import BATCH_ROWS, JournalKeeper
-from actors.messages import CallClaimed, CallsLost, Close, Jot
+from actors.messages import CallClaimed, CallsLost, Close, Jot, Unwritten
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases
 from tests.actors.calls import BEGAN
@@ -39,7 +39,7 @@ class Office:
         self.journal = Journal(engine)
         self.leases = Leases(engine, "here")
         self.parent = ThreadProbe[ChildDied]()
-        self.switchboard = ThreadProbe[CallClaimed | CallsLost]()
+        self.switchboard = ThreadProbe[CallClaimed | CallsLost | Unwritten]()
         self.commits = 0
         event.listen(engine, "commit", self._committed)
         self.keeper = self.start()
@@ -110,6 +110,23 @@ def test_who_is_told_to_stop_writes_first_what_was_told_before(office: Office, e
     assert stopped.get(timeout=5)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
     assert office.parent.expect(ChildDied).reason is None
+
+
+def test_what_a_keeper_that_crashes_did_not_write_is_given_back_in_order(office: Office, engine: Engine) -> None:
+    with engine.begin():
+        for seq in (1, 2, 3):
+            office.keeper.tell(jot(seq))
+        office.keeper.tell("nonsense")
+        for told in (jot(4), Close(record()), jot(5)):
+            office.keeper.tell(told)
+    assert isinstance(office.parent.expect(ChildDied).reason, AssertionError)
+    back: list[object] = []
+    while back[-1:] != [jot(5)]:
+        back.append(office.switchboard.expect(Unwritten).message)
+    assert back[-3:] == [jot(4), Close(record()), jot(5)]
+    # Of the first three, what was not written is there too.
+    assert [*office.seqs(), *(each.row.seq for each in back[:-3] if isinstance(each, Jot))] == [1, 2, 3]
+    office.switchboard.expect_nothing()
 
 
 def test_a_row_that_is_written_twice_stays_as_it_was_and_harms_nothing(office: Office) -> None:

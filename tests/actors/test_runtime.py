@@ -208,7 +208,7 @@ def test_an_ended_actor_leaves_nothing_behind(mailboxes: CrankedDispatcher) -> N
     child.stop(block=False)
     mailboxes.drain()
     assert len(pykka.ActorRegistry.get_all()) == before
-    assert mailbox.actor is None
+    assert mailbox.ready is None
     assert mailbox.empty()
 
 

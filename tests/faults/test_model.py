@@ -117,7 +117,8 @@ def test_model_path_silent_is_bridged_and_the_last_turn_is_answered(tmp_path: Pa
                 for link in scene.model.to(scene.tapped):
                     link.blackhole()
 
-        report = await scene.call(*QUESTION, on_event=happened)
+        # Who is asked for a moment gives it.
+        report = await scene.call(*QUESTION, on_event=happened, pause_ms=8000)
         record = await scene.record()
         assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
         asked = next(turn for turn in report.turns if turn.role == "caller")
@@ -125,7 +126,7 @@ def test_model_path_silent_is_bridged_and_the_last_turn_is_answered(tmp_path: Pa
         assert answer.began_ms is not None
         scene.measured("last turn answered", answer.began_ms - asked.ended_ms, 12)
         filler = next(turn for turn in report.turns[report.turns.index(asked) :] if turn.role == "bot")
-        scene.measured("words", filler.began_ms - asked.ended_ms, 6)
+        scene.measured("filler", filler.began_ms - asked.ended_ms, 6)
 
     play(tmp_path, figures, act)
 
