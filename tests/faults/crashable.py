@@ -1,17 +1,27 @@
 """A daemon as `run.py serve` is one, whose actors can be made to crash from outside.
 
-python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION" on its standard input tells that
-actor of that conversation what it cannot understand: an ordinary bug of ours, in a handler. CONVERSATION "*" is any.
+python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION [WAY]" on its standard input has that
+actor of that conversation meet an end: "bug" (what it cannot understand: an ordinary bug of ours, in a handler),
+"exit", "interrupt", "full" (its mailbox) or "stop". CONVERSATION "*" is any. A line "count FILE" has it written there
+what lives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pykka
+from pydantic import BaseModel
 
+from actors.address import send
+from actors.runtime import _OwnTimer
 from gateway.daemon import run, serve
 from gateway.logs import set_up_logs
 from gateway.settings import read_settings
@@ -22,15 +32,75 @@ class Nonsense:
     """No mailbox takes it."""
 
 
-def crash(kind: str, conversation_id: str) -> None:
+class _Trap:
+    """Whoever looks what it is, which a handler does first, meets an end. Once: what comes after is not the handler."""
+
+    def __init__(self) -> None:
+        self._set = True
+
+    def spring(self) -> None:
+        """Raise."""
+
+    @property  # type: ignore[misc]  # on purpose
+    def __class__(self) -> type:
+        if self._set:
+            self._set = False
+            self.spring()
+        return type(self)
+
+
+class Exits(_Trap):
+    def spring(self) -> None:
+        sys.exit(3)
+
+
+class Interrupts(_Trap):
+    def spring(self) -> None:
+        raise KeyboardInterrupt
+
+
+WAYS: dict[str, type] = {"bug": Nonsense, "exit": Exits, "interrupt": Interrupts}
+
+
+class Census(BaseModel):
+    """What lives in a process. actors: by kind; threads: by the names of their actors; timers: of actors."""
+
+    actors: dict[str, int]
+    threads: dict[str, int]
+    timers: int
+
+
+def crash(kind: str, conversation_id: str, way: str = "bug") -> None:
     refs = pykka.ActorRegistry.get_by_class_name(kind)
     if conversation_id == "*" and refs:
-        random.choice(refs).tell(Nonsense())
+        end(random.choice(refs), way)
     for ref in refs:
         actor = ref._actor_weakref()
         side = getattr(actor, "_side", None)
         if conversation_id in (getattr(actor, "_id", ""), getattr(side, "conversation_id", ""), _task_of(actor)):
-            ref.tell(Nonsense())
+            end(ref, way)
+
+
+def end(ref: pykka.ActorRef[Any], way: str) -> None:
+    match way:
+        case "stop":
+            ref.stop(block=False)
+        case "full":
+            for _ in range(ref.actor_class.most_letters + 1):
+                send(ref, Nonsense())
+        case _:
+            send(ref, WAYS[way]())  # it may just have died of another
+
+
+def census() -> Census:
+    gc.collect()
+    named = (each.name.partition("-") for each in threading.enumerate())
+    timers = [each for each in gc.get_objects() if type(each) is _OwnTimer]
+    return Census(
+        actors=Counter(ref.actor_class.__name__ for ref in pykka.ActorRegistry.get_all()),
+        threads=Counter(name for name, dash, _ in named if dash),
+        timers=sum(each in each._actor._timers for each in timers),
+    )
 
 
 def _task_of(actor: object) -> str:
@@ -50,7 +120,11 @@ async def _listen() -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async for line in reader:
-        crash(*line.decode().split())
+        match line.decode().split():
+            case ["count", file]:
+                Path(file).write_text(census().model_dump_json())
+            case words:
+                crash(*words)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.calls.live import recording
 from tests.calls.tap import Line, Tap
+from tests.faults.crashable import Census
 from tests.faults.faultproxy import FaultProxy, Target
 from tests.gateway.daemons import until
 
@@ -55,6 +56,7 @@ class Node:
 
     def __init__(self, folder: Path, number: int, program: tuple[str, ...], **environment: str) -> None:
         self._program = program
+        self._folder = folder
         self.port, self.ops_port = free_port(), free_port()
         self.address: Target = ("127.0.0.1", self.port)
         self.url, self.ops_url = f"ws://127.0.0.1:{self.port}/", f"http://127.0.0.1:{self.ops_port}"
@@ -76,10 +78,22 @@ class Node:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def crash(self, actor: str, conversation_id: str) -> None:
-        """Of a CRASHABLE one: an actor of a call meets a bug."""
+    def crash(self, actor: str, conversation_id: str, way: str = "bug") -> None:
+        """Of a CRASHABLE one: an actor of a call meets its end in this way."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{actor} {conversation_id}\n".encode())
+        self.process.stdin.write(f"{actor} {conversation_id} {way}\n".encode())
+
+    async def census(self) -> Census:
+        """Of a CRASHABLE one: what lives in it."""
+        assert self.process.stdin is not None
+        file = self._folder / "census.json"
+        file.unlink(missing_ok=True)
+        self.process.stdin.write(f"count {file}\n".encode())
+
+        async def written() -> str:
+            return file.read_text() if file.exists() else ""
+
+        return Census.model_validate_json(await until(written, 10))
 
     async def kill(self) -> None:
         if self.process.returncode is None:
