@@ -13,7 +13,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +44,7 @@ LIMIT_S = 150.0
 BACKGROUND_CALLS = 20
 # What the background's relay may take at the 99th percentile, whatever happens beside it.
 P99_LIMIT_MS = 40.0
-HANGED_S = 3600.0
+HANGED_S, READY_LIMIT_S = 3600.0, 20.0
 T = TypeVar("T")
 
 
@@ -52,14 +52,17 @@ SERVE, CRASHABLE = ("run.py", "serve"), ("-m", "tests.faults.crashable")
 
 
 class Node:
-    """One daemon. url, ops_url: where it is found. program: what Python runs, SERVE or CRASHABLE."""
+    """One daemon. url, ops_urls: where it is found. program: what Python runs, SERVE or CRASHABLE."""
 
     def __init__(self, folder: Path, number: int, program: tuple[str, ...], **environment: str) -> None:
         self._program = program
         self._folder = folder
         self.port, self.ops_port = free_port(), free_port()
         self.address: Target = ("127.0.0.1", self.port)
-        self.url, self.ops_url = f"ws://127.0.0.1:{self.port}/", f"http://127.0.0.1:{self.ops_port}"
+        workers = int(environment.get("TIELINE_WORKERS", "1"))
+        # Several have an ops port each, behind the one that is set.
+        ports = range(self.ops_port + 1, self.ops_port + 1 + workers) if workers > 1 else [self.ops_port]
+        self.url, self.ops_urls = f"ws://127.0.0.1:{self.port}/", [f"http://127.0.0.1:{port}" for port in ports]
         self.log = folder / f"node{number}.log"
         self._environment = environment
         self.process: Process
@@ -71,9 +74,20 @@ class Node:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *before, sys.executable, *self._program, *ports,
-                cwd=ROOT, env=kept | self._environment, stdin=PIPE, stdout=log, stderr=log,
+                cwd=ROOT, env=kept | self._environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        await wait_until_listening(self.ops_port, lambda: self.process.returncode is None)
+        for url in self.ops_urls:
+            await wait_until_listening(_target(url)[1], lambda: self.process.returncode is None)
+        await until(self.ready, READY_LIMIT_S)  # for workers somebody else listens
+
+    async def ready(self) -> bool:
+        """Whether all of its processes are."""
+        return all([(await self.get("/readyz", url))[0] == 200 for url in self.ops_urls])
+
+    def workers(self) -> set[int]:
+        """The processes that it has started."""
+        tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return {int(pid) for pid in tasks.read_text().split()}
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -96,12 +110,14 @@ class Node:
         return Census.model_validate_json(await until(written, 10))
 
     async def kill(self) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
+        """And whoever it started, or was started by."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
 
-    async def get(self, path: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(self.ops_url + path) as answer:
+    async def get(self, path: str, url: str = "") -> tuple[int, str]:
+        """url: of one of several processes; else the first one's."""
+        async with aiohttp.ClientSession() as session, session.get((url or self.ops_urls[0]) + path) as answer:
             return answer.status, await answer.text()
 
     def open_files(self) -> int:
@@ -128,6 +144,12 @@ class Background:
         stretch = json.loads(await self._process.stdout.readline())
         # Where calls end and others follow, some are between two.
         assert stretch["calls"] >= self._settings.calls * (0.5 if self._settings.call_s else 1), stretch
+
+    async def kill(self) -> None:
+        """Where nobody wants its report."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
 
     async def end(self) -> LoadReport:
         assert self._process.stdout is not None
@@ -261,6 +283,7 @@ async def _opened(
         )
         if background:
             await load.start()
+            stack.push_async_callback(load.kill)
         # Whoever dials the model from now on is the caller's.
         scene.model.target = scene.tapped
         yield scene

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from tests.calls.tap import at_the
 from tests.faults.scene import Scene, after_the_question, play
 from tests.faults.test_model import WISH
 from tests.faults.test_vaic import booked_once_more_asked
+from tests.gateway.daemons import until
 
 Figures = dict[str, float]
 END_LIMIT_S = 10.0
+WORKERS = 2
 
 
 @pytest.mark.fast
@@ -38,6 +41,34 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
         scene.measured("talk after the loss", talk.began_ms - lost_ms, 8)
 
     play(tmp_path, figures, act, nodes=2)
+
+
+def test_process_killed_is_started_again_and_takes_its_own_calls_over(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        loop, node = asyncio.get_running_loop(), scene.nodes[0]
+        restarts: list[asyncio.Task[float]] = []
+
+        async def kill() -> float:
+            """All workers, so that nobody else is there. Returns after how many ms all are ready again."""
+            began_s, former = loop.time(), node.workers()
+            for pid in former:
+                os.kill(pid, signal.SIGKILL)
+
+            async def ready() -> bool:
+                return len(node.workers() - former) == WORKERS and await node.ready()
+
+            await until(ready, 20)
+            return (loop.time() - began_s) * 1000
+
+        report = await scene.call(*WISH, on_event=after_the_question(lambda: restarts.append(loop.create_task(kill()))))
+        await booked_once_more_asked(scene)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        scene.measured("ready again", await restarts[0], 3)
+        lost_ms, resumed_ms = scene.resumed(report, 3)
+        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
+        scene.measured("talk after the loss", talk.began_ms - lost_ms, 8)
+
+    play(tmp_path, figures, act, nodes=2, environment={"TIELINE_WORKERS": str(WORKERS)})
 
 
 def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figures: Figures) -> None:

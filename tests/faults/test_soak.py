@@ -99,7 +99,7 @@ def test_soak_of_random_faults_leaves_nothing_behind(tmp_path: Path, figures: Fi
             loop.call_at(began_s + number / FAULTS_A_SECOND, due.set)
             await due.wait()
         report = await load.end()
-        scene.vaic.reset()
+        scene.vaic.reset()  # those that neither end noticed
 
         async def empty() -> bool:
             return not await node.calls() and node.open_files() <= idle + 2
