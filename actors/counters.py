@@ -9,6 +9,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
+CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
+AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were not taken, by reason.", ["reason"])
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by side and reason.", ["side", "reason"]
@@ -24,6 +26,7 @@ MISSED = Counter("tieline_missed_audio_total", "Audio dropped from a full mailbo
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Sentences said without the model, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before their end.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the model refuses us for good and is not dialled.")
+AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Chunks that came faster than anybody speaks.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
 LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])

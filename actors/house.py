@@ -14,7 +14,7 @@ from actors.address import Address
 from actors.clips import Clips
 from actors.dialler import Dials
 from actors.messages import JournalMessage
-from actors.vaic_socket import Entry, VaicSide
+from actors.vaic_side import Entry, VaicSide
 from fsm.effects import Effects
 from fsm.spec import AgentSpec
 from protocols.media import MediaFormat

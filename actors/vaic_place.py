@@ -15,7 +15,8 @@ from actors.clips import Clip
 from actors.house import House
 from actors.messages import CallBroke, CallerAway, CallMessage, LastWords, ModelSocketMessage, VaicSocketMessage
 from actors.supervision import POLICIES, VAIC
-from actors.vaic_socket import Entry, VaicSocket
+from actors.vaic_side import Entry
+from actors.vaic_socket import VaicSocket
 from actors.wire import Wire
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat

@@ -5,18 +5,17 @@ May import: actors, protocols, loguru, the standard library. Rules from: specs/v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable
 from itertools import count
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from loguru import logger
 
 from actors.address import Address, Nobody, Post, send
-from actors.clips import Clip, Clips
-from actors.counters import BARGE_INS, CLIPS_PLAYED
+from actors.clips import Clip
+from actors.counters import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED
 from actors.dispatch import Timer
+from actors.flood import Flood
 from actors.messages import (
     AwaitWords,
     BotAudio,
@@ -47,11 +46,12 @@ from actors.messages import (
 from actors.oddities import Oddities
 from actors.patience import Patience
 from actors.runtime import LoopActor
+from actors.vaic_side import Entry, VaicSide
 from actors.wire import Wire, WireClosed, WireText
 from protocols.errors import TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.media import MediaFormat, Transcoder, model_side
+from protocols.media import Transcoder, model_side
 from protocols.playout import Playout
 from protocols.vaic import (
     FROM_VAIC,
@@ -86,39 +86,14 @@ CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoIn
 LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 5.0
 
 
-class Entry(Enum):
-    """How an actor comes to its wire: with a new call, with a resumed one, or in place of one that crashed."""
-
-    NEW = "new"
-    RESUMED = "resumed"
-    REPLACED = "replaced"
-
-
-@dataclass(frozen=True, slots=True)
-class VaicSide:
-    """What a VaicSocket needs to know of its call.
-
-    incarnation: how many came before it in this call; it keeps stream ids unique. lead_ms: see Playout. filler_s: how
-    long the caller waits for words before "one moment"; 0: as long as it takes.
-    """
-
-    conversation_id: str
-    media: MediaFormat
-    entry: Entry
-    incarnation: int
-    lead_ms: int
-    filler_s: float
-    clips: Clips
-    new_id: Callable[[], str]
-    timestamp: Callable[[], str]
-
-
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation.
 
     Is told: VaicSocketMessage. Tells the model's side: CallerAudio, Heard; its supervisor: what VAIC and the ear say.
     Dies of TransportLost when the socket goes; what that means for the call is its supervisor's decision.
     """
+
+    missable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
     def __init__(
         self,
@@ -136,6 +111,7 @@ class VaicSocket(LoopActor):
         self._model = model
         self._log = logger.bind(conversation=self._id)
         self._odd = Oddities("vaic", self._log)
+        self._flood = Flood(side.media, self.now_ms)
         self._to_model = Transcoder(side.media, model_side(side.media))
         self._to_vaic = Transcoder(model_side(side.media), side.media)
         numbers = count(1)
@@ -216,14 +192,34 @@ class VaicSocket(LoopActor):
             frame = FROM_VAIC.parse(data)
             if isinstance(frame, UserStreamChunk):
                 self._hear(frame)
-            elif isinstance(frame, Unknown):
+                return
+            if not self._flood.controls.take(1):
+                self._cut_off("control messages")
+            if isinstance(frame, Unknown):
                 self._odd.unknown(frame.type)
             else:
                 self._obey(frame)
         except WireError as error:
             self._odd.bad_frame(error)
+            if not self._flood.bad.take(1):
+                self._cut_off("bad frames")
+
+    def _cut_off(self, flood_of: str) -> None:
+        self._odd.bad_frame(WireError("flood", flood_of))
+        self._wire.close(1008, "too much")
+        raise TransportLost(1008, f"a flood of {flood_of}")
 
     def _hear(self, chunk: UserStreamChunk) -> None:
+        flood = self._flood
+        cost: float = len(chunk.audio_chunk)
+        if cost < flood.least:
+            cost = flood.least
+        flood.audio.left -= cost  # not by `take`, for this is the hot path
+        if flood.audio.left < 0 and not flood.audio.refill(cost):
+            if not flood.surplus.take(1):
+                self._cut_off("audio")
+            AUDIO_DROPPED.inc()
+            return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
         # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.

@@ -89,7 +89,7 @@ class Daemon:
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
         house = self._house(loop, agents, effects)
         self.switchboard = Switchboard.start(house, self.journal, leases, settings.max_calls)
-        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value())
+        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
         self._ops = Ops(self.switchboard, self.journal)
         # From now on: what had to be made ready has held the loop, and keeps nobody waiting.
         self._dispatcher.watch()

@@ -1,7 +1,7 @@
 """The VAIC endpoint: accepts sockets, judges the upgrade, and gives each open one to the switchboard as a wire.
 
-May import: actors, protocols, websockets, loguru, the standard library. Rules from: specs/vaic-streaming.md 2,
-specs/reliability.md 2.3, 6.
+May import: actors, protocols, gateway.gate, websockets, loguru, the standard library.
+Rules from: specs/vaic-streaming.md 2, specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import socket
 import sys
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
@@ -21,8 +22,10 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.address import Address, send
+from actors.counters import AUTH_FAILURES
 from actors.messages import Knock, SwitchboardMessage, WireOpened
 from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
+from gateway.gate import PERIOD_S, Connections, Failures
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
@@ -52,23 +55,30 @@ class BearerCheck:
         return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What all connections of an endpoint share."""
+
+    admits: BearerCheck
+    failures: Failures
+    connections: Connections[VaicConnection]
+
+
 class VaicConnection(FramedWire, asyncio.Protocol):
     """One accepted TCP connection; after the upgrade, a wire."""
 
     def __init__(
         self,
         switchboard: Address[SwitchboardMessage],
-        admits: BearerCheck,
+        gate: Gate,
         loop: asyncio.AbstractEventLoop,
-        forget: Callable[[VaicConnection], None],
     ) -> None:
         # VAIC sends no Origin; a browser always does: refusing any stops cross-site hijacking.
         framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
         super().__init__(framing, loop, KEEPALIVE)
         self._server = framing
         self._switchboard = switchboard
-        self._admits = admits
-        self._forget = forget
+        self._gate = gate
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer reads less than it is sent
         self._accepted: Response | None = None  # the answer of one that waits to be admitted
@@ -80,7 +90,10 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
-        self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
+        if self._gate.connections.came(self):
+            self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
+        else:
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         if not self._gone:
@@ -103,7 +116,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()
-        self._forget(self)
+        self._gate.connections.left(self)
         self._lost()
 
     # --- FramedWire ---
@@ -139,6 +152,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._server.send_response(self._accepted)
         self._flush()
         if self._server.state is OPEN:
+            self._gate.connections.opened(self)
             self._opened()
             send(self._switchboard, WireOpened(self, self._credential))
 
@@ -154,17 +168,26 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def _answer(self, request: Request) -> Response:
         presented = request.headers.get_all("Authorization")
-        if not self._admits(presented[0] if len(presented) == 1 else ""):
-            logger.warning("upgrade refused", reason="bad or missing bearer token")
-            response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return response
+        if not self._gate.admits(presented[0] if len(presented) == 1 else ""):
+            return self._deny()
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = "application/json"
             return response
         return self._server.accept(request)
+
+    def _deny(self) -> Response:
+        address = self._transport.get_extra_info("peername")[0] if self._transport is not None else ""
+        if self._gate.failures.failed(address):
+            response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
+            response.headers["Retry-After"] = str(round(PERIOD_S))
+        else:
+            logger.warning("upgrade refused", reason="bad or missing bearer token")
+            response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
+            response.headers["WWW-Authenticate"] = "Bearer"
+        AUTH_FAILURES.labels(str(response.status_code)).inc()
+        return response
 
 
 def _limit_silence(connection: socket.socket) -> None:
@@ -184,10 +207,9 @@ def _limit_silence(connection: socket.socket) -> None:
 class VaicEndpoint:
     """The listening socket and the connections it gave."""
 
-    def __init__(self, switchboard: Address[SwitchboardMessage], token: str) -> None:
+    def __init__(self, switchboard: Address[SwitchboardMessage], token: str, max_calls: int) -> None:
         self._switchboard = switchboard
-        self._admits = BearerCheck(token)
-        self._connections: set[VaicConnection] = set()
+        self._gate = Gate(BearerCheck(token), Failures(time.monotonic), Connections(max_calls))
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
@@ -198,9 +220,7 @@ class VaicEndpoint:
         loop = asyncio.get_running_loop()
 
         def accepted() -> VaicConnection:
-            connection = VaicConnection(self._switchboard, self._admits, loop, self._connections.discard)
-            self._connections.add(connection)
-            return connection
+            return VaicConnection(self._switchboard, self._gate, loop)
 
         if listening is None:
             self._server = await loop.create_server(accepted, host, port, backlog=BACKLOG)
@@ -215,9 +235,9 @@ class VaicEndpoint:
 
     def cut(self) -> None:
         """Drop what is still open."""
-        for connection in list(self._connections):
+        for connection in self._gate.connections.all():
             connection.abort()
 
     @property
     def open_connections(self) -> int:
-        return len(self._connections)
+        return len(self._gate.connections)

@@ -26,7 +26,8 @@ from actors.messages import (
     VaicEnded,
     VaicReady,
 )
-from actors.vaic_socket import Entry, VaicSide, VaicSocket
+from actors.vaic_side import Entry, VaicSide
+from actors.vaic_socket import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import LPCM16, LPCM16_24, MediaFormat, decoded_bytes
 from tests.actors.calls import CLIPS, PaperWire

@@ -1,0 +1,224 @@
+"""Guessed tokens, slow handshakes and floods on real sockets: they are turned away, and no call notices."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket as sockets
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from prometheus_client import REGISTRY
+
+from actors.flood import AUDIO_AHEAD_S, BAD_AHEAD, CONTROLS_AHEAD, CONTROLS_PER_S, TIMES_REAL, Bucket, Flood
+from gateway.gate import MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
+from protocols.media import KNOWN
+from tests.gateway.daemons import Vaic, exchange, run, serving, socket, upgrade_request
+
+TOKEN = "s3cret-token"
+GUESS = upgrade_request(b"Authorization: Bearer guess")
+LPCM16_24 = KNOWN["raw/lpcm16_24"]
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# --- tokens ---
+
+
+def test_an_address_that_fails_too_often_waits_a_minute_and_no_other_does() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    assert [failures.failed("a") for _ in range(MOST_FAILURES + 2)] == [False] * MOST_FAILURES + [True, True]
+    assert not failures.failed("b")
+    clock.now += PERIOD_S - 1
+    assert failures.failed("a")
+    clock.now += 1
+    assert not failures.failed("a")
+
+
+def test_failures_that_lie_further_apart_are_no_guessing() -> None:
+    clock = Clock()
+    failures = Failures(clock)
+    for _ in range(10 * MOST_FAILURES):
+        assert not failures.failed("a")
+        clock.now += PERIOD_S / MOST_FAILURES
+
+
+def test_only_so_many_addresses_are_kept_in_mind() -> None:
+    failures = Failures(Clock())
+    for number in range(MOST_ADDRESSES + 1):
+        failures.failed(f"10.0.{number}")
+    assert len(failures._by_address) == MOST_ADDRESSES
+    for _ in range(MOST_FAILURES):
+        assert not failures.failed("10.0.0"), "it was the first, and is forgotten"
+
+
+def test_guessing_tokens_ends_in_429_and_keeps_out_nobody_who_has_one(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN) as daemon, socket(daemon, TOKEN) as vaic:
+            await vaic.calls("c-1")
+            answers = [await exchange(daemon.vaic_url, GUESS) for _ in range(3 * MOST_FAILURES)]
+            statuses = [answer.split()[1] for answer in answers]
+            assert statuses == [b"401"] * MOST_FAILURES + [b"429"] * 2 * MOST_FAILURES
+            assert b"Retry-After: 60" in answers[-1]
+            async with socket(daemon, TOKEN) as other:
+                await other.calls("c-2")
+                await other.is_served("c-2")
+            await vaic.is_served("c-1")
+
+    run(scene)
+
+
+# --- connections ---
+
+
+class Caller:
+    def __init__(self) -> None:
+        self.cut = False
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+def test_the_oldest_handshake_gives_way_and_connections_are_bounded() -> None:
+    connections = Connections[Caller](most_calls=100)
+    callers = [Caller() for _ in range(MOST_HANDSHAKES + 2)]
+    assert all(connections.came(each) for each in callers)
+    assert [each.cut for each in callers[:3]] == [True, True, False]
+    for each in callers[:2]:
+        connections.left(each)
+    for each in callers[2:]:
+        connections.opened(each)
+    while connections.came(late := Caller()):
+        connections.opened(late)
+    assert len(connections) == 120 + 32 + MOST_HANDSHAKES
+    assert not any(each.cut for each in callers[2:])
+    connections.left(callers[5])
+    assert connections.came(Caller())
+
+
+async def begin_a_handshake(stack: ExitStack, url: str) -> None:
+    parts = urlsplit(url)
+    slow = stack.enter_context(sockets.socket())
+    slow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(slow, (parts.hostname, parts.port))
+    slow.send(b"GET / HTTP/1.1\r\nX-Slow: ")
+
+
+def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Path) -> None:
+    async def scene() -> None:
+        before = counted("tieline_connections_cut_total", reason="slow_handshake")
+        slow = 3 * MOST_HANDSHAKES
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            with ExitStack() as stack:
+                for _ in range(slow):
+                    await begin_a_handshake(stack, daemon.vaic_url)
+                async with socket(daemon) as other:
+                    await other.calls("c-2")
+                    await other.is_served("c-2")
+                    await vaic.is_served("c-1")
+        assert counted("tieline_connections_cut_total", reason="slow_handshake") - before >= slow - MOST_HANDSHAKES
+
+    run(scene)
+
+
+# --- within a call ---
+
+
+def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
+    clock = Clock()
+    bucket = Bucket(per_s=10, most=5, now_ms=clock)
+    assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
+    clock.now += 200
+    assert [bucket.take(1) for _ in range(3)] == [True, True, False]
+    clock.now += 1e6
+    assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize(("times_real", "passes"), [(1, True), (TIMES_REAL - 0.1, True), (TIMES_REAL + 1, False)])
+@pytest.mark.parametrize("chunk_ms", [20, 100])
+def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real: float, passes: bool) -> None:
+    clock = Clock()
+    flood = Flood(LPCM16_24, clock)
+    taken = []
+    for _ in range(round(120_000 / chunk_ms)):
+        taken.append(flood.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, flood.least)))
+        clock.now += chunk_ms / times_real
+    assert all(taken) is passes
+
+
+def chunk(conversation_id: str, ms: int = 20) -> dict[str, object]:
+    audio = base64.b64encode(bytes(LPCM16_24.bytes_per_ms * ms)).decode()
+    return {"conversationId": conversation_id, "audioChunk": audio}
+
+
+async def is_cut(vaic: Vaic) -> None:
+    assert await vaic.closed() == 1008
+
+
+def test_a_flood_of_messages_costs_its_socket_and_no_call(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as other:
+            await other.calls("c-other")
+            async with socket(daemon) as vaic:
+                await vaic.calls("c-1")
+                for _ in range(2 * CONTROLS_AHEAD + CONTROLS_PER_S):
+                    await vaic.says("no.such.message")
+                await is_cut(vaic)
+            await other.is_served("c-other")
+            async with socket(daemon) as back:
+                await back.says("session.resume", conversationId="c-1")
+                await back.hears("session.accepted")
+                await back.is_served("c-1")
+
+    run(scene)
+
+
+def test_a_peer_that_sends_nothing_of_use_is_cut(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            for _ in range(BAD_AHEAD):
+                await vaic.connection.send("no JSON")
+            await vaic.is_served("c-1")
+            for _ in range(2):
+                await vaic.connection.send("no JSON")
+            await is_cut(vaic)
+
+    run(scene)
+
+
+def test_audio_that_comes_too_fast_is_dropped_and_the_call_goes_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        before = counted("tieline_caller_audio_dropped_total")
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            await vaic.is_served("c-1")
+            # What a network that paused for five seconds brings at once is no flood.
+            for _ in range(5 * 50):
+                await vaic.says("userStream.chunk", **chunk("c-1"))
+            await vaic.says("userStream.stop", conversationId="c-1")
+            await vaic.hears_until("userStream.stopped")
+            assert counted("tieline_caller_audio_dropped_total") == before
+            await vaic.is_served("c-1")
+            for _ in range(AUDIO_AHEAD_S * 50 * 2):
+                await vaic.says("userStream.chunk", **chunk("c-1"))
+            await vaic.says("userStream.stop", conversationId="c-1")
+            await vaic.hears_until("userStream.stopped")
+            assert counted("tieline_caller_audio_dropped_total") > before
+            assert await daemon.live_calls() == ("c-1",)
+
+    run(scene)
