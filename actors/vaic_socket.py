@@ -82,6 +82,8 @@ from protocols.vaic import (
 # What the bot depends on, asked for right after `start` (7.2): barge-in, keys, and no give-up on a silent caller.
 CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0}
 
+NO_STREAM = "chunk_without_stream"
+
 # For last words that nobody waits for: to be spoken, and then to be answered by session.end.
 LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 5.0
 
@@ -201,7 +203,8 @@ class VaicSocket(LoopActor):
                 self._obey(frame)
         except WireError as error:
             self._odd.bad_frame(error)
-            if not self._flood.bad.take(1):
+            # Audio is audio, also of a stream that we have not heard of: it has a limit of its own.
+            if error.reason != NO_STREAM and not self._flood.bad.take(1):
                 self._cut_off("bad frames")
 
     def _cut_off(self, flood_of: str) -> None:
@@ -224,7 +227,7 @@ class VaicSocket(LoopActor):
             self._check_conversation(chunk.conversation_id)
         # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.
         if chunk.participant not in self._participants and self._side.entry is Entry.NEW:
-            raise WireError("chunk_without_stream")
+            raise WireError(NO_STREAM)
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:
             self._model.tell(CallerAudio(payload))

@@ -21,6 +21,8 @@ MOST_FAILURES, PERIOD_S = 10, 60.0
 MOST_ADDRESSES = 4096
 # Handshakes that may be under way at once, and connections beside those of calls.
 MOST_HANDSHAKES, SPARE_CONNECTIONS, SPARE_SHARE = 64, 32, 0.2
+# A handshake has so long, however many there are, while there is room for connections.
+GRACE_S = 0.25
 
 
 @dataclass(slots=True)
@@ -64,20 +66,24 @@ C = TypeVar("C", bound=Cut)
 
 
 class Connections(Generic[C]):
-    """Those that are open. most_calls: how many of them may be calls.
+    """Those that are open. most_calls: how many of them may be calls. now_s, later: the loop's clock and timers.
 
-    Of handshakes the oldest gives way to a new one: whoever is slow on purpose keeps nobody out.
+    Of handshakes the oldest give way: whoever is slow on purpose keeps nobody out. Not those that have only just come:
+    the calls of a process that leaves all dial at once.
     """
 
-    def __init__(self, most_calls: int) -> None:
+    def __init__(
+        self, most_calls: int, now_s: Callable[[], float], later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
         self._most = round(most_calls * (1 + SPARE_SHARE)) + SPARE_CONNECTIONS + MOST_HANDSHAKES
+        self._now_s, self._later = now_s, later
         self._open: set[C] = set()
-        self._at_handshake: dict[C, None] = {}  # in the order in which they came
+        self._at_handshake: dict[C, float] = {}  # since when, in the order in which they came
         self._full = self._crowded = False
 
     def came(self, connection: C) -> bool:
         """Another one. Returns whether there is room for it."""
-        if len(self._open) >= self._most:
+        if len(self._open) >= self._most and not self._drop_oldest():
             CONNECTIONS_CUT.labels("too_many").inc()
             if not self._full:
                 self._full = True
@@ -85,22 +91,34 @@ class Connections(Generic[C]):
             return False
         self._full = False
         self._open.add(connection)
-        if len(self._at_handshake) >= MOST_HANDSHAKES:
-            oldest = next(iter(self._at_handshake))
-            del self._at_handshake[oldest]
-            CONNECTIONS_CUT.labels("slow_handshake").inc()
-            if not self._crowded:
-                self._crowded = True
-                logger.warning("there are too many handshakes: the oldest are dropped", handshakes=MOST_HANDSHAKES)
-            oldest.abort()
-        self._at_handshake[connection] = None
+        self._at_handshake[connection] = self._now_s()
+        if len(self._at_handshake) > MOST_HANDSHAKES and not self._crowded:
+            self._crowded = True
+            self._later(GRACE_S, self._thin_out)
+        return True
+
+    def _thin_out(self) -> None:
+        before, dropped = self._now_s() - GRACE_S, 0
+        while len(self._at_handshake) > MOST_HANDSHAKES and next(iter(self._at_handshake.values())) <= before:
+            dropped += self._drop_oldest()
+        if dropped:
+            logger.warning("there are too many handshakes: the oldest were dropped", dropped=dropped)
+        self._crowded = len(self._at_handshake) > MOST_HANDSHAKES
+        if self._crowded:
+            self._later(GRACE_S, self._thin_out)
+
+    def _drop_oldest(self) -> bool:
+        oldest = next(iter(self._at_handshake), None)
+        if oldest is None:
+            return False
+        self.left(oldest)
+        CONNECTIONS_CUT.labels("slow_handshake").inc()
+        oldest.abort()
         return True
 
     def opened(self, connection: C) -> None:
         """Its handshake is done."""
         self._at_handshake.pop(connection, None)
-        if not self._at_handshake:
-            self._crowded = False
 
     def left(self, connection: C) -> None:
         self.opened(connection)

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import socket
 import sys
-import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
@@ -209,7 +208,8 @@ class VaicEndpoint:
 
     def __init__(self, switchboard: Address[SwitchboardMessage], token: str, max_calls: int) -> None:
         self._switchboard = switchboard
-        self._gate = Gate(BearerCheck(token), Failures(time.monotonic), Connections(max_calls))
+        loop = asyncio.get_running_loop()
+        self._gate = Gate(BearerCheck(token), Failures(loop.time), Connections(max_calls, loop.time, loop.call_later))
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

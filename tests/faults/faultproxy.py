@@ -23,6 +23,7 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.other: _End | None = None
         self._early: list[bytes] = []
+        self._closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -35,8 +36,8 @@ class _End(asyncio.Protocol):
         self._link.take(data, self.other)
 
     def eof_received(self) -> bool:
-        if self.other is not None and self.other.transport is not None and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
+        if self.other is not None:
+            self.other.end()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -45,8 +46,14 @@ class _End(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if self.transport is None:
             self._early.append(data)
-        elif not self.transport.is_closing():
+        elif not (self._closed or self.transport.is_closing()):
             self.transport.write(data)
+
+    def end(self) -> None:
+        """Nothing more will come from here."""
+        if self.transport is not None and not (self._closed or self.transport.is_closing()):
+            self._closed = True
+            self.transport.write_eof()
 
 
 class Link:
@@ -79,13 +86,12 @@ class Link:
 
     def stall(self) -> None:
         """The near end's peer stops reading what the far end writes: its buffers fill."""
-        if self.far.transport is not None:
+        if self.far.transport is not None and not self.far.transport.is_closing():
             self.far.transport.pause_reading()
 
     def half_close(self) -> None:
         """The near end is told that nothing more will come; it may still speak."""
-        if self.near.transport is not None:
-            self.near.transport.write_eof()
+        self.near.end()
 
     def slow(self, bytes_per_s: int) -> None:
         """From now on so many bytes a second, and each piece a little late by chance."""

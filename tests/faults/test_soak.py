@@ -68,12 +68,15 @@ def one_fault(scene: Scene, chance: Random, number: int) -> None:
 
 async def nothing_is_left(node: Node, figures: Figures) -> None:
     """Whatever was started has ended, or is one of those that always live."""
-    started, ended = (
-        await counted(node, "tieline_actors_started_total"),
-        await counted(node, "tieline_actors_ended_total"),
-    )
+
+    async def all_ended() -> bool:
+        # Whose supervisor has crashed says his last words alone.
+        return (await node.census()).actors == LIVING
+
+    await until(all_ended, 20)
+    started = await counted(node, "tieline_actors_started_total")
+    ended = await counted(node, "tieline_actors_ended_total")
     census = await node.census()
-    assert census.actors == LIVING
     assert {kind: started[kind] - ended[kind] for kind in started if started[kind] != ended[kind]} == LIVING
     assert {name: threads for name, threads in census.threads.items() if name in started} == {"JournalKeeper": 1}
     assert census.timers == 1, "the renewal of leases"

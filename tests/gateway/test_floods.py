@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket as sockets
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,9 +14,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from actors.flood import AUDIO_AHEAD_S, BAD_AHEAD, CONTROLS_AHEAD, CONTROLS_PER_S, TIMES_REAL, Bucket, Flood
-from gateway.gate import MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
+from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
 from protocols.media import KNOWN
-from tests.gateway.daemons import Vaic, exchange, run, serving, socket, upgrade_request
+from tests.gateway.daemons import Vaic, exchange, run, serving, socket, until, upgrade_request
 
 TOKEN = "s3cret-token"
 GUESS = upgrade_request(b"Authorization: Bearer guess")
@@ -92,21 +93,58 @@ class Caller:
         self.cut = True
 
 
-def test_the_oldest_handshake_gives_way_and_connections_are_bounded() -> None:
-    connections = Connections[Caller](most_calls=100)
-    callers = [Caller() for _ in range(MOST_HANDSHAKES + 2)]
-    assert all(connections.came(each) for each in callers)
-    assert [each.cut for each in callers[:3]] == [True, True, False]
-    for each in callers[:2]:
-        connections.left(each)
-    for each in callers[2:]:
+class Timers(list[Callable[[], None]]):
+    def later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        assert delay_s == GRACE_S
+        self.append(callback)
+
+
+def test_the_oldest_handshakes_give_way_after_a_while_and_those_that_just_came_do_not() -> None:
+    clock, timers = Clock(), Timers()
+    connections = Connections[Caller](1000, clock, timers.later)
+    callers = [Caller() for _ in range(3 * MOST_HANDSHAKES)]
+    for each in callers[: 2 * MOST_HANDSHAKES]:
+        connections.came(each)
+    assert len(timers) == 1
+    clock.now += GRACE_S
+    for each in callers[2 * MOST_HANDSHAKES :]:
+        connections.came(each)
+    timers.pop()()
+    assert [each.cut for each in callers] == [True] * 2 * MOST_HANDSHAKES + [False] * MOST_HANDSHAKES
+    assert len(connections) == MOST_HANDSHAKES
+    assert not timers
+
+
+def test_a_burst_of_callers_who_all_finish_their_handshakes_loses_nobody() -> None:
+    clock, timers = Clock(), Timers()
+    connections = Connections[Caller](1000, clock, timers.later)
+    callers = [Caller() for _ in range(500)]
+    for each in callers:
+        connections.came(each)
+    for each in callers:
         connections.opened(each)
-    while connections.came(late := Caller()):
-        connections.opened(late)
-    assert len(connections) == 120 + 32 + MOST_HANDSHAKES
-    assert not any(each.cut for each in callers[2:])
-    connections.left(callers[5])
+    clock.now += GRACE_S
+    timers.pop()()
+    assert not any(each.cut for each in callers)
+
+
+def test_connections_are_bounded_and_a_handshake_gives_way_before_a_newcomer() -> None:
+    connections = Connections[Caller](100, Clock(), Timers().later)
+    most = 120 + 32 + MOST_HANDSHAKES
+    callers = [Caller() for _ in range(most)]
+    for each in callers:
+        assert connections.came(each)
+    for each in callers[1:]:
+        connections.opened(each)
     assert connections.came(Caller())
+    assert [callers[0].cut, len(connections)] == [True, most]
+    late = [Caller(), Caller()]
+    assert connections.came(late[0]), "another handshake went for it"
+    connections.opened(late[0])
+    assert not connections.came(late[1])
+    connections.left(callers[5])
+    assert connections.came(late[1])
+    assert not any(each.cut for each in callers[1:])
 
 
 async def begin_a_handshake(stack: ExitStack, url: str) -> None:
@@ -130,7 +168,16 @@ def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Pa
                     await other.calls("c-2")
                     await other.is_served("c-2")
                     await vaic.is_served("c-1")
-        assert counted("tieline_connections_cut_total", reason="slow_handshake") - before >= slow - MOST_HANDSHAKES
+
+                async def thinned_out() -> bool:
+                    await daemon.live_calls()
+                    return (
+                        counted("tieline_connections_cut_total", reason="slow_handshake") - before
+                        >= slow - MOST_HANDSHAKES
+                    )
+
+                await until(thinned_out)
+                await vaic.is_served("c-1")
 
     run(scene)
 
