@@ -78,8 +78,15 @@ class Node:
 
     def crash(self, actor: str, conversation_id: str) -> None:
         """Of a CRASHABLE one: an actor of a call meets a bug."""
+        self._tell(f"{actor} {conversation_id}")
+
+    def die_in(self, gap: str) -> None:
+        """Of a CRASHABLE one: it is killed when a task comes to that gap of its next effect."""
+        self._tell(f"die {gap}")
+
+    def _tell(self, line: str) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{actor} {conversation_id}\n".encode())
+        self.process.stdin.write(f"{line}\n".encode())
 
     async def kill(self) -> None:
         if self.process.returncode is None:
