@@ -6,6 +6,8 @@ Not an actor: a part of a call's supervisor. May import: actors, the standard li
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from actors.address import Address
 from actors.clips import Clip
@@ -87,8 +89,7 @@ class Talk:
             if self._diary.answered(step_id, output):
                 self._model.tell(FunctionOutput(step_id, output))
             else:  # no function was called: keys, or silence
-                told = json.loads(output)
-                self.say(" ".join(filter(None, (told.get("say"), told.get("next")))), step_id)
+                self.say(_words(json.loads(output)), step_id)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """The caller has pressed keys. by_task: a task takes them."""
@@ -110,8 +111,13 @@ class Talk:
     def take_up(self, asked: bool = False) -> None:
         """The caller is back: say what is owed. asked: and if nothing is, ask."""
         if asked or self._diary.book.answer_due():
-            words, step_id = self._tasks.ask_again() or ("", "")
+            words, step_id = self._tasks.ask_again() or (self._unsaid(), "")
             self.say(words or LINE_BACK, step_id)
+
+    def _unsaid(self) -> str:
+        """How a task has ended whose caller did not hear of it; "" where that was to end the call, which it did not."""
+        told = json.loads(self._diary.book.unsaid() or "{}")
+        return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
         """Returns whether the model is of no use any more: it takes what it is told, and answers nothing."""
@@ -138,3 +144,8 @@ class Talk:
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
         return Farewell(Transfer(target, NO_MODEL) if target else HangUp(NO_MODEL), "failed", clip)
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    """What the caller is to hear of a step. told: its output."""
+    return " ".join(filter(None, (told.get("say"), told.get("next"))))
