@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Never
@@ -100,7 +99,7 @@ EXITS_AT_START = _confirmed(
 )
 
 
-def install(folder: Path) -> Mapping[str, str]:
+def install(folder: Path) -> dict[str, str]:
     """Put the package there. Returns the environment of a process that is to have it."""
     package = folder / "bad_tasks-1.0.dist-info"
     package.mkdir()
