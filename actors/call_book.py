@@ -212,6 +212,18 @@ class CallBook:
             case _:
                 return False
 
+    def unsaid(self) -> str | None:
+        """The output of the last call where the caller has not heard to its end what came of it; None elsewhere."""
+        for entry in reversed(self._entries.values()):
+            match entry:
+                case _Invocation(output=output):
+                    return output
+                case _Turn(role="caller") | _Turn(heard=ItemHeard(complete=True)):
+                    return None
+                case _:
+                    pass
+        return None
+
     def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
         """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
         began_ms, placed = self.began_ms, []

@@ -5,7 +5,6 @@ May import: actors, protocols, store's record types, pykka, loguru. Rules from: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import assert_never
 
 from loguru import logger
@@ -62,7 +61,7 @@ from actors.vaic_place import VaicPlace
 from actors.wire import Wire
 from protocols.media import MediaFormat, model_side
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord, JournalRow
+from store.journal import CallRecord
 
 
 class CallSupervisor(LoopActor):
@@ -105,7 +104,7 @@ class CallSupervisor(LoopActor):
 
     def on_start(self) -> None:
         if self._inheritance is not None:
-            self._inherit(self._inheritance.rows)
+            self._inherit(self._inheritance)
         else:
             self._log.info("call began", bot=self._book.bot, media=self._media.name)
             self._diary.jot("call", bot=self._book.bot, caller=self._book.caller, media=self._media.name)
@@ -254,7 +253,7 @@ class CallSupervisor(LoopActor):
             self._prepare_end(reply.run)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._ending is None:
-            self._talk.answer(outputs)
+            self._talk.answer(outputs, self._model_ready)
 
     def _prepare_end(self, run: TaskRun) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
@@ -306,17 +305,17 @@ class CallSupervisor(LoopActor):
         if self._greeted:
             self._talk.take_up()
 
-    def _inherit(self, rows: Sequence[JournalRow]) -> None:
+    def _inherit(self, left: Inheritance) -> None:
         """Go on with a call that another process has left, in the state in which it was."""
-        self._log.info("call taken over", rows=len(rows))
-        self._diary.inherit(rows)
+        self._log.info("call taken over", rows=len(left.rows))
+        self._diary.inherit(left.rows)
         self._caller.resumed()
         self._caller_arrived = True
-        self._caller.incarnation = len(rows)  # more than there ever were
+        self._caller.incarnation = len(left.rows)  # more than there ever were
         self._greeted = not self._book.is_blank()
         # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
         self._words_owed = self._greeted
-        for called in self._tasks.inherit(rows):
+        for called in self._tasks.inherit(left.rows, left.acted):
             self._words_owed = False
             self._task(called)
 

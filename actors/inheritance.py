@@ -1,7 +1,7 @@
 """A call read back from its journal, by whoever goes on with it or brings it to its end.
 
 What stands in the journal's rows is written by actors/diary.py; a row that says less than is needed is left out.
-Pure. May import: actors, protocols, store's record types, the standard library.
+Pure. May import: actors, fsm, protocols, store's record types, the standard library.
 Rules from: specs/reliability.md 5.4.
 """
 
@@ -15,12 +15,15 @@ from typing import Any
 from actors.call_book import CallBook
 from actors.house import House
 from actors.messages import FunctionCalled, Inheritance
+from fsm.effects import effect_key
 from protocols.ledger import ItemHeard
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord, JournalRow, TaskRecord
 
-LOST = "lost"
+LOST, OPEN = "lost", "open"
+# So many states does a yes lead through to its effect, at the most.
+STATES_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,17 @@ def tasks_left(rows: Sequence[JournalRow]) -> list[TaskLeft]:
             snapshot = body.get("snapshot") or (before.snapshot if before else None)
             runs[run_id] = TaskLeft(run_id, body["agent"], str(body.get("response", "")), body["result"], snapshot)
     return list(runs.values())
+
+
+def keys_ahead(conversation_id: str, rows: Sequence[JournalRow]) -> dict[str, str]:
+    """The keys that effects bear of which the journal knows nothing yet, should there be any; and their runs."""
+    open_runs = [each for each in tasks_left(rows) if each.result == OPEN and each.snapshot is not None]
+    return {
+        effect_key(conversation_id, run.run_id, len(run.snapshot["visited"]) + ahead): run.run_id
+        for run in open_runs
+        if run.snapshot is not None
+        for ahead in range(1, STATES_AHEAD + 1)
+    }
 
 
 def calls_left(rows: Sequence[JournalRow]) -> tuple[list[FunctionCalled], set[str]]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.address import Address, Post, send
 from actors.counters import LOST_ROWS
-from actors.inheritance import left_record
+from actors.inheritance import keys_ahead, left_record
 from actors.messages import (
     CallClaimed,
     CallsLost,
@@ -174,7 +174,9 @@ class JournalKeeper(ThreadActor):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
         rows = self._patiently(lambda: self._journal.rows(conversation_id))
-        send(self._switchboard, CallClaimed(conversation_id, Inheritance(lease.opening, tuple(rows))))
+        ahead = keys_ahead(conversation_id, rows)
+        acted = frozenset(ahead[key] for key in self._patiently(lambda: self._journal.begun(ahead)))
+        send(self._switchboard, CallClaimed(conversation_id, Inheritance(lease.opening, tuple(rows), acted)))
 
     def _park(self, message: Park) -> None:
         conversation_id = message.conversation_id

@@ -621,10 +621,11 @@ class RenewLeases:
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """A call as another process left it. opening: what that one has left; rows: the call's journal, in order."""
+    """A call as another process left it. rows: its journal, in order. acted: runs whose yes was carried out since."""
 
     opening: Mapping[str, Any]
     rows: tuple[JournalRow, ...]
+    acted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ class _Supervised(pykka.Actor):
     def on_unread(self, message: Any) -> None:
         """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
 
+    def _leave_unread(self, message: Any) -> None:
+        try:
+            self.on_unread(message)
+        except BaseException as error:  # noqa: BLE001 - the actor's end must still be told
+            logger.opt(exception=error).error("on_unread failed")
+
     def _handle_receive(self, message: Any) -> Any:
         try:
             # Pykka looks for its own four kinds in each message; ours are never among them, and this is the hot path.
@@ -147,7 +153,7 @@ class ThreadActor(_Supervised, pykka.ThreadingActor):
 
     def _actor_loop_teardown(self) -> None:
         for message in self._mailbox.close():
-            self.on_unread(message)
+            self._leave_unread(message)
         super()._actor_loop_teardown()
 
     def _overflow(self) -> None:
@@ -313,7 +319,7 @@ class LoopActor(_Supervised):
         if mailbox.ready is None:
             return
         for letter in tuple(mailbox.letters):
-            self.on_unread(letter.message if isinstance(letter, Envelope) else letter)
+            self._leave_unread(letter.message if type(letter) is Envelope else letter)
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()

@@ -6,6 +6,8 @@ Not an actor: a part of a call's supervisor. May import: actors, the standard li
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from actors.address import Address
 from actors.clips import Clip
@@ -51,6 +53,7 @@ class Talk:
         self._diary = diary
         self._model = model
         self._vaic = vaic
+        self._owed: tuple[str, str] | None = None  # a sentence and its step, from when there was no model to say it
         self._unanswered = 0  # times in a row that the model was to say something, and did not
 
     def instructions(self) -> str:
@@ -80,15 +83,19 @@ class Talk:
         told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
         self._model.tell(Speak(f"{self.instructions()}\n\n{told}", step_id))
 
-    def answer(self, outputs: dict[str, str]) -> None:
-        """Give the outputs of steps to the model, and before them what it may call from now on."""
+    def answer(self, outputs: dict[str, str], ready: bool = True) -> None:
+        """Give the outputs of steps to the model, and before them what it may call from now on.
+
+        ready: the model can speak; else what is to be said waits for `model_back`.
+        """
         self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
         for step_id, output in outputs.items():
             if self._diary.answered(step_id, output):
                 self._model.tell(FunctionOutput(step_id, output))
-            else:  # no function was called: keys, or silence
-                told = json.loads(output)
-                self.say(" ".join(filter(None, (told.get("say"), told.get("next")))), step_id)
+            elif ready:  # no function was called: keys, or silence
+                self.say(_words(json.loads(output)), step_id)
+            else:
+                self._owed = (_words(json.loads(output)), step_id)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """The caller has pressed keys. by_task: a task takes them."""
@@ -101,7 +108,7 @@ class Talk:
 
         said_again: it hears what the caller said last, and answers that by itself.
         """
-        if words_owed:
+        if words_owed or self._owed is not None:
             # What the caller said last may have been lost with whoever heard it.
             self.take_up(asked=True)
         elif not said_again and self._diary.book.words_lost():
@@ -110,8 +117,14 @@ class Talk:
     def take_up(self, asked: bool = False) -> None:
         """The caller is back: say what is owed. asked: and if nothing is, ask."""
         if asked or self._diary.book.answer_due():
-            words, step_id = self._tasks.ask_again() or ("", "")
+            words, step_id = self._owed or self._tasks.ask_again() or (self._unsaid(), "")
+            self._owed = None
             self.say(words or LINE_BACK, step_id)
+
+    def _unsaid(self) -> str:
+        """How a task has ended whose caller did not hear of it; "" where that was to end the call, which it did not."""
+        told = json.loads(self._diary.book.unsaid() or "{}")
+        return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
         """Returns whether the model is of no use any more: it takes what it is told, and answers nothing."""
@@ -138,3 +151,8 @@ class Talk:
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
         return Farewell(Transfer(target, NO_MODEL) if target else HangUp(NO_MODEL), "failed", clip)
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    """What the caller is to hear of a step. told: its output."""
+    return " ".join(filter(None, (told.get("say"), told.get("next"))))

@@ -7,7 +7,7 @@ May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import pykka
@@ -37,6 +37,7 @@ from fsm.answer import Snapshot, Stand
 from fsm.effects import TaskContext
 from fsm.run import TaskRun as FsmRun
 from fsm.spec import AgentSpec, ToolSpec
+from fsm.tools import confirm_name
 from protocols.errors import MisuseError
 from store.journal import JournalRow
 
@@ -105,10 +106,14 @@ class TaskDesk:
         self._seen: set[str] = set()
         self._steps = 0
         self._unsettled: set[str] = set()
+        self._acted: set[str] = set()  # runs that are known to have carried out a yes
         self.runs: dict[str, TaskRun] = {}
 
-    def inherit(self, rows: Sequence[JournalRow]) -> list[FunctionCalled]:
-        """Go on with the runs of a call that another process has left. Returns the calls that it has not answered."""
+    def inherit(self, rows: Sequence[JournalRow], acted: Collection[str] = ()) -> list[FunctionCalled]:
+        """Go on with the runs of a call that another process has left. Returns the calls that it has not answered.
+
+        acted: the runs in which a yes was carried out that is not in these rows.
+        """
         unanswered, answered = calls_left(rows)
         self._seen |= answered
         for each in tasks_left(rows):
@@ -126,6 +131,11 @@ class TaskDesk:
             run.stand, run.say = standing.stand(), snapshot.say
             if run.result == OPEN:
                 self._start(run)
+            if run.result == OPEN and each.run_id in acted:
+                # To ask for it again would be to ask whether what is done shall be done.
+                self._acted.add(each.run_id)
+                if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
+                    self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered
 
     # --- facts of the conversation ---
@@ -161,7 +171,8 @@ class TaskDesk:
             return self._refuse(called.name)
         if run.stand is None:
             arguments = called.arguments  # its own parameters may bear any name
-        heard = self._agreement.holds(run.context.run_id, self._caller_began_ms)
+        agreed = self._agreement.holds(run.context.run_id, self._caller_began_ms)
+        heard = agreed or run.context.run_id in self._acted
         self._step(run, Invoke(called.call_id, called.name, arguments, heard, spoke=self._calls_in_a_row == 1))
         return None
 

@@ -47,6 +47,11 @@ class EffectRequest:
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
+def effect_key(conversation_id: str, run_id: str, entered: int) -> str:
+    """entered: how many states the run has entered, which is the same again for whoever repeats a step."""
+    return f"{conversation_id}:{run_id}:{entered}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ok:
     """It is done. values: what came of it, for the task's result (a booking's number)."""

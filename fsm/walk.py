@@ -14,7 +14,7 @@ from typing import assert_never
 from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
-from fsm.effects import EffectRequest, Effects, Failed, Local, Ok, Refused, TaskContext
+from fsm.effects import EffectRequest, Effects, Failed, Local, Ok, Refused, TaskContext, effect_key
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
@@ -143,8 +143,7 @@ class Walk:
 
     def _act(self, act: Act) -> None:
         effect, declared = act.effect, self._spec.effects[act.effect]
-        # The number of states entered is the same again for whoever repeats this step from the last snapshot.
-        key = f"{self._task.conversation_id}:{self._task.run_id}:{len(self._memory.visited)}"
+        key = effect_key(self._task.conversation_id, self._task.run_id, len(self._memory.visited))
         request = EffectRequest(key, dict(self._memory.slots), self._task, self._memory.results())
         result = self._effects.carry_out(effect, request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")

@@ -5,7 +5,7 @@ May import: protocols, pydantic, SQLAlchemy, the standard library. Rules from: d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
@@ -115,6 +115,12 @@ class Journal:
         query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
         with reading(self._engine) as connection:
             return [JournalRow(**row) for row in connection.execute(query).mappings()]
+
+    def begun(self, keys: Collection[str]) -> frozenset[str]:
+        """Those of these keys under which an effect was begun, whatever came of it."""
+        query = select(schema.effect.c.key).where(schema.effect.c.key.in_(keys))
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query))
 
     def record(self, conversation_id: str) -> CallRecord | None:
         """The record of a call that is over; None of one that is not, or never was."""

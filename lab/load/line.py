@@ -110,7 +110,7 @@ class Line(asyncio.Protocol):
 
     def _flush(self) -> None:
         for data in self._framing.data_to_send():
-            if self._transport is None:
+            if self._transport is None or self._transport.is_closing():
                 return
             if data:
                 self._transport.write(data)

@@ -21,7 +21,7 @@ from actors.clips import Clip, Recording
 from actors.dialler import DialFailed, Dialled
 from actors.dispatch import TakesTurns
 from actors.house import BotProfile, House
-from actors.messages import Close, Describe, Jot, JournalMessage, Rebind
+from actors.messages import Close, Describe, Inheritance, Jot, JournalMessage, Rebind
 from actors.wire import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
@@ -283,6 +283,7 @@ class Call:
         agents: Mapping[str, AgentSpec] | None = None,
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
+        inheritance: Inheritance | None = None,
         **house: Any,
     ) -> None:
         self.mailboxes = mailboxes
@@ -293,7 +294,7 @@ class Call:
             ours = replace(ours, profile=replace(ours.profile, agents=agents))
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
         post = Post(self.parent, "call:c-1", 1)
-        self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire)
+        self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire, inheritance)
         self._numbers = count(1)
         mailboxes.drain()
 

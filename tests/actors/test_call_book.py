@@ -194,3 +194,18 @@ def test_an_answer_is_due_while_the_bots_last_words_were_not_heard_to_their_end(
     assert book.answer_due()
     book.bot_heard(heard("i-2", 7000, 100, generated_ms=900), barged_in=False)
     assert book.answer_due(), "a lost socket cut it"
+
+
+def test_what_came_of_a_call_is_unsaid_until_it_was_heard_to_its_end_or_spoken_into(book: CallBook) -> None:
+    assert book.unsaid() is None
+    caller_turn(book, "u-1", 6000, 7000, "Yes.")
+    book.called("call-1", "book_appointment_confirm", '{"yes":true}')
+    book.answered("call-1", '{"say":"It is booked."}')
+    assert book.unsaid() == '{"say":"It is booked."}'
+    book.bot_heard(heard("i-1", 7500, 300, generated_ms=900), barged_in=False)
+    assert book.unsaid() == '{"say":"It is booked."}'
+    book.bot_heard(heard("i-2", 9000, 900), barged_in=False)
+    assert book.unsaid() is None
+    book.answered("call-1", '{"say":"It is booked."}')
+    caller_turn(book, "u-2", 10_000, 11_000, "Thanks.")
+    assert book.unsaid() is None

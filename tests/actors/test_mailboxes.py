@@ -60,6 +60,8 @@ class _Script:
         return None
 
     def on_unread(self, message: object) -> None:
+        if message == "trap":
+            raise KeyboardInterrupt
         self.unread.append(message)
 
 
@@ -140,6 +142,19 @@ def test_what_a_thread_did_not_come_to_is_given_back_in_order(mailboxes: Waiting
         asked.get(timeout=5)
     with pytest.raises(pykka.ActorDeadError):
         actor.tell(Word(5))
+
+
+@pytest.mark.parametrize("kind", [OnLoop, OnThread])
+def test_whatever_the_unread_does_the_end_is_told(mailboxes: WaitingDispatcher, kind: type[OnLoop | OnThread]) -> None:
+    parent, hangs = ThreadProbe[ChildDied](), Hang()
+    hangs.freed.set()
+    actor = kind.start(Post(parent, "child"))
+    script: OnLoop | OnThread = actor._actor_weakref()  # type: ignore[assignment]
+    for message in (hangs, "boom", "trap", Word(1)):
+        actor.tell(message)
+    mailboxes.drain()
+    assert isinstance(parent.expect(ChildDied).reason, ValueError)
+    assert script.unread == [Word(1)]
 
 
 class Deaf:

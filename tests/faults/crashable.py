@@ -1,16 +1,18 @@
-"""A daemon as `run.py serve` is one, whose actors can be made to crash from outside.
+"""A daemon as `run.py serve` is one, whose actors can be made to crash from outside, and which can be made to die.
 
 python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION [WAY]" on its standard input has that
 actor of that conversation meet an end: "bug" (what it cannot understand: an ordinary bug of ours, in a handler),
 "exit", "interrupt", "full" (its mailbox) or "stop". CONVERSATION "*" is any. A line "count FILE" has it written there
-what lives.
+what lives; a line "die GAP" has the process killed when the thread of a task comes to that gap of its next effect.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
+import signal
 import sys
 import threading
 from collections import Counter
@@ -19,8 +21,11 @@ from typing import Any
 
 import pykka
 from pydantic import BaseModel
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
 
 from actors.address import send
+from actors.fsm_agent import FsmAgent
 from actors.runtime import _OwnTimer
 from gateway.daemon import run, serve
 from gateway.logs import set_up_logs
@@ -108,6 +113,32 @@ def _task_of(actor: object) -> str:
     return getattr(context, "conversation_id", "")
 
 
+def die_in(gap: str) -> None:
+    """gap: one of those named below, in their order."""
+
+    def here(place: str) -> None:
+        # Pykka names the thread of an actor by its class. The journal has transactions of its own.
+        if place == gap and threading.current_thread().name.startswith(FsmAgent.__name__):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @event.listens_for(Engine, "begin")
+    def _begun(_: Any) -> None:
+        here("before the intent")
+
+    @event.listens_for(Engine, "after_cursor_execute")
+    def _executed(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO effect"):
+            here("between the intent and the effect")
+        elif statement.startswith("INSERT INTO appointment"):
+            here("between the effect and its log")
+        elif statement.startswith("UPDATE effect"):
+            here("between the log and the commit")
+
+    @event.listens_for(Pool, "checkin")
+    def _given_back(*_: Any) -> None:
+        here("between the commit and the answer")
+
+
 async def _main(port: int, ops_port: int) -> None:
     settings = read_settings(port=port, ops_port=ops_port)
     set_up_logs(settings.log_level)
@@ -120,9 +151,11 @@ async def _listen() -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async for line in reader:
-        match line.decode().split():
+        match line.decode().strip().split(" "):
             case ["count", file]:
                 Path(file).write_text(census().model_dump_json())
+            case ["die", *gap]:
+                die_in(" ".join(gap))
             case words:
                 crash(*words)
 

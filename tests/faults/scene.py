@@ -94,20 +94,26 @@ class Node:
 
     def crash(self, actor: str, conversation_id: str, way: str = "bug") -> None:
         """Of a CRASHABLE one: an actor of a call meets its end in this way."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{actor} {conversation_id} {way}\n".encode())
+        self._tell(f"{actor} {conversation_id} {way}")
+
+    def die_in(self, gap: str) -> None:
+        """Of a CRASHABLE one: it is killed when a task comes to that gap of its next effect."""
+        self._tell(f"die {gap}")
 
     async def census(self) -> Census:
         """Of a CRASHABLE one: what lives in it."""
-        assert self.process.stdin is not None
         file = self._folder / "census.json"
         file.unlink(missing_ok=True)
-        self.process.stdin.write(f"count {file}\n".encode())
+        self._tell(f"count {file}")
 
         async def written() -> str:
             return file.read_text() if file.exists() else ""
 
         return Census.model_validate_json(await until(written, 10))
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
 
     async def kill(self) -> None:
         """And whoever it started, or was started by."""

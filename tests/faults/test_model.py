@@ -13,6 +13,7 @@ import pytest
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
 from tests.calls.live import BOOKED, said_on
 from tests.calls.tap import Passed, at_the
+from tests.faults.faultproxy import Link
 from tests.faults.scene import Scene, longest_gap_ms, play
 
 Figures = dict[str, float]
@@ -91,6 +92,31 @@ def test_model_reset_in_mid_utterance_is_a_short_gap_and_nothing_is_said_twice(
         record = await scene.record()
         assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
         assert len(sessions(scene)) == 2
+        scene.measured("longest silence", longest_gap_ms(report), 1.5)
+
+    play(tmp_path, figures, act)
+
+
+FAULTS: dict[str, Callable[[Link], None]] = {
+    "half closed": lambda link: link.half_close(),
+    "cut within a message": lambda link: link.cut_after(1000),
+    # Somewhat more than both sides speak in real time.
+    "slow": lambda link: link.slow(160_000),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_model_path_that_breaks_in_mid_utterance_is_a_short_gap(tmp_path: Path, figures: Figures, fault: str) -> None:
+    async def act(scene: Scene) -> None:
+        def breaks() -> None:
+            for link in scene.model.to(scene.tapped):
+                FAULTS[fault](link)
+
+        scene.line.watch = in_the_second_response(breaks)
+        report = await scene.call(*QUESTION)
+        record = await scene.record()
+        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
+        assert len(sessions(scene)) == (1 if fault == "slow" else 2)
         scene.measured("longest silence", longest_gap_ms(report), 1.5)
 
     play(tmp_path, figures, act)

@@ -1,0 +1,67 @@
+"""Tasks of somebody else's that misbehave: their callers hear a polite sentence, and no other call notices."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from actors.tasks import SORRY, UNSURE
+from lab.caller import CallReport, Say
+from lab.caller.script import Step
+from store.journal import CallRecord
+from tests.calls.live import heard_words, spoken
+from tests.faults.bad_tasks import install
+from tests.faults.scene import Scene, play
+
+Figures = dict[str, float]
+VOICE = "en+m7"
+# An agent is begun three times before it is given up.
+BEGINNINGS = 3
+
+
+def refused_politely(scene: Scene, report: CallReport, record: CallRecord, apology: str, limit_s: float) -> None:
+    """The task's caller heard an apology to its end, in time, and went on with the call to a proper goodbye."""
+    name = record.conversation_id
+    assert (report.outcome, record.outcome) == ("bot-disconnected", "completed"), name
+    assert [task.result for task in record.tasks] == ["failed", "hangup"], record.tasks
+    number = [turn.text for turn in report.turns].index(apology)
+    answer, asked = report.turns[number], report.turns[number - 1]
+    assert (asked.role, answer.gap_ms) == ("caller", 0), name
+    assert apology in heard_words(report), name
+    scene.measured(f"{name}: words", answer.began_ms - asked.ended_ms, limit_s)
+
+
+async def call(scene: Scene, name: str, wish: str, *then: str | Step) -> CallReport:
+    said = Say(spoken(wish, scene.folder / f"{name}.wav", VOICE))
+    return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0])
+
+
+def test_task_that_calls_exit_fails_alone_and_politely(tmp_path: Path, figures: Figures) -> None:
+    wishes: dict[str, tuple[str, tuple[str, ...], str]] = {
+        "check": ("Please order a taxi for me.", ("slt_time_1030",), SORRY),
+        "guard": ("I want to report a broken window.", (), SORRY),
+        # After a yes nobody knows but the effect itself.
+        "effect": ("Please send me a brochure.", ("slt_yes",), UNSURE),
+    }
+
+    async def act(scene: Scene) -> None:
+        reports = await asyncio.gather(
+            *(call(scene, name, wish, *then, "slt_goodbye") for name, (wish, then, _) in wishes.items())
+        )
+        for (name, (_, _, apology)), report in zip(wishes.items(), reports, strict=True):
+            refused_politely(scene, report, await scene.record(name), apology, 2)
+        assert scene.nodes[0].log.read_text().count("child died") == len(wishes) * BEGINNINGS
+
+    play(tmp_path, figures, act, environment=install(tmp_path))
+
+
+def test_task_whose_agent_never_starts_is_refused_politely(tmp_path: Path, figures: Figures) -> None:
+    wishes = {"raises": "I would like to donate blood.", "exits": "I need help with my computer."}
+
+    async def act(scene: Scene) -> None:
+        reports = await asyncio.gather(*(call(scene, name, wish, "slt_goodbye") for name, wish in wishes.items()))
+        for name, report in zip(wishes, reports, strict=True):
+            refused_politely(scene, report, await scene.record(name), SORRY, 2)
+        assert scene.nodes[0].log.read_text().count("child died") == len(wishes) * BEGINNINGS
+
+    play(tmp_path, figures, act, environment=install(tmp_path))
