@@ -106,7 +106,8 @@ class TaskDesk:
         self._seen: set[str] = set()
         self._steps = 0
         self._unsettled: set[str] = set()
-        self._acted: set[str] = set()  # runs that are known to have carried out a yes
+        self._left: set[str] = set()  # calls that another process has not answered
+        self._acted: set[str] = set()  # runs of which it had carried out a yes
         self.runs: dict[str, TaskRun] = {}
 
     def inherit(self, rows: Sequence[JournalRow], acted: Collection[str] = ()) -> list[FunctionCalled]:
@@ -116,6 +117,7 @@ class TaskDesk:
         """
         unanswered, answered = calls_left(rows)
         self._seen |= answered
+        self._left = {call.call_id for call in unanswered}
         for each in tasks_left(rows):
             spec = self._house.profile.agents.get(each.agent)
             if spec is None or each.snapshot is None:
@@ -168,7 +170,7 @@ class TaskDesk:
         if run is None and (spec := self._house.profile.agents.get(called.name)) is not None:
             run = self._open(spec, called.response_id)
         if run is None:
-            return self._refuse(called.name)
+            return self._answer_late(called) or self._refuse(called.name)
         if run.stand is None:
             arguments = called.arguments  # its own parameters may bear any name
         agreed = self._agreement.holds(run.context.run_id, self._caller_began_ms)
@@ -350,6 +352,14 @@ class TaskDesk:
             elif called.name.startswith(f"{run.spec.name}_") and run_id in (None, run.context.run_id):
                 return run
         return None
+
+    def _answer_late(self, called: FunctionCalled) -> str:
+        """The output of a call by which a run has ended at a process that died before it could say so; else ""."""
+        runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
+        run = next(runs, None) if called.call_id in self._left else None
+        if run is None or run.result in (OPEN, FAILED, "transfer", "hangup"):
+            return ""
+        return json.dumps({"task": run.context.run_id, "result": run.result, "say": run.say})
 
     def _refuse(self, name: str) -> str:
         if any(name.startswith(f"{run.spec.name}_") for run in self.runs.values()):

@@ -49,7 +49,7 @@ def asked_to_say(call: Call) -> str:
     return str(last["response"]["instructions"])
 
 
-@pytest.mark.parametrize(("kind", "number"), [("called", 2), ("task", 2)], ids=["yes not in it", "yes in it"])
+@pytest.mark.parametrize(("kind", "number"), [("called", 2), ("task", 2), ("answered", 2)])
 def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
     left: Left, engine: Engine, kind: str, number: int
 ) -> None:

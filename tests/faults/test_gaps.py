@@ -51,7 +51,9 @@ def test_process_killed_in_a_gap_of_the_booking_books_once_and_tells_the_truth(
 
         asked = 2 if gap in UNDONE else 1
         steps = (WISH[0], *[WISH[1]] * asked, *WISH[2:])
-        report = await scene.call(*steps, on_event=after_the_question(prepare), ops_url=second.ops_urls[0])
+        report = await scene.call(
+            *steps, on_event=after_the_question(prepare), ops_url=second.ops_urls[0], pause_ms=600
+        )
         record = await scene.record()
         assert await first.process.wait() == -signal.SIGKILL
         assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
