@@ -60,7 +60,7 @@ def book(
         "effect_key": effect_key,
         "name": name,
     }
-    connection.execute(insert(connection, schema.appointment).values(row).on_conflict_do_nothing())
+    connection.execute(insert(connection.dialect.name, schema.appointment).values(row).on_conflict_do_nothing())
     return by_effect(connection, effect_key)
 
 

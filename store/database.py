@@ -79,14 +79,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that may be told what to do on a conflict; SQLAlchemy has it by dialect only."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
+def moment(dialect: str, seconds: float = 0.0) -> ColumnElement[datetime]:
     """So many seconds from now by the database's clock, which is the only one that all processes share."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         # Not now(), which is when the transaction began: it may have waited for a lock since.
         interval = func.make_interval(0, 0, 0, 0, 0, 0, cast(seconds, Double))
         return func.clock_timestamp(type_=UtcDateTime()) + interval

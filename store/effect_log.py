@@ -54,7 +54,9 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
     Waits for a transaction that has written the same key and is still open.
     """
     row = {name: getattr(effect, name) for name in LoggedEffect.__dataclass_fields__}
-    statement = insert(connection, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
+    statement = (
+        insert(connection.dialect.name, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
+    )
     # Not by rowcount, which PostgreSQL's driver does not know of an INSERT.
     return connection.scalar(statement.returning(schema.effect.c.key)) is not None
 

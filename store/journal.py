@@ -6,10 +6,11 @@ May import: protocols, pydantic, SQLAlchemy, the standard library. Rules from: d
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Insert, select
 
 from store import schema
 from store.database import insert, reading
@@ -95,7 +96,7 @@ class Journal:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.model_dump() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             if mine:
-                connection.execute(insert(connection, schema.call_event).on_conflict_do_nothing(), mine)
+                connection.execute(_appending(connection.dialect.name), mine)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def finish(self, record: CallRecord, epoch: int = 0) -> None:
@@ -106,8 +107,7 @@ class Journal:
         row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
         with self._engine.begin() as connection:
             let_go(connection, record.conversation_id, epoch, "ended")
-            statement = insert(connection, schema.call).values(row)
-            connection.execute(statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row))
+            connection.execute(_finishing(connection.dialect.name), row)
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
         """What happened in a conversation, in order."""
@@ -132,3 +132,15 @@ class Journal:
 
 # What of a record has a column of its own, to be searched by.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
+
+
+@cache
+def _appending(dialect: str) -> Insert:
+    return insert(dialect, schema.call_event).on_conflict_do_nothing()
+
+
+@cache
+def _finishing(dialect: str) -> Insert:
+    statement = insert(dialect, schema.call)
+    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record")}
+    return statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row)

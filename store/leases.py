@@ -13,9 +13,11 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, and_, bindparam, func, or_, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from protocols.errors import Fenced
 from store import schema
@@ -67,12 +69,8 @@ def epochs_of(connection: Connection, conversation_ids: Iterable[str], *, to_cha
 
     to_change: but this transaction does.
     """
-    column = schema.lease.c
-    query = select(column.conversation_id, column.epoch).where(column.conversation_id.in_(list(conversation_ids)))
-    # A share of each row, or PostgreSQL would let a claim in between this and what is written next.
-    # In order, or two that want the same rows might each wait for the other.
-    locked = query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
-    return {row.conversation_id: row.epoch for row in connection.execute(locked)}
+    rows = connection.execute(_epochs(to_change), {"calls": list(conversation_ids)})
+    return {row.conversation_id: row.epoch for row in rows}
 
 
 def let_go(connection: Connection, conversation_id: str, epoch: int, status: Literal["parked", "ended"]) -> None:
@@ -81,14 +79,51 @@ def let_go(connection: Connection, conversation_id: str, epoch: int, status: Lit
     Raises: Fenced.
     """
     _check(epochs_of(connection, (conversation_id,), to_change=True), conversation_id, epoch)
-    column = schema.lease.c
-    held = and_(column.conversation_id == conversation_id, column.status != "ended")
-    connection.execute(schema.lease.update().where(held).values(status=status, lease_until=moment(connection)))
+    connection.execute(_letting_go(connection.dialect.name), {"of_call": conversation_id, "new_status": status})
 
 
 def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
     if epochs.get(conversation_id, 0) != epoch:
         raise Fenced(conversation_id)
+
+
+# --- statements of every call: to build one costs more than to have it carried out ---
+
+_LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
+    schema.call_event.c.conversation_id == bindparam("of_call")
+)
+
+
+@cache
+def _epochs(to_change: bool) -> Select[tuple[str, int]]:
+    column = schema.lease.c
+    query = select(column.conversation_id, column.epoch)
+    query = query.where(column.conversation_id.in_(bindparam("calls", expanding=True)))
+    # A share of each row, or PostgreSQL would let a claim in between this and what is written next.
+    # In order, or two that want the same rows might each wait for the other.
+    return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
+
+
+@cache
+def _letting_go(dialect: str) -> Update:
+    column = schema.lease.c
+    held = and_(column.conversation_id == bindparam("of_call"), column.status != "ended")
+    return schema.lease.update().where(held).values(status=bindparam("new_status"), lease_until=moment(dialect))
+
+
+@cache
+def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
+    column = schema.lease.c
+    held = {"lease_until": moment(dialect, ttl_s), "touched_at": moment(dialect)}
+    statement = insert(dialect, schema.lease).values(held)
+    new = statement.excluded
+    free = or_(column.status == "ended", column.lease_until <= moment(dialect), column.node == new.node)
+    taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
+    return statement.on_conflict_do_update(
+        index_elements=["conversation_id"],
+        set_=taken | held | {"epoch": column.epoch + 1},
+        where=and_(column.credential == new.credential, free),
+    ).returning(column.epoch)
 
 
 # --- taking and keeping ---
@@ -132,21 +167,10 @@ class Leases:
         credential: what the call came with; a digest of it is kept. opening: as JSON has it.
         Refused as "held": another process has such a call, or another credential had.
         """
-        digest, column = _digest(credential), schema.lease.c
+        row = {"conversation_id": conversation_id, "epoch": 1, "node": self._node, "status": "open"}
+        row |= {"credential": _digest(credential), "opening": dict(opening)}
         with self._engine.begin() as connection:
-            row = self._held(connection) | {"status": "open", "credential": digest, "opening": dict(opening)}
-            first = row | {"conversation_id": conversation_id, "epoch": 1}
-            free = or_(column.status == "ended", column.lease_until <= moment(connection), column.node == self._node)
-            statement = (
-                insert(connection, schema.lease)
-                .values(first)
-                .on_conflict_do_update(
-                    index_elements=["conversation_id"],
-                    set_=row | {"epoch": column.epoch + 1},
-                    where=and_(column.credential == digest, free),
-                )
-            )
-            epoch = connection.scalar(statement.returning(column.epoch))
+            epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
                 return Refused("held")
             lease = Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
@@ -162,7 +186,7 @@ class Leases:
         if (refusal := self._objection(conversation_id, digest)) is not None:
             return Refused(refusal)
         with self._engine.begin() as connection:
-            in_time = column.lease_until > moment(connection, -self._window_s)
+            in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
             values = self._held(connection) | {"status": "open"}
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
         if lease is not None:
@@ -205,7 +229,7 @@ class Leases:
         """
         column = schema.lease.c
         with self._engine.begin() as connection:
-            values = {"node": self._node, "touched_at": moment(connection)}
+            values = {"node": self._node, "touched_at": moment(connection.dialect.name)}
             lease = self._take(connection, conversation_id, self._left(connection), values)
             known = connection.scalar(select(column.epoch).where(column.conversation_id == conversation_id))
         if lease is not None:
@@ -216,13 +240,13 @@ class Leases:
     # --- inside ---
 
     def _held(self, connection: Connection) -> dict[str, Any]:
-        now, until = moment(connection), moment(connection, self._ttl_s)
+        now, until = moment(connection.dialect.name), moment(connection.dialect.name, self._ttl_s)
         return {"node": self._node, "lease_until": until, "touched_at": now}
 
     def _left(self, connection: Connection) -> ColumnElement[bool]:
         column = schema.lease.c
-        too_late = column.lease_until <= moment(connection, -self._window_s)
-        return and_(too_late, column.touched_at <= moment(connection, -self._ttl_s))
+        too_late = column.lease_until <= moment(connection.dialect.name, -self._window_s)
+        return and_(too_late, column.touched_at <= moment(connection.dialect.name, -self._ttl_s))
 
     def _take(
         self, connection: Connection, conversation_id: str, where: ColumnElement[bool], values: Mapping[str, Any]
@@ -254,6 +278,4 @@ def _digest(credential: str) -> str:
 
 
 def _last_seq(connection: Connection, conversation_id: str) -> int:
-    column = schema.call_event.c
-    query = select(func.coalesce(func.max(column.seq), 0)).where(column.conversation_id == conversation_id)
-    return int(connection.scalar(query) or 0)
+    return int(connection.scalar(_LAST_SEQ, {"of_call": conversation_id}) or 0)
