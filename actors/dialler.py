@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import websocket
 from loguru import logger
@@ -23,7 +23,7 @@ from websockets.uri import parse_uri
 
 from actors.address import Address, send
 from actors.counters import MODEL_CIRCUIT
-from actors.wire import KeepAlive, SocketWire, Wire
+from actors.wire import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import FINAL_STATUSES
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -94,6 +94,38 @@ class Circuit:
         MODEL_CIRCUIT.set(0)
 
 
+class _Connected:
+    """A socket that is read in whole pieces: websocket-client takes the answer's head byte by byte, and each read of a
+    socket hands the interpreter to another thread. unread: what came behind the head.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.unread = b""
+
+    def recv(self, count: int) -> bytes:
+        whole = self.unread or self.socket.recv(READ_BYTES)
+        self.unread = whole[count:]
+        return whole[:count]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.socket, name)
+
+
+class _Connection(websocket.WebSocket):
+    """websocket-client's own, but for how its socket is read."""
+
+    reader: _Connected | None
+
+    @property
+    def sock(self) -> socket.socket | None:
+        return cast("socket.socket | None", self.reader)
+
+    @sock.setter
+    def sock(self, connected: socket.socket | None) -> None:
+        self.reader = None if connected is None else _Connected(connected)
+
+
 class Dialler:
     """Dials one URL with one set of credentials, for any number of calls."""
 
@@ -120,6 +152,7 @@ class Dialler:
         try:
             connection = websocket.create_connection(
                 self.url,
+                class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
                 header=self._headers,
                 # The Authorization header must not travel to where a redirect points.
@@ -138,13 +171,13 @@ class Dialler:
         except (OSError, websocket.WebSocketException, ValueError) as error:
             send(caller, DialFailed(0, type(error).__name__))
         else:
-            self._loop.call_soon_threadsafe(self._take_over, connection.sock, caller)
+            self._loop.call_soon_threadsafe(self._take_over, cast(_Connection, connection).reader, caller)
 
-    def _take_over(self, connected: socket.socket | None, caller: Address[Dialled | DialFailed]) -> None:
+    def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
         self._circuit.close()
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
-        wire = SocketWire(connected, framing, self._loop, KEEPALIVE)
+        wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)
         try:
             caller.tell(Dialled(wire))
         except Exception:  # noqa: BLE001 - whoever dialled has ended meanwhile

@@ -271,7 +271,8 @@ class FramedWire(ABC):
 class SocketWire(FramedWire):
     """A connected, upgraded client socket, plain or TLS, taken over by the loop.
 
-    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here.
+    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here. early: what was read of
+    it already, behind the answer to the upgrade.
     """
 
     def __init__(
@@ -280,6 +281,7 @@ class SocketWire(FramedWire):
         framing: Framing,
         loop: asyncio.AbstractEventLoop,
         keepalive: KeepAlive,
+        early: bytes = b"",
     ) -> None:
         super().__init__(framing, loop, keepalive)
         self._socket = connected
@@ -287,6 +289,8 @@ class SocketWire(FramedWire):
         connected.setblocking(False)
         loop.add_reader(connected.fileno(), self._readable)
         self._opened()
+        if early:
+            self._received(early)
 
     def _readable(self) -> None:
         try:

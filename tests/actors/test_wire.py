@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 import actors.dialler
 from actors.address import Nobody
@@ -282,6 +284,31 @@ def test_a_living_peer_that_only_answers_pings_is_kept(monkeypatch: pytest.Monke
             assert not told.done()
             wire.send(b"still here")
             assert await told == WireText(b"still here")
+
+    run(scene)
+
+
+def test_what_comes_in_one_piece_with_the_answer_to_the_upgrade_is_not_lost() -> None:
+    async def scene() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            framing = ServerProtocol()
+            framing.receive_data(await reader.readuntil(b"\r\n\r\n"))
+            [request] = framing.events_received()
+            assert isinstance(request, Request)
+            framing.send_response(framing.accept(request))
+            framing.send_text(b"first")
+            framing.send_text(b"second")
+            writer.write(b"".join(framing.data_to_send()))
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            inbox = Inbox()
+            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop()).dial(inbox)
+            dialled = await inbox.next()
+            assert isinstance(dialled, Dialled)
+            dialled.wire.attach(inbox)
+            assert [await inbox.next(), await inbox.next()] == [WireText(b"first"), WireText(b"second")]
+            dialled.wire.abort()
 
     run(scene)
 

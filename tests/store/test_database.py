@@ -220,15 +220,14 @@ def test_a_moment_comes_back_as_it_was_whatever_its_zone(engine: Engine) -> None
 
 
 def test_the_databases_clock_is_read_as_a_moment_and_stored_as_one(engine: Engine) -> None:
+    dialect = engine.dialect.name
     with engine.begin() as connection:
-        now, soon = connection.execute(
-            select(moment(connection.dialect.name), moment(connection.dialect.name, 0.25))
-        ).one()
+        now, soon = connection.execute(select(moment(dialect), moment(dialect, 0.25))).one()
         connection.execute(schema.appointment.insert().values(
-            resource="practice", starts_at=moment(connection.dialect.name, 60), duration_min=30, caller="", conversation_id="c-1",
+            resource="practice", starts_at=moment(dialect, 60), duration_min=30, caller="", conversation_id="c-1",
             effect_key="k-1"))  # fmt: skip
         column = schema.appointment.c.starts_at
-        between = column.between(moment(connection.dialect.name, 55), moment(connection.dialect.name, 60.5))
+        between = column.between(moment(dialect, 55), moment(dialect, 60.5))
         assert connection.scalar(select(between))
     assert abs(datetime.now(UTC) - now) < timedelta(seconds=5)
     assert timedelta(seconds=0.2) < soon - now < timedelta(seconds=0.3)
