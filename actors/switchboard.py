@@ -42,6 +42,7 @@ from actors.messages import (
     MoveCall,
     MoveCalls,
     OpenLease,
+    Park,
     Rebind,
     RenewLeases,
     Roll,
@@ -74,7 +75,8 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
-SHUTTING_DOWN, TOO_MANY = "shutting down", "too many calls"
+SHUTTING_DOWN, TOO_MANY, NO_ANSWER = "shutting down", "too many calls", "the store does not answer"
+TRY_AGAIN_LATER = 1013
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 # How long a socket may say nothing after its upgrade, and how long a refused one may stay.
@@ -305,7 +307,7 @@ class Switchboard(LoopActor):
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
             former.wire.close(1000, "another socket has come")
-        limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, "no answer"))
+        limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, NO_ANSWER))
         self._claims[conversation_id] = _Claim(wire, credential, limit)
         self._keeper.tell(ClaimCall(conversation_id, credential))
 
@@ -324,8 +326,16 @@ class Switchboard(LoopActor):
         """A call that another process has left is ours, or is not to be had."""
         claim = self._claims.pop(conversation_id, None)
         if claim is None or conversation_id in self._calls:
-            return  # nobody waits for it any more: it can be resumed elsewhere
+            if inheritance is not None and conversation_id not in self._calls:
+                # Nobody waits for it any more: it can be resumed elsewhere.
+                self._keeper.tell(Park(conversation_id, Nobody()))
+            return
         claim.limit.cancel()
+        if reason == NO_ANSWER:
+            # The store may be back before VAIC gives up: it is to try again, which a session.error would forbid.
+            logger.bind(conversation=conversation_id).warning("a call is not taken over", reason=reason)
+            claim.wire.close(TRY_AGAIN_LATER, reason)
+            return
         initiate = initiate_of(conversation_id, inheritance.opening if inheritance else {})
         media = negotiate(initiate.supported_media_formats)
         if inheritance is None or media is None:

@@ -8,13 +8,15 @@ from typing import Any
 import pykka
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from actors.address import Nobody
 from actors.call_supervisor import CallSupervisor
 from actors.journal_keeper import JournalKeeper
 from actors.messages import Describe, FindCall, Jot, Leave, Roll, StopCalls, WhoIsAlive, WireOpened
-from actors.switchboard import Switchboard
+from actors.switchboard import CLAIM_LIMIT_S, Switchboard
+from store import schema
+from store.database import reading
 from store.journal import Journal, JournalRow
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PaperExchange, PaperWire, WaitingDispatcher, living, paper_house
@@ -228,6 +230,34 @@ def test_a_conversation_that_nobody_knows_cannot_be_resumed(house: House) -> Non
     wire = house.opens({"type": "session.resume", "conversationId": "c-9"})
     house.mailboxes.until(lambda: wire.frames)
     assert refusal(wire) == "unknown conversation"
+
+
+def test_a_call_that_cannot_be_claimed_in_time_is_not_refused_but_to_be_tried_again(
+    house: House, engine: Engine
+) -> None:
+    opening = {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"}
+    Leases(engine, "there").open("c-9", "", opening)
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-9"}
+    with engine.begin():  # somebody holds SQLite's one pen
+        wire = house.opens(resume)
+        house.mailboxes.advance(CLAIM_LIMIT_S * 1000)
+        assert (wire.closed, wire.frames) == (1013, [])
+    # The claim comes through when nobody waits for it any more: the call is left to whoever is resumed next.
+    status = select(schema.lease.c.status)
+
+    def parked() -> bool:
+        with reading(engine) as connection:
+            return connection.scalar(status) == "parked"
+
+    house.mailboxes.until(lambda: house.leases.held)
+    house.has_written()
+    house.mailboxes.drain()
+    house.has_written()
+    assert parked()
+    assert not house.leases.held
+    house.opens(resume)
+    house.mailboxes.until(lambda: house.roll().conversations)
+    assert house.roll().conversations == ("c-9",)
 
 
 def test_a_call_that_ended_is_off_the_roll_and_its_record_in_the_database(house: House) -> None:

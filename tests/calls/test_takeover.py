@@ -40,12 +40,17 @@ class Scene:
                 async with Tap(first.url, Line(), client="vaic", server="daemon") as tap:
                     await self._call(tap, first, second, end)
 
+    def _freeze(self, process: Process) -> None:
+        """Not in the middle of a write: it would hold SQLite's one pen, and nobody could take anything over."""
+        with self.database.begin():
+            process.freeze()
+
     async def _call(self, tap: Tap, first: Process, second: Process, end: str) -> None:
         heard = count(1)
 
         def happened(event: CallerEvent) -> None:
             if isinstance(event, BotSpoke) and next(heard) == len((GREETING, QUESTION)):
-                first.kill() if end == "killed" else first.freeze()
+                first.kill() if end == "killed" else self._freeze(first)
                 tap.target = second.url
                 tap.cut()
             elif isinstance(event, Resumed) and end == "frozen":

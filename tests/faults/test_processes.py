@@ -77,7 +77,8 @@ def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figu
         first = scene.nodes[0]
 
         def freeze() -> None:
-            first.signal(signal.SIGSTOP)
+            with scene.database.begin():  # who is frozen over a write holds SQLite's one pen
+                first.signal(signal.SIGSTOP)
             scene.vaic.target = scene.nodes[1].address
             loop.call_later(10, first.signal, signal.SIGCONT)
             scene.vaic.reset()
