@@ -73,6 +73,7 @@ def test_vaic_that_never_returns_leaves_a_record_and_nothing_else(tmp_path: Path
         assert (record.outcome, [turn.role for turn in record.turns]) == ("lost", ["bot"])
 
         async def model_left() -> bool:
+            await node.calls()  # takes its time
             return not scene.model.to(scene.tapped)
 
         # Its side of the closing handshake may come a moment later.
