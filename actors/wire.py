@@ -35,6 +35,9 @@ CLOSE_LIMIT_S = 2.0
 READ_BYTES = 64 * 1024
 # Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
+# Our ping, and how an empty pong of the peer's begins, who masks where we do not: of both there are many.
+_PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
+_PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
 
 
 class WireText(NamedTuple):
@@ -108,6 +111,7 @@ class FramedWire(ABC):
         server = framing.side is SERVER
         self._reader = FrameReader(masked=server, max_bytes=framing.max_message_size or sys.maxsize)
         self._frames = _OURS_AS_SERVER if server else _OURS_AS_CLIENT
+        self._ping_frame, self._pong_head = _PING_PONG_AS_SERVER if server else _PING_PONG_AS_CLIENT
         self._loop = loop
         self._keepalive = keepalive
         self._dispatcher = installed()
@@ -173,7 +177,10 @@ class FramedWire(ABC):
         else:
             for is_text, frame in self._reader.feed(data):
                 if not is_text:
-                    self._negotiate(frame)
+                    if frame[:2] == self._pong_head:
+                        self._ponged()
+                    else:
+                        self._negotiate(frame)
                 elif self._open:  # what comes behind a close is nobody's
                     self._deliver(WireText(frame))
 
@@ -201,8 +208,7 @@ class FramedWire(ABC):
                 whole, self._fragments = b"".join(self._fragments), []
                 self._deliver(WireText(whole))
         elif opcode is Opcode.PONG:
-            self._asked_s = None
-            self._note_quiet(False)
+            self._ponged()
         elif opcode is Opcode.CLOSE:
             self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
@@ -252,10 +258,13 @@ class FramedWire(ABC):
             if self._asked_s is None:
                 self._asked_s = now_s
             self._note_quiet(waited_s >= keepalive.quiet_s)
-            self._framing.send_ping(b"")
-            self._flush()
+            self._write(self._ping_frame)
         # The last wait is as long as there is left of the limit: it is to be met, not passed.
         self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
+
+    def _ponged(self) -> None:
+        self._asked_s = None
+        self._note_quiet(False)
 
     def _note_quiet(self, quiet: bool) -> None:
         if quiet is not self._quiet:
