@@ -54,6 +54,8 @@ class _End(asyncio.Protocol):
         if self.transport is not None and not (self._closed or self.transport.is_closing()):
             self._closed = True
             self.transport.write_eof()
+            if self.other is not None and self.other._closed:  # both have said all
+                self.transport.close()
 
 
 class Link:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,15 +53,25 @@ T = TypeVar("T")
 SERVE, CRASHABLE = ("run.py", "serve"), ("-m", "tests.faults.crashable")
 
 
+def free_ports(count: int) -> int:
+    """The first of so many in a row that nobody has, and that no connection of ours will be given."""
+    while True:
+        first = random.randrange(20_000, 30_000)
+        with ExitStack() as stack, suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
 class Node:
     """One daemon. url, ops_urls: where it is found. program: what Python runs, SERVE or CRASHABLE."""
 
     def __init__(self, folder: Path, number: int, program: tuple[str, ...], **environment: str) -> None:
         self._program = program
         self._folder = folder
-        self.port, self.ops_port = free_port(), free_port()
-        self.address: Target = ("127.0.0.1", self.port)
         workers = int(environment.get("TIELINE_WORKERS", "1"))
+        self.port, self.ops_port = free_port(), free_port() if workers == 1 else free_ports(workers + 1)
+        self.address: Target = ("127.0.0.1", self.port)
         # Several have an ops port each, behind the one that is set.
         ports = range(self.ops_port + 1, self.ops_port + 1 + workers) if workers > 1 else [self.ops_port]
         self.url, self.ops_urls = f"ws://127.0.0.1:{self.port}/", [f"http://127.0.0.1:{port}" for port in ports]
