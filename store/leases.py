@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -111,10 +112,15 @@ def _letting_go(dialect: str) -> Update:
     return schema.lease.update().where(held).values(status=bindparam("new_status"), lease_until=moment(dialect))
 
 
+def _lasting(dialect: str, ttl_s: float) -> dict[str, ColumnElement[datetime]]:
+    """What says that a lease is held from now on."""
+    return {"lease_until": moment(dialect, ttl_s), "touched_at": moment(dialect)}
+
+
 @cache
 def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     column = schema.lease.c
-    held = {"lease_until": moment(dialect, ttl_s), "touched_at": moment(dialect)}
+    held = _lasting(dialect, ttl_s)
     statement = insert(dialect, schema.lease).values(held)
     new = statement.excluded
     free = or_(column.status == "ended", column.lease_until <= moment(dialect), column.node == new.node)
@@ -240,8 +246,7 @@ class Leases:
     # --- inside ---
 
     def _held(self, connection: Connection) -> dict[str, Any]:
-        now, until = moment(connection.dialect.name), moment(connection.dialect.name, self._ttl_s)
-        return {"node": self._node, "lease_until": until, "touched_at": now}
+        return {"node": self._node, **_lasting(connection.dialect.name, self._ttl_s)}
 
     def _left(self, connection: Connection) -> ColumnElement[bool]:
         column = schema.lease.c
