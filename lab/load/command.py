@@ -50,6 +50,9 @@ def load(
     silent: Annotated[bool, typer.Option(help="Calls without any audio.")] = False,
     transcripts: Annotated[bool, typer.Option(help="The model also sends the words of what it says.")] = False,
     plain: Annotated[bool, typer.Option(help="What is tested passes bytes on, and speaks neither language.")] = False,
+    patient: Annotated[
+        bool, typer.Option(help="Leave the processor to others: send up to a millisecond late.")
+    ] = False,
     pid: Annotated[int, typer.Option(help="The bot's process, for its CPU and memory; Linux only.")] = 0,
     model_cert: Annotated[str, typer.Option(help="PEM file, for a model behind TLS.")] = "",
     model_key: Annotated[str, typer.Option(help="Its key, where that is a file of its own.")] = "",
@@ -66,7 +69,7 @@ def load(
     settings = LoadSettings(
         url=to, model_port=model_port, calls=calls, seconds=seconds, step=ramp, rate=rate, chunk_ms=chunk_ms,
         media=media, token=token, call_s=call_seconds, turn_s=turn_seconds, silent=silent, transcripts=transcripts,
-        plain=plain, pid=pid, certificate=model_cert, key=model_key,
+        plain=plain, patient=patient, pid=pid, certificate=model_cert, key=model_key,
     )  # fmt: skip
     allow_files(calls)
     report = show(settings)

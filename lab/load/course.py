@@ -30,7 +30,8 @@ class LoadSettings:
     call_s: a call ends after so many seconds and is followed by another; 0 for calls that last. model_port: where the
     fake model listens. turn_s: the caller barges in so often; 0 for never. silent: calls without any audio.
     plain: what is under test only passes bytes on, so both sides talk without asking. transcripts: the model also
-    sends the words of what it says. certificate, key: PEM files, for a model behind TLS.
+    sends the words of what it says. certificate, key: PEM files, for a model behind TLS. patient: waits without holding
+    a processor, and sends up to a millisecond late.
     """
 
     url: str
@@ -47,6 +48,7 @@ class LoadSettings:
     silent: bool = False
     plain: bool = False
     transcripts: bool = False
+    patient: bool = False
     pid: int = 0
     certificate: str = ""
     key: str = ""

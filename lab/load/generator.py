@@ -43,7 +43,8 @@ class Generator:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._loop = loop
-        self._course = Course(settings, loop, Wheel(settings.chunk_ms, Random(settings.seed)))
+        wheel = Wheel(settings.chunk_ms, Random(settings.seed), patient=settings.patient)
+        self._course = Course(settings, loop, wheel)
         self._watched = Watched(settings.pid) if settings.pid else None
         self._numbers = count(1)
         self._placed = 0

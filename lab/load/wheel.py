@@ -12,7 +12,7 @@ from typing import Protocol
 from lab.load.figures import Histogram
 from lab.load.line import clock_us
 
-# Nearer than this the loop is kept awake: its timers count whole milliseconds.
+# Nearer than this the loop is kept awake, by whoever is not patient: its timers count whole milliseconds.
 NEAR_US = 1500
 
 
@@ -25,14 +25,16 @@ class Sends(Protocol):
 class Wheel:
     """Streams come at random moments, as calls do; then each keeps its moment of the period.
 
+    patient: sends up to a millisecond later, and never holds the processor while it waits.
     late: how much later than meant chunks were sent: the generator's own fault.
     """
 
-    def __init__(self, period_ms: float, random: Random) -> None:
+    def __init__(self, period_ms: float, random: Random, *, patient: bool = False) -> None:
         # A tenth of a millisecond is finer than the cost of the chunks in it.
         self._slots: list[set[Sends]] = [set() for _ in range(max(1, round(period_ms * 10)))]
         self._slot_us = period_ms * 1000 / len(self._slots)
         self._random = random
+        self._near_us = 0 if patient else NEAR_US
         self._places: dict[Sends, int] = {}
         self._at = 0
         self._stopped = False
@@ -69,7 +71,7 @@ class Wheel:
                 self.late.add(int(now_us - due_us))
             self._at += 1
             due_us = self._begun_us + self._at * self._slot_us
-        if self._places and due_us - now_us < NEAR_US:
+        if self._places and due_us - now_us < self._near_us:
             self._loop.call_soon(self._turn)
         else:
             self._loop.call_later(0.001, self._turn)

@@ -7,6 +7,7 @@ faults from then on. It leaves when its input ends.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from gateway.daemon import run
@@ -22,4 +23,5 @@ async def _serve(session_s: float) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(10)  # in life its hearing and thinking take no processor from the daemons
     run(_serve(float(sys.argv[1])))

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache
 from itertools import count, pairwise
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from sqlalchemy import Engine as Database
 from gateway.daemon import run
 from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, Step, place_call
 from lab.caller.call import REDIAL_MS
-from lab.demo import free_port, wait_until_listening
+from lab.demo import wait_until_listening
 from lab.engine import Faults
 from lab.load.course import LoadSettings
 from lab.load.figures import LoadReport
@@ -40,6 +40,7 @@ from tests.calls.tap import Line, Tap
 from tests.faults.crashable import Census
 from tests.faults.faultproxy import FaultProxy, Target
 from tests.gateway.daemons import until
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 150.0
@@ -53,24 +54,23 @@ T = TypeVar("T")
 SERVE, CRASHABLE = ("run.py", "serve"), ("-m", "tests.faults.crashable")
 
 
-def free_ports(count: int) -> int:
-    """The first of so many in a row that nobody has, and that no connection of ours will be given."""
-    while True:
-        first = random.randrange(20_000, 30_000)
-        with ExitStack() as stack, suppress(OSError):
-            for port in range(first, first + count):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-
-
 class Node:
-    """One daemon. url, ops_urls: where it is found. program: what Python runs, SERVE or CRASHABLE."""
+    """One daemon, and the ways to and from it. url, ops_urls: where it is found. program: what Python runs, SERVE or
+    CRASHABLE.
+
+    vaic, model: the proxies that a caller and the daemon dial. tap: at the engine; line: what passed it.
+    """
+
+    vaic: FaultProxy
+    model: FaultProxy
+    tap: Tap
 
     def __init__(self, folder: Path, number: int, program: tuple[str, ...], **environment: str) -> None:
         self._program = program
+        self.line = Line()
         self._folder = folder
         workers = int(environment.get("TIELINE_WORKERS", "1"))
-        self.port, self.ops_port = free_port(), free_port() if workers == 1 else free_ports(workers + 1)
+        self.port, self.ops_port = free_ports(), free_ports(workers + 1)
         self.address: Target = ("127.0.0.1", self.port)
         # Several have an ops port each, behind the one that is set.
         ports = range(self.ops_port + 1, self.ops_port + 1 + workers) if workers > 1 else [self.ops_port]
@@ -78,6 +78,18 @@ class Node:
         self.log = folder / f"node{number}.log"
         self._environment = environment
         self.process: Process
+
+    async def connect(self, stack: AsyncExitStack, engine_url: str, first_model: Target) -> None:
+        """Lay the ways, of which the one to a model leads elsewhere at first."""
+        self.vaic = await stack.enter_async_context(FaultProxy(self.address))
+        self.tap = await stack.enter_async_context(Tap(engine_url, self.line, client="daemon", server="model"))
+        self.model = await stack.enter_async_context(FaultProxy(first_model))
+        self._environment["TIELINE_OPENAI_URL"] = f"ws://127.0.0.1:{self.model.port}/v1/realtime"
+
+    @property
+    def tapped(self) -> Target:
+        """Where the engine is found, by way of the tap."""
+        return _target(self.tap.url)
 
     async def start(self, *before: str) -> None:
         """before: a command that runs it. Returns when it is ready."""
@@ -178,55 +190,71 @@ class Background:
 
 
 class EngineProcess:
-    """The engine beside the test, so that hearing and thinking delay no socket of the test's."""
+    """The engine beside the test, so that hearing and thinking delay no socket of the test's.
 
-    async def start(self, session_s: float) -> None:
-        """session_s: how long its sessions last."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.faults.engine", str(session_s), cwd=ROOT, stdin=PIPE, stdout=PIPE
-        )
+    session_s: how long its sessions last. One serves scene after scene; it leaves when this process does.
+    """
+
+    def __init__(self, session_s: float) -> None:
+        command = [sys.executable, "-m", "tests.faults.engine", str(session_s)]
+        self._process = Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True)
         assert self._process.stdout is not None
-        self.url = (await self._process.stdout.readline()).decode().strip()
+        self.url = self._process.stdout.readline().strip()
         self.address = _target(self.url)
 
     def inject(self, **faults: Any) -> None:
         """Have these faults from now on, in place of all earlier ones."""
         assert self._process.stdin is not None
-        self._process.stdin.write(Faults(**faults).model_dump_json().encode() + b"\n")
+        self._process.stdin.write(Faults(**faults).model_dump_json() + "\n")
+        self._process.stdin.flush()
 
-    async def end(self) -> None:
-        self._process.kill()
-        await self._process.wait()
+
+@cache
+def engine_of(session_s: float) -> EngineProcess:
+    return EngineProcess(session_s)
 
 
 class Scene:
-    """nodes: the daemons. vaic, model: the proxies that caller and daemons dial. line: what passed the engine."""
+    """nodes: the daemons. vaic, model, line, tapped: those of the first, where there is one that breaks."""
 
-    def __init__(self, folder: Path, figures: dict[str, float]) -> None:
+    def __init__(self, folder: Path, figures: dict[str, float], engine: EngineProcess) -> None:
         self.folder = folder
         self.figures = figures
+        self.engine = engine
         self.nodes: list[Node] = []
-        self.line = Line()
-        self.engine = EngineProcess()
-        self.model: FaultProxy
-        self.vaic: FaultProxy
-        self.tap: Tap
         self.database: Database
 
     @property
+    def vaic(self) -> FaultProxy:
+        return self.nodes[0].vaic
+
+    @property
+    def model(self) -> FaultProxy:
+        return self.nodes[0].model
+
+    @property
+    def line(self) -> Line:
+        return self.nodes[0].line
+
+    @property
     def tapped(self) -> Target:
-        return _target(self.tap.url)
+        return self.nodes[0].tapped
 
     async def call(
         self,
         *steps: str | Step,
         conversation_id: str = "c-1",
+        node: int = 0,
         on_event: Callable[[CallerEvent], None] | None = None,
         **settings: Any,
     ) -> CallReport:
-        """Call through the proxies, and live through the steps: the name of a recording is said."""
+        """Call a node through the proxies, and live through the steps: the name of a recording is said."""
         script = [Say(recording(step)) if isinstance(step, str) else step for step in steps]
-        how: dict[str, Any] = {"url": f"ws://127.0.0.1:{self.vaic.port}/", "limit_s": LIMIT_S, "pause_ms": 1000}
+        how: dict[str, Any] = {
+            "url": f"ws://127.0.0.1:{self.nodes[node].vaic.port}/",
+            "limit_s": LIMIT_S,
+            "pause_ms": 600,
+        }
         ours = CallSettings(conversation_id=conversation_id, **how | settings)
         report = await place_call(ours, script, on_event)
         (self.folder / f"{conversation_id}.json").write_text(report.model_dump_json(indent=2))
@@ -240,14 +268,14 @@ class Scene:
     def appointments(self) -> list[Appointment]:
         return AppointmentBook(self.database).all()
 
-    def resumed(self, report: CallReport, limit_s: float) -> tuple[int, int]:
+    def resumed(self, report: CallReport, limit_s: float, whose: str = "") -> tuple[int, int]:
         """The one loss of the caller's socket, which must have been made good in time; when it began and ended, in ms.
 
-        limit_s: beyond the time that VAIC itself takes to dial again.
+        limit_s: beyond the time that VAIC itself takes to dial again. whose: before the figure's name.
         """
         [outage] = report.outages
         assert outage.resumed_ms is not None
-        self.measured("resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, limit_s)
+        self.measured(f"{whose}resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, limit_s)
         return outage.lost_ms, outage.resumed_ms
 
     def measured(self, what: str, ms: float, limit_s: float) -> None:
@@ -274,17 +302,13 @@ async def _opened(
     session_s: float,
     program: tuple[str, ...],
 ) -> AsyncIterator[Scene]:
-    scene = Scene(folder, figures)
+    scene = Scene(folder, figures, engine_of(session_s))
+    scene.engine.inject()
     database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
     scene.database = open_database(database_url)
-    load_port = free_port()
+    load_port = free_ports()
     async with AsyncExitStack() as stack:
-        await scene.engine.start(session_s)
-        stack.push_async_callback(scene.engine.end)
-        scene.tap = await stack.enter_async_context(Tap(scene.engine.url, scene.line, client="daemon", server="model"))
-        scene.model = await stack.enter_async_context(FaultProxy(("127.0.0.1", load_port)))
         ours = {
-            "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{scene.model.port}/v1/realtime",
             "TIELINE_DATABASE_URL": database_url,
             "TIELINE_HOST": "127.0.0.1",
             "TIELINE_TIME_ZONE": "UTC",
@@ -293,17 +317,20 @@ async def _opened(
         for number in range(1, nodes + 1):
             node = Node(folder, number, program, **ours | environment)
             scene.nodes.append(node)
+            await node.connect(stack, scene.engine.url, ("127.0.0.1", load_port))
             await node.start()
             stack.push_async_callback(node.kill)
-        scene.vaic = await stack.enter_async_context(FaultProxy(scene.nodes[0].address))
         load = Background(
-            LoadSettings(url=scene.nodes[-1].url, calls=background, seconds=HANGED_S, model_port=load_port)
+            LoadSettings(
+                url=scene.nodes[-1].url, calls=background, seconds=HANGED_S, model_port=load_port, patient=True
+            )
         )
         if background:
             await load.start()
             stack.push_async_callback(load.kill)
         # Whoever dials the model from now on is the caller's.
-        scene.model.target = scene.tapped
+        for node in scene.nodes:
+            node.model.target = node.tapped
         yield scene
         if background:
             judge(await load.end(), background, figures)

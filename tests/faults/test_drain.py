@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from lab.caller import BotSpoke, CallerEvent
-from lab.demo import free_port, wait_until_listening
+from lab.demo import wait_until_listening
 from lab.load.course import LoadSettings
 from tests.faults.faultproxy import Target
 from tests.faults.scene import ROOT, Background, Node, Scene, play
 from tests.faults.test_model import WISH
 from tests.faults.test_vaic import booked_once_more_asked
+from tests.ports import free_ports
 
 Figures = dict[str, float]
 CALLS = 50
@@ -26,7 +27,7 @@ CALLS = 50
 
 async def haproxy(nodes: list[Node]) -> tuple[asyncio.subprocess.Process, int]:
     """As deploy/haproxy has it, before two daemons; and its port."""
-    port = free_port()
+    port = free_ports()
     one, two = nodes
     where = {
         "TIELINE_BIND": f"127.0.0.1:{port}",
@@ -59,15 +60,19 @@ def _installed() -> None:
         pytest.skip("haproxy is not installed")
 
 
+@pytest.mark.alone
 def test_drain_behind_haproxy_fails_no_new_call(tmp_path: Path, figures: Figures) -> None:
     """Fifty calls at any time, each of two seconds, through HAProxy to two processes, one of which is told to end."""
 
     async def act(scene: Scene) -> None:
-        model = free_port()
-        scene.model.target = ("127.0.0.1", model)
+        model = free_ports()
+        for node in scene.nodes:
+            node.model.target = ("127.0.0.1", model)
         async with behind_haproxy(scene) as (host, port):
             coming = Background(
-                LoadSettings(url=f"ws://{host}:{port}/", calls=CALLS, seconds=3600, model_port=model, call_s=2)
+                LoadSettings(
+                    url=f"ws://{host}:{port}/", calls=CALLS, seconds=3600, model_port=model, call_s=2, patient=True
+                )
             )
             await coming.start()
             loop = asyncio.get_running_loop()

@@ -1,10 +1,11 @@
-"""A process is killed in each gap of a booking that a caller has agreed to: another one takes the call over.
+"""Processes are killed, one in each gap of a booking that a caller has agreed to: another one takes the calls over.
 
-One booking stands in the book, and what the caller hears of it is true.
+One booking each stands in the book, and what the callers hear of it is true.
 """
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from lab.caller import Say
 from store import schema
 from store.database import reading
 from store.journal import CallRecord
-from tests.calls.live import BOOKED, heard_words
+from tests.calls.live import BOOKED, heard_words, spoken
 from tests.calls.tap import Passed
 from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
 from tests.faults.test_model import WISH
@@ -35,43 +37,59 @@ COMMITTED = "between the commit and the answer"
 SPEAKING = {"between the answer and its words": 0, "in the middle of its words": 8}
 
 
-@pytest.mark.parametrize("gap", [*UNDONE, COMMITTED, *SPEAKING])
+# Each caller wants a time of his own, and is understood.
+TIMES = ("one in the afternoon", "two in the afternoon", "three in the afternoon", "half past nine in the morning")
+VOICE = "en+m7"
+
+
+@pytest.mark.parametrize("gaps", [UNDONE, (COMMITTED, *SPEAKING)], ids=["before it is done", "when it is done"])
 def test_process_killed_in_a_gap_of_the_booking_books_once_and_tells_the_truth(
-    tmp_path: Path, figures: Figures, gap: str
+    tmp_path: Path, figures: Figures, gaps: tuple[str, ...]
 ) -> None:
+    """For each gap a process with a caller, who comes to the one process that is left."""
+
     async def act(scene: Scene) -> None:
-        first, second = scene.nodes
+        await asyncio.gather(*(killed_in(gap, scene, number) for number, gap in enumerate(gaps)))
+        assert len(scene.appointments()) == len(gaps)
 
-        def prepare() -> None:
-            scene.vaic.target = second.address
-            if gap in SPEAKING:
-                scene.line.watch = after_the_answer(SPEAKING[gap], lambda: first.signal(signal.SIGKILL))
-            else:
-                first.die_in(gap)
-
-        asked = 2 if gap in UNDONE else 1
-        steps = (WISH[0], *[WISH[1]] * asked, *WISH[2:])
-        report = await scene.call(
-            *steps, on_event=after_the_question(prepare), ops_url=second.ops_urls[0], pause_ms=600
-        )
-        record = await scene.record()
-        assert await first.process.wait() == -signal.SIGKILL
-        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
-        assert [(task.states, task.result) for task in record.tasks] == [(BOOKED, "booked"), (("HungUp",), "hangup")]
-        assert len(scene.appointments()) == 1
-        heard = heard_words(report)
-        assert (heard.count(QUESTION), heard.count(TOLD)) == (asked, 1)
-        assert booked_at(scene) < told_at(record)
-        lost_ms, resumed_ms = scene.resumed(report, 3)
-        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
-        scene.measured("talk after the loss", talk.began_ms - lost_ms, 4)
-
-    play(tmp_path, figures, act, nodes=2, program=CRASHABLE)
+    play(tmp_path, figures, act, nodes=len(gaps) + 1, program=CRASHABLE)
 
 
-def booked_at(scene: Scene) -> datetime:
+async def killed_in(gap: str, scene: Scene, number: int) -> None:
+    node, other, name = scene.nodes[number], scene.nodes[-1], f"c-{number}"
+
+    def prepare() -> None:
+        node.vaic.target = other.address
+        if gap in SPEAKING:
+            node.line.watch = after_the_answer(SPEAKING[gap], lambda: node.signal(signal.SIGKILL))
+        else:
+            node.die_in(gap)
+
+    wish = spoken(
+        f"Please book me an appointment for tomorrow at {TIMES[number]}.", scene.folder / f"{name}.wav", VOICE
+    )
+    asked = 2 if gap in UNDONE else 1
+    report = await scene.call(
+        Say(wish), *[WISH[1]] * asked, *WISH[2:],
+        conversation_id=name, node=number, on_event=after_the_question(prepare), ops_url=other.ops_urls[0],
+    )  # fmt: skip
+    record = await scene.record(name)
+    assert await node.process.wait() == -signal.SIGKILL
+    assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed"), gap
+    assert [(task.states, task.result) for task in record.tasks] == [(BOOKED, "booked"), (("HungUp",), "hangup")], gap
+    assert [each.conversation_id for each in scene.appointments()].count(name) == 1, gap
+    heard = heard_words(report)
+    assert (heard.count(QUESTION), heard.count(TOLD)) == (asked, 1), gap
+    assert booked_at(scene, name) < told_at(record), gap
+    lost_ms, resumed_ms = scene.resumed(report, 3, f"{gap}: ")
+    talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
+    scene.measured(f"{gap}: talk after the loss", talk.began_ms - lost_ms, 4)
+
+
+def booked_at(scene: Scene, conversation_id: str) -> datetime:
+    query = select(schema.effect.c.settled_at).where(schema.effect.c.conversation_id == conversation_id)
     with reading(scene.database) as connection:
-        [settled_at] = connection.scalars(select(schema.effect.c.settled_at))
+        [settled_at] = connection.scalars(query)
     assert isinstance(settled_at, datetime)
     return settled_at
 

@@ -99,7 +99,7 @@ def test_load_vaic_that_stops_reading_is_cut_and_comes_back(tmp_path: Path, figu
                 for link in list(scene.vaic.links):
                     link.stall()
 
-        report = await scene.call(*WISH[:1], *WISH, on_event=happened, patience_s=60)
+        report = await scene.call(*WISH, on_event=happened)
         lost_ms, _ = scene.resumed(report, 0.3)
         asked = next(turn for turn in report.turns if turn.role == "caller")
         figures["cut after"] = lost_ms - asked.ended_ms

@@ -9,11 +9,13 @@ from collections import defaultdict
 from pathlib import Path
 from random import Random
 
-from lab.demo import free_port
+import pytest
+
 from lab.load.course import LoadSettings
 from tests.faults.faultproxy import Link
 from tests.faults.scene import CRASHABLE, Background, Node, Scene, play
 from tests.gateway.daemons import until
+from tests.ports import free_ports
 
 Figures = dict[str, float]
 SECONDS = float(os.environ.get("TIELINE_SOAK_S", "10"))
@@ -83,17 +85,18 @@ async def nothing_is_left(node: Node, figures: Figures) -> None:
     figures["n of actors"] = sum(started.values())
 
 
+@pytest.mark.alone
 def test_soak_of_random_faults_leaves_nothing_behind(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        model = free_port()
+        model = free_ports()
         scene.model.target = ("127.0.0.1", model)
         seed = int(os.environ.get("TIELINE_SOAK_SEED", Random().randrange(10**6)))
         figures["n of seed"] = seed
         chance, loop = Random(seed), asyncio.get_running_loop()
         idle = node.open_files()
         vaic = f"ws://127.0.0.1:{scene.vaic.port}/"
-        load = Background(LoadSettings(url=vaic, calls=CALLS, seconds=3600, model_port=model, call_s=3))
+        load = Background(LoadSettings(url=vaic, calls=CALLS, seconds=3600, model_port=model, call_s=3, patient=True))
         await load.start()
         began_s = loop.time()
         for number in range(1, round(SECONDS * FAULTS_A_SECOND) + 1):

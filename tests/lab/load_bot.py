@@ -17,12 +17,6 @@ from websockets.exceptions import ConnectionClosed
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     give_up_s = time.monotonic() + 30
     while True:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from lab.load.figures import BIN_US, Histogram
 from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
-from tests.lab.load_bot import ROOT, free_port, wait_until_listening
+from tests.lab.load_bot import ROOT, wait_until_listening
+from tests.ports import free_ports
 
 NUMBERS = st.integers(0, 2**32 - 1)
 
@@ -85,7 +86,7 @@ def test_resampled_audio_is_told_by_its_length() -> None:
 @contextmanager
 def bot(tmp_path: Path, program: str, *arguments: str, **settings: str) -> Iterator[tuple[int, int]]:
     """A bot as a process; yields its process id and its port."""
-    port = free_port()
+    port = free_ports()
     with (tmp_path / "bot.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, program, *arguments, "--port", str(port)], cwd=ROOT, env=os.environ | settings, stderr=log
@@ -111,7 +112,7 @@ def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[in
 
 @contextmanager
 def tieline(tmp_path: Path) -> Iterator[tuple[int, int, int]]:
-    model_port = free_port()
+    model_port = free_ports()
     settings = {
         "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{model_port}",
         "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/load.sqlite3",
@@ -163,7 +164,7 @@ def test_a_ramp_is_told_step_by_step_and_drawn(tmp_path: Path) -> None:
 
 
 def test_a_bot_that_loses_audio_is_found_out(tmp_path: Path) -> None:
-    model_port = free_port()
+    model_port = free_ports()
     with bot(tmp_path, "tests/lab/load_bot.py", "--model-port", str(model_port)) as (_, port):
         code, report, said = place(tmp_path, port, model_port)
     assert code == 1
@@ -173,7 +174,7 @@ def test_a_bot_that_loses_audio_is_found_out(tmp_path: Path) -> None:
 
 
 def test_a_bot_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
-    code, report, said = place(tmp_path, free_port(), free_port())
+    code, report, said = place(tmp_path, free_ports(), free_ports())
     assert code == 1
     assert report["failed"] == 5
     assert "no connection" in said
