@@ -23,9 +23,12 @@ Socket = ClientConnection | ServerConnection
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One message. at_ms: of the clock, any origin. sender, to: "vaic", "daemon" or "model"."""
+    """One message. at_ms: of the clock, any origin. sender, to: "vaic", "daemon" or "model". port: whoever dialled has
+    it at his end.
+    """
 
     at_ms: float
+    port: int
     sender: str
     to: str
     frame: dict[str, Any]
@@ -126,16 +129,16 @@ class Tap:
         try:
             server = await connect(url, additional_headers=headers, compression=None, max_size=None, close_timeout=1)
             await asyncio.gather(
-                self._pass_on(client, server, self._client, self._server),
-                self._pass_on(server, client, self._server, self._client),
+                self._pass_on(client, server, self._client, self._server, client.remote_address[1]),
+                self._pass_on(server, client, self._server, self._client, client.remote_address[1]),
             )
         finally:
             self.clients.remove(client)
 
-    async def _pass_on(self, source: Socket, sink: Socket, sender: str, to: str) -> None:
+    async def _pass_on(self, source: Socket, sink: Socket, sender: str, to: str, port: int) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for message in source:
-                passed = Passed(time.perf_counter() * 1000, sender, to, json.loads(message))
+                passed = Passed(time.perf_counter() * 1000, port, sender, to, json.loads(message))
                 self._line.passed.append(passed)
                 self._line.watch(passed)
                 await sink.send(message)

@@ -72,6 +72,11 @@ class Link:
         self._free_s = 0.0
         self._rand = proxy.rand
 
+    @property
+    def port(self) -> int | None:
+        """At our end towards the target."""
+        return None if self.far.transport is None else int(self.far.transport.get_extra_info("sockname")[1])
+
     # --- faults ---
 
     def reset(self) -> None:

@@ -384,7 +384,7 @@ def after_the_question(do: Callable[[], object]) -> Callable[[CallerEvent], None
 
 
 def longest_gap_ms(report: CallReport, after_ms: float = 0) -> int:
-    """The longest silence in which nobody spoke, between two turns or within one of the bot's, from a moment on."""
+    """The longest silence in what the bot said, within one of its turns or between two of them, from a moment on."""
     turns = [turn for turn in report.turns if turn.ended_ms >= after_ms]
-    between = [then.began_ms - now.ended_ms for now, then in pairwise(turns)]
+    between = [then.began_ms - now.ended_ms for now, then in pairwise(turns) if now.role == then.role == "bot"]
     return max([0, *between, *(turn.gap_ms for turn in turns)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
@@ -35,15 +35,16 @@ async def booked_once(scene: Scene) -> None:
     assert Counter(turn.text for turn in record.turns if turn.role == "bot").most_common(1)[0][1] == 1
 
 
-def in_the_second_response(do: Callable[[], object]) -> Callable[[Passed], None]:
-    """When the model is well into its second sentence, which the caller hears by then."""
-    deltas: Counter[str] = Counter()
+def in_second_responses(scene: Scene, do: Callable[[Link], object]) -> Callable[[Passed], None]:
+    """With each link, when its model is well into its second sentence, which the caller hears by then."""
+    deltas: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def watch(passed: Passed) -> None:
         if passed.kind == "response.output_audio.delta":
-            deltas[passed.frame["response_id"]] += 1
-            if [*deltas.values()][1:] == [8]:
-                do()
+            of_link = deltas[passed.port]
+            of_link[passed.frame["response_id"]] += 1
+            if [*of_link.values()][1:] == [8]:
+                do(next(link for link in scene.model.links if link.port == passed.port))
 
     return watch
 
@@ -83,21 +84,8 @@ def test_model_reset_while_nobody_speaks_is_not_noticed(tmp_path: Path, figures:
     play(tmp_path, figures, act)
 
 
-def test_model_reset_in_mid_utterance_is_a_short_gap_and_nothing_is_said_twice(
-    tmp_path: Path, figures: Figures
-) -> None:
-    async def act(scene: Scene) -> None:
-        scene.line.watch = in_the_second_response(lambda: lose_model(scene))
-        report = await scene.call(*QUESTION)
-        record = await scene.record()
-        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
-        assert len(sessions(scene)) == 2
-        scene.measured("longest silence", longest_gap_ms(report), 1.5)
-
-    play(tmp_path, figures, act)
-
-
 FAULTS: dict[str, Callable[[Link], None]] = {
+    "reset": lambda link: link.reset(),
     "half closed": lambda link: link.half_close(),
     "cut within a message": lambda link: link.cut_after(1000),
     # Somewhat more than both sides speak in real time.
@@ -105,19 +93,25 @@ FAULTS: dict[str, Callable[[Link], None]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_model_path_that_breaks_in_mid_utterance_is_a_short_gap(tmp_path: Path, figures: Figures, fault: str) -> None:
+def test_model_path_that_breaks_in_mid_utterance_is_a_short_gap_and_nothing_is_said_twice(
+    tmp_path: Path, figures: Figures
+) -> None:
     async def act(scene: Scene) -> None:
-        def breaks() -> None:
-            for link in scene.model.to(scene.tapped):
-                FAULTS[fault](link)
+        left = [*FAULTS.values()]
 
-        scene.line.watch = in_the_second_response(breaks)
-        report = await scene.call(*QUESTION)
-        record = await scene.record()
-        assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
-        assert len(sessions(scene)) == (1 if fault == "slow" else 2)
-        scene.measured("longest silence", longest_gap_ms(report), 1.5)
+        def breaks(link: Link) -> None:
+            if left:
+                left.pop()(link)
+
+        scene.line.watch = in_second_responses(scene, breaks)
+        names = [f"c-{number}" for number in range(len(FAULTS))]
+        reports = await asyncio.gather(*(scene.call(*QUESTION, conversation_id=name) for name in names))
+        assert not left
+        assert len(sessions(scene)) == 2 * len(FAULTS) - 1, "all but the slow one had to be replaced"
+        for name, report in zip(names, reports, strict=True):
+            record = await scene.record(name)
+            assert (report.outcome, report.errors, record.outcome) == ("bot-disconnected", (), "completed")
+            scene.measured(f"{name}: longest silence", longest_gap_ms(report), 1.5)
 
     play(tmp_path, figures, act)
 
@@ -229,6 +223,7 @@ def test_model_that_fails_or_is_mute_is_asked_again_and_there_are_words(
     play(tmp_path, figures, act)
 
 
+@pytest.mark.alone
 def test_model_session_that_ends_is_replaced_and_that_is_not_noticed(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         report = await scene.call("slt_hours", *WISH)

@@ -36,32 +36,23 @@ async def call(scene: Scene, name: str, wish: str, *then: str | Step) -> CallRep
     return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0])
 
 
-def test_task_that_calls_exit_fails_alone_and_politely(tmp_path: Path, figures: Figures) -> None:
-    wishes: dict[str, tuple[str, tuple[str, ...], str]] = {
-        "check": ("Please order a taxi for me.", ("slt_time_1030",), SORRY),
-        "guard": ("I want to report a broken window.", (), SORRY),
-        # After a yes nobody knows but the effect itself.
-        "effect": ("Please send me a brochure.", ("slt_yes",), UNSURE),
-    }
+# What is said, what then, and the apology. After a yes nobody knows but the effect itself.
+WISHES: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "exits in a check": ("Please order a taxi for me.", ("slt_time_1030",), SORRY),
+    "exits in a guard": ("I want to report a broken window.", (), SORRY),
+    "exits in an effect": ("Please send me a brochure.", ("slt_yes",), UNSURE),
+    "raises at its start": ("I would like to donate blood.", (), SORRY),
+    "exits at its start": ("I need help with my computer.", (), SORRY),
+}
 
+
+def test_task_that_exits_or_never_starts_fails_alone_and_politely(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         reports = await asyncio.gather(
-            *(call(scene, name, wish, *then, "slt_goodbye") for name, (wish, then, _) in wishes.items())
+            *(call(scene, name, wish, *then, "slt_goodbye") for name, (wish, then, _) in WISHES.items())
         )
-        for (name, (_, _, apology)), report in zip(wishes.items(), reports, strict=True):
+        for (name, (_, _, apology)), report in zip(WISHES.items(), reports, strict=True):
             refused_politely(scene, report, await scene.record(name), apology, 2)
-        assert scene.nodes[0].log.read_text().count("child died") == len(wishes) * BEGINNINGS
-
-    play(tmp_path, figures, act, environment=install(tmp_path))
-
-
-def test_task_whose_agent_never_starts_is_refused_politely(tmp_path: Path, figures: Figures) -> None:
-    wishes = {"raises": "I would like to donate blood.", "exits": "I need help with my computer."}
-
-    async def act(scene: Scene) -> None:
-        reports = await asyncio.gather(*(call(scene, name, wish, "slt_goodbye") for name, wish in wishes.items()))
-        for name, report in zip(wishes, reports, strict=True):
-            refused_politely(scene, report, await scene.record(name), SORRY, 2)
-        assert scene.nodes[0].log.read_text().count("child died") == len(wishes) * BEGINNINGS
+        assert scene.nodes[0].log.read_text().count("child died") == len(WISHES) * BEGINNINGS
 
     play(tmp_path, figures, act, environment=install(tmp_path))
