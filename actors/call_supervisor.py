@@ -18,24 +18,19 @@ from actors.farewell import Farewell, farewell_after
 from actors.house import House
 from actors.inheritance import new_book
 from actors.keypresses import KeyPresses
-from actors.messages import (
-    AwaitWords,
+from actors.messages.call import (
     BotHeard,
     BotSaid,
     CallerArrived,
     CallerSpeaks,
     CallMessage,
     ChildOverdue,
-    Consult,
     Course,
     Deadline,
     Describe,
     DigitsPressed,
     EndCall,
     FunctionCalled,
-    HangUp,
-    Heard,
-    Inheritance,
     LastFact,
     ModelReady,
     MoveCall,
@@ -46,11 +41,12 @@ from actors.messages import (
     StartAgain,
     TaskAnswered,
     TaskSettled,
-    Transfer,
     VaicEnded,
     VaicReady,
-    VaicSocketMessage,
 )
+from actors.messages.journal import Inheritance
+from actors.messages.model import Consult, Heard
+from actors.messages.vaic import AwaitWords, HangUp, Transfer, VaicSocketMessage
 from actors.model_place import ModelPlace, ModelSeat
 from actors.model_side import ModelSide
 from actors.runtime import LoopActor

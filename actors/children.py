@@ -17,7 +17,7 @@ from loguru import logger
 from actors.address import Address, ChildDied, Post, Seat, send
 from actors.counters import CHILD_DEATHS
 from actors.dispatch import Timer
-from actors.messages import ChildOverdue, StartAgain
+from actors.messages.call import ChildOverdue, StartAgain
 from actors.supervision import Escalate, LetGo, Restart, RestartHistory, RestartIn, RestartPolicy, Strategy, Verdict
 
 M = TypeVar("M")

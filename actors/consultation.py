@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from actors.messages import Consult
+from actors.messages.model import Consult
 from fsm.walk import Thought
 from protocols.realtime.objects import InputText, Response, ResponseRequest, UserMessage
 

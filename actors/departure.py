@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from actors.address import Address, send
 from actors.limits import Limits
-from actors.messages import JournalMessage, MoveCall, Park, Parked
+from actors.messages.call import MoveCall, Parked
+from actors.messages.journal import JournalMessage, Park
 
 # Runs from when the bot was heard out until the caller speaks, or a task has something to do.
 QUIET = "silence"

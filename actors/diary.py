@@ -14,18 +14,17 @@ from actors.call_book import CallBook
 from actors.counters import CALLS_ENDED
 from actors.house import House
 from actors.inheritance import fill
-from actors.messages import (
+from actors.messages.call import (
     BotHeard,
     BotSaid,
     CallerSaid,
     CallerSpeaks,
     ClipHeard,
-    Close,
     FunctionCalled,
-    Jot,
     ResponseEnded,
     SpeechFact,
 )
+from actors.messages.journal import Close, Jot
 from actors.tasks import TaskRun
 from store.journal import JournalRow, TaskRecord
 

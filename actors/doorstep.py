@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from actors.address import Address, send
 from actors.dispatch import Timer
-from actors.messages import FirstText, SwitchboardMessage, WireLeft
+from actors.messages.switchboard import FirstText, SwitchboardMessage, WireLeft
 from actors.oddities import Oddities
 from actors.wire import Wire, WireMessage, WireText
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.clips import Clip
-from actors.messages import BotHeard, CallerSpeaks, ClipHeard, HangUp, ResponseEnded, SpeechFact, Transfer
+from actors.messages.call import BotHeard, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
+from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import Stand
 
 

@@ -10,17 +10,9 @@ from typing import Any, assert_never
 import pykka
 
 from actors.address import Address, Post, send
-from actors.messages import (
-    CallerLeft,
-    CallerSilent,
-    CallMessage,
-    Consult,
-    FsmAgentMessage,
-    Invoke,
-    KeysPressed,
-    TaskAnswered,
-    TaskSettled,
-)
+from actors.messages.call import CallMessage, TaskAnswered, TaskSettled
+from actors.messages.model import Consult
+from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.runtime import ThreadActor
 from fsm.answer import Answer, Snapshot
 from fsm.effects import Effects, TaskContext

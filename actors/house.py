@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from actors.address import Address
 from actors.clips import Clips
 from actors.dialler import Dials
-from actors.messages import JournalMessage
+from actors.messages.journal import JournalMessage
 from actors.vaic_side import Entry, VaicSide
 from fsm.effects import Effects
 from fsm.spec import AgentSpec

@@ -14,7 +14,8 @@ from typing import Any
 
 from actors.call_book import CallBook
 from actors.house import House
-from actors.messages import FunctionCalled, Inheritance
+from actors.messages.call import FunctionCalled
+from actors.messages.journal import Inheritance
 from fsm.effects import effect_key
 from protocols.ledger import ItemHeard
 from protocols.media import MediaFormat

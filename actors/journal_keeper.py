@@ -17,9 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from actors.address import Address, Post, send
 from actors.counters import LOST_ROWS
 from actors.inheritance import keys_ahead, left_record
-from actors.messages import (
-    CallClaimed,
-    CallsLost,
+from actors.messages.call import Parked
+from actors.messages.journal import (
     ClaimCall,
     Close,
     Inheritance,
@@ -27,10 +26,9 @@ from actors.messages import (
     JournalMessage,
     OpenLease,
     Park,
-    Parked,
     RenewLeases,
-    Unwritten,
 )
+from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.runtime import ThreadActor
 from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.dispatch import Timer
-from actors.messages import Deadline
+from actors.messages.call import Deadline
 
 # In s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be spoken, for
 # session.end after our hangup, for tasks to end their step, for a model to be had, and for a last sentence of ours.

@@ -18,22 +18,17 @@ from actors.children import Children
 from actors.counters import SESSIONS_RENEWED
 from actors.house import House
 from actors.kept_audio import KeptAudio, Utterance
-from actors.messages import (
-    AwaitWords,
+from actors.messages.call import (
     BotSaid,
-    CallerAudio,
-    CallerFellSilent,
     CallerSaid,
     CallerSpeaks,
     CallMessage,
     FunctionCalled,
     ModelReady,
-    ModelSocketMessage,
-    Retire,
     SpeechFact,
-    TakeOver,
-    VaicSocketMessage,
 )
+from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeOver
+from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.model_side import ModelSide
 from actors.openai_socket import OpenAISocket
 from actors.supervision import MODEL, POLICIES, Escalate

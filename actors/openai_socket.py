@@ -16,32 +16,36 @@ from actors.address import Address, Nobody, Post, send
 from actors.consultation import Consultations, is_consultation
 from actors.counters import LATE_DELTAS, MODEL_ERRORS
 from actors.dialler import DialFailed, Dialled, Dials
-from actors.messages import (
-    AwaitWords,
-    BotAudio,
-    BotAudioEnded,
+from actors.messages.call import (
     BotSaid,
-    CallerAudio,
-    CallerBargedIn,
-    CallerFellSilent,
-    CallerRecognised,
     CallerSaid,
     CallerSpeaks,
-    CallerTurnCommitted,
-    CallerTyped,
     CallMessage,
-    Consult,
     FunctionCalled,
+    ModelReady,
+    ResponseEnded,
+)
+from actors.messages.model import (
+    CallerAudio,
+    CallerTyped,
+    Consult,
     FunctionOutput,
     Heard,
-    ModelReady,
     ModelSocketMessage,
     ModelTick,
-    ResponseEnded,
     Retire,
     SessionChanged,
     Speak,
     TakeOver,
+)
+from actors.messages.vaic import (
+    AwaitWords,
+    BotAudio,
+    BotAudioEnded,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerTurnCommitted,
     VaicSocketMessage,
 )
 from actors.model_side import ModelSide
@@ -210,8 +214,7 @@ class OpenAISocket(LoopActor):
                 pass  # known, and of no consequence to a bridge
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
-        length_ms = self._side.length_ms(delta.delta)
-        if not self._responses.takes(delta.response_id, delta.item_id, length_ms):
+        if not self._responses.takes(delta.response_id, delta.item_id, self._side.length_ms(delta.delta)):
             LATE_DELTAS.inc()
             return
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.dispatch import Timer
-from actors.messages import PatienceOver
+from actors.messages.vaic import PatienceOver
 
 # After the first "one moment", so long until the next, in s; and never more of them in one wait.
 AGAIN_S, MOST = 6.0, 3

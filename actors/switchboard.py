@@ -22,32 +22,22 @@ from actors.doorstep import Doorstep, Guest, conversation_of
 from actors.house import House
 from actors.inheritance import initiate_of, opening_of
 from actors.journal_keeper import KEPT_MESSAGES, JournalKeeper
-from actors.messages import (
+from actors.messages.call import CallMessage, ChildOverdue, EndCall, MoveCall, Rebind, StartAgain
+from actors.messages.journal import ClaimCall, Inheritance, JournalMessage, OpenLease, Park, RenewLeases
+from actors.messages.switchboard import (
     CallBroke,
     CallClaimed,
     CallerAway,
-    CallMessage,
     CallsLost,
-    ChildOverdue,
-    ClaimCall,
     Door,
-    EndCall,
     FindCall,
     FirstText,
     FirstTextOverdue,
-    Inheritance,
-    JournalMessage,
     Knock,
     Leave,
-    MoveCall,
     MoveCalls,
-    OpenLease,
-    Park,
-    Rebind,
-    RenewLeases,
     Roll,
     SetDoor,
-    StartAgain,
     StopCalls,
     SwitchboardMessage,
     Unwritten,

@@ -14,19 +14,9 @@ from actors.clips import Clip
 from actors.diary import Diary
 from actors.farewell import Farewell
 from actors.house import House
-from actors.messages import (
-    AwaitWords,
-    CallerTyped,
-    FunctionOutput,
-    HangUp,
-    ModelSocketMessage,
-    PlayClip,
-    ResponseEnded,
-    SessionChanged,
-    Speak,
-    Transfer,
-    VaicSocketMessage,
-)
+from actors.messages.call import ResponseEnded
+from actors.messages.model import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
+from actors.messages.vaic import AwaitWords, HangUp, PlayClip, Transfer, VaicSocketMessage
 from actors.model_side import ModelSide
 from actors.tasks import TaskDesk
 from protocols.media import MediaFormat

@@ -20,17 +20,8 @@ from actors.counters import TASK_FAULTS, TASKS_ENDED
 from actors.fsm_agent import FsmAgent
 from actors.house import House
 from actors.inheritance import calls_left, tasks_left
-from actors.messages import (
-    CallerLeft,
-    CallerSilent,
-    CallMessage,
-    FsmAgentMessage,
-    FunctionCalled,
-    Invoke,
-    KeysPressed,
-    TaskAnswered,
-    TaskSettled,
-)
+from actors.messages.call import CallMessage, FunctionCalled, TaskAnswered, TaskSettled
+from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.supervision import Restart, RestartPolicy
 from actors.task_tools import amended, merged, which_run
 from fsm.answer import Snapshot, Stand

@@ -13,7 +13,10 @@ from actors.address import Address, ChildDied, Post, Seat, send
 from actors.children import Children
 from actors.clips import Clip
 from actors.house import House
-from actors.messages import CallBroke, CallerAway, CallMessage, LastWords, ModelSocketMessage, VaicSocketMessage
+from actors.messages.call import CallMessage
+from actors.messages.model import ModelSocketMessage
+from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.vaic import LastWords, VaicSocketMessage
 from actors.supervision import POLICIES, VAIC
 from actors.vaic_side import Entry
 from actors.vaic_socket import VaicSocket

@@ -16,31 +16,31 @@ from actors.clips import Clip
 from actors.counters import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED
 from actors.dispatch import Timer
 from actors.flood import Flood
-from actors.messages import (
+from actors.messages.call import (
+    BotHeard,
+    CallerArrived,
+    CallMessage,
+    ClipHeard,
+    DigitsPressed,
+    VaicEnded,
+    VaicReady,
+)
+from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
+from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
-    BotHeard,
-    CallerArrived,
-    CallerAudio,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
-    CallMessage,
-    ClipHeard,
-    DigitsPressed,
     HangUp,
-    Heard,
     LastWords,
     LastWordsOver,
-    ModelSocketMessage,
     PatienceOver,
     PlayClip,
     PlayoutDue,
     Transfer,
-    VaicEnded,
-    VaicReady,
     VaicSocketMessage,
 )
 from actors.oddities import Oddities

@@ -29,7 +29,7 @@ from actors.dialler import Dialler
 from actors.dispatch import LoopDispatcher, install
 from actors.effects import EffectDesk
 from actors.house import BotProfile, House
-from actors.messages import Door, Leave, MoveCalls, SetDoor, StopCalls, WhoIsAlive
+from actors.messages.switchboard import Door, Leave, MoveCalls, SetDoor, StopCalls, WhoIsAlive
 from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
 from fsm.registry import load_agents

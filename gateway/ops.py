@@ -13,7 +13,8 @@ import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from actors.messages import Describe, FindCall, Roll, WhoIsAlive
+from actors.messages.call import Describe
+from actors.messages.switchboard import FindCall, Roll, WhoIsAlive
 from actors.runtime import LoopFuture
 from actors.switchboard import Switchboard
 from store.journal import CallRecord, Journal

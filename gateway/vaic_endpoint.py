@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 
 from actors.address import Address, send
 from actors.counters import AUTH_FAILURES
-from actors.messages import Knock, SwitchboardMessage, WireOpened
+from actors.messages.switchboard import Knock, SwitchboardMessage, WireOpened
 from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.gate import PERIOD_S, Connections, Failures
 

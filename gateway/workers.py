@@ -23,7 +23,7 @@ from loguru import logger
 from actors.address import ChildDied, Post, Seat, send
 from actors.children import Children
 from actors.dispatch import LoopDispatcher, install
-from actors.messages import StartAgain
+from actors.messages.call import StartAgain
 from actors.runtime import LoopActor
 from actors.supervision import Escalate, Restart, RestartHistory, RestartPolicy
 from gateway import daemon

@@ -71,7 +71,6 @@ def load(
         media=media, token=token, call_s=call_seconds, turn_s=turn_seconds, silent=silent, transcripts=transcripts,
         plain=plain, patient=patient, pid=pid, certificate=model_cert, key=model_key,
     )  # fmt: skip
-    allow_files(calls)
     report = show(settings)
     keep(report, json_file, plot)
     if judge(report):
@@ -98,6 +97,7 @@ def allow_files(calls: int) -> None:
 
 def show(settings: LoadSettings) -> LoadReport:
     """Run the generator, and show a line a second; the report comes last."""
+    allow_files(settings.calls)
     process = subprocess.Popen(command_line(settings), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     report: LoadReport | None = None

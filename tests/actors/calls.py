@@ -21,7 +21,8 @@ from actors.clips import Clip, Recording
 from actors.dialler import DialFailed, Dialled
 from actors.dispatch import TakesTurns
 from actors.house import BotProfile, House
-from actors.messages import Close, Describe, Inheritance, Jot, JournalMessage, Rebind
+from actors.messages.call import Describe, Rebind
+from actors.messages.journal import Close, Inheritance, Jot, JournalMessage
 from actors.wire import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL

@@ -9,7 +9,7 @@ import pykka
 import pytest
 
 from actors.dialler import DialFailed
-from actors.messages import Rebind
+from actors.messages.call import Rebind
 from actors.openai_socket import OpenAISocket
 from actors.vaic_socket import VaicSocket
 from protocols.media import MediaFormat

@@ -10,7 +10,16 @@ import pytest
 from actors.address import ChildDied
 from actors.dialler import DialFailed, Dialled
 from actors.fsm_agent import FsmAgent
-from actors.messages import BotSaid, CallerSaid, Close, Describe, EndCall, FunctionCalled, ModelReady, Rebind
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    Describe,
+    EndCall,
+    FunctionCalled,
+    ModelReady,
+    Rebind,
+)
+from actors.messages.journal import Close
 from actors.openai_socket import OpenAISocket
 from actors.vaic_socket import VaicSocket
 from tests.actors.calls import (

@@ -12,7 +12,7 @@ import pytest
 from actors.address import ChildDied, Nobody, Post, Seat
 from actors.children import Children
 from actors.dispatch import Timer
-from actors.messages import StartAgain
+from actors.messages.call import StartAgain
 from actors.runtime import LoopActor, ThreadActor
 from actors.supervision import Escalate, LetGo, Restart, RestartIn, RestartPolicy, Verdict
 from protocols.errors import TransportLost

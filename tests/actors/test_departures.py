@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from actors.messages import CallBroke, Door, EndCall, Knock, MoveCalls, SetDoor, StopCalls
+from actors.messages.call import EndCall
+from actors.messages.switchboard import CallBroke, Door, Knock, MoveCalls, SetDoor, StopCalls
 from tests.actors.calls import Call, WaitingDispatcher
 from tests.actors.test_switchboard import House, initiate, refusal
 

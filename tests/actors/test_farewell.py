@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from actors.farewell import Farewell
-from actors.messages import BotHeard, HangUp, ResponseEnded
+from actors.messages.call import BotHeard, ResponseEnded
+from actors.messages.vaic import HangUp
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
 from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from actors.address import ChildDied, Post
 from actors.effects import EffectDesk
 from actors.fsm_agent import FsmAgent
-from actors.messages import CallMessage, Invoke, TaskAnswered
+from actors.messages.call import CallMessage, TaskAnswered
+from actors.messages.task import Invoke
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.effects import EffectRequest, EffectResult
 from fsm.run import Snapshot

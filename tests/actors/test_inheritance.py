@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from actors.effects import EffectDesk
 from actors.inheritance import keys_ahead
-from actors.messages import Inheritance, Jot
+from actors.messages.journal import Inheritance, Jot
 from store.appointments import AppointmentBook
 from store.journal import Journal, JournalRow
 from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, event
 
 from actors.address import ChildDied, Post
 from actors.journal_keeper import BATCH_ROWS, JournalKeeper
-from actors.messages import CallClaimed, CallsLost, Close, Jot, Unwritten
+from actors.messages.journal import Close, Jot
+from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases
 from tests.actors.calls import BEGAN

@@ -10,28 +10,32 @@ import pytest
 from actors.address import Address, ChildDied, Post
 from actors.dialler import DialFailed, Dialled
 from actors.house import TELEPHONE_VAD
-from actors.messages import (
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    FunctionCalled,
+    ModelReady,
+    ResponseEnded,
+)
+from actors.messages.model import (
+    CallerAudio,
+    CallerTyped,
+    Consult,
+    FunctionOutput,
+    Heard,
+    ModelSocketMessage,
+    SessionChanged,
+    Speak,
+)
+from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
-    BotSaid,
-    CallerAudio,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
-    CallerSaid,
-    CallerSpeaks,
     CallerTurnCommitted,
-    CallerTyped,
-    CallMessage,
-    Consult,
-    FunctionCalled,
-    FunctionOutput,
-    Heard,
-    ModelReady,
-    ModelSocketMessage,
-    ResponseEnded,
-    SessionChanged,
-    Speak,
     VaicSocketMessage,
 )
 from actors.model_place import ModelSeat

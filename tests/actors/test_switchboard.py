@@ -13,7 +13,9 @@ from sqlalchemy import Engine, select
 from actors.address import Nobody
 from actors.call_supervisor import CallSupervisor
 from actors.journal_keeper import JournalKeeper
-from actors.messages import Describe, FindCall, Jot, Leave, Roll, StopCalls, WhoIsAlive, WireOpened
+from actors.messages.call import Describe
+from actors.messages.journal import Jot
+from actors.messages.switchboard import FindCall, Leave, Roll, StopCalls, WhoIsAlive, WireOpened
 from actors.switchboard import CLAIM_LIMIT_S, Switchboard
 from store import schema
 from store.database import reading

@@ -8,23 +8,16 @@ from itertools import count
 import pytest
 
 from actors.address import ChildDied, Post
-from actors.messages import (
+from actors.messages.call import BotHeard, CallerArrived, CallMessage, DigitsPressed, VaicEnded, VaicReady
+from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
+from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
-    BotHeard,
-    CallerArrived,
-    CallerAudio,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
-    CallMessage,
-    DigitsPressed,
     HangUp,
-    Heard,
-    ModelSocketMessage,
-    VaicEnded,
-    VaicReady,
 )
 from actors.vaic_side import Entry, VaicSide
 from actors.vaic_socket import VaicSocket

@@ -13,7 +13,7 @@ import pytest
 from actors.address import ChildDied, Post, Seat
 from actors.children import Children
 from actors.mailboxes import MailboxFull
-from actors.messages import ChildOverdue, StartAgain
+from actors.messages.call import ChildOverdue, StartAgain
 from actors.runtime import LoopActor, ThreadActor
 from actors.supervision import LetGo, Restart, RestartIn, RestartPolicy, Strategy, Verdict
 from protocols.errors import TransportLost

@@ -1,0 +1,228 @@
+"""What a call's supervisor is told: CallMessage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from actors.address import ChildDied
+from actors.clips import Clip
+from actors.messages.model import Consult
+from actors.wire import Wire
+from fsm.answer import Answer, Stand
+from protocols.ledger import ItemHeard
+
+
+@dataclass(frozen=True, slots=True)
+class CallerArrived:
+    """VAIC's `start` event: the cue to greet."""
+
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class VaicReady:
+    """The caller's side has been accepted, and its socket is in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class VaicEnded:
+    """VAIC's last word on this call."""
+
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsPressed:
+    """Keys, one or many."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model's session is configured. standby: to take over some time; else it can hear and speak.
+
+    expires_at: when the session ends by itself, in unix seconds; None where it does not say.
+    """
+
+    standby: bool = False
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeaks:
+    """The caller's voice began (or, `began` false, ended). item_id: of the user item it will be."""
+
+    item_id: str
+    began: bool
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    """The transcript of a user item."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotSaid:
+    """The words of an assistant item, as generated; how much was heard is told apart."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotHeard:
+    """An assistant item has ended for the caller: heard to its end, or cut."""
+
+    item: ItemHeard
+    barged_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCalled:
+    """The model called a function, completely, in the course of a response. arguments: JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+    response_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
+
+    steps: of tasks, whose answers it was the first to know of. given_up: the caller was to hear something, did not, and
+    will not be answered.
+    """
+
+    status: str
+    spoken_items: tuple[str, ...]
+    calls: int
+    usage: Mapping[str, int]
+    steps: tuple[str, ...] = ()
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHeard:
+    """What was heard of a sentence of ours is final: all of it, or it was cut."""
+
+    clip: Clip
+    item: ItemHeard
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswered:
+    """A task's next step: the answer to a function call, to keys or to silence, and the task as it stands.
+
+    answer: None where the task has no use for the keys, or does not wait.
+    """
+
+    run_id: str
+    step_id: str
+    answer: Answer | None
+    stand: Stand
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettled:
+    """How a task stands whose caller has left. outcome: None while it has none."""
+
+    run_id: str
+    outcome: str | None
+    stand: Stand
+
+
+@dataclass(frozen=True, slots=True)
+class Rebind:
+    """VAIC lost its socket and is back on another one."""
+
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The daemon wants this call to end. outcome: for its record. in_words: after a sentence of ours."""
+
+    outcome: str
+    in_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCall:
+    """This call is to go on at another process, from its next quiet moment on; or, now, whatever it does."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """All that was written of this call is in the journal, and its lease is for whoever it is resumed at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A time limit of the call has run out. name: which."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """An `ask`: answered with the call's record as it stands, its outcome "open"."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartAgain:
+    """The delay before a child's restart is over."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOverdue:
+    """A child that was told to stop has had its time."""
+
+    child: str
+    generation: int
+
+
+CallMessage = (
+    CallerArrived
+    | VaicReady
+    | VaicEnded
+    | DigitsPressed
+    | ModelReady
+    | CallerSpeaks
+    | CallerSaid
+    | BotSaid
+    | BotHeard
+    | ClipHeard
+    | FunctionCalled
+    | ResponseEnded
+    | TaskAnswered
+    | TaskSettled
+    | Consult
+    | Rebind
+    | EndCall
+    | MoveCall
+    | Parked
+    | Deadline
+    | Describe
+    | StartAgain
+    | ChildOverdue
+    | ChildDied
+)
+
+# What decides where a call goes as a whole.
+Course = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
+# What is spoken and heard in a call, as it is written down.
+SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
+# What may still come when a call is over, and belongs into its record.
+LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled

@@ -1,0 +1,67 @@
+"""What the journal's keeper is told: JournalMessage; and what a call leaves for whoever takes it over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from actors.address import Address
+from actors.messages.call import Parked
+from store.journal import CallRecord, JournalRow
+
+
+@dataclass(frozen=True, slots=True)
+class Jot:
+    """One control-plane event for the journal."""
+
+    row: JournalRow
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A call's record, final."""
+
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLease:
+    """A call has begun here: nobody else is to write for it. opening: what whoever takes it over must know."""
+
+    conversation_id: str
+    credential: str = field(repr=False)
+    opening: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCall:
+    """A call is resumed that is not here. Answered with CallClaimed."""
+
+    conversation_id: str
+    credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A call leaves this process. Answered with Parked once nothing more of it is to be written."""
+
+    conversation_id: str
+    call: Address[Parked]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLeases:
+    """The leases are to last longer; and who has left calls behind for good, has them ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """A call as another process left it. rows: its journal, in order. acted: runs whose yes was carried out since."""
+
+    opening: Mapping[str, Any]
+    rows: tuple[JournalRow, ...]
+    acted: frozenset[str] = frozenset()
+
+
+JournalMessage = Jot | Close | OpenLease | ClaimCall | Park | RenewLeases

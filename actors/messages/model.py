@@ -1,0 +1,107 @@
+"""What a call's model's side is told: ModelSocketMessage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pykka
+
+from actors.dialler import DialFailed, Dialled
+from actors.model_side import ModelSide
+from actors.wire import WireClosed, WireQuiet, WireText
+from fsm.spec import ToolSpec
+from fsm.walk import Thought
+from protocols.ledger import ItemHeard
+
+
+class CallerAudio(NamedTuple):
+    """The next piece of the caller's audio, in the model's format."""
+
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What reached the caller's ear of each item that was cut."""
+
+    items: tuple[ItemHeard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Have the model say something by itself. instructions: replace the session's for this response.
+
+    step_id: the task's step whose sentence that is, "" if of none.
+    """
+
+    instructions: str
+    step_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTyped:
+    """Words that reached us as no audio (keys pressed). answer: the model is to answer them by itself."""
+
+    text: str
+    answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOutput:
+    """The answer to a function call of the model. output: JSON text."""
+
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """What the model is told and may call from now on."""
+
+    instructions: str
+    tools: tuple[ToolSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """A task asks the model beside the conversation. reply: takes the event chosen, or None; who waits may be gone."""
+
+    thought: Thought
+    reply: pykka.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTick:
+    """A watchdog of the model's side asked to be looked at now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """To a session on standby: the call is yours from now on. side: the call as it stands."""
+
+    side: ModelSide
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Another session stands by: end at the next moment at which nobody speaks and nothing is owed."""
+
+
+ModelSocketMessage = (
+    Dialled
+    | DialFailed
+    | WireText
+    | WireQuiet
+    | WireClosed
+    | CallerAudio
+    | Heard
+    | Speak
+    | CallerTyped
+    | FunctionOutput
+    | SessionChanged
+    | Consult
+    | TakeOver
+    | Retire
+    | ModelTick
+)
