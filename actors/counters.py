@@ -31,6 +31,7 @@ BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the b
 LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
+LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines that nobody took in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(

@@ -1,16 +1,18 @@
 """Logging: loguru to stderr, one line an event with its fields; the standard library's loggers are routed into it.
 
-May import: loguru, the standard library. Secrets, audio and callers' words never appear above DEBUG.
+Secrets, audio and callers' words never appear above DEBUG.
+May import: gateway.log_writer, loguru, the standard library.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from loguru import logger
+
+from gateway.log_writer import WRITER
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -26,6 +28,7 @@ _SECRET = re.compile(
 def set_up_logs(level: str) -> None:
     """Write log lines of `level` and above to stderr."""
     logger.remove()
+    WRITER.begin()
     # diagnose would print the values of variables, and with them audio and words.
     logger.add(_write, level=level, format="", backtrace=False, diagnose=False, enqueue=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
@@ -40,7 +43,7 @@ def without_secrets(text: str) -> str:
 
 def _write(message: Message) -> None:
     # The format is empty: a peer's text is data, and never goes where a format is parsed. What comes is the traceback.
-    sys.stderr.write(_line(message.record) + without_secrets(message))
+    WRITER.write(_line(message.record) + without_secrets(message))
 
 
 def _line(record: Record) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +18,8 @@ from loguru import logger
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
+from actors.counters import LOG_LINES_LOST
+from gateway.log_writer import MOST_MESSAGES, WRITER
 from gateway.logs import set_up_logs
 from tests.gateway.daemons import Vaic, logs_put_back, run, serving, socket
 
@@ -32,6 +37,7 @@ def usual_logs() -> Iterator[None]:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    WRITER.flush()
     captured = capsys.readouterr()
     assert captured.out == ""
     return captured.err.splitlines()
@@ -118,6 +124,40 @@ def crash_with(words: str) -> None:
         len(words) / 0
     except ZeroDivisionError:
         logger.bind(conversation="c-1").exception("child died")
+
+
+# --- who reads ---
+
+
+def test_a_log_that_nobody_reads_stops_nobody_and_what_it_has_no_room_for_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    lost = LOG_LINES_LOST._value.get()
+    with os.fdopen(writing, "w") as pipe, os.fdopen(reading) as reader:
+        monkeypatch.setattr(sys, "stderr", pipe)
+        set_up_logs("INFO")
+        for number in range(2 * MOST_MESSAGES):
+            logger.info("nobody reads this", number=number)
+        missed = round(LOG_LINES_LOST._value.get() - lost)
+        assert missed > 0
+        numbers = [int(reader.readline().rpartition("=")[2]) for _ in range(2 * MOST_MESSAGES - missed)]
+        assert numbers == sorted(set(numbers))
+        WRITER.flush()
+
+
+def test_a_log_whose_reader_has_left_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    lost = LOG_LINES_LOST._value.get()
+    pipe = os.fdopen(writing, "w")
+    monkeypatch.setattr(sys, "stderr", pipe)
+    set_up_logs("INFO")
+    logger.info("nobody reads this")
+    WRITER.flush()
+    assert LOG_LINES_LOST._value.get() == lost + 1
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
 
 
 # --- secrets ---
