@@ -341,6 +341,7 @@ def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:
     [stretch] = report.stretches
     p99_ms = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
     figures["background p99"] = round(p99_ms, 1)
+    figures["generator late p99"] = round(stretch.late_p99_ms, 1)
     assert (report.opened, report.failed, report.faults) == (calls, 0, ())
     assert (report.lost_up, report.lost_down) == (0, 0)
     assert stretch.calls == calls
