@@ -25,6 +25,7 @@ from actors.wire import FramedWire
 from gateway.daemon import run
 from lab.caller import CallReport, Drop, HangUp, Step, Wait
 from tests.calls.live import Practice, heard_words, practice
+from tests.gateway.daemons import until
 
 
 def held() -> Counter[str]:
@@ -99,20 +100,25 @@ def test_fifty_calls_twenty_at_a_time_end_well_and_leave_nothing_behind(tmp_path
                 "completed",
                 "client-disconnected",
             }
-            for _ in range(100):
-                if (after := held()) == before:
-                    break
-                await asyncio.sleep(0.1)
-            assert after == before
+
+            async def let_go() -> bool:
+                await house.daemon.live_calls()
+                return held() == before
+
+            try:
+                await until(let_go, 10)
+            except TimeoutError:
+                assert held() == before
 
     # Not on uvloop, whose timers cannot be counted.
     asyncio.run(calls())
 
 
 async def until_quiet(house: Practice) -> None:
-    async with asyncio.timeout(10):
-        while await house.daemon.live_calls() or house.engine.connections:
-            await asyncio.sleep(0.05)
+    async def quiet() -> bool:
+        return not (await house.daemon.live_calls() or house.engine.connections)
+
+    await until(quiet, 10)
 
 
 # --- bad frames ---

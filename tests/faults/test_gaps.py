@@ -72,6 +72,8 @@ async def killed_in(gap: str, scene: Scene, number: int) -> None:
     report = await scene.call(
         Say(wish), *[WISH[1]] * asked, *WISH[2:],
         conversation_id=name, node=number, on_event=after_the_question(prepare), ops_url=other.ops_urls[0],
+        # Who is cut off in the middle of a sentence waits for the rest of it.
+        pause_ms=1500 if gap in SPEAKING else 600,
     )  # fmt: skip
     record = await scene.record(name)
     assert await node.process.wait() == -signal.SIGKILL

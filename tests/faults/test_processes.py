@@ -43,6 +43,7 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
     play(tmp_path, figures, act, nodes=2)
 
 
+@pytest.mark.alone
 def test_process_killed_is_started_again_and_takes_its_own_calls_over(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         loop, node = asyncio.get_running_loop(), scene.nodes[0]
