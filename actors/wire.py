@@ -1,7 +1,7 @@
 """WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
 
 Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
-May import: actors.frames, protocols, websockets, the standard library.
+May import: actors.flood, actors.frames, protocols, websockets, the standard library.
 Rules from: specs/reliability.md 2.3 to 2.5, 3.
 """
 
@@ -24,12 +24,15 @@ from websockets.protocol import Protocol as Framing
 
 from actors.address import Address, send
 from actors.dispatch import installed
+from actors.flood import MESSAGES_AHEAD, MESSAGES_PER_S, Bucket
 from actors.frames import TextFrames
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
 # Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
 WRITE_LIMIT_BYTES = 512 * 1024
+# What a peer may say, with this for each message, while nobody listens: while a call is sought, or given its actor.
+KEPT_LIMIT_BYTES, KEPT_EACH_BYTES = 2 * 1024 * 1024, 128
 # How long the peer may take over the closing handshake.
 CLOSE_LIMIT_S = 2.0
 READ_BYTES = 64 * 1024
@@ -118,6 +121,9 @@ class FramedWire(ABC):
         self._owner: Address[WireMessage] | None = None
         self._only_next = False
         self._kept: list[WireMessage] = []
+        self._kept_bytes = 0
+        # A client's pings and fragments: what costs us work and never becomes a message that an actor would count.
+        self._by_the_way = Bucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
         self._fragments: list[bytes] = []
         self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
         self._quiet = False
@@ -130,7 +136,7 @@ class FramedWire(ABC):
 
     def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
         self._owner, self._only_next = owner, only_next
-        kept, self._kept = self._kept, []
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
         for message in kept:
             self._deliver(message)
 
@@ -197,6 +203,9 @@ class FramedWire(ABC):
         self._judge()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
+        if self._by_the_way is not None and opcode is not Opcode.CLOSE and not self._by_the_way.take(1):
+            self._too_much()
+            return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
             # A binary frame may hold JSON text; whoever reads it will tell.
             if fin and not self._fragments:
@@ -214,12 +223,24 @@ class FramedWire(ABC):
 
     def _deliver(self, message: WireMessage) -> None:
         if self._owner is None:
-            self._kept.append(message)
+            self._keep(message)
             return
         owner = self._owner
         if self._only_next:
             self._owner = None
         send(owner, message)
+
+    def _keep(self, message: WireMessage) -> None:
+        if isinstance(message, WireText):
+            self._kept_bytes += len(message.data) + KEPT_EACH_BYTES
+            if self._kept_bytes > KEPT_LIMIT_BYTES:
+                self._too_much()
+                return
+        self._kept.append(message)
+
+    def _too_much(self) -> None:
+        if self._open:
+            self.close(CloseCode.POLICY_VIOLATION, "too much")
 
     def _flush(self) -> None:
         for data in self._framing.data_to_send():

@@ -59,6 +59,8 @@ at 12 Linden Street, next to the town hall. For anything that one of your functi
 the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
 spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
 GREETING = "Hello, this is the Linden practice. How can I help you?"
+# What ends a process in order; the last, when its terminal is closed.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Daemon:
@@ -187,7 +189,7 @@ def _now() -> datetime:
 
 
 async def serve(settings: Settings, given: Given) -> None:
-    """Serve until SIGTERM or SIGINT, or until whoever holds the other end of the lifeline is gone; then drain.
+    """Serve until one of ENDING, or until whoever holds the other end of the lifeline is gone; then drain.
 
     A second signal hurries.
     """
@@ -197,7 +199,7 @@ async def serve(settings: Settings, given: Given) -> None:
     def told() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in ENDING:
         loop.add_signal_handler(each, told)
     if given.lifeline is not None:
         _when_cut(given.lifeline, stop.set)

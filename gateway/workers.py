@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -187,7 +186,7 @@ async def serve(settings: Settings, command: Sequence[str], inheritance: str = "
 
 
 async def supervise(settings: Settings, command: Sequence[str], given: Given, speed: float = 1.0) -> int:
-    """Keep workers until SIGTERM or SIGINT, or until they end too often; returns the exit code.
+    """Keep workers until one of ENDING, or until they end too often; returns the exit code.
 
     speed: how many times faster than real time the supervisor lives; for tests. Raises: as serve.
     """
@@ -199,7 +198,7 @@ async def supervise(settings: Settings, command: Sequence[str], given: Given, sp
     with ExitStack() as sockets:
         berths = open_berths(settings, given.vaic, sockets)
         supervisor = WorkerSupervisor.start(Post(root, "workers"), berths, command, given.notifier, random.random)
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         death = await root.death
     return 0 if death.reason is None else EX_SOFTWARE

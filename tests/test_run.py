@@ -248,12 +248,15 @@ def test_a_port_in_use_is_said_in_one_line_and_ends_with_2(taken: str, tmp_path:
     assert "already in use" in line
 
 
-def test_serve_says_where_it_listens_and_an_interrupt_ends_it_with_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
+def test_serve_says_where_it_listens_and_an_interrupt_or_a_hangup_ends_it_with_0(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     with served(environment(tmp_path)) as daemon:
         assert "No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
         assert daemon.ops_url.startswith("http://127.0.0.1:")
-        daemon.process.send_signal(signal.SIGINT)
+        daemon.process.send_signal(ending)
         code, told = daemon.ended()
         assert code == 0
         lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: no more calls are asked for  .*calls=0.*")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import itertools
 import socket as sockets
+import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +15,20 @@ from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client import REGISTRY
+from websockets.exceptions import ConnectionClosed
 
-from actors.flood import AUDIO_AHEAD_S, BAD_AHEAD, CONTROLS_AHEAD, CONTROLS_PER_S, TIMES_REAL, Bucket, Flood
+from actors.flood import (
+    AUDIO_AHEAD_S,
+    BAD_AHEAD,
+    CONTROLS_AHEAD,
+    CONTROLS_PER_S,
+    MESSAGES_AHEAD,
+    MESSAGES_PER_S,
+    TIMES_REAL,
+    Bucket,
+    Flood,
+)
+from actors.wire import KEPT_LIMIT_BYTES
 from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, exchange, run, serving, socket, until, upgrade_request
@@ -244,6 +259,40 @@ def test_a_peer_that_sends_nothing_of_use_is_cut(tmp_path: Path) -> None:
             for _ in range(2):
                 await vaic.connection.send("no JSON")
             await is_cut(vaic)
+
+    run(scene)
+
+
+@pytest.mark.parametrize("kind", ["pings", "fragments"])
+def test_a_flood_of_what_is_no_message_costs_its_socket(tmp_path: Path, kind: str) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as other, socket(daemon) as vaic:
+            await other.calls("c-other")
+            await vaic.calls("c-1")
+            most = MESSAGES_AHEAD + 2 * MESSAGES_PER_S
+            with contextlib.suppress(ConnectionClosed):
+                if kind == "pings":
+                    for _ in range(most):
+                        await vaic.connection.ping()
+                else:
+                    await vaic.connection.send(itertools.repeat("", most))
+            await is_cut(vaic)
+            await other.is_served("c-other")
+
+    run(scene)
+
+
+def test_a_flood_at_the_door_while_a_call_is_sought_is_cut(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            with contextlib.closing(sqlite3.connect(tmp_path / "tieline.sqlite3", isolation_level=None)) as store:
+                store.execute("BEGIN EXCLUSIVE")
+                await vaic.says("session.resume", conversationId="c-1")
+                with contextlib.suppress(ConnectionClosed):
+                    for _ in range(KEPT_LIMIT_BYTES // 1000):
+                        await vaic.says("userStream.chunk", **chunk("c-1"))
+                await is_cut(vaic)
+                store.rollback()
 
     run(scene)
 
