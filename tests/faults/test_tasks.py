@@ -31,9 +31,9 @@ def refused_politely(scene: Scene, report: CallReport, record: CallRecord, apolo
     scene.measured(f"{name}: words", answer.began_ms - asked.ended_ms, limit_s)
 
 
-async def call(scene: Scene, name: str, wish: str, *then: str | Step) -> CallReport:
+async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | Step) -> CallReport:
     said = Say(spoken(wish, scene.folder / f"{name}.wav", VOICE))
-    return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0])
+    return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0], pause_ms=pause_ms)
 
 
 # What is said, what then, and the apology. After a yes nobody knows but the effect itself.
@@ -48,8 +48,13 @@ WISHES: dict[str, tuple[str, tuple[str, ...], str]] = {
 
 def test_task_that_exits_or_never_starts_fails_alone_and_politely(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
+        # They do not all speak at once: the lab's ears are not what is measured.
+        pauses_ms = range(600, 600 + 600 * len(WISHES), 600)
         reports = await asyncio.gather(
-            *(call(scene, name, wish, *then, "slt_goodbye") for name, (wish, then, _) in WISHES.items())
+            *(
+                call(scene, name, pause_ms, wish, *then, "slt_goodbye")
+                for pause_ms, (name, (wish, then, _)) in zip(pauses_ms, WISHES.items(), strict=True)
+            )
         )
         for (name, (_, _, apology)), report in zip(WISHES.items(), reports, strict=True):
             refused_politely(scene, report, await scene.record(name), apology, 2)
