@@ -70,7 +70,8 @@ POLICIES = {
     # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
     VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
     # How long it may be away is a time limit of the call's; this is for sessions that come up and break.
-    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=30, period_s=60, backoff_s=0.5, backoff_cap_s=1),
+    # With what chance adds, nobody waits for longer than a second.
+    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=30, period_s=60, backoff_s=0.5, backoff_cap_s=0.8),
 }
 
 
