@@ -151,6 +151,7 @@ def test_model_path_silent_is_bridged_and_the_last_turn_is_answered(tmp_path: Pa
     play(tmp_path, figures, act)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("status", [401, 429])
 def test_model_refuses_at_the_upgrade(tmp_path: Path, figures: Figures, status: int) -> None:
     async def act(scene: Scene) -> None:

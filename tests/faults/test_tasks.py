@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from actors.tasks import SORRY, UNSURE
 from lab.caller import CallReport, Say
 from lab.caller.script import Step
@@ -46,6 +48,7 @@ WISHES: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 
 
+@pytest.mark.alone
 def test_task_that_exits_or_never_starts_fails_alone_and_politely(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         # They do not all speak at once: the lab's ears are not what is measured.
