@@ -27,7 +27,7 @@ test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "not faults"
 	$(BIN)/pytest --numprocesses 0 -m "faults and fast"
 
-# Two at a time are far from what two cores can do; the heavy ones have the machine for themselves.
+# Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults
 	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults

@@ -42,7 +42,7 @@ def recording(name: str) -> Path:
     return SPEECH / f"{name}.wav"
 
 
-def spoken(text: str, file: Path, voice: str) -> Path:
+def spoken(text: str, file: Path, voice: str = "en+m7") -> Path:
     """A sentence that is nowhere in the repository, in a voice of eSpeak NG's that no bot of ours has."""
     samples, rate_hz = espeak().speak(text, Voice(flite="", flite_pitch=1.0, espeak=voice, pace=0.95), 1.0)
     with wave.open(str(file), "wb") as wav:

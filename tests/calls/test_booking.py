@@ -102,7 +102,7 @@ def test_every_media_format_carries_the_voices_of_both(tmp_path: Path) -> None:
 def test_what_cannot_be_had_is_refused_in_words_that_the_caller_hears(tmp_path: Path) -> None:
     async def call() -> None:
         wish = "Please book me an appointment for tomorrow at half past seven in the evening."
-        evening = spoken(wish, tmp_path / "evening.wav", "en+m7")
+        evening = spoken(wish, tmp_path / "evening.wav")
         async with practice(tmp_path) as house:
             today = datetime.now(UTC).date()
             for days in (1, 2):  # whichever of them will be tomorrow when the caller says so

@@ -278,6 +278,12 @@ class Scene:
         self.measured(f"{whose}resumed after VAIC's own delay", outage.resumed_ms - outage.lost_ms - REDIAL_MS, limit_s)
         return outage.lost_ms, outage.resumed_ms
 
+    def talks_again(self, report: CallReport, resumed_limit_s: float, limit_s: float, whose: str = "") -> None:
+        """As resumed, and the bot speaks again in time, counted from the loss."""
+        lost_ms, resumed_ms = self.resumed(report, resumed_limit_s, whose)
+        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
+        self.measured(f"{whose}talk after the loss", talk.began_ms - lost_ms, limit_s)
+
     def measured(self, what: str, ms: float, limit_s: float) -> None:
         """A figure for the report, which must be within its bound."""
         self.figures[what] = round(ms)

@@ -35,11 +35,8 @@ UNDONE = (
 COMMITTED = "between the commit and the answer"
 # At those above the process kills itself, in crashable.py; at these it is killed, by so many pieces of audio.
 SPEAKING = {"between the answer and its words": 0, "in the middle of its words": 8}
-
-
 # Each caller wants a time of his own, and is understood.
 TIMES = ("one in the afternoon", "two in the afternoon", "three in the afternoon", "half past nine in the morning")
-VOICE = "en+m7"
 
 
 @pytest.mark.parametrize("gaps", [UNDONE, (COMMITTED, *SPEAKING)], ids=["before it is done", "when it is done"])
@@ -65,9 +62,7 @@ async def killed_in(gap: str, scene: Scene, number: int) -> None:
         else:
             node.die_in(gap)
 
-    wish = spoken(
-        f"Please book me an appointment for tomorrow at {TIMES[number]}.", scene.folder / f"{name}.wav", VOICE
-    )
+    wish = spoken(f"Please book me an appointment for tomorrow at {TIMES[number]}.", scene.folder / f"{name}.wav")
     asked = 2 if gap in UNDONE else 1
     report = await scene.call(
         Say(wish), *[WISH[1]] * asked, *WISH[2:],
@@ -83,9 +78,7 @@ async def killed_in(gap: str, scene: Scene, number: int) -> None:
     heard = heard_words(report)
     assert (heard.count(QUESTION), heard.count(TOLD)) == (asked, 1), gap
     assert booked_at(scene, name) < told_at(record), gap
-    lost_ms, resumed_ms = scene.resumed(report, 3, f"{gap}: ")
-    talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
-    scene.measured(f"{gap}: talk after the loss", talk.began_ms - lost_ms, 4)
+    scene.talks_again(report, 3, 4, f"{gap}: ")
 
 
 def booked_at(scene: Scene, conversation_id: str) -> datetime:

@@ -36,9 +36,7 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
         report = await scene.call(*steps, on_event=after_the_question(kill) if moment == "idle" else None)
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        lost_ms, resumed_ms = scene.resumed(report, 3)
-        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
-        scene.measured("talk after the loss", talk.began_ms - lost_ms, 8)
+        scene.talks_again(report, 3, 8)
 
     play(tmp_path, figures, act, nodes=2)
 
@@ -65,9 +63,7 @@ def test_process_killed_is_started_again_and_takes_its_own_calls_over(tmp_path: 
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
         scene.measured("ready again", await restarts[0], 3)
-        lost_ms, resumed_ms = scene.resumed(report, 3)
-        talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
-        scene.measured("talk after the loss", talk.began_ms - lost_ms, 8)
+        scene.talks_again(report, 3, 8)
 
     play(tmp_path, figures, act, nodes=2, environment={"TIELINE_WORKERS": str(WORKERS)})
 

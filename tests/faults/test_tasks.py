@@ -16,7 +16,6 @@ from tests.faults.bad_tasks import install
 from tests.faults.scene import Scene, play
 
 Figures = dict[str, float]
-VOICE = "en+m7"
 # An agent is begun three times before it is given up.
 BEGINNINGS = 3
 
@@ -34,7 +33,7 @@ def refused_politely(scene: Scene, report: CallReport, record: CallRecord, apolo
 
 
 async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | Step) -> CallReport:
-    said = Say(spoken(wish, scene.folder / f"{name}.wav", VOICE))
+    said = Say(spoken(wish, scene.folder / f"{name}.wav"))
     return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0], pause_ms=pause_ms)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from loguru import logger
+from prometheus_client import REGISTRY
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.daemon import Daemon
@@ -56,6 +57,11 @@ async def serving(folder: Path, speed: float = 1.0, **settings: object) -> Async
     ours = {"openai_url": NO_MODEL, "database_url": database_url, "port": 0, "ops_port": 0}
     async with Daemon(read_settings(**ours | settings), speed) as daemon:
         yield daemon
+
+
+def counted(name: str, **labels: str) -> float:
+    """A metric of this process; 0 before it was first counted."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class Vaic:

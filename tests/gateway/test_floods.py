@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from prometheus_client import REGISTRY
 from websockets.exceptions import ConnectionClosed
 
 from actors.flood import (
@@ -31,15 +30,11 @@ from actors.flood import (
 from actors.wire import KEPT_LIMIT_BYTES
 from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
 from protocols.media import KNOWN
-from tests.gateway.daemons import Vaic, exchange, run, serving, socket, until, upgrade_request
+from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
 
 TOKEN = "s3cret-token"
 GUESS = upgrade_request(b"Authorization: Bearer guess")
 LPCM16_24 = KNOWN["raw/lpcm16_24"]
-
-
-def counted(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class Clock:

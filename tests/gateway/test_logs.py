@@ -18,11 +18,11 @@ from loguru import logger
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
-from actors.counters import LOG_LINES_LOST
 from gateway.log_writer import MOST_MESSAGES, WRITER
 from gateway.logs import set_up_logs
-from tests.gateway.daemons import Vaic, logs_put_back, run, serving, socket
+from tests.gateway.daemons import Vaic, counted, logs_put_back, run, serving, socket
 
+LOST = "tieline_lost_log_lines_total"
 KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
 # What the caller says, presses and is called, and what the bot answers: each a mark to look for in the log.
@@ -133,13 +133,13 @@ def test_a_log_that_nobody_reads_stops_nobody_and_what_it_has_no_room_for_is_cou
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()
-    lost = LOG_LINES_LOST._value.get()
+    lost = counted(LOST)
     with os.fdopen(writing, "w") as pipe, os.fdopen(reading) as reader:
         monkeypatch.setattr(sys, "stderr", pipe)
         set_up_logs("INFO")
         for number in range(2 * MOST_MESSAGES):
             logger.info("nobody reads this", number=number)
-        missed = round(LOG_LINES_LOST._value.get() - lost)
+        missed = round(counted(LOST) - lost)
         assert missed > 0
         numbers = [int(reader.readline().rpartition("=")[2]) for _ in range(2 * MOST_MESSAGES - missed)]
         assert numbers == sorted(set(numbers))
@@ -149,13 +149,13 @@ def test_a_log_that_nobody_reads_stops_nobody_and_what_it_has_no_room_for_is_cou
 def test_a_log_whose_reader_has_left_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    lost = LOG_LINES_LOST._value.get()
+    lost = counted(LOST)
     pipe = os.fdopen(writing, "w")
     monkeypatch.setattr(sys, "stderr", pipe)
     set_up_logs("INFO")
     logger.info("nobody reads this")
     WRITER.flush()
-    assert LOG_LINES_LOST._value.get() == lost + 1
+    assert counted(LOST) == lost + 1
     with contextlib.suppress(BrokenPipeError):
         pipe.close()
 
