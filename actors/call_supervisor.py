@@ -92,7 +92,8 @@ class CallSupervisor(LoopActor):
         self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._talk.typed)
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._farewell: Farewell | None = None
-        self._outcome: str | None = None  # set when we end the call by ourselves
+        self._act: HangUp | Transfer | None = None  # set, with the outcome, when we end the call by ourselves
+        self._outcome: str | None = None
         self._ending: str | None = None  # set when it has ended, and is to be written down
         self._departure = Departure(self._id, house.journal, self._limits, self.actor_ref)
         self._inheritance = inheritance
@@ -167,8 +168,8 @@ class CallSupervisor(LoopActor):
                 self._talk.model_back(self._words_owed, said_again)
                 self._words_owed = False
             case VaicReady():
-                if self._caller.ready() and self._greeted:
-                    self._talk.take_up()
+                if self._caller.ready():
+                    self._go_on()
             case VaicEnded():
                 self._finish(self._outcome or message.reason_code)
             case Rebind():
@@ -176,7 +177,7 @@ class CallSupervisor(LoopActor):
             case EndCall(in_words=True) if VAIC in self._children:
                 self._part(self._talk.goodbye(message.outcome))
             case EndCall():
-                self._hang_up(HangUp(message.outcome), message.outcome)
+                self._leave(Farewell(HangUp(message.outcome), message.outcome))
             case MoveCall():
                 self._departure.wanted(message, away=VAIC not in self._children)
             case Parked():
@@ -298,7 +299,13 @@ class CallSupervisor(LoopActor):
         self._log.info("call resumed")
         self._diary.jot("resumed")
         self._caller.rebind(wire)
-        if self._greeted:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The caller's side is there again, and may not have been able to do what it was told."""
+        if self._act is not None:
+            self._vaic.tell(self._act)
+        elif self._greeted:
             self._talk.take_up()
 
     def _inherit(self, left: Inheritance) -> None:
@@ -317,18 +324,15 @@ class CallSupervisor(LoopActor):
 
     # --- the end ---
 
-    def _hang_up(self, act: HangUp | Transfer, outcome: str) -> None:
-        if VAIC not in self._children:
-            self._finish(outcome)
-            return
-        self._outcome = outcome
-        self._vaic.tell(act)
-        self._limits.start("end", limits.END_LIMIT_S)
-
     def _leave(self, farewell: Farewell) -> None:
         self._farewell = None
         self._limits.cancel("farewell")
-        self._hang_up(farewell.act, farewell.outcome)
+        if VAIC not in self._children:
+            self._finish(farewell.outcome)
+            return
+        self._act, self._outcome = farewell.act, farewell.outcome
+        self._vaic.tell(farewell.act)
+        self._limits.start("end", limits.END_LIMIT_S)
 
     def _finish(self, outcome: str) -> None:
         """Let tasks in the middle of a step end it, for the record to be true; then close."""

@@ -6,7 +6,6 @@ May import: actors, protocols, loguru, the standard library. Rules from: specs/v
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count
 from typing import ClassVar, assert_never
 
 from loguru import logger
@@ -40,10 +39,12 @@ from actors.messages.vaic import (
     PatienceOver,
     PlayClip,
     PlayoutDue,
+    PlayOutOver,
     Transfer,
     VaicSocketMessage,
 )
 from actors.oddities import Oddities
+from actors.parting import Parting
 from actors.patience import Patience
 from actors.runtime import LoopActor
 from actors.vaic_side import Entry, VaicSide
@@ -79,13 +80,18 @@ from protocols.vaic import (
     UserStreamStopped,
 )
 
-# What the bot depends on, asked for right after `start` (7.2): barge-in, keys, and no give-up on a silent caller.
-CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0}
+# What the bot depends on, asked for right after `start` (7.2): barge-in, keys, no give-up on a silent caller, and to be
+# told when all was played.
+CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0} | {
+    "sendEventsToBot": ["playFinished"]
+}
 
 NO_STREAM = "chunk_without_stream"
 
 # For last words that nobody waits for: to be spoken, and then to be answered by session.end.
-LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 5.0
+LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 6.0
+
+_WhenParting = WireText | WireClosed | LastWords | LastWordsOver | PlayOutOver
 
 
 class VaicSocket(LoopActor):
@@ -116,16 +122,13 @@ class VaicSocket(LoopActor):
         self._flood = Flood(side.media, self.now_ms)
         self._to_model = Transcoder(side.media, model_side(side.media))
         self._to_vaic = Transcoder(model_side(side.media), side.media)
-        numbers = count(1)
-        self._playout = Playout(
-            self._id, side.media, side.lead_ms, new_stream_id=lambda: f"p{side.incarnation}-{next(numbers)}"
-        )
+        self._playout = Playout(self._id, side.media, side.lead_ms, f"p{side.incarnation}")
         self._due: tuple[float, Timer] | None = None
         self._patience = Patience(self.after, side.filler_s)
         self._clips: dict[str, Clip] = {}  # by item id, those that are not heard out yet
         self._clips_played = 0
         self._participants: set[str | None] = set()
-        self._leaving = False
+        self._parting = Parting(self.after, lambda name, params: self._activity(name, activity_params=params))
         self._last_words: LastWords | None = None
 
     def on_start(self) -> None:
@@ -147,8 +150,8 @@ class VaicSocket(LoopActor):
         self._tell_heard(cut, barged_in=False)
 
     def on_receive(self, message: VaicSocketMessage) -> None:
-        if self._leaving and not isinstance(message, WireText | WireClosed | LastWords | LastWordsOver):
-            return  # after hangup or session.end VAIC is owed acknowledgements only
+        if self._parting.begun and not isinstance(message, _WhenParting):
+            return
         match message:
             case WireText():  # first, being the ones that come fifty times a second
                 self._read(message.data)
@@ -175,11 +178,11 @@ class VaicSocket(LoopActor):
                 self._part(message)
             case AwaitWords() | PatienceOver():
                 self._wait(message)
-            case HangUp():
-                self._leave("hangup", {"hangupReason": message.reason})
-            case Transfer():
-                self._leave("transfer", {"transferTarget": message.target, "handoverReason": message.reason})
-            case WireClosed() if self._leaving:
+            case HangUp() | Transfer():
+                self._parting.begin(message, self._playout.unconfirmed)
+            case PlayOutOver():
+                self._parting.say()
+            case WireClosed() if self._parting.said:
                 self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
                 self._vaic_ended("closed")
             case WireClosed():
@@ -248,7 +251,7 @@ class VaicSocket(LoopActor):
                     self._take_activity(activity)
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
-                self._leaving = True
+                self._parting.vaic_left()
                 self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
                 self._vaic_ended(frame.reason_code or "unknown")
             case ConnectionValidate():
@@ -273,6 +276,9 @@ class VaicSocket(LoopActor):
                 digits = "".join(each for each in str(activity.value or "") if each in "0123456789*#ABCD")
                 if digits:
                     send(self._call, DigitsPressed(digits))
+            case "playfinished":
+                if self._playout.play_finished():
+                    self._parting.say()
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
 
@@ -355,7 +361,7 @@ class VaicSocket(LoopActor):
 
     def _part(self, message: LastWords | LastWordsOver) -> None:
         match message:
-            case LastWords() if self._leaving:  # the hangup is sent: only its answer is waited for
+            case LastWords() if self._parting.begun:  # only the answer to the hangup is waited for
                 self._last_words = message
                 self.after(HANGUP_LIMIT_S, LastWordsOver())
             case LastWords():
@@ -365,10 +371,10 @@ class VaicSocket(LoopActor):
                 self._tell_heard(cut, barged_in=False)
                 self._say(message.clip)
                 self.after(LAST_WORDS_LIMIT_S, LastWordsOver())
-            case LastWordsOver() if self._leaving:
+            case LastWordsOver() if self._parting.begun:
                 self.stop()
             case LastWordsOver() if self._last_words is not None:
-                self._leave("hangup", {"hangupReason": self._last_words.reason})
+                self._parting.begin(HangUp(self._last_words.reason), self._playout.unconfirmed)
                 self.after(HANGUP_LIMIT_S, LastWordsOver())
 
     def _vaic_ended(self, reason_code: str) -> None:
@@ -376,11 +382,6 @@ class VaicSocket(LoopActor):
         send(self._call, VaicEnded(reason_code))
         if self._last_words is not None:
             self.stop()
-
-    def _leave(self, name: str, params: dict[str, object]) -> None:
-        if not self._leaving:  # one hangup a call
-            self._leaving = True
-            self._activity(name, activity_params=params)
 
     def _activity(self, name: str, **params: dict[str, object]) -> None:
         activity = BotActivity(name=name, id=self._side.new_id(), timestamp=self._side.timestamp(), **params)

@@ -8,7 +8,6 @@ May import: protocols, the standard library. Rules from: specs/vaic-streaming.md
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from protocols.frames import Stencil
 from protocols.ledger import HeardLedger, ItemHeard
@@ -24,18 +23,16 @@ TOLERANCE_MS = 0.5
 class Playout:
     """At most one play stream is open at a time; an item has one; stream ids are never used twice in a call.
 
-    lead_ms: how far VAIC is kept ahead of the caller's ear. new_stream_id: gives ids unique within the call.
+    lead_ms: how far VAIC is kept ahead of the caller's ear. series: begins its stream ids, and those of no other.
     """
 
-    def __init__(
-        self, conversation_id: str, media: MediaFormat, lead_ms: int, new_stream_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, conversation_id: str, media: MediaFormat, lead_ms: int, series: str) -> None:
         self._conversation_id = conversation_id
         self._media = media
         self._lead_ms = lead_ms
         # So many characters of base64 are surely one piece, as nearly all are.
         self._short = media.bytes_per_ms * PIECE_MS
-        self._new_stream_id = new_stream_id
+        self._series, self._streams = series, 0
         self._ledger = HeardLedger()
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
         self._queue: deque[tuple[str, str, float]] = deque()
@@ -43,6 +40,7 @@ class Playout:
         # The open stream's chunks.
         self._chunk = Stencil(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
         self._plays_until_ms = 0.0
+        self._played_out = True  # by VAIC's own word
 
     def bot_audio(self, item_id: str, payload: str, now_ms: float) -> list[bytes]:
         """Take the next piece of an item's speech; return the frames to write now.
@@ -92,6 +90,16 @@ class Playout:
         self._plays_until_ms = now_ms
         return frames, self._ledger.cut(now_ms)
 
+    def play_finished(self) -> bool:
+        """VAIC has played something to its end; it does not say what (5.2). Returns whether that is all it was sent."""
+        self._played_out = self.quiet
+        return self._played_out
+
+    @property
+    def unconfirmed(self) -> bool:
+        """All should have been heard by now, but VAIC has not said that it has played it."""
+        return not self._played_out and self.next_due_ms() is None
+
     @property
     def waits(self) -> bool:
         """Something will be due."""
@@ -111,7 +119,9 @@ class Playout:
 
     def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
         if self._open_stream is None:
-            self._open_stream = self._new_stream_id()
+            self._streams += 1
+            self._open_stream = f"{self._series}-{self._streams}"
+            self._played_out = False
             ids = {"conversation_id": self._conversation_id, "stream_id": self._open_stream}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
             self._chunk = Stencil(PlayStreamChunk, "audio_chunk", **ids)

@@ -76,6 +76,11 @@ class LastWordsOver:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayOutOver:
+    """VAIC has had time enough to play what it was sent before the hangup."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayClip:
     """Say a sentence of ours, behind whatever the bot says now."""
 
@@ -112,6 +117,7 @@ VaicSocketMessage = (
     | Transfer
     | LastWords
     | LastWordsOver
+    | PlayOutOver
     | PlayClip
     | AwaitWords
     | PatienceOver

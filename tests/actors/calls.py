@@ -305,6 +305,7 @@ class Call:
         self.model_is_ready()
         self.bot_says("Hello.", item="hello")
         self.mailboxes.advance(1000)
+        self.played()
         self.wire.frames.clear()
         self.model.frames.clear()
         return self
@@ -317,6 +318,10 @@ class Call:
 
     def starts(self) -> None:
         self.vaic("activities", activities=[{"type": "event", "name": "start"}])
+
+    def played(self) -> None:
+        """VAIC has played all that it was sent."""
+        self.vaic("activities", activities=[{"type": "event", "name": "playFinished"}])
 
     def ends(self, reason_code: str = "client-disconnected") -> None:
         self.vaic("session.end", reasonCode=reason_code)

@@ -184,6 +184,7 @@ def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_cal
     mailboxes.advance(1000)
     assert call.activities() == []
     mailboxes.advance(900)  # so long it takes to say it
+    call.played()
     assert clips(call) == ["one_moment"] * 3 + ["call_again"]
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
     call.ends("bot-disconnected")
@@ -229,6 +230,7 @@ def test_a_model_that_refuses_us_for_good_is_not_asked_again(mailboxes: WaitingD
         [] if isinstance(answer, DialFailed) else [answer if answer != 4000 else "closed with 4000"]
     )
     assert clips(call) == ["call_again"]
+    call.played()
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 
@@ -238,6 +240,7 @@ def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailbox
     call = Call(mailboxes, exchange=exchange, transfer_targets={"desk": "tel:+4930555"})
     mailboxes.advance(900)
     assert clips(call) == ["one_moment"]
+    call.played()
     [(name, asked)] = call.activities()
     assert (name, asked["transferTarget"]) == ("transfer", "tel:+4930555")
 
@@ -260,6 +263,7 @@ def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None
             call.event("response.done", response={"id": f"m-{turn}{number}", "status": "completed"})
         call.mailboxes.advance(900)
     assert clips(call) == ["say_again", "call_again"]
+    call.played()
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 

@@ -296,9 +296,9 @@ def test_a_call_that_is_told_to_end_twice_hangs_up_once(call: Call) -> None:
     assert call.activities() == [HUNG_UP]
 
 
-def test_a_call_that_is_told_to_end_does_so_without_vaics_consent_after_five_seconds(call: Call) -> None:
+def test_a_call_that_is_told_to_end_does_so_without_vaics_consent_after_six_seconds(call: Call) -> None:
     call.told(EndCall("drained"))
-    call.mailboxes.advance(4900)
+    call.mailboxes.advance(5900)
     assert call.records() == []
     call.mailboxes.advance(100)
     assert call.outcome() == "drained"
@@ -333,6 +333,7 @@ def its_crash_cost_the_call_only(call: Call) -> None:
     assert call.activities() == []
     assert call.wire.types()[-1] == "playStream.chunk", "the caller is told in words"
     call.mailboxes.advance(1000)  # so long they take
+    call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
     call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
     assert call.wire.closed == 1000
@@ -357,6 +358,7 @@ def test_a_call_that_crashes_and_whose_hangup_is_not_answered_leaves_nothing(mai
     call = crashing(mailboxes)
     call.told(Describe())
     mailboxes.advance(1000)
+    call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
     mailboxes.advance(10_000)
     assert call.wire.closed == 1000

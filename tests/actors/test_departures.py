@@ -97,7 +97,7 @@ def test_a_stop_in_words_plays_them_first(house: House) -> None:
     told = wire.types()
     assert "playStream.chunk" in told
     assert "activities" not in told
-    house.mailboxes.advance(1500)
+    house.mailboxes.advance(2500)
     assert wire.last("activities")["activities"][0]["name"] == "hangup"
 
 

@@ -7,9 +7,10 @@ import pytest
 from actors.farewell import Farewell
 from actors.messages.call import BotHeard, ResponseEnded
 from actors.messages.vaic import HangUp
+from actors.vaic_socket import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
-from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher
+from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher, living
 
 TARGET = "tel:+4930555001"
 
@@ -92,6 +93,8 @@ def test_the_call_is_hung_up_when_the_farewell_was_heard_and_not_a_moment_before
     call.mailboxes.advance(1990)
     assert call.activities() == []
     call.mailboxes.advance(10)
+    assert call.activities() == []  # by our clock it was heard
+    call.played()
     assert call.activities() == [("hangup", {"hangupReason": "conversation ended"})]
     assert call.records() == []
     call.ends("bot-disconnected")
@@ -118,6 +121,7 @@ def test_a_caller_who_speaks_into_the_farewell_is_not_hung_up_on_until_there_is_
     ask_to_end(call, "call-2")
     call.bot_says("Goodbye.", ms=500)
     call.mailboxes.advance(500)
+    call.played()
     assert call.activities() == [("hangup", {"hangupReason": "conversation ended"})]
 
 
@@ -134,6 +138,7 @@ def test_a_farewell_that_is_never_spoken_is_waited_for_twenty_seconds(call: Call
     call.mailboxes.advance(19_900)
     assert call.activities() == []
     call.mailboxes.advance(100)
+    call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
 
 
@@ -141,17 +146,52 @@ def test_a_hang_up_that_vaic_never_confirms_ends_the_call_by_itself(call: Call) 
     ask_to_end(call)
     call.bot_says("Goodbye.", ms=500)
     call.mailboxes.advance(500)
-    call.mailboxes.advance(4900)
+    call.mailboxes.advance(5900)
     assert call.records() == []
     call.mailboxes.advance(100)
     assert call.outcome() == "completed"
     assert call.wire.closed == 1000
 
 
+def test_a_vaic_that_never_says_that_it_has_played_all_is_given_a_second(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+    call.mailboxes.advance(990)
+    assert call.activities() == []
+    call.mailboxes.advance(10)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_socket_that_is_lost_before_the_hangup_has_the_call_hung_up_on_the_next(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+    call.wire.breaks()
+    call.mailboxes.advance(500)
+    assert call.records() == []
+    wire = call.resumes()
+    assert [frame["activities"][0]["name"] for frame in wire.all("activities")] == ["hangup"]
+    wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "bot-disconnected"})
+    call.mailboxes.drain()
+    assert call.outcome() == "completed"
+
+
+def test_a_caller_s_side_that_crashes_before_the_hangup_has_another_say_it(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+    [vaic] = living(VaicSocket)
+    vaic.tell("what no mailbox takes")
+    call.mailboxes.advance(1000)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
 def test_a_vaic_that_closes_its_socket_after_our_hang_up_has_ended_the_call(call: Call) -> None:
     ask_to_end(call)
     call.bot_says("Goodbye.", ms=500)
     call.mailboxes.advance(500)
+    call.played()
     call.wire.breaks(1000)
     call.mailboxes.drain()
     assert call.outcome() == "completed"
@@ -189,6 +229,7 @@ def test_a_task_that_hands_over_has_the_caller_transferred_after_the_last_senten
     call.mailboxes.advance(900)
     assert call.activities() == []
     call.mailboxes.advance(100)
+    call.played()
     ((name, parameters),) = call.activities()
     assert (name, parameters["transferTarget"]) == ("transfer", TARGET)
     call.ends("transferred")

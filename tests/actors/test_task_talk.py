@@ -237,6 +237,7 @@ def test_a_caller_is_handed_over_to_whom_he_asked_for_with_what_the_tasks_knew(m
     assert "hours = 2" in notes
     call.bot_says("I will put you through to a colleague.", ms=500)
     mailboxes.advance(500)
+    call.played()
     ((name, params),) = call.activities()
     assert (name, params["transferTarget"]) == ("transfer", "sip:billing@example.org")
 

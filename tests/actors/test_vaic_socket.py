@@ -162,6 +162,40 @@ def test_hangup_is_sent_once_and_afterwards_only_acknowledgements(scene: Scene) 
     assert scene.call.expect(VaicEnded).reason_code == "bot-disconnected"
 
 
+PLAYED: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "playFinished"}]}
+
+
+def test_a_hangup_waits_until_vaic_has_played_what_should_have_been_heard(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), BotAudio("i-2", MS_100))
+    scene.hears(PLAYED)  # the first of two, of which the second is on its way
+    scene.told(BotAudioEnded("i-2"))
+    scene.mailboxes.advance(200)
+    scene.wire.types()
+    scene.told(HangUp("done"))
+    assert scene.wire.types() == []
+    scene.hears(PLAYED)
+    assert scene.wire.types() == ["activities"]
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == []
+
+
+def test_a_hangup_in_the_middle_of_what_is_said_waits_for_nothing(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    scene.wire.types()
+    scene.told(HangUp("drained"))
+    assert scene.wire.types() == ["activities"]
+
+
+def test_a_caller_who_leaves_while_a_hangup_waits_is_not_hung_up_on(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    scene.mailboxes.advance(100)
+    scene.wire.types()
+    scene.told(HangUp("done"))
+    scene.hears({"type": "session.end", "reasonCode": "client-disconnected"}, PLAYED)
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == []
+
+
 @pytest.mark.parametrize(
     "frame",
     [
