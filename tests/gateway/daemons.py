@@ -81,9 +81,9 @@ class Vaic:
         return frame
 
     async def hears_until(self, kind: str) -> list[dict[str, Any]]:
-        """All frames up to the first of this type, which is the last of them."""
+        """All frames up to the first of this type, which is the last of them. There is time for a sentence."""
         frames: list[dict[str, Any]] = []
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(2 * LIMIT_S):
             while not frames or frames[-1]["type"] != kind:
                 frames.append(json.loads(await self.connection.recv()))
         return frames

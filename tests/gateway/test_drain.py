@@ -127,8 +127,7 @@ def test_a_second_signal_ends_the_calls_in_words(tmp_path: Path) -> None:
             daemon.signal(signal.SIGTERM)
             await daemon.refuses()
             daemon.signal(signal.SIGTERM)
-            async with asyncio.timeout(3 * LIMIT_S):
-                kinds = [frame["type"] for frame in await one.hears_until("activities")]
+            kinds = [frame["type"] for frame in await one.hears_until("activities")]
             assert "playStream.chunk" in kinds
             await one.ends("c-1")
             assert await daemon.ends() == 0
