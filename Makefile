@@ -29,8 +29,10 @@ test: lint
 
 # Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
-	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults
-	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults
+	failed=0; \
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults || failed=1; \
+	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults || failed=1; \
+	exit $$failed
 
 pictures: setup
 	for task in $$($(BIN)/python run.py agents --names); do \
