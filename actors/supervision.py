@@ -33,8 +33,8 @@ class Strategy(Enum):
 class RestartPolicy:
     """At most `intensity` restarts within `period_s`; the delay doubles from `backoff_s` to `backoff_cap_s`.
 
-    jitter: the share of the delay that chance may add, so that many calls do not come back in step. shutdown_s: one
-    that was told to stop and has not ended by then is abandoned.
+    jitter: the share of the delay that chance may take off, so that many calls do not come back in step. shutdown_s:
+    one that was told to stop and has not ended by then is abandoned.
     """
 
     restart: Restart
@@ -70,8 +70,8 @@ POLICIES = {
     # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
     VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
     # How long it may be away is a time limit of the call's; this is for sessions that come up and break.
-    # With what chance adds, nobody waits for longer than a second.
-    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=30, period_s=60, backoff_s=0.5, backoff_cap_s=0.8),
+    # A caller who waits for a model that is back again waits for no longer than the cap.
+    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=40, period_s=60, backoff_s=0.5, backoff_cap_s=0.7),
 }
 
 
@@ -95,4 +95,4 @@ class RestartHistory:
         attempt = len(self._at_s)
         delay_s = 0.0 if attempt == 0 else min(policy.backoff_s * 2 ** (attempt - 1), policy.backoff_cap_s)
         self._at_s.append(now_s)
-        return RestartIn(delay_s * (1 + policy.jitter * rand()))
+        return RestartIn(delay_s * (1 - policy.jitter * rand()))

@@ -19,6 +19,8 @@ MUTE_LIMIT_MS = 5000
 RATE_PAUSE_MS = 1000
 RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
 ALREADY_ACTIVE = "conversation_already_has_active_response"
+# The metadata of what we ask for, which the server copies: nothing else tells it from what the server begins by itself.
+ASKED = {"asked": "yes"}
 
 Order = ResponseCreate | ResponseCancel
 
@@ -39,6 +41,7 @@ class ResponseScheduler:
         self._wanted: ResponseRequest | None = None
         self._in_flight: ResponseRequest | None = None
         self._caller_speaks = False
+        self._answer_owed = False  # by the server itself, to a caller's turn
         self._requested_ms = 0.0
         self._retries_left = 1
         self._mute_at_ms: float | None = None  # when a response that is still mute is given up
@@ -59,7 +62,7 @@ class ResponseScheduler:
 
     def committed(self, now_ms: float) -> None:
         """The caller's turn is in the conversation and the server is about to answer it by itself."""
-        self._caller_speaks = False
+        self._caller_speaks, self._answer_owed = False, True
         # Its answer sees every function output that we wished to have spoken about.
         self._wanted = None
         if self.slot is Slot.FREE:
@@ -68,6 +71,8 @@ class ResponseScheduler:
     def created(self, response: Response, now_ms: float) -> list[Order]:
         """A response of the default conversation exists."""
         self.slot, self.active_id = Slot.ACTIVE, response.id
+        if not ASKED.items() <= (response.metadata or {}).items():
+            self._answer_owed = False
         self._mute_at_ms, self._muted, self._unanswered = now_ms + MUTE_LIMIT_MS, False, False
         # It was asked for before the caller began to speak: the server's own interruption came too early for it.
         return self.cancel() if self._caller_speaks else []
@@ -90,6 +95,8 @@ class ResponseScheduler:
             self.given_up = unheard and self._wanted is None
             self._retries_left = 1
         self._in_flight = None
+        if self._answer_owed and self._wanted is None:
+            self._request(None, now_ms)
         return self._try(now_ms)
 
     def refused(self, code: str | None) -> None:
@@ -97,7 +104,10 @@ class ResponseScheduler:
         if code == ALREADY_ACTIVE and self.slot is Slot.REQUESTED:
             # Another response holds the slot; when it is done we decide anew.
             self.slot, self.active_id = Slot.ACTIVE, None
-            self._wanted = self._wanted or self._in_flight
+            self._wanted = self._wanted or self._in_flight or ResponseRequest()
+        elif code == ALREADY_ACTIVE and self._answer_owed:
+            # What was refused is the server's own answer: ours was there first, begun before the caller had spoken.
+            self._wanted = self._wanted or ResponseRequest()
 
     def cancel(self) -> list[Order]:
         """Stop the running response, if one is believed to run."""
@@ -111,7 +121,7 @@ class ResponseScheduler:
             self.slot, self.dead = Slot.FREE, self._unanswered
             self._unanswered = True
             self._wanted = self._wanted or self._in_flight or ResponseRequest()
-            self._in_flight = None
+            self._in_flight, self._answer_owed = None, False
         if self._mute_at_ms is not None and now_ms >= self._mute_at_ms:
             self._mute_at_ms = None
             if not sounds:
@@ -136,9 +146,9 @@ class ResponseScheduler:
     def _try(self, now_ms: float) -> list[Order]:
         if self._wanted is None or self.slot is not Slot.FREE or self._caller_speaks or now_ms < self._not_before_ms:
             return []
-        request, self._wanted = self._wanted, None
+        request, self._wanted, self._answer_owed = self._wanted, None, False
         self._request(request, now_ms)
-        return [ResponseCreate(response=request)]
+        return [ResponseCreate(response=request.model_copy(update={"metadata": (request.metadata or {}) | ASKED}))]
 
     def _request(self, request: ResponseRequest | None, now_ms: float) -> None:
         self.slot, self._in_flight, self._requested_ms = Slot.REQUESTED, request, now_ms

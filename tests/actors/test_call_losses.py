@@ -172,14 +172,14 @@ def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_cal
     mailboxes: WaitingDispatcher,
 ) -> None:
     exchange = PaperExchange()
-    exchange.refusals = [NO_MODEL] * 30
+    exchange.refusals = [NO_MODEL] * 40
     call = Call(mailboxes, exchange=exchange)
     tried: list[int] = []
-    for wait_ms in (0, 490, 10, 790, 10, 800):  # at once, after half a second, and then every 0.8 s
+    for wait_ms in (0, 490, 10, 690, 10, 700):  # at once, after half a second, and then every 0.7 s
         mailboxes.advance(wait_ms)
         tried.append(len(exchange.callers))
     assert tried == [2, 2, 3, 3, 4, 5]
-    mailboxes.advance(17_400)
+    mailboxes.advance(17_600)
     assert clips(call) == ["one_moment"] * 3
     mailboxes.advance(1000)
     assert call.activities() == []

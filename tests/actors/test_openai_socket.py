@@ -48,6 +48,7 @@ from protocols.errors import TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24, MULAW, MediaFormat
 from protocols.realtime.objects import FunctionCallItem, InputText, NewItem, UserMessage
+from protocols.realtime.scheduler import ASKED
 from tests.actors.calls import PaperWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
@@ -208,7 +209,7 @@ def test_a_session_that_is_never_set_up_ends_the_attempt(mailboxes: CrankedDispa
 def test_the_greeting_is_one_response_without_tools(scene: Scene) -> None:
     scene.told(Speak("Greet the caller with: Hello."))
     (create,) = scene.wire.frames
-    assert create["response"] == {"instructions": "Greet the caller with: Hello.", "tools": []}
+    assert create["response"] == {"instructions": "Greet the caller with: Hello.", "tools": [], "metadata": ASKED}
 
 
 def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
@@ -499,7 +500,7 @@ def test_the_first_response_after_an_answer_is_the_one_that_speaks_of_it(scene: 
 
 def test_a_sentence_for_a_step_without_a_function_call_is_known_by_its_response(scene: Scene) -> None:
     scene.told(Speak("Say it.", "step-1"))
-    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1"}
+    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1", **ASKED}
     scene.event("response.created", response={"id": "r-1", "status": "in_progress", "metadata": {"step": "step-1"}})
     scene.done()
     assert ended_steps(scene) == ("step-1",)

@@ -46,8 +46,8 @@ def test_the_first_restart_is_at_once_then_the_delay_doubles_to_its_cap() -> Non
     assert delays == [RestartIn(each) for each in (0.0, 0.5, 1.0, 2.0, 3.0, 3.0)]
 
 
-def test_chance_lengthens_a_delay_by_its_share_and_no_more() -> None:
+def test_chance_shortens_a_delay_by_its_share_and_no_more() -> None:
     policy = RestartPolicy(restart=Restart.PERMANENT, intensity=6, backoff_s=1.0, jitter=0.25)
     history = RestartHistory(policy)
     history.died(BOOM, now_s=0, rand=lambda: 1.0)
-    assert history.died(BOOM, now_s=0, rand=lambda: 1.0) == RestartIn(1.25)
+    assert history.died(BOOM, now_s=0, rand=lambda: 1.0) == RestartIn(0.75)

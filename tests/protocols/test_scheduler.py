@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import Response, ResponseRequest
-from protocols.realtime.scheduler import ALREADY_ACTIVE, REQUEST_LIMIT_MS, ResponseScheduler, Slot
+from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, REQUEST_LIMIT_MS, ResponseScheduler, Slot
 
 ASK = ResponseRequest()
 
@@ -13,9 +13,17 @@ def ended(name: str, status: str = "completed") -> Response:
     return Response(id=name, status=status)
 
 
+def ours(name: str, status: str = "completed") -> Response:
+    return Response(id=name, status=status, metadata=ASKED)
+
+
+def asked(request: ResponseRequest) -> ResponseCreate:
+    return ResponseCreate(response=request.model_copy(update={"metadata": ASKED}))
+
+
 def test_a_wish_in_a_free_slot_is_asked_for_at_once() -> None:
     scheduler = ResponseScheduler()
-    assert scheduler.want(ASK, 0) == [ResponseCreate(response=ASK)]
+    assert scheduler.want(ASK, 0) == [asked(ASK)]
     assert scheduler.slot is Slot.REQUESTED
 
 
@@ -26,7 +34,7 @@ def test_wishes_during_a_response_are_merged_into_one_and_wait_for_its_end() -> 
     assert scheduler.want(ASK, 1) == []
     assert scheduler.want(ResponseRequest(instructions="later"), 2) == []
     assert scheduler.done(ended("r-1"), spoke=True, called=False, now_ms=3) == [
-        ResponseCreate(response=ResponseRequest(instructions="later"))
+        asked(ResponseRequest(instructions="later"))
     ]
     scheduler.created(ended("r-2"), 0)
     assert scheduler.done(ended("r-2"), spoke=True, called=False, now_ms=4) == []
@@ -47,7 +55,7 @@ def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> Non
     scheduler.committed(0)
     assert scheduler.want(ASK, 1) == []
     scheduler.created(ended("auto"), 0)
-    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == [ResponseCreate(response=ASK)]
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == [asked(ASK)]
 
 
 def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
@@ -62,14 +70,49 @@ def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards()
     scheduler.want(ASK, 0)
     scheduler.refused(ALREADY_ACTIVE)
     assert scheduler.slot is Slot.ACTIVE
-    assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [ResponseCreate(response=ASK)]
+    assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [asked(ASK)]
+
+
+def test_the_servers_answer_that_was_refused_because_ours_had_begun_is_asked_for_by_us() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.speech_started()
+    scheduler.created(ours("r-1"), 1)  # the server's interruption came before it
+    scheduler.committed(2)
+    scheduler.refused(ALREADY_ACTIVE)
+    assert scheduler.done(ours("r-1", "cancelled"), spoke=False, called=False, now_ms=3) == [asked(ASK)]
+
+
+def test_our_request_that_was_refused_because_the_servers_answer_had_begun_is_covered_by_that() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.speech_started()
+    scheduler.committed(1)
+    scheduler.created(ended("auto"), 2)
+    scheduler.refused(ALREADY_ACTIVE)
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == []
+    assert scheduler.slot is Slot.FREE
+
+
+def test_an_answer_of_the_servers_that_never_comes_after_ours_is_asked_for_in_the_end() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.speech_started()
+    scheduler.created(ours("r-1"), 1)
+    scheduler.committed(2)
+    assert scheduler.done(ours("r-1", "cancelled"), spoke=False, called=False, now_ms=3) == []
+    assert scheduler.tick(sounds=False, now_ms=2 + REQUEST_LIMIT_MS) == []
+    assert scheduler.tick(sounds=False, now_ms=3 + REQUEST_LIMIT_MS) == [asked(ASK)]
+    scheduler.created(ours("r-2"), 9000)
+    assert scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=9001) == []
+    assert scheduler.slot is Slot.FREE
 
 
 def test_a_failed_response_that_said_nothing_is_asked_for_once_more() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
     scheduler.created(ended("r-1"), 0)
-    assert scheduler.done(ended("r-1", "failed"), spoke=False, called=False, now_ms=1) == [ResponseCreate(response=ASK)]
+    assert scheduler.done(ended("r-1", "failed"), spoke=False, called=False, now_ms=1) == [asked(ASK)]
     scheduler.created(ended("r-2"), 0)
     assert scheduler.done(ended("r-2", "failed"), spoke=False, called=False, now_ms=2) == []
 
@@ -86,7 +129,7 @@ def test_a_request_that_is_never_answered_frees_the_slot_and_is_made_again() -> 
     scheduler.want(ASK, 0)
     assert scheduler.next_tick_ms() == REQUEST_LIMIT_MS
     assert scheduler.tick(False, REQUEST_LIMIT_MS - 1) == []
-    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [ResponseCreate(response=ASK)]
+    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [asked(ASK)]
 
 
 def test_the_end_of_another_response_does_not_free_the_slot() -> None:
