@@ -67,12 +67,10 @@ from protocols.realtime.client_events import (
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
-from protocols.realtime.responses import RunningResponses
+from protocols.realtime.responses import STEP, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 APPEND = Stencil(InputAudioBufferAppend, "audio")
-# In a response's metadata: the task's step whose sentence it is to say.
-STEP = "step"
 # A session that is not configured by then is not going to be.
 SETUP_LIMIT_S = 15.0
 # Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
@@ -312,8 +310,9 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated() if is_consultation(event.response):
                 pass
             case server.ResponseCreated():
-                self._responses.begun(event.response.id, (event.response.metadata or {}).get(STEP))
-                self._order(self._scheduler.created(event.response, self.now_ms()))
+                too_late = self._scheduler.created(event.response, self.now_ms())
+                self._responses.begun(event.response, discarded=bool(too_late))
+                self._order(too_late)
             case server.ResponseDone() if is_consultation(event.response):
                 self._consultations.ended(event.response)
             case server.ResponseDone():

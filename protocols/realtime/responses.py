@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from protocols.ledger import ItemHeard
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
+from protocols.realtime.objects import Response
+
+# In a response's metadata: the task's step whose sentence it is to say.
+STEP = "step"
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
@@ -38,11 +42,14 @@ class RunningResponses:
         """The answer to a task's step is in the conversation: the next response knows of it."""
         self._unspoken.append(step_id)
 
-    def begun(self, response_id: str, step_id: str | None) -> None:
-        """step_id: the step that this response was asked for, if it was for one."""
+    def begun(self, response: Response, discarded: bool) -> None:
+        """discarded: it comes too late already, for the caller speaks."""
+        step_id = (response.metadata or {}).get(STEP)
         steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
         self._unspoken.clear()
-        self._running[response_id] = Running(steps)
+        self._running[response.id] = Running(steps)
+        if discarded:
+            self._discarded.add(response.id)
 
     def takes(self, response_id: str, item_id: str, length_ms: float) -> bool:
         """A piece of audio has come. Returns whether it is to be passed on."""

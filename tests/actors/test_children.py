@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pykka
 import pytest
 
-from actors.address import ChildDied, Nobody, Post, Seat
+from actors.address import ChildDied, Nobody, Seat
 from actors.children import Children
 from actors.dispatch import Timer
 from actors.messages.call import StartAgain
-from actors.runtime import LoopActor, ThreadActor
+from actors.runtime import LoopActor
 from actors.supervision import Escalate, LetGo, Restart, RestartIn, RestartPolicy, Verdict
-from protocols.errors import TransportLost
 from tests.actors.calls import WaitingDispatcher, living
+from tests.actors.mortal import Boom, Mortal, OnLoop, OnThread
 
 PERMANENT = RestartPolicy(restart=Restart.PERMANENT, intensity=2, period_s=10, backoff_s=1.0)
 TRANSIENT = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=10)
 TEMPORARY = RestartPolicy(restart=Restart.TEMPORARY)
-
-
-class Boom(Exception):
-    pass
-
-
-class _Script:
-    """dies_in: the hook that raises. A message is what happens when it is handled."""
-
-    def __init__(self, post: Post, dies_in: str = "") -> None:
-        if dies_in == "__init__":
-            raise Boom
-        super().__init__(post)  # type: ignore[call-arg]  # the actor class beside it
-        self.dies_in = dies_in
-
-    def on_start(self) -> None:
-        if self.dies_in == "on_start":
-            raise Boom
-
-    def on_receive(self, message: object) -> None:
-        match message:
-            case "boom":
-                raise Boom
-            case "exit":
-                sys.exit(3)
-            case "lost":
-                raise TransportLost(1006)
-            case "soon":
-                self.after(0.1, "boom")  # type: ignore[attr-defined]  # a loop actor's
-
-
-class OnLoop(_Script, LoopActor):
-    pass
-
-
-class OnThread(_Script, ThreadActor):
-    pass
 
 
 class Mother(LoopActor):
@@ -102,7 +64,7 @@ class Family:
         self.ref.tell(what)
         self.mailboxes.drain()
 
-    def bears(self, policy: RestartPolicy, kind: type[_Script] = OnLoop, dies_in: str = "") -> None:
+    def bears(self, policy: RestartPolicy, kind: type[Mortal] = OnLoop, dies_in: str = "") -> None:
         actor: Any = kind
         self.does(
             lambda mother: mother.children.start("kid", self.seat, policy, lambda post: actor.start(post, dies_in))
@@ -123,7 +85,7 @@ def family(mailboxes: WaitingDispatcher) -> Family:
     return Family(mailboxes)
 
 
-WAYS: list[tuple[type[_Script], str, str, str]] = [
+WAYS: list[tuple[type[Mortal], str, str, str]] = [
     (OnLoop, "", "boom", "Boom"),
     (OnLoop, "", "exit", "SystemExit"),
     (OnLoop, "", "lost", "TransportLost"),
@@ -139,7 +101,7 @@ WAYS: list[tuple[type[_Script], str, str, str]] = [
 @pytest.mark.parametrize("policy", [PERMANENT, TRANSIENT, TEMPORARY], ids=lambda policy: policy.restart.value)
 @pytest.mark.parametrize(("kind", "dies_in", "message", "reason"), WAYS)
 def test_a_child_that_dies_by_an_error_is_judged_once_by_its_policy(
-    family: Family, kind: type[_Script], dies_in: str, message: str, reason: str, policy: RestartPolicy
+    family: Family, kind: type[Mortal], dies_in: str, message: str, reason: str, policy: RestartPolicy
 ) -> None:
     family.bears(policy, kind, dies_in)
     if message:
@@ -157,7 +119,7 @@ def test_a_child_that_dies_by_an_error_is_judged_once_by_its_policy(
 
 def test_a_timer_that_raises_is_judged_too(family: Family) -> None:
     family.bears(TRANSIENT)
-    family.seat.tell("soon")
+    family.seat.tell(0.1)
     family.mailboxes.advance(100)
     assert family.mother.verdicts == [RestartIn(0.0)]
 

@@ -243,6 +243,16 @@ def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
     assert scene.wire.frames == [], "the server answers a committed turn by itself"
 
 
+def test_what_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
+    scene.told(Speak("Greet the caller with: Hello."))
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.vaic.arrived.clear()
+    scene.created("r-1")
+    assert scene.wire.types()[-1] == "response.cancel"
+    scene.delta("r-1")
+    scene.vaic.expect_nothing()
+
+
 def test_after_barge_in_late_audio_of_that_response_is_dropped_and_the_next_one_heard(scene: Scene) -> None:
     scene.created("r-1")
     scene.delta("r-1")

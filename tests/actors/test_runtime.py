@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from typing import Any
 
@@ -12,64 +11,11 @@ import pytest
 
 from actors.address import ChildDied, Post, Seat, send
 from actors.dispatch import LoopDispatcher, install
-from actors.runtime import ActorExit, LoopActor, LoopFuture, ThreadActor
+from actors.runtime import ActorExit, LoopFuture
 from protocols.errors import TransportLost
+from tests.actors.mortal import Boom, OnLoop, OnThread
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe, ThreadProbe
-
-
-class Boom(Exception):
-    """What our test actors die of."""
-
-
-class _Script:
-    """Dies where it is told to."""
-
-    def __init__(self, post: Post | None, dies_in: str = "", seen: list[object] | None = None) -> None:
-        if dies_in == "__init__":
-            raise Boom
-        super().__init__(post)  # type: ignore[call-arg]  # the actor class beside it
-        self.dies_in = dies_in
-        self.seen = [] if seen is None else seen
-
-    def on_start(self) -> None:
-        self._maybe("on_start")
-
-    def on_stop(self) -> None:
-        self._maybe("on_stop")
-
-    def on_failure(self, *_: object) -> None:
-        self._maybe("on_failure")
-
-    def on_receive(self, message: object) -> object:
-        self.seen.append(message)
-        match message:
-            case "boom":
-                raise Boom
-            case "exit":
-                sys.exit(3)
-            case "interrupt":
-                raise KeyboardInterrupt
-            case "lost":
-                raise TransportLost(1006)
-            case "later":
-                self.after(1.0, "boom")  # type: ignore[attr-defined]  # a loop actor's
-        return message
-
-    def _maybe(self, where: str) -> None:
-        if self.dies_in == where:
-            raise Boom
-        if self.dies_in == f"exit in {where}":
-            sys.exit(3)
-
-
-class OnLoop(_Script, LoopActor):
-    pass
-
-
-class OnThread(_Script, ThreadActor):
-    pass
-
 
 WAYS: list[tuple[str, str | None, type[BaseException] | None]] = [
     ("", None, None),
@@ -139,7 +85,7 @@ def test_an_exception_in_init_is_raised_in_whoever_starts(mailboxes: CrankedDisp
 def test_a_timer_that_raises_is_a_death_like_any_other(mailboxes: CrankedDispatcher) -> None:
     parent = Probe[ChildDied]("parent")
     child = OnLoop.start(Post(parent, "child"))
-    child.tell("later")
+    child.tell(1.0)
     mailboxes.advance(999)
     parent.expect_nothing()
     mailboxes.advance(1)
@@ -148,7 +94,7 @@ def test_a_timer_that_raises_is_a_death_like_any_other(mailboxes: CrankedDispatc
 
 def test_the_timers_of_an_actor_die_with_it(mailboxes: CrankedDispatcher) -> None:
     child = OnLoop.start(None)
-    child.tell("later")
+    child.tell(1.0)
     mailboxes.drain()
     assert mailboxes.timers == 1
     child.stop(block=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from actors.runtime import LoopActor, ThreadActor
 from actors.supervision import LetGo, Restart, RestartIn, RestartPolicy, Strategy, Verdict
 from protocols.errors import TransportLost
 from tests.actors.calls import WaitingDispatcher, living
+from tests.actors.mortal import Boom, Mortal
 
 ONE_FOR_ONE, ONE_FOR_ALL = Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL
 PERMANENT = RestartPolicy(restart=Restart.PERMANENT, intensity=3, period_s=10, backoff_s=1.0, shutdown_s=2.0)
@@ -26,58 +26,35 @@ TEMPORARY = RestartPolicy(restart=Restart.TEMPORARY, shutdown_s=2.0)
 MOST = 20
 
 
-class Boom(Exception):
-    pass
-
-
-class _Script:
+class _Kid(Mortal):
     """diary: what became of whom, in order. dies_in: where its first generation dies."""
 
     most_letters = MOST
 
     def __init__(self, post: Post, diary: list[str], dies_in: str = "") -> None:
-        self.dies_in = dies_in if post.generation == 1 else ""
-        self._maybe("__init__")
-        super().__init__(post)  # type: ignore[call-arg]  # the actor class beside it
+        super().__init__(post, dies_in if post.generation == 1 else "")
         self.name = post.child
         self.diary = diary
-        self.held = threading.Event()
 
     def on_start(self) -> None:
-        self._maybe("on_start")
+        super().on_start()
         self.diary.append(f"start {self.name}")
 
     def on_stop(self) -> None:
         self.diary.append(f"stop {self.name}")
-        self._maybe("on_stop")
+        super().on_stop()
 
-    def on_receive(self, message: object) -> None:
-        match message:
-            case "boom":
-                raise Boom
-            case "exit":
-                sys.exit(3)
-            case "interrupt":
-                raise KeyboardInterrupt
-            case "lost":
-                raise TransportLost(1006)
-            case "timer":
-                self.after(0.0, "boom")  # type: ignore[attr-defined]  # a loop actor's
-            case threading.Event():
-                message.wait(10)
-
-    def _maybe(self, where: str) -> None:
-        if self.dies_in == where:
-            raise Boom
-        if self.dies_in == f"exit in {where}":
-            sys.exit(3)
+    def on_receive(self, message: object) -> object:
+        if isinstance(message, threading.Event):
+            message.wait(10)
+        return super().on_receive(message)
 
 
-class OnLoop(_Script, LoopActor):
+class OnLoop(_Kid, LoopActor):
     pass
 
 
-class OnThread(_Script, ThreadActor):
+class OnThread(_Kid, ThreadActor):
     pass
 
 
@@ -121,17 +98,17 @@ class Household:
         self.ref.tell(what)
         self.mailboxes.drain()
 
-    def bears(self, name: str, policy: RestartPolicy, kind: type[_Script] = OnLoop, dies_in: str = "") -> None:
+    def bears(self, name: str, policy: RestartPolicy, kind: type[_Kid] = OnLoop, dies_in: str = "") -> None:
         self.does(lambda parent: self.bear(parent, name, policy, kind, dies_in))
 
     def bear(
-        self, parent: Parent, name: str, policy: RestartPolicy, kind: type[_Script] = OnLoop, dies_in: str = ""
+        self, parent: Parent, name: str, policy: RestartPolicy, kind: type[_Kid] = OnLoop, dies_in: str = ""
     ) -> None:
         actor: Any = kind
         seat = self.seats.setdefault(name, Seat())
         parent.children.start(name, seat, policy, lambda post: actor.start(post, self.diary, dies_in))
 
-    def dies(self, way: str) -> None:
+    def dies(self, way: str | float) -> None:
         """The kid dies this way, if it has not died of its start already."""
         kid = self.seats["kid"].occupant
         if not isinstance(kid, pykka.ActorRef):
@@ -174,7 +151,7 @@ def household(mailboxes: WaitingDispatcher, request: pytest.FixtureRequest) -> H
 
 
 # In which kind of actor, where at its start or end or by what it is told, and of what.
-Way = tuple[type[_Script], str, str, type[BaseException] | None]
+Way = tuple[type[_Kid], str, str | float, type[BaseException] | None]
 EITHER_WAY: Sequence[tuple[str, str, type[BaseException] | None]] = (
     ("__init__", "", Boom),
     ("on_start", "", Boom),
@@ -191,7 +168,7 @@ EITHER_WAY: Sequence[tuple[str, str, type[BaseException] | None]] = (
 WAYS: Sequence[Way] = (
     *((OnLoop, *way) for way in EITHER_WAY),
     *((OnThread, *way) for way in EITHER_WAY),
-    (OnLoop, "", "timer", Boom),
+    (OnLoop, "", 0.0, Boom),
     (OnLoop, "", "full", MailboxFull),
     # A thread may be quick enough for its mailbox never to fill; where it hangs, it does.
     (OnThread, "", "hang and full", MailboxFull),
@@ -215,9 +192,9 @@ def _name(value: object) -> str:
 @pytest.mark.parametrize(("kind", "dies_in", "way", "reason"), WAYS, ids=_name)
 def test_a_death_is_reported_once_judged_once_and_made_good(
     household: Household,
-    kind: type[_Script],
+    kind: type[_Kid],
     dies_in: str,
-    way: str,
+    way: str | float,
     reason: type[BaseException] | None,
     policy: RestartPolicy,
 ) -> None:
