@@ -353,6 +353,7 @@ def test_a_vaic_socket_that_crashes_is_replaced_on_the_same_wire(call: Call, bug
     call.mailboxes.advance(0)
     assert one_of_each(call)
     assert call.wire.closed is None
+    call.caller_says("Hello?")
     bot_is_heard(call)
     assert "session.accepted" not in call.wire.types()
     call.vaic("userStream.chunk", audioChunk="AAAA")
@@ -366,6 +367,7 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
     call.wire.tears = [RuntimeError("a bug")]
     call.caller_begins()
     call.mailboxes.advance(0)
+    call.caller_says("Hello?")
     call.bot_says("After.", ms=100)
     names = [frame["streamId"] for frame in call.wire.all("playStream.start")]
     assert len(set(names)) == len(names) == 2

@@ -191,6 +191,7 @@ def test_deaths_that_lie_further_apart_than_the_period_are_forgiven(call: Call, 
     assert call.answered("call-2", "order_pizza_confirm", yes=True)["say"].startswith("Not like this.")
     call.caller_begins()  # and takes long about it
     call.mailboxes.advance(31_000)
+    call.caller_says("Well.")
     call.answered("call-3", "order_pizza_provide", note="none", crisp=False)
     assert call.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
     assert len(oven.requests) == 5
