@@ -87,6 +87,13 @@ def ask_to_end(call: Call, call_id: str = "call-1") -> None:
     assert call.answered(call_id, "end_call")["result"] == "hangup"
 
 
+def say_goodbye(call: Call) -> None:
+    """It should have been heard by now."""
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+
+
 def test_the_call_is_hung_up_when_the_farewell_was_heard_and_not_a_moment_before(call: Call) -> None:
     ask_to_end(call)
     call.bot_says("Thank you for calling. Goodbye.", ms=2000)
@@ -143,9 +150,7 @@ def test_a_farewell_that_is_never_spoken_is_waited_for_twenty_seconds(call: Call
 
 
 def test_a_hang_up_that_vaic_never_confirms_ends_the_call_by_itself(call: Call) -> None:
-    ask_to_end(call)
-    call.bot_says("Goodbye.", ms=500)
-    call.mailboxes.advance(500)
+    say_goodbye(call)
     call.mailboxes.advance(5900)
     assert call.records() == []
     call.mailboxes.advance(100)
@@ -154,9 +159,7 @@ def test_a_hang_up_that_vaic_never_confirms_ends_the_call_by_itself(call: Call) 
 
 
 def test_a_vaic_that_never_says_that_it_has_played_all_is_given_a_second(call: Call) -> None:
-    ask_to_end(call)
-    call.bot_says("Goodbye.", ms=500)
-    call.mailboxes.advance(500)
+    say_goodbye(call)
     call.mailboxes.advance(990)
     assert call.activities() == []
     call.mailboxes.advance(10)
@@ -164,9 +167,7 @@ def test_a_vaic_that_never_says_that_it_has_played_all_is_given_a_second(call: C
 
 
 def test_a_socket_that_is_lost_before_the_hangup_has_the_call_hung_up_on_the_next(call: Call) -> None:
-    ask_to_end(call)
-    call.bot_says("Goodbye.", ms=500)
-    call.mailboxes.advance(500)
+    say_goodbye(call)
     call.wire.breaks()
     call.mailboxes.advance(500)
     assert call.records() == []
@@ -178,9 +179,7 @@ def test_a_socket_that_is_lost_before_the_hangup_has_the_call_hung_up_on_the_nex
 
 
 def test_a_caller_s_side_that_crashes_before_the_hangup_has_another_say_it(call: Call) -> None:
-    ask_to_end(call)
-    call.bot_says("Goodbye.", ms=500)
-    call.mailboxes.advance(500)
+    say_goodbye(call)
     [vaic] = living(VaicSocket)
     vaic.tell("what no mailbox takes")
     call.mailboxes.advance(1000)
@@ -188,9 +187,7 @@ def test_a_caller_s_side_that_crashes_before_the_hangup_has_another_say_it(call:
 
 
 def test_a_vaic_that_closes_its_socket_after_our_hang_up_has_ended_the_call(call: Call) -> None:
-    ask_to_end(call)
-    call.bot_says("Goodbye.", ms=500)
-    call.mailboxes.advance(500)
+    say_goodbye(call)
     call.played()
     call.wire.breaks(1000)
     call.mailboxes.drain()
