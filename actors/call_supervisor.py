@@ -46,7 +46,7 @@ from actors.messages.call import (
 )
 from actors.messages.journal import Inheritance
 from actors.messages.model import Consult, Heard
-from actors.messages.vaic import AwaitWords, HangUp, Transfer, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, HangUp, VaicSocketMessage
 from actors.model_place import ModelPlace, ModelSeat
 from actors.model_side import ModelSide
 from actors.runtime import LoopActor
@@ -92,8 +92,7 @@ class CallSupervisor(LoopActor):
         self._keys = KeyPresses(self._tasks, self._limits, self.now_ms, self._talk.typed)
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._farewell: Farewell | None = None
-        self._act: HangUp | Transfer | None = None  # set, with the outcome, when we end the call by ourselves
-        self._outcome: str | None = None
+        self._left: Farewell | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
         self._departure = Departure(self._id, house.journal, self._limits, self.actor_ref)
         self._inheritance = inheritance
@@ -171,7 +170,7 @@ class CallSupervisor(LoopActor):
                 if self._caller.ready():
                     self._go_on()
             case VaicEnded():
-                self._finish(self._outcome or message.reason_code)
+                self._finish(self._left.outcome if self._left else message.reason_code)
             case Rebind():
                 self._rebind(message.wire)
             case EndCall(in_words=True) if VAIC in self._children:
@@ -303,8 +302,8 @@ class CallSupervisor(LoopActor):
 
     def _go_on(self) -> None:
         """The caller's side is there again, and may not have been able to do what it was told."""
-        if self._act is not None:
-            self._vaic.tell(self._act)
+        if self._left is not None:
+            self._vaic.tell(self._left.act)
         elif self._greeted:
             self._talk.take_up()
 
@@ -330,7 +329,7 @@ class CallSupervisor(LoopActor):
         if VAIC not in self._children:
             self._finish(farewell.outcome)
             return
-        self._act, self._outcome = farewell.act, farewell.outcome
+        self._left = farewell
         self._vaic.tell(farewell.act)
         self._limits.start("end", limits.END_LIMIT_S)
 
@@ -392,7 +391,7 @@ class CallSupervisor(LoopActor):
                 self._leave(self._farewell)
             case "resume":
                 self._finish("lost")
-            case "end":
-                self._finish(self._outcome or "completed")
+            case "end" if self._left is not None:
+                self._finish(self._left.outcome)
             case _:
                 pass

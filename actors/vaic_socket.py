@@ -82,9 +82,8 @@ from protocols.vaic import (
 
 # What the bot depends on, asked for right after `start` (7.2): barge-in, keys, no give-up on a silent caller, and to be
 # told when all was played.
-CALL_SETTINGS: dict[str, object] = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0} | {
-    "sendEventsToBot": ["playFinished"]
-}
+_EVENTS = ["playFinished"]
+CALL_SETTINGS = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0, "sendEventsToBot": _EVENTS}
 
 NO_STREAM = "chunk_without_stream"
 
