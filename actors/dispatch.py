@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from loguru import logger
 
@@ -22,6 +22,8 @@ SLOW_TURN_S = 0.02
 LAG_PERIOD_S = 0.05
 # What the last look counts for, and the most that it can tell: one pause, however long, does not make a loop late.
 LAG_WEIGHT, MOST_LAG_S = 0.2, 0.2
+
+T = TypeVar("T")
 
 
 class TakesTurns(Protocol):
@@ -47,7 +49,7 @@ class Dispatcher(Protocol):
         """The actor has something to do. May be called from any thread."""
         ...
 
-    def deliver(self, hand: Callable[[bytes], None], data: bytes) -> None:
+    def deliver(self, hand: Callable[[T], None], what: T) -> None:
         """Hand on what a socket gave, and run the mailboxes that it fills."""
         ...
 
@@ -96,11 +98,11 @@ class LoopDispatcher:
             self._called = True
             self._loop.call_soon(self._run)
 
-    def deliver(self, hand: Callable[[bytes], None], data: bytes) -> None:
+    def deliver(self, hand: Callable[[T], None], what: T) -> None:
         # A call_soon a chunk costs as much as its validation: what it fills is run before the loop turns.
         self._called = True
         try:
-            hand(data)
+            hand(what)
         finally:
             self._run()
 

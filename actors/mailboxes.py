@@ -53,11 +53,15 @@ class Bound:
         return False
 
 
+def at_rest() -> None:
+    """Nobody is to be told that something came."""
+
+
 class LoopMailbox:
     """A loop actor's inbox. It holds its actor, whom an ActorRef holds only weakly, until the actor's end.
 
     What was told lies in it as it is, what was asked in Pykka's envelope. closed: as `actor_stopped`, read at no cost.
-    ready: tells the dispatcher, None when the actor has not begun or has ended.
+    ready: tells the dispatcher; `at_rest` while the actor has not begun, and when it has ended.
     """
 
     __slots__ = ("_bound", "closed", "full", "letters", "most", "queued", "ready")
@@ -65,7 +69,7 @@ class LoopMailbox:
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
         self.most = bound.most  # read with every message
-        self.ready: Callable[[], None] | None = None
+        self.ready: Callable[[], None] = at_rest
         self.closed = self.full = False
         self.letters: deque[Any] = deque()
         self.queued = False
@@ -87,9 +91,8 @@ class LoopMailbox:
         return False
 
     def wake(self) -> None:
-        if self.ready is not None:
-            self.queued = True
-            self.ready()
+        self.queued = True
+        self.ready()
 
     def get(self) -> Envelope[Any]:
         letter = self.letters.popleft()

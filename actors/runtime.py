@@ -22,7 +22,7 @@ from pykka._envelope import Envelope
 from actors.address import ChildDied, Post, send
 from actors.counters import ACTORS_ENDED, ACTORS_STARTED, MISSED
 from actors.dispatch import Timer, installed
-from actors.mailboxes import MOST_LETTERS, Bound, LoopMailbox, MailboxFull, ThreadMailbox
+from actors.mailboxes import MOST_LETTERS, Bound, LoopMailbox, MailboxFull, ThreadMailbox, at_rest
 from protocols.errors import TransportLost
 
 # One actor's turn on the loop: long enough to be cheap, short enough that its neighbours are served.
@@ -50,6 +50,9 @@ class _Supervised(pykka.Actor):
     most_letters: how many messages may wait for it; missable: those of which, when there are more, the newest count;
     missed: counts the others, where that is not the counter of all actors.
     """
+
+    # Beside the instance's dictionary: an object with thirty entries or more in it is read and written more slowly.
+    __slots__ = ("_cause", "_post", "_unreported")
 
     most_letters: ClassVar[int] = MOST_LETTERS
     missable: ClassVar[tuple[type, ...]] = ()
@@ -172,8 +175,9 @@ class LoopRef(pykka.ActorRef[Any]):
         if len(mailbox.letters) >= mailbox.most and not mailbox.room(message):
             return
         mailbox.letters.append(message)
-        if not mailbox.queued:
-            mailbox.wake()
+        if not mailbox.queued:  # not by `wake`: see above
+            mailbox.queued = True
+            mailbox.ready()
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
@@ -211,10 +215,13 @@ class LoopActor(_Supervised):
     Timers started with `after` die with it.
     """
 
+    __slots__ = ("_begun", "_kind", "_mailbox", "_timers", "dispatcher", "now_ms")
+
     def __init__(self, post: Post | None = None) -> None:
         super().__init__(post)
         self._actor_ref = LoopRef(self)
         self.dispatcher = installed()
+        self.now_ms = self.dispatcher.now_ms
         self._mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         self._begun = False
         self._kind: type = type(None)
@@ -238,9 +245,6 @@ class LoopActor(_Supervised):
         timer.handle = self.dispatcher.after(delay_s, timer.fire)
         self._timers.add(timer)
         return timer
-
-    def now_ms(self) -> float:
-        return self.dispatcher.now_ms()
 
     def take_turn(self) -> None:
         """Called by the dispatcher: begin, or handle what has arrived, up to a turn's worth."""
@@ -316,7 +320,7 @@ class LoopActor(_Supervised):
 
     def _end(self) -> None:
         mailbox = self._mailbox
-        if mailbox.ready is None:
+        if mailbox.ready is at_rest:
             return
         for letter in tuple(mailbox.letters):
             self._leave_unread(letter.message if type(letter) is Envelope else letter)
@@ -324,7 +328,7 @@ class LoopActor(_Supervised):
         for timer in list(self._timers):
             timer.cancel()
         # The ring of actor and mailbox is opened, so that nothing waits for the garbage collector.
-        mailbox.ready = None
+        mailbox.ready = at_rest
         self._report()
 
 

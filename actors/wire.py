@@ -174,11 +174,17 @@ class FramedWire(ABC):
         self._judge()
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
-    def _received(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
+        """What the transport gave, in order."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
-            self._deliver(WireText(text))
-        elif self._framing.state is CONNECTING:
+            self._dispatcher.deliver(self._deliver, WireText(text))
+        elif not self._gone:
+            self._dispatcher.deliver(self._take_apart, data)
+
+    def _take_apart(self, data: bytes) -> None:
+        """Whatever is not one whole message."""
+        if self._framing.state is CONNECTING:
             self._negotiate(data)
         else:
             for is_text, frame in self._reader.feed(data):
@@ -320,7 +326,7 @@ class SocketWire(FramedWire):
         loop.add_reader(connected.fileno(), self._readable)
         self._opened()
         if early:
-            self._received(early)
+            self.data_received(early)
 
     def _readable(self) -> None:
         try:
@@ -330,7 +336,7 @@ class SocketWire(FramedWire):
                 if not data:
                     self._shut()
                     return
-                self._dispatcher.deliver(self._received, data)
+                self.data_received(data)
                 if len(data) < READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
                     return
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):

@@ -94,10 +94,6 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         else:
             self.abort()
 
-    def data_received(self, data: bytes) -> None:
-        if not self._gone:
-            self._dispatcher.deliver(self._received, data)
-
     def eof_received(self) -> bool:
         return False  # half a WebSocket is no use to anyone
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from actors.dispatch import TakesTurns, Timer
+
+T = TypeVar("T")
 
 
 class CrankedDispatcher:
@@ -20,8 +23,8 @@ class CrankedDispatcher:
     def ready(self, actor: TakesTurns) -> None:
         self._queue.append(actor)
 
-    def deliver(self, hand: Callable[[bytes], None], data: bytes) -> None:
-        hand(data)
+    def deliver(self, hand: Callable[[T], None], what: T) -> None:
+        hand(what)
 
     def now_ms(self) -> float:
         return self._now_ms

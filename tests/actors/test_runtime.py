@@ -11,6 +11,7 @@ import pytest
 
 from actors.address import ChildDied, Post, Seat, send
 from actors.dispatch import LoopDispatcher, install
+from actors.mailboxes import at_rest
 from actors.runtime import ActorExit, LoopFuture
 from protocols.errors import TransportLost
 from tests.actors.mortal import Boom, OnLoop, OnThread
@@ -154,7 +155,7 @@ def test_an_ended_actor_leaves_nothing_behind(mailboxes: CrankedDispatcher) -> N
     child.stop(block=False)
     mailboxes.drain()
     assert len(pykka.ActorRegistry.get_all()) == before
-    assert mailbox.ready is None
+    assert mailbox.ready is at_rest
     assert mailbox.empty()
 
 
