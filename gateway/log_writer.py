@@ -10,12 +10,15 @@ import atexit
 import queue
 import sys
 import threading
+import time
 from contextlib import suppress
 
 from actors.counters import LOG_LINES_LOST
 
 # What waits to be written at the most, and is written at once; and how long an end waits for it.
 MOST_MESSAGES, AT_ONCE, LAST_LINES_S = 10_000, 500, 2.0
+# A line waits so long for others: a thread that is woken for each takes the interpreter from the loop each time.
+GATHER_S = 0.02
 
 
 class LogWriter:
@@ -47,6 +50,7 @@ class LogWriter:
     def _write_on(self) -> None:
         while True:
             texts = [self._waiting.get()]
+            time.sleep(GATHER_S)
             with suppress(queue.Empty):
                 while len(texts) < AT_ONCE:
                     texts.append(self._waiting.get_nowait())
