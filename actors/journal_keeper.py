@@ -34,8 +34,9 @@ from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases, Refused
 
-# As many rows as this are written together at the most.
-BATCH_ROWS = 256
+# As many rows and records as this are written together at the most, and what comes first waits so long for others: each
+# transaction takes the interpreter from the loop a dozen times.
+BATCH_ROWS, GATHER_S = 256, 0.02
 # What may wait for the database, or for a keeper.
 KEPT_MESSAGES = 50_000
 # How long to wait before the database is asked again, in s: first, and at the most.
@@ -64,6 +65,8 @@ class JournalKeeper(ThreadActor):
         self._leases = leases
         self._switchboard = switchboard
         self._rows: list[JournalRow] = []
+        self._ended: list[CallRecord] = []
+        self._gathered = False  # what is here has waited for others
 
     def on_stop(self) -> None:
         self._write()
@@ -71,6 +74,8 @@ class JournalKeeper(ThreadActor):
     def on_failure(self, *_: object) -> None:
         for row in self._rows:
             self.on_unread(Jot(row))
+        for record in self._ended:
+            self.on_unread(Close(record))
 
     def on_unread(self, message: JournalMessage) -> None:
         """Whoever comes after me is to write it."""
@@ -80,12 +85,13 @@ class JournalKeeper(ThreadActor):
         match message:
             case Jot():
                 self._rows.append(message.row)
-                if self.actor_inbox.empty() or len(self._rows) >= BATCH_ROWS:
-                    self._write()
+                self._gather()
             case Close():
-                self._write()
-                self._close(message.record)
+                self._ended.append(message.record)
+                self._gather()
             case OpenLease():
+                if any(each.conversation_id == message.conversation_id for each in self._ended):
+                    self._write()
                 self._open(message)
             case ClaimCall():
                 self._write()
@@ -101,16 +107,28 @@ class JournalKeeper(ThreadActor):
 
     # --- what is written ---
 
+    def _gather(self) -> None:
+        if self.actor_inbox.empty() and not self._gathered:
+            self._gathered = True
+            time.sleep(GATHER_S)
+        if self.actor_inbox.empty() or len(self._rows) + len(self._ended) >= BATCH_ROWS:
+            self._write()
+
     def _write(self) -> None:
-        rows, self._rows = self._rows, []
-        if not rows:
+        (rows, ended), leases = (self._rows, self._ended), self._leases
+        self._rows, self._ended, self._gathered = [], [], False
+        if not rows and not ended:
             return
-        leases = self._leases
         rows = [row.model_copy(update={"epoch": leases.epoch(row.conversation_id)}) for row in rows]
+        records = [(record, leases.epoch(record.conversation_id)) for record in ended]
         try:
-            left_out = self._patiently(lambda: self._journal.append(rows))
+            left_out = self._patiently(lambda: self._journal.append(rows, records))
         except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
             left_out = [each for row in rows for each in self._alone(row)]
+            for record in ended:
+                self._close(record)
+        for record in ended:
+            leases.forget(record.conversation_id)
         self._lose(row.conversation_id for row in left_out)
 
     def _alone(self, row: JournalRow) -> list[JournalRow]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
-from sqlalchemy import Engine, Insert, select
+from sqlalchemy import Connection, Engine, Insert, select
 
 from store import schema
 from store.database import insert, reading
@@ -85,18 +85,19 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
-        """Write a batch in one transaction; a row that is there already stays as it is. May be tried again as it is.
+    def append(self, rows: Sequence[JournalRow], ended: Sequence[tuple[CallRecord, int]] = ()) -> list[JournalRow]:
+        """Write a batch in one transaction: rows, then the records of calls that have ended, as `finish` does.
 
-        Returns the rows that were left out, for another process has taken over their calls.
+        A row that is there already stays as it is; all may be tried again as it is. Raises: Fenced, of a record: then
+        nothing was written. Returns the rows that were left out, for another process has taken over their calls.
         """
-        if not rows:
-            return []
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.model_dump() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             if mine:
                 connection.execute(_appending(connection.dialect.name), mine)
+            for record, epoch in ended:
+                _finish(connection, record, epoch)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def finish(self, record: CallRecord, epoch: int = 0) -> None:
@@ -104,10 +105,8 @@ class Journal:
 
         epoch: of its lease, 0 where it has none. Raises: Fenced.
         """
-        row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
         with self._engine.begin() as connection:
-            let_go(connection, record.conversation_id, epoch, "ended")
-            connection.execute(_finishing(connection.dialect.name), row)
+            _finish(connection, record, epoch)
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
         """What happened in a conversation, in order."""
@@ -132,6 +131,12 @@ class Journal:
 
 # What of a record has a column of its own, to be searched by.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
+
+
+def _finish(connection: Connection, record: CallRecord, epoch: int) -> None:
+    let_go(connection, record.conversation_id, epoch, "ended")
+    row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
+    connection.execute(_finishing(connection.dialect.name), row)
 
 
 @cache
