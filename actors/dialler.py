@@ -171,7 +171,9 @@ class Dialler:
         except (OSError, websocket.WebSocketException, ValueError) as error:
             send(caller, DialFailed(0, type(error).__name__))
         else:
-            self._loop.call_soon_threadsafe(self._take_over, cast(_Connection, connection).reader, caller)
+            connected = cast(_Connection, connection).reader
+            vars(connection).clear()  # it is a ring, and would wait for the garbage collector
+            self._loop.call_soon_threadsafe(self._take_over, connected, caller)
 
     def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises

@@ -327,9 +327,11 @@ class LoopActor(_Supervised):
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()
-        # The ring of actor and mailbox is opened, so that nothing waits for the garbage collector.
         mailbox.ready = at_rest
         self._report()
+        # Mailbox and parts know their actor: the rings are opened, for the garbage collector stops every call, for a
+        # tenth of a second where some hundred ended calls wait for it.
+        vars(self).clear()
 
 
 class _OwnTimer:
@@ -344,9 +346,11 @@ class _OwnTimer:
 
     def fire(self) -> None:
         self._actor._timers.discard(self)
+        self.handle = None
         send(self._actor.actor_ref, self._message)
 
     def cancel(self) -> None:
         self._actor._timers.discard(self)
         if self.handle is not None:
             self.handle.cancel()
+            self.handle = None

@@ -54,13 +54,13 @@ class VaicPlace:
         self._entry, self.incarnation = Entry.NEW, 0
 
     def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
-        def start(post: Post) -> pykka.ActorRef[VaicSocket]:
-            side = self._house.vaic_side(self._id, self._media, self._entry, self.incarnation)
-            self.incarnation += 1
-            return VaicSocket.start(post, side, self.wire, call, model)
+        self._neighbours = call, model
+        self._children.start(VAIC, self._seat, POLICIES[VAIC], self._socket)
 
-        self._start = start
-        self._children.start(VAIC, self._seat, POLICIES[VAIC], start)
+    def _socket(self, post: Post) -> pykka.ActorRef[VaicSocket]:
+        side = self._house.vaic_side(self._id, self._media, self._entry, self.incarnation)
+        self.incarnation += 1
+        return VaicSocket.start(post, side, self.wire, *self._neighbours)
 
     def ready(self) -> bool:
         """Somebody holds the place. Returns whether he has taken over the wire of one that crashed."""
@@ -77,7 +77,7 @@ class VaicPlace:
         send(self._switchboard, CallerAway(self._id, away=False))
         self.wire = wire
         self.resumed()
-        self._children.start(VAIC, self._seat, POLICIES[VAIC], self._start)
+        self._children.start(VAIC, self._seat, POLICIES[VAIC], self._socket)
 
     def break_off(self) -> None:
         """Our own crash: the caller's side ends the call in words, for nobody will listen to it any more."""

@@ -150,11 +150,12 @@ def test_whatever_the_unread_does_the_end_is_told(mailboxes: WaitingDispatcher, 
     hangs.freed.set()
     actor = kind.start(Post(parent, "child"))
     script: OnLoop | OnThread = actor._actor_weakref()  # type: ignore[assignment]
+    unread = script.unread
     for message in (hangs, "boom", "trap", Word(1)):
         actor.tell(message)
     mailboxes.drain()
     assert isinstance(parent.expect(ChildDied).reason, ValueError)
-    assert script.unread == [Word(1)]
+    assert unread == [Word(1)]
 
 
 class Deaf:
