@@ -85,10 +85,8 @@ class JournalKeeper(ThreadActor):
         match message:
             case Jot():
                 self._rows.append(message.row)
-                self._gather()
             case Close():
                 self._ended.append(message.record)
-                self._gather()
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
                     self._write()
@@ -104,10 +102,13 @@ class JournalKeeper(ThreadActor):
                 self._renew()
             case _:
                 assert_never(message)
+        if self._rows or self._ended:
+            self._gather()
 
     # --- what is written ---
 
     def _gather(self) -> None:
+        """Write what is here, unless more has come: others are given a moment for that, once."""
         if self.actor_inbox.empty() and not self._gathered:
             self._gathered = True
             time.sleep(GATHER_S)
@@ -127,8 +128,9 @@ class JournalKeeper(ThreadActor):
             left_out = [each for row in rows for each in self._alone(row)]
             for record in ended:
                 self._close(record)
-        for record in ended:
-            leases.forget(record.conversation_id)
+        else:
+            for record in ended:
+                leases.forget(record.conversation_id)
         self._lose(row.conversation_id for row in left_out)
 
     def _alone(self, row: JournalRow) -> list[JournalRow]:

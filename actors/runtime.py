@@ -175,7 +175,7 @@ class LoopRef(pykka.ActorRef[Any]):
         if len(mailbox.letters) >= mailbox.most and not mailbox.room(message):
             return
         mailbox.letters.append(message)
-        if not mailbox.queued:  # not by `wake`: see above
+        if not mailbox.queued:  # not by `wake`, for this is the hot path
             mailbox.queued = True
             mailbox.ready()
 

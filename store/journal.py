@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
-from sqlalchemy import Connection, Engine, Insert, select
+from sqlalchemy import Engine, Insert, select
 
 from store import schema
 from store.database import insert, reading
@@ -91,13 +91,18 @@ class Journal:
         A row that is there already stays as it is; all may be tried again as it is. Raises: Fenced, of a record: then
         nothing was written. Returns the rows that were left out, for another process has taken over their calls.
         """
+        # Before the transaction: others wait for its end.
+        records = [
+            record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")} for record, _ in ended
+        ]
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.model_dump() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             if mine:
                 connection.execute(_appending(connection.dialect.name), mine)
-            for record, epoch in ended:
-                _finish(connection, record, epoch)
+            for (record, epoch), whole in zip(ended, records, strict=True):
+                let_go(connection, record.conversation_id, epoch, "ended")
+                connection.execute(_finishing(connection.dialect.name), whole)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def finish(self, record: CallRecord, epoch: int = 0) -> None:
@@ -105,8 +110,7 @@ class Journal:
 
         epoch: of its lease, 0 where it has none. Raises: Fenced.
         """
-        with self._engine.begin() as connection:
-            _finish(connection, record, epoch)
+        self.append((), [(record, epoch)])
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
         """What happened in a conversation, in order."""
@@ -131,12 +135,6 @@ class Journal:
 
 # What of a record has a column of its own, to be searched by.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
-
-
-def _finish(connection: Connection, record: CallRecord, epoch: int) -> None:
-    let_go(connection, record.conversation_id, epoch, "ended")
-    row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
-    connection.execute(_finishing(connection.dialect.name), row)
 
 
 @cache

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from actors.address import ChildDied, Post
 from actors.journal_keeper import BATCH_ROWS, JournalKeeper
-from actors.messages.journal import Close, Jot
+from actors.messages.journal import Close, Jot, OpenLease
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases
@@ -49,7 +49,7 @@ class Office:
         self.keeper = JournalKeeper.start(Post(self.parent, "journal", 1), self.journal, self.leases, self.switchboard)
         return self.keeper
 
-    def written(self, *messages: Jot | Close) -> None:
+    def written(self, *messages: Jot | Close | OpenLease) -> None:
         """Tell all of it, and wait until the last was dealt with."""
         *first, last = messages
         for message in first:
@@ -94,6 +94,12 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
         last = office.keeper.ask(Close(record()), block=False)
     last.get(timeout=5)
     assert office.seqs() == [1, 2, 3]
+    assert office.journal.record("c-1") == record()
+
+
+def test_rows_and_records_do_not_wait_for_what_comes_after_a_lease(office: Office) -> None:
+    office.written(jot(1), Close(record()), OpenLease("c-2", "", {}))
+    assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
 
 
