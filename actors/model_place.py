@@ -55,13 +55,12 @@ class ModelSeat(Seat[ModelSocketMessage]):
         self._hears = self.caller_speaks = False
 
     def tell(self, message: ModelSocketMessage, /) -> None:
-        if not isinstance(message, CallerAudio):
-            super().tell(message)
-        elif self._hears:
+        if isinstance(message, CallerAudio):
+            if not self._hears:
+                self._kept.append(message.payload)
+                return
             self._utterance.append(message.payload)
-            super().tell(message)
-        else:
-            self._kept.append(message.payload)
+        super().tell(message)
 
     def note(self, fact: SpeechFact | FunctionCalled) -> None:
         """What the model has told: a turn of the caller's that it has made something of was understood."""

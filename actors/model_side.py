@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsm.spec import ToolSpec
-from protocols.media import MediaFormat, decoded_bytes, realtime_format
+from protocols.media import MediaFormat, realtime_format
 from protocols.realtime.objects import (
     AudioInput,
     AudioOutput,
@@ -66,10 +66,6 @@ class ModelSide:
     def task_session(self) -> Session:
         """What changes while a call goes on."""
         return Session(type="realtime", instructions=self.instructions, tools=self._tools())
-
-    def length_ms(self, payload: str) -> float:
-        """The length of a piece of base64 audio."""
-        return decoded_bytes(payload) / self.media.bytes_per_ms
 
     def _tools(self) -> tuple[FunctionTool, ...]:
         return tuple(

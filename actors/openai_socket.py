@@ -108,7 +108,7 @@ class OpenAISocket(LoopActor):
         self._scheduler = ResponseScheduler()
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
         self._untold: set[str] = set()  # the caller's turns whose words are still to come
-        self._responses = RunningResponses()
+        self._responses = RunningResponses(side.media)
         self._consultations = Consultations()
         self._calls = FunctionCalls(side.open_calls)
 
@@ -212,7 +212,7 @@ class OpenAISocket(LoopActor):
                 pass  # known, and of no consequence to a bridge
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
-        if not self._responses.takes(delta.response_id, delta.item_id, self._side.length_ms(delta.delta)):
+        if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):
             LATE_DELTAS.inc()
             return
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))

@@ -45,8 +45,8 @@ class HeardLedger:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
-        # How many are generated to their end: while there are none, nothing can have been heard to its end.
-        self._ended = 0
+        # How many are generated to their end, and not yet heard to it: while there are none, there is nothing to tell.
+        self.ended = 0
 
     def generated(self, item_id: str, length_ms: float) -> None:
         entry = self._entries.get(item_id)
@@ -67,16 +67,11 @@ class HeardLedger:
         entry = self._entries.get(item_id)
         if entry is not None and not entry.all_generated:
             entry.all_generated = True
-            self._ended += 1
-
-    @property
-    def ended(self) -> bool:
-        """Some item is generated to its end, and not yet heard to it."""
-        return self._ended > 0
+            self.ended += 1
 
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
         """The items that have been heard to their end by now."""
-        if not self._ended:
+        if not self.ended:
             return []
         finished = [
             item_id
@@ -91,7 +86,7 @@ class HeardLedger:
 
     def next_end_ms(self) -> float | None:
         """When the next item that is wholly sent will have been heard to its end."""
-        if not self._ended:
+        if not self.ended:
             return None
         ends = [
             entry.plays_until_ms
@@ -102,7 +97,7 @@ class HeardLedger:
 
     def _pop(self, item_id: str, now_ms: float) -> ItemHeard:
         entry = self._entries.pop(item_id)
-        self._ended -= entry.all_generated
+        self.ended -= entry.all_generated
         heard_ms = entry.heard_ms(now_ms)
         last_moment_ms = min(LAST_MOMENT_MS, entry.generated_ms / 2)
         complete = entry.all_generated and heard_ms >= entry.generated_ms - last_moment_ms

@@ -65,7 +65,8 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 
 def decoded_bytes(payload: str) -> int:
     """How many bytes a base64 text stands for, without decoding it."""
-    return len(payload) * 3 // 4 - payload.count("=", -2)
+    size = len(payload) * 3 // 4
+    return size - payload.count("=", -2) if payload[-1:] == "=" else size
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:

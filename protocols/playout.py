@@ -36,6 +36,7 @@ class Playout:
         self._ledger = HeardLedger()
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
         self._queue: deque[tuple[str, str, float]] = deque()
+        self._next_due_ms = 0.0  # of the first in the queue, where there is one
         self._open_stream: str | None = None
         # The open stream's chunks.
         self._chunk = Stencil(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
@@ -64,8 +65,13 @@ class Playout:
         """The frames whose time has come: VAIC is never more than `lead_ms` ahead of the ear."""
         frames: list[bytes] = []
         queue, until_ms = self._queue, now_ms + TOLERANCE_MS
-        while queue and self._next_due_ms() <= until_ms:
-            item_id, payload, length_ms = queue.popleft()
+        while queue:
+            item_id, payload, length_ms = queue[0]
+            # At once if VAIC has nothing left to play, or if it is an item's end.
+            self._next_due_ms = self._plays_until_ms + min(0.0, length_ms - self._lead_ms) if payload else 0.0
+            if self._next_due_ms > until_ms:
+                break
+            queue.popleft()
             if payload:
                 self._send(item_id, payload, length_ms, now_ms, frames)
             else:
@@ -75,7 +81,7 @@ class Playout:
     def next_due_ms(self) -> float | None:
         """When to ask `due` and `pop_finished` again; None while there is nothing to wait for."""
         if self._queue:
-            return self._next_due_ms()
+            return self._next_due_ms
         return self._ledger.next_end_ms()
 
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
@@ -103,19 +109,12 @@ class Playout:
     @property
     def waits(self) -> bool:
         """Something will be due."""
-        return bool(self._queue) or self._ledger.ended
+        return bool(self._queue or self._ledger.ended)
 
     @property
     def quiet(self) -> bool:
         """Nothing is waiting to be sent and no stream is open."""
         return not self._queue and self._open_stream is None
-
-    def _next_due_ms(self) -> float:
-        """When the first in the queue may go: at once if VAIC has nothing left to play, or if it is an item's end."""
-        _, payload, length_ms = self._queue[0]
-        if not payload:
-            return 0.0
-        return self._plays_until_ms + min(0.0, length_ms - self._lead_ms)
 
     def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
         if self._open_stream is None:

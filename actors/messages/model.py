@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pykka
 
@@ -15,8 +15,9 @@ from fsm.walk import Thought
 from protocols.ledger import ItemHeard
 
 
-class CallerAudio(NamedTuple):
-    """The next piece of the caller's audio, in the model's format."""
+@dataclass(slots=True)
+class CallerAudio:
+    """The next piece of the caller's audio, in the model's format. Not frozen, as WireText is not."""
 
     payload: str
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from actors.clips import Clip
 from actors.wire import WireClosed, WireText
 
-# The two that carry audio are tuples: a frozen dataclass takes three times as long to make.
 
-
-class BotAudio(NamedTuple):
-    """The next piece of an assistant item's speech, in the model's format."""
+@dataclass(slots=True)
+class BotAudio:
+    """The next piece of an assistant item's speech, in the model's format. Not frozen, as WireText is not."""
 
     item_id: str
     payload: str

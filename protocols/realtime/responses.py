@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protocols.ledger import ItemHeard
+from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
 
@@ -27,9 +28,10 @@ class Running:
 
 
 class RunningResponses:
-    """Those of the conversation; what runs beside it is not told here."""
+    """Those of the conversation; what runs beside it is not told here. media: the session's format."""
 
-    def __init__(self) -> None:
+    def __init__(self, media: MediaFormat) -> None:
+        self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
         self._delete_when_done: set[str] = set()
@@ -51,13 +53,13 @@ class RunningResponses:
         if discarded:
             self._discarded.add(response.id)
 
-    def takes(self, response_id: str, item_id: str, length_ms: float) -> bool:
-        """A piece of audio has come. Returns whether it is to be passed on."""
+    def takes(self, response_id: str, item_id: str, payload: str) -> bool:
+        """A piece of audio, base64, has come. Returns whether it is to be passed on."""
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return False
         self._items.add(item_id)
-        running.spoken[item_id] = running.spoken.get(item_id, 0.0) + length_ms
+        running.spoken[item_id] = running.spoken.get(item_id, 0.0) + decoded_bytes(payload) / self._bytes_per_ms
         return True
 
     def something_heard(self) -> bool:

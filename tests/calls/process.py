@@ -78,5 +78,7 @@ async def _serve(engine_url: str, database_url: str, speed: float) -> None:
 
 
 if __name__ == "__main__":
+    # A shell that runs its command in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         run(_serve(sys.argv[1], sys.argv[2], float(sys.argv[3])))
