@@ -35,6 +35,7 @@ WRITE_LIMIT_BYTES = 512 * 1024
 KEPT_LIMIT_BYTES, KEPT_EACH_BYTES = 2 * 1024 * 1024, 128
 # How long the peer may take over the closing handshake.
 CLOSE_LIMIT_S = 2.0
+# More than a TLS record holds: one read leaves nothing deciphered behind, where no selector would see it.
 READ_BYTES = 64 * 1024
 # Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
@@ -334,18 +335,14 @@ class SocketWire(FramedWire):
 
     def _readable(self) -> None:
         try:
-            # A TLS record may hold more than one read takes, with nothing left for the selector to see.
-            while not self._gone:
-                data = self._socket.recv(READ_BYTES)
-                if not data:
-                    self._shut()
-                    return
-                self.data_received(data)
-                if len(data) < READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
-                    return
+            data = self._socket.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
             return
         except OSError:
+            data = b""
+        if data:
+            self.data_received(data)
+        else:
             self._shut()
 
     def _write(self, data: bytes) -> None:
