@@ -100,13 +100,12 @@ class InOrder:
 
     def arrived(self, stamp: Stamp, now_us: int) -> bool:
         """Counts it. Returns whether it is the first of its stream."""
-        stream, number, _ = stamp
         first = self._stream is None
         if first:
-            self._stream, self._next = stream, number
-        if stream != self._stream or number < self._next:
+            self._stream, self._next = stamp.stream, stamp.number
+        if stamp.stream != self._stream or stamp.number < self._next:
             self._direction.misplaced += 1
-        self._next = number + 1
+        self._next = stamp.number + 1
         self.passed += 1
         self._direction.arrived(stamp.delay_us(now_us))
         return first

@@ -34,6 +34,8 @@ class Line(asyncio.Protocol):
         self._token = token
         self._reader = FrameReader(masked=framing.side is Side.SERVER, max_bytes=MAX_BYTES)
         self._transport: asyncio.Transport | None = None
+        # Asked with every chunk, where the framing's own state is a property.
+        self._open = False
 
     # --- for subclasses ---
 
@@ -48,17 +50,18 @@ class Line(asyncio.Protocol):
 
     def say(self, kind: str, **fields: Any) -> None:
         """Send one JSON message."""
-        if self._framing.state is OPEN:
+        if self._open:
             self._framing.send_text(json.dumps({"type": kind} | fields).encode())
             self._flush()
 
     def write(self, frame: bytes) -> None:
         """Send one frame that is ready made."""
-        if self._framing.state is OPEN and self._transport is not None:
+        if self._open and self._transport is not None:
             self._transport.write(frame)
 
     def hang_up(self) -> None:
-        if self._framing.state is OPEN:
+        if self._open:
+            self._open = False
             self._framing.send_close(1000)
             self._flush()
         elif self._transport is not None:
@@ -77,6 +80,14 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now_us = clock_us()
+        text = self._reader.whole(data) if self._open else None
+        if text is not None:
+            self.message(text, now_us)
+        else:
+            self._take_apart(data, now_us)
+
+    def _take_apart(self, data: bytes, now_us: int) -> None:
+        """Whatever is not one whole message."""
         if self._framing.state is CONNECTING:
             self._negotiate(data, now_us)
             return
@@ -87,6 +98,7 @@ class Line(asyncio.Protocol):
                 self._negotiate(frame, now_us)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._open = False
         refusal = self._framing.handshake_exc
         closed = self._framing.close_rcvd
         if refusal is not None:
@@ -98,12 +110,14 @@ class Line(asyncio.Protocol):
 
     def _negotiate(self, data: bytes, now_us: int) -> None:
         self._framing.receive_data(data)
+        self._open = self._framing.state is OPEN
         for event in self._framing.events_received():
             if isinstance(event, Request) and isinstance(self._framing, ServerProtocol):
                 self._framing.send_response(self._framing.accept(event))
+                self._open = self._framing.state is OPEN
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self.message(bytes(event.data), now_us)
-            if isinstance(event, Request | Response) and self._framing.state is OPEN:
+            if isinstance(event, Request | Response) and self._open:
                 self._flush()
                 self.opened()
         self._flush()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections import deque
+from dataclasses import dataclass
 from struct import Struct
-from typing import NamedTuple
 
 _MAGIC = b"\xa7TL\x1f9\xc3"
 _MAGIC_BASE64 = b2a_base64(_MAGIC, newline=False)
@@ -21,7 +21,8 @@ CLOCK_MASK = 0xFFFFFFFF
 HELD_CHUNKS = 3
 
 
-class Stamp(NamedTuple):
+@dataclass(slots=True)
+class Stamp:
     """stream: whose chunk. number: counts the stream's chunks from 0. sent_us: on the generator's clock, 32 bits."""
 
     stream: int
@@ -59,7 +60,7 @@ def find_stamp(text: bytes) -> Stamp | None:
     if at < 0:
         return None
     begin = at + len(_MAGIC_BASE64)
-    return Stamp._make(_BODY.unpack(a2b_base64(text[begin : begin + 16])))
+    return Stamp(*_BODY.unpack(a2b_base64(text[begin : begin + 16])))
 
 
 class StampsInAudio:
@@ -72,7 +73,7 @@ class StampsInAudio:
         audio = self._tail + audio
         found, at = [], 0
         while (at := audio.find(_MAGIC, at)) >= 0 and at + STAMP_BYTES <= len(audio):
-            found.append(Stamp._make(_BODY.unpack_from(audio, at + len(_MAGIC))))
+            found.append(Stamp(*_BODY.unpack_from(audio, at + len(_MAGIC))))
             at += STAMP_BYTES
         self._tail = audio[max(0, len(audio) - STAMP_BYTES + 1) :] if at < 0 else audio[at:]
         return found
