@@ -40,6 +40,8 @@ def send(to: Address[M], message: M) -> bool:
 class Seat(Generic[M]):
     """A stable address for a place that one actor after another may hold. For senders on the loop's thread."""
 
+    __slots__ = ("occupant",)
+
     def __init__(self) -> None:
         self.occupant: Address[M] | None = None
 

@@ -51,6 +51,8 @@ class Flood:
     least: what a chunk of audio counts for, small as it may be. surplus: chunks that were dropped for being too many.
     """
 
+    __slots__ = ("audio", "bad", "controls", "least", "surplus")
+
     def __init__(self, media: MediaFormat, now_ms: Callable[[], float]) -> None:
         chars_per_s = media.bytes_per_ms * 1000 / 3 * 4
         self.audio = Bucket(TIMES_REAL * chars_per_s, AUDIO_AHEAD_S * chars_per_s, now_ms)

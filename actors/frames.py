@@ -37,4 +37,4 @@ class TextFrames:
             drawn = os.urandom(4 * _KEYS_AT_ONCE)
             self._keys = [drawn[at : at + 4] for at in range(0, len(drawn), 4)]
         key = self._keys.pop()
-        return b"%b%b%b" % (head, key, apply_mask(payload, key))
+        return b"".join((head, key, apply_mask(payload, key)))

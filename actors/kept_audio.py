@@ -16,6 +16,8 @@ BEFORE_PIECES = 20
 class KeptAudio:
     """length_ms: of a piece of base64 audio."""
 
+    __slots__ = ("_kept_ms", "_length_ms", "_pieces")
+
     def __init__(self, length_ms: Callable[[str], float]) -> None:
         self._length_ms = length_ms
         self._pieces: deque[str] = deque()
@@ -40,6 +42,8 @@ class Utterance:
 
     Its beginning is kept rather than its end. length_ms: of a piece of base64 audio.
     """
+
+    __slots__ = ("_before", "_kept_ms", "_length_ms", "_pieces")
 
     def __init__(self, length_ms: Callable[[str], float]) -> None:
         self._length_ms = length_ms

@@ -45,6 +45,8 @@ class ModelSeat(Seat[ModelSocketMessage]):
     media: the model's format. caller_speaks: as far as whoever had the place has told.
     """
 
+    __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks")
+
     def __init__(self, media: MediaFormat) -> None:
         super().__init__()
 

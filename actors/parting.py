@@ -20,6 +20,8 @@ PLAY_OUT_LIMIT_S = 1.0
 class Parting:
     """after: the actor's own timers. write: sends VAIC an activity, by its name and its parameters."""
 
+    __slots__ = ("_after", "_unsaid", "_write", "begun")
+
     def __init__(
         self, after: Callable[[float, object], Timer], write: Callable[[str, dict[str, object]], None]
     ) -> None:

@@ -18,6 +18,8 @@ AGAIN_S, MOST = 6.0, 3
 class Patience:
     """after: the actor's own timers. first_s: the wait before the first "one moment"; 0: there is none."""
 
+    __slots__ = ("_after", "_first_s", "_said", "_timer", "waiting")
+
     def __init__(self, after: Callable[[float, object], Timer], first_s: float) -> None:
         self._after = after
         self._first_s = first_s

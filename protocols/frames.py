@@ -45,6 +45,8 @@ class Stencil:
     text orjson is the fastest, by three quarters beside pydantic's own.
     """
 
+    __slots__ = ("_before",)
+
     def __init__(self, model: type[Frame], last: str, **fixed: Any) -> None:
         self._before, _, end = model(**{last: ""}, **fixed).to_wire().rpartition(b'""')
         if end != b"}":
@@ -52,7 +54,7 @@ class Stencil:
 
     def fill(self, text: str) -> bytes:
         """The frame with this text, as `to_wire` would write it."""
-        return b"%b%b}" % (self._before, orjson.dumps(text))
+        return b"".join((self._before, orjson.dumps(text), b"}"))
 
 
 class SentFrame(Frame):

@@ -26,6 +26,8 @@ class FrameReader:
     in_message: set by the reader's user while a fragmented message is open; then no frame is a whole message.
     """
 
+    __slots__ = ("_masked", "_max_bytes", "_medium", "_medium_head", "_rest", "in_message")
+
     def __init__(self, masked: bool, max_bytes: int) -> None:
         self.in_message = False
         self._masked = MASKED if masked else 0

@@ -43,6 +43,8 @@ class _Entry:
 class HeardLedger:
     """Items in the order they are played. An item leaves when it was heard to its end, or was cut."""
 
+    __slots__ = ("_entries", "ended")
+
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
         # How many are generated to their end, and not yet heard to it: while there are none, there is nothing to tell.

@@ -84,6 +84,8 @@ class Transcoder:
     Where the formats are the same the text goes through as it came. Otherwise both are PCM and soxr resamples.
     """
 
+    __slots__ = ("_rest", "_stream", "_through")
+
     def __init__(self, source: MediaFormat, target: MediaFormat) -> None:
         self._through = source is target
         self._rest = b""

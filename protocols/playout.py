@@ -26,6 +26,22 @@ class Playout:
     lead_ms: how far VAIC is kept ahead of the caller's ear. series: begins its stream ids, and those of no other.
     """
 
+    __slots__ = (
+        "_chunk",
+        "_conversation_id",
+        "_lead_ms",
+        "_ledger",
+        "_media",
+        "_next_due_ms",
+        "_open_stream",
+        "_played_out",
+        "_plays_until_ms",
+        "_queue",
+        "_series",
+        "_short",
+        "_streams",
+    )
+
     def __init__(self, conversation_id: str, media: MediaFormat, lead_ms: int, series: str) -> None:
         self._conversation_id = conversation_id
         self._media = media

@@ -30,6 +30,8 @@ class Running:
 class RunningResponses:
     """Those of the conversation; what runs beside it is not told here. media: the session's format."""
 
+    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_running", "_unspoken")
+
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
