@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 
 class TakesTurns(Protocol):
-    """What a dispatcher runs: a loop actor."""
+    """What a dispatcher runs: a loop actor's mailbox."""
 
     def take_turn(self) -> None: ...
 
-    def last_turn(self) -> str:
-        """What was done in the last turn, for whoever wonders why it took so long: the actor and a kind of message."""
+    def last_turn(self) -> tuple[str, str]:
+        """What was done in the last turn, for whoever wonders why it took so long: a kind of actor, and of message."""
         ...
 
 
@@ -45,8 +45,8 @@ class Timer(Protocol):
 class Dispatcher(Protocol):
     """Runs the mailboxes of loop actors, and is their clock."""
 
-    def ready(self, actor: TakesTurns) -> None:
-        """The actor has something to do. May be called from any thread."""
+    def ready(self, mailbox: TakesTurns) -> None:
+        """Its actor has something to do. May be called from any thread."""
         ...
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
@@ -87,8 +87,8 @@ class LoopDispatcher:
         if self._lag_timer is not None:
             self._lag_timer.cancel()
 
-    def ready(self, actor: TakesTurns) -> None:
-        self._queue.append(actor)
+    def ready(self, mailbox: TakesTurns) -> None:
+        self._queue.append(mailbox)
         if threading.get_ident() != self._thread:
             try:
                 self._loop.call_soon_threadsafe(self._run)
@@ -122,20 +122,21 @@ class LoopDispatcher:
                 if not self._queue:
                     self._called = False
                     return
-                actor = self._queue.popleft()
-                actor.take_turn()
+                mailbox = self._queue.popleft()
+                mailbox.take_turn()
                 ended_s = time.perf_counter()
                 if ended_s - began_s > SLOW_TURN_S:
-                    self._name(actor, ended_s - began_s)
+                    self._name(mailbox, ended_s - began_s)
                 began_s = ended_s
         except BaseException:  # Ctrl-C between two turns: whoever still lives is served all the same
             self._loop.call_soon(self._run)
             raise
         self._loop.call_soon(self._run)
 
-    def _name(self, actor: TakesTurns, took_s: float) -> None:
-        SLOW_TURNS.labels(type(actor).__name__).inc()
-        logger.warning("a turn was slow", turn=actor.last_turn(), took_ms=round(took_s * 1000))
+    def _name(self, mailbox: TakesTurns, took_s: float) -> None:
+        actor, message = mailbox.last_turn()
+        SLOW_TURNS.labels(actor).inc()
+        logger.warning("a turn was slow", turn=f"{actor}: {message}", took_ms=round(took_s * 1000))
 
     def _look(self, due_s: float) -> None:
         now_s = time.monotonic()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
-from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -22,26 +21,12 @@ from pykka._envelope import Envelope
 from actors.address import ChildDied, Post, send
 from actors.counters import ACTORS_ENDED, ACTORS_STARTED, MISSED
 from actors.dispatch import Timer, installed
-from actors.mailboxes import MOST_LETTERS, Bound, LoopMailbox, MailboxFull, ThreadMailbox, at_rest
+from actors.mailboxes import MOST_LETTERS, PYKKAS_OWN, Bound, LoopMailbox, MailboxFull, ThreadMailbox
 from protocols.errors import TransportLost
-
-# One actor's turn on the loop: long enough to be cheap, short enough that its neighbours are served.
-TURN_MESSAGES = 32
 
 
 class ActorExit(Exception):
     """An actor called sys.exit(), or met another exception that would have ended the process."""
-
-
-_PYKKAS_OWN = frozenset(
-    {
-        Envelope,
-        pykka.messages._ActorStop,
-        pykka.messages.ProxyCall,
-        pykka.messages.ProxyGetAttr,
-        pykka.messages.ProxySetAttr,
-    }
-)
 
 
 class _Supervised(pykka.Actor):
@@ -81,7 +66,7 @@ class _Supervised(pykka.Actor):
     def _handle_receive(self, message: Any) -> Any:
         try:
             # Pykka looks for its own four kinds in each message; ours are never among them, and this is the hot path.
-            if type(message) not in _PYKKAS_OWN:
+            if type(message) not in PYKKAS_OWN:
                 return self.on_receive(message)
             return super()._handle_receive(message)
         except BaseException as error:
@@ -177,7 +162,7 @@ class LoopRef(pykka.ActorRef[Any]):
         mailbox.letters.append(message)
         if not mailbox.queued:  # not by `wake`, for this is the hot path
             mailbox.queued = True
-            mailbox.ready()
+            mailbox.ready(mailbox)
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
@@ -215,7 +200,7 @@ class LoopActor(_Supervised):
     Timers started with `after` die with it.
     """
 
-    __slots__ = ("_begun", "_kind", "_mailbox", "_timers", "dispatcher", "now_ms")
+    __slots__ = ("_mailbox", "_timers", "dispatcher", "now_ms")
 
     def __init__(self, post: Post | None = None) -> None:
         super().__init__(post)
@@ -223,8 +208,6 @@ class LoopActor(_Supervised):
         self.dispatcher = installed()
         self.now_ms = self.dispatcher.now_ms
         self._mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
-        self._begun = False
-        self._kind: type = type(None)
         self._timers: set[_OwnTimer] = set()
 
     @classmethod
@@ -236,8 +219,7 @@ class LoopActor(_Supervised):
         return LoopFuture()
 
     def _start_actor_loop(self) -> None:
-        self._mailbox.ready = partial(self.dispatcher.ready, self)
-        self._mailbox.wake()
+        self._mailbox.open(self, self.dispatcher.ready)
 
     def after(self, delay_s: float, message: object) -> Timer:
         """Tell myself a message later, unless the timer is cancelled or I am gone."""
@@ -245,38 +227,6 @@ class LoopActor(_Supervised):
         timer.handle = self.dispatcher.after(delay_s, timer.fire)
         self._timers.add(timer)
         return timer
-
-    def take_turn(self) -> None:
-        """Called by the dispatcher: begin, or handle what has arrived, up to a turn's worth."""
-        if not self._begun:
-            self._begun = True
-            self._actor_loop_setup()
-        mailbox = self._mailbox
-        letters, left = mailbox.letters, TURN_MESSAGES
-        while letters and not mailbox.closed:
-            if not left:
-                self.dispatcher.ready(self)
-                return
-            left -= 1
-            letter = letters.popleft()
-            self._kind = kind = type(letter)
-            try:
-                # Pykka's own kinds are never among ours, and this is the hot path.
-                if kind in _PYKKAS_OWN:
-                    self._open(letter)
-                else:
-                    self.on_receive(letter)
-            except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
-                self._crash(error, letter)
-        if mailbox.closed:
-            if mailbox.full:
-                self._crash(MailboxFull(f"{self.most_letters} messages"), None)
-            self._end()
-            return
-        mailbox.queued = False
-        # Another thread may have put a message just before the flag fell.
-        if letters and not mailbox.queued:
-            mailbox.wake()
 
     def _stop(self) -> None:
         self._mailbox.closed = True
@@ -291,20 +241,21 @@ class LoopActor(_Supervised):
         self._mailbox.closed = True
         super()._handle_failure(exception_type, exception_value, traceback)
 
-    def last_turn(self) -> str:
-        return f"{type(self).__name__}: {self._kind.__name__}"
+    # --- Reader, for the mailbox ---
 
-    def _open(self, letter: Any) -> None:
-        """What was asked, or one of Pykka's own."""
+    def on_first_turn(self) -> None:
+        self._actor_loop_setup()
+
+    def on_envelope(self, letter: Any) -> None:
         if not isinstance(letter, Envelope):
             self._handle_receive(letter)
             return
-        self._kind = type(letter.message)
+        self._mailbox.kind = type(letter.message)
         answer = self._handle_receive(letter.message)
         if letter.reply_to is not None:
             letter.reply_to.set(answer)
 
-    def _crash(self, error: BaseException, letter: Any) -> None:
+    def on_crash(self, error: BaseException, letter: Any) -> None:
         self._fail(error)
         if not isinstance(error, Exception):
             error = ActorExit(repr(error))
@@ -312,26 +263,26 @@ class LoopActor(_Supervised):
             letter.reply_to.set_exception((type(error), error, error.__traceback__))
         self._report_failure(error)
 
-    def _report_failure(self, error: Exception) -> None:
-        try:
-            self.on_failure(type(error), error, error.__traceback__)
-        except BaseException as another:  # noqa: BLE001 - the first cause is the one that counts
-            logger.opt(exception=another).error("on_failure failed")
-
-    def _end(self) -> None:
+    def on_closed(self) -> None:
         mailbox = self._mailbox
-        if mailbox.ready is at_rest:
-            return
+        if mailbox.full:
+            self.on_crash(MailboxFull(f"{self.most_letters} messages"), None)
         for letter in tuple(mailbox.letters):
             self._leave_unread(letter.message if type(letter) is Envelope else letter)
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()
-        mailbox.ready = at_rest
+        mailbox.rest()
         self._report()
         # Mailbox and parts know their actor: the rings are opened, for the garbage collector stops every call, for a
         # tenth of a second where some hundred ended calls wait for it.
         vars(self).clear()
+
+    def _report_failure(self, error: Exception) -> None:
+        try:
+            self.on_failure(type(error), error, error.__traceback__)
+        except BaseException as another:  # noqa: BLE001 - the first cause is the one that counts
+            logger.opt(exception=another).error("on_failure failed")
 
 
 class _OwnTimer:

@@ -20,8 +20,8 @@ class CrankedDispatcher:
         self._queue: deque[TakesTurns] = deque()
         self._timers: list[_CrankedTimer] = []
 
-    def ready(self, actor: TakesTurns) -> None:
-        self._queue.append(actor)
+    def ready(self, mailbox: TakesTurns) -> None:
+        self._queue.append(mailbox)
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
         hand(what)

@@ -60,8 +60,8 @@ class WaitingDispatcher(CrankedDispatcher):
         super().__init__()
         self._told = threading.Event()
 
-    def ready(self, actor: TakesTurns) -> None:
-        super().ready(actor)
+    def ready(self, mailbox: TakesTurns) -> None:
+        super().ready(mailbox)
         self._told.set()
 
     def until(self, happened: Callable[[], object], limit_s: float = 5.0) -> None:

@@ -113,8 +113,8 @@ def test_mailboxes_are_served_on_after_an_interruption(broken: type[BaseExceptio
             def take_turn(self) -> None:
                 raise broken
 
-            def last_turn(self) -> str:
-                return ""
+            def last_turn(self) -> tuple[str, str]:
+                return "", ""
 
         def interrupt(_: bytes) -> None:
             dispatcher.ready(Interrupted())
