@@ -193,6 +193,8 @@ class FramedWire(ABC):
             self._negotiate(data)
         else:
             for is_text, frame in self._reader.feed(data):
+                if self._gone:
+                    return
                 if not is_text:
                     if frame[:2] == self._pong_head:
                         self._ponged()
@@ -276,6 +278,8 @@ class FramedWire(ABC):
             self._deliver(WireClosed(ours.code, ours.reason))
         else:
             self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
+        # The framing and its parser know each other, and would wait for the garbage collector.
+        self._framing.parser.close()
 
     def _judge(self) -> None:
         self._open = self._framing.state is OPEN and not self._gone

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import ROOT, Contender, Wiring, contenders, own_core, running, wired
+from benchmarks.contenders import ROOT, Contender, Wiring, contenders, own_core, running, tieline, wired
 from lab.load.course import LoadSettings
 from lab.load.figures import LoadReport, Stretch
 from lab.load.generator import command_line
@@ -170,6 +170,21 @@ def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> 
     return steps
 
 
+def two_workers(scenario: Scenario, calls: int, seconds: float, rounds: int) -> float:
+    """How many times the calls of one worker two carry: by the CPU time of a message, where each has as many calls.
+
+    The two share one core, so that this can be measured where there are but two, and the generator has the other.
+    """
+    gains = []
+    for _ in range(rounds):
+        one, two = (
+            measure(tieline(workers), scenario, calls=calls * workers, seconds=seconds).stretches[-1].cpu_us or 0.0
+            for workers in (1, 2)
+        )
+        gains.append(2 * one / two)
+    return median(gains)
+
+
 def keep(ratio: float, calls: int, rounds: int) -> None:
     """One line more in the history."""
     revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
@@ -192,6 +207,7 @@ def whole(known: list[Contender], calls: int, seconds: float, rounds: int) -> No
         steps = capacity(contender, SCENARIOS[0], step, most)
         kept = [each.calls for each in steps if max(each.up.delays.p99_ms, each.down.delays.p99_ms) <= P99_LIMIT_MS]
         print(f"| {contender.name} | {memory:.0f} | {max(kept, default=0)} |", flush=True)
+    print(f"\ntwo workers carry {two_workers(SCENARIOS[0], calls // 2, seconds, rounds):.2f} times the calls of one")
 
 
 def main() -> None:

@@ -12,9 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent
 START_LIMIT_S = 60.0
@@ -22,9 +25,13 @@ START_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Where a contender listens, and where its model is. authority: a PEM file that vouches for a model behind TLS."""
+    """Where a contender listens, and where its model is. ops_port: with several workers, each has the next one.
+
+    authority: a PEM file that vouches for a model behind TLS.
+    """
 
     port: int
+    ops_port: int
     model_port: int
     media: str
     folder: str
@@ -37,23 +44,33 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """plain: it passes bytes on, and speaks neither language. command: what starts it, and its own environment."""
+    """plain: it passes bytes on, and speaks neither language. command: what starts it, and its own environment.
+
+    workers: of several each says at its ops port that it is ready.
+    """
 
     name: str
     plain: bool
     command: Callable[[Wiring], tuple[list[str], dict[str, str]]]
     medias: frozenset[str] = frozenset({"raw/lpcm16_24", "raw/lpcm16", "raw/mulaw"})
     tls: bool = True
+    workers: int = 1
 
 
-def _tieline(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+def tieline(workers: int = 1) -> Contender:
+    """As in production: validation, actors, journal, metrics, logs."""
+    return Contender("Tieline", False, partial(_tieline, workers), workers=workers)
+
+
+def _tieline(workers: int, wiring: Wiring) -> tuple[list[str], dict[str, str]]:
     settings = {
         "TIELINE_OPENAI_URL": wiring.model_url,
         "TIELINE_DATABASE_URL": f"sqlite:///{wiring.folder}/bench.sqlite3",
         "TIELINE_LOG_LEVEL": "WARNING",
         "TIELINE_MAX_CALLS": "5000",
+        "TIELINE_WORKERS": str(workers),
     }
-    return [sys.executable, "run.py", "serve", "--port", str(wiring.port), "--ops-port", str(free_port())], settings
+    return [sys.executable, "run.py", "serve", "--port", str(wiring.port), "--ops-port", str(wiring.ops_port)], settings
 
 
 def _bare(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
@@ -72,7 +89,7 @@ def contenders(pipecat_python: str | None) -> list[Contender]:
     """The limit first. pipecat_python: the interpreter of an environment that has pipecat; None to leave it out."""
     known = [
         Contender("bare relay", True, _bare, frozenset({"raw/lpcm16_24"}), tls=False),
-        Contender("Tieline", False, _tieline),
+        tieline(),
         Contender("asyncio + json", False, _relay(sys.executable, "json_relay.py")),
     ]
     if pipecat_python:
@@ -93,6 +110,9 @@ def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
         own_core(process.pid, first=True)
         try:
             _wait_until_listening(wiring.port, process)
+            if contender.workers > 1:
+                for number in range(1, contender.workers + 1):
+                    _wait_until_ready(wiring.ops_port + number)
             yield process.pid
         finally:
             process.terminate()
@@ -113,7 +133,7 @@ def own_core(pid: int, first: bool) -> None:
 def wired(media: str, authority: str = "") -> Iterator[Wiring]:
     """Free ports and a folder."""
     with tempfile.TemporaryDirectory() as folder:
-        yield Wiring(free_port(), free_port(), media, folder, authority)
+        yield Wiring(free_port(), free_port(), free_port(), media, folder, authority)
 
 
 def free_port() -> int:
@@ -132,3 +152,9 @@ def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit("what is to be measured did not start")
+
+
+def _wait_until_ready(ops_port: int) -> None:
+    # Of several workers one may be far behind the others, and would have fewer calls than they.
+    with suppress(HTTPError):  # not ready: the port is kept open for it, and it answers when it is there
+        urlopen(f"http://127.0.0.1:{ops_port}/readyz", timeout=START_LIMIT_S).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def mailboxes() -> Iterator[WaitingDispatcher]:
     dispatcher.drain()
     for ref in left:
         assert ref.actor_stopped.wait(5), f"{ref} hangs"
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What is a ring stays until the end of the test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

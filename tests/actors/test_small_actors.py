@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,14 +21,6 @@ TABLE_OF_ITS_OWN = 30
 def alive() -> list[LoopActor]:
     """The actors of these kinds; of those that have ended nothing is left, if they are still there."""
     return [each for each in gc.get_objects() if type(each) in KINDS and vars(each)]
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.parametrize("kind", KINDS)

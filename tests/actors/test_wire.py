@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -226,6 +228,36 @@ def test_a_silent_peer_is_pinged_and_a_dead_one_is_cut(monkeypatch: pytest.Monke
             wire.attach(inbox)
             assert await inbox.next() == WireClosed(1006, "")
             told.set()
+
+    run(scene)
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("end", [SocketWire.abort, lambda wire: wire.close(1000), lambda wire: wire.send(b"go away")])
+def test_a_wire_that_has_ended_is_gone_without_the_collector(end: Callable[[SocketWire], None]) -> None:
+    async def scene() -> None:
+        async def until_told(connection: ServerConnection) -> None:
+            await connection.recv()
+
+        async with dialled(until_told) as (wire, inbox):
+            wire.attach(inbox)
+            end(wire)
+            assert isinstance(await inbox.next(), WireClosed)
+            framing = weakref.ref(wire._framing)
+        del wire, inbox
+        assert framing() is None
+
+    run(scene)
+
+
+def test_what_comes_with_the_frame_that_ends_a_wire_is_nobodys() -> None:
+    async def scene() -> None:
+        async with dialled(echo) as (wire, inbox):
+            wire.attach(inbox)
+            wire._socket.shutdown(socket.SHUT_WR)
+            # The first ping cannot be answered any more.
+            wire.data_received(b"\x89\x00\x89\x00")
+            assert await inbox.next() == WireClosed(1006, "")
 
     run(scene)
 
