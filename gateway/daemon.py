@@ -50,7 +50,8 @@ LAST_CALL_S = 15.0
 LOOK_EVERY_S = 0.02
 # How long the loop may have to wait for a thread that computes: a tenth of the interpreter's own measure.
 SWITCH_INTERVAL_S = 0.0005
-# Of collections of the middle generation: then all objects are looked through, 35 ms with 500 calls. Some 10,000 calls.
+# Of collections of the middle generation, which come to 10,000 calls or more: then all objects are looked through, for
+# 35 ms with 500 calls.
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
 

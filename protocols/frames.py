@@ -41,8 +41,8 @@ class Frame(BaseModel):
 class Stencil:
     """A frame that is written over and over, where only its last field differs, a text: made once, then filled in.
 
-    The audio of a call is written so: making and writing a model anew takes four times as long. Of all that escape a
-    text orjson is the fastest, by three quarters beside pydantic's own.
+    The audio of a call is written so: making and writing a model anew takes four times as long. orjson
+    escapes a text in a quarter of the time that pydantic's own writer takes.
     """
 
     __slots__ = ("_before",)
