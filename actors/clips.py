@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from protocols.errors import MisuseError
-from protocols.media import KNOWN, MULAW, MediaFormat, mulaw
+from protocols.media import KNOWN, MULAW, MediaFormat, mulaw, pieces
+from protocols.playout import PIECE_MS
 
 
 class Clip(Enum):
@@ -29,10 +31,13 @@ class Clip(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """words: as they stand in transcripts. payloads: the whole of it in base64, by the name of the media format."""
+    """words: as they stand in transcripts. payloads: of it in base64, by the name of the media format.
+
+    In the pieces in which it is played, which are the same for all calls that wait to hear it.
+    """
 
     words: str
-    payloads: Mapping[str, str]
+    payloads: Mapping[str, tuple[str, ...]]
 
 
 Clips = Mapping[Clip, Recording]
@@ -53,9 +58,10 @@ def _load(sound: Path, words: Path) -> Recording:
     except (OSError, EOFError, wave.Error, UnicodeDecodeError) as error:
         raise MisuseError(f"clip {sound.stem} cannot be read: {error}") from error
     samples = np.frombuffer(frames, dtype="<i2")
-    return Recording(text, {name: _payload(samples, rate_hz, media) for name, media in KNOWN.items()})
+    return Recording(text, {name: _payloads(samples, rate_hz, media) for name, media in KNOWN.items()})
 
 
-def _payload(samples: np.ndarray[tuple[int, ...], np.dtype[np.int16]], rate_hz: int, media: MediaFormat) -> str:
+def _payloads(samples: NDArray[np.int16], rate_hz: int, media: MediaFormat) -> tuple[str, ...]:
     resampled = soxr.resample(samples, rate_hz, media.sample_rate_hz)
-    return b64encode(mulaw(resampled) if media is MULAW else resampled.astype("<i2").tobytes()).decode("ascii")
+    sound = mulaw(resampled) if media is MULAW else resampled.astype("<i2").tobytes()
+    return tuple(pieces(b64encode(sound).decode("ascii"), media, PIECE_MS))

@@ -315,7 +315,8 @@ class VaicSocket(LoopActor):
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
-        self._write_all(self._playout.bot_audio(item_id, recording.payloads[self._side.media.name], now_ms))
+        for payload in recording.payloads[self._side.media.name]:
+            self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
 

@@ -145,7 +145,7 @@ class PaperWire:
 
 # A sentence of ours takes 900 ms, in every format.
 CLIPS = {
-    clip: Recording(clip.value, {name: "A" * (1200 * media.bytes_per_ms) for name, media in KNOWN.items()})
+    clip: Recording(clip.value, {name: ("A" * (1200 * media.bytes_per_ms),) for name, media in KNOWN.items()})
     for clip in Clip
 }
 
