@@ -171,7 +171,7 @@ def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> 
 
 
 def two_workers(scenario: Scenario, calls: int, seconds: float, rounds: int) -> float:
-    """How many times the calls of one worker two carry: by the CPU time of a message, where each has as many calls.
+    """How many times the calls of one worker two carry: by the CPU time of a message, where each has about as many.
 
     The two share one core, so that this can be measured where there are but two, and the generator has the other.
     """

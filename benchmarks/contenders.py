@@ -12,11 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent
@@ -155,6 +154,6 @@ def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_ready(ops_port: int) -> None:
-    # Of several workers one may be far behind the others, and would have fewer calls than they.
-    with suppress(HTTPError):  # not ready: the port is kept open for it, and it answers when it is there
-        urlopen(f"http://127.0.0.1:{ops_port}/readyz", timeout=START_LIMIT_S).close()
+    # Of several workers one may be far behind the others, and would have fewer calls than they. Its port is kept open
+    # for it: the answer comes when it is there.
+    urlopen(f"http://127.0.0.1:{ops_port}/readyz", timeout=START_LIMIT_S).close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lab.load.figures import Delays, Histogram, Way
-from lab.load.stamps import CLOCK_MASK, Stamp
+from lab.load.stamps import Stamp
 from lab.load.wheel import Wheel
 from protocols.media import KNOWN, LPCM16_24, MULAW, MediaFormat
 
@@ -107,7 +107,7 @@ class InOrder:
             self._direction.misplaced += 1
         self._next = stamp.number + 1
         self.passed += 1
-        self._direction.arrived((now_us - stamp.sent_us) & CLOCK_MASK)  # not by `delay_us`, for this is the hot path
+        self._direction.arrived(stamp.delay_us(now_us))
         return first
 
 
