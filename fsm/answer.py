@@ -74,7 +74,7 @@ class Snapshot(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class TaskStatus:
     """Where a run stands between two calls, for the call it belongs to.
 
     tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many of the telephone's

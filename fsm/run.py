@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fsm.answer import Answer, Fault, Output, Snapshot, Stand
+from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
 from fsm.context import CHOICE, SLOT, Source
 from fsm.effects import Effects, TaskContext
@@ -95,11 +95,11 @@ class TaskRun:
         """What the session's instructions are to say of this task while it is open; "" once it has ended."""
         return instructions(self._spec, self._context.run_id, self.state, self._needs())
 
-    def stand(self) -> Stand:
+    def status(self) -> TaskStatus:
         """Where it stands, for the call it belongs to."""
         state = self._spec.states[self.state]
         target = self._memory.slots.get(state.target, "") if isinstance(state, End) and state.target else ""
-        return Stand(
+        return TaskStatus(
             snapshot=self.snapshot(),
             tools=self.tools(),
             instructions=self.instructions(),

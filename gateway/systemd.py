@@ -70,7 +70,7 @@ class Notifier:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class InheritedSockets:
     """What a process was given. vaic, ops: listening sockets. lifeline: reads as ended when this process is to end."""
 
     notifier: Notifier = field(default_factory=Notifier)
@@ -79,9 +79,9 @@ class Given:
     lifeline: socket.socket | None = None
 
 
-def given_by_systemd(environment: Mapping[str, str]) -> Given:
+def sockets_of_systemd(environment: Mapping[str, str]) -> InheritedSockets:
     """What stands in a unit's environment; nothing, outside of one."""
-    return Given(_notifier(environment), _handed(environment))
+    return InheritedSockets(_notifier(environment), _handed(environment))
 
 
 def _notifier(environment: Mapping[str, str]) -> Notifier:

@@ -53,7 +53,7 @@ def negotiate(offered: Sequence[str]) -> MediaFormat | None:
     return next((KNOWN[name] for name in offered if name in KNOWN), None)
 
 
-def model_side(media: MediaFormat) -> MediaFormat:
+def model_format(media: MediaFormat) -> MediaFormat:
     """The format the model is asked for when VAIC's is `media`: mu-law stays untouched, all PCM becomes 24 kHz."""
     return MULAW if media is MULAW else LPCM16_24
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from protocols.frames import Stencil
+from protocols.frames import FrameTemplate
 from protocols.ledger import HeardLedger, ItemHeard
 from protocols.media import MediaFormat, decoded_bytes, pieces
 from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
@@ -55,7 +55,7 @@ class Playout:
         self._next_due_ms = 0.0  # of the first in the queue, where there is one
         self._open_stream: str | None = None
         # The open stream's chunks.
-        self._chunk = Stencil(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
+        self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
         self._plays_until_ms = 0.0
         self._played_out = True  # by VAIC's own word
 
@@ -139,7 +139,7 @@ class Playout:
             self._played_out = False
             ids = {"conversation_id": self._conversation_id, "stream_id": self._open_stream}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
-            self._chunk = Stencil(PlayStreamChunk, "audio_chunk", **ids)
+            self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", **ids)
         frames.append(self._chunk.fill(payload))
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
         plays_from_ms = now_ms if now_ms > self._plays_until_ms else self._plays_until_ms
