@@ -14,10 +14,8 @@ from actors.messages.clips import Clips
 from actors.messages.journal import JournalMessage
 from actors.system.address import Address
 from actors.transport.dialler import Dials
-from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from fsm.effects import Effects
 from fsm.spec import AgentSpec
-from protocols.media import MediaFormat
 from protocols.realtime.objects import ServerVad
 
 # Everything is set explicitly: the defaults differ between models (specs/openai-realtime.md 2.3).
@@ -74,22 +72,6 @@ class Services:
         now = self.local_now()
         today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
         return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
-
-    def vaic_side(
-        self, conversation_id: str, media: MediaFormat, origin: SocketOrigin, incarnation: int
-    ) -> CallerSessionConfig:
-        """What a VaicSocket needs to know of its call."""
-        return CallerSessionConfig(
-            conversation_id=conversation_id,
-            media=media,
-            origin=origin,
-            incarnation=incarnation,
-            lead_ms=self.profile.lead_ms,
-            filler_s=self.profile.filler_s,
-            clips=self.profile.clips,
-            new_id=self.new_id,
-            timestamp=lambda: self.now().isoformat(timespec="milliseconds"),
-        )
 
     def local_now(self) -> datetime:
         """The wall clock where "tomorrow" is meant."""

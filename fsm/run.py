@@ -22,7 +22,7 @@ from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import Reasoning, Step, Walk, no_reasoning
 from fsm.wording import settle
 
-__all__ = ["Answer", "Fault", "Snapshot", "Stand", "TaskContext", "TaskRun"]
+__all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
 
 
 class TaskRun:

@@ -19,11 +19,11 @@ from typing import assert_never
 
 from loguru import logger
 
-from actors.messages.call import RestartDue
 from actors.system.actor import LoopActor
-from actors.system.address import ChildDied, ParentLink, StableRef, send
+from actors.system.address import ParentLink, StableRef, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.restart import Escalate, Restart, RestartHistory, RestartPolicy
+from actors.system.signals import ChildDied, RestartDue
 from actors.system.supervisor import Supervisor
 from gateway import daemon
 from gateway.settings import Settings
@@ -75,7 +75,7 @@ class WorkerSupervisor(LoopActor):
         self._notifier = notifier
         self._rand = rand
         self._children = Supervisor(self.actor_ref, self.now_ms, rand, self.after)
-        self._seats: dict[str, StableRef[WorkerMessage]] = {f"worker:{berth.number}": StableRef() for slot in slots}
+        self._seats: dict[str, StableRef[WorkerMessage]] = {f"worker:{slot.number}": StableRef() for slot in slots}
         self._restarts = RestartHistory(WORKER_POLICY)
         # Who has not been ready yet, not even once.
         self._expected = set(self._seats)
@@ -130,7 +130,7 @@ class WorkerSupervisor(LoopActor):
     def _judge(self, death: ChildDied) -> None:
         self._status.pop(death.child, None)
         if self._leaving:
-            self._children.forget(death)
+            self._children.unlink(death)
             self._end_when_alone()
             return
         verdict = self._children.died(death)

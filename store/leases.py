@@ -228,7 +228,7 @@ class Leases:
             query = select(column.conversation_id).where(column.status != "ended", self._left(connection))
             return list(connection.scalars(query.order_by(column.lease_until).limit(at_most)))
 
-    def inherit(self, conversation_id: str) -> Lease | Refused:
+    def adopt(self, conversation_id: str) -> Lease | Refused:
         """Take over what is left of a call, to bring it to its end; it cannot be resumed.
 
         Refused as "held" while somebody may still go on with it, or is at it: it is then left alone for ttl_s.

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.call.pending_hangup import PendingHangup
+from actors.call.farewell import PendingHangup
 from actors.call.recorder import CallRecorder
 from actors.messages.call import ResponseEnded
 from actors.messages.clips import Clip
@@ -66,7 +66,7 @@ class BotSpeech:
         )
 
     def greet(self) -> None:
-        self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._house.profile.greeting}"))
+        self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.profile.greeting}"))
 
     def say(self, words: str, step_id: str = "") -> None:
         # Quoted, for there may be a caller's words in it, and those are no instructions.

@@ -9,10 +9,10 @@ from typing import assert_never
 
 from loguru import logger
 
-from actors import limits
+from actors import policies
 from actors.call.dtmf import DtmfCollector
+from actors.call.farewell import PendingHangup, hangup_after
 from actors.call.handover import SERVICE_RESTART, DrainHandover
-from actors.call.pending_hangup import PendingHangup, hangup_after
 from actors.call.recorder import CallRecorder
 from actors.call.replay import new_transcript
 from actors.call.speech import BotSpeech
@@ -22,7 +22,6 @@ from actors.messages.call import (
     CallerArrived,
     CallerSpeaks,
     CallMessage,
-    Deadline,
     Describe,
     DigitsPressed,
     EndCall,
@@ -34,8 +33,6 @@ from actors.messages.call import (
     Parked,
     Rebind,
     ResponseEnded,
-    RestartDue,
-    ShutdownTimeout,
     SpeechFact,
     TaskAnswered,
     TaskSettled,
@@ -47,11 +44,14 @@ from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, HangUp, VaicSocketMessage
 from actors.model.leg import ModelLeg, ModelRef
+from actors.policies import MODEL, VAIC
 from actors.services import Services
 from actors.system.actor import LoopActor
-from actors.system.address import ChildDied, ParentLink, StableRef
-from actors.system.restart import MODEL, VAIC, Escalate
+from actors.system.address import ParentLink, StableRef
+from actors.system.restart import Escalate
+from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
+from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskHandle, TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
@@ -78,7 +78,7 @@ class CallSupervisor(LoopActor):
         self._media = media
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
-        self._limits = limits.NamedTimers(self.after)
+        self._limits = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
             services, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start
@@ -87,10 +87,10 @@ class CallSupervisor(LoopActor):
         self._recorder = CallRecorder(services, self._transcript, self._log)
         self._model = ModelRef(model_format(media))
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
-        self._place = ModelLeg(
-            services, self._model, self._children, self._limits, self.actor_ref, self._vaic, self._side
+        self._model_leg = ModelLeg(
+            services, self._model, self._children, self._limits, self.actor_ref, self._vaic, self._config
         )
-        self._caller = CallerLeg(
+        self._caller_leg = CallerLeg(
             services, self._vaic, self._children, self._limits, parent_link.parent, self._id, media, wire
         )
         self._keys = DtmfCollector(self._tasks, self._limits, self.now_ms, self._speech.typed)
@@ -108,8 +108,8 @@ class CallSupervisor(LoopActor):
         else:
             self._log.info("call began", bot=self._transcript.bot, media=self._media.name)
             self._recorder.jot("call", bot=self._transcript.bot, caller=self._transcript.caller, media=self._media.name)
-        self._caller.start(self.actor_ref, self._model)
-        self._place.start()
+        self._caller_leg.start(self.actor_ref, self._model)
+        self._model_leg.start()
 
     def on_stop(self) -> None:
         if not self._finished:  # told to go in the middle of the call
@@ -117,7 +117,7 @@ class CallSupervisor(LoopActor):
             self._children.let_go()
 
     def on_failure(self, *_: object) -> None:
-        self._caller.break_off()
+        self._caller_leg.break_off()
         try:
             if not self._finished:
                 self._write_record("failed")
@@ -163,15 +163,15 @@ class CallSupervisor(LoopActor):
                 self._caller_arrived = True
                 self._greet()
             case ModelReady(standby=True):
-                self._place.ready(message)
+                self._model_leg.ready(message)
             case ModelReady():
-                said_again, self._model_ready = self._place.ready(message), True
-                self._limits.start("start", limits.START_LIMIT_S)
+                said_again, self._model_ready = self._model_leg.ready(message), True
+                self._limits.start("start", policies.START_LIMIT_S)
                 self._greet()
                 self._speech.model_back(self._words_owed, said_again)
                 self._words_owed = False
             case VaicReady():
-                if self._caller.ready():
+                if self._caller_leg.ready():
                     self._go_on()
             case VaicEnded():
                 self._finish(self._left.outcome if self._left else message.reason_code)
@@ -186,7 +186,7 @@ class CallSupervisor(LoopActor):
             case Parked():
                 # Whoever the call is resumed at writes its record.
                 self._log.info("call leaves for another process")
-                self._caller.wire.close(SERVICE_RESTART, "going on elsewhere")
+                self._caller_leg.wire.close(SERVICE_RESTART, "going on elsewhere")
                 self._finished = True
                 self._limits.clear()
                 self._disband()
@@ -259,9 +259,9 @@ class CallSupervisor(LoopActor):
         """A task's outcome may be the end of the call, once its last sentence was heard."""
         self._pending_hangup = hangup_after(run.result, run.status, self._services.profile.transfer_targets)
         if self._pending_hangup is not None:
-            self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
+            self._limits.start("farewell", policies.FAREWELL_LIMIT_S)
 
-    def _side(self) -> ModelSessionConfig:
+    def _config(self) -> ModelSessionConfig:
         answer_due = self._greeted and not self._words_owed and self._transcript.answer_due()
         return self._speech.model_format(model_format(self._media), answer_due)
 
@@ -269,13 +269,13 @@ class CallSupervisor(LoopActor):
         if self._finished:
             self._children.died(death)
             self._leave_when_alone()
-        elif self._caller.lost(death):
+        elif self._caller_leg.lost(death):
             self._handover.look(now=VAIC not in self._children)
         elif death.child.startswith(MODEL):
             self._model_ready = False
             # A greeting that was lost with its session is given again.
             self._greeted = self._greeted and not self._transcript.is_blank()
-            if self._place.died(death):
+            if self._model_leg.died(death):
                 self._do_without_model(repr(death.reason))
         elif isinstance(self._children.died(death), Escalate):
             self._transcript.errors.append(f"{death.child}: {type(death.reason).__name__}")
@@ -283,7 +283,7 @@ class CallSupervisor(LoopActor):
                 self._reply(self._tasks.given_up(death.child))
             else:
                 # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
-                self._caller.wire.close(1011, "internal error")
+                self._caller_leg.wire.close(1011, "internal error")
                 self._finish("failed")
 
     def _do_without_model(self, reason: str) -> None:
@@ -294,14 +294,14 @@ class CallSupervisor(LoopActor):
         self._part(self._speech.without_model())
 
     def _part(self, pending_hangup: PendingHangup) -> None:
-        self._place.stop()  # the words are our own
+        self._model_leg.stop()  # the words are our own
         self._pending_hangup = pending_hangup
-        self._limits.start("farewell", limits.FAREWELL_LIMIT_S)
+        self._limits.start("farewell", policies.FAREWELL_LIMIT_S)
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
         self._recorder.jot("resumed")
-        self._caller.rebind(wire)
+        self._caller_leg.rebind(wire)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -315,9 +315,9 @@ class CallSupervisor(LoopActor):
         """Go on with a call that another process has left, in the state in which it was."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows)
-        self._caller.resumed()
+        self._caller_leg.resumed()
         self._caller_arrived = True
-        self._caller.incarnation = len(left.rows)  # more than there ever were
+        self._caller_leg.incarnation = len(left.rows)  # more than there ever were
         self._greeted = not self._transcript.is_blank()
         # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
         self._words_owed = self._greeted
@@ -335,7 +335,7 @@ class CallSupervisor(LoopActor):
             return
         self._left = pending_hangup
         self._vaic.tell(pending_hangup.act)
-        self._limits.start("end", limits.END_LIMIT_S)
+        self._limits.start("end", policies.END_LIMIT_S)
 
     def _finish(self, outcome: str) -> None:
         """Let tasks in the middle of a step end it, for the record to be true; then close."""
@@ -345,8 +345,8 @@ class CallSupervisor(LoopActor):
         self._limits.clear()
         if self._tasks.caller_left():
             self._children.stop(VAIC)
-            self._place.stop()
-            self._limits.start("settle", limits.SETTLE_LIMIT_S)
+            self._model_leg.stop()
+            self._limits.start("settle", policies.SETTLE_LIMIT_S)
         else:
             self._close(outcome)
 
@@ -381,7 +381,7 @@ class CallSupervisor(LoopActor):
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(call_id))
             case "renew":
-                self._place.renew()
+                self._model_leg.renew()
             case "model":
                 self._do_without_model("away for too long")
             case "silence":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.messages.clips import Clip
 from actors.messages.model import OutOfBandRequest
-from actors.system.address import ChildDied
+from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.transport.websocket import Wire
 from fsm.answer import Answer, TaskStatus
 from protocols.ledger import ItemHeard
@@ -167,30 +167,8 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """A time limit of the call has run out. name: which."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Describe:
     """An `ask`: answered with the call's record as it stands, its outcome "open"."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestartDue:
-    """The delay before a child's restart is over."""
-
-    child: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShutdownTimeout:
-    """A child that was told to stop has had its time."""
-
-    child: str
-    generation: int
 
 
 CallMessage = (

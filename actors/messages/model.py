@@ -79,9 +79,9 @@ class ModelTick:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """To a session on standby: the call is yours from now on. side: the call as it stands."""
+    """To a session on standby: the call is yours from now on. config: the call as it stands now."""
 
-    side: ModelSessionConfig
+    config: ModelSessionConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from actors.messages.call import RestartDue, ShutdownTimeout
 from actors.messages.journal import JournalMessage, RenewLeases, ResumeState
-from actors.system.address import ChildDied
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.transport.websocket import Wire
 
 

@@ -12,26 +12,21 @@ from itertools import count
 
 import pykka
 
-from actors import limits
-from actors.messages.call import (
-    BotSaid,
-    CallerSaid,
-    CallerSpeaks,
-    CallMessage,
-    FunctionCalled,
-    ModelReady,
-    SpeechFact,
-)
+from actors import policies
+from actors.messages.call import BotSaid, CallerSaid, CallerSpeaks, CallMessage, FunctionCalled, ModelReady, SpeechFact
 from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.metrics import SESSIONS_RENEWED
 from actors.model.audio_buffer import AudioBuffer, Utterance
 from actors.model.session import OpenAISocket
+from actors.policies import MODEL, POLICIES
 from actors.services import Services
-from actors.system.address import Address, ChildDied, ParentLink, StableRef
-from actors.system.restart import MODEL, POLICIES, Escalate
+from actors.system.address import Address, ParentLink, StableRef
+from actors.system.restart import Escalate
+from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
+from actors.system.timeouts import NamedTimers
 from protocols.errors import ModelRefused
 from protocols.media import MediaFormat, decoded_bytes
 
@@ -95,20 +90,20 @@ class ModelLeg:
     def __init__(
         self,
         services: Services,
-        stable_ref: ModelRef,
+        ref: ModelRef,
         children: Supervisor,
-        time_limits: limits.NamedTimers,
+        time_limits: NamedTimers,
         call: Address[CallMessage],
         vaic: Address[VaicSocketMessage],
-        side: Callable[[], ModelSessionConfig],
+        config: Callable[[], ModelSessionConfig],
     ) -> None:
-        self._stable_ref = stable_ref
+        self._ref = ref
         self._services = services
         self._children = children
         self._limits = time_limits
         self._call = call
         self._vaic = vaic
-        self._side = side
+        self._config = config
         self._log = children.log
         self._numbers = count(1)
         self._name = self._next = ""  # of the child that has the place, and of the one that stands by
@@ -116,10 +111,10 @@ class ModelLeg:
 
     def start(self) -> None:
         """Dial."""
-        self._limits.start("model", limits.MODEL_LIMIT_S)
+        self._limits.start("model", policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
-        self._children.start(self._name, self._stable_ref, POLICIES[MODEL], self._dial)
+        self._children.start(self._name, self._ref, POLICIES[MODEL], self._dial)
 
     def stop(self) -> None:
         self._children.stop(self._name)
@@ -129,10 +124,10 @@ class ModelLeg:
         """A session is configured. Returns whether what the caller said last is said to it again."""
         if session.standby:
             self._next_ready = True
-            self._stable_ref.tell(Retire())
+            self._ref.tell(Retire())
             return False
         self._limits.cancel("model")
-        said_again = self._stable_ref.hears(True)
+        said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
             left_s = session.expires_at - self._services.now().timestamp()
@@ -149,7 +144,7 @@ class ModelLeg:
         if death.child == self._name and self._next_ready:
             return self._promote(death)
         final = isinstance(death.reason, ModelRefused)
-        verdict = None if final and self._children.forget(death) else self._children.died(death)
+        verdict = None if final and self._children.unlink(death) else self._children.died(death)
         if death.child != self._name:
             if final or isinstance(verdict, Escalate):
                 self._log.warning("no session stands by", reason=repr(death.reason))
@@ -157,27 +152,27 @@ class ModelLeg:
         if final or isinstance(verdict, Escalate):
             return True
         if verdict is not None:
-            self._stable_ref.hears(False)
-            if self._stable_ref.caller_speaks:
-                self._stable_ref.caller_speaks = False
+            self._ref.hears(False)
+            if self._ref.caller_speaks:
+                self._ref.caller_speaks = False
                 self._vaic.tell(CallerFellSilent())
-            self._limits.start_once("model", limits.MODEL_LIMIT_S)
+            self._limits.start_once("model", policies.MODEL_LIMIT_S)
             self._vaic.tell(AwaitWords(due=True))
         return False
 
     def _promote(self, death: ChildDied) -> bool:
-        if self._children.forget(death):
+        if self._children.unlink(death):
             SESSIONS_RENEWED.inc()
             self._log.info("model session renewed")
-            self._children.stable_ref(self._next, self._stable_ref)
+            self._children.rebind(self._next, self._ref)
             self._name, self._next, self._next_ready = self._next, "", False
-            self._stable_ref.tell(TakeOver(self._side()))
+            self._ref.tell(TakeOver(self._config()))
         return False
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        return OpenAISocket.start(parent_link, self._side(), self._services.dialler, self._call, self._vaic)
+        return OpenAISocket.start(parent_link, self._config(), self._services.dialler, self._call, self._vaic)
 
     def _dial_ahead(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
         self._next_ready = False
-        side = replace(self._side(), standby=True)
-        return OpenAISocket.start(parent_link, side, self._services.dialler, self._call, self._vaic)
+        config = replace(self._config(), standby=True)
+        return OpenAISocket.start(parent_link, config, self._services.dialler, self._call, self._vaic)

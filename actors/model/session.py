@@ -90,17 +90,17 @@ class OpenAISocket(LoopActor):
     def __init__(
         self,
         parent_link: ParentLink,
-        side: ModelSessionConfig,
+        config: ModelSessionConfig,
         dialler: Dials,
         call: Address[CallMessage],
         vaic: Address[VaicSocketMessage],
     ) -> None:
         super().__init__(parent_link)
-        self._side = side
+        self._config = config
         self._dialler = dialler
         self._call = call
         self._vaic = vaic
-        self._log = logger.bind(conversation=side.conversation_id)
+        self._log = logger.bind(conversation=config.conversation_id)
         self._violations = ProtocolViolations("model", self._log)
         self._wire: Wire | None = None
         self._configured = self._live = self._retiring = False
@@ -108,9 +108,9 @@ class OpenAISocket(LoopActor):
         self._scheduler = ResponseScheduler()
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
         self._untold: set[str] = set()  # the caller's turns whose words are still to come
-        self._responses = RunningResponses(side.media)
+        self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
-        self._calls = FunctionCalls(side.open_calls)
+        self._calls = FunctionCalls(config.open_calls)
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref)
@@ -138,7 +138,7 @@ class OpenAISocket(LoopActor):
             case WireText():
                 self._read(message.data)
             case TakeOver():
-                self._take_over(message.side)
+                self._take_over(message.config)
             case Retire():
                 self._retiring = True
                 self._retire()
@@ -223,10 +223,10 @@ class OpenAISocket(LoopActor):
         match event:
             case server.SessionCreated():
                 self._configured, self._expires_at = True, event.session.expires_at
-                self._send(SessionUpdate(session=self._side.session()))
+                self._send(SessionUpdate(session=self._config.session()))
             case server.SessionUpdated() if not self._live:
                 self._check_formats(event)
-                if self._side.standby:
+                if self._config.standby:
                     send(self._call, ModelReady(standby=True))
                 else:
                     self._go_live()
@@ -236,25 +236,25 @@ class OpenAISocket(LoopActor):
                 self._take_error(event)
 
     def _check_formats(self, event: server.SessionUpdated) -> None:
-        wanted = realtime_format(self._side.media).type
+        wanted = realtime_format(self._config.media).type
         for side in ("input", "output"):
             # A format that was silently refused is noise on the line.
             if (got := event.session.format_type(side)) not in ("", wanted):
                 raise WireError("format_refused", f"{side}: {got}")
 
     def _go_live(self) -> None:
-        for item in self._side.history:
+        for item in self._config.history:
             self._create(item)
         self._live = True
         send(self._call, ModelReady(expires_at=self._expires_at))
         self._settle()
-        if self._side.answer_due:
+        if self._config.answer_due:
             self._want(ResponseRequest())
 
-    def _take_over(self, side: ModelSessionConfig) -> None:
-        self._calls = FunctionCalls(side.open_calls)
-        self._change(side.instructions, side.tools)
-        self._side = side
+    def _take_over(self, config: ModelSessionConfig) -> None:
+        self._calls = FunctionCalls(config.open_calls)
+        self._change(config.instructions, config.tools)
+        self._config = config
         self._go_live()
 
     def _retire(self) -> None:
@@ -377,7 +377,7 @@ class OpenAISocket(LoopActor):
         self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
 
     def _tick(self) -> None:
-        if not (self._live or (self._side.standby and self._configured)):
+        if not (self._live or (self._config.standby and self._configured)):
             raise TransportLost(1006, "the model's session was not set up in time")
         self._due_ms = None
         self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
@@ -385,9 +385,9 @@ class OpenAISocket(LoopActor):
             raise TransportLost(1006, "the model answers nothing")
 
     def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
-        self._side = replace(self._side, instructions=instructions, tools=tools)
+        self._config = replace(self._config, instructions=instructions, tools=tools)
         if self._configured:
-            self._send(SessionUpdate(session=self._side.task_session()))
+            self._send(SessionUpdate(session=self._config.task_session()))
 
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))

@@ -44,7 +44,7 @@ def is_out_of_band(response: Response) -> bool:
 def consultation(request: ReasoningRequest, name: str) -> ResponseRequest:
     """The response to ask for. What is known goes in as data, not as instructions: callers had a hand in it."""
     choices = "; ".join(f"{event}: {meaning}" for event, meaning in request.choices.items())
-    rule = f"Answer with exactly one of: {', '.join(thought.choices)}."
+    rule = f"Answer with exactly one of: {', '.join(request.choices)}."
     known = {
         "now": request.known.now.isoformat(timespec="minutes"),
         "slots": {name: str(value) for name, value in request.known.slots.items()},
@@ -55,7 +55,7 @@ def consultation(request: ReasoningRequest, name: str) -> ResponseRequest:
         conversation="none",
         output_modalities=("text",),
         metadata={CONSULT: name},
-        instructions=f"{thought.question}\nChoices: {choices}.\n{rule}",
+        instructions=f"{request.question}\nChoices: {choices}.\n{rule}",
         input=(UserMessage(content=(InputText(text=json.dumps(known, default=str)),)),),
         tools=(),
         max_output_tokens=50,

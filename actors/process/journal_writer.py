@@ -14,7 +14,7 @@ from loguru import logger
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from actors.call.replay import keys_ahead, left_record
+from actors.call.replay import left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
     AppendRow,
@@ -30,6 +30,7 @@ from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.metrics import LOST_ROWS
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
+from actors.tasks.replay import keys_ahead
 from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases, Refused
@@ -220,7 +221,7 @@ class JournalWriter(ThreadActor):
 
     def _bury(self, conversation_id: str) -> None:
         """Whoever held this call is dead, and its caller has not come back: what is known of it becomes its record."""
-        lease = self._patiently(lambda: self._leases.restore(conversation_id))
+        lease = self._patiently(lambda: self._leases.adopt(conversation_id))
         if isinstance(lease, Refused):
             return
         rows = self._patiently(lambda: self._journal.rows(conversation_id))

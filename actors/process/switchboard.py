@@ -15,7 +15,7 @@ from loguru import logger
 
 from actors.call.replay import initiate_of, opening_of
 from actors.call.supervisor import CallSupervisor
-from actors.messages.call import CallMessage, EndCall, MoveCall, Rebind, RestartDue, ShutdownTimeout
+from actors.messages.call import CallMessage, EndCall, MoveCall, Rebind
 from actors.messages.journal import ClaimCall, JournalMessage, OpenLease, Park, RenewLeases, ResumeState
 from actors.messages.switchboard import (
     AdmissionRequest,
@@ -40,13 +40,15 @@ from actors.messages.switchboard import (
     WireOpened,
 )
 from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS
+from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import PendingConnection, PendingInbox, conversation_of
 from actors.process.journal_writer import KEPT_MESSAGES, JournalWriter
 from actors.services import Services
 from actors.system.actor import LoopActor
-from actors.system.address import Address, BufferingRef, ChildDied, NullRef, ParentLink, StableRef
+from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef
 from actors.system.dispatcher import Timer
-from actors.system.restart import Escalate, Restart, RestartPolicy
+from actors.system.restart import Escalate
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.transport.violations import ProtocolViolations
 from actors.transport.websocket import Wire
@@ -67,8 +69,6 @@ from store.leases import Leases
 JOURNAL = "journal"
 SHUTTING_DOWN, TOO_MANY, NO_ANSWER = "shutting down", "too many calls", "the store does not answer"
 TRY_AGAIN_LATER = 1013
-JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
-CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 # How long a socket may say nothing after its upgrade, and how long a refused one may stay.
 FIRST_TEXT_LIMIT_S, REFUSED_LIMIT_S = 5.0, 2.0
 # How long a socket waits to be told whether its call can be taken over.

@@ -19,9 +19,10 @@ from prometheus_client import Counter
 from pykka._envelope import Envelope
 
 from actors.metrics import ACTORS_ENDED, ACTORS_STARTED, MISSED
-from actors.system.address import ChildDied, ParentLink, send
+from actors.system.address import ParentLink, send
 from actors.system.dispatcher import Timer, installed
 from actors.system.mailbox import MAX_MESSAGES, PYKKAS_OWN, Bound, LoopMailbox, MailboxFull, ThreadMailbox
+from actors.system.signals import ChildDied
 from protocols.errors import TransportLost
 
 
@@ -37,7 +38,7 @@ class _Supervised(pykka.Actor):
     """
 
     # Beside the instance's dictionary: an object with thirty entries or more in it is read and written more slowly.
-    __slots__ = ("_cause", "_post", "_unreported")
+    __slots__ = ("_cause", "_parent_link", "_unreported")
 
     max_messages: ClassVar[int] = MAX_MESSAGES
     droppable: ClassVar[tuple[type, ...]] = ()

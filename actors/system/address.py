@@ -105,16 +105,6 @@ class NullRef:
 
 
 @dataclass(frozen=True, slots=True)
-class ChildDied:
-    """A child has ended. generation: which start of that child it was. reason: None for a normal end."""
-
-    child: str
-    generation: int
-    reason: BaseException | None
-    trace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ParentLink:
     """An actor's place under its parent: whom to tell of its end, and under which name."""
 

@@ -33,8 +33,10 @@ def _content(envelope: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """most: how many messages may wait. droppable: those of which, when there are more, the newest count; the others are
-    counted as missed.
+    """The limit of a mailbox.
+
+    most: how many messages may wait. droppable: types of which the oldest make room when there are more; `missed`
+    counts them.
     """
 
     most: int
@@ -110,7 +112,7 @@ class LoopMailbox:
         "closed",
         "full",
         "kind",
-        "letters",
+        "messages_waiting",
         "most",
         "queued",
         "ready",

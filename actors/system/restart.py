@@ -64,17 +64,6 @@ class Escalate:
 Verdict = LetGo | RestartIn | Escalate
 
 
-# The children of a call, besides its tasks.
-VAIC, MODEL = "vaic", "model"
-POLICIES = {
-    # A crash of ours is repaired on the same wire; a lost socket is not an error to repair: VAIC comes back by itself.
-    VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
-    # How long it may be away is a time limit of the call's; this is for sessions that come up and break.
-    # A caller who waits for a model that is back again waits for no longer than the cap.
-    MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=40, period_s=60, backoff_s=0.5, backoff_cap_s=0.7),
-}
-
-
 @dataclass(slots=True)
 class RestartHistory:
     """The restarts of one child."""

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import pykka
 from loguru import logger
 
-from actors.messages.call import RestartDue, ShutdownTimeout
 from actors.metrics import CHILD_DEATHS
-from actors.system.address import Address, ChildDied, ParentLink, StableRef, send
+from actors.system.address import Address, ParentLink, StableRef, send
 from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate, LetGo, Restart, RestartHistory, RestartIn, RestartPolicy, Strategy, Verdict
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 
 M = TypeVar("M")
 Start = Callable[[ParentLink], pykka.ActorRef[Any]]
@@ -41,7 +41,10 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """after: the parent's timers; it is told RestartDue when `restart` is due, and ShutdownTimeout when `overdue` is."""
+    """The children of one actor.
+
+    after: the parent's timers; it is told RestartDue when `restart` is to be called, ShutdownTimeout when `overdue` is.
+    """
 
     parent: Address[ChildDied]
     now_ms: Callable[[], float]
@@ -116,12 +119,12 @@ class Supervisor:
                 del self._children[death.child]
         return verdict
 
-    def stable_ref(self, name: str, stable_ref: StableRef[Any]) -> None:
+    def rebind(self, name: str, stable_ref: StableRef[Any]) -> None:
         """Give a child another place to hold."""
         child = self._children[name]
         child.stable_ref, stable_ref.occupant = stable_ref, child.ref
 
-    def forget(self, death: ChildDied) -> bool:
+    def unlink(self, death: ChildDied) -> bool:
         """A child has ended and nobody is to take its place, whatever its policy. False: it held that place no more."""
         child = self._children.get(death.child)
         if child is None or child.generation != death.generation:

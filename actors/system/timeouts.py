@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.messages.call import Deadline
 from actors.system.dispatcher import Timer
-
-# In s: for VAIC's `start` once the model is ready, for its return after a loss, for last words to be spoken, for
-# session.end after our hangup, for tasks to end their step, for a model to be had, and for a last sentence of ours.
-START_LIMIT_S, RESUME_LIMIT_S, FAREWELL_LIMIT_S, END_LIMIT_S, SETTLE_LIMIT_S = 3.0, 60.0, 20.0, 6.0, 3.0
-MODEL_LIMIT_S, CLIP_LIMIT_S = 20.0, 10.0
+from actors.system.signals import Deadline
 
 
 class NamedTimers:

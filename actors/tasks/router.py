@@ -13,28 +13,25 @@ from dataclasses import dataclass, field
 import pykka
 from pydantic import ValidationError
 
-from actors.call.replay import calls_left, tasks_left
 from actors.messages.call import CallMessage, FunctionCalled, TaskAnswered, TaskSettled
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
+from actors.policies import STEP_LIMIT_S, TASK_POLICY
 from actors.services import Services
 from actors.system.address import Address, ParentLink, StableRef
-from actors.system.restart import Restart, RestartPolicy
 from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Snapshot, TaskStatus
 from fsm.effects import TaskContext
-from fsm.run import TaskHandle as TaskRun
+from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
 from store.journal import JournalRow
 
-TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
-# A step that is not answered by then is given up, and so is the thread that hangs in it.
-STEP_LIMIT_S = 10.0
 # So many function calls without a word of the caller in between, and the model is talking to itself.
 MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"

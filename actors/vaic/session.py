@@ -10,15 +10,7 @@ from typing import ClassVar, assert_never
 
 from loguru import logger
 
-from actors.messages.call import (
-    BotHeard,
-    CallerArrived,
-    CallMessage,
-    ClipHeard,
-    DigitsPressed,
-    VaicEnded,
-    VaicReady,
-)
+from actors.messages.call import BotHeard, CallerArrived, CallMessage, ClipHeard, DigitsPressed, VaicEnded, VaicReady
 from actors.messages.clips import Clip
 from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
 from actors.messages.vaic import (
@@ -105,25 +97,25 @@ class VaicSocket(LoopActor):
     def __init__(
         self,
         parent_link: ParentLink,
-        side: CallerSessionConfig,
+        config: CallerSessionConfig,
         wire: Wire,
         call: Address[CallMessage],
         model: Address[ModelSocketMessage],
     ) -> None:
         super().__init__(parent_link)
-        self._side = side
-        self._id = side.conversation_id
+        self._config = config
+        self._id = config.conversation_id
         self._wire = wire
         self._call = call
         self._model = model
         self._log = logger.bind(conversation=self._id)
         self._violations = ProtocolViolations("vaic", self._log)
-        self._rate_limits = RateLimits(side.media, self.now_ms)
-        self._to_model = Transcoder(side.media, model_format(side.media))
-        self._to_vaic = Transcoder(model_format(side.media), side.media)
-        self._playout = Playout(self._id, side.media, side.lead_ms, f"p{side.incarnation}")
+        self._rate_limits = RateLimits(config.media, self.now_ms)
+        self._to_model = Transcoder(config.media, model_format(config.media))
+        self._to_vaic = Transcoder(model_format(config.media), config.media)
+        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
         self._due: tuple[float, Timer] | None = None
-        self._filler = FillerTimer(self.after, side.filler_s)
+        self._filler = FillerTimer(self.after, config.filler_s)
         self._clips: dict[str, Clip] = {}  # by item id, those that are not heard out yet
         self._clips_played = 0
         self._participants: set[str | None] = set()
@@ -131,8 +123,8 @@ class VaicSocket(LoopActor):
         self._last_words: LastWords | None = None
 
     def on_start(self) -> None:
-        if self._side.origin is not SocketOrigin.REPLACED:
-            self._write(SessionAccepted(conversation_id=self._id, media_format=self._side.media.name))
+        if self._config.origin is not SocketOrigin.REPLACED:
+            self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
         self._wire.attach(self.actor_ref)
         send(self._call, VaicReady())
 
@@ -228,7 +220,7 @@ class VaicSocket(LoopActor):
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
         # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.
-        if chunk.participant not in self._participants and self._side.origin is SocketOrigin.NEW:
+        if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
             raise WireError(NO_STREAM)
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:
@@ -258,7 +250,7 @@ class VaicSocket(LoopActor):
             case SessionResume():
                 # Odd on a socket that never broke, but the vendor's own SDK answers it.
                 self._check_conversation(frame.conversation_id)
-                self._write(SessionAccepted(conversation_id=self._id, media_format=self._side.media.name))
+                self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
@@ -307,15 +299,15 @@ class VaicSocket(LoopActor):
 
     def _say(self, clip: Clip) -> None:
         """Its audio is in VAIC's format already, and beside the stream that the model's goes through."""
-        recording = self._side.clips.get(clip)
+        recording = self._config.clips.get(clip)
         if recording is None:
             return
         self._clips_played += 1
-        item_id = f"clip{self._side.incarnation}-{self._clips_played}"
+        item_id = f"clip{self._config.incarnation}-{self._clips_played}"
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
-        for payload in recording.payloads[self._side.media.name]:
+        for payload in recording.payloads[self._config.media.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
@@ -384,7 +376,7 @@ class VaicSocket(LoopActor):
             self.stop()
 
     def _activity(self, name: str, **params: dict[str, object]) -> None:
-        activity = BotActivity(name=name, id=self._side.new_id(), timestamp=self._side.timestamp(), **params)
+        activity = BotActivity(name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params)
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:

@@ -20,8 +20,9 @@ from actors.messages.call import Describe, Rebind
 from actors.messages.clips import Clip, Recording
 from actors.messages.journal import AppendRow, Close, JournalMessage, ResumeState
 from actors.services import BotProfile, Services
-from actors.system.address import Address, ChildDied, ParentLink
+from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
+from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed, Dialled
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT

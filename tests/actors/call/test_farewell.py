@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.call.pending_hangup import PendingHangup
+from actors.call.farewell import PendingHangup
 from actors.messages.call import BotHeard, ResponseEnded
 from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.call.replay import keys_ahead
 from actors.messages.journal import AppendRow, ResumeState
 from actors.tasks.effect_runner import EffectRunner
+from actors.tasks.replay import keys_ahead
 from store.appointments import AppointmentBook
 from store.journal import Journal, JournalRow
 from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher

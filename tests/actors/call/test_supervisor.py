@@ -7,18 +7,10 @@ from datetime import timedelta
 import pykka
 import pytest
 
-from actors.messages.call import (
-    BotSaid,
-    CallerSaid,
-    Describe,
-    EndCall,
-    FunctionCalled,
-    ModelReady,
-    Rebind,
-)
+from actors.messages.call import BotSaid, CallerSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
 from actors.messages.journal import Close
 from actors.model.session import OpenAISocket
-from actors.system.address import ChildDied
+from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket

@@ -39,7 +39,8 @@ from actors.messages.vaic import (
 from actors.model.leg import ModelRef
 from actors.model.session import OpenAISocket
 from actors.services import TELEPHONE_VAD
-from actors.system.address import Address, ChildDied, ParentLink
+from actors.system.address import Address, ParentLink
+from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed, Dialled
 from fsm.spec import Known, ToolSpec
 from fsm.testing.conversation import NOON

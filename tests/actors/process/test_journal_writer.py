@@ -12,7 +12,8 @@ from sqlalchemy import Engine, event
 from actors.messages.journal import AppendRow, Close, OpenLease
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
-from actors.system.address import ChildDied, ParentLink
+from actors.system.address import ParentLink
+from actors.system.signals import ChildDied
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases
 from tests.actors.calls import BEGAN

@@ -10,9 +10,10 @@ import pykka
 import pytest
 
 from actors.system.actor import ActorExit, LoopFuture
-from actors.system.address import ChildDied, ParentLink, StableRef, send
+from actors.system.address import ParentLink, StableRef, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.mailbox import at_rest
+from actors.system.signals import ChildDied
 from protocols.errors import TransportLost
 from tests.actors.mortal import Boom, OnLoop, OnThread
 from tests.cranked import CrankedDispatcher

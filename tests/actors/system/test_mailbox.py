@@ -12,8 +12,9 @@ from prometheus_client import Counter
 
 from actors.metrics import MISSED
 from actors.system.actor import LoopActor, ThreadActor
-from actors.system.address import BufferingRef, ChildDied, ParentLink
+from actors.system.address import BufferingRef, ParentLink
 from actors.system.mailbox import MAX_MESSAGES, MailboxFull
+from actors.system.signals import ChildDied
 from tests.actors.calls import WaitingDispatcher
 from tests.probe import Probe, ThreadProbe
 

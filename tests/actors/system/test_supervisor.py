@@ -8,11 +8,11 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.messages.call import RestartDue
 from actors.system.actor import LoopActor
-from actors.system.address import ChildDied, NullRef, StableRef
+from actors.system.address import NullRef, StableRef
 from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate, LetGo, Restart, RestartIn, RestartPolicy, Verdict
+from actors.system.signals import ChildDied, RestartDue
 from actors.system.supervisor import Supervisor
 from tests.actors.calls import WaitingDispatcher, living
 from tests.actors.mortal import Boom, Mortal, OnLoop, OnThread
@@ -231,7 +231,7 @@ def test_stopping_all_stops_each_and_also_those_that_wait_for_their_restart(fami
 
 def test_a_child_that_is_forgotten_is_not_started_again_whatever_its_policy(family: Family) -> None:
     family.bears(PERMANENT)
-    family.does(lambda mother: mother.children.forget(ChildDied("kid", 1, None)))
+    family.does(lambda mother: mother.children.unlink(ChildDied("kid", 1, None)))
     assert "kid" not in family.mother.children
     assert family.stable_ref.occupant is None
 

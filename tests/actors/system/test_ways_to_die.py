@@ -9,11 +9,11 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.messages.call import RestartDue, ShutdownTimeout
 from actors.system.actor import LoopActor, ThreadActor
-from actors.system.address import ChildDied, ParentLink, StableRef
+from actors.system.address import ParentLink, StableRef
 from actors.system.mailbox import MailboxFull
 from actors.system.restart import LetGo, Restart, RestartIn, RestartPolicy, Strategy, Verdict
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from protocols.errors import TransportLost
 from tests.actors.calls import WaitingDispatcher, living

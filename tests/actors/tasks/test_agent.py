@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 
 from actors.messages.call import CallMessage, TaskAnswered
 from actors.messages.task import Invoke
-from actors.system.address import ChildDied, ParentLink
+from actors.system.address import ParentLink
+from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT

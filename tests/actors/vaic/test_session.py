@@ -18,7 +18,8 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     HangUp,
 )
-from actors.system.address import ChildDied, ParentLink
+from actors.system.address import ParentLink
+from actors.system.signals import ChildDied
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
