@@ -2,7 +2,7 @@
 
 SLOT: what of the default conversation's one response there is. TURN: whether the caller speaks, and is owed an answer.
 ATTEMPT: whether what nobody heard was asked for again. LIVENESS: whether the session answers requests at all.
-Pure data. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
+Pure data. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
 from __future__ import annotations

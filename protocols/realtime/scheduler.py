@@ -2,7 +2,7 @@
 
 The server's own voice detection may create responses too; they take the same slot, so that two voices never answer at
 once. What may happen is in response_slot's tables; here facts become their events, and their actions are carried out.
-Pure state. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
+Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
 from __future__ import annotations
