@@ -273,7 +273,7 @@ class OpenAISocket(LoopActor):
         MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
         if not self._live:
             raise WireError("session_refused", f"{code} {event.error.param or ''}".strip())
-        self._scheduler.refused(event.error.code)
+        self._scheduler.refused(event.error.code, self.now_ms())
         log = self._log.info if event.error.code in BENIGN else self._log.warning
         log("model error", code=code, param=event.error.param)
 
@@ -282,7 +282,7 @@ class OpenAISocket(LoopActor):
             case server.SpeechStarted():
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
-                self._scheduler.speech_started()
+                self._scheduler.speech_started(self.now_ms())
                 send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
