@@ -1,21 +1,37 @@
 """The response scheduler: the only place that decides to send `response.create` or `response.cancel`.
 
-FREE -> REQUESTED -> ACTIVE -> FREE, for the default conversation. The server's own voice detection may create
-responses too; they take the same slot, so that two voices never answer at once.
-Pure state. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
+The server's own voice detection may create responses too; they take the same slot, so that two voices never answer at
+once. What may happen is in response_slot's tables; here facts become their events, and their actions are carried out.
+Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from typing import assert_never
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.response_slot import (
+    ATTEMPT,
+    LIMITS_MS,
+    LIVENESS,
+    OWED,
+    SLOT,
+    SPEAKING,
+    TURN,
+    Attempt,
+    AttemptAction,
+    AttemptEvent,
+    Liveness,
+    LivenessEvent,
+    Slot,
+    SlotAction,
+    SlotEvent,
+    TurnAction,
+    TurnEvent,
+)
 
-# A request that is neither answered nor refused within this frees the slot.
-REQUEST_LIMIT_MS = 5000
-# A response of which there is nothing by then is given up; and a limit on rates needs a pause.
-MUTE_LIMIT_MS = 5000
+# After a limit on rates was met, nothing is asked for within this.
 RATE_PAUSE_MS = 1000
 RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
 ALREADY_ACTIVE = "conversation_already_has_active_response"
@@ -25,130 +41,166 @@ ASKED = {"asked": "yes"}
 Order = ResponseCreate | ResponseCancel
 
 
-class Slot(Enum):
-    FREE = "free"
-    REQUESTED = "requested"
-    ACTIVE = "active"
-
-
 class ResponseScheduler:
     """One per model session. Each method takes a fact and returns what to send because of it."""
 
     def __init__(self) -> None:
-        self.slot = Slot.FREE
-        self.active_id: str | None = None
+        self.slot = SLOT.start
+        self._turn = TURN.start
+        self._attempt = ATTEMPT.start
+        self._liveness = LIVENESS.start
+        # Of the response that holds the slot, where it is known.
+        self._active_id: str | None = None
         # Wishes are merged, never queued: an answer to the newest state of things is enough.
         self._wanted: ResponseRequest | None = None
+        # What we asked for last; None where the server answers by itself.
         self._in_flight: ResponseRequest | None = None
-        self._caller_speaks = False
-        self._answer_owed = False  # by the server itself, to a caller's turn
-        self._requested_ms = 0.0
-        self._retries_left = 1
-        self._mute_at_ms: float | None = None  # when a response that is still mute is given up
-        self._muted = False
+        self._limit_at_ms = 0.0  # in the states that have a limit
         self._not_before_ms = 0.0
-        self._unanswered = False  # the last request was
-        self.dead = False  # the session takes requests, and answers none
-        self.given_up = False  # the last response was to be heard, was not, and is not asked for again
+
+    # --- facts ---
 
     def want(self, request: ResponseRequest, now_ms: float) -> list[Order]:
         """Somebody wishes the model to speak."""
         self._wanted = request
-        return self._try(now_ms)
+        return self._ask_if_due(now_ms)
 
-    def speech_started(self) -> None:
+    def speech_started(self, now_ms: float) -> None:
         """The caller speaks: whatever we wished to say will be part of the answer to that."""
-        self._caller_speaks, self._mute_at_ms = True, None
+        self._turn_changed(TurnEvent.SPEECH_STARTED)
+        self._slot_changed(SlotEvent.SPEECH_STARTED, now_ms)
 
     def committed(self, now_ms: float) -> None:
         """The caller's turn is in the conversation and the server is about to answer it by itself."""
-        self._caller_speaks, self._answer_owed = False, True
-        # Its answer sees every function output that we wished to have spoken about.
-        self._wanted = None
-        if self.slot is Slot.FREE:
-            self._request(None, now_ms)
+        self._turn_changed(TurnEvent.COMMITTED)
+        self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
 
     def created(self, response: Response, now_ms: float) -> list[Order]:
         """A response of the default conversation exists."""
-        self.slot, self.active_id = Slot.ACTIVE, response.id
         if not ASKED.items() <= (response.metadata or {}).items():
-            self._answer_owed = False
-        self._mute_at_ms, self._muted, self._unanswered = now_ms + MUTE_LIMIT_MS, False, False
-        # It was asked for before the caller began to speak: the server's own interruption came too early for it.
-        return self.cancel() if self._caller_speaks else []
+            self._turn_changed(TurnEvent.SERVER_ANSWERED)
+        self._liveness_changed(LivenessEvent.CREATED)
+        self._active_id = response.id
+        return self._slot_changed(SlotEvent.CREATED_TOO_LATE if self._caller_speaks else SlotEvent.CREATED, now_ms)
 
     def done(self, response: Response, spoke: bool, called: bool, now_ms: float) -> list[Order]:
-        """A response ended. spoke: any of its audio was passed on. called: it called functions.
-
-        One that was to be heard and was not is asked for once more: silence is the worst answer.
-        """
-        if response.id != self.active_id and self.slot is Slot.ACTIVE and self.active_id is not None:
-            return []
-        self.slot, self.active_id, self._mute_at_ms, self.given_up = Slot.FREE, None, None, False
-        unheard = not (spoke or called or self._caller_speaks) and (self._muted or response.status != "cancelled")
-        if unheard and self._retries_left > 0:
-            self._retries_left -= 1
-            self._wanted = self._wanted or self._in_flight or ResponseRequest()
-            if response.error_code in RATE_LIMITS:
-                self._not_before_ms = now_ms + RATE_PAUSE_MS
+        """A response ended. spoke: any of its audio was passed on. called: it called functions."""
+        if self._active_id not in (None, response.id):
+            return []  # another one holds the slot
+        if spoke or called or self._caller_speaks:
+            event = SlotEvent.ENDED
         else:
-            self.given_up = unheard and self._wanted is None
-            self._retries_left = 1
-        self._in_flight = None
-        if self._answer_owed and self._wanted is None:
-            self._request(None, now_ms)
-        return self._try(now_ms)
+            event = SlotEvent.ENDED_CANCELLED if response.status == "cancelled" else SlotEvent.ENDED_UNHEARD
+        self._slot_changed(event, now_ms)
+        self._active_id = self._in_flight = None
+        if self._attempt is Attempt.REPEATED and response.error_code in RATE_LIMITS:
+            self._not_before_ms = now_ms + RATE_PAUSE_MS
+        if self._turn in OWED and self._wanted is None:
+            self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
+        return self._ask_if_due(now_ms)
 
-    def refused(self, code: str | None) -> None:
+    def refused(self, code: str | None, now_ms: float) -> None:
         """The server answered a request with an error."""
-        if code == ALREADY_ACTIVE and self.slot is Slot.REQUESTED:
-            # Another response holds the slot; when it is done we decide anew.
-            self.slot, self.active_id = Slot.ACTIVE, None
-            self._wanted = self._wanted or self._in_flight or ResponseRequest()
-        elif code == ALREADY_ACTIVE and self._answer_owed:
-            # What was refused is the server's own answer: ours was there first, begun before the caller had spoken.
-            self._wanted = self._wanted or ResponseRequest()
-
-    def cancel(self) -> list[Order]:
-        """Stop the running response, if one is believed to run."""
-        if self.slot is Slot.ACTIVE and self.active_id is not None:
-            return [ResponseCancel(response_id=self.active_id)]
-        return []
+        if code == ALREADY_ACTIVE:
+            owed = self._turn in OWED
+            self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
 
     def tick(self, sounds: bool, now_ms: float) -> list[Order]:
         """Give up what was asked for and never came. sounds: something of the running response is there."""
-        if self.slot is Slot.REQUESTED and now_ms - self._requested_ms >= REQUEST_LIMIT_MS:
-            self.slot, self.dead = Slot.FREE, self._unanswered
-            self._unanswered = True
-            self._wanted = self._wanted or self._in_flight or ResponseRequest()
-            self._in_flight, self._answer_owed = None, False
-        if self._mute_at_ms is not None and now_ms >= self._mute_at_ms:
-            self._mute_at_ms = None
-            if not sounds:
-                self.dead, self._muted = self._muted, True
-                self._mute_at_ms = now_ms + REQUEST_LIMIT_MS
-                return self.cancel()
-        return self._try(now_ms)
+        orders: list[Order] = []
+        if self.slot in LIMITS_MS and now_ms >= self._limit_at_ms:
+            orders = self._slot_changed(SlotEvent.LIMIT_HEARD if sounds else SlotEvent.LIMIT_MUTE, now_ms)
+        return orders + self._ask_if_due(now_ms)
+
+    def cancel(self) -> list[Order]:
+        """Stop the running response, if one is believed to run."""
+        return [] if self._active_id is None else [ResponseCancel(response_id=self._active_id)]
+
+    # --- what is known ---
 
     def next_tick_ms(self) -> float | None:
         """When to look again; None while nothing waits for time alone, as behind a caller who speaks."""
-        if self.slot is Slot.REQUESTED:
-            return self._requested_ms + REQUEST_LIMIT_MS
-        if self.slot is Slot.FREE:
-            return self._not_before_ms if self._wanted is not None and not self._caller_speaks else None
-        return self._mute_at_ms
+        if self.slot in LIMITS_MS:
+            return self._limit_at_ms
+        waits = self.slot is Slot.FREE and self._wanted is not None and not self._caller_speaks
+        return self._not_before_ms if waits else None
 
     @property
     def idle(self) -> bool:
         """Nobody speaks, and nobody is about to."""
         return self.slot is Slot.FREE and self._wanted is None and not self._caller_speaks
 
-    def _try(self, now_ms: float) -> list[Order]:
-        if self._wanted is None or self.slot is not Slot.FREE or self._caller_speaks or now_ms < self._not_before_ms:
+    @property
+    def dead(self) -> bool:
+        """The session takes requests, and answers none."""
+        return self._liveness is Liveness.DEAD
+
+    @property
+    def given_up(self) -> bool:
+        """The last response was to be heard, was not, and is not asked for again."""
+        return self._attempt is Attempt.GIVEN_UP
+
+    @property
+    def _caller_speaks(self) -> bool:
+        return self._turn in SPEAKING
+
+    # --- the tables' actions ---
+
+    def _ask_if_due(self, now_ms: float) -> list[Order]:
+        if self._wanted is None or self._caller_speaks or now_ms < self._not_before_ms:
             return []
-        request, self._wanted, self._answer_owed = self._wanted, None, False
-        self._request(request, now_ms)
+        return self._slot_changed(SlotEvent.ASK_DUE, now_ms)
+
+    def _slot_changed(self, event: SlotEvent, now_ms: float) -> list[Order]:
+        self.slot, actions = SLOT.step(self.slot, event)
+        return [order for action in actions for order in self._carry_out(action, now_ms)]
+
+    def _carry_out(self, action: SlotAction, now_ms: float) -> list[Order]:
+        match action:
+            case SlotAction.START_LIMIT:
+                self._limit_at_ms = now_ms + LIMITS_MS[self.slot]
+            case SlotAction.SEND_CREATE:
+                return self._create()
+            case SlotAction.SEND_CANCEL:
+                return self.cancel()
+            case SlotAction.WISH_AGAIN:
+                self._wish_again()
+            case SlotAction.WISH_ANSWER:
+                self._wanted = self._wanted or ResponseRequest()
+            case SlotAction.GIVE_UP_REQUEST:
+                self._wish_again()
+                self._in_flight = None
+                self._turn_changed(TurnEvent.OVERDUE)
+                self._liveness_changed(LivenessEvent.UNANSWERED)
+            case SlotAction.REPORT_HUNG:
+                self._liveness_changed(LivenessEvent.HUNG)
+            case SlotAction.REPORT_HEARD:
+                self._attempt_changed(AttemptEvent.HEARD)
+            case SlotAction.REPORT_UNHEARD:
+                another = self._wanted is not None
+                self._attempt_changed(AttemptEvent.UNHEARD_MORE_WISHED if another else AttemptEvent.UNHEARD)
+            case _:
+                assert_never(action)
+        return []
+
+    def _create(self) -> list[Order]:
+        request, self._wanted = self._wanted or ResponseRequest(), None
+        self._in_flight = request
+        self._turn_changed(TurnEvent.ASKED)
         return [ResponseCreate(response=request.model_copy(update={"metadata": (request.metadata or {}) | ASKED}))]
 
-    def _request(self, request: ResponseRequest | None, now_ms: float) -> None:
-        self.slot, self._in_flight, self._requested_ms = Slot.REQUESTED, request, now_ms
+    def _wish_again(self) -> None:
+        self._wanted = self._wanted or self._in_flight or ResponseRequest()
+
+    def _turn_changed(self, event: TurnEvent) -> None:
+        self._turn, action = TURN.step(self._turn, event)
+        if action is TurnAction.DROP_WISH:
+            self._wanted = None
+
+    def _attempt_changed(self, event: AttemptEvent) -> None:
+        self._attempt, action = ATTEMPT.step(self._attempt, event)
+        if action is AttemptAction.REPEAT:
+            self._wish_again()
+
+    def _liveness_changed(self, event: LivenessEvent) -> None:
+        self._liveness, _ = LIVENESS.step(self._liveness, event)

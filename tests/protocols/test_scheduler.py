@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import Response, ResponseRequest
-from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, REQUEST_LIMIT_MS, ResponseScheduler, Slot
+from protocols.realtime.response_slot import REQUEST_LIMIT_MS, Slot
+from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, ResponseScheduler
 
 ASK = ResponseRequest()
 
@@ -42,7 +43,7 @@ def test_wishes_during_a_response_are_merged_into_one_and_wait_for_its_end() -> 
 
 def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_covers_the_wish() -> None:
     scheduler = ResponseScheduler()
-    scheduler.speech_started()
+    scheduler.speech_started(0)
     assert scheduler.want(ASK, 0) == []
     scheduler.committed(1)
     assert scheduler.slot is Slot.REQUESTED
@@ -61,35 +62,35 @@ def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> Non
 def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.speech_started()
+    scheduler.speech_started(0)
     assert scheduler.created(ended("r-1"), 0) == [ResponseCancel(response_id="r-1")]
 
 
 def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.refused(ALREADY_ACTIVE)
-    assert scheduler.slot is Slot.ACTIVE
+    scheduler.refused(ALREADY_ACTIVE, 1)
+    assert scheduler.slot is Slot.UNKNOWN
     assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [asked(ASK)]
 
 
 def test_the_servers_answer_that_was_refused_because_ours_had_begun_is_asked_for_by_us() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.speech_started()
+    scheduler.speech_started(0)
     scheduler.created(ours("r-1"), 1)  # the server's interruption came before it
     scheduler.committed(2)
-    scheduler.refused(ALREADY_ACTIVE)
+    scheduler.refused(ALREADY_ACTIVE, 1)
     assert scheduler.done(ours("r-1", "cancelled"), spoke=False, called=False, now_ms=3) == [asked(ASK)]
 
 
 def test_our_request_that_was_refused_because_the_servers_answer_had_begun_is_covered_by_that() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.speech_started()
+    scheduler.speech_started(0)
     scheduler.committed(1)
     scheduler.created(ended("auto"), 2)
-    scheduler.refused(ALREADY_ACTIVE)
+    scheduler.refused(ALREADY_ACTIVE, 1)
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == []
     assert scheduler.slot is Slot.FREE
 
@@ -97,7 +98,7 @@ def test_our_request_that_was_refused_because_the_servers_answer_had_begun_is_co
 def test_an_answer_of_the_servers_that_never_comes_after_ours_is_asked_for_in_the_end() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.speech_started()
+    scheduler.speech_started(0)
     scheduler.created(ours("r-1"), 1)
     scheduler.committed(2)
     assert scheduler.done(ours("r-1", "cancelled"), spoke=False, called=False, now_ms=3) == []
@@ -138,7 +139,7 @@ def test_the_end_of_another_response_does_not_free_the_slot() -> None:
     scheduler.created(ended("r-1"), 0)
     scheduler.want(ASK, 1)
     assert scheduler.done(ended("stray"), spoke=False, called=False, now_ms=2) == []
-    assert scheduler.slot is Slot.ACTIVE
+    assert scheduler.slot is Slot.AWAITING_SOUND
 
 
 def test_cancel_is_only_sent_for_a_response_that_runs() -> None:

@@ -1,0 +1,229 @@
+"""The response scheduler's state, as four tables side by side: each of them changes without asking the others.
+
+SLOT: what of the default conversation's one response there is. TURN: whether the caller speaks, and is owed an answer.
+ATTEMPT: whether what nobody heard was asked for again. LIVENESS: whether the session answers requests at all.
+Pure data. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from protocols.transitions import Table, go, never, rows, stay
+
+# A request that is neither answered nor refused within this frees the slot; a cancelled response is to end within it.
+REQUEST_LIMIT_MS = 5000
+# A response of which nothing is heard within this is cancelled.
+MUTE_LIMIT_MS = 5000
+
+
+# --- the slot ---
+
+
+class Slot(Enum):
+    """What of a response there is. The server's own voice detection takes the same slot as our requests."""
+
+    FREE = "free"
+    REQUESTED = "requested"  # by us, or owed by the server to a caller's turn
+    AWAITING_SOUND = "awaiting sound"  # it exists, and was not heard yet
+    RUNNING = "running"  # it was heard, or the caller's speech excuses its silence
+    CANCELLED_MUTE = "cancelled: mute"  # by us; its end is due
+    EXCUSED_MUTE = "excused: mute"  # the same, but sound came late, or the caller speaks: its end is not pressed for
+    UNKNOWN = "unknown holds it"  # a response holds the slot whose beginning we were not told of
+
+
+class SlotEvent(Enum):
+    ASK_DUE = "ask due"  # there is a wish, the caller is silent and no pause is to be kept
+    SERVER_ANSWERS = "server will answer"
+    CREATED = "created"
+    CREATED_TOO_LATE = "created too late"  # the caller speaks: the server's own interruption came before it
+    SPEECH_STARTED = "speech started"
+    LIMIT_HEARD = "limit passed, heard"
+    LIMIT_MUTE = "limit passed, mute"
+    REFUSED = "refused: another active"
+    ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response was there first
+    ENDED = "ended"  # something of it was heard, it called functions, or the caller speaks
+    ENDED_CANCELLED = "ended unheard, cancelled"
+    ENDED_UNHEARD = "ended unheard"
+
+
+class SlotAction(Enum):
+    START_LIMIT = "start limit"  # that of the state that is entered
+    SEND_CREATE = "send response.create"
+    SEND_CANCEL = "send response.cancel"
+    WISH_AGAIN = "wish it again"  # what was asked for
+    WISH_ANSWER = "wish an answer"
+    GIVE_UP_REQUEST = "give up the request"  # and wish again what was asked for
+    REPORT_HUNG = "report it hung"
+    REPORT_HEARD = "report it heard"
+    REPORT_UNHEARD = "report it unheard"
+
+
+# The limit that runs in a state, from when it was started; in other states nothing is waited for by time.
+LIMITS_MS: Mapping[Slot, int] = {
+    Slot.REQUESTED: REQUEST_LIMIT_MS,
+    Slot.AWAITING_SOUND: MUTE_LIMIT_MS,
+    Slot.CANCELLED_MUTE: REQUEST_LIMIT_MS,
+}
+
+_UNTIMED = tuple(slot for slot in Slot if slot not in LIMITS_MS)
+_TAKEN = tuple(slot for slot in Slot if slot is not Slot.FREE)
+_UNPRESSED = (Slot.FREE, Slot.REQUESTED, Slot.AWAITING_SOUND, Slot.RUNNING, Slot.UNKNOWN)
+_PRESSED = (Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE)
+_LIMIT = (SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE)
+
+SLOT: Table[Slot, SlotEvent, tuple[SlotAction, ...]] = Table(
+    "response slot",
+    Slot.FREE,
+    rows(
+        {
+            (Slot.FREE, SlotEvent.ASK_DUE): (Slot.REQUESTED, (SlotAction.START_LIMIT, SlotAction.SEND_CREATE)),
+            (Slot.FREE, SlotEvent.SERVER_ANSWERS): (Slot.REQUESTED, (SlotAction.START_LIMIT,)),
+        },
+        # Wishes wait for the slot, and the server's answer for the end of what runs: the end decides.
+        stay(_TAKEN, (SlotEvent.ASK_DUE, SlotEvent.SERVER_ANSWERS), ()),
+        # The server decides what runs: the newest response holds the slot, whatever we believed before.
+        go(Slot, SlotEvent.CREATED, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT,)),
+        go(Slot, SlotEvent.CREATED_TOO_LATE, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL)),
+        # Whoever speaks over a response hears nothing of it: its silence says nothing about the session.
+        go((Slot.AWAITING_SOUND, Slot.RUNNING), SlotEvent.SPEECH_STARTED, Slot.RUNNING, ()),
+        go(_PRESSED, SlotEvent.SPEECH_STARTED, Slot.EXCUSED_MUTE, ()),
+        stay((Slot.FREE, Slot.REQUESTED, Slot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),
+        go(Slot.REQUESTED, _LIMIT, Slot.FREE, (SlotAction.GIVE_UP_REQUEST,)),
+        {
+            (Slot.AWAITING_SOUND, SlotEvent.LIMIT_HEARD): (Slot.RUNNING, ()),
+            (Slot.AWAITING_SOUND, SlotEvent.LIMIT_MUTE): (
+                Slot.CANCELLED_MUTE,
+                (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
+            ),
+            (Slot.CANCELLED_MUTE, SlotEvent.LIMIT_HEARD): (Slot.EXCUSED_MUTE, ()),
+            (Slot.CANCELLED_MUTE, SlotEvent.LIMIT_MUTE): (
+                Slot.CANCELLED_MUTE,
+                (SlotAction.REPORT_HUNG, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
+            ),
+        },
+        # What was refused is our request: another response holds the slot, and when that is done we decide anew.
+        go(Slot.REQUESTED, (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED), Slot.UNKNOWN, (SlotAction.WISH_AGAIN,)),
+        stay((slot for slot in Slot if slot is not Slot.REQUESTED), SlotEvent.REFUSED, ()),
+        stay(
+            (slot for slot in Slot if slot is not Slot.REQUESTED), SlotEvent.ANSWER_REFUSED, (SlotAction.WISH_ANSWER,)
+        ),
+        # Also the end of a response that we were not told of frees the slot: nothing else will.
+        go(Slot, SlotEvent.ENDED, Slot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(Slot, SlotEvent.ENDED_UNHEARD, Slot.FREE, (SlotAction.REPORT_UNHEARD,)),
+        # One that was cancelled is not missed, unless we cancelled it because it was mute.
+        go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, Slot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(_PRESSED, SlotEvent.ENDED_CANCELLED, Slot.FREE, (SlotAction.REPORT_UNHEARD,)),
+    ),
+    never(_UNTIMED, _LIMIT, "no limit runs"),
+)
+
+
+# --- the caller's turn ---
+
+
+class Turn(Enum):
+    SILENT = "silent"
+    SPEAKING = "speaking"
+    ANSWER_OWED = "answer owed"  # by the server itself, to a turn that is in the conversation
+    SPEAKING_AGAIN = "speaking, answer owed"
+
+
+class TurnEvent(Enum):
+    SPEECH_STARTED = "speech started"
+    COMMITTED = "turn committed"
+    SERVER_ANSWERED = "server answered"  # a response began that we had not asked for
+    ASKED = "we asked"  # for a response: it answers the caller's turn as well
+    OVERDUE = "answer overdue"
+
+
+class TurnAction(Enum):
+    NOTHING = ""
+    DROP_WISH = "drop wish"
+
+
+SPEAKING = frozenset({Turn.SPEAKING, Turn.SPEAKING_AGAIN})
+OWED = frozenset({Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN})
+_PAID = (TurnEvent.SERVER_ANSWERED, TurnEvent.OVERDUE)
+
+TURN: Table[Turn, TurnEvent, TurnAction] = Table(
+    "caller's turn",
+    Turn.SILENT,
+    rows(
+        go((Turn.SILENT, Turn.SPEAKING), TurnEvent.SPEECH_STARTED, Turn.SPEAKING, TurnAction.NOTHING),
+        go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.SPEECH_STARTED, Turn.SPEAKING_AGAIN, TurnAction.NOTHING),
+        # The server's answer sees every function output that we wished to have spoken about.
+        go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_WISH),
+        go((Turn.SILENT, Turn.ANSWER_OWED), (*_PAID, TurnEvent.ASKED), Turn.SILENT, TurnAction.NOTHING),
+        go((Turn.SPEAKING, Turn.SPEAKING_AGAIN), _PAID, Turn.SPEAKING, TurnAction.NOTHING),
+    ),
+    never(SPEAKING, TurnEvent.ASKED, "nothing is asked for while the caller speaks: its answer covers the wish"),
+)
+
+
+# --- what was not heard ---
+
+
+class Attempt(Enum):
+    """One that was to be heard and was not is asked for once more: silence is the worst answer."""
+
+    FIRST = "first"
+    REPEATED = "repeated"
+    GIVEN_UP = "given up"  # the last response was to be heard, was not, and is not asked for again
+
+
+class AttemptEvent(Enum):
+    HEARD = "heard"
+    UNHEARD = "unheard"
+    UNHEARD_MORE_WISHED = "unheard, more wished"  # another request waits, and will speak
+
+
+class AttemptAction(Enum):
+    NOTHING = ""
+    REPEAT = "wish it again"  # after a pause, where a limit on rates was met
+
+
+_UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_WISHED)
+
+ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
+    "attempt",
+    Attempt.FIRST,
+    rows(
+        go(Attempt, AttemptEvent.HEARD, Attempt.FIRST, AttemptAction.NOTHING),
+        go((Attempt.FIRST, Attempt.GIVEN_UP), _UNHEARD, Attempt.REPEATED, AttemptAction.REPEAT),
+        go(Attempt.REPEATED, AttemptEvent.UNHEARD, Attempt.GIVEN_UP, AttemptAction.NOTHING),
+        go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_WISHED, Attempt.FIRST, AttemptAction.NOTHING),
+    ),
+    {},
+)
+
+
+# --- the session ---
+
+
+class Liveness(Enum):
+    ANSWERS = "answers"
+    UNANSWERED = "unanswered"  # the last request was
+    DEAD = "dead"  # it takes requests, and answers none
+
+
+class LivenessEvent(Enum):
+    CREATED = "response created"
+    UNANSWERED = "request unanswered"
+    HUNG = "cancelled response hung"  # neither sound nor end of it came
+
+
+LIVENESS: Table[Liveness, LivenessEvent, None] = Table(
+    "session's liveness",
+    Liveness.ANSWERS,
+    rows(
+        go((Liveness.ANSWERS, Liveness.UNANSWERED), LivenessEvent.CREATED, Liveness.ANSWERS, None),
+        go(Liveness.ANSWERS, LivenessEvent.UNANSWERED, Liveness.UNANSWERED, None),
+        go(Liveness.UNANSWERED, LivenessEvent.UNANSWERED, Liveness.DEAD, None),
+        go((Liveness.ANSWERS, Liveness.UNANSWERED), LivenessEvent.HUNG, Liveness.DEAD, None),
+        # The session is to be closed: what still comes of it changes nothing.
+        stay(Liveness.DEAD, LivenessEvent, None),
+    ),
+    {},
+)

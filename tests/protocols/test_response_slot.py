@@ -1,0 +1,190 @@
+"""The scheduler's tables, pair by pair, and that facts in any order reach every one of them and none that is never."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from protocols.errors import MisuseError
+from protocols.realtime.client_events import ResponseCancel, ResponseCreate
+from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.response_slot import (
+    ATTEMPT,
+    LIMITS_MS,
+    LIVENESS,
+    OWED,
+    SLOT,
+    SPEAKING,
+    TURN,
+    Attempt,
+    AttemptAction,
+    AttemptEvent,
+    Liveness,
+    LivenessEvent,
+    Slot,
+    SlotAction,
+    SlotEvent,
+    Turn,
+    TurnAction,
+    TurnEvent,
+)
+from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, Order, ResponseScheduler
+
+KNOWN = {Slot.AWAITING_SOUND, Slot.RUNNING, Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE}
+CREATED = {SlotEvent.CREATED, SlotEvent.CREATED_TOO_LATE}
+ENDED = {SlotEvent.ENDED, SlotEvent.ENDED_CANCELLED, SlotEvent.ENDED_UNHEARD}
+LIMIT = {SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE}
+REPORTS = {SlotAction.REPORT_HEARD, SlotAction.REPORT_UNHEARD}
+FREED_BY = {Slot.REQUESTED: ENDED | LIMIT}  # and any state: by the end of a response
+
+
+@pytest.mark.parametrize(("state", "event"), SLOT.pairs)
+def test_every_pair_of_the_slot(state: Slot, event: SlotEvent) -> None:
+    if event in LIMIT and state not in LIMITS_MS:
+        with pytest.raises(MisuseError, match="no limit runs"):
+            SLOT.step(state, event)
+        return
+    target, actions = SLOT.step(state, event)
+    assert (target in KNOWN) == (event in CREATED or (state in KNOWN and event not in ENDED))
+    assert (state is not Slot.FREE and target is Slot.FREE) == (
+        state is not Slot.FREE and event in FREED_BY.get(state, ENDED)
+    )
+    # Two voices would answer at once: we ask only in a free slot.
+    assert (SlotAction.SEND_CREATE in actions) == (state is Slot.FREE and event is SlotEvent.ASK_DUE)
+    assert target in KNOWN or SlotAction.SEND_CANCEL not in actions
+    assert sum(action in REPORTS for action in actions) == (event in ENDED)
+    # A limit begins with what it is for, and what happens meanwhile does not put it off.
+    begins = target in LIMITS_MS and (state is not target or event in CREATED | LIMIT)
+    assert (SlotAction.START_LIMIT in actions) == begins
+
+
+def unheard(state: Slot, event: SlotEvent) -> bool:
+    return SlotAction.REPORT_UNHEARD in SLOT.step(state, event)[1]
+
+
+@pytest.mark.parametrize("state", Slot)
+def test_a_cancelled_response_is_missed_only_where_we_cancelled_it_because_it_was_mute(state: Slot) -> None:
+    mute = state in {Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE}
+    assert unheard(state, SlotEvent.ENDED_CANCELLED) == mute
+    assert unheard(state, SlotEvent.ENDED_UNHEARD)
+    assert not unheard(state, SlotEvent.ENDED)
+
+
+@pytest.mark.parametrize(("state", "event"), TURN.pairs)
+def test_every_pair_of_the_callers_turn(state: Turn, event: TurnEvent) -> None:
+    if event is TurnEvent.ASKED and state in SPEAKING:
+        with pytest.raises(MisuseError, match="while the caller speaks"):
+            TURN.step(state, event)
+        return
+    target, action = TURN.step(state, event)
+    assert (target in SPEAKING) == {
+        TurnEvent.SPEECH_STARTED: True,
+        TurnEvent.COMMITTED: False,
+    }.get(event, state in SPEAKING)
+    assert (target in OWED) == {
+        TurnEvent.SPEECH_STARTED: state in OWED,
+        TurnEvent.COMMITTED: True,
+    }.get(event, False)
+    assert (action is TurnAction.DROP_WISH) == (event is TurnEvent.COMMITTED)
+
+
+@pytest.mark.parametrize(("state", "event"), ATTEMPT.pairs)
+def test_every_pair_of_the_attempt(state: Attempt, event: AttemptEvent) -> None:
+    target, action = ATTEMPT.step(state, event)
+    if event is AttemptEvent.HEARD:
+        assert (target, action) == (Attempt.FIRST, AttemptAction.NOTHING)
+    elif state is not Attempt.REPEATED:
+        assert (target, action) == (Attempt.REPEATED, AttemptAction.REPEAT)
+    elif event is AttemptEvent.UNHEARD_MORE_WISHED:
+        assert (target, action) == (Attempt.FIRST, AttemptAction.NOTHING), "what is wished has its own two attempts"
+    else:
+        assert (target, action) == (Attempt.GIVEN_UP, AttemptAction.NOTHING)
+
+
+@pytest.mark.parametrize(("state", "event"), LIVENESS.pairs)
+def test_every_pair_of_the_sessions_liveness(state: Liveness, event: LivenessEvent) -> None:
+    target, _ = LIVENESS.step(state, event)
+    dies = event is LivenessEvent.HUNG or (state is Liveness.UNANSWERED and event is LivenessEvent.UNANSWERED)
+    assert (target is Liveness.DEAD) == (dies or state is Liveness.DEAD)
+    if event is LivenessEvent.CREATED and state is not Liveness.DEAD:
+        assert target is Liveness.ANSWERS
+
+
+class Watched(ResponseScheduler):
+    """Remembers which pairs of the slot's table were stepped through, over all its lives."""
+
+    def __init__(self, seen: set[tuple[Slot, SlotEvent]]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def _slot_changed(self, event: SlotEvent, now_ms: float) -> list[Order]:
+        self._seen.add((self.slot, event))
+        return super()._slot_changed(event, now_ms)
+
+
+class Session:
+    """A scheduler, and a server that sends anything at any time; the time jumps to a limit now and then."""
+
+    def __init__(self, rand: Random, seen: set[tuple[Slot, SlotEvent]]) -> None:
+        self.rand, self.scheduler = rand, Watched(seen)
+        self.now_ms, self.responses = 0.0, 0
+
+    def anything(self) -> list[Order]:
+        due_ms = self.scheduler.next_tick_ms()
+        self.now_ms = max(self.now_ms + self.rand.choice((0, 1, 500, 2500)), self.rand.choice((0, due_ms or 0)))
+        facts = (self.want, self.speaks, self.commits, self.begins, self.ends, self.refuses, self.ticks, self.ticks)
+        return self.rand.choice(facts)()
+
+    def want(self) -> list[Order]:
+        return self.scheduler.want(ResponseRequest(), self.now_ms)
+
+    def speaks(self) -> list[Order]:
+        self.scheduler.speech_started(self.now_ms)
+        return []
+
+    def commits(self) -> list[Order]:
+        self.scheduler.committed(self.now_ms)
+        return []
+
+    def begins(self) -> list[Order]:
+        self.responses += 1
+        metadata = self.rand.choice((None, ASKED))
+        return self.scheduler.created(Response(id=f"r-{self.responses}", metadata=metadata), self.now_ms)
+
+    def ends(self) -> list[Order]:
+        ended = Response(
+            id=f"r-{self.responses - self.rand.choice((0, 0, 0, 1))}",
+            status=self.rand.choice(("completed", "cancelled", "failed")),
+        )
+        heard, called = self.rand.random() < 0.3, self.rand.random() < 0.2
+        return self.scheduler.done(ended, spoke=heard, called=called, now_ms=self.now_ms)
+
+    def refuses(self) -> list[Order]:
+        self.scheduler.refused(ALREADY_ACTIVE, self.now_ms)
+        return []
+
+    def ticks(self) -> list[Order]:
+        return self.scheduler.tick(self.rand.random() < 0.4, self.now_ms)
+
+
+def test_whatever_the_server_sends_two_voices_are_not_asked_for_and_every_pair_is_met() -> None:
+    rand, seen = Random(16), set[tuple[Slot, SlotEvent]]()
+    for _ in range(400):
+        session = Session(rand, seen)
+        for _ in range(60):
+            orders = session.anything()
+            after = session.scheduler.slot
+            creates = [order for order in orders if isinstance(order, ResponseCreate)]
+            if creates:
+                assert creates == [ResponseCreate(response=ResponseRequest(metadata=ASKED))]
+                assert after is Slot.REQUESTED
+            for order in orders:
+                if isinstance(order, ResponseCancel):
+                    assert after in KNOWN
+                    assert order.response_id == f"r-{session.responses}", "the newest holds the slot"
+            assert (session.scheduler.cancel() != []) == (after in KNOWN)
+            assert session.scheduler.next_tick_ms() is not None or after not in LIMITS_MS
+            if session.scheduler.dead:
+                break
+    assert seen == SLOT.transitions.keys()
