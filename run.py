@@ -308,7 +308,7 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
             ops_url=ops_url,
             out_wav=out_wav,
         )
-        report = await call_and_tell(settings, story.script(random.Random()), lambda line: out.print(line))
+        report = await call_and_tell(settings, story.script(random.Random()), out.print)
     appointments = booked_for(CALLER, database)
     database.dispose()
     return report, appointments

@@ -156,7 +156,7 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class MoveCall:
-    """This call is to go on at another process, from its next quiet moment on; or, now, whatever it does."""
+    """Go on at another process, from its next quiet moment on; or, now, whatever it does."""
 
     now: bool
 
