@@ -14,7 +14,17 @@ from itertools import count
 import pykka
 
 from actors import policies
-from actors.messages.call import BotSaid, CallerSaid, CallerSpeaks, CallMessage, FunctionCalled, ModelReady, SpeechFact
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    CallTimer,
+    CallTimerKey,
+    FunctionCalled,
+    ModelReady,
+    SpeechFact,
+)
 from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
@@ -93,7 +103,7 @@ class ModelLeg:
         services: Services,
         ref: ModelRef,
         children: Supervisor,
-        time_limits: NamedTimers,
+        timers: NamedTimers[CallTimerKey],
         call: Address[CallMessage],
         vaic: Address[VaicSocketMessage],
         config: Callable[[], ModelSessionConfig],
@@ -101,7 +111,7 @@ class ModelLeg:
         self._ref = ref
         self._services = services
         self._children = children
-        self._limits = time_limits
+        self._timers = timers
         self._call = call
         self._vaic = vaic
         self._config = config
@@ -112,7 +122,7 @@ class ModelLeg:
 
     def start(self) -> None:
         """Dial."""
-        self._limits.start("model", policies.MODEL_LIMIT_S)
+        self._timers.start(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
         self._children.start(self._name, self._ref, POLICIES[MODEL], self._dial)
@@ -127,12 +137,12 @@ class ModelLeg:
             self._next_ready = True
             self._ref.tell(Retire())
             return False
-        self._limits.cancel("model")
+        self._timers.cancel(CallTimer.MODEL)
         said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
             left_s = session.expires_at - self._services.now().timestamp()
-            self._limits.start("renew", max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
+            self._timers.start(CallTimer.RENEW, max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
         return said_again
 
     def renew(self) -> None:
@@ -157,7 +167,7 @@ class ModelLeg:
             if self._ref.caller_speaks:
                 self._ref.caller_speaks = False
                 self._vaic.tell(CallerFellSilent())
-            self._limits.start_once("model", policies.MODEL_LIMIT_S)
+            self._timers.start_once(CallTimer.MODEL, policies.MODEL_LIMIT_S)
             self._vaic.tell(AwaitWords(due=True))
         return False
 
