@@ -1,7 +1,8 @@
 """One run of a task: takes the model's function calls, walks the table, and says what the caller is to hear.
 
 Pure but for the effects and the reasoning it is handed: it knows no socket, thread or clock.
-May import: protocols, fsm, pydantic, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
+May import: protocols, fsm, pydantic, the standard library.
+Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Walking a task's table: states entered, arrows taken, effects carried out, until one waits or the run has ended.
 
 Pure but for the effects and the reasoning it is handed.
-May import: fsm, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
+May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a call leaves a process that is told to end, for another one: at a moment at which nobody speaks.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
-Rules from: specs/reliability.md 4.1.
+Rules from: docs/specs/reliability.md 4.1.
 """
 
 from __future__ import annotations

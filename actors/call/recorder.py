@@ -1,7 +1,7 @@
 """A call's diary: every fact goes into its book, and into the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, store's record types, loguru, the standard library. Rules from: design 5.
+May import: actors, store's record types, loguru, the standard library. Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The rows are written by actors/call/recorder.py; one that holds less than is needed is left out.
 Pure. May import: actors, fsm, protocols, store's record types, the standard library.
-Rules from: specs/reliability.md 5.4.
+Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One call: owns its two sockets and its tasks, their restarts, and the call's state of record.
 
-May import: actors, protocols, store's record types, pykka, loguru. Rules from: design 1, 4 and 5.
+May import: actors, protocols, store's record types, pykka, loguru. Rules from: docs/architecture.md 1, 4 and 5.
 """
 
 from __future__ import annotations

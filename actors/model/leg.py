@@ -1,7 +1,8 @@
 """The model's place in a call: who speaks there, for how long it may be empty, and who comes next.
 
 Not an actor: a part of a call's supervisor, which decides what an empty place means for the call.
-May import: actors, protocols, pykka, the standard library. Rules from: specs/openai-realtime.md 1.3, 1.4, 4.7, 4.8.
+May import: actors, protocols, pykka, the standard library.
+Rules from: docs/specs/openai-realtime.md 1.3, 1.4, 4.7, 4.8.
 """
 
 from __future__ import annotations

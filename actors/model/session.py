@@ -1,7 +1,7 @@
 """The model's side of a call: speaks the OpenAI Realtime GA interface on one wire.
 
 It alone asks for responses (through the scheduler), drops what comes too late, and tells the model what was heard.
-May import: actors, protocols, loguru, the standard library. Rules from: specs/openai-realtime.md 4, 6, 7.
+May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/openai-realtime.md 4, 6, 7.
 """
 
 from __future__ import annotations

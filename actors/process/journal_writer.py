@@ -1,7 +1,7 @@
 """Writes journal and call records in batches, and keeps the leases of calls, on a thread of its own.
 
 No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
-May import: actors, store, SQLAlchemy, loguru, the standard library. Rules from: specs/reliability.md 5.2, 5.4.
+May import: actors, store, SQLAlchemy, loguru, the standard library. Rules from: docs/specs/reliability.md 5.2, 5.4.
 """
 
 from __future__ import annotations

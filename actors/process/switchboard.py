@@ -1,7 +1,7 @@
 """The root of the tree, one in a process: admits calls, knows who is alive, keeps the journal's keeper alive.
 
 May import: actors, protocols, store, pydantic, loguru.
-Rules from: specs/vaic-streaming.md 3.1 to 3.3, specs/reliability.md 2.3.
+Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
-May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules from: design 4.5.
+May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations

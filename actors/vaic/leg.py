@@ -1,7 +1,7 @@
 """The caller's place in a call: on which wire it speaks, and how long it may be empty.
 
 Not an actor: a part of a call's supervisor. May import: actors, protocols, pykka, the standard library.
-Rules from: specs/vaic-streaming.md 3.3, specs/reliability.md 5.4.
+Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The caller's side of a call: speaks VAIC's language on one wire.
 
-May import: actors, protocols, loguru, the standard library. Rules from: specs/vaic-streaming.md 3, 5, 7.
+May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5, 7.
 """
 
 from __future__ import annotations
