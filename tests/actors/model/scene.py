@@ -50,10 +50,12 @@ class Scene:
         self.wire, self.dialler = PaperWire(), PaperDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
-        side = ModelSessionConfig(
+        self.config = ModelSessionConfig(
             "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
         )
-        self.model = OpenAISocket.start(ParentLink(self.parent, "model"), side, self.dialler, self.call, self.vaic)
+        self.model = OpenAISocket.start(
+            ParentLink(self.parent, "model"), self.config, self.dialler, self.call, self.vaic
+        )
         mailboxes.drain()
 
     def dialled(self) -> Scene:
