@@ -23,7 +23,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fsm.spec import AgentSpec, End
-from fsm.table import arrows_from
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 from protocols.errors import MisuseError
 
@@ -345,8 +344,8 @@ def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
         return
     table = Table("state", "event", "leads to", box=None, pad_edge=False)
     for state in spec.states:
-        for event, target in arrows_from(spec, state):
-            table.add_row(state, event, target)
+        for event, arrow in spec.arrows_from(state):
+            table.add_row(state, event, arrow.to)
     out.print(table)
 
 
