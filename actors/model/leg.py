@@ -148,7 +148,7 @@ class ModelLeg:
     def renew(self) -> None:
         """The session will end before long: have another stand by."""
         self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
-        self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial_ahead)
+        self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial)
 
     def died(self, death: ChildDied) -> bool:
         """One of the children of this place has ended. Returns whether there is to be no model any more."""
@@ -157,6 +157,7 @@ class ModelLeg:
         final = isinstance(death.reason, ModelRefused)
         verdict = None if final and self._children.unlink(death) else self._children.died(death)
         if death.child != self._name:
+            self._next_ready = self._next_ready and death.child != self._next
             if final or isinstance(verdict, Escalate):
                 self._log.warning("no session stands by", reason=repr(death.reason))
             return False
@@ -181,9 +182,7 @@ class ModelLeg:
         return False
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        return OpenAISocket.start(parent_link, self._config(), self._services.dialler, self._call, self._vaic)
-
-    def _dial_ahead(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        self._next_ready = False
-        config = replace(self._config(), standby=True)
+        # Asked at every start: one that stood by at first may have the call when it is restarted.
+        standby = parent_link.child == self._next
+        config = replace(self._config(), standby=standby)
         return OpenAISocket.start(parent_link, config, self._services.dialler, self._call, self._vaic)
