@@ -45,7 +45,7 @@ class OtherProcess:
 
     def __exit__(self, *_: TracebackType | BaseException | type[BaseException] | None) -> None:
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def tell(self, what: str, *arguments: Any) -> None:
         """It may be frozen: then it reads this when it wakes up."""
