@@ -149,9 +149,8 @@ def test_the_command_and_the_documents_tell_all_of_them() -> None:
     listed = CliRunner().invoke(app, ["agents", "cancel_appointment"]).stdout
     assert "unfilled (was_day)" in listed
     told = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", told.partition("## Arrows you do not write")[2], re.M)) == set(
-        DerivedEvent
-    )
+    section = told.partition("## Arrows you do not write")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(DerivedEvent)
 
 
 def test_nobody_writes_them() -> None:
