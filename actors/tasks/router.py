@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pykka
 from pydantic import ValidationError
 
-from actors.messages.call import CallMessage, FunctionCalled, TaskAnswered, TaskSettled
+from actors.messages.call import CallMessage, FunctionCalled, StepLimit, TaskAnswered, TaskSettled
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY
@@ -71,7 +71,7 @@ class TaskReply:
 
 
 class TaskRouter:
-    """limit: starts a named time limit of the call, in s."""
+    """limit: starts the time limit of a step, in s."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class TaskRouter:
         caller: str,
         children: Supervisor,
         call: Address[CallMessage],
-        limit: Callable[[str, float], None],
+        limit: Callable[[StepLimit, float], None],
     ) -> None:
         self._services = services
         self._conversation_id = conversation_id
@@ -287,7 +287,7 @@ class TaskRouter:
 
     def _step(self, run: TaskHandle, step: Invoke | KeysPressed | CallerSilent) -> None:
         run.pending[step.step_id] = step
-        self._limit(f"step:{step.step_id}", STEP_LIMIT_S)
+        self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
 
     def _step_id(self) -> str:
