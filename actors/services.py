@@ -18,7 +18,7 @@ from fsm.effects import Effects
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import ServerVad
 
-# Everything is set explicitly: the defaults differ between models (specs/openai-realtime.md 2.3).
+# Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
     threshold=0.5,
     prefix_padding_ms=300,

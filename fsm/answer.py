@@ -1,6 +1,6 @@
 """What a run answers to a function call of the model, and how it is saved between two of them.
 
-May import: fsm, pydantic, the standard library. Rules from: design 4.5.
+May import: fsm, pydantic, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations

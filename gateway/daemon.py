@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -135,7 +134,7 @@ class Daemon:
         while await self.live_calls():
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._endpoint.refuse()
         self.switchboard.tell(StopCalls("drained"))
         try:
@@ -248,6 +247,6 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if sys.platform == "win32":
         return asyncio.run(main)
-    import uvloop
+    import uvloop  # noqa: PLC0415 - Windows has none
 
     return uvloop.run(main)

@@ -1,7 +1,7 @@
 """Who stands before the door: how many connections there may be, and who has guessed tokens too often.
 
 Whoever shows a valid token is let through whatever others at his address do: many callers may share one.
-May import: actors.metrics, loguru, the standard library. Rules from: specs/reliability.md 2.3, 6.
+May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations

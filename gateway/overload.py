@@ -1,6 +1,6 @@
 """What this process is short of: whoever would come on top of that is better off elsewhere.
 
-May import: the standard library. Rules from: specs/reliability.md 2.3.
+May import: the standard library. Rules from: docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations

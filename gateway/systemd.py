@@ -1,7 +1,7 @@
 """What a process is given by whoever started it, and how it tells how it fares: in systemd's words.
 
 Workers are told of in the same words by the process that keeps them (gateway/workers.py).
-May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), specs/reliability.md 4.4.
+May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), docs/specs/reliability.md 4.4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The VAIC endpoint: accepts sockets, judges the upgrade, and gives each open one to the switchboard as a wire.
 
 May import: actors, protocols, gateway.gate, websockets, loguru, the standard library.
-Rules from: specs/vaic-streaming.md 2, specs/reliability.md 2.3, 6.
+Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One process that takes calls beside others: the actor that starts it, watches it and lets it leave.
 
 The process is told nothing but signals; it tells how it fares in systemd's words, and leaves when its lifeline is cut.
-May import: actors, protocols, gateway, loguru, the standard library. Rules from: specs/reliability.md 1.3.
+May import: actors, protocols, gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations

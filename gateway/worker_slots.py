@@ -1,6 +1,6 @@
 """The places of workers: listening sockets, opened once and inherited by one process after another.
 
-May import: gateway, loguru, the standard library. Rules from: specs/reliability.md 4.5.
+May import: gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 4.5.
 """
 
 from __future__ import annotations

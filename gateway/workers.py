@@ -3,7 +3,7 @@
 It keeps the listening sockets for as long as it lives, so that what connects while a worker is dead waits for the next
 one and is not refused.
 May import: actors, protocols, store, gateway, loguru, the standard library.
-Rules from: specs/reliability.md 1.3, 4.4, 4.5.
+Rules from: docs/specs/reliability.md 1.3, 4.4, 4.5.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Media formats: what they weigh, which one a call uses, and how one becomes another.
 
 May import: protocols, numpy, soxr, the standard library.
-Rules from: specs/vaic-streaming.md 6, specs/openai-realtime.md 5.
+Rules from: docs/specs/vaic-streaming.md 6, docs/specs/openai-realtime.md 5.
 """
 
 from __future__ import annotations

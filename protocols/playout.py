@@ -2,7 +2,7 @@
 
 Pure state: give it facts and the time, and it gives back the frames to write, in order, as they go on the wire. It
 knows no socket, thread or clock, so no test of it ever sleeps.
-May import: protocols, the standard library. Rules from: specs/vaic-streaming.md 5.11, 7.4, 7.5.
+May import: protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 5.11, 7.4, 7.5.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Playout:
         return frames, self._ledger.cut(now_ms)
 
     def play_finished(self) -> bool:
-        """VAIC has played something to its end; it does not say what (5.2). Returns whether that is all it was sent."""
+        """VAIC has played something to its end; it does not say what (4.3). Returns whether that is all it was sent."""
         self._played_out = self.quiet
         return self._played_out
 

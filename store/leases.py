@@ -3,7 +3,7 @@
 The epoch is the fence, and time is not: a process that was frozen does not know that its lease has run out, but what
 it writes bears an epoch that is no longer the call's. A call without a lease has the epoch 0. All moments are those of
 the database's clock.
-May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.4.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations

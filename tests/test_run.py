@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import configparser
+import importlib
 import os
 import re
 import signal
@@ -102,6 +104,35 @@ def test_help_lists_the_commands(args: list[str]) -> None:
     for name in ("serve", "check", "engine", "call", "demo"):
         assert re.search(rf"^\W*{name}\s+\w", told, re.MULTILINE), told
     assert ".[lab]" in told
+
+
+def packaging() -> configparser.ConfigParser:
+    read = configparser.ConfigParser()
+    read.read(ROOT / "setup.cfg")
+    return read
+
+
+def test_the_version_is_the_one_in_setup_cfg() -> None:
+    result = command("--version")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"tieline {packaging()['metadata']['version']}, Python 3.")
+
+
+def test_the_console_command_is_the_command_line() -> None:
+    name, _, target = packaging()["options.entry_points"]["console_scripts"].strip().partition(" = ")
+    module, _, function = target.partition(":")
+    assert name == "tieline"
+    assert getattr(importlib.import_module(module), function) is run.main
+
+
+@pytest.mark.parametrize("name", ["demo", "engine"])
+def test_without_its_extra_a_command_of_the_laboratory_says_what_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "text_to_num", None)  # as if it were not there
+    result = command(name)
+    assert result.exit_code == run.WRONG_SETTING
+    assert "pip install 'tieline[lab]'" in result.output
 
 
 @pytest.mark.parametrize(

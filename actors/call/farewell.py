@@ -1,6 +1,6 @@
 """The end of a call in words: hang-up and transfer wait until the last sentence was heard.
 
-Pure state. May import: actors.messages, fsm, protocols. Rules from: specs/vaic-streaming.md 7.6, 7.7.
+Pure state. May import: actors.messages, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A call's recorder: every fact becomes a row, which goes into the transcript and into the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, loguru, the standard library. Rules from: design 5.
+May import: actors, protocols, loguru, the standard library. Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A call read back from its journal, by the process that goes on with it or brings it to its end.
 
-Pure. May import: actors, protocols, store's record types, the standard library. Rules from: specs/reliability.md 5.4.
+Pure. May import: actors, protocols, store's record types, the standard library.
+Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations

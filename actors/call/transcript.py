@@ -109,7 +109,7 @@ class Transcript:
     _clips: dict[str, _Turn] = field(default_factory=dict)
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
-    def enter(self, entry: JournalEntry) -> None:
+    def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912 - one flat match, a case a kind
         """One row of the call's journal, as it is written or as it is read."""
         match row := entry.row:
             case CallerBeganRow():

@@ -1,6 +1,6 @@
 """Sentences of ours that need no model: recorded once, and ready in every media format.
 
-May import: protocols, numpy, soxr, the standard library. Rules from: specs/vaic-streaming.md 6.
+May import: protocols, numpy, soxr, the standard library. Rules from: docs/specs/vaic-streaming.md 6.
 """
 
 from __future__ import annotations

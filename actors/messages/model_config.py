@@ -1,6 +1,6 @@
 """What a model session is to be: its configuration, and the conversation it starts with.
 
-May import: fsm, protocols, the standard library. Rules from: specs/openai-realtime.md 3 and 7.
+May import: fsm, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 3 and 7.
 """
 
 from __future__ import annotations

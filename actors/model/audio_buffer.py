@@ -1,6 +1,6 @@
 """The caller's audio while nobody can hear it: the newest of it, for older sound is of no use to an answer.
 
-May import: the standard library. Rules from: specs/openai-realtime.md 4.7.
+May import: the standard library. Rules from: docs/specs/openai-realtime.md 4.7.
 """
 
 from __future__ import annotations

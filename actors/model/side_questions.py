@@ -1,6 +1,7 @@
 """A question to the model beside the conversation: neither heard by the caller nor remembered.
 
-Pure state. May import: actors.messages, fsm, protocols, the standard library. Rules from: specs/openai-realtime.md 4.5.
+Pure state. May import: actors.messages, fsm, protocols, the standard library.
+Rules from: docs/specs/openai-realtime.md 4.5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Wires that belong to no call yet: what they say first, and how long they may take to say it.
 
-May import: actors, pydantic, the standard library. Rules from: specs/vaic-streaming.md 3.1, specs/reliability.md 2.3.
+May import: actors, pydantic, the standard library.
+Rules from: docs/specs/vaic-streaming.md 3.1, docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
 May import: actors, store, pydantic, SQLAlchemy, loguru, the standard library.
-Rules from: specs/reliability.md 5.2, 5.4.
+Rules from: docs/specs/reliability.md 5.2, 5.4.
 """
 
 from __future__ import annotations

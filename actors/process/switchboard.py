@@ -1,7 +1,7 @@
 """The root of the tree, one in a process: admits calls, knows who is alive, keeps the journal's keeper alive.
 
 May import: actors, protocols, store, pydantic, loguru.
-Rules from: specs/vaic-streaming.md 3.1 to 3.3, specs/reliability.md 2.3.
+Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ class Switchboard(LoopActor):
             LOST_ROWS.inc(lost)
             logger.error("the journal had no keeper to the end", lost=lost)
 
-    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(  # noqa: C901, PLR0912 - one flat match, a case a message
+        self, message: SwitchboardMessage
+    ) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))

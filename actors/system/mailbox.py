@@ -2,7 +2,7 @@
 
 A full mailbox means an actor that does not keep up, or a sender out of its mind. Of what may be missed (audio) the
 newest counts; anything else ends the actor whose mailbox it is, for it would go on without what was said to it.
-May import: pykka, prometheus_client, the standard library. Rules from: specs/reliability.md 1.3.
+May import: pykka, prometheus_client, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations

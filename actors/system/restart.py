@@ -1,6 +1,6 @@
 """Who is restarted, how often, and when a failure is the parent's own: Erlang/OTP's rules as pure functions.
 
-May import: the standard library. Rules from: specs/reliability.md 1.3.
+May import: the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The children of one supervisor: started, counted, restarted by their policy, stopped in order.
 
 Not an actor: a part of one, which tells it of deaths and timers that are over.
-May import: actors, pykka, loguru, the standard library. Rules from: specs/reliability.md 1.3.
+May import: actors, pykka, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations

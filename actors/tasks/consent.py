@@ -1,7 +1,7 @@
 """Whether a caller's yes came after the read-back was heard to its end: only then has the caller agreed to it.
 
 Pure state: facts go in, in any order.
-May import: protocols, the standard library. Rules from: specs/openai-realtime.md 7.3.
+May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 7.3.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 For the threads of all FsmAgents. A local effect is one transaction with its intent and outcome; a remote one leaves its
 intent first, so that whoever comes after a crash knows that it may have been done.
-May import: actors' counters, fsm, store, SQLAlchemy, loguru. Rules from: specs/reliability.md 5.3.
+May import: actors' counters, fsm, store, SQLAlchemy, loguru. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

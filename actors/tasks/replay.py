@@ -1,7 +1,7 @@
 """The tasks of a call read back from its journal, by the process that goes on with the call.
 
 Pure. May import: actors.messages, fsm, the standard library.
-Rules from: specs/reliability.md 5.4.
+Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
-May import: actors, fsm, protocols, pykka, the standard library. Rules from: design 4.5.
+May import: actors, fsm, protocols, pykka, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pykka
 
-from actors.messages.call import CallMessage, FunctionCalled, TaskAnswered, TaskSettled
+from actors.messages.call import CallMessage, FunctionCalled, StepLimit, TaskAnswered, TaskSettled
 from actors.messages.journal_rows import JournalEntry
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
@@ -70,7 +70,7 @@ class TaskReply:
 
 
 class TaskRouter:
-    """limit: starts a named time limit of the call, in s."""
+    """limit: starts the time limit of a step, in s."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class TaskRouter:
         caller: str,
         children: Supervisor,
         call: Address[CallMessage],
-        limit: Callable[[str, float], None],
+        limit: Callable[[StepLimit, float], None],
     ) -> None:
         self._services = services
         self._conversation_id = conversation_id
@@ -288,7 +288,7 @@ class TaskRouter:
 
     def _step(self, run: TaskHandle, step: Invoke | KeysPressed | CallerSilent) -> None:
         run.pending[step.step_id] = step
-        self._limit(f"step:{step.step_id}", STEP_LIMIT_S)
+        self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
 
     def _step_id(self) -> str:

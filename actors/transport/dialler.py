@@ -2,7 +2,8 @@
 
 What comes back is a wire on the loop. The library's own receive and send paths are not used: one thread may touch a
 socket, and that is the loop's.
-May import: actors, protocols, websocket-client, websockets, the standard library. Rules from: specs/reliability.md 3.
+May import: actors, protocols, websocket-client, websockets, the standard library.
+Rules from: docs/specs/reliability.md 3.
 """
 
 from __future__ import annotations

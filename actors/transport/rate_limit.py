@@ -1,7 +1,7 @@
 """How much a peer may say: beyond that it is not believed to be a telephone any more.
 
 Buckets that fill with time: what is taken from them is a number, and the clock is read only when one is empty.
-May import: protocols, the standard library. Rules from: specs/reliability.md 2.3, 6.
+May import: protocols, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
-Rules from: specs/reliability.md 2.3 to 2.5, 3.
+Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How long a caller may wait for words before we say that we are still there.
 
 Not an actor: a part of the caller's side. May import: actors, the standard library.
-Rules from: specs/reliability.md 2.3 (never silence).
+Rules from: docs/specs/reliability.md 5.4 (never silence).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Our own ledger is ahead of the caller's ear: by the way there, and by what VAIC holds against jitter; and words that a
 hangup overtakes are never heard. VAIC tells by `playFinished` that it is through; one that does not has a limit.
 Not an actor: a part of the caller's side. May import: actors, the standard library.
-Rules from: specs/vaic-streaming.md 7.6, 7.7.
+Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
 """
 
 from __future__ import annotations

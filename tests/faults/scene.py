@@ -354,7 +354,7 @@ def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:
     assert p99_ms < P99_LIMIT_MS, figures
 
 
-def play(
+def play(  # noqa: PLR0913 - what a scene is made of, by name
     folder: Path,
     figures: dict[str, float],
     act: Callable[[Scene], Awaitable[None]],
