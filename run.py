@@ -26,6 +26,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fsm.spec import AgentSpec, End
+from fsm.states import DerivedArrow
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 from protocols.errors import MisuseError
 
@@ -373,7 +374,8 @@ def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
     table = Table("state", "event", "leads to", box=None, pad_edge=False)
     for state in spec.states:
         for event, arrow in spec.arrows_from(state):
-            table.add_row(state, event, arrow.to)
+            about = f" ({arrow.about})" if isinstance(arrow, DerivedArrow) and arrow.about else ""
+            table.add_row(state, event + about, arrow.to, style="dim" if arrow.derived else "")
     out.print(table)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import fsm
 from fsm.effects import Failed, Ok, Refused, TaskContext
@@ -23,6 +25,7 @@ from fsm.testing import Conversation, Recorder, converse, prove
 from fsm.testing.conversation import NOON
 from fsm.walk import Walk, no_reasoning
 from protocols.errors import MisuseError
+from run import app
 from tests.fsm.tables import LOCKER, TRIAGE, context, table
 
 ALL = [*load_agents(installed=()).values(), table(), TRIAGE, LOCKER]
@@ -140,6 +143,14 @@ def test_a_state_has_no_arrow_for_what_it_never_raises() -> None:
     for state, event in (("Baked", "cancelled"), ("What", "corrected"), ("Confirm", "outdated"), ("What", "yes")):
         with pytest.raises(KeyError):
             table().arrows(state, event)
+
+
+def test_the_command_and_the_documents_tell_all_of_them() -> None:
+    listed = CliRunner().invoke(app, ["agents", "cancel_appointment"]).stdout
+    assert "unfilled (was_day)" in listed
+    told = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
+    section = told.partition("## Arrows you do not write")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(DerivedEvent)
 
 
 def test_nobody_writes_them() -> None:
