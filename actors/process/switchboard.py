@@ -133,9 +133,7 @@ class Switchboard(LoopActor):
             LOST_ROWS.inc(lost)
             logger.error("the journal had no keeper to the end", lost=lost)
 
-    def on_receive(  # noqa: C901, PLR0912 - one flat match, a case a message
-        self, message: SwitchboardMessage
-    ) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
