@@ -1,6 +1,6 @@
 """What a run answers to a function call of the model, and how it is saved between two of them.
 
-May import: fsm, pydantic, the standard library. Rules from: design 4.5.
+May import: fsm, pydantic, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Snapshot(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class TaskStatus:
     """Where a run stands between two calls, for the call it belongs to.
 
     tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many of the telephone's

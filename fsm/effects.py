@@ -1,6 +1,6 @@
 """Effects: what a task does to the world, once, and how that came out.
 
-May import: fsm.scratchpad, pydantic, the standard library. Rules from: specs/reliability.md 5.3.
+May import: fsm.scratchpad, pydantic, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

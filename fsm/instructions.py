@@ -1,7 +1,7 @@
 """What the session's instructions say of an open task, so that a digression does not lose it.
 
 Only words of the table's author stand here, never the caller's: what a caller says must not become an instruction.
-May import: fsm, the standard library. Rules from: design 4.5.
+May import: fsm, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One run of a task: takes the model's function calls, walks the table, and says what the caller is to hear.
 
 Pure but for the effects and the reasoning it is handed: it knows no socket, thread or clock.
-May import: protocols, fsm, pydantic, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
+May import: protocols, fsm, pydantic, the standard library.
+Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from fsm.answer import Answer, Fault, Output, Snapshot, Stand
+from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
 from fsm.context import CHOICE, SLOT, Source
 from fsm.effects import Effects, TaskContext
@@ -22,7 +23,7 @@ from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import Reasoning, Step, Walk, no_reasoning
 from fsm.wording import settle
 
-__all__ = ["Answer", "Fault", "Snapshot", "Stand", "TaskContext", "TaskRun"]
+__all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
 
 
 class TaskRun:
@@ -95,11 +96,11 @@ class TaskRun:
         """What the session's instructions are to say of this task while it is open; "" once it has ended."""
         return instructions(self._spec, self._context.run_id, self.state, self._needs())
 
-    def stand(self) -> Stand:
+    def status(self) -> TaskStatus:
         """Where it stands, for the call it belongs to."""
         state = self._spec.states[self.state]
         target = self._memory.slots.get(state.target, "") if isinstance(state, End) and state.target else ""
-        return Stand(
+        return TaskStatus(
             snapshot=self.snapshot(),
             tools=self.tools(),
             instructions=self.instructions(),

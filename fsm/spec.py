@@ -1,7 +1,7 @@
 """A task as one table: its slots, its states, and an arrow for every event a state can raise.
 
 The table is checked when it is built, so a task with a hole in it does not import.
-May import: protocols, fsm, the standard library. Rules from: design 4.5.
+May import: protocols, fsm, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The functions a task gives to the speech model: one that opens it, and those of the state it stands in.
 
 The descriptions are read by the model while it listens to a caller: when to call, and with what.
-May import: fsm.states, the standard library. Rules from: design 4.5, specs/openai-realtime.md 3.3.
+May import: fsm.states, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/openai-realtime.md 3.3.
 """
 
 from __future__ import annotations

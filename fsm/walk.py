@@ -1,7 +1,7 @@
 """Walking a task's table: states entered, arrows taken, effects carried out, until one waits or the run has ended.
 
 Pure but for the effects and the reasoning it is handed.
-May import: fsm, the standard library. Rules from: design 4.5, specs/reliability.md 5.3.
+May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOOKUP = "lookup"
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class ReasoningRequest:
     """What the model is to decide beside the conversation.
 
     choices: event to meaning; the answer is one of the events. known: what may be looked at; notes: likewise.
@@ -40,10 +40,10 @@ class Thought:
 
 
 # Gives the event chosen, or None where the time limit passed or the answer was none of them.
-Reasoning = Callable[[Thought], str | None]
+Reasoning = Callable[[ReasoningRequest], str | None]
 
 
-def no_reasoning(thought: Thought) -> str | None:
+def no_reasoning(request: ReasoningRequest) -> str | None:
     """For a run that has no model to ask: its tables' defaults decide."""
     return None
 
@@ -133,7 +133,7 @@ class Walk:
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}
-            answer = self._reasoning(Thought(reason.question, meanings, known, notes, reason.limit_s))
+            answer = self._reasoning(ReasoningRequest(reason.question, meanings, known, notes, reason.limit_s))
             if answer in choose.choices:
                 self._memory.note("decision", f"{answer}, by reasoning")
                 return answer

@@ -23,21 +23,21 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from actors.address import Nobody
-from actors.clips import load_clips
-from actors.dialler import Dialler
-from actors.dispatch import LoopDispatcher, install
-from actors.effects import EffectDesk
-from actors.house import BotProfile, House
-from actors.messages.switchboard import Door, Leave, MoveCalls, SetDoor, StopCalls, WhoIsAlive
-from actors.runtime import LoopFuture
-from actors.switchboard import Switchboard
+from actors.messages.clips import load_clips
+from actors.messages.switchboard import AdmissionState, Leave, MoveCalls, SetAdmission, StopCalls, WhoIsAlive
+from actors.process.switchboard import Switchboard
+from actors.services import BotProfile, Services
+from actors.system.actor import LoopFuture
+from actors.system.address import NullRef
+from actors.system.dispatcher import LoopDispatcher, install
+from actors.tasks.effect_runner import EffectRunner
+from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from gateway.ops import Ops
+from gateway.overload import OverloadGuard
 from gateway.settings import Settings
-from gateway.strain import Strain
-from gateway.systemd import READY, STOPPING, Given
+from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.vaic_endpoint import VaicEndpoint
 from store.database import open_database
 from store.journal import Journal
@@ -74,10 +74,10 @@ class Daemon:
     a recorded sentence cannot be read.
     """
 
-    def __init__(self, settings: Settings, speed: float = 1.0, given: Given | None = None) -> None:
+    def __init__(self, settings: Settings, speed: float = 1.0, given: InheritedSockets | None = None) -> None:
         self._settings = settings
         self._speed = speed
-        self._given = given or Given()
+        self._given = given or InheritedSockets()
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -89,11 +89,11 @@ class Daemon:
         self.journal = Journal(self.engine)
         agents = load_agents()
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectDesk(self.engine, agents, _now, epoch_of=leases.epoch)
+        effects = EffectRunner(self.engine, agents, _now, epoch_of=leases.epoch)
         # Somebody else's system may let us wait; our callers shall not.
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
-        house = self._house(loop, agents, effects)
-        self.switchboard = Switchboard.start(house, self.journal, leases, settings.max_calls)
+        services = self._services(loop, agents, effects)
+        self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
         self._ops = Ops(self.switchboard, self.journal)
         # From now on: what had to be made ready has held the loop, and keeps nobody waiting.
@@ -112,10 +112,10 @@ class Daemon:
         """Let calls end, or leave, in their own time. hurry: no more of that."""
         settings = self._settings
         logger.info("no more calls are asked for", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
-        self.switchboard.tell(SetDoor(Door.LAME))
+        self.switchboard.tell(SetAdmission(AdmissionState.LAME))
         await self._first(settings.lame_duck_s, hurry.wait())
         moves = settings.drain_mode == "move"
-        self.switchboard.tell(MoveCalls(now=False) if moves else SetDoor(Door.SHUT))
+        self.switchboard.tell(MoveCalls(now=False) if moves else SetAdmission(AdmissionState.SHUT))
         await self._first(settings.drain_s, hurry.wait(), self._emptied())
         if left := await self.live_calls():
             logger.warning("calls are left at the end", calls=len(left), mode=settings.drain_mode)
@@ -161,7 +161,9 @@ class Daemon:
         """How it fares, for whoever watches the process. Raises: TimeoutError, pykka.ActorDeadError."""
         return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
 
-    def _house(self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectDesk) -> House:
+    def _services(
+        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner
+    ) -> Services:
         settings = self._settings
         profile = BotProfile(
             instructions=INSTRUCTIONS,
@@ -175,15 +177,15 @@ class Daemon:
             filler_s=settings.filler_s,
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )
-        return House(
+        return Services(
             profile=profile,
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
             effects=effects,
-            journal=Nobody(),
+            journal=NullRef(),
             now=_now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
-            short_of=Strain(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
+            short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
         )
 
 
@@ -191,7 +193,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(settings: Settings, given: Given) -> None:
+async def serve(settings: Settings, given: InheritedSockets) -> None:
     """Serve until one of ENDING, or until whoever holds the other end of the lifeline is gone; then drain.
 
     A second signal hurries.

@@ -1,7 +1,7 @@
 """Who stands before the door: how many connections there may be, and who has guessed tokens too often.
 
 Whoever shows a valid token is let through whatever others at his address do: many callers may share one.
-May import: actors.counters, loguru, the standard library. Rules from: specs/reliability.md 2.3, 6.
+May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from loguru import logger
 
-from actors.counters import CONNECTIONS_CUT
+from actors.metrics import CONNECTIONS_CUT
 
 # An address may fail so often within the period, and is then told to wait for as long.
 MOST_FAILURES, PERIOD_S = 10, 60.0

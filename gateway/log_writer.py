@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import suppress
 
-from actors.counters import LOG_LINES_LOST
+from actors.metrics import LOG_LINES_LOST
 
 # What waits to be written at the most, and is written at once; and how long an end waits for it.
 MOST_MESSAGES, AT_ONCE, LAST_LINES_S = 10_000, 500, 2.0

@@ -14,9 +14,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from actors.messages.call import Describe
-from actors.messages.switchboard import FindCall, Roll, WhoIsAlive
-from actors.runtime import LoopFuture
-from actors.switchboard import Switchboard
+from actors.messages.switchboard import FindCall, SwitchboardStatus, WhoIsAlive
+from actors.process.switchboard import Switchboard
+from actors.system.actor import LoopFuture
 from store.journal import CallRecord, Journal
 
 OPS_HOST = "127.0.0.1"
@@ -53,10 +53,10 @@ class Ops:
     async def close(self) -> None:
         await self._runner.cleanup()
 
-    async def _roll(self) -> Roll | None:
+    async def _status(self) -> SwitchboardStatus | None:
         """Who is alive, or None when the switchboard does not answer."""
-        roll = await _ask(self._switchboard, WhoIsAlive())
-        return roll if isinstance(roll, Roll) else None
+        status = await _ask(self._switchboard, WhoIsAlive())
+        return status if isinstance(status, SwitchboardStatus) else None
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:
         """A call in progress, as it stands."""
@@ -68,8 +68,8 @@ class Ops:
         return web.Response(text="alive\n")  # said from the loop itself: that it turns is all there is to say
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        roll = await self._roll()
-        if roll is not None and roll.accepting:
+        status = await self._status()
+        if status is not None and status.accepting:
             return web.Response(text="ready\n")
         # 404 rather than 503: a proxy then sends no new calls, yet leaves the live ones alone.
         return web.Response(status=404, text="not ready\n")
@@ -78,11 +78,11 @@ class Ops:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _calls(self, _: web.Request) -> web.Response:
-        roll = await self._roll()
-        if roll is None:
+        status = await self._status()
+        if status is None:
             return web.json_response({"error": "the switchboard does not answer"}, status=503)
         return web.json_response(
-            {"calls": list(roll.conversations), "max_calls": roll.max_calls, "accepting": roll.accepting}
+            {"calls": list(status.conversations), "max_calls": status.max_calls, "accepting": status.accepting}
         )
 
     async def _call(self, request: web.Request) -> web.Response:

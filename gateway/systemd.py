@@ -1,7 +1,7 @@
 """What a process is given by whoever started it, and how it tells how it fares: in systemd's words.
 
 Workers are told of in the same words by the process that keeps them (gateway/workers.py).
-May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), specs/reliability.md 4.4.
+May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), docs/specs/reliability.md 4.4.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Notifier:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class InheritedSockets:
     """What a process was given. vaic, ops: listening sockets. lifeline: reads as ended when this process is to end."""
 
     notifier: Notifier = field(default_factory=Notifier)
@@ -79,9 +79,9 @@ class Given:
     lifeline: socket.socket | None = None
 
 
-def given_by_systemd(environment: Mapping[str, str]) -> Given:
+def sockets_of_systemd(environment: Mapping[str, str]) -> InheritedSockets:
     """What stands in a unit's environment; nothing, outside of one."""
-    return Given(_notifier(environment), _handed(environment))
+    return InheritedSockets(_notifier(environment), _handed(environment))
 
 
 def _notifier(environment: Mapping[str, str]) -> Notifier:

@@ -1,7 +1,7 @@
 """The VAIC endpoint: accepts sockets, judges the upgrade, and gives each open one to the switchboard as a wire.
 
 May import: actors, protocols, gateway.gate, websockets, loguru, the standard library.
-Rules from: specs/vaic-streaming.md 2, specs/reliability.md 2.3, 6.
+Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.address import Address, send
-from actors.counters import AUTH_FAILURES
-from actors.messages.switchboard import Knock, SwitchboardMessage, WireOpened
-from actors.wire import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
+from actors.messages.switchboard import AdmissionRequest, SwitchboardMessage, WireOpened
+from actors.metrics import AUTH_FAILURES
+from actors.system.address import Address, send
+from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.gate import PERIOD_S, Connections, Failures
 
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -135,7 +135,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             # All is well with the request itself: whether there is a place is the switchboard's to say.
             self._accepted, self._credential = answer, request.headers.get("Authorization", "")
-            send(self._switchboard, Knock(self))
+            send(self._switchboard, AdmissionRequest(self))
         else:
             # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
             self._server.send_response(answer)

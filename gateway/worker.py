@@ -1,7 +1,7 @@
 """One process that takes calls beside others: the actor that starts it, watches it and lets it leave.
 
 The process is told nothing but signals; it tells how it fares in systemd's words, and leaves when its lifeline is cut.
-May import: actors, protocols, gateway, loguru, the standard library. Rules from: specs/reliability.md 1.3.
+May import: actors, protocols, gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import assert_never
 
 from loguru import logger
 
-from actors.address import Address, Post, send
-from actors.dispatch import Timer
-from actors.runtime import LoopActor
-from gateway.berths import SILENCE_LIMIT_S, Berth
+from actors.system.actor import LoopActor
+from actors.system.address import Address, ParentLink, send
+from actors.system.dispatcher import Timer
 from gateway.daemon import LAST_CALL_S, STOP_LIMIT_S
 from gateway.settings import variable_of
+from gateway.worker_slots import SILENCE_LIMIT_S, WorkerSlot
 from protocols.errors import TransportLost
 
 # How long it may take to be ready; and to leave, beside the time for its calls to end.
@@ -84,15 +84,17 @@ class Worker(LoopActor):
     command: starts a worker, when what it inherits is put behind it.
     """
 
-    def __init__(self, post: Post, berth: Berth, command: Sequence[str], supervisor: Address[WorkerFares]) -> None:
-        super().__init__(post)
-        self._name = post.child
-        self._berth = berth
+    def __init__(
+        self, parent_link: ParentLink, slot: WorkerSlot, command: Sequence[str], supervisor: Address[WorkerFares]
+    ) -> None:
+        super().__init__(parent_link)
+        self._name = parent_link.child
+        self._slot = slot
         self._command = command
         self._supervisor = supervisor
         self._process: Process | None = None
         self._leaving = False
-        self._log = logger.bind(worker=berth.number)
+        self._log = logger.bind(worker=slot.number)
 
     def on_start(self) -> None:
         self._limit: Timer = self.after(START_LIMIT_S, Overdue())
@@ -117,7 +119,7 @@ class Worker(LoopActor):
             case EndWorker():
                 if not self._leaving:
                     self._leaving = True
-                    settings = self._berth.settings
+                    settings = self._slot.settings
                     self._set_limit(LEAVE_LIMIT_S + settings.lame_duck_s + settings.drain_s)
                 self._signal(signal.SIGTERM)
             case _:
@@ -164,11 +166,11 @@ class Worker(LoopActor):
         send(self.actor_ref, Ended(code, _how(code)))
 
     async def _start_process(self, lifeline: socket.socket) -> Process:
-        inheritance, fds = self._berth.inheritance(lifeline)
-        settings = {variable_of(name): str(getattr(self._berth.settings, name)) for name in OWN_SETTINGS}
+        resume_state, fds = self._slot.resume_state(lifeline)
+        settings = {variable_of(name): str(getattr(self._slot.settings, name)) for name in OWN_SETTINGS}
         return await asyncio.create_subprocess_exec(
             *self._command,
-            inheritance,
+            resume_state,
             env=dict(os.environ) | settings,
             pass_fds=fds,
             stdin=DEVNULL,

@@ -3,7 +3,7 @@
 It keeps the listening sockets for as long as it lives, so that what connects while a worker is dead waits for the next
 one and is not refused.
 May import: actors, protocols, store, gateway, loguru, the standard library.
-Rules from: specs/reliability.md 1.3, 4.4, 4.5.
+Rules from: docs/specs/reliability.md 1.3, 4.4, 4.5.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import assert_never
 
 from loguru import logger
 
-from actors.address import ChildDied, Post, Seat, send
-from actors.children import Children
-from actors.dispatch import LoopDispatcher, install
-from actors.messages.call import StartAgain
-from actors.runtime import LoopActor
-from actors.supervision import Escalate, Restart, RestartHistory, RestartPolicy
+from actors.system.actor import LoopActor
+from actors.system.address import ParentLink, StableRef, send
+from actors.system.dispatcher import LoopDispatcher, install
+from actors.system.restart import Escalate, Restart, RestartHistory, RestartPolicy
+from actors.system.signals import ChildDied, RestartDue
+from actors.system.supervisor import Supervisor
 from gateway import daemon
-from gateway.berths import Berth, check_access, given_to_worker, open_berths
 from gateway.settings import Settings
-from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, Given, Notifier, given_by_systemd
+from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
 from gateway.worker import EndWorker, Worker, WorkerFares, WorkerMessage
+from gateway.worker_slots import WorkerSlot, check_access, open_worker_slots, sockets_of_worker
 from protocols.errors import TransportLost
 from store.database import open_database
 
@@ -52,7 +52,7 @@ class BeatDue:
     """Time to say that the supervisor lives."""
 
 
-SupervisorMessage = ChildDied | StartAgain | WorkerFares | StopWorkers | BeatDue
+SupervisorMessage = ChildDied | RestartDue | WorkerFares | StopWorkers | BeatDue
 
 
 class WorkerSupervisor(LoopActor):
@@ -62,15 +62,20 @@ class WorkerSupervisor(LoopActor):
     """
 
     def __init__(
-        self, post: Post, berths: Sequence[Berth], command: Sequence[str], notifier: Notifier, rand: Callable[[], float]
+        self,
+        parent_link: ParentLink,
+        slots: Sequence[WorkerSlot],
+        command: Sequence[str],
+        notifier: Notifier,
+        rand: Callable[[], float],
     ) -> None:
-        super().__init__(post)
-        self._berths = berths
+        super().__init__(parent_link)
+        self._slots = slots
         self._command = command
         self._notifier = notifier
         self._rand = rand
-        self._children = Children(self.actor_ref, self.now_ms, rand, self.after)
-        self._seats: dict[str, Seat[WorkerMessage]] = {f"worker:{berth.number}": Seat() for berth in berths}
+        self._children = Supervisor(self.actor_ref, self.now_ms, rand, self.after)
+        self._seats: dict[str, StableRef[WorkerMessage]] = {f"worker:{slot.number}": StableRef() for slot in slots}
         self._restarts = RestartHistory(WORKER_POLICY)
         # Who has not been ready yet, not even once.
         self._expected = set(self._seats)
@@ -79,9 +84,9 @@ class WorkerSupervisor(LoopActor):
         self._failure: TooManyRestarts | None = None
 
     def on_start(self) -> None:
-        for berth, (name, seat) in zip(self._berths, self._seats.items(), strict=True):
-            start = partial(Worker.start, berth=berth, command=self._command, supervisor=self.actor_ref)
-            self._children.start(name, seat, WORKER_POLICY, start)
+        for slot, (name, stable_ref) in zip(self._slots, self._seats.items(), strict=True):
+            start = partial(Worker.start, slot=slot, command=self._command, supervisor=self.actor_ref)
+            self._children.start(name, stable_ref, WORKER_POLICY, start)
 
     def on_receive(self, message: SupervisorMessage) -> None:
         match message:
@@ -89,7 +94,7 @@ class WorkerSupervisor(LoopActor):
                 self._heard(message)
             case ChildDied():
                 self._judge(message)
-            case StartAgain():
+            case RestartDue():
                 if not self._leaving:
                     self._children.restart(message.child)
             case BeatDue():
@@ -109,7 +114,7 @@ class WorkerSupervisor(LoopActor):
         elif fares.line == READY and fares.child in self._expected:
             self._expected.discard(fares.child)
             if not self._expected and not self._leaving:
-                logger.info("all workers serve", workers=len(self._seats), port=self._berths[0].settings.port)
+                logger.info("all workers serve", workers=len(self._seats), port=self._slots[0].settings.port)
                 self._notifier.tell(READY)
                 self._beat()
 
@@ -125,7 +130,7 @@ class WorkerSupervisor(LoopActor):
     def _judge(self, death: ChildDied) -> None:
         self._status.pop(death.child, None)
         if self._leaving:
-            self._children.forget(death)
+            self._children.unlink(death)
             self._end_when_alone()
             return
         verdict = self._children.died(death)
@@ -141,16 +146,16 @@ class WorkerSupervisor(LoopActor):
             logger.info("stopping the workers")
             self._notifier.tell(STOPPING)
             # From now on what connects is the workers' to take or to refuse; nobody comes after them.
-            for berth in self._berths:
-                berth.vaic.close()
-                berth.ops.close()
-        for seat in self._seats.values():
-            if seat.occupant is not None:
-                seat.tell(EndWorker())
+            for slot in self._slots:
+                slot.vaic.close()
+                slot.ops.close()
+        for stable_ref in self._seats.values():
+            if stable_ref.occupant is not None:
+                stable_ref.tell(EndWorker())
         self._end_when_alone()
 
     def _end_when_alone(self) -> None:
-        if any(seat.occupant is not None for seat in self._seats.values()):
+        if any(stable_ref.occupant is not None for stable_ref in self._seats.values()):
             return
         if self._failure is not None:
             raise self._failure
@@ -167,16 +172,16 @@ class _Root:
         self.death.set_result(death)
 
 
-async def serve(settings: Settings, command: Sequence[str], inheritance: str = "") -> int:
+async def serve(settings: Settings, command: Sequence[str], resume_state: str = "") -> int:
     """Serve until told to stop, in this process or in several; returns the exit code.
 
     command: starts a worker, when what it inherits is put behind it. inheritance: that, in a worker.
     Raises: OSError when a port is taken, MisuseError when the store cannot be opened.
     """
-    if inheritance:
-        await daemon.serve(settings, given_to_worker(inheritance))
+    if resume_state:
+        await daemon.serve(settings, sockets_of_worker(resume_state))
         return 0
-    given = given_by_systemd(os.environ)
+    given = sockets_of_systemd(os.environ)
     if given.vaic is not None:
         check_access(given.vaic, settings)
     if settings.workers > 1:
@@ -185,7 +190,7 @@ async def serve(settings: Settings, command: Sequence[str], inheritance: str = "
     return 0
 
 
-async def supervise(settings: Settings, command: Sequence[str], given: Given, speed: float = 1.0) -> int:
+async def supervise(settings: Settings, command: Sequence[str], given: InheritedSockets, speed: float = 1.0) -> int:
     """Keep workers until one of ENDING, or until they end too often; returns the exit code.
 
     speed: how many times faster than real time the supervisor lives; for tests. Raises: as serve.
@@ -196,8 +201,8 @@ async def supervise(settings: Settings, command: Sequence[str], given: Given, sp
     (await asyncio.to_thread(open_database, settings.database_url)).dispose()
     root = _Root()
     with ExitStack() as sockets:
-        berths = open_berths(settings, given.vaic, sockets)
-        supervisor = WorkerSupervisor.start(Post(root, "workers"), berths, command, given.notifier, random.random)
+        slots = open_worker_slots(settings, given.vaic, sockets)
+        supervisor = WorkerSupervisor.start(ParentLink(root, "workers"), slots, command, given.notifier, random.random)
         for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         death = await root.death

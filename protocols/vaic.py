@@ -2,7 +2,7 @@
 
 VAIC is the WebSocket client, one socket a conversation; every frame is a JSON object with a `type`; audio is base64.
 What VAIC sends is read tolerantly, what we send is strict.
-May import: protocols, pydantic, the standard library. Rules from: specs/vaic-streaming.md 3 to 5, 10.
+May import: protocols, pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 3 to 5, 10.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The appointment book: who is expected when. Whatever races for a time, one caller gets it.
 
 What changes the book is given the transaction that it is to be part of.
-May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.3.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The database: opened, brought up to date, and set so that what was committed stays.
 
-May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: specs/reliability.md 5.2.
+May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The log of effects: what was meant, and what came of it, each under its key.
 
 What changes it is given the transaction that it is to be part of: for a call that has a lease, a `leases.fenced` one.
-May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.3.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The journal of calls: what happened in each, as it happens, and its record when it is over.
 
-May import: protocols, pydantic, SQLAlchemy, the standard library. Rules from: design 5, specs/reliability.md 5.2.
+May import: protocols, pydantic, SQLAlchemy, the standard library.
+Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
 """
 
 from __future__ import annotations

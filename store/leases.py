@@ -3,7 +3,7 @@
 The epoch is the fence, and time is not: a process that was frozen does not know that its lease has run out, but what
 it writes bears an epoch that is no longer the call's. A call without a lease has the epoch 0. All moments are those of
 the database's clock.
-May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.4.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Leases:
             query = select(column.conversation_id).where(column.status != "ended", self._left(connection))
             return list(connection.scalars(query.order_by(column.lease_until).limit(at_most)))
 
-    def inherit(self, conversation_id: str) -> Lease | Refused:
+    def adopt(self, conversation_id: str) -> Lease | Refused:
         """Take over what is left of a call, to bring it to its end; it cannot be resumed.
 
         Refused as "held" while somebody may still go on with it, or is at it: it is then left alone for ttl_s.

@@ -1,6 +1,6 @@
 """The tables, for SQLite and PostgreSQL alike. What is written here must be what the migrations build.
 
-May import: protocols, SQLAlchemy, the standard library. Rules from: specs/reliability.md 5.2.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pykka
 import pytest
 from hypothesis import settings
 
-from actors.dispatch import install
+from actors.system.dispatcher import install
 from tests.cranked import CrankedDispatcher
 
 ROOT = Path(__file__).parent

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from actors.dispatch import TakesTurns, Timer
+from actors.system.dispatcher import TakesTurns, Timer
 
 T = TypeVar("T")
 

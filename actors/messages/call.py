@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from actors.address import ChildDied
-from actors.clips import Clip
-from actors.messages.model import Consult
-from actors.wire import Wire
-from fsm.answer import Answer, Stand
+from actors.messages.clips import Clip
+from actors.messages.model import OutOfBandRequest
+from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
+from actors.transport.websocket import Wire
+from fsm.answer import Answer, TaskStatus
 from protocols.ledger import ItemHeard
 
 
@@ -127,7 +127,7 @@ class TaskAnswered:
     run_id: str
     step_id: str
     answer: Answer | None
-    stand: Stand
+    status: TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class TaskSettled:
 
     run_id: str
     outcome: str | None
-    stand: Stand
+    status: TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,30 +167,8 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """A time limit of the call has run out. name: which."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Describe:
     """An `ask`: answered with the call's record as it stands, its outcome "open"."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartAgain:
-    """The delay before a child's restart is over."""
-
-    child: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChildOverdue:
-    """A child that was told to stop has had its time."""
-
-    child: str
-    generation: int
 
 
 CallMessage = (
@@ -208,20 +186,20 @@ CallMessage = (
     | ResponseEnded
     | TaskAnswered
     | TaskSettled
-    | Consult
+    | OutOfBandRequest
     | Rebind
     | EndCall
     | MoveCall
     | Parked
     | Deadline
     | Describe
-    | StartAgain
-    | ChildOverdue
+    | RestartDue
+    | ShutdownTimeout
     | ChildDied
 )
 
 # What decides where a call goes as a whole.
-Course = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
+LifecycleMessage = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
 # What is spoken and heard in a call, as it is written down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # What may still come when a call is over, and belongs into its record.

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.address import Address
 from actors.messages.call import Parked
+from actors.system.address import Address
 from store.journal import CallRecord, JournalRow
 
 
 @dataclass(frozen=True, slots=True)
-class Jot:
+class AppendRow:
     """One control-plane event for the journal."""
 
     row: JournalRow
@@ -56,7 +56,7 @@ class RenewLeases:
 
 
 @dataclass(frozen=True, slots=True)
-class Inheritance:
+class ResumeState:
     """A call as another process left it. rows: its journal, in order. acted: runs whose yes was carried out since."""
 
     opening: Mapping[str, Any]
@@ -64,4 +64,4 @@ class Inheritance:
     acted: frozenset[str] = frozenset()
 
 
-JournalMessage = Jot | Close | OpenLease | ClaimCall | Park | RenewLeases
+JournalMessage = AppendRow | Close | OpenLease | ClaimCall | Park | RenewLeases

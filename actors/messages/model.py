@@ -7,11 +7,11 @@ from typing import Any
 
 import pykka
 
-from actors.dialler import DialFailed, Dialled
-from actors.model_side import ModelSide
-from actors.wire import WireClosed, WireQuiet, WireText
+from actors.messages.model_config import ModelSessionConfig
+from actors.transport.dialler import DialFailed, Dialled
+from actors.transport.websocket import WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
-from fsm.walk import Thought
+from fsm.walk import ReasoningRequest
 from protocols.ledger import ItemHeard
 
 
@@ -65,10 +65,10 @@ class SessionChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Consult:
+class OutOfBandRequest:
     """A task asks the model beside the conversation. reply: takes the event chosen, or None; who waits may be gone."""
 
-    thought: Thought
+    request: ReasoningRequest
     reply: pykka.Future[Any]
 
 
@@ -79,9 +79,9 @@ class ModelTick:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """To a session on standby: the call is yours from now on. side: the call as it stands."""
+    """To a session on standby: the call is yours from now on. config: the call as it stands now."""
 
-    side: ModelSide
+    config: ModelSessionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ ModelSocketMessage = (
     | CallerTyped
     | FunctionOutput
     | SessionChanged
-    | Consult
+    | OutOfBandRequest
     | TakeOver
     | Retire
     | ModelTick

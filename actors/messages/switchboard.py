@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from actors.address import ChildDied
-from actors.messages.call import ChildOverdue, StartAgain
-from actors.messages.journal import Inheritance, JournalMessage, RenewLeases
-from actors.wire import Wire
+from actors.messages.journal import JournalMessage, RenewLeases, ResumeState
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
+from actors.transport.websocket import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Upgrade(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class AdmissionRequest:
     """Somebody with the right token wants in."""
 
     upgrade: Upgrade
@@ -78,7 +77,7 @@ class CallBroke:
     conversation_id: str
 
 
-class Door(Enum):
+class AdmissionState(Enum):
     """OPEN: new calls are taken. LAME: still, but nobody is to send more. SHUT: only calls that are here go on."""
 
     OPEN = "open"
@@ -87,10 +86,10 @@ class Door(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class SetDoor:
+class SetAdmission:
     """How new calls are treated from now on."""
 
-    door: Door
+    door: AdmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class FindCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
+class SwitchboardStatus:
     """Who is alive. accepting: new calls are taken."""
 
     conversations: tuple[str, ...]
@@ -139,7 +138,7 @@ class CallClaimed:
     """A call that was resumed here is ours now; or, inheritance None, it cannot be had. reason: for our log."""
 
     conversation_id: str
-    inheritance: Inheritance | None
+    resume_state: ResumeState | None
     reason: str = ""
 
 
@@ -166,16 +165,16 @@ SwitchboardMessage = (
     | FirstText
     | FirstTextOverdue
     | WireLeft
-    | Knock
+    | AdmissionRequest
     | CallerAway
     | CallBroke
-    | SetDoor
+    | SetAdmission
     | StopCalls
     | MoveCalls
     | Leave
     | WhoIsAlive
     | FindCall
     | ChildDied
-    | ChildOverdue
-    | StartAgain
+    | ShutdownTimeout
+    | RestartDue
 )

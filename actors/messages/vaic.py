@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.clips import Clip
-from actors.wire import WireClosed, WireText
+from actors.messages.clips import Clip
+from actors.transport.websocket import WireClosed, WireText
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class AwaitWords:
 
 
 @dataclass(frozen=True, slots=True)
-class PatienceOver:
+class FillerDue:
     """The caller has waited long enough to be told that we are still there."""
 
 
@@ -118,6 +118,6 @@ VaicSocketMessage = (
     | PlayOutOver
     | PlayClip
     | AwaitWords
-    | PatienceOver
+    | FillerDue
     | PlayoutDue
 )

@@ -3,8 +3,8 @@
 One task for each direction of a call, one dictionary for each frame, nothing checked that is not used. Fair: uvloop,
 no compression, 16 kHz callers resampled by soxr at the quality Tieline uses, mu-law passed through as it came. It
 leaves out what a chunk of audio does not need: barge-in, function calls, resumption, transcripts, a journal.
-May import: soxr, numpy, websockets, the standard library. Rules from: VoiceAI Connect's bot API in streaming mode, the
-Realtime interface.
+May import: soxr, numpy, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5,
+docs/specs/openai-realtime.md 3.
 
 python benchmarks/relays/json_relay.py --port 8080 --model-url ws://127.0.0.1:9000 [--format raw/lpcm16_24]
 """

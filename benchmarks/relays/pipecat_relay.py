@@ -12,7 +12,7 @@ burst waits for its time, and what a stall of the loop takes beyond one chunk ad
 bot falls silent: under load what the caller hears lags for as long as a response goes on. Its service speaks 24 kHz
 PCM only, so mu-law is decoded and resampled, both ways, and its resamplers run at soxr's highest quality ("VHQ"),
 which cannot be set from outside.
-May import: pipecat, fastapi, uvicorn, the standard library. Rules from: VoiceAI Connect's bot API in streaming mode.
+May import: pipecat, fastapi, uvicorn, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5.
 
 python benchmarks/relays/pipecat_relay.py --port 8080 --model-url ws://127.0.0.1:9000 [--format raw/lpcm16_24]
 """

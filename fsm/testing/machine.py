@@ -23,7 +23,7 @@ from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
 from fsm.states import waits
 from fsm.testing.conversation import NOON
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
-from fsm.walk import Thought
+from fsm.walk import ReasoningRequest
 
 _TOOLS = ("", "_provide", "_confirm", "_choose", "_cancel", "_x")
 _GARBAGE = ("", "{", '{"day": ', "null", "[]", '{"nonsense": 1}', '{"yes": "maybe"}', "{}", '{"a":' * 30)
@@ -105,8 +105,8 @@ class RandomConversation(RuleBasedStateMachine):
         self.last_call: tuple[str, str, bool] | None = None
         self.event = ""
 
-    def reason(self, thought: Thought) -> str | None:
-        return self.event if self.event in thought.choices else None
+    def reason(self, request: ReasoningRequest) -> str | None:
+        return self.event if self.event in request.choices else None
 
     def take(self, tool: str, arguments: str, heard: bool = True) -> None:
         """One function call of the model; a crash in it is repeated by whoever comes next."""

@@ -1,7 +1,7 @@
 """Recorded speech, and the formats it travels in.
 
 May import: lab.caller.script, protocols.media, numpy, soxr, the standard library.
-Rules from: specs/vaic-streaming.md 6; mu-law as in ITU-T G.711.
+Rules from: docs/specs/vaic-streaming.md 6; mu-law as in ITU-T G.711.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A simulated call: a person, a telephone, a socket, and the time.
 
-May import: lab.caller, websockets, loguru, the standard library. Rules from: specs/vaic-streaming.md 2, 7.9.
+May import: lab.caller, websockets, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 2, 7.9.
 """
 
 from __future__ import annotations

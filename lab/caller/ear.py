@@ -1,7 +1,7 @@
 """The ear: plays what the bot sends at playback speed, and knows which samples were heard, and when.
 
 Its clock is a count of samples, advanced 20 ms at a time by whoever owns it; no socket, thread or clock of its own.
-May import: lab.caller.audio, protocols.media, the standard library. Rules from: specs/vaic-streaming.md 7.4, 7.5.
+May import: lab.caller.audio, protocols.media, the standard library. Rules from: docs/specs/vaic-streaming.md 7.4, 7.5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """VAIC's parameters that a bot may change with `config`, as far as this telephone has them.
 
-May import: pydantic, the standard library. Rules from: specs/vaic-streaming.md 1.2, 4.3.
+May import: pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 1.2, 4.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The telephone: VAIC's side of one call, without its socket. It is told of frames and of time, and fills an outbox.
 
-May import: lab.caller, protocols, pydantic, the standard library. Rules from: specs/vaic-streaming.md 3 to 5, 7.
+May import: lab.caller, protocols, pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The referee: what the bot may say on VAIC's wire, and when. It complains of what breaks the rules.
 
 May import: lab.caller.complaints, protocols, the standard library.
-Rules from: specs/vaic-streaming.md 4.4, 5, 7, 11.
+Rules from: docs/specs/vaic-streaming.md 4.4, 5, 7, 11.
 """
 
 from __future__ import annotations

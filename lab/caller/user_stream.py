@@ -1,6 +1,6 @@
 """The user stream's handshake: asked for, acknowledged, and then chunks flow.
 
-May import: the standard library. Rules from: specs/vaic-streaming.md 3.5 to 3.7, 5.4, 5.5.
+May import: the standard library. Rules from: docs/specs/vaic-streaming.md 3.5 to 3.7, 5.4, 5.5.
 """
 
 from __future__ import annotations

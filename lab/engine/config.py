@@ -1,7 +1,7 @@
 """A session's configuration in force, and what a `session.update` makes of it.
 
 May import: protocols, lab.ears, lab.mouth, lab.engine.refusals, the standard library.
-Rules from: specs/openai-realtime.md 2.
+Rules from: docs/specs/openai-realtime.md 2.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure state, apart from the audio it keeps for `conversation.item.retrieve`.
 May import: protocols, lab.mind, lab.engine.refusals, lab.engine.sound, the standard library.
-Rules from: specs/openai-realtime.md 3.3, 4.6.
+Rules from: docs/specs/openai-realtime.md 3.3, 4.6.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The input audio buffer of one session, and the writing down of what callers said in it.
 
 May import: protocols, lab.ears, lab.engine, loguru, the standard library.
-Rules from: specs/openai-realtime.md 2.3, 2.4, 4.3.
+Rules from: docs/specs/openai-realtime.md 2.3, 2.4, 4.3.
 """
 
 from __future__ import annotations

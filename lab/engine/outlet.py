@@ -1,7 +1,7 @@
 """The writing side of one connection: server events in order, and the faults that cut them short.
 
 May import: protocols, lab.engine, websockets, the standard library.
-Rules from: specs/openai-realtime.md 1.4, 4.8.
+Rules from: docs/specs/openai-realtime.md 1.4, 4.8.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In what pieces, with which words and how fast a message's speech is sent.
 
-May import: lab.engine, the standard library. Rules from: specs/openai-realtime.md 5.
+May import: lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What one response shall be: the session's configuration under the request's own words.
 
-May import: protocols, lab.mind, lab.engine, the standard library. Rules from: specs/openai-realtime.md 3.3.
+May import: protocols, lab.mind, lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 3.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Client events as typed messages, and the errors that answer those which are not.
 
-May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 1.5.
+May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
 """
 
 from __future__ import annotations

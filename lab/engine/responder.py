@@ -1,6 +1,7 @@
 """One response from thought to speech: waits for what was said, thinks, and speaks at the model's pace.
 
-May import: protocols, lab.mind, lab.engine, loguru, the standard library. Rules from: specs/openai-realtime.md 4.2, 5.
+May import: protocols, lab.mind, lab.engine, loguru, the standard library.
+Rules from: docs/specs/openai-realtime.md 4.2, 5.
 """
 
 from __future__ import annotations

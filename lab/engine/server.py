@@ -1,7 +1,7 @@
 """The embedded realtime engine as a WebSocket server.
 
 May import: lab.engine, websockets, uvloop (where there is one), loguru, the standard library.
-Rules from: specs/openai-realtime.md 1.
+Rules from: docs/specs/openai-realtime.md 1.
 """
 
 from __future__ import annotations

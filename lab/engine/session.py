@@ -1,7 +1,7 @@
 """One session: what each client event does, and what hearing the caller does.
 
 May import: protocols, lab.engine, lab.ears, loguru, the standard library.
-Rules from: specs/openai-realtime.md 2 to 4.
+Rules from: docs/specs/openai-realtime.md 2 to 4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The session's audio formats to and from what ears and mouth use: 16-bit linear samples.
 
 May import: protocols, lab.engine.refusals, numpy, soxr, the standard library.
-Rules from: specs/openai-realtime.md 5, ITU-T G.711.
+Rules from: docs/specs/openai-realtime.md 5, ITU-T G.711.
 """
 
 from __future__ import annotations

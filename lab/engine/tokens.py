@@ -1,6 +1,6 @@
 """What a response would have cost: plausible counts, for whoever adds them up.
 
-May import: lab.engine, the standard library. Rules from: specs/openai-realtime.md 3.3, 5.
+May import: lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 3.3, 5.
 """
 
 from __future__ import annotations

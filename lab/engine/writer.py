@@ -1,7 +1,7 @@
 """The events of one response, in the order the model's server sends them.
 
 No clock: a Responder says what is said when. May import: protocols, lab.engine, the standard library.
-Rules from: specs/openai-realtime.md 4.2, 4.4.
+Rules from: docs/specs/openai-realtime.md 4.2, 4.4.
 """
 
 from __future__ import annotations

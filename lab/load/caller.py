@@ -1,6 +1,6 @@
 """One simulated caller of a load run: VoiceAI Connect's side of the wire.
 
-May import: lab.load, websockets, the standard library. Rules from: specs/vaic-streaming.md 3, 5.
+May import: lab.load, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5.
 """
 
 from __future__ import annotations

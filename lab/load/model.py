@@ -1,6 +1,6 @@
 """One session of the fake model of a load run: talks without end, and hears nothing but stamps.
 
-May import: lab.load, websockets, the standard library. Rules from: specs/openai-realtime.md 3, 4.
+May import: lab.load, websockets, the standard library. Rules from: docs/specs/openai-realtime.md 3, 4.
 """
 
 from __future__ import annotations

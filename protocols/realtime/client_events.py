@@ -1,6 +1,6 @@
 """The eleven events a client sends on the OpenAI Realtime GA interface. Strict: a key nobody declared is refused.
 
-May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 3.1.
+May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.1.
 """
 
 from __future__ import annotations

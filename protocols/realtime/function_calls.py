@@ -1,6 +1,6 @@
 """Which function outputs may be sent to the model, and when it owes words about them.
 
-Pure state. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.4.
+Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The objects inside the events of the OpenAI Realtime GA interface: sessions, items, responses.
 
 What we send is strict; what we receive is tolerant and holds what a bridge reads, with room for what it does not.
-May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 2 and 3.3.
+May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 2 and 3.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which answers of the model's side are final: asking again changes nothing.
 
-Pure. May import: the standard library. Rules from: specs/openai-realtime.md 1.4, 1.5.
+Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 1.4, 1.5.
 """
 
 from __future__ import annotations

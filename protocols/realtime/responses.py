@@ -1,6 +1,6 @@
 """The responses that run in a model session: what of them was passed on, what is late, and what is to be cut.
 
-Pure state. May import: protocols, the standard library. Rules from: specs/openai-realtime.md 4.6, 7.3.
+Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.6, 7.3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The 46 events a server sends on the OpenAI Realtime GA interface, read tolerantly.
 
-May import: protocols, pydantic, the standard library. Rules from: specs/openai-realtime.md 3.2.
+May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.2.
 """
 
 from __future__ import annotations

@@ -15,15 +15,16 @@ from zoneinfo import ZoneInfo
 import pykka
 import pytest
 
-from actors.address import Address, ChildDied, Post
-from actors.call_supervisor import CallSupervisor
-from actors.clips import Clip, Recording
-from actors.dialler import DialFailed, Dialled
-from actors.dispatch import TakesTurns
-from actors.house import BotProfile, House
+from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe, Rebind
-from actors.messages.journal import Close, Inheritance, Jot, JournalMessage
-from actors.wire import WireClosed, WireMessage, WireText
+from actors.messages.clips import Clip, Recording
+from actors.messages.journal import AppendRow, Close, JournalMessage, ResumeState
+from actors.services import BotProfile, Services
+from actors.system.address import Address, ParentLink
+from actors.system.dispatcher import TakesTurns
+from actors.system.signals import ChildDied
+from actors.transport.dialler import DialFailed, Dialled
+from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok
@@ -233,13 +234,13 @@ class Kitchen:
         return True
 
 
-def paper_house(
+def paper_services(
     mailboxes: CrankedDispatcher,
     journal: Address[JournalMessage],
     exchange: PaperExchange,
     effects: Mapping[str, Effect] | Effects | None = None,
     transfer_targets: Mapping[str, str] | None = None,
-) -> House:
+) -> Services:
     """A house whose wall clock is the dispatcher's, and where nothing is left to chance."""
     ids = count(1)
     profile = BotProfile(
@@ -252,7 +253,7 @@ def paper_house(
         transfer_targets=transfer_targets or {},
         clips=CLIPS,
     )
-    return House(
+    return Services(
         profile=profile,
         dialler=exchange,
         effects=Kitchen(effects or {}) if effects is None or isinstance(effects, Mapping) else effects,
@@ -284,18 +285,20 @@ class Call:
         agents: Mapping[str, AgentSpec] | None = None,
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
-        inheritance: Inheritance | None = None,
-        **house: Any,
+        resume_state: ResumeState | None = None,
+        **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
-        ours = paper_house(mailboxes, self.journal, self.exchange, effects, transfer_targets)
+        ours = paper_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
         if agents is not None:
             ours = replace(ours, profile=replace(ours.profile, agents=agents))
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
-        post = Post(self.parent, "call:c-1", 1)
-        self.ref = CallSupervisor.start(post, replace(ours, **house), initiate, media, self.wire, inheritance)
+        parent_link = ParentLink(self.parent, "call:c-1", 1)
+        self.ref = CallSupervisor.start(
+            parent_link, replace(ours, **services), initiate, media, self.wire, resume_state
+        )
         self._numbers = count(1)
         mailboxes.drain()
 
@@ -434,7 +437,7 @@ class Call:
 
     def jotted(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
-        return [message.row.kind for message in self.journal.arrived if isinstance(message, Jot)]
+        return [message.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 
     def outcome(self) -> str:
         (record,) = self.records()

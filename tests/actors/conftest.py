@@ -10,7 +10,7 @@ import pykka
 import pytest
 from sqlalchemy import Engine
 
-from actors.dispatch import install
+from actors.system.dispatcher import install
 from store.database import open_database
 from tests.actors.calls import StuckOven, WaitingDispatcher
 

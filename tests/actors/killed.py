@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from actors.effects import EffectDesk
+from actors.tasks.effect_runner import EffectRunner
 from fsm.answer import Snapshot
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, Remote, TaskContext
 from fsm.run import TaskRun
@@ -69,7 +69,7 @@ def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: s
     effect = Local(locally) if kind == "local" else Remote(remotely, recover="retry" if kind == "retry" else "human")
     spec = table(effects={"pizza.bake": effect})
     context = TaskContext("c-1", "t1", "", lambda: AT)
-    effects = EffectDesk(engine, {spec.name: spec}, lambda: AT)
+    effects = EffectRunner(engine, {spec.name: spec}, lambda: AT)
     saved = Path(folder) / f"{holder}.snapshot"
     if saved.exists():
         run = TaskRun.restore(spec, context, effects, Snapshot.model_validate_json(saved.read_text()))

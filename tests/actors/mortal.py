@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from actors.address import Post
-from actors.runtime import LoopActor, ThreadActor
+from actors.system.actor import LoopActor, ThreadActor
+from actors.system.address import ParentLink
 from protocols.errors import TransportLost
 
 
@@ -20,10 +20,10 @@ class Mortal:
     many s. seen: every message, in order.
     """
 
-    def __init__(self, post: Post | None, dies_in: str = "", seen: list[object] | None = None) -> None:
+    def __init__(self, parent_link: ParentLink | None, dies_in: str = "", seen: list[object] | None = None) -> None:
         self.dies_in = dies_in
         self._maybe("__init__")
-        super().__init__(post)  # type: ignore[call-arg]  # the actor class behind it
+        super().__init__(parent_link)  # type: ignore[call-arg]  # the actor class behind it
         self.seen = [] if seen is None else seen
 
     def on_start(self) -> None:

@@ -30,12 +30,12 @@ def loudness(file: Path, report: CallReport) -> list[tuple[str, float, float]]:
 
 def test_a_call_books_what_was_said_and_leaves_a_report_a_recording_and_a_record(tmp_path: Path) -> None:
     async def call() -> None:
-        async with practice(tmp_path) as house:
+        async with practice(tmp_path) as services:
             wav = tmp_path / "call.wav"
-            report = await house.call("rms_book", "rms_time_1030", "rms_yes", "rms_goodbye", out_wav=wav)
-            record = house.record()
+            report = await services.call("rms_book", "rms_time_1030", "rms_yes", "rms_goodbye", out_wav=wav)
+            record = services.record()
 
-            [appointment] = house.appointments()
+            [appointment] = services.appointments()
             assert appointment.starts_at in said_on(record, 1, time(10, 30))
             assert (appointment.conversation_id, appointment.caller) == ("c-1", "+4930555010")
 
@@ -75,12 +75,12 @@ def test_a_voice_and_words_that_nobody_here_recorded_book_as_well(tmp_path: Path
     voice = "en-gb-x-rp+f5"
 
     async def call() -> None:
-        async with practice(tmp_path) as house:
-            report = await house.call(
+        async with practice(tmp_path) as services:
+            report = await services.call(
                 spoken(wish, tmp_path / "wish.wav", voice), spoken(yes, tmp_path / "yes.wav", voice), "slt_goodbye"
             )
 
-            [appointment] = house.appointments()
+            [appointment] = services.appointments()
             assert appointment.starts_at == datetime.combine(day.date(), time(14, 30), UTC)
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert "at 14:30 is booked" in heard_words(report)
@@ -90,8 +90,8 @@ def test_a_voice_and_words_that_nobody_here_recorded_book_as_well(tmp_path: Path
 
 def test_every_media_format_carries_the_voices_of_both(tmp_path: Path) -> None:
     async def call(folder: Path, media: str) -> None:
-        async with practice(folder, speed=3) as house:
-            report = await house.call("slt_goodbye", formats=(media,))
+        async with practice(folder, speed=3) as services:
+            report = await services.call("slt_goodbye", formats=(media,))
 
             assert (report.media_format, report.outcome, report.errors) == (media, "bot-disconnected", ())
             assert "Thank you for calling. Goodbye." in heard_words(report)
@@ -103,18 +103,18 @@ def test_what_cannot_be_had_is_refused_in_words_that_the_caller_hears(tmp_path: 
     async def call() -> None:
         wish = "Please book me an appointment for tomorrow at half past seven in the evening."
         evening = spoken(wish, tmp_path / "evening.wav")
-        async with practice(tmp_path) as house:
+        async with practice(tmp_path) as services:
             today = datetime.now(UTC).date()
             for days in (1, 2):  # whichever of them will be tomorrow when the caller says so
                 taken = datetime.combine(today + timedelta(days=days), time(10, 30), UTC)
-                AppointmentBook(house.daemon.engine).book("practice", taken, 15, "", "somebody else", f"key-{days}")
+                AppointmentBook(services.daemon.engine).book("practice", taken, 15, "", "somebody else", f"key-{days}")
 
-            report = await house.call(evening, "slt_time_1030", "slt_yes", "slt_goodbye")
+            report = await services.call(evening, "slt_time_1030", "slt_yes", "slt_goodbye")
 
             heard = heard_words(report)
             assert "We are open from nine to five. What time would suit you?" in heard
             assert "I am sorry, 10:30 is already taken. The nearest free time is 10:15." in heard
-            assert {each.conversation_id for each in house.appointments()} == {"somebody else"}
+            assert {each.conversation_id for each in services.appointments()} == {"somebody else"}
             assert report.errors == ()
 
     run(call())

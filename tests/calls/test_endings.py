@@ -18,16 +18,16 @@ EAR_MS = 30 * SPEED
 
 def test_the_bot_hangs_up_only_when_its_last_sentence_was_heard(tmp_path: Path) -> None:
     async def call() -> None:
-        async with practice(tmp_path, speed=SPEED, tapped=True) as house:
-            report = await house.call("slt_goodbye", formats=("raw/lpcm16_24",))
+        async with practice(tmp_path, speed=SPEED, tapped=True) as services:
+            report = await services.call("slt_goodbye", formats=("raw/lpcm16_24",))
 
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
-            farewell = report.turns[-1]
-            assert (farewell.role, farewell.text) == ("bot", "Thank you for calling. Goodbye.")
-            assert farewell.heard_ms >= farewell.sent_ms - EAR_MS
+            pending_hangup = report.turns[-1]
+            assert (pending_hangup.role, pending_hangup.text) == ("bot", "Thank you for calling. Goodbye.")
+            assert pending_hangup.heard_ms >= pending_hangup.sent_ms - EAR_MS
 
             # The same on the wire: the hangup waits for the time it takes to play what was sent.
-            frames = house.line.of("daemon", "vaic")
+            frames = services.line.of("daemon", "vaic")
             [hangup] = [each for each in frames if each.kind == "hangup"]
             began = [each for each in frames if each.kind == "playStream.start"][-1]
             chunks = [
@@ -45,12 +45,12 @@ def test_the_bot_hangs_up_only_when_its_last_sentence_was_heard(tmp_path: Path) 
 
 def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_appointment(tmp_path: Path) -> None:
     async def call() -> None:
-        async with practice(tmp_path) as house:
-            report = await house.call("slt_book", "slt_hours", HangUp())
+        async with practice(tmp_path) as services:
+            report = await services.call("slt_book", "slt_hours", HangUp())
 
             assert (report.outcome, report.errors) == ("client-disconnected", ())
-            assert house.appointments() == []
-            record = house.record()
+            assert services.appointments() == []
+            record = services.record()
             assert record.outcome == "client-disconnected"
             assert [(task.agent, task.states, task.result) for task in record.tasks] == [
                 ("book_appointment", ("CollectDate", "CollectTime"), "open")
@@ -60,6 +60,6 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_ap
                 ("caller", report.turns[1].text),
                 ("bot", "At what time?"),
             ]
-            assert await house.daemon.live_calls() == ()
+            assert await services.daemon.live_calls() == ()
 
     run(call())

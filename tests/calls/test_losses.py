@@ -17,10 +17,10 @@ WISH = ("slt_book_full", "slt_yes", "slt_goodbye")
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 
 
-def assert_booked(house: Practice, report: CallReport) -> None:
+def assert_booked(services: Practice, report: CallReport) -> None:
     """The caller was asked, has agreed, and was told; nothing broke VAIC's rules, and nobody waited in vain."""
-    [appointment] = house.appointments()
-    assert appointment.starts_at in said_on(house.record(), 1, time(10, 30))
+    [appointment] = services.appointments()
+    assert appointment.starts_at in said_on(services.record(), 1, time(10, 30))
     assert (report.outcome, report.errors) == ("bot-disconnected", ())
     assert (report.tasks[0].states, report.tasks[0].result) == (BOOKED, "booked")
     heard = heard_words(report)
@@ -37,15 +37,15 @@ OUTAGES_MS = [400, 8000]
 
 def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> None:
     async def call(folder: Path, outage_ms: int) -> None:
-        async with practice(folder, speed=SPEED, tapped=True) as house:
-            report = await house.call("slt_book_full", Drop(resume_after_ms=outage_ms), "slt_yes", "slt_goodbye")
+        async with practice(folder, speed=SPEED, tapped=True) as services:
+            report = await services.call("slt_book_full", Drop(resume_after_ms=outage_ms), "slt_yes", "slt_goodbye")
 
-            assert_booked(house, report)
+            assert_booked(services, report)
             [outage] = report.outages
             assert outage.resumed_ms is not None
             # The model's session is untouched.
-            assert len(house.line.of("model", "daemon", "session.created")) == 1
-            assert house.line.of("model", "daemon", "error") == []
+            assert len(services.line.of("model", "daemon", "session.created")) == 1
+            assert services.line.of("model", "daemon", "error") == []
 
     run_each(tmp_path, call, OUTAGES_MS)
 
@@ -60,21 +60,21 @@ MOMENTS = {
 
 def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_said(tmp_path: Path) -> None:
     async def call(folder: Path, moment: str) -> None:
-        async with practice(folder, speed=SPEED, tapped=True) as house:
+        async with practice(folder, speed=SPEED, tapped=True) as services:
 
             def lose() -> None:
-                house.model_tap.refusals = 1  # the first attempt to dial again fails too
-                house.model_tap.cut()
+                services.model_tap.refusals = 1  # the first attempt to dial again fails too
+                services.model_tap.cut()
 
             kind, number = MOMENTS[moment]
-            house.line.watch = at_the(number, kind, lose)
+            services.line.watch = at_the(number, kind, lose)
             # A caller who gives the bot time to think of the rest.
-            report = await house.call(*WISH, pause_ms=4000)
+            report = await services.call(*WISH, pause_ms=4000)
 
-            assert_booked(house, report)
-            assert len(house.line.of("model", "daemon", "session.created")) == 2
+            assert_booked(services, report)
+            assert len(services.line.of("model", "daemon", "session.created")) == 2
             # What it is told of the conversation it understands, and it is told of nothing that it cannot know.
-            assert house.line.of("model", "daemon", "error") == []
+            assert services.line.of("model", "daemon", "error") == []
             assert report.barge_ins == 0
 
     run_each(tmp_path, call, MOMENTS)
@@ -82,8 +82,8 @@ def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_sa
 
 def test_a_model_that_is_lost_before_it_has_greeted_greets_when_it_is_back(tmp_path: Path) -> None:
     async def call() -> None:
-        async with practice(tmp_path, faults=Faults(drop_on="response.created", times=1)) as house:
-            report = await house.call("slt_goodbye")
+        async with practice(tmp_path, faults=Faults(drop_on="response.created", times=1)) as services:
+            report = await services.call("slt_goodbye")
 
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             said = [turn.text for turn in report.turns if turn.role == "bot"]
@@ -94,9 +94,9 @@ def test_a_model_that_is_lost_before_it_has_greeted_greets_when_it_is_back(tmp_p
 
 def test_a_caller_whose_words_were_lost_with_the_model_is_not_left_in_silence(tmp_path: Path) -> None:
     async def call() -> None:
-        async with practice(tmp_path, faults=Faults(drop_on="input_audio_buffer.committed", times=1)) as house:
+        async with practice(tmp_path, faults=Faults(drop_on="input_audio_buffer.committed", times=1)) as services:
             # The session that follows is told what the caller said, and answers that.
-            report = await house.call("slt_goodbye")
+            report = await services.call("slt_goodbye")
 
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert report.turns[-1].text == "Thank you for calling. Goodbye."

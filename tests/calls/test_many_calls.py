@@ -18,10 +18,10 @@ import pykka
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from actors.call_book import CallBook
-from actors.fsm_agent import FsmAgent
-from actors.runtime import LoopActor
-from actors.wire import FramedWire
+from actors.call.transcript import Transcript
+from actors.system.actor import LoopActor
+from actors.tasks.agent import FsmAgent
+from actors.transport.websocket import FramedWire
 from gateway.daemon import run
 from lab.caller import CallReport, Drop, HangUp, Step, Wait
 from tests.calls.live import Practice, heard_words, practice
@@ -37,7 +37,7 @@ def held() -> Counter[str]:
     ours = Counter(
         type(each).__name__
         for each in gc.get_objects()
-        if isinstance(each, LoopActor | FsmAgent | CallBook | FramedWire)
+        if isinstance(each, LoopActor | FsmAgent | Transcript | FramedWire)
     )
     timers = sum(isinstance(each, asyncio.TimerHandle) and not each.cancelled() for each in gc.get_objects())
     # Pools keep the threads they have once made; actors must not.
@@ -61,11 +61,11 @@ def is_socket(descriptor: int) -> bool:
         return False
 
 
-async def ten_calls(house: Practice, name: str, *steps: str | Step) -> list[CallReport]:
+async def ten_calls(services: Practice, name: str, *steps: str | Step) -> list[CallReport]:
     """Ten calls at a time: cut off early and late, resumed, in every format; and one that lives through the steps."""
 
     def place(number: int, *steps: str | Step, **settings: Any) -> Awaitable[CallReport]:
-        return house.call(*steps, conversation_id=f"{name}-{number}", **settings)
+        return services.call(*steps, conversation_id=f"{name}-{number}", **settings)
 
     return await asyncio.gather(
         place(0, *steps),
@@ -83,23 +83,25 @@ async def ten_calls(house: Practice, name: str, *steps: str | Step) -> list[Call
 
 def test_fifty_calls_twenty_at_a_time_end_well_and_leave_nothing_behind(tmp_path: Path) -> None:
     async def calls() -> None:
-        async with practice(tmp_path, speed=4) as house:
-            await ten_calls(house, "first", "rms_book", HangUp())  # what is made once and kept is made now
-            await until_quiet(house)
+        async with practice(tmp_path, speed=4) as services:
+            await ten_calls(services, "first", "rms_book", HangUp())  # what is made once and kept is made now
+            await until_quiet(services)
             before = held()
 
             tens = [
-                *await asyncio.gather(ten_calls(house, "a", "rms_goodbye"), ten_calls(house, "b", "slt_goodbye")),
-                *await asyncio.gather(ten_calls(house, "c", HangUp()), ten_calls(house, "d", "slt_book", HangUp())),
-                await ten_calls(house, "e", "slt_hours", HangUp()),
+                *await asyncio.gather(ten_calls(services, "a", "rms_goodbye"), ten_calls(services, "b", "slt_goodbye")),
+                *await asyncio.gather(
+                    ten_calls(services, "c", HangUp()), ten_calls(services, "d", "slt_book", HangUp())
+                ),
+                await ten_calls(services, "e", "slt_hours", HangUp()),
             ]
             reports = [report for ten in tens for report in ten]
-            await until_quiet(house)
+            await until_quiet(services)
 
             assert Counter(report.outcome for report in reports) == {"bot-disconnected": 2, "client-disconnected": 48}
             # So many at such a speed: the rest of a sentence may come late, and leave its play stream dry for a while.
             assert [each for report in reports for each in report.errors if "stream_left_open" not in each] == []
-            assert {house.record(report.conversation_id).outcome for report in reports} == {
+            assert {services.record(report.conversation_id).outcome for report in reports} == {
                 "completed",
                 "client-disconnected",
             }
@@ -107,16 +109,16 @@ def test_fifty_calls_twenty_at_a_time_end_well_and_leave_nothing_behind(tmp_path
             for _ in range(MOST_LOOKS):
                 if not held() - before:
                     break
-                await house.daemon.live_calls()
+                await services.daemon.live_calls()
             assert held() - before == Counter()
 
     # Not on uvloop, whose timers cannot be counted.
     asyncio.run(calls())
 
 
-async def until_quiet(house: Practice) -> None:
+async def until_quiet(services: Practice) -> None:
     async def quiet() -> bool:
-        return not (await house.daemon.live_calls() or house.engine.connections)
+        return not (await services.daemon.live_calls() or services.engine.connections)
 
     await until(quiet, 10)
 
@@ -189,14 +191,14 @@ async def rude_call(url: str, answer: str, kind: str, **fields: Any) -> AsyncIte
         yield rude
 
 
-async def be_rude(house: Practice) -> None:
+async def be_rude(services: Practice) -> None:
     initiate = {"expectAudioMessages": True, "supportedMediaFormats": ["raw/mulaw"], "caller": "rude", "botName": "b"}
-    async with rude_call(house.daemon.vaic_url, "session.accepted", "session.initiate", **initiate) as rude:
+    async with rude_call(services.daemon.vaic_url, "session.accepted", "session.initiate", **initiate) as rude:
         for bad in BAD_FROM_VAIC:
             await rude.socket.send(bad)
         await rude.send("activities", activities=[{"type": "event", "name": "start", "id": "1", "timestamp": "now"}])
         await rude.next("playStream.chunk")
-        *_, model = house.model_tap.clients
+        *_, model = services.model_tap.clients
         for bad in BAD_FROM_MODEL:
             await model.send(bad)
         await rude.send("userStream.start")
@@ -204,20 +206,20 @@ async def be_rude(house: Practice) -> None:
         await rude.socket.send("x" * 2**20 + "x")
         await rude.socket.wait_closed()
         assert rude.socket.close_code == 1009
-    async with rude_call(house.daemon.vaic_url, "session.accepted", "session.resume") as rude:
+    async with rude_call(services.daemon.vaic_url, "session.accepted", "session.resume") as rude:
         await rude.send("session.end", reasonCode="client-disconnected", reason="enough")
         await rude.socket.wait_closed()
         assert rude.socket.close_code == 1000
 
 
-async def knock_rudely(house: Practice) -> None:
+async def knock_rudely(services: Practice) -> None:
     """Bad frames on sockets that are no call yet, and what is no WebSocket at all."""
     for bad in (each for each in BAD_FROM_VAIC if "session.initiate" not in str(each)):
-        async with websockets.connect(house.daemon.vaic_url, close_timeout=1) as socket:
+        async with websockets.connect(services.daemon.vaic_url, close_timeout=1) as socket:
             await socket.send(bad)
             await socket.send('{"type":"connection.validate"}')
             assert json.loads(await socket.recv()) == {"type": "connection.validated", "success": True}
-    host, port = house.daemon.vaic_url.removeprefix("ws://").rstrip("/").split(":")
+    host, port = services.daemon.vaic_url.removeprefix("ws://").rstrip("/").split(":")
     for bytes_ in (b"\x16\x03\x01 hello", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", os.urandom(4096)):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(bytes_)
@@ -228,15 +230,15 @@ async def knock_rudely(house: Practice) -> None:
 
 def test_bad_frames_in_one_call_never_reach_another(tmp_path: Path) -> None:
     async def calls() -> None:
-        async with practice(tmp_path, tapped=True) as house:
-            polite = asyncio.create_task(house.call("slt_hours", "slt_goodbye", conversation_id="polite"))
-            await knock_rudely(house)
-            await be_rude(house)
+        async with practice(tmp_path, tapped=True) as services:
+            polite = asyncio.create_task(services.call("slt_hours", "slt_goodbye", conversation_id="polite"))
+            await knock_rudely(services)
+            await be_rude(services)
             report = await polite
 
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert [turn.role for turn in report.turns] == ["bot", "caller", "bot", "caller", "bot"]
             assert "Thank you for calling. Goodbye." in heard_words(report)
-            assert house.record("rude").outcome == "client-disconnected"
+            assert services.record("rude").outcome == "client-disconnected"
 
     run(calls())

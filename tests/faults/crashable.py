@@ -24,13 +24,13 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from actors.address import send
-from actors.fsm_agent import FsmAgent
-from actors.runtime import _OwnTimer
+from actors.system.actor import _OwnTimer
+from actors.system.address import send
+from actors.tasks.agent import FsmAgent
 from gateway.daemon import run, serve
 from gateway.logs import set_up_logs
 from gateway.settings import read_settings
-from gateway.systemd import Given
+from gateway.systemd import InheritedSockets
 
 
 class Nonsense:
@@ -91,7 +91,7 @@ def end(ref: pykka.ActorRef[Any], way: str) -> None:
         case "stop":
             ref.stop(block=False)
         case "full":
-            for _ in range(ref.actor_class.most_letters + 1):
+            for _ in range(ref.actor_class.max_messages + 1):
                 send(ref, Nonsense())
         case _:
             send(ref, WAYS[way]())  # it may just have died of another
@@ -143,7 +143,7 @@ async def _main(port: int, ops_port: int) -> None:
     settings = read_settings(port=port, ops_port=ops_port)
     set_up_logs(settings.log_level)
     told = asyncio.create_task(_listen())
-    await serve(settings, Given())
+    await serve(settings, InheritedSockets())
     told.cancel()
 
 

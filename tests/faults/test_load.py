@@ -36,9 +36,9 @@ def test_load_of_three_times_the_room_is_refused_before_the_upgrade(tmp_path: Pa
 
         def happened(event: CallerEvent) -> None:
             if isinstance(event, BotSpoke) and not knocking:
-                knocking.append(asyncio.ensure_future(flood()))
+                knocking.append(asyncio.ensure_future(rate_limits()))
 
-        async def flood() -> None:
+        async def rate_limits() -> None:
             for _ in range(3 * BACKGROUND_CALLS):
                 answers.append(await knock(node))
 

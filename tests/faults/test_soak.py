@@ -28,7 +28,7 @@ CRASHES = [
     *(("VaicSocket", way) for way in (*BY_ERROR, "full")),
     *((kind, way) for kind in ("OpenAISocket", "CallSupervisor") for way in (*BY_ERROR, "full", "stop")),
 ]
-LIVING = {"Switchboard": 1, "JournalKeeper": 1}
+LIVING = {"Switchboard": 1, "JournalWriter": 1}
 
 
 async def counted(node: Node, name: str) -> dict[str, float]:
@@ -60,7 +60,7 @@ def break_link(link: Link, chance: Random) -> None:
 def one_fault(scene: Scene, chance: Random, number: int) -> None:
     [node] = scene.nodes
     if number % KEEPER_EVERY == 0:
-        node.crash("JournalKeeper", "*", chance.choice(BY_ERROR))
+        node.crash("JournalWriter", "*", chance.choice(BY_ERROR))
     elif chance.random() < 0.8:
         kind, way = chance.choice(CRASHES)
         node.crash(kind, "*", way)
@@ -80,7 +80,7 @@ async def nothing_is_left(node: Node, figures: Figures) -> None:
     ended = await counted(node, "tieline_actors_ended_total")
     census = await node.census()
     assert {kind: started[kind] - ended[kind] for kind in started if started[kind] != ended[kind]} == LIVING
-    assert {name: threads for name, threads in census.threads.items() if name in started} == {"JournalKeeper": 1}
+    assert {name: threads for name, threads in census.threads.items() if name in started} == {"JournalWriter": 1}
     assert census.timers == 1, "the renewal of leases"
     figures["n of actors"] = sum(started.values())
 

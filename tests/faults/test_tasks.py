@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.tasks import SORRY, UNSURE
+from actors.tasks.router import SORRY, UNSURE
 from lab.caller import CallReport, Say
 from lab.caller.script import Step
 from store.journal import CallRecord

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
-from actors.effects import EffectDesk
+from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.hand_over import HAND_OVER
 from fsm.agents.practice import RESOURCE
@@ -47,7 +47,7 @@ def starts(engine: Engine) -> list[datetime]:
 
 
 def talk(engine: Engine, spec: AgentSpec, caller: str = CALLER) -> Conversation:
-    desk = EffectDesk(engine, load_agents(installed=()), lambda: NOW)
+    desk = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
     return converse(spec, effects=desk, now=NOW, caller=caller)
 
 
@@ -232,14 +232,14 @@ def test_a_human_is_asked_for_by_the_names_of_the_settings_only() -> None:
     assert it.outcome is None
     assert it.says == "Whom would you like to speak to?"
     it.gives(to="billing")
-    assert it.run.stand().transfer_to == "billing"
+    assert it.run.status().transfer_to == "billing"
 
 
 def test_where_there_is_one_human_nobody_is_asked() -> None:
     it = converse(HAND_OVER, choices={"transfer_targets": ("reception",)}).opens()
-    assert (it.outcome, it.run.stand().transfer_to) == ("transfer", "reception")
+    assert (it.outcome, it.run.status().transfer_to) == ("transfer", "reception")
 
 
 def test_a_caller_who_does_not_care_gets_the_first() -> None:
     it = converse(HAND_OVER, choices={"transfer_targets": ("reception", "billing")}).opens().gives().gives()
-    assert (it.outcome, it.run.stand().transfer_to) == ("transfer", "")
+    assert (it.outcome, it.run.status().transfer_to) == ("transfer", "")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
-from actors.effects import EffectDesk
+from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
 from fsm.agents.practice import RESOURCE
@@ -39,8 +39,8 @@ def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
     return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), desk(engine))
 
 
-def desk(engine: Engine) -> EffectDesk:
-    return EffectDesk(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
+def desk(engine: Engine) -> EffectRunner:
+    return EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
 
 
 def taken(engine: Engine, *starts: datetime) -> None:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from fsm.testing import Recorder, converse
-from fsm.walk import Thought
+from fsm.walk import ReasoningRequest
 from tests.fsm.tables import TRIAGE
 
 
 def test_a_rule_comes_before_reasoning_and_the_caller() -> None:
-    asked: list[Thought] = []
+    asked: list[ReasoningRequest] = []
     talk = converse(TRIAGE, reasoning=asked.append).opens(hours=9)
     assert (talk.outcome, asked) == ("transfer", [])
 
 
 def test_reasoning_is_shown_what_it_may_see_and_picks_one_of_the_ways() -> None:
-    asked: list[Thought] = []
+    asked: list[ReasoningRequest] = []
 
-    def reasoning(thought: Thought) -> str:
-        asked.append(thought)
+    def reasoning(request: ReasoningRequest) -> str:
+        asked.append(request)
         return "urgent"
 
     talk = converse(TRIAGE, reasoning=reasoning).opens(hours=2)
     assert talk.outcome == "transfer"
-    (thought,) = asked
-    assert thought.question == "How urgent is it?"
-    assert thought.choices == {"urgent": "people are waiting", "normal": "it can wait until tomorrow"}
-    assert thought.known.slots == {"hours": 2}
-    assert [note.text for note in thought.notes] == ["hours = 2"]
+    (request,) = asked
+    assert request.question == "How urgent is it?"
+    assert request.choices == {"urgent": "people are waiting", "normal": "it can wait until tomorrow"}
+    assert request.known.slots == {"hours": 2}
+    assert [note.text for note in request.notes] == ["hours = 2"]
     assert [note.text for note in talk.run.snapshot().notes][-1] == "urgent, by reasoning"
 
 
 def test_an_answer_that_is_no_way_is_no_answer_and_the_default_is_taken() -> None:
-    talk = converse(TRIAGE, reasoning=lambda thought: "banana").opens(hours=2)
+    talk = converse(TRIAGE, reasoning=lambda request: "banana").opens(hours=2)
     assert talk.state == "Pick"
     assert talk.says == "Visit or post?"
 

@@ -34,14 +34,14 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
 
 def test_keys_fill_the_slot_that_was_asked_for() -> None:
     talk = converse(TRIAGE).opens()
-    assert talk.run.stand().keys == 0, "as many as the caller likes, up to the hash key"
+    assert talk.run.status().keys == 0, "as many as the caller likes, up to the hash key"
     assert talk.keys("12").outcome == "transfer", "twelve hours are urgent, by rule"
     assert converse(TRIAGE).opens().keys("*").says.startswith("Sorry, I did not get that.")
 
 
 def test_keys_nobody_asked_for_are_left_alone() -> None:
     talk = converse(table()).opens()
-    assert talk.run.stand().keys is None
+    assert talk.run.status().keys is None
     assert talk.run.keyed("1") is None
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from actors.flood import (
+from actors.transport.rate_limit import (
     AUDIO_AHEAD_S,
     BAD_AHEAD,
     CONTROLS_AHEAD,
@@ -24,10 +24,10 @@ from actors.flood import (
     MESSAGES_AHEAD,
     MESSAGES_PER_S,
     TIMES_REAL,
-    Bucket,
-    Flood,
+    RateLimits,
+    TokenBucket,
 )
-from actors.wire import KEPT_LIMIT_BYTES
+from actors.transport.websocket import KEPT_LIMIT_BYTES
 from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
@@ -197,7 +197,7 @@ def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Pa
 
 def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
     clock = Clock()
-    bucket = Bucket(per_s=10, most=5, now_ms=clock)
+    bucket = TokenBucket(per_s=10, most=5, now_ms=clock)
     assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
     clock.now += 200
     assert [bucket.take(1) for _ in range(3)] == [True, True, False]
@@ -209,10 +209,10 @@ def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
 @pytest.mark.parametrize("chunk_ms", [20, 100])
 def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real: float, passes: bool) -> None:
     clock = Clock()
-    flood = Flood(LPCM16_24, clock)
+    rate_limits = RateLimits(LPCM16_24, clock)
     taken = []
     for _ in range(round(120_000 / chunk_ms)):
-        taken.append(flood.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, flood.least)))
+        taken.append(rate_limits.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, rate_limits.least)))
         clock.now += chunk_ms / times_real
     assert all(taken) is passes
 

@@ -17,8 +17,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import gateway.vaic_endpoint
-from actors.journal_keeper import JournalKeeper
-from actors.switchboard import Switchboard
+from actors.process.journal_writer import JournalWriter
+from actors.process.switchboard import Switchboard
 from gateway.daemon import Daemon
 from tests.gateway.daemons import LIMIT_S, exchange, get, run, serving, socket, until, upgrade_request
 
@@ -518,7 +518,7 @@ def test_fifty_calls_leave_nothing_behind(tmp_path: Path) -> None:
             files = len(os.listdir("/dev/fd"))
             await asyncio.gather(*(one_call(number) for number in range(1, 51)))
             await until(quiet)
-            assert sorted(actor_names()) == sorted([Switchboard.__name__, JournalKeeper.__name__])
+            assert sorted(actor_names()) == sorted([Switchboard.__name__, JournalWriter.__name__])
             assert daemon._endpoint.open_connections == 0
             # The database's pool may have opened one more connection: on SQLite, three files.
             assert len(os.listdir("/dev/fd")) <= files + 3

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from actors.task_tools import amended, merged, which_run
+from actors.tasks.tools import amended, merged, which_run
 from fsm.effects import EffectRequest, EffectResult, Ok, TaskContext
 from fsm.run import Answer, TaskRun
 from fsm.spec import AgentSpec

@@ -204,7 +204,7 @@ def test_a_human_is_asked_for_by_name_or_in_general(said: str, then: tuple[str, 
     call = desk(said, *then)
 
     assert call.ended == [("hand_over", "transfer")]
-    assert call.runs["t1"].stand().transfer_to == to
+    assert call.runs["t1"].status().transfer_to == to
 
 
 def test_a_human_may_be_asked_for_inside_a_task() -> None:

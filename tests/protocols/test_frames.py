@@ -13,7 +13,7 @@ from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from protocols.errors import WireError
-from protocols.frames import Frame, Stencil, Unknown
+from protocols.frames import Frame, FrameTemplate, Unknown
 from protocols.realtime import client_events, objects, server_events
 from protocols.realtime.client_events import CLIENT_EVENTS, AnyClientEvent, ConversationItemCreate, SessionUpdate
 from protocols.realtime.objects import (
@@ -220,4 +220,4 @@ def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
 def test_a_stencil_writes_what_the_frame_itself_would(text: str, fixed: str) -> None:
     names = {"conversation_id": fixed, "stream_id": '""}'}
     frame = PlayStreamChunk(audio_chunk=text, **names)
-    assert Stencil(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()
+    assert FrameTemplate(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()

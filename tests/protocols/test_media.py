@@ -16,7 +16,7 @@ from protocols.media import (
     MediaFormat,
     Transcoder,
     decoded_bytes,
-    model_side,
+    model_format,
     negotiate,
     pieces,
     realtime_format,
@@ -39,9 +39,9 @@ def test_the_models_own_format_wins_then_vaics_order(offered: list[str], chosen:
 
 
 def test_mulaw_stays_mulaw_and_all_pcm_becomes_24_khz() -> None:
-    assert model_side(MULAW) is MULAW
+    assert model_format(MULAW) is MULAW
     assert realtime_format(MULAW).type == "audio/pcmu"
-    assert {model_side(each) for each in (LPCM16, LPCM16_8, LPCM16_24)} == {LPCM16_24}
+    assert {model_format(each) for each in (LPCM16, LPCM16_8, LPCM16_24)} == {LPCM16_24}
 
 
 @pytest.mark.parametrize("size", range(12))

@@ -296,13 +296,13 @@ def test_what_a_dead_process_left_is_found_when_it_cannot_be_resumed_and_goes_to
     here.end("c-3", 1)
     grow_older(engine, TTL_S + WINDOW_S - 5)
     assert there.orphans() == ["c-2"], "the others may be resumed, or are over"
-    assert there.inherit("c-1") == Refused("held")
+    assert there.adopt("c-1") == Refused("held")
     grow_older(engine, 5)
     assert there.orphans() == ["c-2", "c-1"]
     assert there.orphans(at_most=1) == ["c-2"]
 
-    assert there.inherit("c-1") == Lease("c-1", 2, OPENING, 0)
-    assert here.inherit("c-1") == Refused("held"), "one is at it"
+    assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
+    assert here.adopt("c-1") == Refused("held"), "one is at it"
     assert here.orphans() == ["c-2"]
     assert here.claim("c-1", "secret") == Refused("too_late"), "and the call does not come back"
     assert Journal(engine).append([row(1, 1)]) == [row(1, 1)]
@@ -314,17 +314,17 @@ def test_what_a_dead_process_left_is_found_when_it_cannot_be_resumed_and_goes_to
 def test_an_heir_that_dies_has_an_heir(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     grow_older(engine, TTL_S + WINDOW_S)
-    assert isinstance(there.inherit("c-1"), Lease)
+    assert isinstance(there.adopt("c-1"), Lease)
     grow_older(engine, TTL_S)
     assert here.orphans() == ["c-1"]
-    assert here.inherit("c-1") == Lease("c-1", 3, OPENING, 0)
+    assert here.adopt("c-1") == Lease("c-1", 3, OPENING, 0)
 
 
 def test_an_effect_that_outlived_its_call_may_be_inherited_with_it(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     here.end("c-1", 1)
-    assert there.inherit("c-1") == Refused("held")
+    assert there.adopt("c-1") == Refused("held")
     grow_older(engine, WINDOW_S)
-    assert there.inherit("c-1") == Lease("c-1", 2, OPENING, 0)
+    assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
     assert stored(engine).status == "ended"
-    assert there.inherit("c-9") == Refused("unknown")
+    assert there.adopt("c-9") == Refused("unknown")

@@ -1,0 +1,255 @@
+"""What a call leaves behind: its turns as spoken and heard, its tasks, its end.
+
+Pure state: facts go in, the call's record comes out; and the items that rebuild the conversation for a fresh session.
+May import: protocols, store's record types, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from protocols.ledger import ItemHeard
+from protocols.realtime.objects import (
+    AssistantMessage,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputText,
+    NewItem,
+    OutputText,
+    UserMessage,
+)
+from store.journal import CallRecord, TaskRecord, TurnRecord
+
+
+@dataclass(slots=True)
+class _Turn:
+    role: str
+    item_id: str
+    text: str = ""
+    began_ms: float | None = None
+    ended_ms: float | None = None
+    heard: ItemHeard | None = None
+
+    def text_as_heard(self) -> str:
+        """The words that reached the ear: by share of the sound, for nobody tells where each word stands in it."""
+        if self.role == "caller" or self.heard is None or self.heard.complete or not self.heard.generated_ms:
+            return self.text
+        words = self.text.split()
+        share = self.heard.heard_ms / self.heard.generated_ms
+        return " ".join(words[: round(len(words) * share)])
+
+
+@dataclass(slots=True)
+class _Invocation:
+    name: str
+    arguments: str
+    output: str | None = None
+
+    def item(self, call_id: str) -> FunctionCallItem:
+        """The call for a fresh session, which takes ids of up to 32 characters from us."""
+        return FunctionCallItem(name=self.name, arguments=self.arguments, call_id=call_id[:32])
+
+
+def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
+    """One item that was played on two sockets: what the first had and was not heard is lost between them."""
+    return ItemHeard(
+        item_id=first.item_id,
+        heard_ms=first.heard_ms + then.heard_ms,
+        generated_ms=first.generated_ms + then.generated_ms,
+        began_ms=then.began_ms if first.began_ms is None else first.began_ms,
+        complete=then.complete and first.heard_ms >= first.generated_ms,
+    )
+
+
+@dataclass(slots=True)
+class Transcript:
+    """One call's book. began_ms: the call's start on the clock that all facts bear."""
+
+    conversation_id: str
+    bot: str
+    caller: str
+    media_format: str
+    started_at: datetime
+    began_ms: float
+    barge_ins: int = 0
+    errors: list[str] = field(default_factory=list)
+    usage: Counter[str] = field(default_factory=Counter)
+    # Turns by item id and invocations by call id, together in the order they came up.
+    _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
+    _clips: dict[str, _Turn] = field(default_factory=dict)
+    _tasks: dict[str, TaskRecord] = field(default_factory=dict)
+
+    def caller_speaks(self, item_id: str, began: bool, at_ms: float) -> None:
+        turn = self._turn("caller", item_id)
+        if began:
+            turn.began_ms = at_ms
+        else:
+            turn.ended_ms = at_ms
+
+    def caller_said(self, item_id: str, text: str) -> None:
+        self._turn("caller", item_id).text = text
+
+    def bot_said(self, item_id: str, text: str) -> None:
+        self._turn("bot", item_id).text = text
+
+    def bot_heard(self, heard: ItemHeard, barged_in: bool) -> None:
+        turn = self._turn("bot", heard.item_id)
+        if heard.began_ms is not None:
+            turn.began_ms = heard.began_ms if turn.began_ms is None else turn.began_ms
+            turn.ended_ms = heard.began_ms + heard.heard_ms
+        turn.heard = heard if turn.heard is None else _together(turn.heard, heard)
+        if barged_in and not heard.complete and heard.heard_ms:
+            self.barge_ins += 1
+
+    def clip_heard(self, heard: ItemHeard, words: str) -> None:
+        """A sentence that no model knows of: it is in the record, and in no conversation that is rebuilt."""
+        if heard.began_ms is not None:
+            ended_ms = heard.began_ms + heard.heard_ms
+            self._clips[heard.item_id] = _Turn("bot", heard.item_id, words, heard.began_ms, ended_ms, heard)
+
+    def bot_unheard(self, item_id: str) -> ItemHeard:
+        """A sentence was spoken on a line that nobody held."""
+        unheard = ItemHeard(item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
+        self.bot_heard(unheard, barged_in=False)
+        return unheard
+
+    def called(self, call_id: str, name: str, arguments: str) -> None:
+        self._entries[call_id] = _Invocation(name, arguments)
+
+    def answered(self, call_id: str, output: str) -> bool:
+        """A function call has its output. Returns False where there was no such call."""
+        invocation = self._entries.get(call_id)
+        if not isinstance(invocation, _Invocation):
+            return False
+        invocation.output = output
+        return True
+
+    def caller_typed(self, text: str, at_ms: float) -> None:
+        """The caller has pressed keys; text: what the model is told of it."""
+        turn = self._turn("caller", f"keys-{len(self._entries)}")
+        turn.text, turn.began_ms, turn.ended_ms = text, at_ms, at_ms
+
+    def task(self, task: TaskRecord) -> None:
+        """A task as it stands."""
+        self._tasks[task.run_id] = task
+
+    def spent(self, usage: Mapping[str, int]) -> None:
+        self.usage.update(usage)
+
+    def record(self, outcome: str, ended_at: datetime) -> CallRecord:
+        """The call as it is stored; turn times in ms from its start."""
+        turns = [each for _, each in self._in_order(self._clips) if isinstance(each, _Turn)]
+        return CallRecord(
+            conversation_id=self.conversation_id,
+            bot=self.bot,
+            caller=self.caller,
+            media_format=self.media_format,
+            outcome=outcome,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            turns=tuple(self._turn_record(turn) for turn in turns),
+            tasks=tuple(self._tasks.values()),
+            barge_ins=self.barge_ins,
+            errors=tuple(self.errors),
+            usage=dict(self.usage),
+        )
+
+    def history(self) -> tuple[NewItem, ...]:
+        """The conversation so far, for a session that knows nothing of it: words, calls with their outputs."""
+        items: list[NewItem] = []
+        for key, origin in self._in_order():
+            match origin:
+                case _Turn(role="caller", text=text) if text:
+                    items.append(UserMessage(content=(InputText(text=text),)))
+                case _Turn(role="bot") if text := origin.text_as_heard():
+                    items.append(AssistantMessage(content=(OutputText(text=text),)))
+                case _Invocation(output=str() as output):
+                    items.append(call := origin.item(key))
+                    items.append(FunctionCallOutputItem(call_id=call.call_id or key, output=output))
+                case _:
+                    pass  # never transcribed, never heard, or never answered: not part of what was said
+        return tuple(items)
+
+    def is_blank(self) -> bool:
+        """Nobody has said anything yet that anybody heard of."""
+        return not self._entries
+
+    def still_sounds(self, item_id: str) -> bool:
+        """Nobody has told yet how much of this sentence was heard."""
+        turn = self._entries.get(item_id)
+        return not isinstance(turn, _Turn) or turn.heard is None
+
+    def words_lost(self) -> bool:
+        """The caller has spoken last, and nobody will ever know what."""
+        match next(reversed(self._entries.values()), None):
+            case _Turn(role="caller", text="", ended_ms=float() | int()):
+                return True
+            case _:
+                return False
+
+    def open_calls(self) -> dict[str, FunctionCallItem]:
+        """The model's calls that were not answered yet, by call id."""
+        return {
+            key: origin.item(key)
+            for key, origin in self._entries.items()
+            if isinstance(origin, _Invocation) and origin.output is None
+        }
+
+    def answer_due(self) -> bool:
+        """The caller waits for words of the bot: what came last was not the bot's, or was not heard to its end."""
+        match next(reversed(self._entries.values()), None):
+            case _Turn(role="caller", text=text):
+                return bool(text)
+            case _Turn(text=text, heard=None):
+                return not text  # a whole sentence may still sound
+            case _Turn(heard=ItemHeard(complete=complete)):
+                return not complete
+            case _Invocation(output=output):
+                return output is not None
+            case _:
+                return False
+
+    def unsaid(self) -> str | None:
+        """The output of the last call where the caller has not heard to its end what came of it; None elsewhere."""
+        for origin in reversed(self._entries.values()):
+            match origin:
+                case _Invocation(output=output):
+                    return output
+                case _Turn(role="caller") | _Turn(heard=ItemHeard(complete=True)):
+                    return None
+                case _:
+                    pass
+        return None
+
+    def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
+        """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
+        began_ms, placed = self.began_ms, []
+        for key, origin in (*self._entries.items(), *(beside or {}).items()):
+            if isinstance(origin, _Turn) and origin.began_ms is not None:
+                began_ms = origin.began_ms
+            placed.append((began_ms, key, origin))
+        return [(key, origin) for _, key, origin in sorted(placed, key=lambda each: each[0])]
+
+    def _turn(self, role: str, item_id: str) -> _Turn:
+        turn = self._entries.get(item_id)
+        if not isinstance(turn, _Turn):
+            turn = self._entries[item_id] = _Turn(role, item_id)
+        return turn
+
+    def _turn_record(self, turn: _Turn) -> TurnRecord:
+        began_ms = None if turn.began_ms is None else round(turn.began_ms - self.began_ms)
+        ended_ms = None if turn.ended_ms is None else round(turn.ended_ms - self.began_ms)
+        heard_ms = turn.heard.heard_ms if turn.heard else 0
+        if turn.role == "caller" and began_ms is not None and ended_ms is not None:
+            heard_ms = ended_ms - began_ms
+        return TurnRecord(
+            role=turn.role,
+            text=turn.text_as_heard(),
+            item_id=turn.item_id,
+            began_ms=began_ms,
+            ended_ms=ended_ms,
+            heard_ms=heard_ms,
+        )

@@ -1,0 +1,67 @@
+"""Sentences of ours that need no model: recorded once, and ready in every media format.
+
+May import: protocols, numpy, soxr, the standard library. Rules from: docs/specs/vaic-streaming.md 6.
+"""
+
+from __future__ import annotations
+
+import wave
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from protocols.errors import MisuseError
+from protocols.media import KNOWN, MULAW, MediaFormat, mulaw, pieces
+from protocols.playout import PIECE_MS
+
+
+class Clip(Enum):
+    """What there is to say without a model; the value is the name of its files."""
+
+    ONE_MOMENT = "one_moment"
+    SAY_AGAIN = "say_again"
+    CALL_AGAIN = "call_again"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """words: as they stand in transcripts. payloads: of it in base64, by the name of the media format.
+
+    In the pieces in which it is played, which are the same for all calls that wait to hear it.
+    """
+
+    words: str
+    payloads: Mapping[str, tuple[str, ...]]
+
+
+Clips = Mapping[Clip, Recording]
+
+
+def load_clips(folder: Path) -> Clips:
+    """Read NAME.wav (mono, 16 bits) and NAME.txt of every clip. Raises: MisuseError naming what is wrong."""
+    return {clip: _load(folder / f"{clip.value}.wav", folder / f"{clip.value}.txt") for clip in Clip}
+
+
+def _load(sound: Path, words: Path) -> Recording:
+    try:
+        with wave.open(str(sound)) as file:
+            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
+                raise MisuseError(f"{sound}: must be mono, of 16 bits")
+            rate_hz, frames = file.getframerate(), file.readframes(file.getnframes())
+        text = " ".join(words.read_text(encoding="utf-8").split())
+    except (OSError, EOFError, wave.Error, UnicodeDecodeError) as error:
+        raise MisuseError(f"clip {sound.stem} cannot be read: {error}") from error
+    samples = np.frombuffer(frames, dtype="<i2")
+    return Recording(text, {name: _payloads(samples, rate_hz, media) for name, media in KNOWN.items()})
+
+
+def _payloads(samples: NDArray[np.int16], rate_hz: int, media: MediaFormat) -> tuple[str, ...]:
+    resampled = soxr.resample(samples, rate_hz, media.sample_rate_hz)
+    sound = mulaw(resampled) if media is MULAW else resampled.astype("<i2").tobytes()
+    return tuple(pieces(b64encode(sound).decode("ascii"), media, PIECE_MS))

@@ -1,0 +1,74 @@
+"""What a model session is to be: its configuration, and the conversation it starts with.
+
+May import: fsm, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 3 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fsm.spec import ToolSpec
+from protocols.media import MediaFormat, realtime_format
+from protocols.realtime.objects import (
+    AudioInput,
+    AudioOutput,
+    FunctionCallItem,
+    FunctionTool,
+    NewItem,
+    ServerVad,
+    Session,
+    SessionAudio,
+    Transcription,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSessionConfig:
+    """What an OpenAISocket needs to know of its call.
+
+    media: the model's format, both ways. history: items that rebuild the conversation on a fresh session.
+    open_calls: function calls of a lost session that are still to be answered, by call id.
+    answer_due: the caller waits for words. standby: the session is configured, and waits to be told to take over.
+    """
+
+    conversation_id: str
+    media: MediaFormat
+    voice: str
+    transcription_model: str
+    vad: ServerVad
+    instructions: str
+    tools: tuple[ToolSpec, ...]
+    history: tuple[NewItem, ...] = ()
+    open_calls: Mapping[str, FunctionCallItem] = field(default_factory=dict)
+    answer_due: bool = False
+    standby: bool = False
+
+    def session(self) -> Session:
+        """The whole configuration; nothing that matters on a telephone is left to a default."""
+        form = realtime_format(self.media)
+        return Session(
+            type="realtime",
+            instructions=self.instructions,
+            output_modalities=("audio",),
+            audio=SessionAudio(
+                input=AudioInput(
+                    format=form,
+                    transcription=Transcription(model=self.transcription_model),
+                    turn_detection=self.vad,
+                ),
+                output=AudioOutput(format=form, voice=self.voice),
+            ),
+            tools=self._tools(),
+            tool_choice="auto",
+        )
+
+    def task_session(self) -> Session:
+        """What changes while a call goes on."""
+        return Session(type="realtime", instructions=self.instructions, tools=self._tools())
+
+    def _tools(self) -> tuple[FunctionTool, ...]:
+        return tuple(
+            FunctionTool(name=each.name, description=each.description, parameters=dict(each.parameters))
+            for each in self.tools
+        )

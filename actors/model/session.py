@@ -1,0 +1,401 @@
+"""The model's side of a call: speaks the OpenAI Realtime GA interface on one wire.
+
+It alone asks for responses (through the scheduler), drops what comes too late, and tells the model what was heard.
+May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/openai-realtime.md 4, 6, 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from loguru import logger
+
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    FunctionCalled,
+    ModelReady,
+    ResponseEnded,
+)
+from actors.messages.model import (
+    CallerAudio,
+    CallerTyped,
+    FunctionOutput,
+    Heard,
+    ModelSocketMessage,
+    ModelTick,
+    OutOfBandRequest,
+    Retire,
+    SessionChanged,
+    Speak,
+    TakeOver,
+)
+from actors.messages.model_config import ModelSessionConfig
+from actors.messages.vaic import (
+    AwaitWords,
+    BotAudio,
+    BotAudioEnded,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerTurnCommitted,
+    VaicSocketMessage,
+)
+from actors.metrics import LATE_DELTAS, MODEL_ERRORS
+from actors.model.side_questions import OutOfBandRequests, is_out_of_band
+from actors.system.actor import LoopActor
+from actors.system.address import Address, NullRef, ParentLink, send
+from actors.transport.dialler import DialFailed, Dialled, Dials
+from actors.transport.violations import ProtocolViolations
+from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
+from fsm.spec import ToolSpec
+from protocols.errors import ModelRefused, TransportLost, WireError
+from protocols.frames import FrameTemplate, Unknown
+from protocols.media import realtime_format
+from protocols.realtime import server_events as server
+from protocols.realtime.client_events import (
+    ClientEvent,
+    ConversationItemCreate,
+    InputAudioBufferAppend,
+    ResponseCreate,
+    SessionUpdate,
+)
+from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
+from protocols.realtime.responses import STEP, RunningResponses
+from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
+
+APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
+# A session that is not configured by then is not going to be.
+SETUP_LIMIT_S = 15.0
+# Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
+BENIGN = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value"})
+
+
+class OpenAISocket(LoopActor):
+    """One model session of one conversation.
+
+    Is told: ModelSocketMessage. Tells the caller's side: BotAudio and the caller's turns; its supervisor: the rest.
+    Dies of TransportLost when the socket goes, of WireError when the session cannot be had as asked, of ModelRefused
+    when no other session could be had either.
+    """
+
+    droppable = (CallerAudio,)
+
+    def __init__(
+        self,
+        parent_link: ParentLink,
+        config: ModelSessionConfig,
+        dialler: Dials,
+        call: Address[CallMessage],
+        vaic: Address[VaicSocketMessage],
+    ) -> None:
+        super().__init__(parent_link)
+        self._config = config
+        self._dialler = dialler
+        self._call = call
+        self._vaic = vaic
+        self._log = logger.bind(conversation=config.conversation_id)
+        self._violations = ProtocolViolations("model", self._log)
+        self._wire: Wire | None = None
+        self._configured = self._live = self._retiring = False
+        self._expires_at: float | None = None
+        self._scheduler = ResponseScheduler()
+        self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
+        self._untold: set[str] = set()  # the caller's turns whose words are still to come
+        self._responses = RunningResponses(config.media)
+        self._out_of_band = OutOfBandRequests()
+        self._calls = FunctionCalls(config.open_calls)
+
+    def on_start(self) -> None:
+        self._dialler.dial(self.actor_ref)
+        self.after(SETUP_LIMIT_S, ModelTick())
+
+    def on_stop(self) -> None:
+        if self._wire is not None:
+            self._wire.attach(NullRef())
+            self._wire.close(1000)
+
+    def on_failure(self, *_: object) -> None:
+        if self._wire is not None:
+            self._wire.attach(NullRef())
+            self._wire.abort()
+
+    def on_unread(self, message: ModelSocketMessage) -> None:
+        if isinstance(message, Dialled):
+            message.wire.close(1000)
+
+    def on_receive(self, message: ModelSocketMessage) -> None:
+        match message:
+            case CallerAudio():  # first, being one of the two that come fifty times a second
+                if self._wire is not None:
+                    self._wire.send(APPEND.fill(message.payload))
+            case WireText():
+                self._read(message.data)
+            case TakeOver():
+                self._take_over(message.config)
+            case Retire():
+                self._retiring = True
+                self._retire()
+            case ModelTick():
+                self._tick()
+            case Dialled():
+                self._wire = message.wire
+                self._wire.attach(self.actor_ref)
+            case DialFailed():
+                if message.final:
+                    raise ModelRefused(message.reason)
+                raise TransportLost(message.status or 1006, message.reason)
+            case WireQuiet():
+                self._vaic.tell(AwaitWords(due=message.quiet))
+            case WireClosed():
+                if message.code == FINAL_CLOSE:
+                    raise self._refused("closed with 4000")
+                raise TransportLost(message.code, message.reason)
+            case _:
+                self._convey(message)
+
+    # --- from the call ---
+
+    def _convey(
+        self, message: Heard | FunctionOutput | SessionChanged | Speak | CallerTyped | OutOfBandRequest
+    ) -> None:
+        match message:
+            case Heard():
+                self._send_all(self._responses.heard(message.items))
+            case FunctionOutput():
+                self._calls.answered(message.call_id, message.output)
+                self._settle()
+            case SessionChanged():
+                self._change(message.instructions, message.tools)
+            case Speak():
+                named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
+                self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
+            case CallerTyped() if not self._live:
+                self._log.warning("keys pressed before the model could take them", keys=len(message.text))
+            case CallerTyped():
+                self._create(UserMessage(content=(InputText(text=message.text),)))
+                if message.answer:
+                    self._want(ResponseRequest())
+            case OutOfBandRequest() if not self._live:
+                message.reply.set(None)
+            case OutOfBandRequest():
+                self._send(ResponseCreate(response=self._out_of_band.ask(message)))
+            case _:
+                assert_never(message)
+
+    # --- from the model ---
+
+    def _read(self, data: bytes) -> None:
+        try:
+            event = server.SERVER_EVENTS.parse(data)
+        except WireError as error:
+            self._violations.bad_frame(error)
+            return
+        match event:
+            case server.OutputAudioDelta():
+                self._pass_on(event)
+            case Unknown():
+                self._violations.unknown(event.type)
+            case server.SessionCreated() | server.SessionUpdated() | server.Error():
+                self._set_up(event)
+            case _ if isinstance(event, server.OfCallersTurn):
+                self._caller_turn(event)
+            case _ if isinstance(event, server.OfResponse):
+                self._response(event)
+            case server.ConversationItemAdded() if event.item.type == "function_call_output":
+                self._responses.answer_added(event.item.call_id)
+            case _:
+                pass  # known, and of no consequence to a bridge
+
+    def _pass_on(self, delta: server.OutputAudioDelta) -> None:
+        if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):
+            LATE_DELTAS.inc()
+            return
+        self._vaic.tell(BotAudio(delta.item_id, delta.delta))
+
+    def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
+        match event:
+            case server.SessionCreated():
+                self._configured, self._expires_at = True, event.session.expires_at
+                self._send(SessionUpdate(session=self._config.session()))
+            case server.SessionUpdated() if not self._live:
+                self._check_formats(event)
+                if self._config.standby:
+                    send(self._call, ModelReady(standby=True))
+                else:
+                    self._go_live()
+            case server.SessionUpdated():
+                pass
+            case server.Error():
+                self._take_error(event)
+
+    def _check_formats(self, event: server.SessionUpdated) -> None:
+        wanted = realtime_format(self._config.media).type
+        for side in ("input", "output"):
+            # A format that was silently refused is noise on the line.
+            if (got := event.session.format_type(side)) not in ("", wanted):
+                raise WireError("format_refused", f"{side}: {got}")
+
+    def _go_live(self) -> None:
+        for item in self._config.history:
+            self._create(item)
+        self._live = True
+        send(self._call, ModelReady(expires_at=self._expires_at))
+        self._settle()
+        if self._config.answer_due:
+            self._want(ResponseRequest())
+
+    def _take_over(self, config: ModelSessionConfig) -> None:
+        self._calls = FunctionCalls(config.open_calls)
+        self._change(config.instructions, config.tools)
+        self._config = config
+        self._go_live()
+
+    def _retire(self) -> None:
+        """Leave the call to another session, at a moment at which nothing can be lost."""
+        if self._retiring and self._live and self._scheduler.idle and not self._untold:
+            self.stop()
+
+    def _refused(self, reason: str) -> ModelRefused:
+        self._dialler.trip(reason)
+        return ModelRefused(reason)
+
+    def _take_error(self, event: server.Error) -> None:
+        code = event.error.code or event.error.type
+        if code in FINAL_CODES:
+            raise self._refused(code)
+        MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
+        if not self._live:
+            raise WireError("session_refused", f"{code} {event.error.param or ''}".strip())
+        self._scheduler.refused(event.error.code, self.now_ms())
+        log = self._log.info if event.error.code in BENIGN else self._log.warning
+        log("model error", code=code, param=event.error.param)
+
+    def _caller_turn(self, event: server.OfCallersTurn) -> None:
+        match event:
+            case server.SpeechStarted():
+                self._vaic.tell(CallerBargedIn())
+                self._responses.discard_all()
+                self._scheduler.speech_started(self.now_ms())
+                send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
+            case server.SpeechStopped():
+                self._vaic.tell(CallerFellSilent())
+                send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
+            case server.InputAudioBufferCommitted():
+                self._untold.add(event.item_id)
+                self._vaic.tell(CallerTurnCommitted())
+                self._scheduler.committed(self.now_ms())
+                self._watch()
+            case server.TranscriptionCompleted():
+                text = event.transcript.strip()
+                send(self._call, CallerSaid(event.item_id, text))
+                if text:
+                    self._vaic.tell(CallerRecognised(text))
+                self._told(event.item_id)
+            case server.TranscriptionFailed():
+                self._log.warning("transcription failed", code=event.error.code)
+                self._told(event.item_id)
+
+    def _told(self, item_id: str) -> None:
+        """All that there is of a caller's turn has been passed on."""
+        self._untold.discard(item_id)
+        self._retire()
+
+    def _response(self, event: server.OfResponse) -> None:
+        match event:
+            case server.ResponseCreated() if is_out_of_band(event.response):
+                pass
+            case server.ResponseCreated():
+                too_late = self._scheduler.created(event.response, self.now_ms())
+                self._responses.begun(event.response, discarded=bool(too_late))
+                self._order(too_late)
+            case server.ResponseDone() if is_out_of_band(event.response):
+                self._out_of_band.ended(event.response)
+            case server.ResponseDone():
+                self._end_response(event.response)
+            case server.OutputItemDone():
+                self._take_call(event.response_id, event.item)
+            case server.OutputAudioDone():
+                if not self._responses.discarded(event.response_id):
+                    self._vaic.tell(BotAudioEnded(event.item_id))
+            case server.OutputAudioTranscriptDone():
+                send(self._call, BotSaid(event.item_id, event.transcript))
+
+    def _take_call(self, response_id: str, item: Item) -> None:
+        # A cancelled response leaves half-written calls behind: only a completed one is meant.
+        if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
+            return
+        self._calls.called(item.call_id, response_id)
+        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id))
+
+    def _end_response(self, response: Response) -> None:
+        running, taken_back = self._responses.ended(response.id)
+        spoken = tuple(running.spoken)
+        self._send_all(taken_back)
+        if response.status == "failed":
+            self._log.warning("response failed", code=response.error_code)
+            if response.error_code in FINAL_CODES:
+                raise self._refused(response.error_code)
+        calls = self._calls.response_ended(response.id)
+        # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
+        self._settle()
+        self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
+        given_up = self._scheduler.given_up
+        send(self._call, ResponseEnded(response.status, spoken, calls, response.tokens(), running.steps, given_up))
+        self._retire()
+
+    # --- to the model ---
+
+    def _settle(self) -> None:
+        """Send the outputs whose calls are in the conversation; once none is owed, have them spoken about."""
+        if not self._live:
+            return
+        items, speak = self._calls.settle()
+        for item in items:
+            self._create(item)
+        if speak:
+            self._want(ResponseRequest())
+
+    def _want(self, request: ResponseRequest) -> None:
+        self._order(self._scheduler.want(request, self.now_ms()))
+
+    def _order(self, orders: Iterable[Order]) -> None:
+        self._send_all(orders)
+        self._watch()
+
+    def _watch(self) -> None:
+        tick_ms = self._scheduler.next_tick_ms()
+        if tick_ms is None or (self._due_ms is not None and self._due_ms <= tick_ms):
+            return
+        self._due_ms = tick_ms
+        self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
+
+    def _tick(self) -> None:
+        if not (self._live or (self._config.standby and self._configured)):
+            raise TransportLost(1006, "the model's session was not set up in time")
+        self._due_ms = None
+        self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
+        if self._scheduler.dead:
+            raise TransportLost(1006, "the model answers nothing")
+
+    def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
+        self._config = replace(self._config, instructions=instructions, tools=tools)
+        if self._configured:
+            self._send(SessionUpdate(session=self._config.task_session()))
+
+    def _create(self, item: NewItem) -> None:
+        self._send(ConversationItemCreate(item=item))
+
+    def _send_all(self, events: Iterable[ClientEvent]) -> None:
+        for event in events:
+            self._send(event)
+
+    def _send(self, event: ClientEvent) -> None:
+        if self._wire is not None:
+            self._wire.send(event.to_wire())

@@ -1,0 +1,243 @@
+"""Writes journal and call records in batches, and keeps the leases of calls, on a thread of its own.
+
+No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
+May import: actors, store, SQLAlchemy, loguru, the standard library. Rules from: docs/specs/reliability.md 5.2, 5.4.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar, assert_never
+
+from loguru import logger
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from actors.call.replay import left_record
+from actors.messages.call import Parked
+from actors.messages.journal import (
+    AppendRow,
+    ClaimCall,
+    Close,
+    JournalMessage,
+    OpenLease,
+    Park,
+    RenewLeases,
+    ResumeState,
+)
+from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
+from actors.metrics import LOST_ROWS
+from actors.system.actor import ThreadActor
+from actors.system.address import Address, ParentLink, send
+from actors.tasks.replay import keys_ahead
+from protocols.errors import Fenced
+from store.journal import CallRecord, Journal, JournalRow
+from store.leases import Leases, Refused
+
+# As many rows and records as this are written together at the most, and what comes first waits so long for others: each
+# transaction takes the interpreter from the loop a dozen times.
+BATCH_ROWS, GATHER_S = 256, 0.02
+# What may wait for the database, or for a keeper.
+KEPT_MESSAGES = 50_000
+# How long to wait before the database is asked again, in s: first, and at the most.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+_GONE = (OperationalError, InterfaceError, PoolTimeout)
+T = TypeVar("T")
+
+
+class JournalWriter(ThreadActor):
+    """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
+
+    What cannot be written is counted, logged and left out; only while there is no database everything waits.
+    switchboard: is told of calls that other processes have taken over, of those claimed, and of what is left unwritten.
+    """
+
+    # A minute of two hundred busy calls; then the oldest rows go.
+    max_messages = KEPT_MESSAGES
+    droppable = (AppendRow,)
+    missed = LOST_ROWS
+
+    def __init__(
+        self,
+        parent_link: ParentLink,
+        journal: Journal,
+        leases: Leases,
+        switchboard: Address[CallClaimed | CallsLost | Unwritten],
+    ) -> None:
+        super().__init__(parent_link)
+        self._journal = journal
+        self._leases = leases
+        self._switchboard = switchboard
+        self._rows: list[JournalRow] = []
+        self._ended: list[CallRecord] = []
+        self._gathered = False  # what is here has waited for others
+
+    def on_stop(self) -> None:
+        self._write()
+
+    def on_failure(self, *_: object) -> None:
+        for row in self._rows:
+            self.on_unread(AppendRow(row))
+        for record in self._ended:
+            self.on_unread(Close(record))
+
+    def on_unread(self, message: JournalMessage) -> None:
+        """Whoever comes after me is to write it."""
+        send(self._switchboard, Unwritten(message))
+
+    def on_receive(self, message: JournalMessage) -> None:
+        match message:
+            case AppendRow():
+                self._rows.append(message.row)
+            case Close():
+                self._ended.append(message.record)
+            case OpenLease():
+                if any(each.conversation_id == message.conversation_id for each in self._ended):
+                    self._write()
+                self._open(message)
+            case ClaimCall():
+                self._write()
+                self._claim(message)
+            case Park():
+                self._write()
+                self._park(message)
+            case RenewLeases():
+                self._write()
+                self._renew()
+            case _:
+                assert_never(message)
+        if self._rows or self._ended:
+            self._gather()
+
+    # --- what is written ---
+
+    def _gather(self) -> None:
+        """Write what is here, unless more has come: others are given a moment for that, once."""
+        if self.actor_inbox.empty() and not self._gathered:
+            self._gathered = True
+            time.sleep(GATHER_S)
+        if self.actor_inbox.empty() or len(self._rows) + len(self._ended) >= BATCH_ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        (rows, ended), leases = (self._rows, self._ended), self._leases
+        self._rows, self._ended, self._gathered = [], [], False
+        if not rows and not ended:
+            return
+        rows = [row.model_copy(update={"epoch": leases.epoch(row.conversation_id)}) for row in rows]
+        records = [(record, leases.epoch(record.conversation_id)) for record in ended]
+        try:
+            left_out = self._patiently(lambda: self._journal.append(rows, records))
+        except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
+            left_out = [each for row in rows for each in self._alone(row)]
+            for record in ended:
+                self._close(record)
+        else:
+            for record in ended:
+                leases.forget(record.conversation_id)
+        self._lose(row.conversation_id for row in left_out)
+
+    def _alone(self, row: JournalRow) -> list[JournalRow]:
+        written = self._try(lambda: self._journal.append([row]), row.kind, row.conversation_id)
+        return written or []
+
+    def _close(self, record: CallRecord) -> None:
+        conversation_id = record.conversation_id
+        epoch = self._leases.epoch(conversation_id)
+        try:
+            self._try(lambda: self._journal.finish(record, epoch), "record", conversation_id)
+        except Fenced:
+            self._lose((conversation_id,))
+        self._leases.forget(conversation_id)
+
+    def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
+        try:
+            return self._patiently(write)
+        except Fenced:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the driver makes of it
+            LOST_ROWS.inc()
+            # Not the error's text: it may hold what was to be written.
+            log = logger.bind(conversation=conversation_id)
+            log.error("could not be written to the journal", kind=kind, reason=type(error).__name__)
+            return None
+
+    def _patiently(self, write: Callable[[], T]) -> T:
+        """Until there is a database: nothing is lost for its having been away."""
+        pause_s = 0.0
+        while True:
+            try:
+                result = write()
+            except _GONE as error:
+                if not pause_s:
+                    logger.error("the journal waits for its database", reason=type(error).__name__)
+                pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+                time.sleep(pause_s)
+            else:
+                if pause_s:
+                    logger.warning("the journal has its database again")
+                return result
+
+    # --- leases ---
+
+    def _open(self, message: OpenLease) -> None:
+        conversation_id = message.conversation_id
+        lease = self._try(
+            lambda: self._leases.open(conversation_id, message.credential, message.opening), "lease", conversation_id
+        )
+        if isinstance(lease, Refused):
+            logger.bind(conversation=conversation_id).error("another process has a call of this name")
+            self._lose((conversation_id,))
+
+    def _claim(self, message: ClaimCall) -> None:
+        conversation_id = message.conversation_id
+        lease = self._try(lambda: self._leases.claim(conversation_id, message.credential), "lease", conversation_id)
+        if lease is None or isinstance(lease, Refused):
+            send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
+            return
+        rows = self._patiently(lambda: self._journal.rows(conversation_id))
+        ahead = keys_ahead(conversation_id, rows)
+        acted = frozenset(ahead[key] for key in self._patiently(lambda: self._journal.begun(ahead)))
+        send(self._switchboard, CallClaimed(conversation_id, ResumeState(lease.opening, tuple(rows), acted)))
+
+    def _park(self, message: Park) -> None:
+        conversation_id = message.conversation_id
+        epoch = self._leases.epoch(conversation_id)
+        try:
+            self._try(lambda: self._leases.park(conversation_id, epoch), "lease", conversation_id)
+        except Fenced:
+            self._lose((conversation_id,))
+            return
+        self._leases.forget(conversation_id)
+        send(message.call, Parked())
+
+    def _renew(self) -> None:
+        held = self._leases.held
+        if held:
+            self._lose(self._patiently(lambda: self._leases.renew(held)))
+        for conversation_id in self._patiently(self._leases.orphans):
+            self._bury(conversation_id)
+
+    def _bury(self, conversation_id: str) -> None:
+        """Whoever held this call is dead, and its caller has not come back: what is known of it becomes its record."""
+        lease = self._patiently(lambda: self._leases.adopt(conversation_id))
+        if isinstance(lease, Refused):
+            return
+        rows = self._patiently(lambda: self._journal.rows(conversation_id))
+        logger.bind(conversation=conversation_id).warning("a call was left behind by a process that is gone")
+        record = left_record(conversation_id, ResumeState(lease.opening, tuple(rows)))
+        if record is None:
+            self._try(lambda: self._leases.end(conversation_id, lease.epoch), "lease", conversation_id)
+            self._leases.forget(conversation_id)
+        else:
+            self._close(record)
+
+    def _lose(self, conversation_ids: Iterable[str]) -> None:
+        lost = tuple(dict.fromkeys(conversation_ids))
+        for conversation_id in lost:
+            if self._leases.epoch(conversation_id):  # else it was said before
+                logger.bind(conversation=conversation_id).warning("another process has taken this call over")
+            self._leases.forget(conversation_id)
+        if lost:
+            send(self._switchboard, CallsLost(lost))

@@ -1,0 +1,311 @@
+"""One actor model, run in two ways: actors that react run on the event loop, actors that block have a thread.
+
+Pykka itself does not supervise; here every actor tells its parent once how it ended, whichever way that was.
+May import: actors' addresses, counters, dispatch and mailboxes, protocols.errors, pykka, prometheus_client, loguru.
+Pykka's private names used are tested.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import traceback
+from types import TracebackType
+from typing import Any, ClassVar
+
+import pykka
+from loguru import logger
+from prometheus_client import Counter
+from pykka._envelope import Envelope
+
+from actors.metrics import ACTORS_ENDED, ACTORS_STARTED, MISSED
+from actors.system.address import ParentLink, send
+from actors.system.dispatcher import Timer, installed
+from actors.system.mailbox import MAX_MESSAGES, PYKKAS_OWN, Bound, LoopMailbox, MailboxFull, ThreadMailbox
+from actors.system.signals import ChildDied
+from protocols.errors import TransportLost
+
+
+class ActorExit(Exception):
+    """An actor called sys.exit(), or met another exception that would have ended the process."""
+
+
+class _Supervised(pykka.Actor):
+    """Tells its parent of its end exactly once, and lets nothing but its own end come of any exception.
+
+    max_messages: how many messages may wait for it; droppable: those of which, when there are more, the newest count;
+    missed: counts the others, where that is not the counter of all actors.
+    """
+
+    # Beside the instance's dictionary: an object with thirty entries or more in it is read and written more slowly.
+    __slots__ = ("_cause", "_parent_link", "_unreported")
+
+    max_messages: ClassVar[int] = MAX_MESSAGES
+    droppable: ClassVar[tuple[type, ...]] = ()
+    missed: ClassVar[Counter | None] = None
+
+    def __init__(self, parent_link: ParentLink | None = None) -> None:
+        super().__init__()
+        self._parent_link = parent_link
+        self._cause: BaseException | None = None
+        # Taken by whoever reports the end; not only its own thread may.
+        self._unreported = threading.Lock()
+
+    @classmethod
+    def _bound(cls) -> Bound:
+        return Bound(cls.max_messages, cls.droppable, cls.missed or MISSED.labels(cls.__name__))
+
+    def on_unread(self, message: Any) -> None:
+        """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
+
+    def _leave_unread(self, message: Any) -> None:
+        try:
+            self.on_unread(message)
+        except BaseException as error:  # noqa: BLE001 - the actor's end must still be told
+            logger.opt(exception=error).error("on_unread failed")
+
+    def _handle_receive(self, message: Any) -> Any:
+        try:
+            # Pykka looks for its own four kinds in each message; ours are never among them, and this is the hot path.
+            if type(message) not in PYKKAS_OWN:
+                return self.on_receive(message)
+            return super()._handle_receive(message)
+        except BaseException as error:
+            # Pykka would answer an `ask` and live on half-changed, and let SystemExit stop every actor there is.
+            self._fail(error)
+            if isinstance(error, Exception):
+                raise
+            raise ActorExit(repr(error)) from error
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._cause is not None:
+            return
+        self._cause = exception_value
+        if isinstance(exception_value, TransportLost):
+            # A peer that went away is no fault of this code: its supervisor logs it, without a traceback.
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            self.actor_stopped.set()
+        else:
+            super()._handle_failure(exception_type, exception_value, traceback)
+
+    def _actor_loop_setup(self) -> None:
+        ACTORS_STARTED.labels(type(self).__name__).inc()
+        try:
+            self.on_start()
+        except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
+            self._fail(error)
+
+    def _stop(self) -> None:
+        try:
+            super()._stop()
+        except BaseException as error:  # noqa: BLE001 - SystemExit in on_stop
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._handle_failure(type(error), error, error.__traceback__)
+
+    def _report(self) -> None:
+        if not self._unreported.acquire(blocking=False):
+            return
+        ACTORS_ENDED.labels(type(self).__name__).inc()
+        if self._parent_link is None:
+            return
+        trace = "" if self._cause is None else "".join(traceback.format_exception(self._cause))
+        send(
+            self._parent_link.parent,
+            ChildDied(self._parent_link.child, self._parent_link.generation, self._cause, trace),
+        )
+
+
+class ThreadActor(_Supervised, pykka.ThreadingActor):
+    """An actor that may block: it has a thread of its own."""
+
+    # A hung thread must not keep the process from leaving; the tree is stopped from its root before that.
+    use_daemon_thread: ClassVar[bool] = True
+
+    def __init__(self, parent_link: ParentLink | None = None) -> None:
+        super().__init__(parent_link)
+        self._mailbox: ThreadMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        self._mailbox.overflowed = self._overflow
+
+    @classmethod
+    def _create_actor_inbox(cls) -> ThreadMailbox:
+        return ThreadMailbox(cls._bound())
+
+    def _actor_loop(self) -> None:
+        try:
+            super()._actor_loop()
+        finally:
+            self._report()
+
+    def _actor_loop_teardown(self) -> None:
+        for message in self._mailbox.close():
+            self._leave_unread(message)
+        super()._actor_loop_teardown()
+
+    def _overflow(self) -> None:
+        """In a teller's thread: my own may hang in a handler. If it comes back, it ends."""
+        self._fail(MailboxFull(f"{self.max_messages} messages"))
+        self._report()
+
+
+class LoopRef(pykka.ActorRef[Any]):
+    """A loop actor's reference: what it is told needs no envelope, fifty times a second on either side of a call."""
+
+    def tell(self, message: Any) -> None:
+        mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        if mailbox.closed:
+            raise pykka.ActorDeadError(f"{self} not found")
+        if len(mailbox.messages_waiting) >= mailbox.most and not mailbox.room(message):
+            return
+        mailbox.messages_waiting.append(message)
+        if not mailbox.queued:  # not by `wake`, for this is the hot path
+            mailbox.queued = True
+            mailbox.ready(mailbox)
+
+
+class LoopFuture(pykka.ThreadingFuture[Any]):
+    """The answer to an `ask`, which may also be awaited on the loop: `get` blocks, and nothing on the loop may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def set(self, value: Any | None = None) -> None:
+        super().set(value)
+        self._wake()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        super().set_exception(exc_info)
+        self._wake()
+
+    async def answer(self, timeout_s: float) -> Any:
+        """Wait for the answer. Raises: TimeoutError, or what the actor raised."""
+        event = asyncio.Event()
+        self._waiting.append((asyncio.get_running_loop(), event))
+        if self._result is None:
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+        return self.get(timeout=0)
+
+    def _wake(self) -> None:
+        for loop, event in self._waiting:
+            loop.call_soon_threadsafe(event.set)
+
+
+class LoopActor(_Supervised):
+    """An actor whose mailbox is drained by the event loop. Nothing in its handlers may block.
+
+    Timers started with `after` die with it.
+    """
+
+    __slots__ = ("_mailbox", "_timers", "dispatcher", "now_ms")
+
+    def __init__(self, parent_link: ParentLink | None = None) -> None:
+        super().__init__(parent_link)
+        self._actor_ref = LoopRef(self)
+        self.dispatcher = installed()
+        self.now_ms = self.dispatcher.now_ms
+        self._mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
+        self._timers: set[_OwnTimer] = set()
+
+    @classmethod
+    def _create_actor_inbox(cls) -> LoopMailbox:
+        return LoopMailbox(cls._bound())
+
+    @staticmethod
+    def _create_future() -> LoopFuture:
+        return LoopFuture()
+
+    def _start_actor_loop(self) -> None:
+        self._mailbox.open(self, self.dispatcher.ready)
+
+    def after(self, delay_s: float, message: object) -> Timer:
+        """Tell myself a message later, unless the timer is cancelled or I am gone."""
+        timer = _OwnTimer(self, message)
+        timer.handle = self.dispatcher.after(delay_s, timer.fire)
+        self._timers.add(timer)
+        return timer
+
+    def _stop(self) -> None:
+        self._mailbox.closed = True
+        super()._stop()
+
+    def _handle_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._mailbox.closed = True
+        super()._handle_failure(exception_type, exception_value, traceback)
+
+    # --- Reader, for the mailbox ---
+
+    def on_first_turn(self) -> None:
+        self._actor_loop_setup()
+
+    def on_envelope(self, envelope: Any) -> None:
+        if not isinstance(envelope, Envelope):
+            self._handle_receive(envelope)
+            return
+        self._mailbox.kind = type(envelope.message)
+        answer = self._handle_receive(envelope.message)
+        if envelope.reply_to is not None:
+            envelope.reply_to.set(answer)
+
+    def on_crash(self, error: BaseException, envelope: Any) -> None:
+        self._fail(error)
+        if not isinstance(error, Exception):
+            error = ActorExit(repr(error))
+        if isinstance(envelope, Envelope) and envelope.reply_to is not None:
+            envelope.reply_to.set_exception((type(error), error, error.__traceback__))
+        self._report_failure(error)
+
+    def on_closed(self) -> None:
+        mailbox = self._mailbox
+        if mailbox.full:
+            self.on_crash(MailboxFull(f"{self.max_messages} messages"), None)
+        for envelope in tuple(mailbox.messages_waiting):
+            self._leave_unread(envelope.message if type(envelope) is Envelope else envelope)
+        self._actor_loop_teardown()
+        for timer in list(self._timers):
+            timer.cancel()
+        mailbox.rest()
+        self._report()
+        # Mailbox and parts know their actor: the rings are opened, for the garbage collector stops every call, for a
+        # tenth of a second where some hundred ended calls wait for it.
+        vars(self).clear()
+
+    def _report_failure(self, error: Exception) -> None:
+        try:
+            self.on_failure(type(error), error, error.__traceback__)
+        except BaseException as another:  # noqa: BLE001 - the first cause is the one that counts
+            logger.opt(exception=another).error("on_failure failed")
+
+
+class _OwnTimer:
+    """A timer of one actor, forgotten when it fires or is cancelled."""
+
+    __slots__ = ("_actor", "_message", "handle")
+
+    def __init__(self, actor: LoopActor, message: object) -> None:
+        self._actor = actor
+        self._message = message
+        self.handle: Timer | None = None
+
+    def fire(self) -> None:
+        self._actor._timers.discard(self)
+        self.handle = None
+        send(self._actor.actor_ref, self._message)
+
+    def cancel(self) -> None:
+        self._actor._timers.discard(self)
+        if self.handle is not None:
+            self.handle.cancel()
+            self.handle = None

@@ -1,0 +1,201 @@
+"""The children of one supervisor: started, counted, restarted by their policy, stopped in order.
+
+Not an actor: a part of one, which tells it of deaths and timers that are over.
+May import: actors, pykka, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pykka
+from loguru import logger
+
+from actors.metrics import CHILD_DEATHS
+from actors.system.address import Address, ParentLink, StableRef, send
+from actors.system.dispatcher import Timer
+from actors.system.restart import Escalate, LetGo, Restart, RestartHistory, RestartIn, RestartPolicy, Strategy, Verdict
+from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
+
+M = TypeVar("M")
+Start = Callable[[ParentLink], pykka.ActorRef[Any]]
+
+
+@dataclass(slots=True)
+class _Child:
+    """alive: it was started, and its end has not been heard of."""
+
+    start: Start
+    history: RestartHistory
+    stable_ref: StableRef[Any]
+    ref: pykka.ActorRef[Any] | None = None
+    generation: int = 0
+    alive: bool = False
+
+    def vacate(self) -> None:
+        self.stable_ref.occupant, self.ref, self.alive = None, None, False
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """The children of one actor.
+
+    after: the parent's timers; it is told RestartDue when `restart` is to be called, ShutdownTimeout when `overdue` is.
+    """
+
+    parent: Address[ChildDied]
+    now_ms: Callable[[], float]
+    rand: Callable[[], float]
+    after: Callable[[float, object], Timer]
+    log: Any = logger
+    strategy: Strategy = Strategy.ONE_FOR_ONE
+    # In the order of their start.
+    _children: dict[str, _Child] = field(default_factory=dict)
+    # The limits of those told to stop: their last words no longer concern the place they held.
+    _leaving: dict[tuple[str, int], Timer] = field(default_factory=dict)
+    # Those to be told next, the last first, each when nobody is leaving; for good, or to be started again for all.
+    _queue: list[str] = field(default_factory=list)
+    _closing: bool = False
+    _again: tuple[float, RestartDue] | None = None
+
+    def start(self, name: str, stable_ref: StableRef[M], policy: RestartPolicy, start: Start) -> None:
+        """Start a child under a name; an earlier holder of the name is stopped and no longer heard."""
+        generation = 0
+        if (former := self._children.get(name)) is not None:
+            generation = former.generation
+            self.stop(name)
+        child = self._children[name] = _Child(start, RestartHistory(policy), stable_ref, generation=generation)
+        if not self._closing and self._again is None:
+            self._begin(name, child)
+
+    def restart(self, name: str) -> None:
+        """Start a child again, under a new generation. Nothing if it has been let go, or replaced, meanwhile."""
+        if self._closing or self._again is not None or name not in self._children:
+            return
+        for each in list(self._children) if self.strategy is Strategy.ONE_FOR_ALL else [name]:
+            child = self._children[each]
+            if not child.alive and not self._begin(each, child):
+                return  # its death is on its way, and will be judged
+
+    def _begin(self, name: str, child: _Child) -> bool:
+        child.generation += 1
+        child.alive = True
+        try:
+            child.ref = child.start(ParentLink(self.parent, name, child.generation))
+        except Exception as error:  # noqa: BLE001 - __init__ raised: a death like any other
+            trace = "".join(traceback.format_exception(error))
+            send(self.parent, ChildDied(name, child.generation, error, trace))
+            return False
+        child.stable_ref.occupant = child.ref
+        return True
+
+    def died(self, death: ChildDied) -> Verdict | None:
+        """Carry out what the child's policy says. None: it was no longer ours to judge."""
+        if self._left(death):
+            return None
+        child = self._children.get(death.child)
+        if child is None or child.generation != death.generation or not child.alive:
+            return None
+        child.vacate()
+        if death.child in self._queue:  # before it was told to
+            self._queue.remove(death.child)
+            self._stop_next()
+            return None
+        if death.reason is not None:
+            CHILD_DEATHS.labels(death.child.split(":")[0]).inc()
+            self.log.warning("child died", child=death.child, reason=repr(death.reason))
+        verdict = child.history.died(death.reason, self.now_ms() / 1000, self.rand)
+        match verdict:
+            case RestartIn() if self.strategy is Strategy.ONE_FOR_ALL:
+                self._again = verdict.delay_s, RestartDue(death.child)
+                self._queue = [name for name, each in self._children.items() if each.alive]
+                self._stop_next()
+            case RestartIn():
+                self.after(verdict.delay_s, RestartDue(death.child))
+            case LetGo() | Escalate():
+                del self._children[death.child]
+        return verdict
+
+    def rebind(self, name: str, stable_ref: StableRef[Any]) -> None:
+        """Give a child another place to hold."""
+        child = self._children[name]
+        child.stable_ref, stable_ref.occupant = stable_ref, child.ref
+
+    def unlink(self, death: ChildDied) -> bool:
+        """A child has ended and nobody is to take its place, whatever its policy. False: it held that place no more."""
+        child = self._children.get(death.child)
+        if child is None or child.generation != death.generation:
+            self._left(death)
+            return False
+        child.vacate()
+        del self._children[death.child]
+        return True
+
+    def stop(self, name: str) -> None:
+        """Ask a child to end; what it says from now on is its own affair."""
+        if (child := self._children.pop(name, None)) is not None:
+            self._tell_to_stop(name, child)
+
+    def abandon(self, name: str) -> None:
+        """Give up a child that hangs: it is neither waited for nor heard again; should it come back, it ends."""
+        child = self._children.pop(name, None)
+        if child is not None and child.ref is not None:
+            child.stable_ref.occupant = None
+            child.ref.stop(block=False)
+
+    def stop_all(self) -> None:
+        """The last one first, each when the one before has ended or has had its time; until then some are `leaving`."""
+        self._closing, self._again = True, None
+        self._queue = list(self._children)
+        self._stop_next()
+
+    def let_go(self, *, spared: str = "") -> None:
+        """Tell all to stop, the last one first, and wait for nobody: the parent itself has ended."""
+        for name in reversed(list(self._children)):
+            if name != spared:
+                self.stop(name)
+
+    def overdue(self, message: ShutdownTimeout) -> None:
+        """One that was told to stop has had its time."""
+        if self._leaving.pop((message.child, message.generation), None) is not None:
+            self.log.warning("a child did not end in time, and is abandoned", child=message.child)
+            self._stop_next()
+
+    @property
+    def leaving(self) -> bool:
+        """Some were told to stop and have not ended yet, or are still to be told."""
+        return bool(self._leaving or self._queue)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._children
+
+    def _left(self, death: ChildDied) -> bool:
+        """Whether it was one that was told to."""
+        limit = self._leaving.pop((death.child, death.generation), None)
+        if limit is None:
+            return False
+        limit.cancel()
+        self._stop_next()
+        return True
+
+    def _tell_to_stop(self, name: str, child: _Child) -> None:
+        if child.ref is not None:
+            limit_s = child.history.policy.shutdown_s
+            self._leaving[name, child.generation] = self.after(limit_s, ShutdownTimeout(name, child.generation))
+            child.ref.stop(block=False)
+        child.vacate()
+
+    def _stop_next(self) -> None:
+        while self._queue and not self._leaving:
+            name = self._queue.pop()
+            if (child := self._children.get(name)) is None:
+                continue
+            if self._closing or child.history.policy.restart is Restart.TEMPORARY:
+                del self._children[name]
+            self._tell_to_stop(name, child)
+        if self._again is not None and not self.leaving:
+            (delay_s, again), self._again = self._again, None
+            self.after(delay_s, again)

@@ -1,0 +1,300 @@
+"""Carrying out what tasks do to the world: once for a key, whoever dies in between.
+
+For the threads of all FsmAgents. A local effect is one transaction with its intent and outcome; a remote one leaves its
+intent first, so that whoever comes after a crash knows that it may have been done.
+May import: actors' counters, fsm, store, SQLAlchemy, loguru. Rules from: docs/specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from loguru import logger
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from actors.metrics import EFFECTS
+from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext
+from fsm.registry import effects_of
+from fsm.spec import AgentSpec
+from store import effect_log
+from store.database import reading
+from store.effect_log import LoggedEffect, Status
+from store.leases import fenced
+
+NO_STORE = "I am sorry, I cannot get at our books at the moment."
+UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
+# An intent that is older and has no outcome belongs to a process that is gone: no step takes so long.
+ABANDONED = timedelta(seconds=60)
+_GONE = (OperationalError, InterfaceError, PoolTimeout)
+_STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed"}
+
+
+class _NoStore(Exception):
+    """The database cannot be had. say: to the caller, and true: it may have gone while it was committing."""
+
+    def __init__(self, say: str) -> None:
+        super().__init__(say)
+        self.say = say
+
+
+class EffectRunner:
+    """agents: whose effects these are. now: the wall clock, aware.
+
+    patience_s: how long an attempt waits for another one under the same key, before it says that it cannot tell.
+    epoch_of: the epoch of a conversation's lease, 0 for none: where it is no longer the call's, nothing is changed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        agents: Mapping[str, AgentSpec],
+        now: Callable[[], datetime],
+        patience_s: float = 5.0,
+        epoch_of: Callable[[str], int] = lambda _: 0,
+    ) -> None:
+        self._engine = engine
+        self._epoch_of = epoch_of
+        self._now = now
+        self._patience_s = patience_s
+        self._declared = effects_of(agents)
+        self._specs = {name: spec for spec in agents.values() for name in spec.effects}
+        self._under_way: set[str] = set()
+        self._done = threading.Condition()
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        """Do it once for the request's key, and give the first result again. What the effect raises passes through."""
+        try:
+            result = self._carry_out(name, self._declared[name], request)
+        except _NoStore as error:
+            logger.bind(conversation=request.context.conversation_id).exception("the database cannot be had")
+            result = Failed(error.say)
+        EFFECTS.labels(name, _STATUS[type(result)]).inc()
+        return result
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        """The caller left while it was carried out: take it back, if that is its policy. Returns whether it was."""
+        effect = self._declared[name]
+        if effect.on_hang_up != "undo" or effect.undo is None:
+            return False
+        try:
+            taken_back = self._undo(effect, request)
+        except _NoStore:
+            logger.bind(conversation=request.context.conversation_id).exception("an effect could not be taken back")
+            return False
+        if taken_back:
+            EFFECTS.labels(name, "undone").inc()
+        return taken_back
+
+    def recover(self) -> int:
+        """Bring to an end what processes that are gone have left half done; returns how many effects that were.
+
+        What cannot be brought to an end now is left for the next time.
+        """
+        ended = 0
+        try:
+            with reading(self._engine) as connection:
+                left = effect_log.unsettled(connection, self._now() - ABANDONED)
+        except _GONE:
+            logger.exception("the effects left half done cannot be looked for")
+            return 0
+        for known in left:
+            log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
+            try:
+                status = self._bring_to_an_end(known)
+            except Exception:  # somebody else's code and network: one must not keep the others, or the house, waiting
+                log.exception("an effect left half done could not be brought to an end")
+                continue
+            if status is not None:
+                ended += 1
+                EFFECTS.labels(known.name, status).inc()
+                log.warning("effect left half done", now=status)
+        return ended
+
+    # --- once ---
+
+    def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
+        if isinstance(effect, Local) and effect.reads_only:
+            return self._look(effect, request)
+        with self._alone(request.key) as alone:
+            if not alone:
+                return Failed(UNSURE)
+            meant = self._logged(name, request)
+            if isinstance(effect, Local):
+                return self._locally(effect, request, meant)
+            return self._remotely(effect, request, meant)
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[bool]:
+        """Wait for an attempt of another thread. Yields False where it takes too long: it may hang in the effect."""
+        with self._done:
+            alone = self._done.wait_for(lambda: key not in self._under_way, self._patience_s)
+            if alone:
+                self._under_way.add(key)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._done:
+                    self._under_way.discard(key)
+                    self._done.notify_all()
+
+    @contextmanager
+    def _transaction(self, conversation_id: str) -> Iterator[Connection]:
+        """Of a call. Raises: _NoStore, Fenced."""
+        committing = False
+        try:
+            with fenced(self._engine, conversation_id, self._epoch_of(conversation_id)) as connection:
+                yield connection
+                committing = True
+        except _GONE as error:
+            raise _NoStore(UNSURE if committing else NO_STORE) from error
+
+    # --- local ---
+
+    def _look(self, lookup: Local, request: EffectRequest) -> EffectResult:
+        try:
+            with reading(self._engine) as connection:
+                savepoint = connection.begin_nested()
+                result = lookup.do(request, connection)
+                # Nobody has agreed to anything yet: should it have written, then not for long.
+                savepoint.rollback()
+                return result
+        except _GONE as error:
+            raise _NoStore(NO_STORE) from error
+
+    def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+        with self._transaction(meant.conversation_id) as connection:
+            if not effect_log.intend(connection, meant):
+                return _recorded(_known(connection, meant.key), meant)
+            savepoint = connection.begin_nested()
+            result = local.do(request, connection)
+            # What was refused or failed half way has changed nothing.
+            (savepoint.commit if isinstance(result, Ok) else savepoint.rollback)()
+            self._settle(connection, meant.key, result)
+            return result
+
+    # --- remote ---
+
+    def _remotely(self, remote: Remote, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+        with self._transaction(meant.conversation_id) as connection:
+            first = effect_log.intend(connection, meant)
+            if not first:
+                known = _known(connection, meant.key)
+                if not (_is(known, meant) and effect_log.take_over(connection, known, self._now())):
+                    return _recorded(known, meant)
+        result, status = (remote.do(request), None) if first else _recovered(remote, request)
+        try:
+            with self._transaction(meant.conversation_id) as connection:
+                self._settle(connection, meant.key, result, status)
+        except _NoStore:
+            logger.bind(conversation=meant.conversation_id).exception("an outcome could not be written down")
+        return result
+
+    def _bring_to_an_end(self, known: LoggedEffect) -> Status | None:
+        """The caller has gone long ago: finish or undo, as its policy says. None where somebody else is at it."""
+        with self._engine.begin() as connection:
+            if not effect_log.take_over(connection, known, self._now()):
+                return None
+        effect, request = self._declared.get(known.name), self._request(known)
+        result: EffectResult = Failed(UNSURE)
+        status: Status | None = "unclear"
+        if isinstance(effect, Remote) and request is not None:
+            if effect.recover != "human" and effect.on_hang_up == "undo" and effect.undo is not None:
+                if not callable(effect.recover) or effect.recover(request) is not None:
+                    effect.undo(request)
+                result, status = Ok(), "undone"
+            else:
+                result, status = _recovered(effect, request)
+        with self._engine.begin() as connection:
+            self._settle(connection, known.key, result, status)
+        return status or _STATUS[type(result)]
+
+    def _undo(self, effect: DeclaredEffect, request: EffectRequest) -> bool:
+        if isinstance(effect, Local):
+            with self._transaction(request.context.conversation_id) as connection:
+                taken_back = effect_log.take_back(connection, request.key, self._now())
+                if taken_back and effect.undo is not None:
+                    effect.undo(request, connection)
+            return taken_back
+        with self._transaction(request.context.conversation_id) as connection:
+            known = effect_log.find(connection, request.key)
+        if known is None or known.status != "ok" or effect.undo is None:
+            return False
+        # In no transaction: nobody is to wait for us while we wait for somebody else's system.
+        effect.undo(request)
+        with self._transaction(request.context.conversation_id) as connection:
+            effect_log.take_back(connection, request.key, self._now())
+        return True
+
+    # --- the log ---
+
+    def _settle(self, connection: Connection, key: str, result: EffectResult, status: Status | None = None) -> None:
+        values = result.values if isinstance(result, Ok) else {}
+        say = "" if isinstance(result, Ok) else result.say
+        effect_log.settle(connection, key, status or _STATUS[type(result)], values, say, self._now())
+
+    def _logged(self, name: str, request: EffectRequest) -> LoggedEffect:
+        slots = self._specs[name].slots
+        return LoggedEffect(
+            key=request.key,
+            name=name,
+            conversation_id=request.context.conversation_id,
+            run_id=request.context.run_id,
+            caller=request.context.caller,
+            slots={slot: slots[slot].write(value) for slot, value in request.slots.items()},
+            facts=dict(request.facts),
+            intended_at=self._now(),
+            epoch=self._epoch_of(request.context.conversation_id),
+        )
+
+    def _request(self, known: LoggedEffect) -> EffectRequest | None:
+        """What was asked for; None where the task's table has changed so that it cannot be read any more."""
+        context = TaskContext(known.conversation_id, known.run_id, known.caller, self._now)
+        try:
+            slots = self._specs[known.name].slots
+            read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
+        except (KeyError, ValueError):
+            return None
+        return EffectRequest(known.key, read, context, known.facts)
+
+
+def _known(connection: Connection, key: str) -> LoggedEffect:
+    found = effect_log.find(connection, key)
+    assert found is not None  # its key was taken
+    return found
+
+
+def _is(known: LoggedEffect, meant: LoggedEffect) -> bool:
+    return (known.name, known.slots) == (meant.name, meant.slots)
+
+
+def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
+    """What came of it the first time."""
+    if not _is(known, meant):
+        logger.bind(conversation=known.conversation_id).error("one key, two effects", key=known.key, effect=meant.name)
+        return Failed(UNSURE)
+    match known.status:
+        case "ok":
+            return Ok(known.values)
+        case "refused":
+            return Refused(known.say)
+        case "failed":
+            return Failed(known.say)
+        case _:
+            return Failed(UNSURE)
+
+
+def _recovered(remote: Remote, request: EffectRequest) -> tuple[EffectResult, Status | None]:
+    """The result of what may have been done before, and its status where that is another than the result says."""
+    match remote.recover:
+        case "retry":
+            return remote.do(request), None
+        case "human":
+            return Failed(UNSURE), "unclear"
+        case look_up:
+            return look_up(request) or remote.do(request), None

@@ -1,0 +1,386 @@
+"""The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
+
+Not an actor: the part of a call's supervisor that knows its FsmAgents.
+May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules from: docs/architecture.md 4.5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import pykka
+from pydantic import ValidationError
+
+from actors.messages.call import CallMessage, FunctionCalled, TaskAnswered, TaskSettled
+from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
+from actors.metrics import TASK_FAULTS, TASKS_ENDED
+from actors.policies import STEP_LIMIT_S, TASK_POLICY
+from actors.services import Services
+from actors.system.address import Address, ParentLink, StableRef
+from actors.system.supervisor import Supervisor
+from actors.tasks.agent import FsmAgent
+from actors.tasks.consent import ReadbackConsent
+from actors.tasks.replay import calls_left, tasks_left
+from actors.tasks.tools import amended, merged, which_run
+from fsm.answer import Snapshot, TaskStatus
+from fsm.effects import TaskContext
+from fsm.run import TaskRun
+from fsm.spec import AgentSpec, ToolSpec
+from fsm.tools import confirm_name
+from protocols.errors import MisuseError
+from store.journal import JournalRow
+
+# So many function calls without a word of the caller in between, and the model is talking to itself.
+MOST_CALLS = 20
+OPEN, FAILED = "open", "failed"
+SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
+UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
+NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+
+
+@dataclass(slots=True)
+class TaskHandle:
+    """One invocation, as the call sees it. pending: steps that are not answered yet. result: "open" until it ended.
+
+    response_id: the response whose function call opened it.
+    """
+
+    spec: AgentSpec
+    context: TaskContext
+    response_id: str
+    stable_ref: StableRef[FsmAgentMessage] = field(default_factory=StableRef)
+    pending: dict[str, Invoke | KeysPressed | CallerSilent] = field(default_factory=dict)
+    status: TaskStatus | None = None
+    say: str = ""
+    result: str = OPEN
+
+    @property
+    def child(self) -> str:
+        return f"task:{self.context.run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReply:
+    """A run that has taken a step. outputs: by step, "" where it had no use for what happened. ended: by this step."""
+
+    run: TaskHandle
+    outputs: dict[str, str]
+    ended: bool = False
+
+
+class TaskRouter:
+    """limit: starts a named time limit of the call, in s."""
+
+    def __init__(
+        self,
+        services: Services,
+        conversation_id: str,
+        caller: str,
+        children: Supervisor,
+        call: Address[CallMessage],
+        limit: Callable[[str, float], None],
+    ) -> None:
+        self._services = services
+        self._conversation_id = conversation_id
+        self._caller = caller
+        self._children = children
+        self._call = call
+        self._limit = limit
+        self._consent = ReadbackConsent()
+        self._caller_began_ms: float | None = None
+        self._calls_in_a_row = 0
+        self._seen: set[str] = set()
+        self._steps = 0
+        self._unsettled: set[str] = set()
+        self._left: set[str] = set()  # calls that another process has not answered
+        self._acted: set[str] = set()  # runs of which it had carried out a yes
+        self.runs: dict[str, TaskHandle] = {}
+
+    def restore(self, rows: Sequence[JournalRow], acted: Collection[str] = ()) -> list[FunctionCalled]:
+        """Go on with the runs of a call that another process has left. Returns the calls that it has not answered.
+
+        acted: the runs in which a yes was carried out that is not in these rows.
+        """
+        unanswered, answered = calls_left(rows)
+        self._seen |= answered
+        self._left = {call.call_id for call in unanswered}
+        for each in tasks_left(rows):
+            spec = self._services.profile.agents.get(each.agent)
+            if spec is None or each.snapshot is None:
+                continue  # of another release, or it died over its first step: the call comes again
+            run = self._run(spec, each.run_id, each.response_id)
+            run.result = each.result
+            try:
+                snapshot = Snapshot.model_validate(each.snapshot)
+                standing = TaskRun.restore(spec, run.context, self._services.effects, snapshot)
+            except (MisuseError, ValidationError):
+                run.result = FAILED  # its table has changed
+                continue
+            run.status, run.say = standing.status(), snapshot.say
+            if run.result == OPEN:
+                self._start(run)
+            if run.result == OPEN and each.run_id in acted:
+                # To ask for it again would be to ask whether what is done shall be done.
+                self._acted.add(each.run_id)
+                if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
+                    self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
+        return unanswered
+
+    # --- facts of the conversation ---
+
+    @property
+    def consent(self) -> ReadbackConsent:
+        """To be told what was spoken and heard."""
+        return self._consent
+
+    def caller_began(self, at_ms: float) -> None:
+        """The caller began to speak."""
+        self._caller_began_ms = at_ms
+        self._calls_in_a_row = 0
+
+    # --- steps ---
+
+    def invoke(self, called: FunctionCalled) -> str | None:
+        """Hand a function call to its run, which answers by TaskAnswered; or return the output at once.
+
+        None also for a call that was seen before: it has its answer, or will have it.
+        """
+        if called.call_id in self._seen:
+            return None
+        self._seen.add(called.call_id)
+        self._calls_in_a_row += 1
+        if self._calls_in_a_row > MOST_CALLS:
+            return _refusal("too_many_calls", "Call nothing more. Speak to the caller, and wait for an answer.")
+        run_id, arguments = which_run(called.arguments)
+        run = self._run_for(called, run_id)
+        if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
+            run = self._open(spec, called.response_id)
+        if run is None:
+            return self._answer_late(called) or self._refuse(called.name)
+        if run.status is None:
+            arguments = called.arguments  # its own parameters may bear any name
+        agreed = self._consent.holds(run.context.run_id, self._caller_began_ms)
+        heard = agreed or run.context.run_id in self._acted
+        self._step(run, Invoke(called.call_id, called.name, arguments, heard, spoke=self._calls_in_a_row == 1))
+        return None
+
+    def keys_wanted(self) -> int | None:
+        """How many keys make an answer to what the caller was asked; 0: up to `#`. None: keys answer nothing now."""
+        run = self._asking()
+        return None if run is None or run.status is None else run.status.keys
+
+    def pressed(self, keys: str, at_ms: float) -> bool:
+        """The caller has answered by keys. Returns whether there is a task that takes them."""
+        run = self._asking()
+        if run is None:
+            return False
+        self._calls_in_a_row = 0
+        self._step(run, KeysPressed(self._step_id(), keys, self._consent.holds(run.context.run_id, at_ms)))
+        return True
+
+    def silence(self) -> None:
+        """The caller was asked and says nothing."""
+        if (run := self._asking()) is not None:
+            self._step(run, CallerSilent(self._step_id()))
+
+    def ask_again(self) -> tuple[str, str] | None:
+        """The sentence that the caller did not hear, and the step it belongs to from now on. None: no task asks."""
+        run = self._asking()
+        if run is None or run.status is None:
+            return None
+        step_id = self._step_id()
+        if run.status.reads_back:
+            self._consent.asked(run.context.run_id, step_id)
+        return run.say, step_id
+
+    def answered(self, message: TaskAnswered) -> TaskReply | None:
+        """Note a run's next step. None: it was answered for it already, and this comes too late."""
+        run = self.runs.get(message.run_id)
+        if run is None or run.pending.pop(message.step_id, None) is None:
+            return None
+        run.status = message.status
+        if message.answer is None:
+            return TaskReply(run, {message.step_id: ""})
+        answer, output = message.answer, message.answer.output
+        if answer.fault:
+            TASK_FAULTS.labels(answer.fault).inc()
+        run.say = answer.say or run.say
+        if message.status.reads_back:
+            self._consent.asked(message.run_id, message.step_id)
+        if answer.outcome is None or run.result != OPEN:
+            return TaskReply(run, {message.step_id: output})
+        output = self._take_end(run, answer.outcome, output)
+        return TaskReply(run, {message.step_id: output}, ended=True)
+
+    def started_again(self, child: str) -> None:
+        """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
+        for run in self.runs.values():
+            if run.child == child:
+                for step in run.pending.values():
+                    run.stable_ref.tell(step)
+                if run.context.run_id in self._unsettled:
+                    run.stable_ref.tell(CallerLeft())
+
+    # --- ends ---
+
+    def given_up(self, child: str) -> TaskReply | None:
+        """A run has failed for good: the outputs for the steps it leaves unanswered."""
+        for run in self.runs.values():
+            if run.child == child and run.result == OPEN:
+                return self._fail(run)
+        return None
+
+    def overdue(self, step_id: str) -> TaskReply | None:
+        """A step has hung: its agent is abandoned, and what it says later is ignored."""
+        for run in self.runs.values():
+            if step_id in run.pending:
+                self._children.abandon(run.child)
+                return self._fail(run)
+        return None
+
+    def caller_left(self) -> bool:
+        """Tell the runs that are in the middle of a step; returns whether there are any to be waited for."""
+        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending}
+        for run_id in self._unsettled:
+            self.runs[run_id].stable_ref.tell(CallerLeft())
+        return bool(self._unsettled)
+
+    def settled(self, message: TaskSettled) -> TaskHandle | None:
+        """Note how a run stands whose caller has left. None: it was not waited for."""
+        if message.run_id not in self._unsettled:
+            return None
+        self._unsettled.discard(message.run_id)
+        run = self.runs[message.run_id]
+        run.status = message.status
+        if message.outcome is not None and message.outcome != run.result:
+            self._end(run, message.outcome)
+        return run
+
+    @property
+    def unsettled(self) -> bool:
+        """Runs are still waited for after the caller has left."""
+        return bool(self._unsettled)
+
+    # --- what the model is told ---
+
+    def tools(self) -> tuple[ToolSpec, ...]:
+        """What the model may call: the tools of open runs, and what opens those that are not."""
+        open_runs = self._open_runs()
+        busy = {run.spec.name for run in open_runs}
+        choices = self._choices()
+        offered = [spec for name, spec in self._services.profile.agents.items() if name not in busy]
+        # A task that has nothing to choose from, such as a human to hand over to, is not offered.
+        openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
+        held = [(run.context.run_id, tool) for run in open_runs if run.status is not None for tool in run.status.tools]
+        return (*openers, *merged(held))
+
+    def instructions(self) -> str:
+        """What the model is told of the open tasks; the newest is the one to be gone on with."""
+        told = [run.status.instructions for run in self._open_runs() if run.status is not None]
+        if len(told) > 1:
+            told.insert(0, _SEVERAL)
+        return "\n\n".join(told)
+
+    # --- inside ---
+
+    def _step(self, run: TaskHandle, step: Invoke | KeysPressed | CallerSilent) -> None:
+        run.pending[step.step_id] = step
+        self._limit(f"step:{step.step_id}", STEP_LIMIT_S)
+        run.stable_ref.tell(step)
+
+    def _step_id(self) -> str:
+        self._steps += 1
+        return f"step-{self._steps}"
+
+    def _open(self, spec: AgentSpec, response_id: str) -> TaskHandle:
+        run = self._run(spec, f"t{len(self.runs) + 1}", response_id)
+        self._start(run)
+        return run
+
+    def _run(self, spec: AgentSpec, run_id: str, response_id: str) -> TaskHandle:
+        notes = (note for run in self.runs.values() if run.status is not None for note in run.status.snapshot.notes)
+        context = TaskContext(
+            conversation_id=self._conversation_id,
+            run_id=run_id,
+            caller=self._caller,
+            now=self._services.local_now,
+            choices=self._choices(),
+            notes=tuple(notes) if spec.carries_notes else (),
+        )
+        run = self.runs[run_id] = TaskHandle(spec, context, response_id)
+        return run
+
+    def _start(self, run: TaskHandle) -> None:
+        def start(parent_link: ParentLink) -> pykka.ActorRef[FsmAgent]:
+            snapshot = run.status and run.status.snapshot
+            return FsmAgent.start(parent_link, run.spec, run.context, self._services.effects, snapshot, self._call)
+
+        self._children.start(run.child, run.stable_ref, TASK_POLICY, start)
+
+    def _choices(self) -> dict[str, tuple[str, ...]]:
+        return {"transfer_targets": tuple(self._services.profile.transfer_targets)}
+
+    def _open_runs(self) -> list[TaskHandle]:
+        return [run for run in self.runs.values() if run.result == OPEN]
+
+    def _asking(self) -> TaskHandle | None:
+        """The run that the caller was asked for last, unless it is busy."""
+        runs = [run for run in self._open_runs() if run.status is not None and run.status.waits]
+        return runs[-1] if runs and not runs[-1].pending else None
+
+    def _run_for(self, called: FunctionCalled, run_id: str | None) -> TaskHandle | None:
+        """The open run that this call belongs to: the one it names, or the newest that has such a function."""
+        for run in reversed(self._open_runs()):
+            if called.name == run.spec.name:
+                # Two openings in one response are two tasks; a later one means the task that is open.
+                if run.response_id != called.response_id:
+                    return run
+            elif called.name.startswith(f"{run.spec.name}_") and run_id in (None, run.context.run_id):
+                return run
+        return None
+
+    def _answer_late(self, called: FunctionCalled) -> str:
+        """The output of a call by which a run has ended at a process that died before it could say so; else ""."""
+        runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
+        run = next(runs, None) if called.call_id in self._left else None
+        if run is None or run.result in (OPEN, FAILED, "transfer", "hangup"):
+            return ""
+        return json.dumps({"task": run.context.run_id, "result": run.result, "say": run.say})
+
+    def _refuse(self, name: str) -> str:
+        if any(name.startswith(f"{run.spec.name}_") for run in self.runs.values()):
+            return _refusal("task_ended", "That task has ended; open a new one.")
+        return _refusal("unknown_function", "There is no such function; use the declared ones.")
+
+    def _take_end(self, run: TaskHandle, outcome: str, output: str) -> str:
+        """A run has ended by its table; another that waits is gone back to."""
+        self._end(run, outcome)
+        if not run.pending:  # else it answers what it was asked besides
+            self._children.stop(run.child)
+        if outcome == "transfer" and not self._services.profile.transfer_targets:
+            return amended(output, say=NOBODY_THERE)
+        outer = self._asking()
+        return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+
+    def _fail(self, run: TaskHandle) -> TaskReply:
+        self._end(run, FAILED)
+        # After a yes the effect may have been carried out, whatever became of the agent.
+        read_back = run.status is not None and run.status.reads_back
+        acted = read_back and any(not isinstance(step, CallerSilent) for step in run.pending.values())
+        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
+        steps, run.pending = list(run.pending), {}
+        return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
+
+    def _end(self, run: TaskHandle, outcome: str) -> None:
+        run.result = outcome
+        TASKS_ENDED.labels(run.spec.name, outcome).inc()
+
+
+def _refusal(fault: str, hint: str) -> str:
+    TASK_FAULTS.labels(fault).inc()
+    return json.dumps({"error": fault, "hint": hint})
+
+
+_SEVERAL = "Several tasks are open. Go on with the last of them first; when it has ended, come back to the one before."

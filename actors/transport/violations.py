@@ -1,0 +1,38 @@
+"""What a peer does against the protocol: counted each time, logged once per conversation and kind.
+
+May import: actors.metrics, loguru, protocols.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.metrics import BAD_FRAMES, UNKNOWN_FRAMES
+from protocols.errors import WireError
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+
+class ProtocolViolations:
+    """One side of one conversation. log: bound to the conversation."""
+
+    def __init__(self, side: str, log: Logger) -> None:
+        self._side = side
+        self._log = log
+        self._seen: set[str] = set()
+
+    def bad_frame(self, error: WireError) -> None:
+        """A frame that cannot be used; it is ignored."""
+        BAD_FRAMES.labels(self._side, error.reason).inc()
+        self._once(error.reason, error.detail)
+
+    def unknown(self, kind: str) -> None:
+        """A frame of a type we do not know; the peer may have grown."""
+        UNKNOWN_FRAMES.labels(self._side).inc()
+        self._once("unknown_type", kind)
+
+    def _once(self, reason: str, detail: str) -> None:
+        if reason not in self._seen:
+            self._seen.add(reason)
+            self._log.warning("odd frame ignored", side=self._side, reason=reason, detail=detail)

@@ -1,0 +1,387 @@
+"""WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
+
+Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
+May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
+Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import ssl
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import CONNECTING, OPEN, SERVER
+from websockets.protocol import Protocol as Framing
+
+from actors.system.address import Address, send
+from actors.system.dispatcher import installed
+from actors.transport.frames import TextFrames
+from actors.transport.rate_limit import MESSAGES_AHEAD, MESSAGES_PER_S, TokenBucket
+from protocols.errors import MisuseError
+from protocols.framing import FrameReader
+
+# Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
+WRITE_LIMIT_BYTES = 512 * 1024
+# What a peer may say, with this for each message, while nobody listens: while a call is sought, or given its actor.
+KEPT_LIMIT_BYTES, KEPT_EACH_BYTES = 2 * 1024 * 1024, 128
+# How long the peer may take over the closing handshake.
+CLOSE_LIMIT_S = 2.0
+# More than a TLS record holds: one read leaves nothing deciphered behind, where no selector would see it.
+READ_BYTES = 64 * 1024
+# Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
+_OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
+# Our ping, and how an empty pong of the peer's begins, who masks where we do not: of both there are many.
+_PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
+_PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
+
+
+@dataclass(slots=True)
+class WireText:
+    """One whole message arrived. data: its bytes, UTF-8 not yet checked: the JSON reader does that.
+
+    Not frozen, for that takes three times as long to make, and not changed.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireClosed:
+    """The socket is gone. code: the peer's close code, or 1006 where there was none."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WireQuiet:
+    """The peer has left a ping unanswered for a while, and may be out of reach; or it is back."""
+
+    quiet: bool
+
+
+WireMessage = WireText | WireClosed | WireQuiet
+
+
+class Wire(Protocol):
+    """One open WebSocket. What it receives goes to whoever it is attached to, in order; until then it is kept."""
+
+    def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
+        """From now on this actor receives; what was kept goes to it first.
+
+        only_next: it receives one message; later ones are kept until somebody is attached again.
+        """
+        ...
+
+    def send(self, text: bytes) -> None:
+        """Write one text message, UTF-8; quietly nothing once the socket is closing."""
+        ...
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake. The owner hears of the end."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Ping the peer every `interval_s`; cut it when one has not been answered for `limit_s`.
+
+    Whatever it sends besides: who speaks and does not listen is found out too. Of a peer that has not answered for
+    `quiet_s` the owner is told: WireQuiet.
+    """
+
+    interval_s: float
+    limit_s: float
+    quiet_s: float = math.inf
+
+
+class FramedWire(ABC):
+    """What both sides share: framing, delivery, keep-alive. Subclasses move bytes.
+
+    The loop's thread is the only one that may call it.
+    """
+
+    def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
+        self._framing = framing
+        server = framing.side is SERVER
+        self._reader = FrameReader(masked=server, max_bytes=framing.max_message_size or sys.maxsize)
+        self._frames = _OURS_AS_SERVER if server else _OURS_AS_CLIENT
+        self._ping_frame, self._pong_head = _PING_PONG_AS_SERVER if server else _PING_PONG_AS_CLIENT
+        self._loop = loop
+        self._keepalive = keepalive
+        self._dispatcher = installed()
+        self._owner: Address[WireMessage] | None = None
+        self._only_next = False
+        self._kept: list[WireMessage] = []
+        self._kept_bytes = 0
+        # A client's pings and fragments: what costs us work and never becomes a message that an actor would count.
+        self._by_the_way = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
+        self._fragments: list[bytes] = []
+        self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
+        self._quiet = False
+        self._gone = False
+        # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
+        self._open = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- Wire ---
+
+    def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
+        self._owner, self._only_next = owner, only_next
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
+        for message in kept:
+            self._deliver(message)
+
+    def send(self, text: bytes) -> None:
+        if self._open:
+            self._write(self._frames.build(text))
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._gone:
+            return
+        if self._framing.state is OPEN:
+            self._framing.send_close(code, reason)
+            self._flush()
+            self._judge()
+        self._restart_timer(CLOSE_LIMIT_S, self.abort)
+
+    def abort(self) -> None:
+        self._shut()
+
+    # --- for subclasses ---
+
+    @abstractmethod
+    def _write(self, data: bytes) -> None:
+        """Write bytes in order, never blocking."""
+
+    @abstractmethod
+    def _shut(self) -> None:
+        """Drop the transport; `_lost` is called once, now or soon."""
+
+    def _requested(self, request: Request) -> None:
+        """Judge an opening handshake."""
+        raise MisuseError("an opening handshake on a wire that is already open")
+
+    def _opened(self) -> None:
+        self._judge()
+        self._restart_timer(self._keepalive.interval_s, self._ping)
+
+    def data_received(self, data: bytes) -> None:
+        """What the transport gave, in order."""
+        text = self._reader.whole(data) if self._open else None
+        if text is not None:
+            self._dispatcher.deliver(self._deliver, WireText(text))
+        elif not self._gone:
+            self._dispatcher.deliver(self._take_apart, data)
+
+    def _take_apart(self, data: bytes) -> None:
+        """Whatever is not one whole message."""
+        if self._framing.state is CONNECTING:
+            self._negotiate(data)
+        else:
+            for is_text, frame in self._reader.feed(data):
+                if self._gone:
+                    return
+                if not is_text:
+                    if frame[:2] == self._pong_head:
+                        self._ponged()
+                    else:
+                        self._negotiate(frame)
+                elif self._open:  # what comes behind a close is nobody's
+                    self._deliver(WireText(frame))
+
+    def _negotiate(self, data: bytes) -> None:
+        """Leave it to the Sans-I/O protocol: handshakes, control frames, fragments, and whatever is wrong."""
+        self._framing.receive_data(data)
+        for event in self._framing.events_received():
+            if isinstance(event, Frame):
+                self._frame(event.opcode, bytes(event.data), event.fin)
+            elif isinstance(event, Request):
+                self._requested(event)
+        if self._framing.writes:  # a pong, a close
+            self._flush()
+        self._judge()
+
+    def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
+        if self._by_the_way is not None and opcode is not Opcode.CLOSE and not self._by_the_way.take(1):
+            self._too_much()
+            return
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
+            # A binary frame may hold JSON text; whoever reads it will tell.
+            if fin and not self._fragments:
+                self._deliver(WireText(data))
+                return
+            self._fragments.append(data)
+            self._reader.in_message = not fin
+            if fin:
+                whole, self._fragments = b"".join(self._fragments), []
+                self._deliver(WireText(whole))
+        elif opcode is Opcode.PONG:
+            self._ponged()
+        elif opcode is Opcode.CLOSE:
+            self._restart_timer(CLOSE_LIMIT_S, self.abort)
+
+    def _deliver(self, message: WireMessage) -> None:
+        if self._owner is None:
+            self._keep(message)
+            return
+        owner = self._owner
+        if self._only_next:
+            self._owner = None
+        send(owner, message)
+
+    def _keep(self, message: WireMessage) -> None:
+        if isinstance(message, WireText):
+            self._kept_bytes += len(message.data) + KEPT_EACH_BYTES
+            if self._kept_bytes > KEPT_LIMIT_BYTES:
+                self._too_much()
+                return
+        self._kept.append(message)
+
+    def _too_much(self) -> None:
+        if self._open:
+            self.close(CloseCode.POLICY_VIOLATION, "too much")
+
+    def _flush(self) -> None:
+        for data in self._framing.data_to_send():
+            if data:
+                self._write(data)
+            else:
+                self._shut()
+
+    def _lost(self) -> None:
+        """The transport is gone, whoever ended it."""
+        if self._gone:
+            return
+        self._gone, self._open = True, False
+        if self._timer is not None:
+            self._timer.cancel()
+        received = self._framing.close_rcvd
+        ours = self._framing.close_sent
+        if received is not None:
+            self._deliver(WireClosed(received.code, received.reason))
+        elif ours is not None:
+            # We refused what the peer sent (too big, not UTF-8, ...), or asked to close and got no answer.
+            self._deliver(WireClosed(ours.code, ours.reason))
+        else:
+            self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
+        # The framing and its parser know each other, and would wait for the garbage collector.
+        self._framing.parser.close()
+
+    def _judge(self) -> None:
+        self._open = self._framing.state is OPEN and not self._gone
+
+    def _ping(self) -> None:
+        now_s, keepalive = self._loop.time(), self._keepalive
+        waited_s = 0.0 if self._asked_s is None else now_s - self._asked_s
+        if waited_s >= keepalive.limit_s:
+            self.abort()
+            return
+        if self._framing.state is OPEN:
+            if self._asked_s is None:
+                self._asked_s = now_s
+            self._note_quiet(waited_s >= keepalive.quiet_s)
+            self._write(self._ping_frame)
+        # The last wait is as long as there is left of the limit: it is to be met, not passed.
+        self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
+
+    def _ponged(self) -> None:
+        self._asked_s = None
+        self._note_quiet(False)
+
+    def _note_quiet(self, quiet: bool) -> None:
+        if quiet is not self._quiet:
+            self._quiet = quiet
+            self._deliver(WireQuiet(quiet))
+
+    def _restart_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if self._gone else self._loop.call_later(delay_s, callback)
+
+
+class SocketWire(FramedWire):
+    """A connected, upgraded client socket, plain or TLS, taken over by the loop.
+
+    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here. early: what was read of
+    it already, behind the answer to the upgrade.
+    """
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        framing: Framing,
+        loop: asyncio.AbstractEventLoop,
+        keepalive: KeepAlive,
+        early: bytes = b"",
+    ) -> None:
+        super().__init__(framing, loop, keepalive)
+        self._socket = connected
+        self._unsent = bytearray()
+        connected.setblocking(False)
+        loop.add_reader(connected.fileno(), self._readable)
+        self._opened()
+        if early:
+            self.data_received(early)
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.data_received(data)
+        else:
+            self._shut()
+
+    def _write(self, data: bytes) -> None:
+        if not self._unsent:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                sent = 0
+            except OSError:
+                self._shut()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+        self._unsent += data
+        if len(self._unsent) > WRITE_LIMIT_BYTES:
+            self._shut()
+
+    def _writable(self) -> None:
+        try:
+            while self._unsent:
+                sent = self._socket.send(self._unsent)
+                del self._unsent[:sent]
+        except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return
+        except OSError:
+            self._shut()
+            return
+        self._loop.remove_writer(self._socket.fileno())
+
+    def _shut(self) -> None:
+        if self._gone:
+            return
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+        self._lost()

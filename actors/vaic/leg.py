@@ -1,0 +1,107 @@
+"""The caller's place in a call: on which wire it speaks, and how long it may be empty.
+
+Not an actor: a part of a call's supervisor. May import: actors, protocols, pykka, the standard library.
+Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
+"""
+
+from __future__ import annotations
+
+import pykka
+
+from actors import policies
+from actors.messages.call import CallMessage
+from actors.messages.clips import Clip
+from actors.messages.model import ModelSocketMessage
+from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.vaic import LastWords, VaicSocketMessage
+from actors.policies import POLICIES, VAIC
+from actors.services import Services
+from actors.system.address import Address, ParentLink, StableRef, send
+from actors.system.signals import ChildDied
+from actors.system.supervisor import Supervisor
+from actors.system.timeouts import NamedTimers
+from actors.transport.websocket import Wire
+from actors.vaic.config import CallerSessionConfig, SocketOrigin
+from actors.vaic.session import VaicSocket
+from protocols.errors import TransportLost
+from protocols.media import MediaFormat
+
+
+class CallerLeg:
+    """seat: where the rest of the call finds the caller. switchboard: is told when the caller is away and back, and
+    when the call breaks off.
+
+    wire: the caller's. incarnation: how many have held the place, here and at other processes.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        ref: StableRef[VaicSocketMessage],
+        children: Supervisor,
+        time_limits: NamedTimers,
+        switchboard: Address[CallerAway | CallBroke],
+        conversation_id: str,
+        media: MediaFormat,
+        wire: Wire,
+    ) -> None:
+        self._services = services
+        self._ref = ref
+        self._children = children
+        self._limits = time_limits
+        self._switchboard = switchboard
+        self._id = conversation_id
+        self._media = media
+        self.wire = wire
+        self._origin, self.incarnation = SocketOrigin.NEW, 0
+
+    def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
+        self._neighbours = call, model
+        self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
+
+    def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket]:
+        config = CallerSessionConfig(
+            conversation_id=self._id,
+            media=self._media,
+            origin=self._origin,
+            incarnation=self.incarnation,
+            lead_ms=self._services.profile.lead_ms,
+            filler_s=self._services.profile.filler_s,
+            clips=self._services.profile.clips,
+            new_id=self._services.new_id,
+            timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
+        )
+        self.incarnation += 1
+        return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
+
+    def ready(self) -> bool:
+        """Somebody holds the place. Returns whether he has taken over the wire of one that crashed."""
+        replaced, self._origin = self._origin is SocketOrigin.REPLACED, SocketOrigin.REPLACED
+        return replaced
+
+    def resumed(self) -> None:
+        """The call has begun before, and whoever holds the place next is to say so."""
+        self._origin = SocketOrigin.RESUMED
+
+    def rebind(self, wire: Wire) -> None:
+        """VAIC is back on another wire: the newest one counts."""
+        self._limits.cancel("resume")
+        send(self._switchboard, CallerAway(self._id, away=False))
+        self.wire = wire
+        self.resumed()
+        self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
+
+    def break_off(self) -> None:
+        """Our own crash: the caller's side ends the call in words, for nobody will listen to it any more."""
+        self._ref.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
+        send(self._switchboard, CallBroke(self._id))
+
+    def lost(self, death: ChildDied) -> bool:
+        """Whether that death is the loss of the caller's wire, of which the call may recover by itself."""
+        if death.child != VAIC or not isinstance(death.reason, TransportLost):
+            return False
+        if self._children.unlink(death):
+            self._children.log.warning("VAIC's socket is lost", reason=str(death.reason))
+            self._limits.start("resume", policies.RESUME_LIMIT_S)
+            send(self._switchboard, CallerAway(self._id, away=True))
+        return True

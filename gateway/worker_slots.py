@@ -1,0 +1,89 @@
+"""The places of workers: listening sockets, opened once and inherited by one process after another.
+
+May import: gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 4.5.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from loguru import logger
+
+from gateway.ops import OPS_HOST
+from gateway.settings import Settings, is_loopback
+from gateway.systemd import InheritedSockets, Notifier
+from gateway.vaic_endpoint import BACKLOG
+
+# Where the kernel spreads connects over the sockets of one port; elsewhere all workers accept from one socket.
+SPREADS = sys.platform == "linux"
+# How long a worker may be silent before it is taken for dead.
+SILENCE_LIMIT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSlot:
+    """The place of one worker after another. number: from 1. settings: its own. vaic, ops: its listening sockets."""
+
+    number: int
+    settings: Settings
+    vaic: socket.socket
+    ops: socket.socket
+
+    def resume_state(self, lifeline: socket.socket) -> tuple[str, tuple[int, ...]]:
+        """What the worker is told that it inherits, and the file descriptors meant."""
+        fds = (self.vaic.fileno(), self.ops.fileno(), lifeline.fileno())
+        return ":".join(map(str, (self.number, *fds))), fds
+
+
+def sockets_of_worker(resume_state: str) -> InheritedSockets:
+    """The same, read in the worker; from now on its log lines bear its number."""
+    number, *fds = map(int, resume_state.split(":"))
+    logger.configure(extra={"worker": number})
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    vaic, ops, lifeline = (socket.socket(fileno=fd) for fd in fds)
+    lifeline.setblocking(False)
+    return InheritedSockets(Notifier(lifeline, SILENCE_LIMIT_S), vaic, ops, lifeline)
+
+
+def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets: ExitStack) -> list[WorkerSlot]:
+    """Open what the workers listen on. handed: for all, already listening. sockets: closes them. Raises: OSError."""
+    shared = handed and sockets.enter_context(handed)
+    host, port = settings.listen_host, settings.port
+    if shared is None and not SPREADS:
+        shared = sockets.enter_context(_listening(host, port))
+    elif shared is None and port:
+        # Sockets that spread connects would share the port with those of another Tieline, and nobody would notice.
+        _listening(host, port).close()
+    slots: list[WorkerSlot] = []
+    for number in range(1, settings.workers + 1):
+        vaic = shared or sockets.enter_context(_listening(host, port, spreads=True))
+        port = vaic.getsockname()[1]
+        ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
+        slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
+    return slots
+
+
+def check_access(handed: socket.socket, settings: Settings) -> None:
+    """The rule of Settings, for a socket that Settings has not seen. Raises: PermissionError."""
+    if handed.family not in (socket.AF_INET, socket.AF_INET6):
+        raise PermissionError("on the socket that systemd opened: it must be a TCP socket")
+    if not settings.vaic_token.get_secret_value() and not is_loopback(handed.getsockname()[0]):
+        raise PermissionError("on the socket that systemd opened: beyond loopback TIELINE_VAIC_TOKEN is needed")
+
+
+def _share(settings: Settings, number: int, port: int, ops_port: int) -> Settings:
+    each, rest = divmod(settings.max_calls, settings.workers)
+    ours = {"workers": 1, "max_calls": each + (number <= rest), "port": port, "ops_port": ops_port}
+    return settings.model_copy(update=ours)
+
+
+def _listening(host: str, port: int, spreads: bool = False) -> socket.socket:
+    """A listening socket at the host's first address, IPv4 before IPv6. Raises: OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=spreads)

@@ -1,0 +1,241 @@
+"""The end of a call in words: nobody is hung up on, or put through, before the last sentence was heard."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.call.farewell import PendingHangup
+from actors.messages.call import BotHeard, ResponseEnded
+from actors.messages.vaic import HangUp
+from actors.vaic.session import VaicSocket
+from fsm.effects import Failed
+from protocols.ledger import ItemHeard
+from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher, living
+
+TARGET = "tel:+4930555001"
+
+
+def ended(*spoken: str, status: str = "completed", calls: int = 0) -> ResponseEnded:
+    return ResponseEnded(status, spoken, calls, {})
+
+
+def heard(item: str, complete: bool = True, barged_in: bool = False) -> BotHeard:
+    return BotHeard(ItemHeard(item, 100, 100 if complete else 500, 0, complete), barged_in)
+
+
+# --- the rule ---
+
+
+@pytest.fixture
+def pending_hangup() -> PendingHangup:
+    return PendingHangup(HangUp("conversation ended"), "completed")
+
+
+def test_the_time_has_come_when_the_last_words_are_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
+    assert not pending_hangup.response_ended(ended("i-1", "i-2"))
+    assert not pending_hangup.bot_heard(heard("i-1"))
+    assert pending_hangup.bot_heard(heard("i-2"))
+
+
+def test_words_that_were_heard_before_their_response_ended_count_too(pending_hangup: PendingHangup) -> None:
+    assert not pending_hangup.bot_heard(heard("i-1"))
+    assert pending_hangup.response_ended(ended("i-1"))
+
+
+@pytest.mark.parametrize(
+    "not_the_last", [ended(), ended("i-1", calls=1), ended("i-1", status="cancelled"), ended("i-1", status="failed")]
+)
+def test_a_response_that_is_silent_or_broken_or_calls_a_function_holds_no_last_words(
+    pending_hangup: PendingHangup, not_the_last: ResponseEnded
+) -> None:
+    assert not pending_hangup.response_ended(not_the_last)
+    assert not pending_hangup.bot_heard(heard("i-1"))
+    assert not pending_hangup.response_ended(ended("i-2"))
+    assert pending_hangup.bot_heard(heard("i-2"))
+
+
+def test_the_last_words_stay_the_first_that_could_be_whatever_is_said_after_them(pending_hangup: PendingHangup) -> None:
+    pending_hangup.response_ended(ended("i-1"))
+    pending_hangup.response_ended(ended("i-2"))
+    assert pending_hangup.bot_heard(heard("i-1"))
+
+
+def test_a_caller_who_speaks_into_the_last_words_calls_it_off_for_good(pending_hangup: PendingHangup) -> None:
+    pending_hangup.response_ended(ended("i-1"))
+    assert not pending_hangup.bot_heard(heard("i-1", complete=False, barged_in=True))
+    assert pending_hangup.called_off
+    assert not pending_hangup.response_ended(ended("i-2"))
+    assert not pending_hangup.bot_heard(heard("i-1"))
+    assert not pending_hangup.bot_heard(heard("i-2"))
+
+
+def test_last_words_that_a_lost_socket_cut_are_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
+    pending_hangup.response_ended(ended("i-1"))
+    assert not pending_hangup.bot_heard(heard("i-1", complete=False))
+    assert not pending_hangup.called_off
+
+
+# --- in a call ---
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher) -> Call:
+    return Call(mailboxes).greeted()
+
+
+def ask_to_end(call: Call, call_id: str = "call-1") -> None:
+    assert call.answered(call_id, "end_call")["result"] == "hangup"
+
+
+def say_goodbye(call: Call) -> None:
+    """It should have been heard by now."""
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+
+
+def test_the_call_is_hung_up_when_the_farewell_was_heard_and_not_a_moment_before(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Thank you for calling. Goodbye.", ms=2000)
+    call.mailboxes.advance(1990)
+    assert call.activities() == []
+    call.mailboxes.advance(10)
+    assert call.activities() == []  # by our clock it was heard
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "conversation ended"})]
+    assert call.records() == []
+    call.ends("bot-disconnected")
+    assert call.outcome() == "completed"
+    assert call.records()[0].turns[-1].text == "Thank you for calling. Goodbye."
+
+
+def test_the_sentence_that_still_sounds_when_the_task_ends_is_not_taken_for_the_farewell(call: Call) -> None:
+    call.bot_says("One moment please.", ms=1000)
+    ask_to_end(call)
+    call.mailboxes.advance(3000)
+    assert call.activities() == []
+
+
+def test_a_caller_who_speaks_into_the_farewell_is_not_hung_up_on_until_there_is_another(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Thank you for calling. Goodbye.", ms=2000)
+    call.mailboxes.advance(700)
+    call.caller_says("Wait, one more thing!")
+    call.bot_says("Of course.", ms=500)
+    call.mailboxes.advance(60_000)
+    assert call.activities() == []
+    assert call.describe().barge_ins == 1
+    ask_to_end(call, "call-2")
+    call.bot_says("Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "conversation ended"})]
+
+
+def test_a_caller_who_speaks_before_the_farewell_sounds_is_not_hung_up_on_after_the_answer(call: Call) -> None:
+    ask_to_end(call)
+    call.caller_says("Wait, one more thing!")
+    call.bot_says("Of course, what is it?", ms=500)
+    call.mailboxes.advance(3000)
+    assert call.activities() == []
+
+
+def test_a_farewell_that_is_never_spoken_is_waited_for_twenty_seconds(call: Call) -> None:
+    ask_to_end(call)
+    call.mailboxes.advance(19_900)
+    assert call.activities() == []
+    call.mailboxes.advance(100)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_hang_up_that_vaic_never_confirms_ends_the_call_by_itself(call: Call) -> None:
+    say_goodbye(call)
+    call.mailboxes.advance(5900)
+    assert call.records() == []
+    call.mailboxes.advance(100)
+    assert call.outcome() == "completed"
+    assert call.wire.closed == 1000
+
+
+def test_a_vaic_that_never_says_that_it_has_played_all_is_given_a_second(call: Call) -> None:
+    say_goodbye(call)
+    call.mailboxes.advance(990)
+    assert call.activities() == []
+    call.mailboxes.advance(10)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_socket_that_is_lost_before_the_hangup_has_the_call_hung_up_on_the_next(call: Call) -> None:
+    say_goodbye(call)
+    call.wire.breaks()
+    call.mailboxes.advance(500)
+    assert call.records() == []
+    wire = call.resumes()
+    assert [frame["activities"][0]["name"] for frame in wire.all("activities")] == ["hangup"]
+    wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "bot-disconnected"})
+    call.mailboxes.drain()
+    assert call.outcome() == "completed"
+
+
+def test_a_caller_s_side_that_crashes_before_the_hangup_has_another_say_it(call: Call) -> None:
+    say_goodbye(call)
+    [vaic] = living(VaicSocket)
+    vaic.tell("what no mailbox takes")
+    call.mailboxes.advance(1000)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_vaic_that_closes_its_socket_after_our_hang_up_has_ended_the_call(call: Call) -> None:
+    say_goodbye(call)
+    call.played()
+    call.wire.breaks(1000)
+    call.mailboxes.drain()
+    assert call.outcome() == "completed"
+
+
+def test_a_farewell_to_a_caller_whose_socket_is_lost_ends_the_call_at_its_time(call: Call) -> None:
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=2000)
+    call.mailboxes.advance(500)
+    call.wire.breaks()
+    call.mailboxes.advance(18_000)
+    assert call.records() == []
+    call.mailboxes.advance(2000)
+    assert call.outcome() == "completed"
+
+
+def transferred(mailboxes: WaitingDispatcher, target: str) -> Call:
+    """A call whose task has just handed over to a human."""
+    call = Call(
+        mailboxes,
+        effects={"pizza.bake": Oven(Failed("The oven is broken."))},
+        transfer_targets={"all": target} if target else {},
+    )
+    call.greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    assert call.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "transfer"
+    return call
+
+
+def test_a_task_that_hands_over_has_the_caller_transferred_after_the_last_sentence(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("The oven is broken. I will put you through.", ms=1000)
+    call.mailboxes.advance(900)
+    assert call.activities() == []
+    call.mailboxes.advance(100)
+    call.played()
+    ((name, parameters),) = call.activities()
+    assert (name, parameters["transferTarget"]) == ("transfer", TARGET)
+    call.ends("transferred")
+    assert call.outcome() == "transferred"
+
+
+def test_where_there_is_nobody_to_transfer_to_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
+    call = transferred(mailboxes, "")
+    call.bot_says("The oven is broken.", ms=500)
+    call.mailboxes.advance(60_000)
+    assert call.activities() == []
+    assert call.records() == []

@@ -1,0 +1,475 @@
+"""A call that loses its caller, its model, or one of its own actors, by message injection: what it does about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pykka
+import pytest
+
+from actors.messages.call import Rebind
+from actors.model.session import OpenAISocket
+from actors.transport.dialler import DialFailed
+from actors.vaic.session import VaicSocket
+from protocols.media import MediaFormat
+from tests.actors.calls import (
+    BEGAN,
+    MS_100,
+    TEN_WORDS,
+    Call,
+    Clock,
+    PaperExchange,
+    PaperWire,
+    WaitingDispatcher,
+    living,
+)
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher) -> Call:
+    return Call(mailboxes).greeted()
+
+
+# --- the caller's socket ---
+
+
+def test_a_lost_caller_is_waited_for_and_goes_on_with_the_same_session_of_the_model(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.advance(59_000)
+    wire = call.resumes()
+    assert wire.types() == ["session.accepted"]
+    call.bot_says("Are you still there?")
+    assert "playStream.chunk" in wire.types()
+    call.mailboxes.advance(120_000)
+    assert call.records() == []
+    assert len(call.exchange.wires) == 1
+    assert "resumed" in call.jotted()
+    wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "client-disconnected"})
+    call.mailboxes.drain()
+    assert call.outcome() == "client-disconnected"
+
+
+def test_a_caller_who_does_not_come_back_within_a_minute_is_lost(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.advance(59_900)
+    assert call.records() == []
+    call.mailboxes.advance(100)
+    assert call.outcome() == "lost"
+    assert call.model.closed == 1000
+    assert pykka.ActorRegistry.get_all() == []
+
+
+def test_a_caller_may_be_lost_again_and_has_the_whole_minute_each_time(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.advance(50_000)
+    wire = call.resumes()
+    wire.breaks()
+    call.mailboxes.advance(50_000)
+    assert call.records() == []
+    call.mailboxes.advance(10_000)
+    assert call.outcome() == "lost"
+
+
+def test_what_was_heard_before_the_loss_stands_in_the_record(call: Call) -> None:
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.mailboxes.advance(400)
+    call.wire.breaks()
+    call.mailboxes.drain()
+    turn = call.describe().turns[-1]
+    assert (turn.text, turn.heard_ms) == ("one two three four", 400)
+    assert call.describe().barge_ins == 0
+
+
+def test_a_resume_on_a_socket_that_seemed_alive_closes_the_old_one(call: Call) -> None:
+    wire = call.resumes()
+    assert call.wire.closed == 1000
+    call.bot_says("Still here.")
+    assert "playStream.chunk" in wire.types()
+    call.mailboxes.advance(120_000)
+    assert call.records() == []
+
+
+def test_a_resume_that_is_told_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
+    wire = PaperWire()
+    call.ref.tell(Rebind(wire))
+    call.wire.breaks()
+    call.mailboxes.drain()
+    assert wire.types() == ["session.accepted"]
+    call.mailboxes.advance(120_000)
+    assert call.records() == []
+
+
+# --- the model's socket ---
+
+
+def test_a_lost_model_is_dialled_again_and_given_the_conversation_as_it_was_heard(call: Call) -> None:
+    call.caller_says("I want a pizza.")
+    call.answered("call-1", "order_pizza", size="small")
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.mailboxes.advance(300)
+    call.caller_says("Two.")
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    assert len(call.exchange.wires) == 2
+    call.model_is_ready()
+    items = [frame["item"] for frame in call.model.all("conversation.item.create")]
+    words = [item.get("content", [{}])[0].get("text", item["type"]) for item in items]
+    assert words == [
+        "Hello.", "I want a pizza.", "function_call", "function_call_output", "one two three", "Two.",
+    ]  # fmt: skip
+    tools = [tool["name"] for tool in call.model.last("session.update")["session"]["tools"]]
+    assert "order_pizza_provide" in tools
+    assert call.model.types()[-1] == "response.create", "the caller waits for an answer"
+
+
+def test_what_the_caller_says_while_the_model_is_away_is_kept_for_it(call: Call) -> None:
+    call.vaic("userStream.start")
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.vaic("userStream.chunk", audioChunk="AAAA")
+    call.model_is_ready()
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+
+
+def test_a_model_lost_in_silence_is_not_asked_to_speak(call: Call) -> None:
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.model_is_ready()
+    call.mailboxes.advance(10_000)
+    assert call.model.all("response.create") == []
+
+
+def test_a_model_lost_while_its_last_sentence_sounds_is_not_asked_to_speak_into_it(call: Call) -> None:
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.mailboxes.advance(300)
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.model_is_ready()
+    assert call.model.all("response.create") == []
+
+
+def test_a_greeting_that_is_lost_with_its_session_is_given_in_the_next(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.starts()
+    call.model_is_ready()
+    call.model.breaks()
+    mailboxes.advance(0)
+    call.model_is_ready()
+    mailboxes.advance(10_000)
+    assert call.model.all("response.create") != []
+
+
+NO_MODEL = DialFailed(503, "refused at the upgrade")
+
+
+def clips(call: Call) -> list[str]:
+    """The sentences of ours that the caller has heard."""
+    return [turn.text for turn in call.describe().turns if turn.item_id.startswith("clip")]
+
+
+def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_caller_is_told_so(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [NO_MODEL] * 40
+    call = Call(mailboxes, exchange=exchange)
+    tried: list[int] = []
+    for wait_ms in (0, 490, 10, 690, 10, 700):  # at once, after half a second, and then every 0.7 s
+        mailboxes.advance(wait_ms)
+        tried.append(len(exchange.callers))
+    assert tried == [2, 2, 3, 3, 4, 5]
+    mailboxes.advance(17_600)
+    assert clips(call) == ["one_moment"] * 3
+    mailboxes.advance(1000)
+    assert call.activities() == []
+    mailboxes.advance(900)  # so long it takes to say it
+    call.played()
+    assert clips(call) == ["one_moment"] * 3 + ["call_again"]
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+    call.ends("bot-disconnected")
+    (record,) = call.records()
+    assert (record.outcome, record.errors) == ("failed", ("model: away for too long",))
+    mailboxes.until(call.is_gone)
+    assert mailboxes.timers == 0
+
+
+def test_a_model_that_is_back_in_time_is_not_spoken_of(call: Call) -> None:
+    call.exchange.refusals = [NO_MODEL]
+    call.model.breaks()
+    call.mailboxes.advance(600)
+    call.model_is_ready()
+    call.mailboxes.advance(2000)
+    assert clips(call) == []
+
+
+def test_a_model_that_cannot_be_had_while_the_caller_is_lost_ends_the_call(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.drain()
+    call.exchange.refusals = [NO_MODEL] * 50
+    call.model.breaks()
+    call.mailboxes.advance(20_000)
+    call.mailboxes.advance(20_000)
+    assert call.outcome() == "failed"
+
+
+@pytest.mark.parametrize("answer", [DialFailed(401, "refused at the upgrade", final=True), "insufficient_quota", 4000])
+def test_a_model_that_refuses_us_for_good_is_not_asked_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
+    exchange = PaperExchange()
+    if isinstance(answer, DialFailed):
+        exchange.refusals = [answer]
+    call = Call(mailboxes, exchange=exchange)
+    if answer == "insufficient_quota":
+        call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
+    elif answer == 4000:
+        call.model.breaks(4000)
+        mailboxes.drain()
+    mailboxes.advance(900)
+    assert len(exchange.callers) == 1
+    assert exchange.tripped == (
+        [] if isinstance(answer, DialFailed) else [answer if answer != 4000 else "closed with 4000"]
+    )
+    assert clips(call) == ["call_again"]
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+
+
+def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailboxes: WaitingDispatcher) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    call = Call(mailboxes, exchange=exchange, transfer_targets={"desk": "tel:+4930555"})
+    mailboxes.advance(900)
+    assert clips(call) == ["one_moment"]
+    call.played()
+    [(name, asked)] = call.activities()
+    assert (name, asked["transferTarget"]) == ("transfer", "tel:+4930555")
+
+
+def test_an_answer_that_never_comes_is_asked_for_again_and_then_the_caller_is(call: Call) -> None:
+    call.caller_says("Hello?")
+    for response in ("m-1", "m-2"):  # the answer, and what it is asked for again
+        call.event("response.created", response={"id": response, "status": "in_progress"})
+        call.event("response.done", response={"id": response, "status": "failed"})
+    call.mailboxes.advance(900)
+    assert [frame["type"] for frame in call.model.frames] == ["response.create"]
+    assert clips(call) == ["say_again"]
+
+
+def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None:
+    for turn in range(2):
+        call.caller_says("Hello?")
+        for number in range(2):
+            call.event("response.created", response={"id": f"m-{turn}{number}", "status": "in_progress"})
+            call.event("response.done", response={"id": f"m-{turn}{number}", "status": "completed"})
+        call.mailboxes.advance(900)
+    assert clips(call) == ["say_again", "call_again"]
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+
+
+def with_a_session_of_100_s(mailboxes: WaitingDispatcher) -> Call:
+    """And a bot that has greeted."""
+    call = Call(mailboxes)
+    call.starts()
+    expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
+    call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
+    call.event("session.updated", session={"type": "realtime"})
+    call.bot_says("Hello.", item="hello")
+    return call
+
+
+def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(49_000)
+    assert len(call.exchange.wires) == 1
+    mailboxes.advance(1000)
+    first, second = call.exchange.wires
+    first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
+                    "audio_start_ms": 100})  # fmt: skip
+    call.model_is_ready()
+    assert second.types() == ["session.update"], "the caller speaks"
+    first.frames.clear()
+    for frame in (
+        {"type": "input_audio_buffer.speech_stopped", "item_id": "u-1", "audio_end_ms": 900},
+        {"type": "input_audio_buffer.committed", "item_id": "u-1", "previous_item_id": None},
+        {"type": "response.created", "response": {"id": "r-9", "status": "in_progress"}},
+        {"type": "response.output_audio.delta", "response_id": "r-9", "item_id": "i-9", "output_index": 0,
+         "content_index": 0, "delta": MS_100},
+        {"type": "response.output_audio_transcript.done", "response_id": "r-9", "item_id": "i-9", "output_index": 0,
+         "content_index": 0, "transcript": "Yes."},
+        {"type": "response.done", "response": {"id": "r-9", "status": "completed"}},
+    ):  # fmt: skip
+        first.receives({"event_id": "e", **frame})
+        mailboxes.drain()
+    before = first.closed  # for the caller's words are not told yet
+    first.receives({"event_id": "e", "type": "conversation.item.input_audio_transcription.completed",
+                    "item_id": "u-1", "content_index": 0, "transcript": "Are you there?"})  # fmt: skip
+    mailboxes.advance(0)
+    assert (before, first.closed) == (None, 1000)
+    told = [item["content"][0]["text"] for item in call.items("message", [second])]
+    assert told == ["Hello.", "Are you there?", "Yes."]
+    call.vaic("userStream.start")
+    call.vaic("userStream.chunk", audioChunk=MS_100)
+    assert second.types()[-1] == "input_audio_buffer.append"
+    assert "response.create" not in second.types()
+    assert clips(call) == []
+
+
+def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, second = call.exchange.wires
+    call.exchange.wires[-1:] = []
+    call.caller_says("Book it.")
+    call.exchange.wires.append(second)
+    call.model_is_ready()
+    first.breaks(1001)
+    mailboxes.advance(0)
+    assert len(call.exchange.wires) == 2
+    assert second.types()[-1] == "response.create", "the caller waits for an answer"
+
+
+# --- deaths ---
+
+BUGS = [RuntimeError("a bug"), SystemExit(3), KeyboardInterrupt()]
+
+
+def bot_is_heard(call: Call, text: str = "Still here.") -> None:
+    call.wire.frames.clear()
+    call.bot_says(text, ms=200)
+    assert call.wire.types() == ["playStream.start", "playStream.chunk", "playStream.chunk", "playStream.stop"]
+
+
+def one_of_each(call: Call) -> bool:
+    return len(living(VaicSocket)) == len(living(OpenAISocket)) == 1 and not call.is_gone()
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: type(bug).__name__)
+def test_a_vaic_socket_that_crashes_is_replaced_on_the_same_wire(call: Call, bug: BaseException) -> None:
+    call.vaic("userStream.start")
+    call.wire.frames.clear()
+    call.wire.tears = [bug]
+    call.caller_begins()
+    call.mailboxes.advance(0)
+    assert one_of_each(call)
+    assert call.wire.closed is None
+    call.caller_says("Hello?")
+    bot_is_heard(call)
+    assert "session.accepted" not in call.wire.types()
+    call.vaic("userStream.chunk", audioChunk="AAAA")
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+
+
+def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.model_is_ready()
+    call.bot_says("Before.", ms=100)
+    call.wire.tears = [RuntimeError("a bug")]
+    call.caller_begins()
+    call.mailboxes.advance(0)
+    call.caller_says("Hello?")
+    call.bot_says("After.", ms=100)
+    names = [frame["streamId"] for frame in call.wire.all("playStream.start")]
+    assert len(set(names)) == len(names) == 2
+
+
+def test_a_sentence_that_two_sockets_played_was_heard_as_long_as_both(call: Call) -> None:
+    part: dict[str, object] = {"response_id": "r-1", "item_id": "i-1", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-1", "status": "in_progress"})
+    call.event("response.output_audio.delta", **part, delta=MS_100)
+    call.mailboxes.advance(100)
+    call.wire.tears = [RuntimeError("a bug")]
+    call.event("response.output_audio.delta", **part, delta=MS_100)  # this one is lost with the socket
+    call.mailboxes.advance(0)
+    call.event("response.output_audio.delta", **part, delta=MS_100)
+    call.event("response.output_audio.done", **part)
+    call.mailboxes.advance(1000)
+    assert call.describe().turns[-1].heard_ms == 200
+
+
+def test_a_vaic_socket_that_crashes_in_a_timer_is_replaced(call: Call) -> None:
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.wire.tears = [RuntimeError("a bug")]
+    call.mailboxes.advance(500)
+    assert one_of_each(call)
+    bot_is_heard(call)
+
+
+def test_a_vaic_socket_that_crashes_at_its_start_is_replaced_and_the_call_accepted(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = Call(mailboxes, wire=PaperWire(RuntimeError("a bug")))
+    mailboxes.advance(0)
+    assert call.wire.types() == ["session.accepted"]
+
+
+def vaic_is_beyond_repair(call: Call) -> None:
+    call.wire.tears = [RuntimeError("a bug")] * 4
+    for number in range(4):
+        call.caller_begins(f"u-{number}")
+        call.mailboxes.advance(0)
+
+
+def test_a_vaic_socket_that_crashes_again_and_again_fails_the_call(call: Call) -> None:
+    vaic_is_beyond_repair(call)
+    (record,) = call.records()
+    assert (record.outcome, record.errors) == ("failed", ("vaic: RuntimeError",))
+    assert call.model.closed == 1000
+    assert pykka.ActorRegistry.get_all() == []
+    assert call.mailboxes.timers == 0
+
+
+def test_a_call_that_failed_leaves_no_caller_on_a_dead_line(call: Call) -> None:
+    vaic_is_beyond_repair(call)
+    assert call.wire.closed is not None
+
+
+def test_a_vaic_socket_that_cannot_be_made_fails_the_call(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, media=MediaFormat("raw/odd", -1, 2, 48))
+    mailboxes.advance(0)
+    assert call.outcome() == "failed"
+    assert pykka.ActorRegistry.get_all() == []
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: type(bug).__name__)
+def test_a_model_socket_that_crashes_is_dialled_again(call: Call, bug: BaseException) -> None:
+    call.vaic("userStream.start")
+    first = call.model
+    first.tears = [bug]
+    call.vaic("userStream.chunk", audioChunk="AAAA")
+    call.mailboxes.advance(0)
+    assert first.closed == 1006
+    assert one_of_each(call)
+    call.model_is_ready()
+    bot_is_heard(call)
+
+
+def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: WaitingDispatcher) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [RuntimeError("a bug")]
+    call = Call(mailboxes, exchange=exchange)
+    mailboxes.advance(0)
+    assert one_of_each(call)
+    call.model_is_ready()
+
+
+def test_a_model_socket_that_cannot_be_made_is_made_again(mailboxes: WaitingDispatcher) -> None:
+    clock = Clock(holds=2)  # the book and the first row of the journal; then the model's instructions bear the date
+    clock.tears = [RuntimeError("a bug")]
+    call = Call(mailboxes, now=clock)
+    assert call.exchange.callers == []
+    mailboxes.advance(0)
+    assert one_of_each(call)
+    call.model_is_ready()
+
+
+def test_a_model_that_never_gets_ready_is_dialled_again_by_a_timer(mailboxes: WaitingDispatcher) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [None]
+    call = Call(mailboxes, exchange=exchange)
+    mailboxes.advance(14_900)
+    assert len(exchange.callers) == 1
+    mailboxes.advance(100)
+    assert len(exchange.callers) == 2
+    call.model_is_ready()
+    assert one_of_each(call)

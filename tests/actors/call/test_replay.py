@@ -1,0 +1,76 @@
+"""A call that another process has left in the middle of a task: what is gone on with, and what the caller is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from actors.messages.journal import AppendRow, ResumeState
+from actors.tasks.effect_runner import EffectRunner
+from actors.tasks.replay import keys_ahead
+from store.appointments import AppointmentBook
+from store.journal import Journal, JournalRow
+from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher
+
+TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
+
+
+class Left:
+    """A call whose yes was carried out, and whose process died then. rows: its journal up to some moment."""
+
+    def __init__(self, mailboxes: WaitingDispatcher, engine: Engine) -> None:
+        self.effects = EffectRunner(engine, AGENTS, lambda: BEGAN)
+        self._mailboxes, self._engine = mailboxes, engine
+        call = Call(mailboxes, effects=self.effects).greeted()
+        call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30")
+        call.answered("call-2", "book_appointment_confirm", yes=True)
+        self.rows = [jot.row for jot in call.journal.all(AppendRow)]
+
+    def until(self, kind: str, number: int) -> list[JournalRow]:
+        """The rows before the n-th of a kind."""
+        cut = [index for index, row in enumerate(self.rows) if row.kind == kind][number - 1]
+        return self.rows[:cut]
+
+    def taken_over(self, rows: list[JournalRow]) -> Call:
+        keys = keys_ahead("c-1", rows)
+        acted = frozenset(keys[key] for key in Journal(self._engine).begun(keys))
+        return Call(self._mailboxes, effects=self.effects, resume_state=ResumeState({}, tuple(rows), acted))
+
+
+@pytest.fixture
+def left(mailboxes: WaitingDispatcher, engine: Engine) -> Left:
+    return Left(mailboxes, engine)
+
+
+def asked_to_say(call: Call) -> str:
+    last: dict[str, Any] = call.model.last("response.create")
+    return str(last["response"]["instructions"])
+
+
+@pytest.mark.parametrize(("kind", "number"), [("called", 2), ("task", 2), ("answered", 2)])
+def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
+    left: Left, engine: Engine, kind: str, number: int
+) -> None:
+    call = left.taken_over(left.until(kind, number))
+    call.mailboxes.until(lambda: call.describe().tasks[0].result == "booked")
+    call.model_is_ready()
+    if kind == "called":
+        assert TOLD in asked_to_say(call)
+    else:
+        assert TOLD in call.outputs()["call-2"]["say"]
+    assert len(AppointmentBook(engine).all()) == 1
+
+
+def test_a_yes_that_is_found_once_the_model_speaks_is_told_of_then(left: Left) -> None:
+    call = left.taken_over(left.until("called", 2))
+    call.model_is_ready()
+    call.bot_says("Sorry, the line was interrupted.")
+    call.mailboxes.until(lambda: TOLD in asked_to_say(call))
+
+
+def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
+    call = left.taken_over(left.rows)
+    call.model_is_ready()
+    assert TOLD in asked_to_say(call)

@@ -1,0 +1,379 @@
+"""A whole call by message injection: its greeting, its conversation and its end. VAIC and the model are paper."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pykka
+import pytest
+
+from actors.messages.call import BotSaid, CallerSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
+from actors.messages.journal import Close
+from actors.model.session import OpenAISocket
+from actors.system.signals import ChildDied
+from actors.tasks.agent import FsmAgent
+from actors.transport.dialler import DialFailed, Dialled
+from actors.vaic.session import VaicSocket
+from tests.actors.calls import (
+    BEGAN,
+    PIZZA_SLOTS,
+    TEN_WORDS,
+    Call,
+    Clock,
+    Oven,
+    PaperExchange,
+    PaperWire,
+    StuckOven,
+    WaitingDispatcher,
+    living,
+)
+
+HUNG_UP = ("hangup", {"hangupReason": "drained"})
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher) -> Call:
+    return Call(mailboxes).greeted()
+
+
+def all_is_gone(call: Call) -> None:
+    """No actor, no timer and no socket of a call is left; its parent was told of a normal end."""
+    call.mailboxes.until(call.is_gone)
+    (death,) = call.parent.arrived
+    assert (death.child, death.generation, death.reason) == ("call:c-1", 1, None)
+    assert pykka.ActorRegistry.get_all() == []
+    assert call.mailboxes.timers == 0
+    assert all(wire.closed is not None for wire in (call.wire, call.model))
+
+
+def greetings(call: Call) -> list[str]:
+    """The instructions of each response we asked for that says them."""
+    asked = [frame["response"] for wire in call.exchange.wires for frame in wire.all("response.create")]
+    return [each["instructions"] for each in asked if "instructions" in each]
+
+
+# --- the beginning ---
+
+
+def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    assert call.wire.types() == ["session.accepted"]
+    assert len(call.exchange.callers) == 1
+    assert call.jotted() == ["call"]
+
+
+@pytest.mark.parametrize("order", [("starts", "model_is_ready"), ("model_is_ready", "starts")])
+def test_the_caller_is_greeted_once_when_start_and_model_are_both_there(
+    mailboxes: WaitingDispatcher, order: tuple[str, str]
+) -> None:
+    call = Call(mailboxes)
+    getattr(call, order[0])()
+    mailboxes.advance(100)
+    assert greetings(call) == []
+    getattr(call, order[1])()
+    (greeting,) = greetings(call)
+    assert greeting.startswith("Be kind.")
+    assert greeting.endswith("Greet the caller with: Hello.")
+    call.bot_says("Hello.")
+    call.starts()
+    mailboxes.advance(10_000)
+    assert len(greetings(call)) == 1
+
+
+def test_a_vaic_that_never_sends_start_is_not_waited_for_longer_than_three_seconds(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = Call(mailboxes)
+    call.model_is_ready()
+    mailboxes.advance(2900)
+    assert greetings(call) == []
+    mailboxes.advance(100)
+    assert len(greetings(call)) == 1
+    call.starts()
+    assert len(greetings(call)) == 1
+
+
+def test_the_start_limit_does_not_greet_without_a_model(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.starts()
+    mailboxes.advance(10_000)
+    assert greetings(call) == []
+
+
+def test_the_session_knows_todays_date_where_the_bot_is(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    call.model_is_ready()
+    session = call.model.last("session.update")["session"]
+    assert session["instructions"] == "Be kind.\n\nToday is Monday, 2026-11-23, 14:05 (Europe/Berlin)."
+    assert {tool["name"] for tool in session["tools"]} == {"book_appointment", "end_call", "order_pizza"}
+
+
+# --- the conversation ---
+
+
+def test_sound_goes_both_ways_and_what_was_said_and_heard_stands_in_the_record(call: Call) -> None:
+    call.vaic("userStream.start")
+    call.vaic("userStream.chunk", audioChunk="AAAA")
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+    call.caller_says("Tomorrow.")
+    call.bot_says("At what time?", ms=400)
+    call.mailboxes.advance(400)
+    assert [(turn.role, turn.text) for turn in call.describe().turns] == [
+        ("bot", "Hello."), ("caller", "Tomorrow."), ("bot", "At what time?"),
+    ]  # fmt: skip
+    assert [kind for kind in call.jotted() if kind.startswith(("bot", "caller"))] == [
+        "bot_said", "bot_heard", "caller_spoke", "caller_said", "bot_said", "bot_heard",
+    ]  # fmt: skip
+
+
+def test_a_barge_in_cuts_the_sentence_in_the_record_and_for_the_model(call: Call) -> None:
+    call.bot_says(TEN_WORDS, item="i-1", ms=1000)
+    call.mailboxes.advance(300)
+    call.caller_says("Stop.")
+    assert call.model.last("conversation.item.truncate")["audio_end_ms"] == 300
+    record = call.describe()
+    assert [turn.text for turn in record.turns] == ["Hello.", "one two three", "Stop."]
+    assert record.barge_ins == 1
+
+
+def test_keys_are_put_into_words_for_the_model(call: Call) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "dtmf", "value": "42#"}])
+    (item,) = call.items("message", [call.model])
+    assert item["content"][0]["text"] == "The caller pressed these keys: 4 2 #."
+
+
+def test_describe_tells_the_call_as_it_stands_and_closes_nothing(call: Call) -> None:
+    record = call.describe()
+    assert (record.conversation_id, record.outcome) == ("c-1", "open")
+    assert record.ended_at == BEGAN + timedelta(seconds=1)
+    assert call.records() == []
+
+
+# --- the end ---
+
+
+def with_a_hanging_task(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
+    call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert oven.entered.wait(5)
+    return call
+
+
+def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.answered("call-2", "book_appointment")
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.ends("client-disconnected")
+    all_is_gone(call)
+    (record,) = call.records()
+    assert record.outcome == "client-disconnected"
+    assert [task.result for task in record.tasks] == ["open", "open"]
+    assert isinstance(call.journal.arrived[-1], Close)
+    assert call.jotted()[-1] == "ended"
+
+
+def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_behind(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    exchange = PaperExchange()
+    exchange.refusals = [None]
+    call = Call(mailboxes, exchange=exchange)
+    call.ends()
+    assert call.outcome() == "client-disconnected"
+    assert call.is_gone()
+    assert pykka.ActorRegistry.get_all() == []
+    assert mailboxes.timers == 0
+
+
+def test_a_model_socket_that_opens_at_the_moment_of_the_end_is_closed(mailboxes: WaitingDispatcher) -> None:
+    exchange, opened = PaperExchange(), PaperWire()
+    exchange.refusals = [None]
+    Call(mailboxes, exchange=exchange)
+    (model,) = living(OpenAISocket)
+    model.stop(block=False)
+    exchange.callers[0].tell(Dialled(opened))
+    mailboxes.drain()
+    assert opened.closed is not None
+
+
+def test_a_caller_who_leaves_while_the_model_waits_for_its_restart_starts_no_other(call: Call) -> None:
+    call.exchange.refusals = [DialFailed(503, "refused at the upgrade")] * 3
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    dialled = len(call.exchange.callers)
+    call.ends()
+    call.mailboxes.advance(60_000)
+    assert len(call.exchange.callers) == dialled
+    assert call.outcome() == "client-disconnected"
+    assert pykka.ActorRegistry.get_all() == []
+
+
+def test_a_caller_who_hangs_up_in_mid_sentence_has_heard_half_of_it(call: Call) -> None:
+    call.bot_says(TEN_WORDS, ms=1000)
+    call.mailboxes.advance(500)
+    call.ends()
+    turn = call.records()[0].turns[-1]
+    assert (turn.text, turn.heard_ms) == ("one two three four five", 500)
+
+
+def test_what_is_told_after_the_end_changes_nothing(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    call.ends()
+    assert not call.is_gone(), "a task still hangs"
+    written = list(call.journal.arrived)
+    call.told(
+        CallerSaid("u-9", "Hello?"),
+        BotSaid("i-9", "Hello."),
+        FunctionCalled("call-9", "order_pizza", "{}"),
+        ModelReady(),
+        EndCall("drained"),
+        Rebind(PaperWire()),
+    )
+    call.wire.breaks()
+    call.mailboxes.advance(1000)
+    assert call.journal.arrived == written
+    stuck.freed.set()
+    all_is_gone(call)
+
+
+def test_a_resume_that_comes_after_the_end_is_turned_away(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.event("response.created", response={"id": "r-0", "status": "in_progress"})
+    call.event("response.done", response={"id": "r-0", "status": "cancelled"})
+    call.wire.breaks()
+    mailboxes.advance(55_000)
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    mailboxes.advance(5000)
+    assert not call.is_gone(), "a task still hangs"
+    wire = call.resumes()
+    mailboxes.advance(4000)
+    assert call.is_gone()
+    assert call.outcome() == "lost"
+    assert wire.closed is not None
+
+
+def test_a_task_that_hangs_has_three_seconds_to_settle_and_one_to_stop(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    call.ends()
+    mailboxes.advance(3900)
+    assert not call.is_gone()
+    mailboxes.advance(100)
+    assert call.is_gone()
+    assert mailboxes.timers == 0
+    assert not living(VaicSocket)
+    assert not living(OpenAISocket)
+    (agent,) = living(FsmAgent)
+    stuck.freed.set()
+    assert agent.actor_stopped.wait(5), "it was told to stop, and does once it can"
+
+
+def test_a_call_that_is_told_to_end_asks_vaic_for_it_and_keeps_its_own_outcome(call: Call) -> None:
+    call.told(EndCall("drained"))
+    assert call.activities() == [HUNG_UP]
+    assert call.records() == []
+    call.ends("bot-disconnected")
+    assert call.outcome() == "drained"
+    all_is_gone(call)
+
+
+def test_a_call_that_is_told_to_end_twice_hangs_up_once(call: Call) -> None:
+    call.told(EndCall("drained"), EndCall("drained"))
+    assert call.activities() == [HUNG_UP]
+
+
+def test_a_call_that_is_told_to_end_does_so_without_vaics_consent_after_six_seconds(call: Call) -> None:
+    call.told(EndCall("drained"))
+    call.mailboxes.advance(5900)
+    assert call.records() == []
+    call.mailboxes.advance(100)
+    assert call.outcome() == "drained"
+    all_is_gone(call)
+
+
+def test_a_call_whose_caller_is_lost_ends_at_once_when_it_is_told_to(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.drain()
+    call.told(EndCall("drained"))
+    assert call.outcome() == "drained"
+    assert call.is_gone()
+
+
+# --- its own death ---
+
+
+def crashing(mailboxes: WaitingDispatcher) -> Call:
+    """A call that crashes over the next thing it is told that has to do with the time."""
+    clock = Clock()
+    call = Call(mailboxes, now=clock, effects={"pizza.bake": Oven()})
+    call.starts()
+    call.model_is_ready()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.wire.frames.clear()
+    clock.tears = [RuntimeError("a bug")]
+    return call
+
+
+def its_crash_cost_the_call_only(call: Call) -> None:
+    assert (call.wire.closed, call.model.closed) == (None, 1000)
+    assert call.activities() == []
+    assert call.wire.types()[-1] == "playStream.chunk", "the caller is told in words"
+    call.mailboxes.advance(1000)  # so long they take
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
+    assert call.wire.closed == 1000
+    assert call.outcome() == "failed"
+    (death,) = call.parent.all(ChildDied)
+    assert isinstance(death.reason, RuntimeError)
+    for agent in living(FsmAgent):
+        assert agent.actor_stopped.wait(5)
+    assert pykka.ActorRegistry.get_all() == []
+    assert call.mailboxes.timers == 0
+
+
+def test_a_call_that_crashes_ends_in_words_writes_its_record_and_takes_its_children_along(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = crashing(mailboxes)
+    call.told(Describe())
+    its_crash_cost_the_call_only(call)
+
+
+def test_a_call_that_crashes_and_whose_hangup_is_not_answered_leaves_nothing(mailboxes: WaitingDispatcher) -> None:
+    call = crashing(mailboxes)
+    call.told(Describe())
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    mailboxes.advance(10_000)
+    assert call.wire.closed == 1000
+    assert not living(VaicSocket)
+
+
+def test_a_call_that_crashes_after_its_hangup_leaves_no_socket(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.wire.frames.clear()
+    call.told(EndCall("drained"))
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.ref.tell("what no mailbox takes")
+    mailboxes.drain()
+    call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")
+    mailboxes.advance(10_000)
+    assert not living(VaicSocket)
+    assert mailboxes.timers == 0
+
+
+def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDispatcher) -> None:
+    call = crashing(mailboxes)
+    answer = call.ref.ask(Describe(), block=False)
+    mailboxes.drain()
+    with pytest.raises(RuntimeError, match="a bug"):
+        answer.get(timeout=5)
+    its_crash_cost_the_call_only(call)

@@ -1,0 +1,561 @@
+"""The model's side by message injection: set-up, turns, barge-in, function calls, errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+import pytest
+
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    FunctionCalled,
+    ModelReady,
+    ResponseEnded,
+)
+from actors.messages.model import (
+    CallerAudio,
+    CallerTyped,
+    FunctionOutput,
+    Heard,
+    ModelSocketMessage,
+    OutOfBandRequest,
+    SessionChanged,
+    Speak,
+)
+from actors.messages.model_config import ModelSessionConfig
+from actors.messages.vaic import (
+    BotAudio,
+    BotAudioEnded,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerTurnCommitted,
+    VaicSocketMessage,
+)
+from actors.model.leg import ModelRef
+from actors.model.session import OpenAISocket
+from actors.services import TELEPHONE_VAD
+from actors.system.address import Address, ParentLink
+from actors.system.signals import ChildDied
+from actors.transport.dialler import DialFailed, Dialled
+from fsm.spec import Known, ToolSpec
+from fsm.testing.conversation import NOON
+from fsm.walk import ReasoningRequest
+from protocols.errors import TransportLost, WireError
+from protocols.ledger import ItemHeard
+from protocols.media import LPCM16_24, MULAW, MediaFormat
+from protocols.realtime.objects import FunctionCallItem, InputText, NewItem, UserMessage
+from protocols.realtime.scheduler import ASKED
+from tests.actors.calls import PaperWire
+from tests.cranked import CrankedDispatcher
+from tests.probe import Probe
+
+MS_100 = "A" * 6400
+TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
+
+
+class PaperDialler:
+    """Dials nothing: the test says what came of it."""
+
+    def __init__(self) -> None:
+        self.callers: list[Address[Dialled | DialFailed]] = []
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        self.callers.append(caller)
+
+    def trip(self, reason: str, /) -> None:
+        self.tripped = reason
+
+
+class Scene:
+    """One OpenAISocket with its wire, and probes for everyone else."""
+
+    def __init__(
+        self,
+        mailboxes: CrankedDispatcher,
+        media: MediaFormat = LPCM16_24,
+        history: tuple[NewItem, ...] = (),
+        **more: Any,
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire, self.dialler = PaperWire(), PaperDialler()
+        self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
+        self.parent = Probe[ChildDied]("parent")
+        side = ModelSessionConfig(
+            "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
+        )
+        self.model = OpenAISocket.start(ParentLink(self.parent, "model"), side, self.dialler, self.call, self.vaic)
+        mailboxes.drain()
+
+    def dialled(self) -> Scene:
+        self.dialler.callers[0].tell(Dialled(self.wire))
+        self.mailboxes.drain()
+        return self
+
+    def live(self) -> Scene:
+        self.dialled()
+        self.event("session.created", session={"type": "realtime"})
+        self.event("session.updated", session={"type": "realtime"})
+        self.call.expect(ModelReady)
+        self.wire.frames.clear()
+        return self
+
+    def event(self, kind: str, **fields: Any) -> None:
+        self.wire.receives({"type": kind, "event_id": "e", **fields})
+        self.mailboxes.drain()
+
+    def delta(self, response: str = "r-1", item: str = "i-1", payload: str = MS_100) -> None:
+        self.event("response.output_audio.delta", response_id=response, item_id=item, output_index=0,
+                   content_index=0, delta=payload)  # fmt: skip
+
+    def created(self, response: str = "r-1") -> None:
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+
+    def done(self, response: str = "r-1", status: str = "completed", **more: Any) -> None:
+        self.event("response.done", response={"id": response, "status": status, **more})
+
+    def function_call(self, response: str = "r-1", call_id: str = "call-1", status: str = "completed") -> None:
+        item = {"id": f"fc-{call_id}", "type": "function_call", "status": status, "call_id": call_id,
+                "name": "book", "arguments": '{"day":"2026-03-05"}'}  # fmt: skip
+        self.event("response.output_item.done", response_id=response, output_index=0, item=item)
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.model.tell(message)
+        self.mailboxes.drain()
+
+
+@pytest.fixture
+def scene(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes).live()
+
+
+def test_the_session_is_configured_completely_and_only_after_it_was_created(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    assert scene.wire.frames == []
+    scene.event("session.created", session={"type": "realtime"})
+    (update,) = scene.wire.frames
+    session = update["session"]
+    assert session["type"] == "realtime"
+    assert session["instructions"] == "Be kind."
+    assert session["output_modalities"] == ["audio"]
+    assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
+    assert session["audio"]["input"]["turn_detection"] == {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "create_response": True,
+        "interrupt_response": True,
+        "idle_timeout_ms": None,
+    }
+    assert session["audio"]["output"]["voice"] == "marin"
+    assert [tool["name"] for tool in session["tools"]] == ["book"]
+    scene.call.expect_nothing()
+
+
+def test_mulaw_calls_ask_for_mulaw_both_ways(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=MULAW).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    audio = scene.wire.frames[0]["session"]["audio"]
+    assert audio["input"]["format"] == audio["output"]["format"] == {"type": "audio/pcmu"}
+
+
+def test_caller_audio_waits_for_somebody_who_hears_and_only_the_newest_is_kept() -> None:
+    stable_ref, model = ModelRef(LPCM16_24), Probe[ModelSocketMessage]("model")
+    chunks = [CallerAudio(f"{number:04d}" * 1600) for number in range(60)]  # 100 ms each
+    for chunk in chunks[:50]:
+        stable_ref.tell(chunk)
+    stable_ref.occupant = model
+    for chunk in chunks[50:]:
+        stable_ref.tell(chunk)
+    model.expect_nothing()
+    stable_ref.hears(True)
+    assert model.arrived == chunks[-40:]
+
+
+def test_a_conversation_is_rebuilt_before_the_session_is_said_to_be_ready(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="hello"),)),))
+    scene.dialled()
+    scene.event("session.created", session={"type": "realtime", "expires_at": 1234})
+    scene.call.expect_nothing()
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.wire.types() == ["session.update", "conversation.item.create"]
+    assert scene.call.expect(ModelReady).expires_at == 1234
+
+
+def test_a_format_that_was_silently_refused_is_an_error_and_no_noise(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=MULAW).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session={"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm"}}}})
+    assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+    assert scene.wire.closed is not None
+
+
+def test_a_refused_configuration_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error={"type": "invalid_request_error", "code": "unknown_parameter", "message": "no"})
+    assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+
+
+def test_a_session_that_is_never_set_up_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.mailboxes.advance(15_000)
+    assert isinstance(scene.parent.expect(ChildDied).reason, TransportLost)
+
+
+def test_the_greeting_is_one_response_without_tools(scene: Scene) -> None:
+    scene.told(Speak("Greet the caller with: Hello."))
+    (create,) = scene.wire.frames
+    assert create["response"] == {"instructions": "Greet the caller with: Hello.", "tools": [], "metadata": ASKED}
+
+
+def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id="i-1", output_index=0,
+                content_index=0, transcript="Hello.")  # fmt: skip
+    scene.done(usage={"input_tokens": 10, "output_tokens": 4, "input_token_details": {}})
+    assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
+    assert scene.call.arrived == [
+        BotSaid("i-1", "Hello."),
+        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}),
+    ]
+
+
+def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.event("conversation.item.input_audio_transcription.completed", item_id="u-1", content_index=0,
+                transcript=" Tomorrow. ", usage={})  # fmt: skip
+    assert [type(message) for message in scene.vaic.arrived] == [
+        CallerBargedIn,
+        CallerFellSilent,
+        CallerTurnCommitted,
+        CallerRecognised,
+    ]
+    assert [type(message) for message in scene.call.arrived] == [CallerSpeaks, CallerSpeaks, CallerSaid]
+    assert scene.call.expect(CallerSaid).text == "Tomorrow."
+    assert scene.wire.frames == [], "the server answers a committed turn by itself"
+
+
+def test_what_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
+    scene.told(Speak("Greet the caller with: Hello."))
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.vaic.arrived.clear()
+    scene.created("r-1")
+    assert scene.wire.types()[-1] == "response.cancel"
+    scene.delta("r-1")
+    scene.vaic.expect_nothing()
+
+
+def test_after_barge_in_late_audio_of_that_response_is_dropped_and_the_next_one_heard(scene: Scene) -> None:
+    scene.created("r-1")
+    scene.delta("r-1")
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.vaic.arrived.clear()
+    scene.delta("r-1")
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.vaic.expect_nothing()
+    scene.done("r-1", "cancelled")
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.created("r-2")
+    scene.delta("r-2", "i-2")
+    assert scene.vaic.expect(BotAudio).item_id == "i-2"
+
+
+def test_deltas_of_a_response_that_was_never_created_are_dropped(scene: Scene) -> None:
+    scene.delta("stray")
+    scene.vaic.expect_nothing()
+
+
+@pytest.mark.parametrize(("heard_ms", "cut_ms"), [(40, 40), (1, 1), (500, 100)])
+def test_what_was_cut_is_truncated_to_what_was_heard_and_never_beyond_what_came(
+    scene: Scene, heard_ms: int, cut_ms: int
+) -> None:
+    scene.created()
+    scene.delta()
+    scene.told(Heard((ItemHeard("i-1", heard_ms, 100, 0, complete=False),)))
+    (cut,) = scene.wire.frames
+    assert cut == {"type": "conversation.item.truncate", "item_id": "i-1", "content_index": 0, "audio_end_ms": cut_ms}
+
+
+def test_what_was_not_heard_at_all_is_taken_back_once_its_response_is_over(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.told(Heard((ItemHeard("i-1", 0, 100, None, complete=False),)))
+    assert scene.wire.types() == []
+    scene.done(status="cancelled")
+    (delete,) = scene.wire.frames
+    assert delete == {"type": "conversation.item.delete", "item_id": "i-1"}
+
+
+def test_what_was_heard_to_its_end_is_left_alone(scene: Scene) -> None:
+    scene.told(Heard((ItemHeard("i-1", 100, 100, 0, complete=True),)))
+    assert scene.wire.frames == []
+
+
+def test_a_functions_output_goes_out_after_its_response_and_is_then_spoken_about_once(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    assert scene.call.expect(FunctionCalled) == FunctionCalled("call-1", "book", '{"day":"2026-03-05"}', "r-1")
+    scene.told(FunctionOutput("call-1", '{"say":"At what time?"}'))
+    assert scene.wire.types() == []
+    scene.done()
+    created, asked = scene.wire.frames
+    assert created["item"] == {
+        "type": "function_call_output",
+        "call_id": "call-1",
+        "output": '{"say":"At what time?"}',
+    }
+    assert asked["type"] == "response.create"
+    assert scene.call.expect(ResponseEnded).calls == 1
+
+
+def test_several_functions_of_one_response_are_all_answered_before_it_is_spoken_about_once(scene: Scene) -> None:
+    scene.created()
+    scene.function_call(call_id="call-1")
+    scene.function_call(call_id="call-2")
+    scene.done()
+    scene.told(FunctionOutput("call-2", "{}"))
+    assert scene.wire.types() == ["conversation.item.create"]
+    scene.told(FunctionOutput("call-1", "{}"))
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
+
+
+def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    scene.done()
+    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    scene.told(FunctionOutput("call-1", "{}"))
+    assert scene.wire.types() == ["conversation.item.create"]
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    scene.created("auto")
+    scene.delta("auto")
+    scene.done("auto")
+    assert scene.wire.types() == []
+
+
+def test_half_written_function_calls_are_not_run(scene: Scene) -> None:
+    scene.created()
+    scene.function_call(status="incomplete")
+    scene.call.expect_nothing()
+
+
+def test_keys_are_put_into_words_for_the_model(scene: Scene) -> None:
+    scene.told(CallerTyped("The caller pressed these keys: 4 2."))
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
+
+
+def test_a_change_of_tools_and_instructions_is_a_sparse_update(scene: Scene) -> None:
+    scene.told(SessionChanged("Now.", ()))
+    (update,) = scene.wire.frames
+    assert update["session"] == {"type": "realtime", "instructions": "Now.", "tools": []}
+
+
+@pytest.mark.parametrize(
+    "code", ["response_cancel_not_active", "conversation_already_has_active_response", "brand_new_code", None]
+)
+def test_errors_in_a_live_session_end_nothing(scene: Scene, code: str | None) -> None:
+    scene.event("error", error={"type": "invalid_request_error", "code": code, "message": "no"})
+    scene.parent.expect_nothing()
+
+
+@pytest.mark.parametrize("frame", [b"{", b"[]", b"\xff\xff", b'{"type":"response.done"}', b'{"type":"new.event"}'])
+def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
+    scene.wire.receives(frame)
+    scene.wire.receives(frame)
+    scene.mailboxes.drain()
+    assert scene.wire.frames == []
+    scene.call.expect_nothing()
+    scene.parent.expect_nothing()
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006])
+def test_any_close_that_was_not_asked_for_is_a_loss(scene: Scene, code: int) -> None:
+    scene.wire.breaks(code)
+    scene.mailboxes.drain()
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, TransportLost)
+    assert reason.code == code
+
+
+def test_a_failed_dial_is_a_loss_with_its_status(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.dialler.callers[0].tell(DialFailed(429, "refused at the upgrade"))
+    mailboxes.drain()
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, TransportLost)
+    assert reason.code == 429
+
+
+def test_stopping_closes_the_socket_normally(scene: Scene) -> None:
+    scene.model.stop(block=False)
+    scene.mailboxes.drain()
+    assert scene.wire.closed == 1000
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_a_failed_response_is_asked_for_once_more(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.wire.frames.clear()
+    scene.done(status="failed", status_details={"type": "failed", "error": {"code": "server_error"}})
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_a_response_that_met_a_rate_limit_is_asked_for_after_a_pause(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.wire.frames.clear()
+    scene.done(status="failed", status_details={"type": "failed", "error": {"code": "rate_limit_exceeded"}})
+    assert scene.wire.types() == []
+    scene.mailboxes.advance(1000)
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_a_response_that_stays_mute_is_given_up_and_asked_for_again(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.wire.frames.clear()
+    scene.mailboxes.advance(5000)
+    assert scene.wire.types() == ["response.cancel"]
+    scene.done(status="cancelled")
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_a_session_that_answers_nothing_at_all_is_lost(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.mailboxes.advance(9999)
+    scene.parent.expect_nothing()
+    scene.mailboxes.advance(1)
+    assert isinstance(scene.parent.expect(ChildDied).reason, TransportLost)
+
+
+def types(scene: Scene) -> list[str]:
+    return [frame["type"] for frame in scene.wire.frames]
+
+
+def test_outputs_that_waited_go_out_before_the_one_response_that_speaks_about_everything(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    scene.told(FunctionOutput("call-1", "{}"), CallerTyped("4 2"))  # a wish to speak that waits for the same slot
+    scene.wire.frames.clear()
+    scene.done()
+    assert types(scene) == ["conversation.item.create", "response.create"]
+    scene.created("r-2")
+    scene.delta("r-2")
+    scene.done("r-2")
+    assert types(scene) == ["conversation.item.create", "response.create"]
+
+
+def test_a_call_of_a_lost_session_is_answered_together_with_its_output(mailboxes: CrankedDispatcher) -> None:
+    call = FunctionCallItem(name="book", arguments="{}", call_id="call-0")
+    scene = Scene(mailboxes, open_calls={"call-0": call}).dialled()
+    scene.told(FunctionOutput("call-0", '{"ok":true}'))
+    scene.event("session.created", session={"type": "realtime"})
+    scene.wire.frames.clear()
+    scene.event("session.updated", session={"type": "realtime"})
+    assert types(scene) == ["conversation.item.create", "conversation.item.create", "response.create"]
+    assert [frame["item"]["type"] for frame in scene.wire.frames[:2]] == ["function_call", "function_call_output"]
+    assert {frame["item"]["call_id"] for frame in scene.wire.frames[:2]} == {"call-0"}
+
+
+def test_a_rebuilt_conversation_whose_caller_waits_is_gone_on_with(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="Hello?"),)),), answer_due=True).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.wire.frames.clear()
+    scene.event("session.updated", session={"type": "realtime"})
+    assert types(scene) == ["conversation.item.create", "response.create"]
+
+
+def test_what_changes_while_the_session_is_being_set_up_is_not_forgotten(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.told(SessionChanged("Be brief.", ()))
+    assert scene.wire.frames == []
+    scene.event("session.created", session={"type": "realtime"})
+    scene.told(SessionChanged("Be very brief.", (TOOL,)))
+    assert [frame["session"]["instructions"] for frame in scene.wire.frames] == ["Be brief.", "Be very brief."]
+
+
+def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
+    scene.told(FunctionOutput("call-9", "{}"))
+    assert scene.wire.frames == []
+
+
+def added(scene: Scene, call_id: str) -> None:
+    scene.event("conversation.item.added", item={"id": f"o-{call_id}", "type": "function_call_output",
+                "call_id": call_id, "output": "{}"})  # fmt: skip
+
+
+def ended_steps(scene: Scene) -> tuple[str, ...]:
+    return scene.call.expect(ResponseEnded).steps
+
+
+def test_the_first_response_after_an_answer_is_the_one_that_speaks_of_it(scene: Scene) -> None:
+    scene.created()
+    added(scene, "call-1")  # while another response runs, which does not know of it
+    scene.done()
+    assert ended_steps(scene) == ()
+    for response, steps in (("r-2", ("call-1",)), ("r-3", ())):
+        scene.created(response)
+        scene.done(response)
+        assert ended_steps(scene) == steps
+
+
+def test_a_sentence_for_a_step_without_a_function_call_is_known_by_its_response(scene: Scene) -> None:
+    scene.told(Speak("Say it.", "step-1"))
+    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1", **ASKED}
+    scene.event("response.created", response={"id": "r-1", "status": "in_progress", "metadata": {"step": "step-1"}})
+    scene.done()
+    assert ended_steps(scene) == ("step-1",)
+
+
+def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
+    reply: pykka.ThreadingFuture[str | None] = pykka.ThreadingFuture()
+    request = ReasoningRequest(
+        "How urgent is it?", {"urgent": "now", "normal": "later"}, Known(NOON, {"hours": 2}), (), 2.0
+    )
+    scene.told(OutOfBandRequest(request, reply))
+    return reply
+
+
+def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scene: Scene) -> None:
+    scene.created()
+    reply = consulted(scene)
+    asked = scene.wire.frames[-1]["response"]
+    assert (asked["conversation"], asked["output_modalities"], asked["tools"]) == ("none", ["text"], [])
+    assert "urgent: now; normal: later" in asked["instructions"]
+    assert '"hours": "2"' in asked["input"][0]["content"][0]["text"]
+    response = {"id": "r-9", "conversation_id": None, "metadata": asked["metadata"]}
+    scene.event("response.created", response={**response, "status": "in_progress"})
+    scene.delta("r-9")
+    scene.vaic.expect_nothing()
+    content = [{"type": "output_text", "text": "Urgent? It is urgent."}]
+    item = {"id": "i-9", "type": "message", "role": "assistant", "content": content}
+    scene.event("response.done", response={**response, "status": "completed", "output": [item]})
+    assert reply.get(timeout=0) == "urgent"
+    scene.call.expect_nothing()
+    scene.done()
+    scene.call.expect(ResponseEnded)
+
+
+@pytest.mark.parametrize("text", ["", "I do not know.", "urgent or normal", "urgently"])
+def test_an_answer_that_is_not_one_of_the_ways_is_none(scene: Scene, text: str) -> None:
+    reply = consulted(scene)
+    metadata = scene.wire.frames[-1]["response"]["metadata"]
+    item = {"id": "i-9", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+    scene.event("response.done", response={"id": "r-9", "status": "completed", "metadata": metadata, "output": [item]})
+    assert reply.get(timeout=0) is None
+
+
+def test_a_model_that_is_not_there_yet_is_not_asked(mailboxes: CrankedDispatcher) -> None:
+    assert consulted(Scene(mailboxes).dialled()).get(timeout=0) is None

@@ -1,0 +1,131 @@
+"""The loop dispatcher on a real loop: what a socket gives is handled at once, and who holds the loop is named."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+from loguru import logger
+from prometheus_client import REGISTRY
+
+from actors.system.actor import LoopActor
+from actors.system.dispatcher import LAG_PERIOD_S, LAG_WEIGHT, SLOW_TURN_S, LoopDispatcher, install
+
+
+class Hand(LoopActor):
+    """Calls what it is told."""
+
+    def on_receive(self, message: Callable[[], None]) -> None:
+        message()
+
+
+def hold_the_loop(for_s: float = SLOW_TURN_S * 1.5) -> None:
+    until_s = time.perf_counter() + for_s
+    while time.perf_counter() < until_s:
+        pass
+
+
+def slow_turns() -> float:
+    return REGISTRY.get_sample_value("tieline_slow_turns_total", {"actor": "Hand"}) or 0.0
+
+
+def test_an_actor_that_holds_the_loop_is_counted_and_named() -> None:
+    lines: list[str] = []
+
+    async def scene() -> None:
+        install(LoopDispatcher(asyncio.get_running_loop()))
+        hand, done = Hand.start(), asyncio.Event()
+        hand.tell(hold_the_loop)
+        hand.tell(done.set)
+        await done.wait()
+        hand.stop(block=False)
+
+    before = slow_turns()
+    sink = logger.add(lambda line: lines.append(str(line)), format="{message} {extra}")
+    asyncio.run(scene())
+    logger.remove(sink)
+    assert slow_turns() == before + 1
+    (line,) = [each for each in lines if "a turn was slow" in each]
+    # The message before the last that the turn handled is not told apart: the actor is what matters.
+    assert "Hand: " in line
+
+
+def test_the_lag_of_a_held_loop_is_measured() -> None:
+    async def scene() -> float:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        dispatcher.watch()
+        asyncio.get_running_loop().call_later(LAG_PERIOD_S - 0.001, hold_the_loop)
+        worst_s = 0.0
+        for _ in range(2):
+            seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(LAG_PERIOD_S * 1.2, seen.set_result, None)
+            await seen
+            worst_s = max(worst_s, dispatcher.lag_s)
+        dispatcher.stop_watching()
+        return worst_s
+
+    # The last look counts for so much, and no more.
+    assert asyncio.run(scene()) > SLOW_TURN_S * LAG_WEIGHT
+
+
+def test_one_pause_however_long_does_not_make_the_loop_late() -> None:
+    async def scene() -> float:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        dispatcher.watch()
+        asyncio.get_running_loop().call_soon(hold_the_loop, 1.0)
+        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(LAG_PERIOD_S * 1.2, seen.set_result, None)
+        await seen
+        dispatcher.stop_watching()
+        return dispatcher.lag_s
+
+    assert 0 < asyncio.run(scene()) < 0.05
+
+
+def test_what_a_socket_gives_is_handled_before_the_loop_turns() -> None:
+    async def scene() -> list[str]:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        install(dispatcher)
+        told: list[str] = []
+        first, second = Hand.start(), Hand.start()
+
+        def pass_on() -> None:
+            told.append("first")
+            second.tell(lambda: told.append("second"))
+
+        dispatcher.deliver(lambda data: first.tell(pass_on), b"")
+        first.stop(block=False)
+        second.stop(block=False)
+        return told
+
+    assert asyncio.run(scene()) == ["first", "second"]
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, SystemExit])
+def test_mailboxes_are_served_on_after_an_interruption(broken: type[BaseException]) -> None:
+    async def scene() -> bool:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        install(dispatcher)
+
+        class Interrupted:
+            def take_turn(self) -> None:
+                raise broken
+
+            def last_turn(self) -> tuple[str, str]:
+                return "", ""
+
+        def interrupt(_: bytes) -> None:
+            dispatcher.ready(Interrupted())
+
+        with pytest.raises(broken):
+            dispatcher.deliver(interrupt, b"")
+        hand, done = Hand.start(), asyncio.Event()
+        hand.tell(done.set)
+        async with asyncio.timeout(5):
+            await done.wait()
+        hand.stop(block=False)
+        return done.is_set()
+
+    assert asyncio.run(scene())

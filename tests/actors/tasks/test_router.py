@@ -1,0 +1,284 @@
+"""Tasks in a call: which function call belongs to which run, and what a run's death or silence costs the call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import Engine
+
+from actors.tasks.agent import FsmAgent
+from actors.tasks.effect_runner import EffectRunner
+from fsm.effects import Refused
+from store.appointments import AppointmentBook
+from store.journal import TaskRecord
+from tests.actors.calls import (
+    AGENTS,
+    BEGAN,
+    PIZZA_SLOTS,
+    Call,
+    Oven,
+    StuckOven,
+    WaitingDispatcher,
+    living,
+)
+
+
+@pytest.fixture
+def oven() -> Oven:
+    return Oven()
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher, oven: Oven) -> Call:
+    return Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+
+
+def tools(call: Call) -> set[str]:
+    """What the model was told last that it may call."""
+    return {tool["name"] for tool in call.model.last("session.update")["session"]["tools"]}
+
+
+OPENERS = {"book_appointment", "end_call", "order_pizza"}
+
+
+def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    call = Call(mailboxes, effects=EffectRunner(engine, AGENTS, lambda: BEGAN)).greeted()
+    assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "At what time?"
+    assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30")["say"]
+    told = call.answered("call-3", "book_appointment_confirm", yes=True)
+    assert told["result"] == "booked"
+    (appointment,) = AppointmentBook(engine).by_conversation("c-1")
+    assert (appointment.caller, told["values"]) == ("+4930123", {"appointment": appointment.id})
+    states = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+    (task,) = call.describe().tasks
+    assert task.model_copy(update={"notes": ()}) == TaskRecord(
+        agent="book_appointment", run_id="t1", states=states, result="booked"
+    )
+    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00") in task.notes
+
+
+def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    assert call.model.types() == ["session.update", "conversation.item.create", "response.create"]
+
+
+def test_the_model_may_call_the_open_tasks_functions_and_what_opens_the_others(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    assert tools(call) == OPENERS - {"order_pizza"} | {"order_pizza_provide", "order_pizza_cancel"}
+    assert "t1" in call.model.last("session.update")["session"]["instructions"]
+    call.answered("call-2", "order_pizza_cancel")
+    assert tools(call) == OPENERS
+    assert "t1" not in call.model.last("session.update")["session"]["instructions"]
+
+
+def test_an_ended_task_leaves_no_actor_behind(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    (agent,) = living(FsmAgent)
+    call.answered("call-2", "order_pizza_cancel")
+    assert agent.actor_stopped.wait(5)
+    assert living(FsmAgent) == []
+
+
+def test_two_tasks_are_open_side_by_side_and_keep_apart(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    call.answered("call-2", "book_appointment", day="2026-11-24")
+    assert len(living(FsmAgent)) == 2
+    assert call.answered("call-3", "order_pizza_provide", count=2)["task"] == "t1"
+    assert call.answered("call-4", "book_appointment_provide", at="10:30")["task"] == "t2"
+    assert call.answered("call-5", "order_pizza_cancel")["result"] == "cancelled"
+    assert call.answered("call-6", "book_appointment_confirm", yes=True)["result"] == "booked"
+    assert [(task.run_id, task.result) for task in call.describe().tasks] == [("t1", "cancelled"), ("t2", "booked")]
+
+
+def test_two_functions_called_in_one_response_are_both_answered_and_spoken_about_once(call: Call) -> None:
+    call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "book_appointment", {}))
+    call.mailboxes.until(lambda: len(call.outputs()) == 2)
+    assert {output["task"] for output in call.outputs().values()} == {"t1", "t2"}
+    assert len(call.model.all("response.create")) == 1
+
+
+def test_a_task_may_be_opened_again_once_the_first_has_ended(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.answered("call-2", "order_pizza_cancel")
+    assert call.answered("call-3", "order_pizza")["task"] == "t2"
+
+
+def test_a_function_that_nobody_declared_is_answered_at_once_and_starts_nobody(call: Call) -> None:
+    output = call.answered("call-1", "drop_tables")
+    assert output["error"] == "unknown_function"
+    assert living(FsmAgent) == []
+
+
+def test_a_function_of_a_task_that_has_ended_is_answered_at_once(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.answered("call-2", "order_pizza_cancel")
+    assert call.answered("call-3", "order_pizza_confirm", yes=True)["error"] == "task_ended"
+
+
+def test_a_step_that_was_answered_is_not_called_overdue_later(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    call.model.frames.clear()
+    call.mailboxes.advance(20_000)
+    assert call.model.all("session.update") == []
+    assert call.model.all("conversation.item.create") == []
+
+
+# --- deaths ---
+
+
+@pytest.mark.parametrize("bug", [RuntimeError("a bug"), SystemExit(3)], ids=["exception", "sys.exit"])
+def test_a_task_that_crashes_is_restarted_from_its_snapshot_and_asked_again(
+    call: Call, oven: Oven, bug: BaseException
+) -> None:
+    oven.answers = [bug]
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    assert call.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "baked"
+    first, second = oven.requests
+    assert first.key == second.key
+    assert not call.is_gone()
+
+
+def test_a_function_called_while_its_task_is_being_restarted_is_answered_too(call: Call, oven: Oven) -> None:
+    oven.answers = [RuntimeError("a bug")]
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(
+        ("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_provide", {"size": "large"})
+    )
+    call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
+    assert call.outputs()["call-2"]["result"] == "baked"
+    assert call.outputs()["call-3"]["error"] == "task_ended"
+
+
+def given_up(call: Call, oven: Oven) -> dict[str, Any]:
+    """The output of a task whose effect raises each time."""
+    oven.answers = [RuntimeError("a bug")] * 3
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    return call.answered("call-2", "order_pizza_confirm", yes=True)
+
+
+def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_goes_on(call: Call, oven: Oven) -> None:
+    output = given_up(call, oven)
+    assert len(oven.requests) == 3
+    assert (output["error"], output["result"]) == ("failed", "failed")
+    assert "sorry" in output["say"]
+    assert tools(call) == OPENERS
+    call.bot_says("I am sorry, that did not work.")
+    assert not call.is_gone()
+    assert call.describe().errors == ("task:t1: RuntimeError",)
+    assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
+
+
+def test_a_task_that_was_given_up_stands_so_in_the_record(call: Call, oven: Oven) -> None:
+    given_up(call, oven)
+    assert [task.result for task in call.describe().tasks] == ["failed"]
+
+
+def test_a_task_that_was_given_up_is_not_called_overdue_later(call: Call, oven: Oven) -> None:
+    given_up(call, oven)
+    call.mailboxes.drain()
+    told = len(call.model.frames)
+    call.mailboxes.advance(20_000)
+    assert [frame["type"] for frame in call.model.frames[told:] if frame["type"] == "session.update"] == []
+
+
+def test_deaths_that_lie_further_apart_than_the_period_are_forgiven(call: Call, oven: Oven) -> None:
+    bug = RuntimeError("a bug")
+    oven.answers = [bug, Refused("Not like this."), bug, bug]
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    assert call.answered("call-2", "order_pizza_confirm", yes=True)["say"].startswith("Not like this.")
+    call.caller_begins()  # and takes long about it
+    call.mailboxes.advance(31_000)
+    call.caller_says("Well.")
+    call.answered("call-3", "order_pizza_provide", note="none", crisp=False)
+    assert call.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
+    assert len(oven.requests) == 5
+
+
+# --- silence ---
+
+
+def hung(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
+    """A call whose task hangs in its effect; "call-2" is the call that waits for it."""
+    call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert oven.entered.wait(5)
+    return call
+
+
+def test_a_step_that_hangs_is_given_up_after_ten_seconds_and_may_be_begun_again(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = hung(mailboxes, stuck)
+    mailboxes.advance(9_900)
+    assert "call-2" not in call.outputs()
+    mailboxes.advance(100)
+    assert call.outputs()["call-2"]["error"] == "failed"
+    assert tools(call) == OPENERS
+    assert call.answered("call-3", "order_pizza")["task"] == "t2"
+
+
+def test_what_a_task_says_after_it_was_given_up_is_ignored(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = hung(mailboxes, stuck)
+    (agent,) = living(FsmAgent)
+    mailboxes.advance(10_000)
+    stuck.freed.set()
+    agent.stop(timeout=5)  # its answer was told before it ends
+    mailboxes.drain()
+    outputs = [item for item in call.items("function_call_output") if item["call_id"] == "call-2"]
+    assert len(outputs) == 1
+    assert "Baked" not in [state for task in call.describe().tasks for state in task.states]
+    assert tools(call) == OPENERS
+
+
+def test_a_task_that_was_given_up_and_comes_back_ends(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = hung(mailboxes, stuck)
+    (agent,) = living(FsmAgent)
+    mailboxes.advance(10_000)
+    stuck.freed.set()
+    call.ends()
+    assert agent.actor_stopped.wait(0.3)
+
+
+def test_an_answer_that_comes_when_the_model_has_another_session_is_told_there_with_its_call(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = hung(mailboxes, stuck)
+    first = call.model
+    first.breaks()
+    mailboxes.advance(0)
+    call.model_is_ready()
+    assert call.model is not first
+    call.model.frames.clear()
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.model.types() == [
+        "session.update", "conversation.item.create", "conversation.item.create", "response.create",
+    ]  # fmt: skip
+
+
+def test_a_function_called_twice_by_a_model_that_repeats_itself_is_answered_for_each_call(call: Call) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
+    assert call.outputs()["call-2"]["result"] == "baked"
+    assert call.outputs()["call-3"]["error"] == "task_ended"
+    assert [task.result for task in call.describe().tasks] == ["baked"]
+
+
+def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> None:
+    def ended() -> float:
+        labels = {"agent": "order_pizza", "outcome": "baked"}
+        return REGISTRY.get_sample_value("tieline_tasks_ended_total", labels) or 0.0
+
+    before = ended()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
+    assert ended() - before == 1

@@ -1,0 +1,272 @@
+"""The caller's side by message injection: what VAIC says, what it is told, what was heard."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from itertools import count
+
+import pytest
+
+from actors.messages.call import BotHeard, CallerArrived, CallMessage, DigitsPressed, VaicEnded, VaicReady
+from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
+from actors.messages.vaic import (
+    BotAudio,
+    BotAudioEnded,
+    CallerBargedIn,
+    CallerFellSilent,
+    CallerRecognised,
+    CallerTurnCommitted,
+    HangUp,
+)
+from actors.system.address import ParentLink
+from actors.system.signals import ChildDied
+from actors.vaic.config import CallerSessionConfig, SocketOrigin
+from actors.vaic.session import VaicSocket
+from protocols.errors import TransportLost
+from protocols.media import LPCM16, LPCM16_24, MediaFormat, decoded_bytes
+from tests.actors.calls import CLIPS, PaperWire
+from tests.cranked import CrankedDispatcher
+from tests.probe import Probe
+
+NOON = "2026-03-04T09:15:00.000Z"
+MS_100 = b64encode(bytes(4800)).decode()
+
+
+class Scene:
+    """One VaicSocket, its wire, and probes for everyone else."""
+
+    def __init__(
+        self, mailboxes: CrankedDispatcher, origin: SocketOrigin = SocketOrigin.NEW, media: MediaFormat = LPCM16_24
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire = PaperWire()
+        self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
+        self.parent = Probe[ChildDied]("parent")
+        ids = count(1)
+        side = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, CLIPS, lambda: f"id-{next(ids)}", lambda: NOON)
+        self.vaic = VaicSocket.start(ParentLink(self.parent, "vaic"), side, self.wire, self.call, self.model)
+        mailboxes.drain()
+        self.call.expect(VaicReady)
+
+    def hears(self, *frames: dict[str, object] | bytes) -> None:
+        for frame in frames:
+            self.wire.receives(frame if isinstance(frame, bytes) else {"conversationId": "c-1", **frame})
+        self.mailboxes.drain()
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.vaic.tell(message)
+        self.mailboxes.drain()
+
+
+@pytest.fixture
+def scene(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes)
+
+
+def test_the_first_thing_said_is_session_accepted_with_the_format(scene: Scene) -> None:
+    assert scene.wire.frames == [{"type": "session.accepted", "conversationId": "c-1", "mediaFormat": "raw/lpcm16_24"}]
+
+
+def test_the_start_event_asks_for_barge_in_and_tells_the_call(scene: Scene) -> None:
+    scene.wire.types()
+    scene.hears(
+        {"type": "activities", "activities": [{"type": "event", "name": "start", "parameters": {"caller": "1"}}]}
+    )
+    assert scene.call.expect(CallerArrived).parameters == {"caller": "1"}
+    config = scene.wire.last("activities")["activities"][0]
+    assert config["name"] == "config"
+    assert config["sessionParams"]["bargeIn"] is True
+
+
+def test_user_streams_are_acknowledged_each_time_and_their_audio_goes_to_the_model_untouched(scene: Scene) -> None:
+    scene.wire.types()
+    for _ in range(2):
+        scene.hears({"type": "userStream.start"}, {"type": "userStream.chunk", "audioChunk": "AAAA"})
+        scene.hears({"type": "userStream.stop"})
+    assert scene.wire.types() == ["userStream.started", "userStream.stopped"] * 2
+    assert scene.model.all(CallerAudio) == [CallerAudio("AAAA")] * 2
+
+
+def test_participants_are_echoed_where_vaic_sends_them_and_only_there(scene: Scene) -> None:
+    scene.hears({"type": "userStream.start", "participant": "caller"})
+    assert scene.wire.last("userStream.started")["participant"] == "caller"
+    scene.hears({"type": "userStream.start"})
+    assert "participant" not in scene.wire.last("userStream.started")
+
+
+def test_caller_audio_is_resampled_when_the_formats_differ(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=LPCM16)
+    scene.hears({"type": "userStream.start"})
+    for _ in range(50):
+        scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(bytes(640)).decode()})
+    sent = sum(decoded_bytes(message.payload) for message in scene.model.all(CallerAudio))
+    assert 46_000 <= sent <= 48_000  # one second, but for what the filter still holds
+
+
+def test_bot_audio_becomes_one_play_stream_an_item(scene: Scene) -> None:
+    scene.wire.types()
+    scene.told(BotAudio("i-1", MS_100), BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    assert scene.wire.types() == ["playStream.start", "playStream.chunk", "playStream.chunk", "playStream.stop"]
+    scene.mailboxes.advance(199)
+    scene.call.expect_nothing()
+    scene.mailboxes.advance(1)
+    heard = scene.call.expect(BotHeard)
+    assert (heard.item.heard_ms, heard.item.complete, heard.barged_in) == (200, True, False)
+
+
+def test_a_burst_is_paced_by_timers_and_arrives_whole(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", b64encode(bytes(48_000)).decode()), BotAudioEnded("i-1"))
+    assert scene.wire.types().count("playStream.chunk") == 4
+    scene.mailboxes.advance(300)
+    assert 2 <= scene.wire.types().count("playStream.chunk") <= 4
+    scene.mailboxes.advance(1000)
+    assert scene.wire.types()[-1] == "playStream.stop"
+    assert scene.call.expect(BotHeard).item.heard_ms == 1000
+
+
+def test_barge_in_tells_vaic_first_then_stops_the_stream_and_tells_what_was_heard(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", b64encode(bytes(48_000)).decode()))
+    scene.mailboxes.advance(250)
+    scene.wire.types()
+    scene.told(CallerBargedIn())
+    assert scene.wire.types() == ["userStream.speech.started", "playStream.stop"]
+    (item,) = scene.model.expect(Heard).items
+    assert (item.item_id, item.heard_ms, item.complete) == ("i-1", 250, False)
+    assert scene.call.expect(BotHeard).barged_in
+    scene.mailboxes.advance(5000)
+    assert scene.wire.types() == []
+
+
+def test_a_caller_who_speaks_into_silence_is_no_barge_in_but_vaic_is_told(scene: Scene) -> None:
+    scene.wire.types()
+    scene.told(CallerBargedIn(), CallerFellSilent(), CallerTurnCommitted(), CallerRecognised("hello"))
+    assert scene.wire.types() == [
+        "userStream.speech.started",
+        "userStream.speech.stopped",
+        "userStream.speech.committed",
+        "userStream.speech.recognition",
+    ]
+    scene.model.expect_nothing()
+
+
+def test_keys_are_told_in_any_spelling_of_the_event(scene: Scene) -> None:
+    for name, value in (("DTMF", "4"), ("dtmf", "12#"), ("Dtmf", 7), ("DTMF", None), ("DTMF", "<script>")):
+        scene.hears({"type": "activities", "activities": [{"type": "event", "name": name, "value": value}]})
+    assert [message.digits for message in scene.call.all(DigitsPressed)] == ["4", "12#", "7"]
+
+
+def test_hangup_is_sent_once_and_afterwards_only_acknowledgements(scene: Scene) -> None:
+    scene.wire.types()
+    scene.told(HangUp("done"), HangUp("done"), BotAudio("i-1", MS_100), CallerBargedIn())
+    scene.hears({"type": "userStream.stop"})
+    assert scene.wire.types() == ["activities", "userStream.stopped"]
+    scene.hears({"type": "session.end", "reasonCode": "bot-disconnected"})
+    assert scene.call.expect(VaicEnded).reason_code == "bot-disconnected"
+
+
+PLAYED: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "playFinished"}]}
+
+
+def test_a_hangup_waits_until_vaic_has_played_what_should_have_been_heard(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), BotAudio("i-2", MS_100))
+    scene.hears(PLAYED)  # the first of two, of which the second is on its way
+    scene.told(BotAudioEnded("i-2"))
+    scene.mailboxes.advance(200)
+    scene.wire.types()
+    scene.told(HangUp("done"))
+    assert scene.wire.types() == []
+    scene.hears(PLAYED)
+    assert scene.wire.types() == ["activities"]
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == []
+
+
+def test_a_hangup_in_the_middle_of_what_is_said_waits_for_nothing(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    scene.wire.types()
+    scene.told(HangUp("drained"))
+    assert scene.wire.types() == ["activities"]
+
+
+def test_a_caller_who_leaves_while_a_hangup_waits_is_not_hung_up_on(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    scene.mailboxes.advance(100)
+    scene.wire.types()
+    scene.told(HangUp("done"))
+    scene.hears({"type": "session.end", "reasonCode": "client-disconnected"}, PLAYED)
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"{",
+        b"\xff\xfe\xfd",
+        b"[]",
+        b'{"type":"userStream.chunk"}',
+        b'{"type":"session.dance"}',
+        b'{"type":"session.initiate","conversationId":"c-1"}',
+        b'{"type":"userStream.chunk","conversationId":"someone-else","audioChunk":"AAAA"}',
+        b'{"type":"session.end","conversationId":"someone-else"}',
+        b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
+        b'{"type":"activities","activities":[{"type":"event","name":"novelty"},{"type":"message","text":"hi"}]}',
+        b'{"type":"playStream.mark.reached"}',
+    ],
+)
+def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
+    scene.wire.types()
+    scene.hears(frame, frame)
+    assert scene.wire.types() == []
+    scene.call.expect_nothing()
+    scene.model.expect_nothing()
+    scene.parent.expect_nothing()
+
+
+def test_a_lost_socket_ends_the_actor_with_its_code_and_tells_what_was_heard(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100 * 3))
+    scene.mailboxes.advance(50)
+    scene.wire.breaks(1001)
+    scene.mailboxes.drain()
+    death = scene.parent.expect(ChildDied)
+    assert isinstance(death.reason, TransportLost)
+    assert death.reason.code == 1001
+    assert scene.call.expect(BotHeard).item.heard_ms == 50
+
+
+def test_a_socket_that_closes_after_our_hangup_is_the_end_and_no_loss(scene: Scene) -> None:
+    scene.told(HangUp("done"))
+    scene.wire.breaks(1000)
+    scene.mailboxes.drain()
+    assert scene.call.expect(VaicEnded)
+    scene.parent.expect_nothing()
+
+
+def test_stopping_closes_the_socket_normally(scene: Scene) -> None:
+    scene.vaic.stop(block=False)
+    scene.mailboxes.drain()
+    assert scene.wire.closed == 1000
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_a_resumed_call_is_accepted_again_and_its_audio_needs_no_new_start(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, origin=SocketOrigin.RESUMED)
+    assert scene.wire.types() == ["session.accepted"]
+    scene.hears({"type": "userStream.chunk", "audioChunk": "AAAA"})
+    assert scene.model.expect(CallerAudio)
+
+
+def test_who_takes_over_from_a_crash_says_nothing_and_goes_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, origin=SocketOrigin.REPLACED)
+    assert scene.wire.types() == []
+    scene.hears({"type": "userStream.chunk", "audioChunk": "AAAA"})
+    assert scene.model.expect(CallerAudio)
+
+
+def test_the_play_stream_carries_exactly_the_bots_audio(scene: Scene) -> None:
+    audio = bytes(range(256)) * 150
+    scene.told(BotAudio("i-1", b64encode(audio).decode()), BotAudioEnded("i-1"))
+    scene.mailboxes.advance(2000)
+    played = b"".join(b64decode(f["audioChunk"]) for f in scene.wire.frames if f["type"] == "playStream.chunk")
+    assert played == audio
