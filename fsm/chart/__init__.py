@@ -8,8 +8,9 @@ May import: protocols.errors, the standard library.
 
 from __future__ import annotations
 
-from fsm.chart.layout import Layout, lay_out
+from fsm.chart.layout import lay_out
 from fsm.chart.model import Chart, Edge, Kind, Line, Node
+from fsm.chart.shapes import Layout
 from fsm.chart.svg import render
 from fsm.chart.table import table_chart
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 # Rounds of sorting rows by their neighbours; a small graph settles within a few.
 SWEEPS = 12
@@ -50,16 +51,17 @@ def leading_back(start: str, nodes: Sequence[str], pairs: Iterable[tuple[str, st
         seen.add(root)
         path, ways = [root], [iter(onward[root])]
         while path:
-            target = next(ways[-1], None)
-            if target is None:
+            for target in ways[-1]:
+                if target in path:
+                    back.add((path[-1], target))
+                elif target not in seen:
+                    seen.add(target)
+                    path.append(target)
+                    ways.append(iter(onward[target]))
+                    break
+            else:
                 path.pop()
                 ways.pop()
-            elif target in path:
-                back.add((path[-1], target))
-            elif target not in seen:
-                seen.add(target)
-                path.append(target)
-                ways.append(iter(onward[target]))
     return back
 
 
@@ -117,7 +119,7 @@ def _shorten(nodes: Sequence[str], downward: Sequence[tuple[str, str]], rank: di
 
 def link(chain: Sequence[Cell]) -> None:
     """Joins the cells of an edge, from the upper node's to the lower one's."""
-    for upper, lower in zip(chain, chain[1:], strict=False):
+    for upper, lower in pairwise(chain):
         upper.down.append(lower)
         lower.up.append(upper)
 

@@ -6,8 +6,10 @@ May import: fsm.chart, the standard library.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from fsm.chart import layers
 from fsm.chart.layers import START, Cell
@@ -44,10 +46,12 @@ def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
     while True:
         draft = _Draft(chart, edges)
         found = draft.layout(width_px)
-        longest = draft.longest()
-        if found.width <= width_px or longest is None:
+        if found.width <= width_px or not draft.arrows:
             return found
-        edges = merged(replace(edge, jump=True) if edge is longest else edge for edge in edges)
+        # A dense chart would take as many attempts as it has arrows; half of what is too much is surely so.
+        over = 1 - width_px / found.width
+        longest = draft.longest(max(1, int(len(draft.arrows) * over / 2)))
+        edges = merged(replace(edge, jump=True) if edge in longest else edge for edge in edges)
 
 
 class _Draft:
@@ -55,7 +59,7 @@ class _Draft:
 
     def __init__(self, chart: Chart, edges: Sequence[Edge]) -> None:
         self._chart = chart
-        self._arrows = [edge for edge in edges if not edge.jump and edge.source != edge.target]
+        self.arrows = [edge for edge in edges if not edge.jump and edge.source != edge.target]
         self._loops = {edge.source: edge for edge in edges if not edge.jump and edge.source == edge.target}
         self._rank: dict[str, int] = {}
         self._jumps = [edge for edge in edges if edge.jump]
@@ -72,7 +76,7 @@ class _Draft:
     def _wish(self, name: str, back: set[Edge], above: bool) -> float:
         """The width at which the arrows whose labels are next to one side of a node run straight to it."""
         widths = []
-        for edge in self._arrows:
+        for edge in self.arrows:
             leaves = edge.source == name and (edge in back) == above
             comes = edge.target == name and (edge in back) != above
             if leaves or (comes and abs(self._rank[edge.source] - self._rank[edge.target]) == 1):
@@ -83,19 +87,19 @@ class _Draft:
 
     def _ports(self, name: str) -> int:
         return max(
-            sum(edge.source == name for edge in self._arrows),
-            sum(edge.target == name for edge in self._arrows),
-            sum(name in (edge.source, edge.target) for edge in self._arrows) - 1,
+            sum(edge.source == name for edge in self.arrows),
+            sum(edge.target == name for edge in self.arrows),
+            sum(name in (edge.source, edge.target) for edge in self.arrows) - 1,
         )
 
-    def longest(self) -> Edge | None:
-        """The arrow that passes most ranks; of equal ones, that to the target that most lead to."""
-        into = [edge.target for edge in self._arrows]
-        return max(
-            self._arrows,
-            key=lambda edge: (abs(self._rank[edge.source] - self._rank[edge.target]), into.count(edge.target)),
-            default=None,
-        )
+    def longest(self, count: int) -> list[Edge]:
+        """The arrows that pass most ranks; of equal ones, those to the target that most lead to."""
+        into = Counter(edge.target for edge in self.arrows)
+
+        def length(edge: Edge) -> tuple[int, int]:
+            return abs(self._rank[edge.source] - self._rank[edge.target]), into[edge.target]
+
+        return sorted(self.arrows, key=length, reverse=True)[:count]
 
     def layout(self, width_px: float) -> Layout:
         back = self._set_ranks(width_px)
@@ -108,9 +112,9 @@ class _Draft:
     def _set_ranks(self, width_px: float) -> set[Edge]:
         """Ranks the nodes; returns the edges that lead up."""
         names = [node.name for node in self._chart.nodes]
-        pairs = [(edge.source, edge.target) for edge in self._arrows]
+        pairs = [(edge.source, edge.target) for edge in self.arrows]
         back = layers.leading_back(self._chart.start, names, pairs)
-        turned = {edge for edge in self._arrows if (edge.source, edge.target) in back}
+        turned = {edge for edge in self.arrows if (edge.source, edge.target) in back}
         downward = [(b, a) if (a, b) in back else (a, b) for a, b in pairs]
         widths = {name: self._left(name) + self._right(name) + 2 * PORT_PX for name in names} | {START: DOT_PX}
         all_down = [(START, self._chart.start), *downward]
@@ -138,7 +142,7 @@ class _Draft:
             height = max(size.height, Label.size(loop)[1] if loop is not None else 0)
             self._cells[name] = Cell(2 * self._rank[name], self._left(name), self._right(name), height, node=name)
         self._chains = [(None, self._chain(START, self._chart.start, None, False))]
-        for edge in self._arrows:
+        for edge in self.arrows:
             upper, lower = (edge.target, edge.source) if edge in back else (edge.source, edge.target)
             self._chains.append((edge, self._chain(upper, lower, edge, edge in back)))
         for _, chain in self._chains:
@@ -272,7 +276,7 @@ class _Drawing:
 def _columns(chain: list[Cell], first: float, last: float) -> list[tuple[float, float]]:
     """Of each step from row to row, the x above and the x below."""
     xs = [first, *(cell.x for cell in chain[1:-1]), last]
-    return list(zip(xs, xs[1:], strict=False))
+    return list(pairwise(xs))
 
 
 def _loop(edge: Edge, box: Rect) -> tuple[Arrow, Label | None]:

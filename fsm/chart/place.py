@@ -1,7 +1,8 @@
 """Where in its row a cell stands.
 
 An arrow's cells form a block with one axis, so that it runs straight past everything between its two nodes; only where
-arrows cross each other is a block cut. The initial dot, its arrow and the start are one block too. Blocks are then drawn towards their neighbours as far as the rows' order allows.
+arrows cross each other is a block cut. The initial dot, its arrow and the start are one block too. Blocks are drawn
+towards their neighbours as far as the rows' order allows.
 May import: fsm.chart, the standard library.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fsm.chart.layers import START, Cell
 
@@ -31,10 +33,6 @@ class _Block:
     x: float = 0.0
     before: dict[_Block, float] = field(default_factory=dict)
     after: dict[_Block, float] = field(default_factory=dict)
-
-    @property
-    def node(self) -> bool:
-        return bool(self.cells[0].node)
 
 
 def place(rows: Sequence[list[Cell]]) -> None:
@@ -72,7 +70,8 @@ def spread(wanted: Sequence[float], least: float, most: float) -> list[float]:
         pool = (min(max(want, least), most) - index * PORT_PX, 1)
         while pools and pools[-1][0] > pool[0]:
             mean, count = pools.pop()
-            pool = ((mean * count + pool[0]) / (count + 1), count + 1)
+            together = count + pool[1]
+            pool = ((mean * count + pool[0] * pool[1]) / together, together)
         pools.append(pool)
     flat = [mean for mean, count in pools for _ in range(count)]
     last = len(flat) - 1
@@ -98,7 +97,7 @@ def _blocks(rows: Sequence[list[Cell]]) -> list[_Block]:
         blocks = [_Block(group) for group in groups]
         of = {cell: block for block in blocks for cell in block.cells}
         for row in rows:
-            for one, two in zip(row, row[1:], strict=False):
+            for one, two in pairwise(row):
                 distance = max(_gap(one, two), of[one].after.get(of[two], 0.0))
                 of[one].after[of[two]] = of[two].before[of[one]] = distance
         ordered = _left_to_right(blocks)

@@ -28,6 +28,8 @@ LABEL_PAD_PX, LABEL_GAP_PX = 4.0, 4.0
 LOOP_PX = 20.0
 DOT_PX = 14.0
 SWATCH_PX = 14.0
+# So wide may a legend make a narrow chart.
+LEGEND_LIMIT_PX = 480.0
 
 Point = tuple[float, float]
 
@@ -181,7 +183,7 @@ def legend(
 ) -> tuple[tuple[Swatch, ...], tuple[Note, ...], float, float]:
     """The kinds there are, in lines below the chart; with them the width and height of the whole."""
     used = {box.node.kind for box in boxes}
-    limit = max(right, min(limit_px, 420.0)) - MARGIN_PX
+    limit = max(right, min(limit_px, LEGEND_LIMIT_PX)) - MARGIN_PX
     x, y, widest = MARGIN_PX, bottom + 22, right
     swatches = []
     for name, kind in chart.kinds.items():

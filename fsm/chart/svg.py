@@ -6,12 +6,11 @@ May import: fsm.chart, the standard library.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 from fsm.chart.layout import lay_out
-from fsm.chart.model import Chart, Kind
-from fsm.chart.shapes import LINE_PX, PAD_Y_PX, Arrow, Box, Label, Point, Swatch
+from fsm.chart.model import Chart, Kind, Line
+from fsm.chart.shapes import LINE_PX, PAD_Y_PX, Arrow, Box, Label, Point, Rect, Swatch
 from fsm.chart.text import NAME_PX, TEXT_PX, width_px
 
 # Fill and outline by hue, for a light page and for a dark one.
@@ -35,6 +34,7 @@ DARK = {
 }
 FONT = "ui-sans-serif,system-ui,-apple-system,'Segoe UI',Helvetica,Arial,'Liberation Sans',sans-serif"
 CORNER_PX = 7.0
+ROUND_PX, SHARP_PX = 14.0, 4.0
 
 
 def render(chart: Chart) -> str:
@@ -49,7 +49,7 @@ def render(chart: Chart) -> str:
         f"<style>{_style(hues)}</style>",
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9.5" refY="5" markerWidth="9" markerHeight="9" '
         'markerUnits="userSpaceOnUse" orient="auto"><path class="head" d="M0 .8 10 5 0 9.2 2.4 5z"/></marker></defs>',
-        f'<rect class="page" x=".5" y=".5" width="{_number(layout.width - 1)}" height="{_number(layout.height - 1)}" rx="8"/>',
+        _rect(Rect(0.5, 0.5, layout.width - 1, layout.height - 1), 8, "page"),
         *(_arrow(arrow) for arrow in layout.arrows),
         *(_label(label) for label in layout.labels),
         f'<circle class="dot" cx="{_number(layout.start[0])}" cy="{_number(layout.start[1])}" r="6"/>',
@@ -65,8 +65,9 @@ def _style(hues: Sequence[str]) -> str:
     light = [
         f"text{{font:{TEXT_PX:.0f}px {FONT};fill:#1f2328}}",
         f".name{{font-size:{NAME_PX:.0f}px;font-weight:600}}.mid{{text-anchor:middle}}",
-        ".muted{fill:#59636e}.page{fill:#fff;stroke:#d1d9e0}.box{stroke-width:1.4}.inner{fill:none}",
-        ".line{fill:none;stroke:#6b7580;stroke-width:1.4}.head,.dot{fill:#4d5761}.chip{stroke-width:1}.dashed{stroke-dasharray:5 3}",
+        ".muted{fill:#59636e}.page{fill:#fff;stroke:#d1d9e0}.box{stroke-width:1.4}",
+        ".line{fill:none;stroke:#6b7580;stroke-width:1.4}.head,.dot{fill:#4d5761}",
+        ".chip{stroke-width:1}.dashed{stroke-dasharray:5 3}",
         *(f".{hue}{{fill:{LIGHT[hue][0]};stroke:{LIGHT[hue][1]}}}" for hue in hues),
         ".inner{fill:none}",
     ]
@@ -81,30 +82,20 @@ def _style(hues: Sequence[str]) -> str:
 
 def _box(chart: Chart, box: Box) -> str:
     kind, rect = chart.kinds[box.node.kind], box.rect
-    radius = 14 if kind.rounded else 4
-    parts = [_rect(rect.left, rect.top, rect.width, rect.height, radius, f"box {kind.hue}{_dashed(kind)}")]
-    if kind.double:
-        parts.append(_rect(rect.left + 3, rect.top + 3, rect.width - 6, rect.height - 6, 2, f"{kind.hue} inner"))
+    parts = _outline(kind, rect, ROUND_PX if kind.rounded else SHARP_PX)
     x, y = (rect.left + rect.right) / 2, rect.top + PAD_Y_PX + 15
     parts.append(_text(box.node.name, x, y, "name mid"))
     parts += [_text(line, x, y + 4 + (number + 1) * LINE_PX, "muted mid") for number, line in enumerate(box.details)]
     hue_of = {node.name: chart.kinds[node.kind].hue for node in chart.nodes}
     for chip in box.chips:
-        left, top = chip.rect.left, chip.rect.top
-        parts.append(_rect(left, top, chip.rect.width, chip.rect.height, 10, f"chip {hue_of[chip.edge.target]}"))
-        parts += [
-            _text(line.text, x, top + 14 + number * LINE_PX, "muted mid" if line.muted else "mid")
-            for number, line in enumerate(chip.lines)
-        ]
+        parts.append(_rect(chip.rect, 10, f"chip {hue_of[chip.edge.target]}"))
+        parts.append(_lines(chip.lines, x, chip.rect.top + 14))
     return "".join(parts)
 
 
 def _arrow(arrow: Arrow) -> str:
-    last = len(arrow.strokes) - 1
-    return "".join(
-        f'<path class="line" d="{_path(stroke)}"{" marker-end=" + chr(34) + "url(#head)" + chr(34) if number == last else ""}/>'
-        for number, stroke in enumerate(arrow.strokes)
-    )
+    *first, last = (f'<path class="line" d="{_path(stroke)}"' for stroke in arrow.strokes)
+    return "".join([*(f"{each}/>" for each in first), f'{last} marker-end="url(#head)"/>'])
 
 
 def _path(points: Sequence[Point]) -> str:
@@ -121,31 +112,34 @@ def _path(points: Sequence[Point]) -> str:
 
 
 def _label(label: Label) -> str:
-    x, top = (label.rect.left + label.rect.right) / 2, label.rect.top
+    return _lines(label.lines, (label.rect.left + label.rect.right) / 2, label.rect.top + 13)
+
+
+def _lines(lines: Sequence[Line], x: float, y: float) -> str:
     return "".join(
-        _text(line.text, x, top + 13 + number * LINE_PX, "muted mid" if line.muted else "mid")
-        for number, line in enumerate(label.lines)
+        _text(line.text, x, y + number * LINE_PX, "muted mid" if line.muted else "mid")
+        for number, line in enumerate(lines)
     )
 
 
 def _swatch(swatch: Swatch) -> str:
-    rect, kind = swatch.rect, swatch.kind
-    parts = [
-        _rect(rect.left, rect.top, rect.width, rect.height, 7 if kind.rounded else 2, f"box {kind.hue}{_dashed(kind)}")
-    ]
-    if kind.double:
-        parts.append(_rect(rect.left + 3, rect.top + 3, rect.width - 6, rect.height - 6, 1, f"{kind.hue} inner"))
-    parts.append(_text(kind.legend, swatch.text.left, rect.top + 11, ""))
+    parts = _outline(swatch.kind, swatch.rect, 7 if swatch.kind.rounded else 2)
+    parts.append(_text(swatch.kind.legend, swatch.text.left, swatch.rect.top + 11, ""))
     return "".join(parts)
 
 
-def _dashed(kind: Kind) -> str:
-    return " dashed" if kind.dashed else ""
+def _outline(kind: Kind, rect: Rect, radius: float) -> list[str]:
+    parts = [_rect(rect, radius, f"box {kind.hue} dashed" if kind.dashed else f"box {kind.hue}")]
+    if kind.double:
+        inner = Rect(rect.left + 3, rect.top + 3, rect.width - 6, rect.height - 6)
+        parts.append(_rect(inner, max(1, radius - 2), f"{kind.hue} inner"))
+    return parts
 
 
-def _rect(left: float, top: float, width: float, height: float, radius: float, name: str) -> str:
-    place = f'x="{_number(left)}" y="{_number(top)}" width="{_number(width)}" height="{_number(height)}"'
-    return f'<rect class="{name}" {place} rx="{_number(radius)}"/>'
+def _rect(rect: Rect, radius: float, name: str) -> str:
+    place = f'x="{_number(rect.left)}" y="{_number(rect.top)}" '
+    size = f'width="{_number(rect.width)}" height="{_number(rect.height)}"'
+    return f'<rect class="{name}" {place}{size} rx="{_number(radius)}"/>'
 
 
 def _text(text: str, x: float, y: float, name: str) -> str:

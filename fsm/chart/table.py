@@ -6,7 +6,7 @@ May import: fsm.chart, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from enum import Enum
 from typing import TypeVar
 
@@ -42,54 +42,57 @@ def table_chart(
     None or has an empty name is not written. kinds, kind_of: colours of one's own; without them the first state, those
     that nothing leads out of, and others are told apart. details: what stands below a state's name.
     """
-    rows = [(source, event, target, action) for (source, event), (target, action) in transitions.items()]
+    rows = [(source, event, target, name_of(action)) for (source, event), (target, action) in transitions.items()]
     states = list(dict.fromkeys([start, *(source for source, *_ in rows), *(target for _, _, target, _ in rows)]))
     leaving = {source for source, _, target, _ in rows if source != target}
-    alike: dict[tuple[E, S, str], set[S]] = {}
-    for source, event, target, action in rows:
-        alike.setdefault((event, target, name_of(action)), set()).add(source)
-    everywhere = {key for key, sources in alike.items() if len(leaving) >= JUMP_FROM and leaving <= sources}
-    ignored: dict[S, list[str]] = {}
-    grouped: dict[tuple[str, str, bool, str], list[str]] = {}
-    for source, event, target, action in rows:
-        done = name_of(action)
-        key = (event, target, done)
-        if key in everywhere:
-            events = grouped.setdefault((ANY, name_of(target), False, done), [])
-            if name_of(event) not in events:
-                events.append(name_of(event))
-        elif source == target and not done:
-            ignored.setdefault(source, []).append(name_of(event))
-        else:
-            jump = source != target and len(alike[key] - {target}) >= JUMP_FROM
-            grouped.setdefault((name_of(source), name_of(target), jump, done), []).append(name_of(event))
-
-    def told(state: S) -> tuple[str, ...]:
-        own = (details[state],) if details and state in details else ()
-        return (*own, "ignores " + " · ".join(ignored[state])) if state in ignored else own
 
     def kind(state: S) -> str:
         if kind_of is not None:
             return kind_of(state)
         return "first" if state == start else "state" if state in leaving else "last"
 
-    known = dict(kinds or KINDS)
+    def told(state: S) -> tuple[str, ...]:
+        own = (details[state],) if details and state in details else ()
+        ignored = [name_of(event) for source, event in ignores if source == state]
+        return (*own, "ignores " + " · ".join(ignored)) if ignored else own
+
+    edges, ignores = _edges(rows, leaving)
     nodes = [Node(name_of(state), kind(state), told(state)) for state in states]
-    if everywhere:
-        legend = "stands for every state" if len(leaving) == len(states) else "stands for every state but an end"
-        known[_ANY_KIND] = Kind(legend, "amber", rounded=True, dashed=True)
+    known = dict(kinds or KINDS)
+    if any(edge.source == ANY for edge in edges):
+        but = "" if len(leaving) == len(states) else " but an end"
+        known[_ANY_KIND] = Kind(f"stands for every state{but}", "amber", rounded=True, dashed=True)
         nodes.append(Node(ANY, _ANY_KIND))
-    notes = ("/ what is done",) if any(done for *_, done in grouped) else ()
-    return Chart(title, known, tuple(nodes), _edges(grouped), name_of(start), notes)
+    notes = ("/ what is done",) if any(line.muted for edge in edges for line in edge.label) else ()
+    return Chart(title, known, tuple(nodes), edges, name_of(start), notes)
 
 
-def _edges(grouped: Mapping[tuple[str, str, bool, str], list[str]]) -> tuple[Edge, ...]:
-    """Events with the same way and the same action stand together, above their action."""
+def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: Set[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
+    """The arrows, those with the same way and the same action in one; and what changes nothing, as (state, event).
+
+    leaving: the states that something leads out of.
+    """
+    alike: dict[tuple[E, S, str], set[S]] = {}
+    for source, event, target, action in rows:
+        alike.setdefault((event, target, action), set()).add(source)
+    grouped: dict[tuple[str, str, bool, str], dict[str, None]] = {}
+    ignores: list[tuple[S, E]] = []
+    for source, event, target, action in rows:
+        sources = alike[event, target, action]
+        if len(leaving) >= JUMP_FROM and leaving <= sources and source in leaving:
+            key = (ANY, name_of(target), False, action)
+        elif source == target and not action:
+            ignores.append((source, event))
+            continue
+        else:
+            jump = source != target and len(sources - {target}) >= JUMP_FROM
+            key = (name_of(source), name_of(target), jump, action)
+        grouped.setdefault(key, {})[name_of(event)] = None
     edges = []
-    for (source, target, jump, done), events in grouped.items():
-        label = [*map(Line, events), *([Line(f"/ {done}", muted=True)] if done else [])]
-        edges.append(Edge(source, target, tuple(label), jump))
-    return tuple(edges)
+    for (name, into, jump, action), events in grouped.items():
+        done = [Line(f"/ {action}", muted=True)] if action else []
+        edges.append(Edge(name, into, (*map(Line, events), *done), jump))
+    return tuple(edges), ignores
 
 
 def name_of(value: object) -> str:
