@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from fsm.chart import Chart, Edge, Kind, Line, Node, render
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End, State
-from fsm.states import waits
-from fsm.table import arrows_from
 
 KINDS = {
     "collect": Kind("asks the caller", "blue", rounded=True),
@@ -26,7 +24,7 @@ def draw(spec: AgentSpec) -> str:
 
 
 def chart_of(spec: AgentSpec) -> Chart:
-    """The chart of a task. `cancel` is a jump: every state that waits shows it."""
+    """The chart of a task. What its table derives is a jump: the states where it can happen show it."""
     edges = _edges(spec)
     notes = ("[if]: taken if a precondition holds",) if any(GUARDED in each.label[0].text for each in edges) else ()
     nodes = tuple(Node(name, type(state).__name__.lower(), _details(state)) for name, state in spec.states.items())
@@ -34,13 +32,12 @@ def chart_of(spec: AgentSpec) -> Chart:
 
 
 def _edges(spec: AgentSpec) -> tuple[Edge, ...]:
+    # Several arrows may differ only in the slot they are about, or in a precondition: each is shown once.
     edges: dict[Edge, None] = {}
-    for name, state in spec.states.items():
-        for event, target in arrows_from(spec, name):
-            guarded = any(arrow.to == target and arrow.when is not None for arrow in spec.arrows(name, event))
-            edges[Edge(name, target, (Line(event + GUARDED if guarded else event),))] = None
-        if waits(state):
-            edges[Edge(name, spec.cancelled, (Line("cancel"),), jump=True)] = None
+    for name in spec.states:
+        for event, arrow in spec.arrows_from(name):
+            guarded = any(each.to == arrow.to and each.when is not None for each in spec.arrows(name, event))
+            edges[Edge(name, arrow.to, (Line(event + GUARDED if guarded else str(event)),), jump=arrow.derived)] = None
     return tuple(edges)
 
 
@@ -49,7 +46,7 @@ def _details(state: State) -> tuple[str, ...]:
         case Collect(slots=slots):
             return ("asks for " + ", ".join(slots),)
         case Confirm():
-            return ("reads back, waits for a yes",)
+            return ()
         case Choose(choices=choices):
             return ("chooses: " + ", ".join(choices),)
         case Act(effect=effect):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actors.model import phase as model_phase
 from fsm.chart import render, table_chart
 from fsm.diagram import draw
 from fsm.registry import load_agents
@@ -19,6 +20,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 # Every transition table of the product, by the name of its picture in docs/machines/.
 MACHINES: Mapping[str, Table[Any, Any, Any]] = {
+    "model-session": model_phase.SESSION,
     "response-slot": response_slot.SLOT,
     "caller-turn": response_slot.TURN,
     "response-attempt": response_slot.ATTEMPT,

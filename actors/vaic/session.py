@@ -140,7 +140,7 @@ class VaicSocket(LoopActor):
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
 
-    def on_receive(self, message: VaicSocketMessage) -> None:
+    def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912 - one flat match, a case a message
         if self._hangup.begun and not isinstance(message, _WhenParting):
             return
         match message:

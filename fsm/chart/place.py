@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from fsm.chart.layers import START, Cell
 
@@ -135,11 +135,11 @@ def _cut(groups: list[list[Cell]], free: set[Cell], rows: Sequence[list[Cell]]) 
     """Cuts one of the blocks that stand left of each other in a circle: where it changes sides, else in the middle."""
     index_of = {cell: index for row in rows for index, cell in enumerate(row)}
     tied = [number for number, group in enumerate(groups) if len(group) > 1 and group[0] not in free]
-    sides: list[tuple[int, int, int]] = []
-    for number in tied:
-        for other in tied:
-            if other != number and (at := _changes_sides(groups[number], groups[other], index_of)):
-                sides.append((-len(groups[number]), number, at))
+    sides = [
+        (-len(groups[number]), number, at)
+        for number, other in permutations(tied, 2)
+        if (at := _changes_sides(groups[number], groups[other], index_of))
+    ]
     if sides:
         _, number, at = min(sides)
     else:

@@ -20,6 +20,7 @@ MARGIN_PX = 20.0
 # Text in a node is broken at this width, so that a row has room for several nodes.
 DETAIL_LIMIT_PX = 150.0
 LABEL_LIMIT_PX = 130.0
+CHIP_LIMIT_PX = 190.0
 # So wide is a node made at the most for its arrows to run straight.
 STRETCH_LIMIT_PX = 200.0
 PAD_X_PX, PAD_Y_PX = 14.0, 8.0
@@ -163,13 +164,13 @@ class Sizes:
             60.0,
         )
         height = NAME_LINE_PX + len(details) * LINE_PX + 2 * PAD_Y_PX
-        height += sum(_chip_height(lines) + CHIP_GAP_PX for _, lines in chips) + (2 if chips else 0)
+        height += sum(_chip_height(lines) + CHIP_GAP_PX for _, lines in chips) + (4 if chips else 0)
         return cls(_even(width + 2 * PAD_X_PX), _even(height), details, chips)
 
     def box(self, node: Node, x: float, top: float) -> Box:
         """The node with its axis at x."""
         left = x - self.width / 2
-        y = top + PAD_Y_PX + NAME_LINE_PX + len(self.details) * LINE_PX + CHIP_GAP_PX + 2
+        y = top + PAD_Y_PX + NAME_LINE_PX + len(self.details) * LINE_PX + CHIP_GAP_PX + 3
         chips = []
         for edge, lines in self.chips:
             rect = Rect(left + PAD_X_PX, y, self.width - 2 * PAD_X_PX, _chip_height(lines))
@@ -215,7 +216,7 @@ def _chip_lines(edge: Edge) -> tuple[Line, ...]:
     lines = []
     for muted, group in groupby(edge.label, key=lambda line: line.muted):
         text = (" " if muted else " · ").join(line.text for line in group)
-        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, DETAIL_LIMIT_PX)]
+        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, CHIP_LIMIT_PX)]
     return (*lines, Line(whereto))
 
 

@@ -6,7 +6,8 @@ May import: fsm.chart, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import TypeVar
 
@@ -67,7 +68,7 @@ def table_chart(
     return Chart(title, known, tuple(nodes), edges, name_of(start), notes)
 
 
-def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: Set[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
+def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
     """The arrows, those with the same way and the same action in one; and what changes nothing, as (state, event).
 
     leaving: the states that something leads out of.

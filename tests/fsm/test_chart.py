@@ -43,7 +43,7 @@ def inside(inner: Rect, outer: Rect) -> bool:
 
 
 def crosses(begin: Point, end: Point, rect: Rect) -> bool:
-    """Whether a stretch of a line enters a rectangle; its border does not count. (Liang and Barsky's clipping.)"""
+    """Whether a stretch of a line enters a rectangle; its border does not count. Clipped after Liang and Barsky."""
     (x, y), (dx, dy) = begin, (end[0] - begin[0], end[1] - begin[1])
     enter, leave = 0.0, 1.0
     for step, near, far in ((dx, rect.left - x, rect.right - x), (dy, rect.top - y, rect.bottom - y)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner
@@ -21,15 +21,21 @@ ALL = [*AGENTS.values(), TRIAGE, table()]
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
 def test_every_state_and_every_event_is_in_the_picture(spec: AgentSpec) -> None:
-    texts = [each.text or "" for each in ElementTree.fromstring(draw(spec)).iter("{http://www.w3.org/2000/svg}text")]
+    texts = [each.text or "" for each in ET.fromstring(draw(spec)).iter("{http://www.w3.org/2000/svg}text")]
     assert set(spec.states) <= set(texts)
     assert {event for _, event in spec.transitions} <= {text.removesuffix(" [if]") for text in texts}
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_every_state_that_waits_shows_where_a_caller_who_gives_the_task_up_is_led(spec: AgentSpec) -> None:
-    shown = {edge.source: edge.target for edge in chart_of(spec).edges if edge.jump}
-    assert shown == {name: spec.cancelled for name, state in spec.states.items() if waits(state)}
+def test_what_a_table_derives_is_shown_in_the_states_where_it_can_happen(spec: AgentSpec) -> None:
+    shown = {(edge.source, line.text, edge.target) for edge in chart_of(spec).edges if edge.jump for line in edge.label}
+    arrows = {
+        (name, event, arrow.to) for name in spec.states for event, arrow in spec.arrows_from(name) if arrow.derived
+    }
+    assert shown == arrows
+    assert {name for name, _, target in shown if target == spec.cancelled} == {
+        name for name, state in spec.states.items() if waits(state)
+    }
 
 
 def test_guarded_arrows_are_marked_and_an_arrow_to_itself_is_drawn() -> None:

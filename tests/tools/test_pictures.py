@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_document_shows_the_picture(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(DRAWN), ids=str)
 def test_the_picture_is_readable_in_a_readmes_width_by_day_and_by_night(path: Path) -> None:
-    picture = ElementTree.fromstring(DRAWN[path])
+    picture = ET.fromstring(DRAWN[path])
     assert float(picture.attrib["width"]) <= 830
     assert "@media (prefers-color-scheme:dark)" in DRAWN[path]
 
