@@ -30,6 +30,7 @@ test: lint
 # Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
 	failed=0; \
+	export TIELINE_FAULTS_IN_TIME=1; \
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults || failed=1; \
 	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults || failed=1; \
 	exit $$failed

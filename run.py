@@ -6,6 +6,7 @@ Only here does the product meet the laboratory, and only inside the commands tha
 from __future__ import annotations
 
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +26,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fsm.spec import AgentSpec, End
-from fsm.table import arrows_from
+from fsm.states import DerivedArrow
 from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
 from protocols.errors import MisuseError
 
@@ -46,6 +49,29 @@ SAY_HELP = "What to say and do, in order: WAV files, interrupt:FILE@MS, dtmf:12,
 
 Port = Annotated[int | None, typer.Option(help="Port of the VAIC endpoint (default 8050).")]
 OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on loopback (default 8060).")]
+
+
+def print_version(wanted: bool) -> None:
+    """Version of the installed package (setup.cfg has it), of the interpreter, and nothing else is done."""
+    if wanted:
+        out.print(f"tieline {version('tieline')}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def for_all_commands(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def lab_or_exit() -> None:
+    """End in words where the `lab` extra is not installed; any of its packages tells."""
+    if find_spec("text_to_num") is None:
+        err.print("[red]not installed[/red] the laboratory: " + escape("pip install 'tieline[lab]'"))
+        raise typer.Exit(WRONG_SETTING)
 
 
 def settings_or_exit(**overrides: object) -> Settings:
@@ -148,6 +174,7 @@ def engine(
     fault: Annotated[list[str] | None, typer.Option(help="A fault to have, as NAME=VALUE; see docs/lab.md.")] = None,
 ) -> None:
     """Be the embedded realtime engine alone: hears and speaks the Realtime protocol, without any key."""
+    lab_or_exit()
     from gateway.logs import set_up_logs
     from lab.engine import EngineSettings, Faults
     from lab.engine import serve as serve_engine
@@ -207,7 +234,7 @@ def load(context: typer.Context) -> None:
     """Be many callers and the model at once, and measure a bot between them; see load --help."""
     from lab.load.command import app as load_app
 
-    load_app(args=context.args, prog_name="run.py load")
+    load_app(args=context.args, prog_name=context.command_path)
 
 
 @app.command()
@@ -218,6 +245,7 @@ def demo(
     out_wav: Annotated[Path, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = DEMO_WAV,
 ) -> None:
     """Place a phone call on a daemon of its own: recorded speech in, the right appointments in a database."""
+    lab_or_exit()
     from gateway.daemon import run
     from gateway.logs import set_up_logs
     from lab.stories import STORIES
@@ -280,7 +308,7 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
             ops_url=ops_url,
             out_wav=out_wav,
         )
-        report = await call_and_tell(settings, story.script(random.Random()), lambda line: out.print(line))
+        report = await call_and_tell(settings, story.script(random.Random()), out.print)
     appointments = booked_for(CALLER, database)
     database.dispose()
     return report, appointments
@@ -345,8 +373,9 @@ def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
         return
     table = Table("state", "event", "leads to", box=None, pad_edge=False)
     for state in spec.states:
-        for event, target in arrows_from(spec, state):
-            table.add_row(state, event, target)
+        for event, arrow in spec.arrows_from(state):
+            about = f" ({arrow.about})" if isinstance(arrow, DerivedArrow) and arrow.about else ""
+            table.add_row(state, event + about, arrow.to, style="dim" if arrow.derived else "")
     out.print(table)
 
 

@@ -104,7 +104,7 @@ def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
     command, environment = contender.command(wiring)
     if wiring.authority:
         environment["SSL_CERT_FILE"] = wiring.authority
-    with open(Path(wiring.folder) / "log", "wb") as log:
+    with (Path(wiring.folder) / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log)
         own_core(process.pid, first=True)
         try:

@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape
 
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End, State
 from fsm.states import waits
-from fsm.table import arrows_from
 from protocols.errors import MisuseError
 
 CHAR_PX, LINE_PX, PAD_PX, MARGIN_PX = 7.2, 18, 12, 24
@@ -77,9 +76,9 @@ def _edges(spec: AgentSpec) -> dict[tuple[str, str], list[str]]:
     """The arrows by (from, to), each with its events; one with a precondition is marked."""
     edges: dict[tuple[str, str], list[str]] = {}
     for name in spec.states:
-        for event, target in arrows_from(spec, name):
-            guarded = any(arrow.to == target and arrow.when is not None for arrow in spec.arrows(name, event))
-            events = edges.setdefault((name, target), [])
+        for event, arrow in spec.written_from(name):
+            guarded = any(each.to == arrow.to and each.when is not None for each in spec.arrows(name, event))
+            events = edges.setdefault((name, arrow.to), [])
             if (label := f"{event} [if]" if guarded else event) not in events:
                 events.append(label)
     return edges

@@ -12,8 +12,8 @@ from fsm.answer import Snapshot
 from fsm.context import EVERYTHING, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
+from fsm.soundness import straight_slots
 from fsm.spec import AgentSpec, Known
-from fsm.table import straight_slots
 from protocols.errors import MisuseError
 
 # A caller's word as the model heard it, before it was read back; and what needs no hearing.
@@ -27,7 +27,7 @@ class Memory:
         self._spec = spec
         self._task = task
         self._straight = straight_slots(spec)
-        self.visited: list[str] = []
+        self._visited: list[str] = []
         self.slots: dict[str, Any] = {}
         self.context = Context(spec.retention)
         self.notes: list[Note] = list(task.notes)
@@ -42,7 +42,7 @@ class Memory:
         if snapshot.agent != spec.name or not set(snapshot.visited) <= spec.states.keys():
             raise MisuseError(f"task {spec.name!r}: a snapshot of {snapshot.agent!r} does not fit its table")
         memory = cls(spec, task)
-        memory.visited, memory.notes = list(snapshot.visited), list(snapshot.notes)
+        memory._visited, memory.notes = list(snapshot.visited), list(snapshot.notes)
         memory.no_match, memory.no_input = Counter(snapshot.no_match), Counter(snapshot.no_input)
         memory.asked, memory.say = snapshot.asked, snapshot.say
         memory.context = Context(spec.retention, snapshot.items)
@@ -56,7 +56,7 @@ class Memory:
     def snapshot(self) -> Snapshot:
         return Snapshot(
             agent=self._spec.name,
-            visited=tuple(self.visited),
+            visited=self.visited,
             items=tuple(self.context.items()),
             notes=tuple(self.notes),
             no_match=dict(self.no_match),
@@ -68,7 +68,15 @@ class Memory:
     @property
     def state(self) -> str:
         """Where the run stands; before it was opened, where it will start."""
-        return self.visited[-1] if self.visited else self._spec.start
+        return self._visited[-1] if self._visited else self._spec.start
+
+    @property
+    def visited(self) -> tuple[str, ...]:
+        return tuple(self._visited)
+
+    def enter(self, state: str) -> None:
+        """The run stands in another state. Only a Walk may say so, when it takes an arrow."""
+        self._visited.append(state)
 
     def known(self, seen: Filter = EVERYTHING) -> Known:
         """What a filter lets rules, arrows and reasoning look at."""

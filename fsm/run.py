@@ -18,9 +18,9 @@ from fsm.errors import SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
-from fsm.states import waits
+from fsm.states import DerivedArrow, DerivedEvent, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
-from fsm.walk import Reasoning, Step, Walk, no_reasoning
+from fsm.walk import Reasoning, Step, Taken, Walk, no_reasoning
 from fsm.wording import settle
 
 __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
@@ -73,7 +73,12 @@ class TaskRun:
     @property
     def visited(self) -> tuple[str, ...]:
         """Every state entered, in order, those passed through too."""
-        return tuple(self._memory.visited)
+        return self._memory.visited
+
+    @property
+    def taken(self) -> tuple[Taken, ...]:
+        """The arrows that the last call took, in order."""
+        return tuple(self._walk.step.taken)
 
     @property
     def slots(self) -> Mapping[str, Any]:
@@ -128,7 +133,7 @@ class TaskRun:
         step = self._begin_step()
         self._take_only_choices()
         self._take(given)
-        self._walk.enter(self._spec.start)
+        self._walk.go(DerivedEvent.OPENED)
         step.failed |= bool(given) and not self._memory.slots
         self._settle()
         return self._answer(fault)
@@ -140,9 +145,10 @@ class TaskRun:
         the last call; an attempt of the model alone is not counted as one of the caller's.
         A call that does not fit changes nothing, and is answered with its fault and a hint how to make it good.
         """
-        self._begin_step().counts = spoke
+        step = self._begin_step()
+        step.counts = spoke
         try:
-            unheard = self._dispatch(tool, arguments, heard)
+            unheard = self._dispatch(tool, arguments, heard and not step.taken)
         except CallFault as fault:
             return self._answer(fault)
         self._settle()
@@ -152,8 +158,9 @@ class TaskRun:
         """The caller has pressed keys. None where the state has no use for them."""
         if self._keys() is None:
             return None
-        step, state = self._begin_step(), self._spec.states[self.state]
-        match state:
+        step = self._begin_step()
+        heard = heard and not step.taken
+        match self._spec.states[self.state]:
             case Collect() if self._memory.asked:
                 slot = self._memory.asked
                 keypad = self._spec.slots[slot].keypad
@@ -190,9 +197,10 @@ class TaskRun:
     # --- the calls ---
 
     def _begin_step(self) -> Step:
+        """A new step; where something has expired it has led elsewhere already, and what was heard was of before."""
         self._walk.step = Step()
         if self._memory.expire() and self.outcome is None:
-            self._walk.enter(self._spec.start)
+            self._walk.go(DerivedEvent.EXPIRED)
             self._settle()
         return self._walk.step
 
@@ -215,60 +223,58 @@ class TaskRun:
             return self._confirm(read_yes(arguments), heard)
         else:
             read_object(arguments)
-            self._walk.enter(self._spec.cancelled)
+            self._walk.go(DerivedEvent.CANCELLED)
         return None
 
     def _provide(self, given: Mapping[str, Any], confidence: float = HEARD) -> None:
         before, missing, step = dict(self._memory.slots), len(self._memory.missing()), self._walk.step
         self._take(given, confidence=confidence)
-        slots = self._memory.slots
-        lost = [name for name in before if name not in slots and self._was_asked(name)]
         match self._spec.states[self.state]:
-            case Collect(slots=here) if not lost or lost[0] in here:
+            case _ if (lost := self._first_lost(before)) is not None:
+                self._walk.go(DerivedEvent.INVALIDATED, lost)
+            case Collect():
                 if given and not self._walk.missing_here():
                     self._walk.go("filled")
-            case Confirm() | Choose() if not lost:
-                if slots != before:
+            case Confirm() | Choose():
+                if self._memory.slots != before:
                     # What was read back is no longer what will be done; what was decided by rule may be otherwise.
-                    self._walk.enter(self._home_of_change(before))
-            case _:
-                self._walk.enter(self._spec.home_of(lost[0]))
+                    self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
         if not given and not step.told:
             step.told = self._spec.not_understood
         step.failed |= len(self._memory.missing()) >= missing
 
+    def _first_lost(self, before: Mapping[str, Any]) -> str | None:
+        """The first value that is no longer accepted and must be asked for by going back; None if there is none."""
+        arrows = (arrow for event, arrow in self._spec.arrows_from(self.state) if event == DerivedEvent.INVALIDATED)
+        asked = (arrow.about for arrow in arrows if isinstance(arrow, DerivedArrow) and self._was_asked(arrow.about))
+        lost = before.keys() - self._memory.slots.keys()
+        return next((slot for slot in asked if slot in lost), None)
+
     def _was_asked(self, slot: str) -> bool:
         """Whether the way here led by where it is asked for. What was said ahead of time is asked for in its turn."""
-        return self._spec.slots[slot].asked and self._spec.home_of(slot) in self._memory.visited
+        return self._spec.home_of(slot) in self._memory.visited
 
     def _choose(self, event: str) -> None:
         self._memory.learn(CHOICE, self.state, event, source="caller")
         self._walk.go(event)
 
-    def _home_of_change(self, before: Mapping[str, Any]) -> str:
-        slots = self._memory.slots
-        changed = (name for name, slot in self._spec.slots.items() if slot.asked)
-        first = next((name for name in changed if slots.get(name) != before.get(name)), None)
-        return self.state if first is None else self._spec.home_of(first)
+    def _first_changed(self, before: Mapping[str, Any]) -> str:
+        """Of the values that are not as they were, first one that is asked for: its state has more to ask."""
+        slots, order = self._memory.slots, self._spec.slots
+        changed = [name for name in order if slots.get(name) != before.get(name)]
+        return next((name for name in changed if order[name].asked), changed[0])
 
     def _confirm(self, yes: bool, heard: bool) -> CallFault | None:
-        if yes and not heard:
+        if not yes:
+            self._walk.go("no")
+            return None
+        if not heard:
             self._walk.step.failed = True
             return CallFault(
                 "unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."
             )
-        if yes:
-            self._memory.confirmed()
-            self._walk.go("yes")
-            return None
-        arrow = self._walk.arrow("no")
-        if isinstance(self._spec.states[arrow.to], Collect):
-            # All of it is filled, and yet it is not what the caller wants: it must not be passed through.
-            self._memory.context.forget(CHOICE)
-            self._memory.visited.append(arrow.to)
-            self._walk.step.failed = True
-        else:
-            self._walk.follow(arrow)
+        self._memory.confirmed()
+        self._walk.go("yes")
         return None
 
     def _take(self, given: Mapping[str, Any], source: Source = "caller", confidence: float = HEARD) -> None:

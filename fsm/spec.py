@@ -7,15 +7,13 @@ May import: protocols, fsm, the standard library. Rules from: docs/architecture.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
 
 from fsm import tools
-from fsm.effects import DeclaredEffect
 from fsm.errors import SlotError
-from fsm.states import Act, Arrow, Arrows, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
-from fsm.table import cancelled_ends, check_table
+from fsm.soundness import check_table
+from fsm.states import Act, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
+from fsm.table import TaskTable
 from fsm.tools import ToolSpec
 
 __all__ = [
@@ -39,13 +37,15 @@ __all__ = [
 Choices = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AgentSpec:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AgentSpec(TaskTable):
     """One kind of task.
 
     name: also that of the function that opens it. description: tells the model when to call that.
-    transitions: (state, event) to a state, or to several arrows with preconditions. effects: what the Act states name.
-    `cancel` needs no arrows: from every state that waits it leads to the table's one End("cancelled").
+    start: the state it begins in. slots, states: by name. effects: what the Act states name.
+    transitions: (state, event) to a state, or to several arrows with preconditions: one for every event of every state.
+    What follows from the kinds of states and slots is derived, and not written: giving up (it leads to the table's one
+    End("cancelled")), corrections, look-ups to repeat (fsm.states.DerivedEvent).
     retention: how long the context keeps items of a category (slot, fact, result); those not named, to the task's end.
     carries_notes: it starts with the scratchpads of the tasks before it in the call.
     patience: after so many states entered, a run that has not ended gives up where it waits.
@@ -53,14 +53,7 @@ class AgentSpec:
     Raises: MisuseError for a table that is not sound, naming state and event.
     """
 
-    name: str
     description: str
-    start: str
-    slots: Mapping[str, Slot[Any]]
-    states: Mapping[str, State]
-    transitions: Mapping[tuple[str, str], Arrows]
-    effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
-    retention: Mapping[str, timedelta] = field(default_factory=dict)
     carries_notes: bool = False
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."
@@ -69,25 +62,9 @@ class AgentSpec:
     def __post_init__(self) -> None:
         check_table(self)
 
-    @property
-    def cancelled(self) -> str:
-        """The state that `cancel` leads to."""
-        return cancelled_ends(self)[0]
-
-    def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
-        """The arrows for an event, in the order they are tried; the last has no precondition."""
-        arrows = self.transitions[state, event]
-        if isinstance(arrows, str):
-            return (Arrow(arrows),)
-        return tuple(sorted(arrows, key=lambda arrow: -arrow.priority))
-
     def choices(self) -> frozenset[str]:
         """The settings whose keys its slots may take as values."""
         return frozenset(slot.choices for slot in self.slots.values() if slot.choices)
-
-    def home_of(self, slot: str) -> str:
-        """The state that collects a slot; the first, if several do."""
-        return next(name for name, state in self.states.items() if isinstance(state, Collect) and slot in state.slots)
 
     def opening_tool(self, choices: Choices | None = None) -> ToolSpec:
         """What the model calls to begin this task. choices: as a TaskContext has them."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -206,7 +207,7 @@ class Act:
 class End:
     """The run is over. outcome: "transfer" and "hangup" are the call's to carry out.
 
-    say: a format string over the slots. `cancel` leads to the table's End("cancelled"), from every state that waits.
+    say: a format string over the slots. Every state that waits has a derived arrow to the table's End("cancelled").
     target: for a transfer, the slot that names whereto; "" for the bot's own colleague.
     """
 
@@ -236,6 +237,42 @@ class Arrow:
     when: Callable[[Known], bool] | None = None
     priority: int = 0
     then: Mapping[str, JsonValue] = field(default_factory=dict)
+    derived: ClassVar[bool] = False
 
 
 Arrows = str | tuple[Arrow, ...]
+
+
+class DerivedEvent(StrEnum):
+    """Events whose arrows follow from the kinds of a table's states and slots; no author writes them.
+
+    Those about one slot or state have an arrow for each of them (`DerivedArrow.about`).
+    """
+
+    # The opening call: from UNOPENED to the start.
+    OPENED = "opened"
+    # The caller gives the task up: from every state that waits to the End("cancelled").
+    CANCELLED = "cancelled"
+    # A value has outlived its retention: from every state that waits to the start.
+    EXPIRED = "expired"
+    # A value was changed after it was read back or decided on: to the state that collects it, or to the same state
+    # again where it is not asked for. About the slot.
+    CORRECTED = "corrected"
+    # A value that was accepted is refused by its check now: back to the state that collects it. About the slot.
+    INVALIDATED = "invalidated"
+    # A read-back lacks a value: to the state that gives it. About the slot.
+    UNFILLED = "unfilled"
+    # A read-back rests on a look-up whose basis was corrected since: to that look-up. About the state.
+    OUTDATED = "outdated"
+
+
+# Where a run is before it is opened: no state of its table.
+UNOPENED = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedArrow(Arrow):
+    """An arrow that its table derives. about: the slot or the state that its event must be about; "" for any."""
+
+    derived: ClassVar[bool] = True
+    about: str = ""

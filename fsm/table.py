@@ -1,226 +1,163 @@
-"""Is a task's table sound? Checked when it is built: a caller must never be the one who finds the hole.
+"""A task's table: its states, the arrows its author has written, and those that follow from what it is made of.
 
-Every check raises MisuseError, naming the task, the state and the event.
-May import: protocols.errors, fsm.states, the standard library.
+Whatever can happen to a run is an arrow here: `arrows_from` gives all of a state's, and a run takes no other way.
+Whether a table is sound is checked by fsm.soundness.
+May import: fsm.effects, fsm.states, the standard library.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import takewhile
 from string import Formatter
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any
 
-from fsm.states import CANCELLED, Act, Arrow, Choose, Collect, Confirm, End, waits
-from protocols.errors import MisuseError
+from fsm.context import SLOT
+from fsm.effects import DeclaredEffect, Local
+from fsm.states import (
+    CANCELLED,
+    UNOPENED,
+    Act,
+    Arrow,
+    Arrows,
+    Collect,
+    Confirm,
+    DerivedArrow,
+    DerivedEvent,
+    End,
+    Slot,
+    State,
+    waits,
+)
 
-if TYPE_CHECKING:
-    from fsm.spec import AgentSpec
-
-# A function's name has at most 64 characters, and the longest suffix of ours is "_provide".
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
+_DERIVED = frozenset(DerivedEvent)
 
 
-def check_table(spec: AgentSpec) -> None:
-    """Raises: MisuseError for the first thing that is wrong."""
-    _check_names(spec)
-    for state in spec.states:
-        _check_state(spec, state)
-    _check_arrows(spec)
-    _check_ways(spec)
-    _check_rounds(spec)
-    _check_templates(spec)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TaskTable:
+    """The part of an AgentSpec that says what can happen; the fields are described there."""
 
+    name: str
+    start: str
+    slots: Mapping[str, Slot[Any]]
+    states: Mapping[str, State]
+    transitions: Mapping[tuple[str, str], Arrows]
+    effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
+    retention: Mapping[str, timedelta] = field(default_factory=dict)
 
-def cancelled_ends(spec: AgentSpec) -> list[str]:
-    """The states that `cancel` could lead to; a sound table has one where it has a state that waits."""
-    return [name for name, state in spec.states.items() if isinstance(state, End) and state.outcome == CANCELLED]
+    # --- the arrows ---
+
+    def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
+        """The arrows for an event, in the order they are tried.
+
+        Of written ones the last has no precondition; of derived ones there is one for each slot or state that the
+        event can be about. state: UNOPENED for the opening. Raises: KeyError where the state never raises the event.
+        """
+        if event in _DERIVED:
+            return self._derived(state)[event]
+        arrows = self.transitions[state, event]
+        if isinstance(arrows, str):
+            return (Arrow(arrows),)
+        return tuple(sorted(arrows, key=lambda arrow: -arrow.priority))
+
+    def arrows_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
+        """Every (event, arrow) that leads out of a state, whatever its precondition: the derived ones last."""
+        yield from self.written_from(state)
+        yield from ((event, arrow) for event, arrows in self._derived(state).items() for arrow in arrows)
+
+    def written_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
+        """Those that the author has written."""
+        return ((event, arrow) for event in self.states[state].events for arrow in self.arrows(state, event))
+
+    def _derived(self, state: str) -> dict[str, tuple[DerivedArrow, ...]]:
+        if state == UNOPENED:
+            return {DerivedEvent.OPENED: (DerivedArrow(self.start),)}
+        if not waits(self.states[state]):
+            return {}
+        lasts = SLOT not in self.retention or all(slot.optional for slot in self.slots.values())
+        derived: dict[str, tuple[DerivedArrow, ...]] = {
+            DerivedEvent.CANCELLED: (DerivedArrow(self.cancelled),),
+            DerivedEvent.EXPIRED: () if lasts else (DerivedArrow(self.start),),
+            DerivedEvent.CORRECTED: tuple(self._corrected(state)),
+            DerivedEvent.INVALIDATED: tuple(self._invalidated(state)),
+            DerivedEvent.UNFILLED: tuple(self._unfilled(state)),
+            DerivedEvent.OUTDATED: tuple(self._outdated(state)),
+        }
+        return {event: arrows for event, arrows in derived.items() if arrows}
+
+    def _corrected(self, state: str) -> Iterator[DerivedArrow]:
+        if isinstance(self.states[state], Collect):
+            return  # It goes on waiting for what it still lacks.
+        for name, slot in self.slots.items():
+            # A stored value can only be changed by its own check.
+            if slot.asked or slot.optional or slot.check is not None:
+                yield DerivedArrow(self.home_of(name) if slot.asked else state, about=name)
+
+    def _invalidated(self, state: str) -> Iterator[DerivedArrow]:
+        # A state that still collects is not left for one that comes after it: there the value is asked for in its turn.
+        before = self._before(state) if isinstance(self.states[state], Collect) else self.states.keys()
+        for name, slot in self.slots.items():
+            if slot.asked and slot.check is not None and self.home_of(name) in before:
+                yield DerivedArrow(self.home_of(name), about=name)
+
+    def _unfilled(self, state: str) -> Iterator[DerivedArrow]:
+        kind = self.states[state]
+        spoken = fields(kind.template) if isinstance(kind, Confirm) else ()
+        for name, slot in self.slots.items():
+            if name in spoken:
+                yield DerivedArrow(self.home_of(name) if slot.asked else self._filled_by(name), about=name)
+
+    def _outdated(self, state: str) -> Iterator[DerivedArrow]:
+        if isinstance(self.states[state], Confirm):
+            for name, act in self.states.items():
+                if isinstance(act, Act) and self.looks_up(act) and self.basis(act):
+                    yield DerivedArrow(name, about=name)
+
+    # --- what is where ---
+
+    def _before(self, state: str) -> set[str]:
+        """The states that can be come to from the start without this one."""
+        reached = edge = {self.start} - {state}
+        while edge:
+            edge = {arrow.to for name in edge for _, arrow in self.written_from(name)} - reached - {state}
+            reached = reached | edge
+        return reached
+
+    @property
+    def cancelled(self) -> str:
+        """The state that a caller who gives up is led to."""
+        return self.cancelled_ends()[0]
+
+    def cancelled_ends(self) -> list[str]:
+        """The states it could be; a sound table has one where it has a state that waits."""
+        return [name for name, state in self.states.items() if isinstance(state, End) and state.outcome == CANCELLED]
+
+    def home_of(self, slot: str) -> str:
+        """The state that collects a slot; the first, if several do."""
+        return next(name for name, state in self.states.items() if isinstance(state, Collect) and slot in state.slots)
+
+    def _filled_by(self, slot: str) -> str:
+        """Where a stored slot is found anew: by its look-up, or from the start where an effect had filled it."""
+        acts = ((name, state) for name, state in self.states.items() if isinstance(state, Act) and slot in state.fills)
+        return next((name for name, act in acts if self.looks_up(act)), self.start)
+
+    def looks_up(self, act: Act) -> bool:
+        """Whether it only reads, and so may be done before a yes and again, and fills slots by what it finds."""
+        return self.reads_only(act) and bool(act.fills)
+
+    def reads_only(self, act: Act) -> bool:
+        """Whether its effect changes nothing."""
+        declared = self.effects[act.effect]
+        return isinstance(declared, Local) and declared.reads_only
+
+    def basis(self, act: Act) -> tuple[str, ...]:
+        """What a look-up goes by: the slots that stand before those it fills."""
+        return tuple(takewhile(lambda slot: slot not in act.fills, self.slots))
 
 
 def fields(template: str) -> set[str]:
     """The names a format string asks for. Raises: ValueError for one that is none."""
     return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}
-
-
-def _refuse(spec: AgentSpec, what: str) -> NoReturn:
-    raise MisuseError(f"task {spec.name!r}: {what}")
-
-
-def _check_names(spec: AgentSpec) -> None:
-    if not _NAME.fullmatch(spec.name):
-        _refuse(spec, "the name must be small letters, digits and underscores, at most 56 of them")
-    if spec.start not in spec.states:
-        _refuse(spec, f"the start state {spec.start!r} is not in the table")
-    filled = {slot for state in spec.states.values() if isinstance(state, Act) for slot in state.fills}
-    for name in filled - spec.slots.keys():
-        _refuse(spec, f"an act fills the unknown slot {name!r}")
-    collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
-    for name, slot in spec.slots.items():
-        if name in collected and not slot.asked:
-            _refuse(spec, f"the slot {name!r} is optional or stored, and yet a state waits for it")
-        if name not in collected and slot.asked:
-            _refuse(spec, f"no state collects the slot {name!r}")
-        if slot.stored != (name in filled):
-            _refuse(spec, f"the slot {name!r} is to be stored, and so filled by an act, or neither")
-        if slot.schema().get("type") not in ("string", "integer", "number", "boolean"):
-            _refuse(spec, f"the type of slot {name!r} is not one that a caller can say in one value")
-    named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
-    for effect in spec.effects.keys() - named:
-        _refuse(spec, f"no state acts by the effect {effect!r}")
-    if any(waits(state) for state in spec.states.values()) and len(cancelled_ends(spec)) != 1:
-        _refuse(spec, f'it needs exactly one End("{CANCELLED}"), where the caller who gives up is led')
-
-
-def _check_state(spec: AgentSpec, name: str) -> None:
-    match spec.states[name]:
-        case Collect(slots=slots, retries=retries):
-            if not slots or retries < 1:
-                _refuse(spec, f"state {name!r} needs at least one slot and one retry")
-            for slot in slots:
-                if slot not in spec.slots:
-                    _refuse(spec, f"state {name!r} collects the unknown slot {slot!r}")
-        case Choose(choices=choices, ask=ask, default=default):
-            if not choices or len({*choices, "gave_up"}) == len(choices):
-                _refuse(spec, f"state {name!r} needs choices, none of them called gave_up")
-            if default not in ("", *choices) or not (default or ask):
-                _refuse(spec, f"state {name!r} asks nobody, and {default!r} is no choice to fall back to")
-        case Act(effect=effect):
-            if effect not in spec.effects:
-                _refuse(spec, f"state {name!r} acts by the unknown effect {effect!r}")
-        case Confirm(template=template):
-            _check_template(spec, name, template)
-        case End(say=template, target=target):
-            _check_template(spec, name, template)
-            if target and target not in spec.slots:
-                _refuse(spec, f"state {name!r} hands over to what the unknown slot {target!r} names")
-
-
-def _check_template(spec: AgentSpec, name: str, template: str) -> None:
-    try:
-        unknown = fields(template) - spec.slots.keys()
-    except ValueError as error:
-        _refuse(spec, f"what state {name!r} says is no format string: {error}")
-    if unknown:
-        _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
-
-
-def _check_arrows(spec: AgentSpec) -> None:
-    for (state, event), arrows in spec.transitions.items():
-        targets = [arrows] if isinstance(arrows, str) else [arrow.to for arrow in arrows]
-        place = f"the arrow ({state!r}, {event!r}) -> {', '.join(map(repr, targets))}"
-        if state not in spec.states:
-            _refuse(spec, f"{place} leaves from an unknown state")
-        if event not in spec.states[state].events:
-            _refuse(spec, f"{place} is for an event that this state never raises")
-        if not arrows:
-            _refuse(spec, f"{place} leads nowhere")
-        tried = spec.arrows(state, event)
-        if not spec.states.keys() >= set(targets):
-            _refuse(spec, f"{place} leads to an unknown state")
-        _check_preconditions(spec, place, tried)
-    for name, kind in spec.states.items():
-        for event in kind.events:
-            if (name, event) not in spec.transitions:
-                _refuse(spec, f"state {name!r} has no arrow for {event!r}")
-
-
-def _check_preconditions(spec: AgentSpec, place: str, tried: tuple[Arrow, ...]) -> None:
-    *guarded, last = tried
-    if last.when is not None:
-        _refuse(spec, f"{place} may find no way: the last one to be tried has a precondition")
-    for arrow in guarded:
-        if arrow.when is None:
-            _refuse(spec, f"{place}: what is tried after {arrow.to!r} is never reached")
-
-
-def arrows_from(spec: AgentSpec, state: str) -> Iterator[tuple[str, str]]:
-    """Every (event, target) that leads out of a state, whatever its preconditions."""
-    return ((event, arrow.to) for event in spec.states[state].events for arrow in spec.arrows(state, event))
-
-
-def straight_slots(spec: AgentSpec) -> frozenset[str]:
-    """The slots that are asked for on the ways from the start on which nothing is refused, denied or given up."""
-    onward = {
-        name: {
-            target for event, target in arrows_from(spec, name) if event not in ("refused", "failed", "no", "gave_up")
-        }
-        for name in spec.states
-    }
-    states = (spec.states[name] for name in _closure({spec.start}, onward))
-    return frozenset(slot for state in states if isinstance(state, Collect) for slot in state.slots)
-
-
-def _check_ways(spec: AgentSpec) -> None:
-    """Every state can be reached, and has a way to an end that is not the caller giving up."""
-    onward = {name: {target for _, target in arrows_from(spec, name)} for name in spec.states}
-    reached = _closure({spec.start, *cancelled_ends(spec)}, onward)
-    for name in spec.states:
-        if name not in reached:
-            _refuse(spec, f"state {name!r} cannot be reached")
-        if not any(isinstance(spec.states[each], End) for each in _closure({name}, onward)):
-            _refuse(spec, f"state {name!r} has no way to an end")
-
-
-def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
-    reached, edge = set(start), set(start)
-    while edge:
-        edge = {target for name in edge for target in onward[name]} - reached
-        reached |= edge
-    return reached
-
-
-def _check_rounds(spec: AgentSpec) -> None:
-    """No way round that never waits for the caller: a Confirm always waits, a refusal asks for its slots anew."""
-    onward = {name: set(_passed_through(spec, name)) for name in spec.states}
-    for name in spec.states:
-        if name in _closure(onward[name], onward):
-            _refuse(spec, f"from state {name!r} there is a way round to itself that never waits for the caller")
-
-
-def _passed_through(spec: AgentSpec, name: str) -> Iterator[str]:
-    """Where a run may go on to from this state without the caller having been waited for."""
-    state = spec.states[name]
-    if isinstance(state, Confirm):
-        return
-    for event, target in arrows_from(spec, name):
-        if isinstance(state, Choose) and state.ask and not state.decides(event):
-            continue
-        if isinstance(state, Act) and event == "refused" and isinstance(spec.states[target], Collect):
-            # Its slots were emptied: it waits, unless it gives up at once.
-            yield from (arrow.to for arrow in spec.arrows(target, "gave_up"))
-        else:
-            yield target
-
-
-def _check_templates(spec: AgentSpec) -> None:
-    """What a state says is filled on every way to it."""
-    # Of each state, the slots that are filled whichever way it was entered; ways are followed until nothing changes.
-    filled: dict[str, frozenset[str]] = {spec.start: frozenset()}
-    edge = [spec.start]
-    while edge:
-        name = edge.pop()
-        for event, target in arrows_from(spec, name):
-            after = _filled_after(spec, name, event, target, filled[name])
-            known = filled.get(target)
-            if known is None or not known <= after:
-                filled[target] = after if known is None else known & after
-                edge.append(target)
-    for name in cancelled_ends(spec):
-        filled[name] = frozenset()
-    for name, state in spec.states.items():
-        if isinstance(state, Confirm | End):
-            template = state.template if isinstance(state, Confirm) else state.say
-            for slot in sorted(fields(template) - filled[name]):
-                _refuse(spec, f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it")
-
-
-def _filled_after(spec: AgentSpec, name: str, event: str, target: str, filled: frozenset[str]) -> frozenset[str]:
-    match spec.states[name], spec.states[target]:
-        case Collect(slots=slots), _ if event == "filled":
-            return filled | set(slots)
-        case Act(fills=fills), _ if event == "ok":
-            return filled | set(fills)
-        case Act(), Collect(slots=slots) if event == "refused":
-            return filled - set(slots)
-        case _:
-            return filled

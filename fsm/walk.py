@@ -1,5 +1,6 @@
 """Walking a task's table: states entered, arrows taken, effects carried out, until one waits or the run has ended.
 
+A run comes to another state in one place, `Walk._follow`, by an arrow of its table and in no other way.
 Pure but for the effects and the reasoning it is handed.
 May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
@@ -8,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
-from fsm.effects import EffectRequest, Effects, Failed, Local, Ok, Refused, TaskContext, effect_key
+from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, effect_key
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
+from fsm.states import UNOPENED, DerivedArrow, DerivedEvent
 from fsm.table import fields
 from protocols.errors import MisuseError
 
@@ -48,13 +49,25 @@ def no_reasoning(request: ReasoningRequest) -> str | None:
     return None
 
 
+class Taken(NamedTuple):
+    """An arrow that was taken. state: where it leads from; UNOPENED for the opening."""
+
+    state: str
+    event: str
+    to: str
+
+
+# What happened in a state, and the slot or state that it is about, "" for none.
+_Event = tuple[str, str]
+
+
 @dataclass(slots=True)
 class Step:
     """What one call came to, besides the states it led through.
 
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: it brought the task no further; silent: because the caller said nothing; counts: the caller had a part in
-    it. acted: the effects done in it.
+    it. acted: the effects done in it. taken: the arrows, in order.
     """
 
     told: str = ""
@@ -63,6 +76,7 @@ class Step:
     silent: bool = False
     counts: bool = True
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
 
 
 class Walk:
@@ -78,42 +92,65 @@ class Walk:
         self._memory = memory
         self.step = Step()
 
-    def go(self, event: str) -> None:
-        """Take the first arrow for an event whose precondition holds."""
-        self.follow(self.arrow(event))
+    def go(self, event: str, about: str = "") -> None:
+        """Take the arrow for an event, and on until a state waits or ends. The table has no way round without either.
 
-    def follow(self, arrow: Arrow) -> None:
+        about: the slot or state that a derived event is about. Raises: MisuseError where the table has no such arrow.
+        """
+        happened: _Event | None = (event, about)
+        while happened is not None:
+            happened = self._follow(*happened)
+
+    def _follow(self, event: str, about: str) -> _Event | None:
+        """Take one arrow. Returns what happens in the state it leads to, None where that waits or ends."""
+        origin = UNOPENED if event == DerivedEvent.OPENED else self._memory.state
+        arrow = self._arrow(origin, event, about)
         for name, value in arrow.then.items():
             self._memory.learn(FACT, name, value)
-        self.enter(arrow.to)
+        here, there = self._spec.states.get(origin), self._spec.states[arrow.to]
+        denied = isinstance(here, Confirm) and event == "no" and isinstance(there, Collect)
+        if denied:
+            # All of it is filled, and yet it is not what the caller wants: it must not be passed through.
+            self._memory.context.forget(CHOICE)
+            self.step.failed = True
+        elif isinstance(here, Act) and event == "refused" and isinstance(there, Collect):
+            for slot in there.slots:
+                self._memory.forget(slot)
+        self._memory.enter(arrow.to)
+        self.step.taken.append(Taken(origin, event, arrow.to))
+        return None if denied else self._entered(arrow.to)
 
-    def arrow(self, event: str) -> Arrow:
-        """The arrow that an event would take now."""
+    def _arrow(self, origin: str, event: str, about: str) -> Arrow:
+        """The first arrow for an event whose precondition holds."""
+        try:
+            arrows = self._spec.arrows(origin, event)
+        except KeyError:
+            arrows = ()
+        tried = [arrow for arrow in arrows if not isinstance(arrow, DerivedArrow) or arrow.about == about]
         known = self._memory.known()
-        arrows = self._spec.arrows(self._memory.state, event)
-        taken = next(arrow for arrow in arrows if arrow.when is None or arrow.when(known))
-        if len(arrows) > 1:
+        taken = next((arrow for arrow in tried if arrow.when is None or arrow.when(known)), None)
+        if taken is None:
+            raise MisuseError(f"task {self._spec.name!r}: no arrow for ({origin!r}, {event!r}) about {about!r}")
+        if len(tried) > 1:
             self._memory.note("decision", f"{event}: to {taken.to}")
         return taken
 
-    def enter(self, name: str) -> None:
-        """Enter a state, and go on until one waits or ends. The table has no way round that does neither."""
-        self._memory.visited.append(name)
+    def _entered(self, name: str) -> _Event | None:
         match self._spec.states[name]:
             case Collect() if not self.missing_here():
-                self.go("filled")
+                return "filled", ""
             case Confirm() if (outdated := self._outdated()) is not None:
-                self.enter(outdated)
+                return DerivedEvent.OUTDATED, outdated
             case Confirm() as confirm if unfilled := fields(confirm.template) - self._memory.slots.keys():
                 # A correction undid more than the way here has made good.
-                self.enter(self._spec.home_of(min(unfilled, key=self._memory.missing().index)))
+                return DerivedEvent.UNFILLED, next(slot for slot in self._spec.slots if slot in unfilled)
             case Choose() as choose:
-                if (event := self._chosen(name, choose)) is not None:
-                    self.go(event)
+                chosen = self._chosen(name, choose)
+                return None if chosen is None else (chosen, "")
             case Act() as act:
-                self._act(act)
+                return self._act(act), ""
             case _:
-                pass
+                return None
 
     def missing_here(self) -> list[str]:
         """The slots that the state the run stands in still waits for."""
@@ -141,29 +178,28 @@ class Walk:
             self._memory.note("decision", f"{choose.default}, by default")
         return choose.default or None
 
-    def _act(self, act: Act) -> None:
-        effect, declared = act.effect, self._spec.effects[act.effect]
+    def _act(self, act: Act) -> str:
+        """Carry out the effect. Returns the event that comes of it."""
+        effect, state = act.effect, self._memory.state
         key = effect_key(self._task.conversation_id, self._task.run_id, len(self._memory.visited))
         request = EffectRequest(key, dict(self._memory.slots), self._task, self._memory.results())
         result = self._effects.carry_out(effect, request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
+        # What was found before is no longer known to hold: else a read-back would have it looked up for ever.
+        self._memory.context.drop(LOOKUP, state)
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
                 self._learn(result.values, act.fills)
-                if act.fills and isinstance(declared, Local) and declared.reads_only:
-                    self._memory.learn(LOOKUP, self._memory.state, self._basis(act))
-                self.go("ok")
+                if self._spec.looks_up(act):
+                    self._memory.learn(LOOKUP, state, self._basis(act))
+                return "ok"
             case Refused():
-                arrow = self.arrow("refused")
-                again = self._spec.states[arrow.to]
-                for slot in again.slots if isinstance(again, Collect) else ():
-                    self._memory.forget(slot)
                 self.step.told, self.step.failed = result.say, True
-                self.follow(arrow)
+                return "refused"
             case Failed():
                 self.step.told = result.say
-                self.go("failed")
+                return "failed"
             case _:
                 assert_never(result)
 
@@ -174,11 +210,9 @@ class Walk:
         return next((name for name, act in acts if isinstance(act, Act) and self._basis(act) != looked_up[name]), None)
 
     def _basis(self, act: Act) -> JsonValue:
-        """What a lookup goes by: the slots that stand before those it fills."""
+        """The values that a look-up goes by."""
         known = self._memory.context.values(SLOT)
-        return {
-            name: known[name] for name in takewhile(lambda it: it not in act.fills, self._spec.slots) if name in known
-        }
+        return {name: known[name] for name in self._spec.basis(act) if name in known}
 
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():

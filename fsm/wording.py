@@ -42,7 +42,7 @@ def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: in
     if not (failed and worn_out) and len(memory.visited) < spec.patience:
         return False
     memory.note("decision", f"gave up on {key}")
-    walk.step = Step(acted=step.acted)
+    walk.step = Step(acted=step.acted, taken=step.taken)
     walk.go("gave_up")
     settle(spec, memory, walk)
     return True

@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     @property
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
-        return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")
+        return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")  # noqa: S104 - meant
 
     def model_url(self) -> str:
         """The URL to dial, with path and model filled in where the setting leaves them out."""

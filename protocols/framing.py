@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from struct import Struct
 
 try:
-    from websockets.speedups import apply_mask as apply_mask
+    from websockets.speedups import apply_mask as apply_mask  # noqa: PLC0414 - passed on
 except ImportError:  # a platform without the library's C extension
-    from websockets.utils import apply_mask as apply_mask
+    from websockets.utils import apply_mask as apply_mask  # noqa: PLC0414
 
 WHOLE_TEXT = 0x81  # FIN and the text opcode, no reserved bits
 MASKED = 0x80

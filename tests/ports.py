@@ -16,7 +16,7 @@ _next = random.randrange(_FIRST, _LAST)
 
 def free_ports(count: int = 1) -> int:
     """The first of so many in a row that nobody has, and that nobody was told of lately."""
-    global _next
+    global _next  # noqa: PLW0603 - the process's own count
     while True:
         first = _next if _next + count <= _LAST else _FIRST
         _next = first + count

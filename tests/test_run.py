@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import configparser
+import importlib
 import os
 import re
 import signal
@@ -24,7 +26,7 @@ from store.journal import Journal
 from tests.gateway.daemons import Vaic, logs_put_back
 
 ROOT = Path(__file__).parents[1]
-LIMIT_S = 20
+LIMIT_S = 60
 KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token", "s3cret-password"
 # A model that nobody serves, on this machine: no key is needed for it.
 NO_MODEL = "ws://127.0.0.1:1"
@@ -102,6 +104,35 @@ def test_help_lists_the_commands(args: list[str]) -> None:
     for name in ("serve", "check", "engine", "call", "demo"):
         assert re.search(rf"^\W*{name}\s+\w", told, re.MULTILINE), told
     assert ".[lab]" in told
+
+
+def packaging() -> configparser.ConfigParser:
+    read = configparser.ConfigParser()
+    read.read(ROOT / "setup.cfg")
+    return read
+
+
+def test_the_version_is_the_one_in_setup_cfg() -> None:
+    result = command("--version")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"tieline {packaging()['metadata']['version']}, Python 3.")
+
+
+def test_the_console_command_is_the_command_line() -> None:
+    name, _, target = packaging()["options.entry_points"]["console_scripts"].strip().partition(" = ")
+    module, _, function = target.partition(":")
+    assert name == "tieline"
+    assert getattr(importlib.import_module(module), function) is run.main
+
+
+@pytest.mark.parametrize("name", ["demo", "engine"])
+def test_without_its_extra_a_command_of_the_laboratory_says_what_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "text_to_num", None)  # as if it were not there
+    result = command(name)
+    assert result.exit_code == run.WRONG_SETTING
+    assert "pip install 'tieline[lab]'" in result.output
 
 
 @pytest.mark.parametrize(
@@ -264,7 +295,7 @@ def test_serve_says_where_it_listens_and_an_interrupt_or_a_hangup_ends_it_with_0
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) -> None:
-    drain = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_FILLER_S": "0"}
+    drain = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_FILLER_S": "0", "TIELINE_MAX_LAG_MS": "0"}
     env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **drain)
 
     async def scene(daemon: Serving) -> None:

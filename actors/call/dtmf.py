@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from actors.messages.call import CallTimer, CallTimerKey
 from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskRouter
 
 # So long after a key another may follow.
-KEYS, NEXT_KEY_S = "keys", 3.0
+NEXT_KEY_S = 3.0
 
 
 class DtmfCollector:
@@ -20,12 +21,12 @@ class DtmfCollector:
     def __init__(
         self,
         tasks: TaskRouter,
-        limits: NamedTimers,
+        timers: NamedTimers[CallTimerKey],
         now_ms: Callable[[], float],
         taken: Callable[[str, bool, float], None],
     ) -> None:
         self._tasks = tasks
-        self._limits = limits
+        self._timers = timers
         self._now_ms = now_ms
         self._taken = taken
         self._keys = ""
@@ -39,11 +40,11 @@ class DtmfCollector:
         if "#" in self._keys or len(self._keys) == wanted:
             self.complete()
         else:
-            self._limits.start(KEYS, NEXT_KEY_S)
+            self._timers.start(CallTimer.KEYS, NEXT_KEY_S)
 
     def complete(self) -> None:
         """No more keys follow."""
-        self._limits.cancel(KEYS)
+        self._timers.cancel(CallTimer.KEYS)
         keys, self._keys = self._keys.partition("#")[0], ""
         now_ms = self._now_ms()
         self._taken(keys, self._tasks.pressed(keys, now_ms), now_ms)

@@ -22,6 +22,8 @@ from actors.messages.call import (
     CallerArrived,
     CallerSpeaks,
     CallMessage,
+    CallTimer,
+    CallTimerKey,
     Describe,
     DigitsPressed,
     EndCall,
@@ -34,6 +36,7 @@ from actors.messages.call import (
     Rebind,
     ResponseEnded,
     SpeechFact,
+    StepLimit,
     TaskAnswered,
     TaskSettled,
     VaicEnded,
@@ -78,27 +81,29 @@ class CallSupervisor(LoopActor):
         self._media = media
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
-        self._limits = NamedTimers(self.after)
+        self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._limits.start
+            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
         self._model = ModelRef(model_format(media))
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
         self._model_leg = ModelLeg(
-            services, self._model, self._children, self._limits, self.actor_ref, self._vaic, self._config
+            services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
         )
         self._caller_leg = CallerLeg(
-            services, self._vaic, self._children, self._limits, parent_link.parent, self._id, media, wire
+            services, self._vaic, self._children, self._call_timers, parent_link.parent, self._id, media, wire
         )
-        self._keys = DtmfCollector(self._tasks, self._limits, self.now_ms, self._speech.typed)
+        self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._caller_arrived = self._model_ready = self._greeted = self._finished = False
         self._pending_hangup: PendingHangup | None = None
         self._left: PendingHangup | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
-        self._handover = DrainHandover(self._id, services.journal, self._limits, self.actor_ref)
+        self._handover = DrainHandover(
+            self._id, services.journal, self._call_timers, self.actor_ref, self._recorder.parked
+        )
         self._resume_state = resume_state
         self._words_owed = False  # to the caller, for having been away
 
@@ -107,7 +112,7 @@ class CallSupervisor(LoopActor):
             self._restore(self._resume_state)
         else:
             self._log.info("call began", bot=self._transcript.bot, media=self._media.name)
-            self._recorder.jot("call", bot=self._transcript.bot, caller=self._transcript.caller, media=self._media.name)
+            self._recorder.began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
 
@@ -132,7 +137,8 @@ class CallSupervisor(LoopActor):
                 self._children.overdue(message)
                 self._leave_when_alone()
             case Deadline():
-                self._overdue(message.name)
+                if self._call_timers.expire(message):
+                    self._overdue(message.key)
             case RestartDue():
                 self._children.restart(message.child)
                 self._tasks.started_again(message.child)
@@ -145,7 +151,7 @@ class CallSupervisor(LoopActor):
             case _ if isinstance(message, LifecycleMessage):
                 self._take_lifecycle(message)
             case DigitsPressed():
-                self._limits.cancel("silence")
+                self._call_timers.cancel(CallTimer.SILENCE)
                 self._keys.pressed(message.digits)
             case FunctionCalled() | TaskAnswered() | TaskSettled():
                 self._task(message)
@@ -166,7 +172,7 @@ class CallSupervisor(LoopActor):
                 self._model_leg.ready(message)
             case ModelReady():
                 said_again, self._model_ready = self._model_leg.ready(message), True
-                self._limits.start("start", policies.START_LIMIT_S)
+                self._call_timers.start(CallTimer.START, policies.START_LIMIT_S)
                 self._greet()
                 self._speech.model_back(self._words_owed, said_again)
                 self._words_owed = False
@@ -188,7 +194,7 @@ class CallSupervisor(LoopActor):
                 self._log.info("call leaves for another process")
                 self._caller_leg.wire.close(SERVICE_RESTART, "going on elsewhere")
                 self._finished = True
-                self._limits.clear()
+                self._call_timers.clear()
                 self._disband()
             case _:
                 assert_never(message)
@@ -199,7 +205,7 @@ class CallSupervisor(LoopActor):
         if self._greeted or not (self._caller_arrived and self._model_ready):
             return
         self._greeted = True
-        self._limits.cancel("start")
+        self._call_timers.cancel(CallTimer.START)
         self._speech.greet()
 
     def _note(self, fact: SpeechFact) -> None:
@@ -207,14 +213,14 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         match fact:
             case BotSaid() if VAIC not in self._children and self._transcript.still_sounds(fact.item_id):
-                self._model.tell(Heard((self._transcript.bot_unheard(fact.item_id),)))
+                self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
-                self._limits.cancel("silence")
+                self._call_timers.cancel(CallTimer.SILENCE)
                 self._tasks.caller_began(fact.at_ms)
             case BotHeard():
                 self._tasks.consent.heard(fact.item)
                 if fact.item.complete:
-                    self._limits.start("silence", self._services.profile.no_input_s)
+                    self._call_timers.start(CallTimer.SILENCE, self._services.profile.no_input_s)
                     self._handover.look()
             case ResponseEnded():
                 self._tasks.consent.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
@@ -228,7 +234,7 @@ class CallSupervisor(LoopActor):
     def _task(self, message: FunctionCalled | TaskAnswered | TaskSettled) -> None:
         match message:
             case FunctionCalled():
-                self._limits.cancel("silence")
+                self._call_timers.cancel(CallTimer.SILENCE)
                 self._model.note(message)
                 self._recorder.called(message)
                 if (output := self._tasks.invoke(message)) is not None:
@@ -247,7 +253,7 @@ class CallSupervisor(LoopActor):
         if reply is None:
             return
         for step_id in reply.outputs:
-            self._limits.cancel(f"step:{step_id}")
+            self._call_timers.cancel(StepLimit(step_id))
         self._recorder.task(reply.run)
         if reply.ended:
             self._prepare_end(reply.run)
@@ -259,7 +265,7 @@ class CallSupervisor(LoopActor):
         """A task's outcome may be the end of the call, once its last sentence was heard."""
         self._pending_hangup = hangup_after(run.result, run.status, self._services.profile.transfer_targets)
         if self._pending_hangup is not None:
-            self._limits.start("farewell", policies.FAREWELL_LIMIT_S)
+            self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
 
     def _config(self) -> ModelSessionConfig:
         answer_due = self._greeted and not self._words_owed and self._transcript.answer_due()
@@ -278,7 +284,7 @@ class CallSupervisor(LoopActor):
             if self._model_leg.died(death):
                 self._do_without_model(repr(death.reason))
         elif isinstance(self._children.died(death), Escalate):
-            self._transcript.errors.append(f"{death.child}: {type(death.reason).__name__}")
+            self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
                 self._reply(self._tasks.given_up(death.child))
             else:
@@ -290,17 +296,17 @@ class CallSupervisor(LoopActor):
         if self._ending is not None:
             return
         self._log.error("no model for this call", reason=reason)
-        self._transcript.errors.append(f"model: {reason}")
+        self._recorder.error(f"model: {reason}")
         self._part(self._speech.without_model())
 
     def _part(self, pending_hangup: PendingHangup) -> None:
         self._model_leg.stop()  # the words are our own
         self._pending_hangup = pending_hangup
-        self._limits.start("farewell", policies.FAREWELL_LIMIT_S)
+        self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
-        self._recorder.jot("resumed")
+        self._recorder.resumed()
         self._caller_leg.rebind(wire)
         self._go_on()
 
@@ -329,24 +335,24 @@ class CallSupervisor(LoopActor):
 
     def _leave(self, pending_hangup: PendingHangup) -> None:
         self._pending_hangup = None
-        self._limits.cancel("farewell")
+        self._call_timers.cancel(CallTimer.FAREWELL)
         if VAIC not in self._children:
             self._finish(pending_hangup.outcome)
             return
         self._left = pending_hangup
         self._vaic.tell(pending_hangup.act)
-        self._limits.start("end", policies.END_LIMIT_S)
+        self._call_timers.start(CallTimer.END, policies.END_LIMIT_S)
 
     def _finish(self, outcome: str) -> None:
         """Let tasks in the middle of a step end it, for the record to be true; then close."""
         if self._ending is not None:
             return
         self._ending = outcome
-        self._limits.clear()
+        self._call_timers.clear()
         if self._tasks.caller_left():
             self._children.stop(VAIC)
             self._model_leg.stop()
-            self._limits.start("settle", policies.SETTLE_LIMIT_S)
+            self._call_timers.start(CallTimer.SETTLE, policies.SETTLE_LIMIT_S)
         else:
             self._close(outcome)
 
@@ -355,7 +361,7 @@ class CallSupervisor(LoopActor):
         if self._finished:
             return
         self._write_record(outcome)
-        self._limits.cancel("settle")
+        self._call_timers.cancel(CallTimer.SETTLE)
         self._disband()
 
     def _disband(self) -> None:
@@ -370,32 +376,33 @@ class CallSupervisor(LoopActor):
         if self._finished and not self._children.leaving:
             self.stop()
 
-    def _overdue(self, name: str) -> None:
-        self._limits.cancel(name)
-        kind, _, call_id = name.partition(":")
-        match kind:
-            case "start":
+    def _overdue(self, key: CallTimerKey) -> None:
+        match key:
+            case StepLimit():
+                self._log.warning("task step overdue")
+                self._reply(self._tasks.overdue(key.step_id))
+            case CallTimer.START:
                 self._caller_arrived = True  # VAIC may be set up to send no `start` at all
                 self._greet()
-            case "step":
-                self._log.warning("task step overdue")
-                self._reply(self._tasks.overdue(call_id))
-            case "renew":
+            case CallTimer.RENEW:
                 self._model_leg.renew()
-            case "model":
+            case CallTimer.MODEL:
                 self._do_without_model("away for too long")
-            case "silence":
+            case CallTimer.SILENCE:
                 self._tasks.silence()
-            case "keys":
+            case CallTimer.KEYS:
                 self._keys.complete()
-            case "settle" if self._ending is not None:
+            case CallTimer.SETTLE:
                 self._log.warning("a task did not end in time")
-                self._close(self._ending)
-            case "farewell" if self._pending_hangup is not None and not self._pending_hangup.called_off:
-                self._leave(self._pending_hangup)
-            case "resume":
+                if self._ending is not None:
+                    self._close(self._ending)
+            case CallTimer.FAREWELL:
+                if self._pending_hangup is not None and not self._pending_hangup.called_off:
+                    self._leave(self._pending_hangup)
+            case CallTimer.RESUME:
                 self._finish("lost")
-            case "end" if self._left is not None:
-                self._finish(self._left.outcome)
+            case CallTimer.END:
+                if self._left is not None:
+                    self._finish(self._left.outcome)
             case _:
-                pass
+                assert_never(key)

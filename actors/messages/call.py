@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from actors.messages.clips import Clip
 from actors.messages.model import OutOfBandRequest
@@ -11,6 +12,30 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.transport.websocket import Wire
 from fsm.answer import Answer, TaskStatus
 from protocols.ledger import ItemHeard
+
+
+class CallTimer(Enum):
+    """A time limit of a call; how long each is stands in actors/policies.py, unless it is said here."""
+
+    START = "start"  # for VAIC's `start` activity
+    RESUME = "resume"  # for a caller whose socket was lost
+    SILENCE = "silence"  # of the caller, from when the bot was heard out: the profile's no_input_s
+    KEYS = "keys"  # for another key: actors/call/dtmf.py
+    MODEL = "model"  # for a model session
+    RENEW = "renew"  # until the session's successor is dialled: actors/model/leg.py
+    FAREWELL = "farewell"  # for the last sentence to be heard
+    END = "end"  # for the answer to our hangup or transfer
+    SETTLE = "settle"  # for tasks in the middle of a step, after the caller has left
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimit:
+    """The time limit of one step of a task."""
+
+    step_id: str
+
+
+CallTimerKey = CallTimer | StepLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +181,7 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class MoveCall:
-    """This call is to go on at another process, from its next quiet moment on; or, now, whatever it does."""
+    """Go on at another process, from its next quiet moment on; or, now, whatever it does."""
 
     now: bool
 
@@ -191,7 +216,7 @@ CallMessage = (
     | EndCall
     | MoveCall
     | Parked
-    | Deadline
+    | Deadline[CallTimerKey]
     | Describe
     | RestartDue
     | ShutdownTimeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import pykka
@@ -72,9 +73,18 @@ class OutOfBandRequest:
     reply: pykka.Future[Any]
 
 
+class ModelDeadline(Enum):
+    """What a model session has itself reminded of."""
+
+    SETUP = "setup"  # it is to be configured by now
+    RESPONSE = "response"  # the scheduler asked to be looked at
+
+
 @dataclass(frozen=True, slots=True)
 class ModelTick:
-    """A watchdog of the model's side asked to be looked at now."""
+    """A deadline of the model session's own is due."""
+
+    deadline: ModelDeadline
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,17 @@ from itertools import count
 import pykka
 
 from actors import policies
-from actors.messages.call import BotSaid, CallerSaid, CallerSpeaks, CallMessage, FunctionCalled, ModelReady, SpeechFact
+from actors.messages.call import (
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    CallTimer,
+    CallTimerKey,
+    FunctionCalled,
+    ModelReady,
+    SpeechFact,
+)
 from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
@@ -93,7 +103,7 @@ class ModelLeg:
         services: Services,
         ref: ModelRef,
         children: Supervisor,
-        time_limits: NamedTimers,
+        timers: NamedTimers[CallTimerKey],
         call: Address[CallMessage],
         vaic: Address[VaicSocketMessage],
         config: Callable[[], ModelSessionConfig],
@@ -101,7 +111,7 @@ class ModelLeg:
         self._ref = ref
         self._services = services
         self._children = children
-        self._limits = time_limits
+        self._timers = timers
         self._call = call
         self._vaic = vaic
         self._config = config
@@ -112,7 +122,7 @@ class ModelLeg:
 
     def start(self) -> None:
         """Dial."""
-        self._limits.start("model", policies.MODEL_LIMIT_S)
+        self._timers.start(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
         self._children.start(self._name, self._ref, POLICIES[MODEL], self._dial)
@@ -127,18 +137,18 @@ class ModelLeg:
             self._next_ready = True
             self._ref.tell(Retire())
             return False
-        self._limits.cancel("model")
+        self._timers.cancel(CallTimer.MODEL)
         said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
             left_s = session.expires_at - self._services.now().timestamp()
-            self._limits.start("renew", max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
+            self._timers.start(CallTimer.RENEW, max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
         return said_again
 
     def renew(self) -> None:
         """The session will end before long: have another stand by."""
         self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
-        self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial_ahead)
+        self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial)
 
     def died(self, death: ChildDied) -> bool:
         """One of the children of this place has ended. Returns whether there is to be no model any more."""
@@ -147,6 +157,7 @@ class ModelLeg:
         final = isinstance(death.reason, ModelRefused)
         verdict = None if final and self._children.unlink(death) else self._children.died(death)
         if death.child != self._name:
+            self._next_ready = self._next_ready and death.child != self._next
             if final or isinstance(verdict, Escalate):
                 self._log.warning("no session stands by", reason=repr(death.reason))
             return False
@@ -157,7 +168,7 @@ class ModelLeg:
             if self._ref.caller_speaks:
                 self._ref.caller_speaks = False
                 self._vaic.tell(CallerFellSilent())
-            self._limits.start_once("model", policies.MODEL_LIMIT_S)
+            self._timers.start_once(CallTimer.MODEL, policies.MODEL_LIMIT_S)
             self._vaic.tell(AwaitWords(due=True))
         return False
 
@@ -171,9 +182,7 @@ class ModelLeg:
         return False
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        return OpenAISocket.start(parent_link, self._config(), self._services.dialler, self._call, self._vaic)
-
-    def _dial_ahead(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        self._next_ready = False
-        config = replace(self._config(), standby=True)
+        # Asked at every start: one that stood by at first may have the call when it is restarted.
+        standby = parent_link.child == self._next
+        config = replace(self._config(), standby=standby)
         return OpenAISocket.start(parent_link, config, self._services.dialler, self._call, self._vaic)

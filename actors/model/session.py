@@ -26,6 +26,7 @@ from actors.messages.model import (
     CallerTyped,
     FunctionOutput,
     Heard,
+    ModelDeadline,
     ModelSocketMessage,
     ModelTick,
     OutOfBandRequest,
@@ -46,6 +47,7 @@ from actors.messages.vaic import (
     VaicSocketMessage,
 )
 from actors.metrics import LATE_DELTAS, MODEL_ERRORS
+from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
@@ -53,7 +55,7 @@ from actors.transport.dialler import DialFailed, Dialled, Dials
 from actors.transport.violations import ProtocolViolations
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
-from protocols.errors import ModelRefused, TransportLost, WireError
+from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import FrameTemplate, Unknown
 from protocols.media import realtime_format
 from protocols.realtime import server_events as server
@@ -103,7 +105,7 @@ class OpenAISocket(LoopActor):
         self._log = logger.bind(conversation=config.conversation_id)
         self._violations = ProtocolViolations("model", self._log)
         self._wire: Wire | None = None
-        self._configured = self._live = self._retiring = False
+        self._phase = SESSION.start
         self._expires_at: float | None = None
         self._scheduler = ResponseScheduler()
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
@@ -114,7 +116,7 @@ class OpenAISocket(LoopActor):
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref)
-        self.after(SETUP_LIMIT_S, ModelTick())
+        self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
         if self._wire is not None:
@@ -140,23 +142,22 @@ class OpenAISocket(LoopActor):
             case TakeOver():
                 self._take_over(message.config)
             case Retire():
-                self._retiring = True
-                self._retire()
+                self._step(Event.RETIRE)
             case ModelTick():
-                self._tick()
+                self._tick(message.deadline)
             case Dialled():
                 self._wire = message.wire
                 self._wire.attach(self.actor_ref)
+                self._step(Event.DIALLED)
             case DialFailed():
-                if message.final:
-                    raise ModelRefused(message.reason)
-                raise TransportLost(message.status or 1006, message.reason)
+                lost = TransportLost(message.status or 1006, message.reason)
+                self._step(Event.DIAL_FAILED, ModelRefused(message.reason) if message.final else lost)
             case WireQuiet():
                 self._vaic.tell(AwaitWords(due=message.quiet))
             case WireClosed():
                 if message.code == FINAL_CLOSE:
-                    raise self._refused("closed with 4000")
-                raise TransportLost(message.code, message.reason)
+                    self._refused("closed with 4000")
+                self._step(Event.CLOSED, TransportLost(message.code, message.reason))
             case _:
                 self._convey(message)
 
@@ -176,13 +177,13 @@ class OpenAISocket(LoopActor):
             case Speak():
                 named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
                 self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
-            case CallerTyped() if not self._live:
+            case CallerTyped() if self._phase not in LIVE:
                 self._log.warning("keys pressed before the model could take them", keys=len(message.text))
             case CallerTyped():
                 self._create(UserMessage(content=(InputText(text=message.text),)))
                 if message.answer:
                     self._want(ResponseRequest())
-            case OutOfBandRequest() if not self._live:
+            case OutOfBandRequest() if self._phase not in LIVE:
                 message.reply.set(None)
             case OutOfBandRequest():
                 self._send(ResponseCreate(response=self._out_of_band.ask(message)))
@@ -222,30 +223,46 @@ class OpenAISocket(LoopActor):
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
         match event:
             case server.SessionCreated():
-                self._configured, self._expires_at = True, event.session.expires_at
-                self._send(SessionUpdate(session=self._config.session()))
-            case server.SessionUpdated() if not self._live:
-                self._check_formats(event)
-                if self._config.standby:
-                    send(self._call, ModelReady(standby=True))
-                else:
-                    self._go_live()
+                self._expires_at = event.session.expires_at
+                self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
-                pass
+                if refused := self._refused_formats(event):
+                    self._step(Event.FORMAT_REFUSED, WireError("format_refused", refused))
+                else:
+                    self._step(Event.SPARE_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
 
-    def _check_formats(self, event: server.SessionUpdated) -> None:
+    def _step(self, event: Event, error: Exception | None = None) -> None:
+        """error: what ends the session, where the table says that this event does."""
+        self._phase, action = SESSION.step(self._phase, event)
+        match action:
+            case Action.NOTHING:
+                pass
+            case Action.CONFIGURE:
+                self._send(SessionUpdate(session=self._config.session()))
+            case Action.STAND_BY:
+                send(self._call, ModelReady(standby=True))
+            case Action.GO_LIVE:
+                self._go_live()
+            case Action.LEAVE_IF_QUIET:
+                self._look_for_quiet()
+            case Action.STOP:
+                self.stop()
+            case Action.RAISE:
+                raise error or MisuseError(f"{event.name} ends a session, and has no error")
+            case _:
+                assert_never(action)
+
+    def _refused_formats(self, event: server.SessionUpdated) -> str:
+        """The sides whose format is not the one asked for, "" if there are none."""
         wanted = realtime_format(self._config.media).type
-        for side in ("input", "output"):
-            # A format that was silently refused is noise on the line.
-            if (got := event.session.format_type(side)) not in ("", wanted):
-                raise WireError("format_refused", f"{side}: {got}")
+        got = {side: event.session.format_type(side) for side in ("input", "output")}
+        return ", ".join(f"{side}: {form}" for side, form in got.items() if form not in ("", wanted))
 
     def _go_live(self) -> None:
         for item in self._config.history:
             self._create(item)
-        self._live = True
         send(self._call, ModelReady(expires_at=self._expires_at))
         self._settle()
         if self._config.answer_due:
@@ -255,24 +272,23 @@ class OpenAISocket(LoopActor):
         self._calls = FunctionCalls(config.open_calls)
         self._change(config.instructions, config.tools)
         self._config = config
-        self._go_live()
+        self._step(Event.TAKE_OVER)
 
-    def _retire(self) -> None:
-        """Leave the call to another session, at a moment at which nothing can be lost."""
-        if self._retiring and self._live and self._scheduler.idle and not self._untold:
-            self.stop()
+    def _look_for_quiet(self) -> None:
+        if self._scheduler.idle and not self._untold:
+            self._step(Event.QUIET)
 
-    def _refused(self, reason: str) -> ModelRefused:
+    def _refused(self, reason: str) -> None:
+        """The model's side will not serve us, nor any other session for a while."""
         self._dialler.trip(reason)
-        return ModelRefused(reason)
+        self._step(Event.REFUSED, ModelRefused(reason))
 
     def _take_error(self, event: server.Error) -> None:
         code = event.error.code or event.error.type
         if code in FINAL_CODES:
-            raise self._refused(code)
+            self._refused(code)
         MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
-        if not self._live:
-            raise WireError("session_refused", f"{code} {event.error.param or ''}".strip())
+        self._step(Event.ERROR, WireError("session_refused", f"{code} {event.error.param or ''}".strip()))
         self._scheduler.refused(event.error.code, self.now_ms())
         log = self._log.info if event.error.code in BENIGN else self._log.warning
         log("model error", code=code, param=event.error.param)
@@ -305,7 +321,7 @@ class OpenAISocket(LoopActor):
     def _told(self, item_id: str) -> None:
         """All that there is of a caller's turn has been passed on."""
         self._untold.discard(item_id)
-        self._retire()
+        self._look_for_quiet()
 
     def _response(self, event: server.OfResponse) -> None:
         match event:
@@ -341,20 +357,20 @@ class OpenAISocket(LoopActor):
         if response.status == "failed":
             self._log.warning("response failed", code=response.error_code)
             if response.error_code in FINAL_CODES:
-                raise self._refused(response.error_code)
+                self._refused(response.error_code)
         calls = self._calls.response_ended(response.id)
         # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up = self._scheduler.given_up
         send(self._call, ResponseEnded(response.status, spoken, calls, response.tokens(), running.steps, given_up))
-        self._retire()
+        self._look_for_quiet()
 
     # --- to the model ---
 
     def _settle(self) -> None:
         """Send the outputs whose calls are in the conversation; once none is owed, have them spoken about."""
-        if not self._live:
+        if self._phase not in LIVE:
             return
         items, speak = self._calls.settle()
         for item in items:
@@ -374,19 +390,23 @@ class OpenAISocket(LoopActor):
         if tick_ms is None or (self._due_ms is not None and self._due_ms <= tick_ms):
             return
         self._due_ms = tick_ms
-        self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick())
+        self.after(max(0.0, tick_ms - self.now_ms()) / 1000, ModelTick(ModelDeadline.RESPONSE))
 
-    def _tick(self) -> None:
-        if not (self._live or (self._config.standby and self._configured)):
-            raise TransportLost(1006, "the model's session was not set up in time")
-        self._due_ms = None
-        self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
-        if self._scheduler.dead:
-            raise TransportLost(1006, "the model answers nothing")
+    def _tick(self, deadline: ModelDeadline) -> None:
+        match deadline:
+            case ModelDeadline.SETUP:
+                self._step(Event.SETUP_OVERDUE, TransportLost(1006, "the model's session was not set up in time"))
+            case ModelDeadline.RESPONSE:
+                self._due_ms = None
+                self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
+                if self._scheduler.dead:
+                    self._step(Event.ANSWERS_NOTHING, TransportLost(1006, "the model answers nothing"))
+            case _:
+                assert_never(deadline)
 
     def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
         self._config = replace(self._config, instructions=instructions, tools=tools)
-        if self._configured:
+        if self._phase in CONFIGURED:
             self._send(SessionUpdate(session=self._config.task_session()))
 
     def _create(self, item: NewItem) -> None:

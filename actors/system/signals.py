@@ -5,7 +5,11 @@ May import: the standard library.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,11 @@ class ChildDied:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """A time limit of the call has run out. name: which."""
+class Deadline(Generic[K]):
+    """A time limit of this actor has run out. key: which. start: which start of it; see NamedTimers.expire."""
 
-    name: str
+    key: K
+    start: int
 
 
 @dataclass(frozen=True, slots=True)

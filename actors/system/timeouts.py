@@ -1,41 +1,58 @@
-"""The named time limits of one actor: each runs once at a time, and tells its actor when it has run out.
+"""The time limits of one actor, by key: each runs once at a time, and tells its actor when it has run out.
 
 May import: actors, the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 from actors.system.dispatcher import Timer
 from actors.system.signals import Deadline
 
+K = TypeVar("K", bound=Hashable)
 
-class NamedTimers:
-    """after: the actor's own, which tells it a message after a delay in s."""
+
+class NamedTimers(Generic[K]):
+    """K: an enum of the actor's time limits, to be matched to exhaustion; or a union of that with keys that bear an id.
+
+    after: the actor's own, which tells it a message after a delay in s.
+    """
 
     def __init__(self, after: Callable[[float, object], Timer]) -> None:
         self._after = after
-        self._running: dict[str, Timer] = {}
+        self._running: dict[K, tuple[Deadline[K], Timer]] = {}
+        self._starts = 0
 
-    def start(self, name: str, delay_s: float) -> None:
+    def start(self, key: K, delay_s: float) -> None:
         """Start a limit, or start it again."""
-        self.cancel(name)
-        self._running[name] = self._after(delay_s, Deadline(name))
+        self.cancel(key)
+        self._starts += 1
+        deadline = Deadline(key, self._starts)
+        self._running[key] = deadline, self._after(delay_s, deadline)
 
-    def start_once(self, name: str, delay_s: float) -> None:
+    def start_once(self, key: K, delay_s: float) -> None:
         """Start a limit if it does not run."""
-        if name not in self._running:
-            self.start(name, delay_s)
+        if key not in self._running:
+            self.start(key, delay_s)
 
-    def cancel(self, name: str) -> None:
-        """It is met, or does not matter any more; also to be called when it has run out."""
-        if (timer := self._running.pop(name, None)) is not None:
-            timer.cancel()
+    def cancel(self, key: K) -> None:
+        """It is met, or does not matter any more."""
+        if (running := self._running.pop(key, None)) is not None:
+            running[1].cancel()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._running
+    def expire(self, deadline: Deadline[K]) -> bool:
+        """A limit has run out. False: it was cancelled, or started again, while its message waited."""
+        running = self._running.get(deadline.key)
+        if running is None or running[0] != deadline:
+            return False
+        del self._running[deadline.key]
+        return True
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._running
 
     def clear(self) -> None:
-        for name in list(self._running):
-            self.cancel(name)
+        for key in list(self._running):
+            self.cancel(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pykka
 
 from actors import policies
-from actors.messages.call import CallMessage
+from actors.messages.call import CallMessage, CallTimer, CallTimerKey
 from actors.messages.clips import Clip
 from actors.messages.model import ModelSocketMessage
 from actors.messages.switchboard import CallBroke, CallerAway
@@ -39,7 +39,7 @@ class CallerLeg:
         services: Services,
         ref: StableRef[VaicSocketMessage],
         children: Supervisor,
-        time_limits: NamedTimers,
+        timers: NamedTimers[CallTimerKey],
         switchboard: Address[CallerAway | CallBroke],
         conversation_id: str,
         media: MediaFormat,
@@ -48,7 +48,7 @@ class CallerLeg:
         self._services = services
         self._ref = ref
         self._children = children
-        self._limits = time_limits
+        self._timers = timers
         self._switchboard = switchboard
         self._id = conversation_id
         self._media = media
@@ -85,7 +85,7 @@ class CallerLeg:
 
     def rebind(self, wire: Wire) -> None:
         """VAIC is back on another wire: the newest one counts."""
-        self._limits.cancel("resume")
+        self._timers.cancel(CallTimer.RESUME)
         send(self._switchboard, CallerAway(self._id, away=False))
         self.wire = wire
         self.resumed()
@@ -102,6 +102,6 @@ class CallerLeg:
             return False
         if self._children.unlink(death):
             self._children.log.warning("VAIC's socket is lost", reason=str(death.reason))
-            self._limits.start("resume", policies.RESUME_LIMIT_S)
+            self._timers.start(CallTimer.RESUME, policies.RESUME_LIMIT_S)
             send(self._switchboard, CallerAway(self._id, away=True))
         return True

@@ -161,7 +161,7 @@ class VaicSocket(LoopActor):
         if self._phase in ALONE:
             self._wire.close(1011, "internal error")
 
-    def on_receive(self, message: VaicSocketMessage) -> None:
+    def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912 - one flat match, a case a message
         # Not a look-up in the table: this line runs a hundred times a second.
         if self._phase is not OPEN and isinstance(message, _OfOpenSession):
             return
@@ -171,11 +171,7 @@ class VaicSocket(LoopActor):
             case BotAudio():
                 self._play(message)
             case PlayoutDue():
-                self._due = None
-                # A hangup or transfer ends the playback: nothing is sent behind it.
-                if self._phase in (Phase.OPEN, Phase.LAST_WORDS):
-                    self._write_all(self._playout.due(self.now_ms()))
-                    self._watch_playout()
+                self._play_due()
             case BotAudioEnded():
                 self._end_item(message.item_id)
             case CallerBargedIn():
@@ -194,15 +190,11 @@ class VaicSocket(LoopActor):
             case AwaitWords():
                 self._filler.end()
             case FillerDue():
-                if self._filler.over(bot_sounds=self._playout.next_due_ms() is not None):
-                    self._say(Clip.ONE_MOMENT)
+                self._fill()
             case HangUp() | Transfer():
-                self._order = self._order or message
-                self._advance(Event.ORDERED_UNPLAYED if self._playout.unconfirmed else Event.ORDERED)
+                self._end_call(message)
             case LastWords():
-                self._order = self._order or HangUp(message.reason)
-                self._last_clip = message.clip
-                self._advance(Event.CALL_BROKE)
+                self._call_broke(message)
             case PhaseOverdue():
                 if message.phase is self._phase:  # a phase is entered once: the limit of another one is void
                     self._advance(Event.LIMIT)
@@ -212,6 +204,15 @@ class VaicSocket(LoopActor):
                 assert_never(message)
 
     # --- the phases ---
+
+    def _end_call(self, order: HangUp | Transfer) -> None:
+        self._order = self._order or order
+        self._advance(Event.ORDERED_UNPLAYED if self._playout.unconfirmed else Event.ORDERED)
+
+    def _call_broke(self, last_words: LastWords) -> None:
+        self._order = self._order or HangUp(last_words.reason)
+        self._last_clip = last_words.clip
+        self._advance(Event.CALL_BROKE)
 
     def _advance(self, event: Event, reason: str = "", code: int = 0) -> None:
         """Enter the phase that follows. reason: that of session.end or of the closed socket. code: the socket's."""
@@ -313,13 +314,11 @@ class VaicSocket(LoopActor):
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
                 self._participants.add(frame.participant)
-                if answers(self._phase) is not Answers.NONE:
-                    self._write(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
+                self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
-                if answers(self._phase) is not Answers.NONE:
-                    self._write(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
+                self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
                 for activity in frame.activities:
@@ -328,19 +327,24 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 self._advance(Event.SESSION_END, frame.reason_code or "unknown")
             case ConnectionValidate():
-                if answers(self._phase) is Answers.ALL:
-                    self._write(ConnectionValidated(success=True))
+                self._answer(ConnectionValidated(success=True))
             case SessionResume():
                 # Unexpected on a socket that was not lost, but the vendor's SDK answers it (7.11).
                 self._check_conversation(frame.conversation_id)
-                if answers(self._phase) is Answers.ALL:
-                    self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+                self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
                 pass
             case _:
                 assert_never(frame)
+
+    def _answer(self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted) -> None:
+        """Answer what VAIC asked for, if the phase allows it."""
+        allowed = answers(self._phase)
+        of_user_stream = isinstance(frame, UserStreamStarted | UserStreamStopped)
+        if allowed is Answers.ALL or (allowed is Answers.USER_STREAMS and of_user_stream):
+            self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
         match activity.event:
@@ -373,6 +377,17 @@ class VaicSocket(LoopActor):
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
         if self._due is not None or self._playout.waits:
             self._watch_playout()
+
+    def _play_due(self) -> None:
+        self._due = None
+        # A hangup or transfer ends the playback: nothing is sent behind it.
+        if self._phase in (Phase.OPEN, Phase.LAST_WORDS):
+            self._write_all(self._playout.due(self.now_ms()))
+            self._watch_playout()
+
+    def _fill(self) -> None:
+        if self._filler.over(bot_sounds=self._playout.next_due_ms() is not None):
+            self._say(Clip.ONE_MOMENT)
 
     def _say(self, clip: Clip) -> str:
         """Play a recorded sentence. Returns its item id; an empty one where the bot has no such recording."""

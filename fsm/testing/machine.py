@@ -17,10 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import JsonValue
 
 from fsm.answer import Snapshot
-from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, TaskContext
+from fsm.context import SLOT
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
 from fsm.run import TaskRun
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
-from fsm.states import waits
+from fsm.states import UNOPENED, DerivedEvent, waits
 from fsm.testing.conversation import NOON
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import ReasoningRequest
@@ -98,12 +99,16 @@ class RandomConversation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World(self.lookups)
-        context = TaskContext("call-1", "t1", "+4930123", lambda: NOON, self.choices)
+        self.now = NOON
+        context = TaskContext("call-1", "t1", "+4930123", lambda: self.now, self.choices)
         self.context = context
         self.run = TaskRun(self.spec, context, self.world, self.reason)
         self.saved: Snapshot | None = None
         self.last_call: tuple[str, str, bool] | None = None
         self.event = ""
+        self.visited: tuple[str, ...] = ()
+        self.late = False  # whether something may expire with the next step
+        self.declared = _declared(self.spec)
 
     def reason(self, request: ReasoningRequest) -> str | None:
         return self.event if self.event in request.choices else None
@@ -136,6 +141,13 @@ class RandomConversation(RuleBasedStateMachine):
         return self.run.call(tool, arguments, heard)
 
     def finish_step(self) -> None:
+        stood, taken = self.visited[-1] if self.visited else UNOPENED, self.run.taken
+        assert self.run.visited == (*self.visited, *(arrow.to for arrow in taken)), "a state was entered by no arrow"
+        for arrow in taken:
+            assert arrow.state == stood, f"{arrow} was taken in {stood}"
+            assert arrow in self.declared, f"{arrow} is not in the table"
+            stood = arrow.to
+        self.visited, self.late = self.run.visited, False
         state, saved = self.spec.states[self.run.state], self.run.snapshot()
         if isinstance(state, Confirm):
             assert saved.say.endswith(state.template.format_map(self.run.slots)), "what was read back is not what holds"
@@ -146,6 +158,7 @@ class RandomConversation(RuleBasedStateMachine):
             self.run = TaskRun(self.spec, self.context, self.world, self.reason)
         else:
             self.run = TaskRun.restore(self.spec, self.context, self.world, saved, self.reason)
+        self.visited = self.run.visited
 
     @initialize(data=st.data())
     def opens(self, data: st.DataObject) -> None:
@@ -190,9 +203,9 @@ class RandomConversation(RuleBasedStateMachine):
         text=st.sampled_from(_GARBAGE),
     )
     def calls_nonsense(self, tool: str, text: str) -> None:
-        state = self.run.snapshot()
+        state, late = self.run.snapshot(), self.late
         self.take(self.spec.name + tool, text)
-        if tool == "_x":
+        if tool == "_x" and not late:
             assert self.run.snapshot() == state, "an unknown function changed something"
 
     @rule()
@@ -204,22 +217,35 @@ class RandomConversation(RuleBasedStateMachine):
     def presses(self, keys: str, heard: bool) -> None:
         before, read_back = len(self.world.done), isinstance(self.spec.states[self.run.state], Confirm)
         try:
-            self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, heard)
         except Crash:
             self.restore(self.saved)
-            self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, heard)
         if len(self.world.done) > before:
             agreed = read_back and heard and keys == "1"
             assert agreed, f"an effect by {keys!r}"
-        self.finish_step()
+        if answer is not None:
+            self.finish_step()
 
     @rule()
     def is_silent(self) -> None:
         before, over = len(self.world.done), self.run.outcome is not None
-        answer = self.run.silence()
+        try:
+            answer = self.run.silence()
+        except Crash:
+            self.restore(self.saved)
+            answer = self.run.silence()
         assert (answer is None) == over, "silence is answered as long as something is waited for"
         assert len(self.world.done) == before, "an effect without a word of the caller"
-        self.finish_step()
+        if answer is not None:
+            self.finish_step()
+
+    @precondition(lambda self: SLOT in self.spec.retention)
+    @rule(share=st.sampled_from([0.4, 0.7]))
+    def takes_time(self, share: float) -> None:
+        """So long that some values outlive what they are kept for, and others do not."""
+        self.late = True
+        self.now += self.spec.retention[SLOT] * share
 
     @rule(where=st.sampled_from(["before", "after"]))
     def will_crash(self, where: str) -> None:
@@ -261,18 +287,25 @@ class RandomConversation(RuleBasedStateMachine):
         for _ in range(10 * len(self.spec.states)):
             if self.run.silence() is None:
                 break
+            self.finish_step()
         assert self.run.outcome is not None, f"it is stuck in {self.run.state}"
+
+
+def _declared(spec: AgentSpec) -> frozenset[tuple[str, str, str]]:
+    """Every (state, event, target) that the table knows."""
+    opening = {(UNOPENED, str(DerivedEvent.OPENED), arrow.to) for arrow in spec.arrows(UNOPENED, DerivedEvent.OPENED)}
+    others = {(state, event, arrow.to) for state in spec.states for event, arrow in spec.arrows_from(state)}
+    return frozenset(opening | others)
 
 
 def _lookups(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
     """What the effects that only read give to the slots they fill: any value of their types."""
     examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "x", bool: True}
     acts = [state for state in spec.states.values() if isinstance(state, Act)]
-    read_only = {name for name, effect in spec.effects.items() if isinstance(effect, Local) and effect.reads_only}
     return {
         act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills}
         for act in acts
-        if act.effect in read_only
+        if spec.reads_only(act)
     }
 
 
@@ -286,7 +319,8 @@ def random_conversations(
 
     values: good ones for slots for which `good_values` has none.
     Checks: an effect only after a yes to a read-back that was heard, of the very values that were read back; never
-    twice under one key; every call answered; no run that neither waits nor has ended; none that goes on for ever.
+    twice under one key; every call answered; no state entered but by an arrow of the table, written or derived; no run
+    that neither waits nor has ended; none that goes on for ever.
     """
     good = {name: good_values(slot) for name, slot in spec.slots.items() if not slot.stored}
     for name, slot in spec.slots.items():

@@ -10,10 +10,8 @@ from functools import partial
 from operator import eq
 from typing import TypeVar
 
-from fsm.effects import Local
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End
 from fsm.states import waits
-from fsm.table import arrows_from
 
 # A place on a walk: the state, and whether what is about to be done was agreed to.
 _Place = tuple[str, bool]
@@ -35,32 +33,30 @@ def _no_effect_without_a_yes(spec: AgentSpec) -> None:
     def onward(place: _Place) -> Iterable[tuple[str, _Place]]:
         name, agreed = place
         agreed = agreed and not waits(spec.states[name])
-        for event, target in arrows_from(spec, name):
-            yield event, (target, agreed or (isinstance(spec.states[name], Confirm) and event == "yes"))
+        for event, arrow in spec.arrows_from(name):
+            yield event, (arrow.to, agreed or (isinstance(spec.states[name], Confirm) and event == "yes"))
 
     def changes_something(place: _Place) -> bool:
         state = spec.states[place[0]]
-        return isinstance(state, Act) and not _reads_only(spec, state.effect) and not place[1]
+        return isinstance(state, Act) and not spec.reads_only(state) and not place[1]
 
     path = _walk((spec.start, False), onward, changes_something)
     assert path is None, f"{spec.name}: an effect without a yes: {' '.join(path or ())}"
 
 
-def _reads_only(spec: AgentSpec, effect: str) -> bool:
-    declared = spec.effects[effect]
-    return isinstance(declared, Local) and declared.reads_only
-
-
 def _giving_up_ends(spec: AgentSpec) -> None:
-    """A run whose patience is over gives up wherever it waits: that must lead to an end, and not round."""
+    """A run whose patience is over gives up wherever it waits: that must lead to an end, and not round.
+
+    Derived arrows are the caller's doing, or are taken once: a look-up that was repeated is up to date.
+    """
 
     def onward(name: str, start: str) -> Iterable[tuple[str, str]]:
         state = spec.states[name]
-        for event, target in arrows_from(spec, name):
+        for event, arrow in spec.written_from(name):
             # Where it gives up, it waits: only on the way from there may a Collect be filled, and passed through.
             passed = name != start and (not waits(state) or isinstance(state, Collect))
             if event == "gave_up" or passed or (isinstance(state, Choose) and state.decides(event)):
-                yield event, target
+                yield event, arrow.to
 
     for start in (name for name, state in spec.states.items() if waits(state)):
         path = _walk(start, partial(onward, start=start), partial(eq, start), from_start=False)
@@ -68,8 +64,10 @@ def _giving_up_ends(spec: AgentSpec) -> None:
 
 
 def _a_human_can_be_reached(spec: AgentSpec) -> None:
+    """Also for a caller who has nothing to correct."""
+
     def onward(name: str) -> Iterable[tuple[str, str]]:
-        return arrows_from(spec, name)
+        return ((event, arrow.to) for event, arrow in spec.written_from(name))
 
     def is_human(name: str) -> bool:
         state = spec.states[name]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
@@ -50,7 +51,7 @@ class Engine:
         self._server: Server | None = None
         self._outlets: set[Outlet] = set()
 
-    async def __aenter__(self) -> Engine:
+    async def __aenter__(self) -> Self:
         await self._workshop.open()
         self._server = await serve_websocket(
             self._serve,

@@ -12,9 +12,8 @@ from typing import Any
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from lab.load.course import Course, InOrder
+from lab.load.course import Course, InOrder, Model
 from lab.load.line import Line, clock_us
-from lab.load.model import LoadModel
 from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from protocols.media import decoded_bytes
 
@@ -36,7 +35,7 @@ class LoadCaller(Line):
         self.order = InOrder(course.down)
         self._in_audio = StampsInAudio()
         self.times = StampsByLength(settings.chunk_ms)
-        self.model: LoadModel | None = None
+        self.model: Model | None = None
         self._began_us = clock_us()
         self.ending = False
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lab.load.figures import Delays, Histogram, Way
-from lab.load.stamps import Stamp
+from lab.load.stamps import Stamp, StampsByLength
 from lab.load.wheel import Wheel
 from protocols.media import KNOWN, LPCM16_24, MULAW, MediaFormat
-
-if TYPE_CHECKING:
-    from lab.load.caller import LoadCaller
-    from lab.load.model import LoadModel
 
 FAULTS_TOLD = 20
 
@@ -111,6 +107,26 @@ class InOrder:
         return first
 
 
+class Caller(Protocol):
+    """A caller, as its model and the run know it. ending: it has hung up. model: whom it talks to, once known."""
+
+    times: StampsByLength
+    ending: bool
+    model: Model | None
+
+    def end(self) -> None: ...
+
+
+class Model(Protocol):
+    """A model's session, as its caller and the run know it. The fields are described at LoadModel."""
+
+    count: int
+    first_number: int
+    barged_in_us: int
+    order: InOrder
+    times: StampsByLength
+
+
 @dataclass(slots=True)
 class Course:
     """The state of a run. callers: those whose call is up, by their number. expecting: see LoadModel."""
@@ -124,9 +140,9 @@ class Course:
     first_audio: Histogram = field(default_factory=Histogram)
     barge_in: Histogram = field(default_factory=Histogram)
     everything: Histogram = field(default_factory=Histogram)
-    callers: dict[int, LoadCaller] = field(default_factory=dict)
-    models: dict[int, LoadModel] = field(default_factory=dict)
-    expecting: LoadCaller | None = None
+    callers: dict[int, Caller] = field(default_factory=dict)
+    models: dict[int, Model] = field(default_factory=dict)
+    expecting: Caller | None = None
     talking: bool = True
     opened: int = 0
     failed: int = 0

@@ -10,17 +10,14 @@ import json
 from base64 import b64decode
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from websockets.server import ServerProtocol
 
-from lab.load.course import Course, InOrder
+from lab.load.course import Caller, Course, InOrder
 from lab.load.line import Line, clock_us
 from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from protocols.media import MULAW, decoded_bytes
-
-if TYPE_CHECKING:
-    from lab.load.caller import LoadCaller
 
 # How long a barge-in lasts.
 BARGE_IN_S = 0.2
@@ -44,7 +41,7 @@ class LoadModel(Line):
         self.order = InOrder(course.up)
         self._in_audio = StampsInAudio()
         self.times = StampsByLength(course.settings.chunk_ms)
-        self.caller: LoadCaller | None = None
+        self.caller: Caller | None = None
         self._responses = count(1)
         self._running = ""
         self._chunk = self._chunk_of("0")
@@ -91,7 +88,7 @@ class LoadModel(Line):
         if course.settings.transcripts and self.count % DELTAS_A_WORD == 0:
             self.say("response.output_audio_transcript.delta", **self._of_part(), delta="word ")
 
-    def _meet(self, caller: LoadCaller | None) -> None:
+    def _meet(self, caller: Caller | None) -> None:
         if caller is not None:
             self.caller, caller.model = caller, self
 

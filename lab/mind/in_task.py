@@ -97,9 +97,13 @@ def _leaving(up_to: frozenset[Intent], here: Situation, said_yes: bool | None) -
     if Intent.CANCEL not in described_intents(here.open_task, ""):
         gives_up = gives_up or Intent.CANCEL in up_to
     elif _confirm(here) is None:
-        gives_up = gives_up or re.search(rf"{_KEEP.pattern}|\bcancel (?:that|this)\W*$", here.said, re.I) is not None
+        gives_up = (
+            gives_up or re.search(rf"{_KEEP.pattern}|\bcancel (?:that|this)\W*$", here.said, re.IGNORECASE) is not None
+        )
     elif said_yes is not False:
-        gives_up = gives_up or re.search(rf"{_KEEP.pattern}|{_CALLED_BACK.pattern}", here.said, re.I) is not None
+        gives_up = (
+            gives_up or re.search(rf"{_KEEP.pattern}|{_CALLED_BACK.pattern}", here.said, re.IGNORECASE) is not None
+        )
     out = _way_out(here)
     return out if gives_up else None
 

@@ -65,7 +65,7 @@ class Property:
         """What to listen for: choice, date, time, date-time, boolean, number, digits, email, text, or nothing."""
         if self.choices:
             return "choice"
-        if self.type in ("boolean",):
+        if self.type == "boolean":
             return "boolean"
         if self.type in ("integer", "number"):
             return "number"

@@ -166,13 +166,13 @@ def _digits(wanted: Property, rest: str, is_asked: bool) -> str | None:
     """A number said digit by digit: a phone number, a customer number."""
     about = stems(f"{wanted.name} {wanted.description}") | {"number"}
     least = 1 if is_asked or about & {stem(word) for word in words(rest)} else 5
-    for heard in (
+    for said in (
         rest,
         re.sub(r"\b(for|to|o|oh)\b(?=[ ,]*\d)", lambda m: {"f": "4", "t": "2"}.get(m[1][0], "0"), rest),
     ):
-        heard = re.sub(r"\b(?:oh|o)\b(?=[ ,-]*\d)|(?<=\d)[ ,]+\b(?:oh|o)\b", " 0", heard)
-        heard = re.sub(r"\bdouble (\d)", r"\1\1", re.sub(r"\btriple (\d)", r"\1\1\1", heard))
-        runs = [re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[\d ,./-]*\d)?", heard)]
+        heard = re.sub(r"\b(?:oh|o)\b(?=[ ,-]*\d)|(?<=\d)[ ,]+\b(?:oh|o)\b", " 0", said)
+        digits = re.sub(r"\bdouble (\d)", r"\1\1", re.sub(r"\btriple (\d)", r"\1\1\1", heard))
+        runs = [re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[\d ,./-]*\d)?", digits)]
         runs = sorted((run for run in runs if len(run) >= least and fits(run, wanted.schema)), key=len)
         if runs:
             return runs[-1]

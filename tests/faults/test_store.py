@@ -61,7 +61,8 @@ def test_store_sqlite_locked_for_ten_seconds(tmp_path: Path, figures: Figures) -
 def small_disk(folder: Path) -> Iterator[Path]:
     """A file system of two megabytes."""
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip(f"cannot mount: {mounted.stderr.decode().strip()}")
     try:

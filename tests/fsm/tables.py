@@ -114,6 +114,57 @@ def pizza(oven: Callable[[EffectRequest], EffectResult] | None = None, spec: Age
     return TaskRun(spec or table(), context(), Kitchen(oven or Oven()))
 
 
+def known_letter(letter: str, known: Known) -> str:
+    if letter not in ("x", "y"):
+        raise SlotError("There is no such letter.")
+    return letter
+
+
+# A look-up, what it finds, and what is asked for only where there are several; all of it is kept for a while only.
+LOCKER = AgentSpec(
+    name="open_locker",
+    description="The caller wants a locker opened.",
+    start="Letter",
+    slots={
+        "letter": Slot(str, ask="Which letter?", check=known_letter),
+        "row": Slot(int, ask="Which row?"),
+        "locker": Slot(int, stored=True),
+        "pin": Slot(int, ask="Which pin?"),
+        "tip": Slot(str, optional=True),
+    },
+    states={
+        "Letter": Collect(slots=("letter",)),
+        "Find": Act(effect="locker.find", fills=("locker",)),
+        "Row": Collect(slots=("row",)),
+        "Pin": Collect(slots=("pin",)),
+        "Confirm": Confirm("{locker} with {pin}?"),
+        "Open": Act(effect="locker.open"),
+        "Opened": End("opened", say="{locker} is open."),
+        "Human": End("transfer", say="I will put you through."),
+        "Cancelled": End("cancelled", say="It stays shut."),
+    },
+    transitions={
+        ("Letter", "filled"): "Find",
+        ("Letter", "gave_up"): "Human",
+        ("Find", "ok"): "Pin",
+        ("Find", "refused"): "Row",
+        ("Find", "failed"): "Human",
+        ("Row", "filled"): "Find",
+        ("Row", "gave_up"): "Human",
+        ("Pin", "filled"): "Confirm",
+        ("Pin", "gave_up"): "Human",
+        ("Confirm", "yes"): "Open",
+        ("Confirm", "no"): (Arrow("Letter", then={"denied": True}),),
+        ("Confirm", "gave_up"): "Human",
+        ("Open", "ok"): "Opened",
+        ("Open", "refused"): "Pin",
+        ("Open", "failed"): "Human",
+    },
+    effects={"locker.find": Local(eat, reads_only=True), "locker.open": Local(eat)},
+    retention={"slot": timedelta(minutes=10)},
+)
+
+
 def wants_much(known: Known) -> bool:
     return bool(known.slots.get("hours", 0) > 8)
 

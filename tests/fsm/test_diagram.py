@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner
@@ -30,7 +30,7 @@ def test_the_picture_in_the_documents_is_not_stale(name: str) -> None:
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
 def test_every_state_and_every_event_is_in_the_picture(spec: AgentSpec) -> None:
-    texts = [each.text or "" for each in ElementTree.fromstring(draw(spec)).iter("{http://www.w3.org/2000/svg}text")]
+    texts = [each.text or "" for each in ET.fromstring(draw(spec)).iter("{http://www.w3.org/2000/svg}text")]
     assert set(spec.states) <= set(texts)
     events = {event for text in texts for event in text.split(", ")}
     assert {event for _, event in spec.transitions} <= {event.removesuffix(" [if]") for event in events}

@@ -9,7 +9,7 @@ import pytest
 from fsm.registry import load_agents
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.testing import prove
-from tests.fsm.tables import TRIAGE, table
+from tests.fsm.tables import LOCKER, TRIAGE, table
 
 AGENTS = load_agents()
 
@@ -19,7 +19,7 @@ def test_every_registered_task_can_be_proved(name: str) -> None:
     prove(AGENTS[name])
 
 
-@pytest.mark.parametrize("spec", [table(), TRIAGE], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [table(), TRIAGE, LOCKER], ids=lambda spec: spec.name)
 def test_so_can_the_tables_of_these_tests(spec: AgentSpec) -> None:
     prove(spec)
 

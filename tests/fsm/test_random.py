@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing.machine import random_conversations
-from tests.fsm.tables import TRIAGE, table
+from tests.fsm.tables import LOCKER, TRIAGE, table
 
 AGENTS = load_agents(installed=())
 
@@ -20,6 +21,7 @@ def test_random_conversations_keep_the_promises(name: str) -> None:
     run_state_machine_as_test(machine, settings=settings(deadline=None))
 
 
-@pytest.mark.parametrize("spec", [table(), TRIAGE], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [table(), TRIAGE, LOCKER], ids=lambda spec: spec.name)
 def test_random_conversations_keep_them_whatever_the_table(spec: AgentSpec) -> None:
-    run_state_machine_as_test(random_conversations(spec), settings=settings(deadline=None))
+    values = {"letter": st.sampled_from(["x", "y"])} if spec is LOCKER else {}
+    run_state_machine_as_test(random_conversations(spec, values=values), settings=settings(deadline=None))

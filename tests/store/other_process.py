@@ -15,8 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import event
 
@@ -39,13 +38,13 @@ class OtherProcess:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, bufsize=0)
 
-    def __enter__(self) -> OtherProcess:
+    def __enter__(self) -> Self:
         assert self.answer() == "ready"
         return self
 
-    def __exit__(self, *_: TracebackType | BaseException | type[BaseException] | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def tell(self, what: str, *arguments: Any) -> None:
         """It may be frozen: then it reads this when it wakes up."""

@@ -454,7 +454,7 @@ def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: Wa
 
 
 def test_a_model_socket_that_cannot_be_made_is_made_again(mailboxes: WaitingDispatcher) -> None:
-    clock = Clock(holds=2)  # the book and the first row of the journal; then the model's instructions bear the date
+    clock = Clock(holds=1)  # the call's start; then the model's instructions bear the date
     clock.tears = [RuntimeError("a bug")]
     call = Call(mailboxes, now=clock)
     assert call.exchange.callers == []
@@ -473,3 +473,74 @@ def test_a_model_that_never_gets_ready_is_dialled_again_by_a_timer(mailboxes: Wa
     assert len(exchange.callers) == 2
     call.model_is_ready()
     assert one_of_each(call)
+
+
+def renewed(mailboxes: WaitingDispatcher) -> Call:
+    """A call whose second session, which stood by, has taken it over from the first."""
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, _ = call.exchange.wires
+    call.model_is_ready()
+    mailboxes.advance(0)
+    assert first.closed == 1000
+    return call
+
+
+def test_a_session_that_took_over_and_is_lost_is_dialled_anew_and_has_the_call(mailboxes: WaitingDispatcher) -> None:
+    call = renewed(mailboxes)
+    call.model.breaks()
+    mailboxes.advance(1000)
+    assert len(call.exchange.wires) == 3
+    call.model_is_ready()
+    assert [item["content"][0]["text"] for item in call.items("message", [call.model])] == ["Hello."]
+    call.caller_says("Are you there?")
+    call.bot_says("I am.")
+    mailboxes.advance(60_000)
+    assert call.records() == []
+    assert call.model.closed is None
+
+
+def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, second = call.exchange.wires
+    first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
+                    "audio_start_ms": 100})  # fmt: skip
+    call.model_is_ready()
+    second.breaks()
+    mailboxes.drain()
+    first.breaks()
+    mailboxes.advance(1000)
+    assert len(call.exchange.wires) == 4, "both are dialled anew"
+    for wire in call.exchange.wires[2:]:
+        for kind in ("session.created", "session.updated"):
+            wire.receives({"type": kind, "event_id": "e", "session": {"type": "realtime"}})
+            mailboxes.drain()
+    assert len(call.items("message", call.exchange.wires[2:])) == 1, "one of them has the call"
+
+
+def test_a_session_that_stands_by_and_will_not_be_served_leaves_the_call_to_the_first(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, second = call.exchange.wires
+    first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
+                    "audio_start_ms": 100})  # fmt: skip
+    call.model_is_ready()
+    second.breaks(4000)
+    mailboxes.drain()
+    first.breaks()
+    mailboxes.advance(1000)
+    assert len(call.exchange.wires) == 3, "the call's own session is dialled anew"
+    call.model_is_ready()
+    call.bot_says("I am back.")
+    assert call.records() == []
+
+
+def test_a_session_that_is_never_configured_to_stand_by_is_dialled_anew(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    call.event("session.created", session={"type": "realtime"})
+    mailboxes.advance(20_000)
+    assert [wire.closed for wire in call.exchange.wires] == [None, 1006, None]

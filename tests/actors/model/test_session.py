@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pykka
 import pytest
 
@@ -11,7 +9,6 @@ from actors.messages.call import (
     BotSaid,
     CallerSaid,
     CallerSpeaks,
-    CallMessage,
     FunctionCalled,
     ModelReady,
     ResponseEnded,
@@ -26,7 +23,6 @@ from actors.messages.model import (
     SessionChanged,
     Speak,
 )
-from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
@@ -34,99 +30,21 @@ from actors.messages.vaic import (
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
-    VaicSocketMessage,
 )
 from actors.model.leg import ModelRef
-from actors.model.session import OpenAISocket
-from actors.services import TELEPHONE_VAD
-from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
-from actors.transport.dialler import DialFailed, Dialled
-from fsm.spec import Known, ToolSpec
+from actors.transport.dialler import DialFailed
+from fsm.spec import Known
 from fsm.testing.conversation import NOON
 from fsm.walk import ReasoningRequest
 from protocols.errors import TransportLost, WireError
 from protocols.ledger import ItemHeard
-from protocols.media import LPCM16_24, MULAW, MediaFormat
-from protocols.realtime.objects import FunctionCallItem, InputText, NewItem, UserMessage
+from protocols.media import LPCM16_24, MULAW
+from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
 from protocols.realtime.scheduler import ASKED
-from tests.actors.calls import PaperWire
+from tests.actors.model.scene import MS_100, TOOL, Scene
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
-
-MS_100 = "A" * 6400
-TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
-
-
-class PaperDialler:
-    """Dials nothing: the test says what came of it."""
-
-    def __init__(self) -> None:
-        self.callers: list[Address[Dialled | DialFailed]] = []
-
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        self.callers.append(caller)
-
-    def trip(self, reason: str, /) -> None:
-        self.tripped = reason
-
-
-class Scene:
-    """One OpenAISocket with its wire, and probes for everyone else."""
-
-    def __init__(
-        self,
-        mailboxes: CrankedDispatcher,
-        media: MediaFormat = LPCM16_24,
-        history: tuple[NewItem, ...] = (),
-        **more: Any,
-    ) -> None:
-        self.mailboxes = mailboxes
-        self.wire, self.dialler = PaperWire(), PaperDialler()
-        self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
-        self.parent = Probe[ChildDied]("parent")
-        side = ModelSessionConfig(
-            "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
-        )
-        self.model = OpenAISocket.start(ParentLink(self.parent, "model"), side, self.dialler, self.call, self.vaic)
-        mailboxes.drain()
-
-    def dialled(self) -> Scene:
-        self.dialler.callers[0].tell(Dialled(self.wire))
-        self.mailboxes.drain()
-        return self
-
-    def live(self) -> Scene:
-        self.dialled()
-        self.event("session.created", session={"type": "realtime"})
-        self.event("session.updated", session={"type": "realtime"})
-        self.call.expect(ModelReady)
-        self.wire.frames.clear()
-        return self
-
-    def event(self, kind: str, **fields: Any) -> None:
-        self.wire.receives({"type": kind, "event_id": "e", **fields})
-        self.mailboxes.drain()
-
-    def delta(self, response: str = "r-1", item: str = "i-1", payload: str = MS_100) -> None:
-        self.event("response.output_audio.delta", response_id=response, item_id=item, output_index=0,
-                   content_index=0, delta=payload)  # fmt: skip
-
-    def created(self, response: str = "r-1") -> None:
-        self.event("response.created", response={"id": response, "status": "in_progress"})
-
-    def done(self, response: str = "r-1", status: str = "completed", **more: Any) -> None:
-        self.event("response.done", response={"id": response, "status": status, **more})
-
-    def function_call(self, response: str = "r-1", call_id: str = "call-1", status: str = "completed") -> None:
-        item = {"id": f"fc-{call_id}", "type": "function_call", "status": status, "call_id": call_id,
-                "name": "book", "arguments": '{"day":"2026-03-05"}'}  # fmt: skip
-        self.event("response.output_item.done", response_id=response, output_index=0, item=item)
-
-    def told(self, *messages: object) -> None:
-        for message in messages:
-            self.model.tell(message)
-        self.mailboxes.drain()
 
 
 @pytest.fixture

@@ -216,11 +216,7 @@ def test_the_death_of_a_former_holder_of_the_place_is_not_its_present_holders(fa
 
 def test_stopping_all_stops_each_and_also_those_that_wait_for_their_restart(family: Family) -> None:
     family.bears(TRANSIENT)
-    family.does(
-        lambda mother: mother.children.start(
-            "other", StableRef(), TRANSIENT, lambda parent_link: OnThread.start(parent_link)
-        )
-    )
+    family.does(lambda mother: mother.children.start("other", StableRef(), TRANSIENT, OnThread.start))
     family.dies("boom")
     family.does(lambda mother: mother.children.stop_all())
     family.mailboxes.until(lambda: not family.mother.children.leaving)

@@ -1,0 +1,96 @@
+"""One model session with its wire on paper, and probes for everyone else: what tests of the model's side share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.messages.call import CallMessage, ModelReady
+from actors.messages.model_config import ModelSessionConfig
+from actors.messages.vaic import VaicSocketMessage
+from actors.model.session import OpenAISocket
+from actors.services import TELEPHONE_VAD
+from actors.system.address import Address, ParentLink
+from actors.system.signals import ChildDied
+from actors.transport.dialler import DialFailed, Dialled
+from fsm.spec import ToolSpec
+from protocols.media import LPCM16_24, MediaFormat
+from protocols.realtime.objects import NewItem
+from tests.actors.calls import PaperWire
+from tests.cranked import CrankedDispatcher
+from tests.probe import Probe
+
+MS_100 = "A" * 6400
+TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
+
+
+class PaperDialler:
+    """Dials nothing: the test says what came of it."""
+
+    def __init__(self) -> None:
+        self.callers: list[Address[Dialled | DialFailed]] = []
+
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        self.callers.append(caller)
+
+    def trip(self, reason: str, /) -> None:
+        self.tripped = reason
+
+
+class Scene:
+    """One OpenAISocket with its wire, and probes for everyone else."""
+
+    def __init__(
+        self,
+        mailboxes: CrankedDispatcher,
+        media: MediaFormat = LPCM16_24,
+        history: tuple[NewItem, ...] = (),
+        **more: Any,
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire, self.dialler = PaperWire(), PaperDialler()
+        self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
+        self.parent = Probe[ChildDied]("parent")
+        self.config = ModelSessionConfig(
+            "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
+        )
+        self.model = OpenAISocket.start(
+            ParentLink(self.parent, "model"), self.config, self.dialler, self.call, self.vaic
+        )
+        mailboxes.drain()
+
+    def dialled(self) -> Scene:
+        self.dialler.callers[0].tell(Dialled(self.wire))
+        self.mailboxes.drain()
+        return self
+
+    def live(self) -> Scene:
+        self.dialled()
+        self.event("session.created", session={"type": "realtime"})
+        self.event("session.updated", session={"type": "realtime"})
+        self.call.expect(ModelReady)
+        self.wire.frames.clear()
+        return self
+
+    def event(self, kind: str, **fields: Any) -> None:
+        self.wire.receives({"type": kind, "event_id": "e", **fields})
+        self.mailboxes.drain()
+
+    def delta(self, response: str = "r-1", item: str = "i-1", payload: str = MS_100) -> None:
+        self.event("response.output_audio.delta", response_id=response, item_id=item, output_index=0,
+                   content_index=0, delta=payload)  # fmt: skip
+
+    def created(self, response: str = "r-1") -> None:
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+
+    def done(self, response: str = "r-1", status: str = "completed", **more: Any) -> None:
+        self.event("response.done", response={"id": response, "status": status, **more})
+
+    def function_call(self, response: str = "r-1", call_id: str = "call-1", status: str = "completed") -> None:
+        item = {"id": f"fc-{call_id}", "type": "function_call", "status": status, "call_id": call_id,
+                "name": "book", "arguments": '{"day":"2026-03-05"}'}  # fmt: skip
+        self.event("response.output_item.done", response_id=response, output_index=0, item=item)
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.model.tell(message)
+        self.mailboxes.drain()
