@@ -57,7 +57,7 @@ class Office:
         *first, last = messages
         for message in first:
             self.writer.tell(message)
-        self.writer.ask(last, timeout=5)
+        self.writer.ask(last, timeout=60)
 
     def seqs(self, conversation_id: str = "c-1") -> list[int]:
         return [row.seq for row in self.journal.rows(conversation_id)]
@@ -70,7 +70,7 @@ class Office:
 def office(engine: Engine) -> Iterator[Office]:
     office = Office(engine)
     yield office
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
 
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
@@ -85,7 +85,7 @@ def test_what_arrives_while_the_database_is_busy_is_written_in_a_few_batches(off
             office.writer.tell(jot(seq))
         last = office.writer.ask(jot(rows), block=False)
         office.commits = -1  # the one that puts the pen down
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert 3 <= office.commits <= 4
     assert office.seqs() == list(range(1, rows + 1))
 
@@ -95,7 +95,7 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
         for seq in (1, 2, 3):
             office.writer.tell(jot(seq))
         last = office.writer.ask(Close(record()), block=False)
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert office.seqs() == [1, 2, 3]
     assert office.journal.record("c-1") == record()
 
@@ -117,7 +117,7 @@ def test_who_is_told_to_stop_writes_first_what_was_told_before(office: Office, e
         for seq in range(1, 8):
             office.writer.tell(jot(seq))
         stopped = office.writer.stop(block=False)
-    assert stopped.get(timeout=5)
+    assert stopped.get(timeout=60)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
     assert office.parent.expect(ChildDied).reason is None
 
@@ -156,7 +156,7 @@ def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: O
     with engine.begin():
         for message in (jot(1), jot(TOO_LARGE), jot(2), Close(record())):
             office.writer.tell(message)
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
     office.parent.expect(ChildDied)  # its thread has said all it had to say
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
