@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pykka
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from actors.system.dispatcher import install
 from tests.cranked import CrankedDispatcher
@@ -28,6 +28,9 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
 
 # pytest tests/fsm/test_random.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
+# How long an example takes says nothing on a machine that is busy with other things.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
