@@ -12,7 +12,7 @@ setup: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[lab,test,diagram]'
+	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
 	touch $@
 
 demo: setup
@@ -30,14 +30,13 @@ test: lint
 # Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
 	failed=0; \
+	export TIELINE_FAULTS_IN_TIME=1; \
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults || failed=1; \
 	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults || failed=1; \
 	exit $$failed
 
 pictures: setup
-	for task in $$($(BIN)/python run.py agents --names); do \
-		$(BIN)/python run.py agents $$task --diagram docs/tasks/$$task.svg || exit 1; \
-	done
+	$(BIN)/python -m tools.pictures
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -33,6 +33,11 @@ DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that ha
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines that nobody took in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
+PASSED_OVER = Counter(
+    "tieline_passed_over_journal_rows_total",
+    "What a journal of another release held that this one does not know: rows by kind, or fields of rows.",
+    ["why"],
+)
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(
     "tieline_loop_lag_seconds",

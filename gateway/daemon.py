@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -69,19 +70,26 @@ class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
     speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
-    where somebody else has opened them. Raises: OSError when a port is taken, MisuseError when there is no store, or
-    a recorded sentence cannot be read.
+    where somebody else has opened them. clock_s: monotonic time in s, by which the loop's timers run. Raises: OSError
+    when a port is taken, MisuseError when there is no store, or a recorded sentence cannot be read.
     """
 
-    def __init__(self, settings: Settings, speed: float = 1.0, given: InheritedSockets | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        speed: float = 1.0,
+        given: InheritedSockets | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._speed = speed
+        self._clock_s = clock_s
         self._given = given or InheritedSockets()
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
-        self._dispatcher = LoopDispatcher(loop, self._speed)
+        self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         # Migrations may take a while, and the loop is already somebody's.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)

@@ -98,7 +98,7 @@ class Journal:
         ]
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
-            mine = [row.model_dump() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
+            mine = [dict(row) for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             if mine:
                 connection.execute(_appending(connection.dialect.name), mine)
             for (record, epoch), whole in zip(ended, records, strict=True):

@@ -6,6 +6,8 @@ Rules from: docs/specs/reliability.md 4.1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.messages.call import CallTimer, CallTimerKey, MoveCall, Parked
 from actors.messages.journal import JournalMessage, Park
 from actors.system.address import Address, send
@@ -17,7 +19,10 @@ SERVICE_RESTART = 1012
 
 
 class DrainHandover:
-    """timers: the call's, which know when it is quiet. call: is told Parked when it may go."""
+    """timers: the call's, which know when it is quiet. call: is told Parked when it may go.
+
+    leaves: called before, to write the last row.
+    """
 
     def __init__(
         self,
@@ -25,11 +30,13 @@ class DrainHandover:
         journal: Address[JournalMessage],
         timers: NamedTimers[CallTimerKey],
         call: Address[Parked],
+        leaves: Callable[[], None],
     ) -> None:
         self._conversation_id = conversation_id
         self._journal = journal
         self._timers = timers
         self._call = call
+        self._leaves = leaves
         self._wanted = self._begun = False
 
     def wanted(self, move: MoveCall, away: bool) -> None:
@@ -41,4 +48,5 @@ class DrainHandover:
         """Leave if that is wanted and the moment is right."""
         if self._wanted and not self._begun and (now or QUIET in self._timers):
             self._begun = True
+            self._leaves()
             send(self._journal, Park(self._conversation_id, self._call))

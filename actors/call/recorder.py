@@ -1,15 +1,15 @@
-"""A call's diary: every fact goes into its book, and into the journal as it happens.
+"""A call's recorder: every fact becomes a row, which goes into the transcript and into the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, store's record types, loguru, the standard library. Rules from: docs/architecture.md 5.
+May import: actors, protocols, loguru, the standard library. Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, assert_never
 
-from actors.call.replay import fill
 from actors.call.transcript import Transcript
 from actors.messages.call import (
     BotHeard,
@@ -22,11 +22,32 @@ from actors.messages.call import (
     SpeechFact,
 )
 from actors.messages.journal import AppendRow, Close
+from actors.messages.journal_rows import (
+    AnsweredRow,
+    BotHeardRow,
+    BotSaidRow,
+    CalledRow,
+    CallerBeganRow,
+    CallerSaidRow,
+    CallerSpokeRow,
+    CallerTypedRow,
+    CallRow,
+    ClipRow,
+    EndedRow,
+    ErrorRow,
+    InheritedRow,
+    JournalEntry,
+    ParkedRow,
+    ResponseRow,
+    ResumedRow,
+    Row,
+    TaskRow,
+)
 from actors.metrics import CALLS_ENDED
 from actors.services import Services
 from actors.system.address import send
 from actors.tasks.router import TaskHandle
-from store.journal import JournalRow, TaskRecord
+from protocols.ledger import ItemHeard
 
 # The outcomes that are told apart in the metrics: ours, and VAIC's reason codes.
 OUTCOMES = frozenset(
@@ -45,112 +66,134 @@ OUTCOMES = frozenset(
 
 
 class CallRecorder:
-    """book: the call as it stands. log: bound to the conversation."""
+    """transcript: the call as it stands. log: bound to the conversation."""
 
     def __init__(self, services: Services, transcript: Transcript, log: Any) -> None:
         self.transcript = transcript
         self._services = services
         self._log = log
         self._rows = 0
-        self._caller_began_ms = transcript.began_ms
+
+    # --- the conversation ---
 
     def note(self, fact: SpeechFact) -> None:
-        match fact:
-            case CallerSpeaks():
-                self.transcript.caller_speaks(fact.item_id, fact.began, fact.at_ms)
-                if fact.began:
-                    self._caller_began_ms = fact.at_ms
-                else:
-                    began_ms, ended_ms = self._since(self._caller_began_ms), self._since(fact.at_ms)
-                    self.jot("caller_spoke", item=fact.item_id, began_ms=began_ms, ended_ms=ended_ms)
-            case CallerSaid():
-                self.transcript.caller_said(fact.item_id, fact.text)
-                self.jot("caller_said", item=fact.item_id, text=fact.text)
-            case BotSaid():
-                self.transcript.bot_said(fact.item_id, fact.text)
-                self.jot("bot_said", item=fact.item_id, text=fact.text)
-            case BotHeard():
-                self.transcript.bot_heard(fact.item, fact.barged_in)
-                item = fact.item
-                self.jot(
-                    "bot_heard",
-                    item=item.item_id,
-                    began_ms=None if item.began_ms is None else self._since(item.began_ms),
-                    heard_ms=item.heard_ms,
-                    generated_ms=item.generated_ms,
-                    complete=item.complete,
-                    barged_in=fact.barged_in,
-                )
-            case ClipHeard():
-                self.clip(fact)
-            case ResponseEnded():
-                self.transcript.spent(fact.usage)
+        self._write(self._row(fact))
 
-    def clip(self, fact: ClipHeard) -> None:
-        """A sentence of ours was heard, whole or not."""
-        self.transcript.clip_heard(fact.item, words := self._services.profile.clips[fact.clip].words)
-        self.jot("clip", text=words, heard_ms=fact.item.heard_ms)
+    def bot_unheard(self, item_id: str) -> ItemHeard:
+        """A sentence was spoken on a line that nobody held."""
+        unheard = ItemHeard(item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
+        self.note(BotHeard(unheard, barged_in=False))
+        return unheard
 
     def called(self, call: FunctionCalled) -> None:
-        self.transcript.called(call.call_id, call.name, call.arguments)
-        self.jot("called", call=call.call_id, name=call.name, arguments=call.arguments, response=call.response_id)
+        self._write(CalledRow(call=call.call_id, name=call.name, arguments=call.arguments, response=call.response_id))
 
     def answered(self, call_id: str, output: str) -> bool:
         """A function call has its output. Returns False where there was no such call."""
-        known = self.transcript.answered(call_id, output)
+        known = self.transcript.has_call(call_id)
         if known:
-            self.jot("answered", call=call_id, output=output)
+            self._write(AnsweredRow(call=call_id, output=output))
         return known
 
     def typed(self, text: str, at_ms: float) -> None:
-        self.transcript.caller_typed(text, at_ms)
-        self.jot("caller_typed", text=text, at_ms=self._since(at_ms))
+        self._write(CallerTypedRow(text=text, at_ms=self._since(at_ms)))
 
     def task(self, run: TaskHandle) -> None:
         """A task as it stands."""
-        run_id, snapshot = run.context.run_id, run.status and run.status.snapshot  # None if it died over its first step
-        states = snapshot.visited if snapshot else ()
-        notes = tuple((note.kind, note.state, note.text) for note in snapshot.notes) if snapshot else ()
-        self.transcript.task(
-            TaskRecord(agent=run.spec.name, run_id=run_id, states=states, result=run.result, notes=notes)
-        )
-        state, saved = states[-1] if states else "", snapshot and snapshot.model_dump(mode="json")
-        self.jot(
-            "task",
-            run=run_id,
-            agent=run.spec.name,
-            response=run.response_id,
-            state=state,
-            result=run.result,
-            snapshot=saved,
+        run_id = run.context.run_id
+        snapshot = run.status.snapshot if run.status else None  # None if it died over its first step
+        state = snapshot.visited[-1] if snapshot and snapshot.visited else ""
+        self._write(
+            TaskRow(
+                run=run_id,
+                agent=run.spec.name,
+                response=run.response_id,
+                state=state,
+                result=run.result,
+                snapshot=snapshot,
+            )
         )
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
+
+    def error(self, text: str) -> None:
+        """Something has broken that the record is to tell of. text: none of the caller's words."""
+        self._write(ErrorRow(text=text))
+
+    # --- where the call is ---
+
+    def began(self) -> None:
+        book = self.transcript
+        self._write(CallRow(bot=book.bot, caller=book.caller, media=book.media_format), book.started_at)
+
+    def resumed(self) -> None:
+        """The caller's side is back on another socket."""
+        self._write(ResumedRow())
+
+    def parked(self) -> None:
+        """The call is let go of, for another process."""
+        self._write(ParkedRow())
+
+    def restore(self, rows: Sequence[JournalEntry]) -> None:
+        """Go on where another process left off."""
+        for entry in rows:
+            self.transcript.enter(entry)
+        self._rows = rows[-1].seq if rows else 0
+        self._write(InheritedRow())
 
     def close(self, outcome: str) -> None:
         """The call has ended: its record is written."""
         CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
         self._log.info("call ended", outcome=outcome)
-        self.jot("ended", outcome=outcome)
-        send(self._services.journal, Close(self.transcript.record(outcome, self._services.now())))
+        now = self._services.now()
+        self._write(EndedRow(outcome=outcome), now)
+        send(self._services.journal, Close(self.transcript.record(outcome, now)))
 
-    def restore(self, rows: Sequence[JournalRow]) -> None:
-        """Go on where another process left off."""
-        fill(self.transcript, rows)
-        self._rows = rows[-1].seq if rows else 0
-        self.jot("inherited")
+    # --- rows ---
+
+    def _row(self, fact: SpeechFact) -> Row:
+        match fact:
+            case CallerSpeaks(began=True):
+                return CallerBeganRow(item=fact.item_id, began_ms=self._since(fact.at_ms))
+            case CallerSpeaks():
+                began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
+                return CallerSpokeRow(item=fact.item_id, began_ms=self._since_or_none(began_ms), ended_ms=ended_ms)
+            case CallerSaid():
+                return CallerSaidRow(item=fact.item_id, text=fact.text)
+            case BotSaid():
+                return BotSaidRow(item=fact.item_id, text=fact.text)
+            case BotHeard(item=item):
+                return BotHeardRow(
+                    item=item.item_id,
+                    began_ms=self._since_or_none(item.began_ms),
+                    heard_ms=item.heard_ms,
+                    generated_ms=item.generated_ms,
+                    complete=item.complete,
+                    barged_in=fact.barged_in,
+                )
+            case ClipHeard(item=item):
+                return ClipRow(
+                    text=self._services.profile.clips[fact.clip].words,
+                    item=item.item_id,
+                    began_ms=self._since_or_none(item.began_ms),
+                    heard_ms=item.heard_ms,
+                    generated_ms=item.generated_ms,
+                    complete=item.complete,
+                )
+            case ResponseEnded():
+                return ResponseRow(status=fact.status, usage=dict(fact.usage))
+            case _:
+                assert_never(fact)
 
     def _since(self, at_ms: float) -> int:
         """In ms from the call's start: another process has another clock."""
         return round(at_ms - self.transcript.began_ms)
 
-    def jot(self, kind: str, **body: Any) -> None:
-        """One line of the journal."""
+    def _since_or_none(self, at_ms: float | None) -> int | None:
+        return None if at_ms is None else self._since(at_ms)
+
+    def _write(self, row: Row, at: datetime | None = None) -> None:
+        """Into the transcript and into the journal, in the same words. at: now, unless given."""
         self._rows += 1
-        row = JournalRow(
-            conversation_id=self.transcript.conversation_id,
-            seq=self._rows,
-            kind=kind,
-            body=body,
-            at=self._services.now(),
-        )
-        send(self._services.journal, AppendRow(row))
+        entry = JournalEntry(self.transcript.conversation_id, self._rows, at or self._services.now(), row)
+        self.transcript.enter(entry)
+        send(self._services.journal, AppendRow(entry))

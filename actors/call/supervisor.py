@@ -101,7 +101,9 @@ class CallSupervisor(LoopActor):
         self._pending_hangup: PendingHangup | None = None
         self._left: PendingHangup | None = None  # set when we end the call by ourselves
         self._ending: str | None = None  # set when it has ended, and is to be written down
-        self._handover = DrainHandover(self._id, services.journal, self._call_timers, self.actor_ref)
+        self._handover = DrainHandover(
+            self._id, services.journal, self._call_timers, self.actor_ref, self._recorder.parked
+        )
         self._resume_state = resume_state
         self._words_owed = False  # to the caller, for having been away
 
@@ -110,7 +112,7 @@ class CallSupervisor(LoopActor):
             self._restore(self._resume_state)
         else:
             self._log.info("call began", bot=self._transcript.bot, media=self._media.name)
-            self._recorder.jot("call", bot=self._transcript.bot, caller=self._transcript.caller, media=self._media.name)
+            self._recorder.began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
 
@@ -211,7 +213,7 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         match fact:
             case BotSaid() if VAIC not in self._children and self._transcript.still_sounds(fact.item_id):
-                self._model.tell(Heard((self._transcript.bot_unheard(fact.item_id),)))
+                self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
                 self._call_timers.cancel(CallTimer.SILENCE)
                 self._tasks.caller_began(fact.at_ms)
@@ -282,7 +284,7 @@ class CallSupervisor(LoopActor):
             if self._model_leg.died(death):
                 self._do_without_model(repr(death.reason))
         elif isinstance(self._children.died(death), Escalate):
-            self._transcript.errors.append(f"{death.child}: {type(death.reason).__name__}")
+            self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
                 self._reply(self._tasks.given_up(death.child))
             else:
@@ -294,7 +296,7 @@ class CallSupervisor(LoopActor):
         if self._ending is not None:
             return
         self._log.error("no model for this call", reason=reason)
-        self._transcript.errors.append(f"model: {reason}")
+        self._recorder.error(f"model: {reason}")
         self._part(self._speech.without_model())
 
     def _part(self, pending_hangup: PendingHangup) -> None:
@@ -304,7 +306,7 @@ class CallSupervisor(LoopActor):
 
     def _rebind(self, wire: Wire) -> None:
         self._log.info("call resumed")
-        self._recorder.jot("resumed")
+        self._recorder.resumed()
         self._caller_leg.rebind(wire)
         self._go_on()
 

@@ -1,7 +1,8 @@
 """What a call leaves behind: its turns as spoken and heard, its tasks, its end.
 
 Pure state: facts go in, the call's record comes out; and the items that rebuild the conversation for a fresh session.
-May import: protocols, store's record types, the standard library.
+`enter` is the one way in for the process that sees a fact and for one that reads it in the journal.
+May import: actors.messages, protocols, store's record types, the standard library.
 """
 
 from __future__ import annotations
@@ -10,7 +11,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import assert_never
 
+from actors.messages.journal_rows import (
+    AnsweredRow,
+    BotHeardRow,
+    BotSaidRow,
+    CalledRow,
+    CallerBeganRow,
+    CallerSaidRow,
+    CallerSpokeRow,
+    CallerTypedRow,
+    CallRow,
+    ClipRow,
+    EndedRow,
+    ErrorRow,
+    InheritedRow,
+    JournalEntry,
+    ParkedRow,
+    ResponseRow,
+    ResumedRow,
+    TaskRow,
+    UnreadRow,
+)
 from protocols.ledger import ItemHeard
 from protocols.realtime.objects import (
     AssistantMessage,
@@ -66,21 +89,86 @@ def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
 
 @dataclass(slots=True)
 class Transcript:
-    """One call's book. began_ms: the call's start on the clock that all facts bear."""
+    """One call's book. began_ms: the call's start on the clock of this process, in whole ms.
+
+    ended: outcome and moment of a call whose end is in its journal.
+    """
 
     conversation_id: str
     bot: str
     caller: str
     media_format: str
     started_at: datetime
-    began_ms: float
+    began_ms: int
     barge_ins: int = 0
+    ended: tuple[str, datetime] | None = None
     errors: list[str] = field(default_factory=list)
     usage: Counter[str] = field(default_factory=Counter)
     # Turns by item id and invocations by call id, together in the order they came up.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
     _clips: dict[str, _Turn] = field(default_factory=dict)
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
+
+    def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912 - one flat match, a case a kind
+        """One row of the call's journal, as it is written or as it is read."""
+        match row := entry.row:
+            case CallerBeganRow():
+                self.caller_speaks(row.item, began=True, at_ms=self.began_ms + row.began_ms)
+            case CallerSpokeRow():
+                if row.began_ms is not None:
+                    self.caller_speaks(row.item, began=True, at_ms=self.began_ms + row.began_ms)
+                self.caller_speaks(row.item, began=False, at_ms=self.began_ms + row.ended_ms)
+            case CallerSaidRow():
+                self.caller_said(row.item, row.text)
+            case CallerTypedRow():
+                self.caller_typed(row.text, self.began_ms + row.at_ms)
+            case BotSaidRow():
+                self.bot_said(row.item, row.text)
+            case BotHeardRow():
+                self.bot_heard(self._heard(row), row.barged_in)
+            case ClipRow():
+                self.clip_heard(self._heard(row) if row.item else self._clip_of_0_1(row, entry), row.text)
+            case CalledRow():
+                self.called(row.call, row.name, row.arguments)
+            case AnsweredRow():
+                self.answered(row.call, row.output)
+            case TaskRow():
+                self._enter_task(row)
+            case ResponseRow():
+                self.spent(row.usage)
+            case ErrorRow():
+                self.errors.append(row.text)
+            case EndedRow():
+                self.ended = (row.outcome, entry.at)
+            case UnreadRow(known=True):
+                self.errors.append(f"journal: {row.kind} cannot be read")
+            case CallRow() | ResumedRow() | ParkedRow() | InheritedRow() | UnreadRow():
+                pass
+            case _:
+                assert_never(row)
+
+    def _heard(self, row: BotHeardRow | ClipRow) -> ItemHeard:
+        began_ms = None if row.began_ms is None else self.began_ms + row.began_ms
+        return ItemHeard(row.item, row.heard_ms, row.generated_ms, began_ms, row.complete)
+
+    def _clip_of_0_1(self, row: ClipRow, entry: JournalEntry) -> ItemHeard:
+        """Release 0.1 wrote the row when the clip had been heard, and said neither when it began nor its name."""
+        ended_ms = round((entry.at - self.started_at).total_seconds() * 1000)
+        began_ms = self.began_ms + max(0, ended_ms - row.heard_ms)
+        return ItemHeard(f"clip-{entry.seq}", row.heard_ms, row.generated_ms, began_ms, row.complete)
+
+    def _enter_task(self, row: TaskRow) -> None:
+        before = self._tasks.get(row.run)
+        states, notes = (before.states, before.notes) if before else ((), ())
+        if row.snapshot is not None:
+            states = row.snapshot.visited
+            notes = tuple((note.kind, note.state, note.text) for note in row.snapshot.notes)
+        self.task(TaskRecord(agent=row.agent, run_id=row.run, states=states, result=row.result, notes=notes))
+
+    def speech_began_ms(self, item_id: str) -> float | None:
+        """When the caller began to say this; None where nobody has seen it."""
+        turn = self._entries.get(item_id)
+        return turn.began_ms if isinstance(turn, _Turn) else None
 
     def caller_speaks(self, item_id: str, began: bool, at_ms: float) -> None:
         turn = self._turn("caller", item_id)
@@ -110,12 +198,6 @@ class Transcript:
             ended_ms = heard.began_ms + heard.heard_ms
             self._clips[heard.item_id] = _Turn("bot", heard.item_id, words, heard.began_ms, ended_ms, heard)
 
-    def bot_unheard(self, item_id: str) -> ItemHeard:
-        """A sentence was spoken on a line that nobody held."""
-        unheard = ItemHeard(item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
-        self.bot_heard(unheard, barged_in=False)
-        return unheard
-
     def called(self, call_id: str, name: str, arguments: str) -> None:
         self._entries[call_id] = _Invocation(name, arguments)
 
@@ -126,6 +208,10 @@ class Transcript:
             return False
         invocation.output = output
         return True
+
+    def has_call(self, call_id: str) -> bool:
+        """The model has called a function by this id."""
+        return isinstance(self._entries.get(call_id), _Invocation)
 
     def caller_typed(self, text: str, at_ms: float) -> None:
         """The caller has pressed keys; text: what the model is told of it."""
@@ -226,7 +312,8 @@ class Transcript:
 
     def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
         """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
-        began_ms, placed = self.began_ms, []
+        began_ms: float = self.began_ms
+        placed = []
         for key, origin in (*self._entries.items(), *(beside or {}).items()):
             if isinstance(origin, _Turn) and origin.began_ms is not None:
                 began_ms = origin.began_ms

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from actors.messages.call import Parked
+from actors.messages.journal_rows import JournalEntry
 from actors.system.address import Address
-from store.journal import CallRecord, JournalRow
+from store.journal import CallRecord
+
+
+class CallOpening(BaseModel):
+    """What the lease of a call tells the process that takes it over. media: the format that was agreed on.
+
+    As with the rows of the journal, what is new has a default, and what is not known is ignored.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bot: str = ""
+    caller: str = ""
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AppendRow:
     """One control-plane event for the journal."""
 
-    row: JournalRow
+    entry: JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +41,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class OpenLease:
-    """A call has begun here: nobody else is to write for it. opening: what whoever takes it over must know."""
+    """A call has begun here: nobody else is to write for it. opening: for the process that takes it over."""
 
     conversation_id: str
     credential: str = field(repr=False)
-    opening: Mapping[str, Any]
+    opening: CallOpening
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,8 @@ class RenewLeases:
 class ResumeState:
     """A call as another process left it. rows: its journal, in order. acted: runs whose yes was carried out since."""
 
-    opening: Mapping[str, Any]
-    rows: tuple[JournalRow, ...]
+    opening: CallOpening
+    rows: tuple[JournalEntry, ...]
     acted: frozenset[str] = frozenset()
 
 

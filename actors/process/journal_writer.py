@@ -1,16 +1,19 @@
 """Writes journal and call records in batches, and keeps the leases of calls, on a thread of its own.
 
 No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
-May import: actors, store, SQLAlchemy, loguru, the standard library. Rules from: docs/specs/reliability.md 5.2, 5.4.
+May import: actors, store, pydantic, SQLAlchemy, loguru, the standard library.
+Rules from: docs/specs/reliability.md 5.2, 5.4.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from loguru import logger
+from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -18,6 +21,7 @@ from actors.call.replay import left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
     AppendRow,
+    CallOpening,
     ClaimCall,
     Close,
     JournalMessage,
@@ -26,14 +30,15 @@ from actors.messages.journal import (
     RenewLeases,
     ResumeState,
 )
+from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
-from actors.metrics import LOST_ROWS
+from actors.metrics import LOST_ROWS, PASSED_OVER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
 from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
-from store.leases import Leases, Refused
+from store.leases import Lease, Leases, Refused
 
 # As many rows and records as this are written together at the most, and what comes first waits so long for others: each
 # transaction takes the interpreter from the loop a dozen times.
@@ -69,7 +74,7 @@ class JournalWriter(ThreadActor):
         self._journal = journal
         self._leases = leases
         self._switchboard = switchboard
-        self._rows: list[JournalRow] = []
+        self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
         self._gathered = False  # what is here has waited for others
 
@@ -77,8 +82,8 @@ class JournalWriter(ThreadActor):
         self._write()
 
     def on_failure(self, *_: object) -> None:
-        for row in self._rows:
-            self.on_unread(AppendRow(row))
+        for entry in self._rows:
+            self.on_unread(AppendRow(entry))
         for record in self._ended:
             self.on_unread(Close(record))
 
@@ -89,7 +94,7 @@ class JournalWriter(ThreadActor):
     def on_receive(self, message: JournalMessage) -> None:
         match message:
             case AppendRow():
-                self._rows.append(message.row)
+                self._rows.append(message.entry)
             case Close():
                 self._ended.append(message.record)
             case OpenLease():
@@ -125,12 +130,13 @@ class JournalWriter(ThreadActor):
         self._rows, self._ended, self._gathered = [], [], False
         if not rows and not ended:
             return
-        rows = [row.model_copy(update={"epoch": leases.epoch(row.conversation_id)}) for row in rows]
         records = [(record, leases.epoch(record.conversation_id)) for record in ended]
         try:
-            left_out = self._patiently(lambda: self._journal.append(rows, records))
+            # Serialised here, not where a row is made: that is the loop.
+            stored = [encode(entry, leases.epoch(entry.conversation_id)) for entry in rows]
+            left_out = self._patiently(lambda: self._journal.append(stored, records))
         except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
-            left_out = [each for row in rows for each in self._alone(row)]
+            left_out = [each for entry in rows for each in self._alone(entry)]
             for record in ended:
                 self._close(record)
         else:
@@ -138,9 +144,11 @@ class JournalWriter(ThreadActor):
                 leases.forget(record.conversation_id)
         self._lose(row.conversation_id for row in left_out)
 
-    def _alone(self, row: JournalRow) -> list[JournalRow]:
-        written = self._try(lambda: self._journal.append([row]), row.kind, row.conversation_id)
-        return written or []
+    def _alone(self, entry: JournalEntry) -> list[JournalRow]:
+        conversation_id = entry.conversation_id
+        epoch = self._leases.epoch(conversation_id)
+        left_out = self._try(lambda: self._journal.append([encode(entry, epoch)]), entry.row.kind, conversation_id)
+        return left_out or []
 
     def _close(self, record: CallRecord) -> None:
         conversation_id = record.conversation_id
@@ -183,8 +191,9 @@ class JournalWriter(ThreadActor):
 
     def _open(self, message: OpenLease) -> None:
         conversation_id = message.conversation_id
+        opening = message.opening.model_dump(mode="json")
         lease = self._try(
-            lambda: self._leases.open(conversation_id, message.credential, message.opening), "lease", conversation_id
+            lambda: self._leases.open(conversation_id, message.credential, opening), "lease", conversation_id
         )
         if isinstance(lease, Refused):
             logger.bind(conversation=conversation_id).error("another process has a call of this name")
@@ -196,10 +205,10 @@ class JournalWriter(ThreadActor):
         if lease is None or isinstance(lease, Refused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
-        rows = self._patiently(lambda: self._journal.rows(conversation_id))
-        ahead = keys_ahead(conversation_id, rows)
+        left = self._left(lease)
+        ahead = keys_ahead(conversation_id, left.rows)
         acted = frozenset(ahead[key] for key in self._patiently(lambda: self._journal.begun(ahead)))
-        send(self._switchboard, CallClaimed(conversation_id, ResumeState(lease.opening, tuple(rows), acted)))
+        send(self._switchboard, CallClaimed(conversation_id, replace(left, acted=acted)))
 
     def _park(self, message: Park) -> None:
         conversation_id = message.conversation_id
@@ -224,14 +233,35 @@ class JournalWriter(ThreadActor):
         lease = self._patiently(lambda: self._leases.adopt(conversation_id))
         if isinstance(lease, Refused):
             return
-        rows = self._patiently(lambda: self._journal.rows(conversation_id))
         logger.bind(conversation=conversation_id).warning("a call was left behind by a process that is gone")
-        record = left_record(conversation_id, ResumeState(lease.opening, tuple(rows)))
+        record = left_record(conversation_id, self._left(lease))
         if record is None:
             self._try(lambda: self._leases.end(conversation_id, lease.epoch), "lease", conversation_id)
             self._leases.forget(conversation_id)
         else:
             self._close(record)
+
+    def _left(self, lease: Lease) -> ResumeState:
+        """A call as its lease and its journal tell. What this release does not know is counted, and passed over."""
+        log = logger.bind(conversation=lease.conversation_id)
+        stored = self._patiently(lambda: self._journal.rows(lease.conversation_id))
+        rows = tuple(decode(row) for row in stored)
+        unread = [entry.row for entry in rows if isinstance(entry.row, UnreadRow)]
+        fields = {f"{row.kind}.{name}" for row in stored for name in unknown_fields(row)}
+        PASSED_OVER.labels("unknown kind").inc(sum(not row.known for row in unread))
+        PASSED_OVER.labels("cannot be read").inc(sum(row.known for row in unread))
+        PASSED_OVER.labels("unknown field").inc(sum(len(unknown_fields(row)) for row in stored))
+        if unread or fields:
+            kinds = sorted({row.kind for row in unread})
+            log.warning(
+                "the journal is of another release: some of it is passed over", rows=kinds, fields=sorted(fields)
+            )
+        try:
+            opening = CallOpening.model_validate(lease.opening)
+        except ValidationError:
+            log.error("the lease of this call cannot be read")
+            opening = CallOpening()
+        return ResumeState(opening, rows)
 
     def _lose(self, conversation_ids: Iterable[str]) -> None:
         lost = tuple(dict.fromkeys(conversation_ids))

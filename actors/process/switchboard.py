@@ -13,10 +13,18 @@ from typing import assert_never
 import pykka
 from loguru import logger
 
-from actors.call.replay import initiate_of, opening_of
+from actors.call.replay import initiate_of
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import CallMessage, EndCall, MoveCall, Rebind
-from actors.messages.journal import ClaimCall, JournalMessage, OpenLease, Park, RenewLeases, ResumeState
+from actors.messages.journal import (
+    CallOpening,
+    ClaimCall,
+    JournalMessage,
+    OpenLease,
+    Park,
+    RenewLeases,
+    ResumeState,
+)
 from actors.messages.switchboard import (
     AdmissionRequest,
     AdmissionState,
@@ -268,7 +276,7 @@ class Switchboard(LoopActor):
         elif media is None:
             self._refuse(wire, initiate.conversation_id, "no common media format")
         else:
-            opening = opening_of(initiate, media.name)
+            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name)
             self._journal_writer.tell(OpenLease(initiate.conversation_id, credential, opening))
             self._begin(initiate, media, _Call(StableRef(), wire, credential))
 
@@ -330,7 +338,7 @@ class Switchboard(LoopActor):
             logger.bind(conversation=conversation_id).warning("a call is not taken over", reason=reason)
             claim.wire.close(TRY_AGAIN_LATER, reason)
             return
-        initiate = initiate_of(conversation_id, resume_state.opening if resume_state else {})
+        initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
         media = negotiate(initiate.supported_media_formats)
         if resume_state is None or media is None:
             logger.bind(conversation=conversation_id).info("a call cannot be taken over", reason=reason)

@@ -66,11 +66,15 @@ class LoopDispatcher:
     """The dispatcher of a running event loop; there is one in a process.
 
     speed: how many times faster than real time this process believes it lives; only demonstrations and tests set it.
+    clock_s: monotonic time in s; it must be the one by which the loop's timers run.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, speed: float = 1.0) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, speed: float = 1.0, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._loop = loop
         self._speed = speed
+        self._clock_s = clock_s
         self._thread = threading.get_ident()
         self._queue: deque[TakesTurns] = deque()
         # Whether _run runs or is going to.
@@ -81,7 +85,7 @@ class LoopDispatcher:
 
     def watch(self) -> None:
         """Measure the loop's lag from now on."""
-        self._look(time.monotonic())
+        self._look(self._clock_s())
 
     def stop_watching(self) -> None:
         if self._lag_timer is not None:
@@ -107,7 +111,7 @@ class LoopDispatcher:
             self._run()
 
     def now_ms(self) -> float:
-        return time.monotonic() * 1000 * self._speed
+        return self._clock_s() * 1000 * self._speed
 
     def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         return self._loop.call_later(delay_s / self._speed, callback)
@@ -139,7 +143,7 @@ class LoopDispatcher:
         logger.warning("a turn was slow", turn=f"{actor}: {message}", took_ms=round(took_s * 1000))
 
     def _look(self, due_s: float) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock_s()
         lag_s = max(0.0, now_s - due_s)
         self.lag_s += (min(lag_s, MOST_LAG_S) - self.lag_s) * LAG_WEIGHT
         LOOP_LAG.observe(lag_s)

@@ -1,7 +1,7 @@
 """The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
-May import: actors, fsm, protocols, pydantic, pykka, the standard library. Rules from: docs/architecture.md 4.5.
+May import: actors, fsm, protocols, pykka, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import pykka
-from pydantic import ValidationError
 
 from actors.messages.call import CallMessage, FunctionCalled, StepLimit, TaskAnswered, TaskSettled
+from actors.messages.journal_rows import JournalEntry
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY
@@ -30,7 +30,6 @@ from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
-from store.journal import JournalRow
 
 # So many function calls without a word of the caller in between, and the model is talking to itself.
 MOST_CALLS = 20
@@ -98,7 +97,7 @@ class TaskRouter:
         self._acted: set[str] = set()  # runs of which it had carried out a yes
         self.runs: dict[str, TaskHandle] = {}
 
-    def restore(self, rows: Sequence[JournalRow], acted: Collection[str] = ()) -> list[FunctionCalled]:
+    def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
         """Go on with the runs of a call that another process has left. Returns the calls that it has not answered.
 
         acted: the runs in which a yes was carried out that is not in these rows.
@@ -110,20 +109,22 @@ class TaskRouter:
             spec = self._services.profile.agents.get(each.agent)
             if spec is None or each.snapshot is None:
                 continue  # of another release, or it died over its first step: the call comes again
-            run = self._run(spec, each.run_id, each.response_id)
+            run = self._run(spec, each.run, each.response)
             run.result = each.result
+            if not isinstance(each.snapshot, Snapshot):
+                run.result = FAILED  # its snapshot is of another release
+                continue
             try:
-                snapshot = Snapshot.model_validate(each.snapshot)
-                standing = TaskRun.restore(spec, run.context, self._services.effects, snapshot)
-            except (MisuseError, ValidationError):
+                standing = TaskRun.restore(spec, run.context, self._services.effects, each.snapshot)
+            except MisuseError:
                 run.result = FAILED  # its table has changed
                 continue
-            run.status, run.say = standing.status(), snapshot.say
+            run.status, run.say = standing.status(), each.snapshot.say
             if run.result == OPEN:
                 self._start(run)
-            if run.result == OPEN and each.run_id in acted:
+            if run.result == OPEN and each.run in acted:
                 # To ask for it again would be to ask whether what is done shall be done.
-                self._acted.add(each.run_id)
+                self._acted.add(each.run)
                 if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
                     self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered

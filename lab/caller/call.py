@@ -34,16 +34,21 @@ _NEVER_AGAIN = (400, 401, 403, 404)
 
 
 async def place_call(
-    settings: CallSettings, script: Sequence[Step], on_event: Callable[[CallerEvent], None] | None = None
+    settings: CallSettings,
+    script: Sequence[Step],
+    on_event: Callable[[CallerEvent], None] | None = None,
+    bot_owes: Callable[[], bool] | None = None,
 ) -> CallReport:
     """Call the bot, live through the script, and report. A call that fails is reported, not raised.
 
-    on_event: hears what happens while it happens. Raises: ScriptError for a file that is no speech, before it dials.
+    on_event: hears what happens while it happens. bot_owes: whether the bot is about to say something, where that can
+    be known and the caller shall wait for it, however long it takes. Raises: ScriptError for a file that is no speech,
+    before it dials.
     """
     for step in script:
         if isinstance(step, Say | Interrupt):
             read_speech(step.file)
-    call = _Call(settings, script, on_event or _ignore)
+    call = _Call(settings, script, on_event or _ignore, bot_owes or _never)
     await call.live()
     phone = call.phone
     record = None
@@ -68,6 +73,10 @@ def _ignore(_event: CallerEvent) -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
 def tick_s(number: int, speed: float) -> float:
     """When a tick is due, in seconds since the first: an absolute time, so that no lateness adds up."""
     return number * TICK_MS / 1000 / speed
@@ -76,7 +85,13 @@ def tick_s(number: int, speed: float) -> float:
 class _Call:
     """Keeps time, and the socket: every 20 ms of the person's time the person acts and the telephone plays."""
 
-    def __init__(self, settings: CallSettings, script: Sequence[Step], tell: Callable[[CallerEvent], None]) -> None:
+    def __init__(
+        self,
+        settings: CallSettings,
+        script: Sequence[Step],
+        tell: Callable[[CallerEvent], None],
+        bot_owes: Callable[[], bool],
+    ) -> None:
         self.phone = Phone(settings, tell, lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
         self._settings = settings
         self._person = Person(
@@ -85,6 +100,7 @@ class _Call:
             pause_ms=settings.pause_ms,
             patience_ms=int(settings.patience_s * 1000),
             tell=tell,
+            bot_owes=bot_owes,
         )
         self._socket: ClientConnection | None = None
         self._begun = asyncio.Event()

@@ -21,7 +21,8 @@ class Person:
     """Holds one telephone.
 
     pause_ms: how long the bot must be quiet before the person speaks. patience_ms: how long the person waits for it to
-    say something. tell: hears what was said.
+    say something. tell: hears what was said. bot_owes: whether the bot is about to say something; until it no longer
+    is, its silence does not count.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Person:
         pause_ms: int,
         patience_ms: int,
         tell: Callable[[CallerEvent], None],
+        bot_owes: Callable[[], bool],
     ) -> None:
         self._steps = deque(script)
         self._doing: Step | None = None
@@ -39,6 +41,8 @@ class Person:
         self._pause_ms = pause_ms
         self._patience_ms = patience_ms
         self._tell = tell
+        self._bot_owes = bot_owes
+        self._owed_until_ms = 0
         self._last = "the call was accepted"
         self._asked_ms = 0
         self._asked_until_ms = 0
@@ -51,6 +55,12 @@ class Person:
 
     def live(self) -> Iterator[None]:
         """One `next` for every 20 ms, until the person has put the phone down."""
+        for _ in self._live_through():
+            if self._bot_owes():
+                self._owed_until_ms = self._phone.now_ms
+            yield
+
+    def _live_through(self) -> Iterator[None]:
         while self._steps:
             self._doing = self._steps.popleft()
             yield from self._do(self._doing)
@@ -90,11 +100,12 @@ class Person:
 
     @property
     def _idle_ms(self) -> int:
-        """For how long nobody has said anything; a line that is down does not count as silence."""
+        """For how long nobody has said anything, or was about to; a line that is down does not count as silence."""
         up_since_ms = self._phone.up_since_ms
         if up_since_ms is None:
             return 0
-        return self._phone.now_ms - max(self._phone.ear.quiet_since_ms, self._asked_until_ms, up_since_ms)
+        since_ms = max(self._phone.ear.quiet_since_ms, self._asked_until_ms, self._owed_until_ms, up_since_ms)
+        return self._phone.now_ms - since_ms
 
     @property
     def _heard_ms(self) -> int:

@@ -437,7 +437,7 @@ class Call:
 
     def jotted(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
-        return [message.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
+        return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 
     def outcome(self) -> str:
         (record,) = self.records()

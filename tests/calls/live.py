@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from gateway.daemon import Daemon, run
+from gateway.daemon import Daemon
 from gateway.settings import Settings
 from lab.caller import CallerEvent, CallReport, CallSettings, Say, Step, place_call
 from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
@@ -25,6 +25,7 @@ from lab.mouth import Voice, espeak
 from store.appointments import Appointment, AppointmentBook
 from store.journal import CallRecord
 from tests.calls.tap import Line, Tap
+from tests.paced_loop import loop_time_s, run_paced
 
 Case = TypeVar("Case")
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
@@ -130,7 +131,7 @@ async def practice(
             max_lag_ms=0,  # whoever hears and thinks for the model shares this loop
         )
         async with (
-            Daemon(settings, speed) as daemon,
+            Daemon(settings, speed, clock_s=loop_time_s) as daemon,
             Tap(daemon.vaic_url, line, client="vaic", server="daemon") as vaic_tap,
         ):
             vaic_url = vaic_tap.url if tapped else daemon.vaic_url
@@ -151,7 +152,7 @@ def run_each(folder: Path, scenario: Callable[[Path, Case], Awaitable[None]], ca
     async def all_of_them() -> None:
         await asyncio.gather(*(one(number, case) for number, case in enumerate(cases)))
 
-    run(all_of_them())
+    run_paced(all_of_them())
 
 
 def said_on(record: CallRecord, days: int, at: time) -> set[datetime]:

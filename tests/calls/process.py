@@ -10,8 +10,8 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,21 +20,18 @@ from gateway.daemon import Daemon, run
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Process:
-    """One that serves."""
+    """One that serves. url: where."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self._process = process
-        self.url = process.stdout.readline().strip()
-        assert self.url, f"it ended with {process.wait()}"
+        self.url = url
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -43,18 +40,25 @@ class Process:
         self._process.send_signal(signal.SIGCONT)
 
 
-@contextmanager
-def process(engine_url: str, database_url: str, speed: float) -> Iterator[Process]:
+@asynccontextmanager
+async def process(engine_url: str, database_url: str, speed: float) -> AsyncIterator[Process]:
     line = [sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed)]
-    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
-        try:
-            yield Process(started)
-            # What it still has in hand it writes down.
+    started = await asyncio.create_subprocess_exec(*line, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        assert started.stdout is not None
+        url = (await started.stdout.readline()).decode().strip()
+        assert url, f"it ended with {await started.wait()}"
+        yield Process(started, url)
+        # What it still has in hand it writes down.
+        with contextlib.suppress(ProcessLookupError):
             started.send_signal(signal.SIGCONT)
             started.send_signal(signal.SIGINT)
-            started.wait(LIMIT_S)
-        finally:
+        async with asyncio.timeout(LIMIT_S):
+            await started.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
             started.kill()
+        await started.wait()
 
 
 async def _serve(engine_url: str, database_url: str, speed: float) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Socket = ClientConnection | ServerConnection
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One message. at_ms: of the clock, any origin. sender, to: "vaic", "daemon" or "model". port: whoever dialled has
+    """One message. at_ms: of the loop's clock. sender, to: "vaic", "daemon" or "model". port: whoever dialled has
     it at his end.
     """
 
@@ -70,15 +70,56 @@ def at_the(number: int, kind: str, do: Callable[[], object]) -> Callable[[Passed
     return watch
 
 
+class Debts:
+    """Whether the bot is about to say something to its one caller, as far as the models' taps tell it.
+
+    For a caller that shall go on when the bot is done, and not after so many ms: on a busy machine the bot may take
+    any time to answer, and say "one moment" before it does. taps: those of all processes that may have the call.
+    """
+
+    def __init__(self, *taps: Tap) -> None:
+        self._taps = taps
+        self._read = [0] * len(taps)
+        self._ready: set[int] = set()
+        self._owed = True
+
+    def __call__(self) -> bool:
+        """Until a session is set up, until a turn of the caller or a function's output is answered in words."""
+        unread = [tap.line.passed[read:] for tap, read in zip(self._taps, self._read, strict=True)]
+        self._read = [read + len(each) for read, each in zip(self._read, unread, strict=True)]
+        for passed in sorted(itertools.chain.from_iterable(unread), key=lambda each: each.at_ms):
+            self._take(passed)
+        open_ports = {client.remote_address[1] for tap in self._taps for client in tap.clients}
+        return self._owed or not self._ready & open_ports
+
+    def moved(self) -> None:
+        """The call goes elsewhere: the sessions that were set up so far are no longer the bot's."""
+        self()
+        self._ready.clear()
+
+    def _take(self, passed: Passed) -> None:
+        response = passed.frame.get("response") or {}
+        match passed.kind:
+            case "session.updated":
+                self._ready.add(passed.port)
+            case "input_audio_buffer.committed":
+                self._owed = True
+            case "response.create" if response.get("conversation") != "none":
+                self._owed = True
+            case "response.done" if response["conversation_id"] and response["status"] == "completed":
+                self._owed = any(item["type"] == "function_call" for item in response["output"])
+
+
 class Tap:
     """Listens on a port of its own, and dials the target once for each who comes. clients: who is there, in order.
+    line: what passed.
 
     refusals: how many more who come are refused, with 503. target: may be changed for those who come later.
     """
 
     def __init__(self, target: str, line: Line, *, client: str, server: str) -> None:
         self.target = target
-        self._line = line
+        self.line = line
         self._client, self._server = client, server
         self._listening: Server | None = None
         self.clients: list[ServerConnection] = []
@@ -138,9 +179,9 @@ class Tap:
     async def _pass_on(self, source: Socket, sink: Socket, sender: str, to: str, port: int) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for message in source:
-                passed = Passed(time.perf_counter() * 1000, port, sender, to, json.loads(message))
-                self._line.passed.append(passed)
-                self._line.watch(passed)
+                passed = Passed(asyncio.get_running_loop().time() * 1000, port, sender, to, json.loads(message))
+                self.line.passed.append(passed)
+                self.line.watch(passed)
                 await sink.send(message)
         if source.close_code in (None, 1006):
             sink.transport.abort()

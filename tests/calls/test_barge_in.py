@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 
-from gateway.daemon import run
 from lab.caller import Interrupt
 from tests.calls.live import practice, recording, said_on
 from tests.calls.tap import Passed
+from tests.paced_loop import run_paced
 
 SPEED = 6.0
 STOP_LIMIT_MS = 100.0
@@ -98,4 +98,4 @@ def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
                 assert abs(truncated["audio_end_ms"] - at_the_ear.heard_ms) <= EAR_MS
                 assert books[truncated["item_id"]].heard_ms == truncated["audio_end_ms"]
 
-    run(call())
+    run_paced(call())

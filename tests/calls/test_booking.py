@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gateway.daemon import run
 from lab.caller import CallReport
 from store.appointments import AppointmentBook
 from tests.calls.live import BOOKED, heard_words, practice, run_each, said_on, spoken
+from tests.paced_loop import run_paced
 
 
 def loudness(file: Path, report: CallReport) -> list[tuple[str, float, float]]:
@@ -55,7 +55,7 @@ def test_a_call_books_what_was_said_and_leaves_a_report_a_recording_and_a_record
             assert (record.outcome, record.errors) == ("completed", ())
             assert [turn.text for turn in record.turns] == [turn.text for turn in report.turns]
 
-    run(call())
+    run_paced(call())
 
 
 def assert_has_the_fields_that_were_promised(report: dict[str, object]) -> None:
@@ -85,7 +85,7 @@ def test_a_voice_and_words_that_nobody_here_recorded_book_as_well(tmp_path: Path
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert "at 14:30 is booked" in heard_words(report)
 
-    run(call())
+    run_paced(call())
 
 
 def test_every_media_format_carries_the_voices_of_both(tmp_path: Path) -> None:
@@ -117,4 +117,4 @@ def test_what_cannot_be_had_is_refused_in_words_that_the_caller_hears(tmp_path: 
             assert {each.conversation_id for each in services.appointments()} == {"somebody else"}
             assert report.errors == ()
 
-    run(call())
+    run_paced(call())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from base64 import b64decode
 from pathlib import Path
 
-from gateway.daemon import run
 from lab.caller import HangUp
 from tests.calls.live import practice
+from tests.paced_loop import run_paced
 
 SPEED = 4.0
 # 24 kHz, 16 bit.
@@ -40,7 +40,7 @@ def test_the_bot_hangs_up_only_when_its_last_sentence_was_heard(tmp_path: Path) 
             assert (hangup.at_ms - began.at_ms) * SPEED > length_ms - EAR_MS
             assert frames[-1] is hangup
 
-    run(call())
+    run_paced(call())
 
 
 def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_appointment(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_ap
             ]
             assert await services.daemon.live_calls() == ()
 
-    run(call())
+    run_paced(call())

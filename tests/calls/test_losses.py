@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import time
 from pathlib import Path
 
-from gateway.daemon import run
 from lab.caller import CallReport, Drop
 from lab.engine import Faults
 from tests.calls.live import BOOKED, Practice, heard_words, practice, run_each, said_on
 from tests.calls.tap import at_the
+from tests.paced_loop import run_paced
 
 # Two calls are lived through at a time.
 SPEED = 5.0
@@ -89,7 +89,7 @@ def test_a_model_that_is_lost_before_it_has_greeted_greets_when_it_is_back(tmp_p
             said = [turn.text for turn in report.turns if turn.role == "bot"]
             assert said == [GREETING, "Thank you for calling. Goodbye."]
 
-    run(call())
+    run_paced(call())
 
 
 def test_a_caller_whose_words_were_lost_with_the_model_is_not_left_in_silence(tmp_path: Path) -> None:
@@ -101,4 +101,4 @@ def test_a_caller_whose_words_were_lost_with_the_model_is_not_left_in_silence(tm
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert report.turns[-1].text == "Thank you for calling. Goodbye."
 
-    run(call())
+    run_paced(call())

@@ -1,7 +1,8 @@
-"""Where faults happen: real processes on loopback, twenty calls in the background, and one caller who listens.
+"""Where faults happen: real processes on loopback, calls in the background, and one caller who listens.
 
 The daemons are `run.py serve`, the background is `run.py load`'s generator, the caller is lab.caller's: what it heard
-is what a telephone would have played. All live at the speed of the clock.
+is what a telephone would have played. All live at the speed of the clock. How long things take is judged by `make
+faults` alone: `make test` runs on machines that are busy with other things.
 """
 
 from __future__ import annotations
@@ -36,18 +37,21 @@ from store.appointments import Appointment, AppointmentBook
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.calls.live import recording
-from tests.calls.tap import Line, Tap
+from tests.calls.tap import Debts, Line, Tap
 from tests.faults.crashable import Census
 from tests.faults.faultproxy import FaultProxy, Target
 from tests.gateway.daemons import until
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 150.0
-BACKGROUND_CALLS = 20
+# Whether what a row measures must be within its bounds, which hold for a machine that does nothing else.
+IN_TIME = bool(os.environ.get("TIELINE_FAULTS_IN_TIME"))
+# These only end what hangs.
+LIMIT_S, READY_LIMIT_S, RECORD_LIMIT_S = 240.0, 60.0, 30.0
+BACKGROUND_CALLS = 20 if IN_TIME else 5
 # What the background's relay may take at the 99th percentile, whatever happens beside it.
 P99_LIMIT_MS = 40.0
-HANGED_S, READY_LIMIT_S = 3600.0, 20.0
+HANGED_S = 3600.0
 T = TypeVar("T")
 
 
@@ -133,7 +137,7 @@ class Node:
         async def written() -> str:
             return file.read_text() if file.exists() else ""
 
-        return Census.model_validate_json(await until(written, 10))
+        return Census.model_validate_json(await until(written, RECORD_LIMIT_S))
 
     def _tell(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -160,7 +164,7 @@ class Node:
 
 
 class Background:
-    """Twenty calls that talk all the time. They are judged by `Scene` at its end."""
+    """Calls that talk all the time. They are judged by `Scene` at its end."""
 
     def __init__(self, settings: LoadSettings) -> None:
         self._settings = settings
@@ -190,13 +194,14 @@ class Background:
 
 
 class EngineProcess:
-    """The engine beside the test, so that hearing and thinking delay no socket of the test's.
+    """The engine beside the test, so that hearing and thinking delay no socket of the test's; nor a daemon's, where
+    time is judged.
 
     session_s: how long its sessions last. One serves scene after scene; it leaves when this process does.
     """
 
     def __init__(self, session_s: float) -> None:
-        command = [sys.executable, "-m", "tests.faults.engine", str(session_s)]
+        command = [sys.executable, "-m", "tests.faults.engine", str(session_s), *(["--step-back"] if IN_TIME else [])]
         self._process = Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
@@ -246,9 +251,13 @@ class Scene:
         conversation_id: str = "c-1",
         node: int = 0,
         on_event: Callable[[CallerEvent], None] | None = None,
+        attentive: bool = False,
         **settings: Any,
     ) -> CallReport:
-        """Call a node through the proxies, and live through the steps: the name of a recording is said."""
+        """Call a node through the proxies, and live through the steps: the name of a recording is said.
+
+        attentive: the caller waits for all that the model owes, see Debts; for a scene with one call.
+        """
         script = [Say(recording(step)) if isinstance(step, str) else step for step in steps]
         how: dict[str, Any] = {
             "url": f"ws://127.0.0.1:{self.nodes[node].vaic.port}/",
@@ -256,14 +265,15 @@ class Scene:
             "pause_ms": 600,
         }
         ours = CallSettings(conversation_id=conversation_id, **how | settings)
-        report = await place_call(ours, script, on_event)
+        debts = Debts(*(each.tap for each in self.nodes)) if attentive else None
+        report = await place_call(ours, script, on_event, debts)
         (self.folder / f"{conversation_id}.json").write_text(report.model_dump_json(indent=2))
         return report
 
     async def record(self, conversation_id: str = "c-1") -> CallRecord:
         """What was written of a call that is over, or is about to be."""
         journal = Journal(self.database)
-        return await until(lambda: asyncio.to_thread(journal.record, conversation_id), 10)
+        return await until(lambda: asyncio.to_thread(journal.record, conversation_id), RECORD_LIMIT_S)
 
     def appointments(self) -> list[Appointment]:
         return AppointmentBook(self.database).all()
@@ -285,9 +295,9 @@ class Scene:
         self.measured(f"{whose}talk after the loss", talk.began_ms - lost_ms, limit_s)
 
     def measured(self, what: str, ms: float, limit_s: float) -> None:
-        """A figure for the report, which must be within its bound."""
+        """A figure for the report, which must be within its bound where that is judged."""
         self.figures[what] = round(ms)
-        assert ms <= limit_s * 1000, f"{what}: {ms:.0f} ms, {self.figures}"
+        assert ms <= limit_s * 1000 or not IN_TIME, f"{what}: {ms:.0f} ms, {self.figures}"
 
 
 def _target(url: str) -> Target:
@@ -320,6 +330,9 @@ async def _opened(
             "TIELINE_TIME_ZONE": "UTC",
             "TIELINE_NO_INPUT_S": "60",
         }
+        if not IN_TIME:
+            # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.
+            ours |= {"TIELINE_MAX_LAG_MS": "0", "TIELINE_FILLER_S": "0"}
         for number in range(1, nodes + 1):
             node = Node(folder, number, program, **ours | environment)
             scene.nodes.append(node)
@@ -343,15 +356,16 @@ async def _opened(
 
 
 def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:
-    """None of the background may have dropped, and none may have waited."""
+    """None of the background may have dropped; and none may have waited, where that is judged."""
     [stretch] = report.stretches
     p99_ms = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
     figures["background p99"] = round(p99_ms, 1)
     figures["generator late p99"] = round(stretch.late_p99_ms, 1)
     assert (report.opened, report.failed, report.faults) == (calls, 0, ())
-    assert (report.lost_up, report.lost_down) == (0, 0)
     assert stretch.calls == calls
-    assert p99_ms < P99_LIMIT_MS, figures
+    if IN_TIME:
+        assert (report.lost_up, report.lost_down) == (0, 0)
+        assert p99_ms < P99_LIMIT_MS, figures
 
 
 def play(  # noqa: PLR0913 - what a scene is made of, by name

@@ -42,7 +42,7 @@ def test_load_of_three_times_the_room_is_refused_before_the_upgrade(tmp_path: Pa
             answers.extend([await knock(node) for _ in range(3 * BACKGROUND_CALLS)])
 
         knocking: list[asyncio.Task[None]] = []
-        report = await scene.call(*QUESTION, on_event=happened)
+        report = await scene.call(*QUESTION, on_event=happened, attentive=True)
         await knocking[0]
         assert {line for line, _ in answers} == {b"HTTP/1.1 503 Service Unavailable\r\n"}
         figures["n of refusals"] = len(answers)

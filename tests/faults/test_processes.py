@@ -33,7 +33,8 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
             scene.line.watch = at_the(2, "response.function_call_arguments.done", kill)
         # A yes that was lost with its process is asked for again.
         steps = WISH if moment == "idle" else (WISH[0], WISH[1], *WISH[1:])
-        report = await scene.call(*steps, on_event=after_the_question(kill) if moment == "idle" else None)
+        idle = after_the_question(kill) if moment == "idle" else None
+        report = await scene.call(*steps, on_event=idle, attentive=True)
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
         scene.talks_again(report, 3, 8)

@@ -51,7 +51,8 @@ def database_of(folder: Path) -> str:
 
 @asynccontextmanager
 async def told(folder: Path, **settings: str) -> AsyncIterator[Told]:
-    ours = {"TIELINE_OPENAI_URL": NO_MODEL, "TIELINE_FILLER_S": "0", "TIELINE_DATABASE_URL": database_of(folder)}
+    ours = {"TIELINE_OPENAI_URL": NO_MODEL, "TIELINE_DATABASE_URL": database_of(folder)}
+    ours |= {"TIELINE_FILLER_S": "0", "TIELINE_MAX_LAG_MS": "0"}
     daemon = Told(folder, 1, SERVE, **ours | settings)
     try:
         await daemon.start()

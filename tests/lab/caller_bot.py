@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from lab.caller import CallerEvent, CallReport, CallSettings, Step, place_call
+from tests.paced_loop import run_paced
 
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
 NO = SPEECH / "slt_no.wav"
@@ -202,7 +203,7 @@ def call(
             report = await place_call(CallSettings(url=server.url, conversation_id=CALL, **how), script, on_event)
             return report, server.bots
 
-    return asyncio.run(both())
+    return run_paced(both())
 
 
 async def answers(bot: Bot, sentences: int, media: str = "raw/lpcm16_24") -> None:

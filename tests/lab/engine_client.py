@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection
 
 from lab.engine import Engine, EngineSettings, Faults
 from lab.engine.sound import A_LAW, MU_LAW
+from tests.paced_loop import run_paced
 
 Event = dict[str, Any]
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
@@ -124,7 +125,7 @@ def on_a_call(**settings: Any) -> Callable[[Callable[[Client], Awaitable[None]]]
                 await test(client)
 
         def run() -> None:
-            asyncio.run(call())
+            run_paced(call())
 
         run.__doc__ = test.__doc__
         return run

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    give_up_s = time.monotonic() + 30
+    give_up_s = time.monotonic() + 60
     while True:
         assert process.poll() is None, "it ended before it listened"
         assert time.monotonic() < give_up_s, "it did not listen in time"

@@ -165,7 +165,15 @@ class Life:
 
     def __init__(self, *script: Step) -> None:
         self.line = Line()
-        self._person = Person(script, self.line.phone, pause_ms=700, patience_ms=9000, tell=self.line.events.append)
+        self.bot_owes = False
+        self._person = Person(
+            script,
+            self.line.phone,
+            pause_ms=700,
+            patience_ms=9000,
+            tell=self.line.events.append,
+            bot_owes=lambda: self.bot_owes,
+        )
         self._life = self._person.live()
 
     def run(self, ms: int) -> None:
@@ -191,6 +199,22 @@ def test_what_the_bot_says_on_through_an_interruption_is_no_answer_to_it(tmp_pat
     assert life.began_ms == [220]
     life.run(40)
     assert life.began_ms == [220, 4020 + 400 + 700]
+
+
+def test_the_person_waits_for_what_the_bot_is_about_to_say_however_long_that_takes(tmp_path: Path) -> None:
+    word = a_recording(tmp_path, lead_ms=0, speech_ms=100)
+    life = Life(Say(word))
+    life.line.stream(300)  # "one moment"
+    life.line.bot("playStream.stop", streamId="p-1")
+    life.bot_owes = True
+    life.run(20_000)
+    assert life.began_ms == []
+    life.bot_owes = False
+    life.run(680)
+    assert life.began_ms == []
+    life.run(40)
+    assert life.began_ms == [20_000 + 700]
+    assert life.line.phone.complaints.lines() == []
 
 
 def test_after_an_outage_the_person_gives_the_bot_time_to_go_on(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from lab.caller import CallReport, CallSettings, Say, place_call
 from tests.lab.caller_bot import CALL, LIMIT_S, NO, YES, answering, serving
+from tests.paced_loop import run_paced
 
 
 @asynccontextmanager
@@ -42,7 +43,7 @@ def with_record(record: dict[str, Any]) -> CallReport:
             )
             return await place_call(settings, [Say(NO), Say(YES)])
 
-    return asyncio.run(both())
+    return run_paced(both())
 
 
 def recorded(role: str, text: str, began_ms: int, heard_ms: int = 100) -> dict[str, Any]:

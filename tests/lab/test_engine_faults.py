@@ -9,6 +9,7 @@ import websockets
 
 from lab.engine import Faults
 from tests.lab.engine_client import KEY, connected, running, words_of
+from tests.paced_loop import run_paced
 
 
 async def _close_code(engine_url: str) -> int | None:
@@ -27,7 +28,7 @@ def test_an_upgrade_is_refused_as_often_as_was_asked_for() -> None:
             async with connected(engine):
                 pass
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 @pytest.mark.parametrize("faults", [Faults(drop_after_ms=0), Faults(drop_on="session.created")])
@@ -37,7 +38,7 @@ def test_a_dropped_connection_ends_without_a_close_frame(faults: Faults) -> None
             async with asyncio.timeout(5):
                 assert await _close_code(engine.url) == 1006
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_a_fault_can_be_injected_into_an_open_connection_and_taken_back() -> None:
@@ -52,7 +53,7 @@ def test_a_fault_can_be_injected_into_an_open_connection_and_taken_back() -> Non
             async with connected(engine) as client:
                 assert (await client.ask("Hello."))["status"] == "completed"
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_a_drop_in_mid_response_lets_out_what_came_before_it() -> None:
@@ -62,7 +63,7 @@ def test_a_drop_in_mid_response_lets_out_what_came_before_it() -> None:
                 await client.ask("Hello.")
             assert client.audio()
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_responses_fail_as_often_as_was_asked_for_without_a_sound() -> None:
@@ -74,7 +75,7 @@ def test_responses_fail_as_often_as_was_asked_for_without_a_sound() -> None:
             assert not client.audio()
             assert (await client.ask("Hello."))["status"] == "completed"
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_an_expired_session_says_so_and_closes_with_1001() -> None:
@@ -84,7 +85,7 @@ def test_an_expired_session_says_so_and_closes_with_1001() -> None:
             await client.socket.wait_closed()
             assert client.socket.close_code == 1001
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_a_session_ends_when_the_lifetime_it_promised_is_over() -> None:
@@ -92,7 +93,7 @@ def test_a_session_ends_when_the_lifetime_it_promised_is_over() -> None:
         async with running(session_s=0.05) as engine, connected(engine) as client:
             assert (await client.error())["code"] == "session_expired"
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_a_mute_response_has_words_but_no_audio() -> None:
@@ -101,7 +102,7 @@ def test_a_mute_response_has_words_but_no_audio() -> None:
             assert words_of(await client.ask("Hello."))
             assert not client.audio()
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_a_silent_engine_reads_and_answers_nothing() -> None:
@@ -116,7 +117,7 @@ def test_a_silent_engine_reads_and_answers_nothing() -> None:
             assert session["instructions"] == "Unheard."
             assert len(client.of("session.updated")) == 1
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def test_faults_are_read_from_a_command_lines_words() -> None:
@@ -135,4 +136,4 @@ def test_connections_leave_nothing_behind() -> None:
                 await last.ask("Hello.")
                 assert engine.connections == 1
 
-    asyncio.run(call())
+    run_paced(call())

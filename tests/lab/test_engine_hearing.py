@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64decode
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from lab.ears import load_transcriber
 from lab.engine.sound import A_LAW, G711, HEARING_HZ, MU_LAW, resampled
 from tests.lab.engine_client import Client, connected, in_order, on_a_call, running, speech, words_of
+from tests.paced_loop import run_paced
 
 HOURS = "You work at a clinic. Opening hours: we are open from nine to five."
 STORY = "Here comes a very long story about nothing at all, which nobody wants to hear to its end."
@@ -42,7 +42,7 @@ def test_a_spoken_question_is_heard_and_answered_in_speech(media: str) -> None:
             assert "nine to five" in words_of(response)
             assert "we are open" in load_transcriber().transcribe(_heard_back(client.audio(), media)).lower()
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 def _judge_turn(client: Client) -> None:

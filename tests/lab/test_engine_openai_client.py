@@ -9,6 +9,7 @@ from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
 
 from tests.lab.engine_client import running, speech
+from tests.paced_loop import run_paced
 
 
 def _client(url: str) -> AsyncOpenAI:
@@ -40,7 +41,7 @@ def test_a_text_turn() -> None:
                     break
             assert written == "Hi."
 
-    asyncio.run(asyncio.wait_for(call(), 15))
+    run_paced(asyncio.wait_for(call(), 15))
 
 
 def test_an_audio_turn() -> None:
@@ -66,7 +67,7 @@ def test_an_audio_turn() -> None:
             assert "nine to five" in transcript
             assert len(spoken) > 48 * 1000
 
-    asyncio.run(asyncio.wait_for(call(), 15))
+    run_paced(asyncio.wait_for(call(), 15))
 
 
 def _audio(event: RealtimeServerEvent) -> bytes:

@@ -24,14 +24,14 @@ def test_a_served_engine_announces_itself_and_ends_cleanly_with_a_client_on_the_
         ready = re.search(r"engine ready on (ws://127\.0\.0\.1:\d+/v1/realtime)", process.stderr.readline())
         assert ready is not None
         asyncio.run(_tell_it_to_end(ready[1], process))
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.communicate()
 
 
 async def _tell_it_to_end(url: str, process: subprocess.Popen[str]) -> None:
-    async with websockets.connect(f"{url}?model=any", additional_headers=KEY) as socket, asyncio.timeout(10):
+    async with websockets.connect(f"{url}?model=any", additional_headers=KEY) as socket, asyncio.timeout(60):
         await socket.recv()
         process.send_signal(signal.SIGTERM)
         await socket.wait_closed()

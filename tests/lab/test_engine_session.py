@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import websockets
 
 from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user
+from tests.paced_loop import run_paced
 
 
 @on_a_call()
@@ -164,7 +164,7 @@ def test_a_frame_that_is_no_event_is_answered_and_the_session_goes_on(frame: str
             assert (await client.error())["code"] == "invalid_event"
             await client.update(instructions="Still here.")
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 @on_a_call()
@@ -211,7 +211,7 @@ def test_an_upgrade_needs_a_bearer_token_and_the_right_path() -> None:
             assert await _status(url, KEY) == 101
             assert await _status(url.replace("realtime", "other"), KEY) == 404
 
-    asyncio.run(call())
+    run_paced(call())
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_a_retired_or_incomplete_request_is_told_why_and_closed_with_4000(
             await socket.wait_closed()
             assert (socket.close_code, socket.close_reason) == (4000, f"invalid_request_error.{code}")
 
-    asyncio.run(call())
+    run_paced(call())

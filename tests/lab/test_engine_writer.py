@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from typing import Any
@@ -20,6 +19,7 @@ from lab.engine.writer import ResponseWriter
 from lab.mind import FunctionCall
 from protocols.realtime.objects import ResponseRequest
 from protocols.realtime.server_events import AnyServerEvent
+from tests.paced_loop import run_paced
 
 _TYPES: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
@@ -104,4 +104,4 @@ def test_a_recogniser_that_fails_is_told_and_holds_nothing_up() -> None:
         failed = written.of("conversation.item.input_audio_transcription.failed")
         assert failed[0]["error"]["code"] == "transcription_failed"
 
-    asyncio.run(call())
+    run_paced(call())

@@ -44,7 +44,7 @@ class OtherProcess:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def tell(self, what: str, *arguments: Any) -> None:
         """It may be frozen: then it reads this when it wakes up."""

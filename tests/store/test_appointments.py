@@ -44,7 +44,7 @@ def test_threads_that_race_for_a_time_have_one_winner(engine: Engine) -> None:
     book, together = AppointmentBook(engine), Barrier(8)
 
     def race(number: int) -> Appointment | None:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return book.book("practice", AT, 30, "", f"c-{number}", f"k-{number}")
 
     with ThreadPoolExecutor(8) as pool:
@@ -58,7 +58,7 @@ def test_threads_that_carry_out_one_effect_book_once_and_all_hear_of_it(engine: 
     book, together = AppointmentBook(engine), Barrier(8)
 
     def race(_: int) -> Appointment | None:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return book.book("practice", AT, 30, "", "c-1", "k-1")
 
     with ThreadPoolExecutor(8) as pool:

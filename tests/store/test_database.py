@@ -177,7 +177,7 @@ with ThreadPoolExecutor(3) as pool:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     engine = open_database(fresh_url)
     assert "lease" in inspect(engine).get_table_names()
@@ -201,7 +201,7 @@ with open_database(sys.argv[1]).begin() as connection:
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
 
     engine = open_database(url)
     book = AppointmentBook(engine)

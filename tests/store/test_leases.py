@@ -171,7 +171,7 @@ def test_threads_that_race_to_open_a_call_have_one_winner(engine: Engine) -> Non
     together = Barrier(6)
 
     def race(number: int) -> Lease | Refused:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return Leases(engine, f"node-{number}").open("c-1", "secret", OPENING)
 
     with ThreadPoolExecutor(6) as pool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+import store.database
 from store import schema
-from store.database import BUSY_LIMIT_S, open_database
+from store.database import open_database
 from store.journal import Journal
 from store.leases import Lease, Leases
 from tests.store.other_process import OtherProcess, record, row
@@ -26,8 +26,9 @@ def server() -> Iterator[PostgresServer]:
 
 
 def test_sqlite_held_up_by_a_frozen_process_says_so_in_time_and_nothing_is_lost_to_who_tries_again(
-    sqlite_url: str,
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store.database, "BUSY_LIMIT_S", 0.5)
     engine = open_database(sqlite_url)
     leases, journal = Leases(engine, "here"), Journal(engine)
     leases.open("c-1", "secret", {})
@@ -36,10 +37,8 @@ def test_sqlite_held_up_by_a_frozen_process_says_so_in_time_and_nothing_is_lost_
         assert other.ask("open", "c-2") == 1
         other.tell("append_frozen", "c-2", 1, 1)
         other.wait_until_frozen()
-        began_s = time.monotonic()
         with pytest.raises(OperationalError, match="locked"):
             journal.append([row(2, 1), row(3, 1)])
-        assert BUSY_LIMIT_S - 0.5 < time.monotonic() - began_s < BUSY_LIMIT_S + 1
         assert [each.seq for each in journal.rows("c-1")] == [1], "reading goes on"
     assert journal.append([row(2, 1), row(3, 1)]) == []
     assert [each.seq for each in journal.rows("c-1")] == [1, 2, 3]
@@ -95,7 +94,7 @@ def test_a_transaction_that_the_server_dies_in_is_an_operational_error_and_leave
     ("limit", "sentence"), [("statement", "SELECT pg_sleep(3)"), ("lock", "UPDATE lease SET node = 'x'")]
 )
 def test_a_statement_that_is_given_up_is_an_operational_error(postgres_url: str, limit: str, sentence: str) -> None:
-    engine = open_database(f"{postgres_url}&options=-c%20{limit}_timeout=200ms")
+    engine = open_database(f"{postgres_url}&options=-c%20{limit}_timeout=600ms")
     Leases(engine, "here").open("c-1", "secret", {})
     with engine.begin() as holder, engine.connect() as other:
         holder.execute(schema.lease.update().values(node="y"))

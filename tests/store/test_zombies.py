@@ -99,7 +99,7 @@ def test_a_claim_waits_for_a_row_that_is_being_written(url: str, engine: Engine)
     event.listen(engine, "before_cursor_execute", claim_now)
     with ThreadPoolExecutor(1) as pool:
         assert Journal(engine).append([row(1, 1)]) == []
-        assert claims[0].result(timeout=10).last_seq == 1
+        assert claims[0].result(timeout=60).last_seq == 1
     other.dispose()
 
 

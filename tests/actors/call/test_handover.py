@@ -88,7 +88,7 @@ def test_calls_are_moved_with_all_that_was_written(services: Services) -> None:
     services.mailboxes.until(lambda: services.status().conversations == ())
     assert wire.closed == 1012
     assert services.has_written().record("c-1") is None
-    assert [row.kind for row in services.journal.rows("c-1")] == ["call"]
+    assert [row.kind for row in services.journal.rows("c-1")] == ["call", "parked"]
 
 
 def test_a_stop_in_words_plays_them_first(services: Services) -> None:

@@ -454,7 +454,7 @@ def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: Wa
 
 
 def test_a_model_socket_that_cannot_be_made_is_made_again(mailboxes: WaitingDispatcher) -> None:
-    clock = Clock(holds=2)  # the book and the first row of the journal; then the model's instructions bear the date
+    clock = Clock(holds=1)  # the call's start; then the model's instructions bear the date
     clock.tears = [RuntimeError("a bug")]
     call = Call(mailboxes, now=clock)
     assert call.exchange.callers == []

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.messages.journal import AppendRow, ResumeState
+from actors.messages.journal import AppendRow, CallOpening, ResumeState
+from actors.messages.journal_rows import JournalEntry
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from store.appointments import AppointmentBook
-from store.journal import Journal, JournalRow
+from store.journal import Journal
 from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
@@ -26,17 +27,17 @@ class Left:
         call = Call(mailboxes, effects=self.effects).greeted()
         call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30")
         call.answered("call-2", "book_appointment_confirm", yes=True)
-        self.rows = [jot.row for jot in call.journal.all(AppendRow)]
+        self.rows = [told.entry for told in call.journal.all(AppendRow)]
 
-    def until(self, kind: str, number: int) -> list[JournalRow]:
+    def until(self, kind: str, number: int) -> list[JournalEntry]:
         """The rows before the n-th of a kind."""
-        cut = [index for index, row in enumerate(self.rows) if row.kind == kind][number - 1]
+        cut = [index for index, row in enumerate(self.rows) if row.row.kind == kind][number - 1]
         return self.rows[:cut]
 
-    def taken_over(self, rows: list[JournalRow]) -> Call:
+    def taken_over(self, rows: list[JournalEntry]) -> Call:
         keys = keys_ahead("c-1", rows)
         acted = frozenset(keys[key] for key in Journal(self._engine).begun(keys))
-        return Call(self._mailboxes, effects=self.effects, resume_state=ResumeState({}, tuple(rows), acted))
+        return Call(self._mailboxes, effects=self.effects, resume_state=ResumeState(CallOpening(), tuple(rows), acted))
 
 
 @pytest.fixture

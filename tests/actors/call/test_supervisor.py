@@ -122,7 +122,7 @@ def test_sound_goes_both_ways_and_what_was_said_and_heard_stands_in_the_record(c
         ("bot", "Hello."), ("caller", "Tomorrow."), ("bot", "At what time?"),
     ]  # fmt: skip
     assert [kind for kind in call.jotted() if kind.startswith(("bot", "caller"))] == [
-        "bot_said", "bot_heard", "caller_spoke", "caller_said", "bot_said", "bot_heard",
+        "bot_said", "bot_heard", "caller_began", "caller_spoke", "caller_said", "bot_said", "bot_heard",
     ]  # fmt: skip
 
 

@@ -9,12 +9,13 @@ import pykka
 import pytest
 from sqlalchemy import Engine, event
 
-from actors.messages.journal import AppendRow, Close, OpenLease
+from actors.messages.journal import AppendRow, CallOpening, Close, OpenLease
+from actors.messages.journal_rows import BotSaidRow, JournalEntry, decode
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
-from store.journal import CallRecord, Journal, JournalRow
+from store.journal import CallRecord, Journal
 from store.leases import Leases
 from tests.actors.calls import BEGAN
 from tests.probe import ThreadProbe
@@ -24,7 +25,7 @@ TOO_LARGE = 2**70
 
 
 def jot(seq: int, conversation_id: str = "c-1") -> AppendRow:
-    return AppendRow(JournalRow(conversation_id=conversation_id, seq=seq, kind="said", body={"n": seq}, at=BEGAN))
+    return AppendRow(JournalEntry(conversation_id, seq, BEGAN, BotSaidRow(item=f"i-{seq}", text="Hello.")))
 
 
 def record(outcome: str = "completed", conversation_id: str = "c-1") -> CallRecord:
@@ -75,7 +76,7 @@ def office(engine: Engine) -> Iterator[Office]:
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
     office.written(jot(1))
-    assert office.journal.rows("c-1") == [jot(1).row]
+    assert [decode(row) for row in office.journal.rows("c-1")] == [jot(1).entry]
 
 
 def test_what_arrives_while_the_database_is_busy_is_written_in_a_few_batches(office: Office, engine: Engine) -> None:
@@ -101,7 +102,7 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
 
 
 def test_rows_and_records_do_not_wait_for_what_comes_after_a_lease(office: Office) -> None:
-    office.written(jot(1), Close(record()), OpenLease("c-2", "", {}))
+    office.written(jot(1), Close(record()), OpenLease("c-2", "", CallOpening()))
     assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
 
@@ -135,7 +136,7 @@ def test_what_a_keeper_that_crashes_did_not_write_is_given_back_in_order(office:
         back.append(office.switchboard.expect(Unwritten).message)
     assert back[-3:] == [jot(4), Close(record()), jot(5)]
     # Of the first three, what was not written is there too.
-    assert [*office.seqs(), *(each.row.seq for each in back[:-3] if isinstance(each, AppendRow))] == [1, 2, 3]
+    assert [*office.seqs(), *(each.entry.seq for each in back[:-3] if isinstance(each, AppendRow))] == [1, 2, 3]
     office.switchboard.expect_nothing()
 
 

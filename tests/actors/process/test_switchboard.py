@@ -13,13 +13,14 @@ from sqlalchemy import Engine, select
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe
 from actors.messages.journal import AppendRow
+from actors.messages.journal_rows import JournalEntry, ResumedRow
 from actors.messages.switchboard import FindCall, Leave, StopCalls, SwitchboardStatus, WhoIsAlive, WireOpened
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import CLAIM_LIMIT_S, Switchboard
 from actors.system.address import NullRef
 from store import schema
 from store.database import reading
-from store.journal import Journal, JournalRow
+from store.journal import Journal
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PaperExchange, PaperWire, WaitingDispatcher, living, paper_services
 
@@ -80,7 +81,7 @@ class Services:
 
     def has_written(self) -> Journal:
         """The journal, once all that its keeper was told so far is in the database."""
-        self.writer().ask(AppendRow(JournalRow(conversation_id="-", seq=1, kind="-", body={}, at=BEGAN)), timeout=5)
+        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=5)
         return self.journal
 
 

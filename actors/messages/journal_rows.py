@@ -1,0 +1,266 @@
+"""The rows of a call's journal: one model per kind, written and read by the same class.
+
+Every fact that a call's record is made of is a row. The process that sees the fact enters its row into the transcript
+and appends it to the journal; the process that takes the call over reads the rows and enters them into a transcript of
+its own. Both records are therefore the same.
+
+Times are in ms from the call's start, since another process has another monotonic clock.
+
+Releases: while a deployment rolls, a call may go from the release before to this one, and back. So
+* a kind, and a field of it, keeps its name and meaning; what is new has a default;
+* a reader ignores fields that it does not know, and passes over kinds that it does not know (`UnreadRow`);
+* a row that cannot be read is an `UnreadRow` too: the call goes on without it, and its record says so.
+
+Pure. May import: fsm, pydantic, store's record types, the standard library. Rules from: docs/architecture.md 5.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from fsm.answer import Snapshot
+from fsm.scratchpad import Note
+from store.journal import JournalRow
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CallRow(_Row):
+    """The call has begun; always the first row, and its moment is the call's start."""
+
+    kind: Literal["call"] = "call"
+    bot: str = ""
+    caller: str = ""
+    media: str = ""
+
+
+class CallerBeganRow(_Row):
+    """The caller has begun to speak. item: the model's id of what it will be."""
+
+    kind: Literal["caller_began"] = "caller_began"
+    item: str
+    began_ms: int
+
+
+class CallerSpokeRow(_Row):
+    """The caller has ended to speak. began_ms: None where nobody has seen the beginning."""
+
+    kind: Literal["caller_spoke"] = "caller_spoke"
+    item: str
+    began_ms: int | None = None
+    ended_ms: int
+
+
+class CallerSaidRow(_Row):
+    """The transcript of what the caller has said."""
+
+    kind: Literal["caller_said"] = "caller_said"
+    item: str
+    text: str
+
+
+class CallerTypedRow(_Row):
+    """The caller has pressed keys. text: what the model is told of it."""
+
+    kind: Literal["caller_typed"] = "caller_typed"
+    text: str
+    at_ms: int
+
+
+class BotSaidRow(_Row):
+    """The words of an assistant item, as generated."""
+
+    kind: Literal["bot_said"] = "bot_said"
+    item: str
+    text: str
+
+
+class BotHeardRow(_Row):
+    """How much of an assistant item was heard is final: an `ItemHeard` of the ledger. barged_in: the caller cut it."""
+
+    kind: Literal["bot_heard"] = "bot_heard"
+    item: str
+    began_ms: int | None
+    heard_ms: int
+    generated_ms: int
+    complete: bool
+    barged_in: bool
+
+
+class ClipRow(_Row):
+    """How much of a recorded sentence was heard is final. item, began_ms: not told by release 0.1."""
+
+    kind: Literal["clip"] = "clip"
+    text: str
+    item: str = ""
+    began_ms: int | None = None
+    heard_ms: int
+    generated_ms: int = 0
+    complete: bool = True
+
+
+class CalledRow(_Row):
+    """The model has called a function. response: the response that did. arguments: JSON text."""
+
+    kind: Literal["called"] = "called"
+    call: str
+    name: str
+    arguments: str
+    response: str = ""
+
+
+class AnsweredRow(_Row):
+    """A function call has its output. output: JSON text."""
+
+    kind: Literal["answered"] = "answered"
+    call: str
+    output: str
+
+
+class ForeignSnapshot(_Row):
+    """A snapshot of another release, with which no run can go on: what of it belongs into the record."""
+
+    visited: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class TaskRow(_Row):
+    """A task has taken a step. response: the response whose function call opened it. result: "open" until it has ended.
+
+    snapshot: how it stands now; None where that is not known, and the one before still holds.
+    """
+
+    kind: Literal["task"] = "task"
+    run: str
+    agent: str
+    response: str = ""
+    state: str = ""
+    result: str
+    snapshot: Annotated[Snapshot | ForeignSnapshot | None, Field(union_mode="left_to_right")] = None
+
+
+class ResponseRow(_Row):
+    """A response of the model has ended. usage: its tokens by kind."""
+
+    kind: Literal["response"] = "response"
+    status: str = ""
+    usage: dict[str, int] = {}
+
+
+class ErrorRow(_Row):
+    """Something has broken in the call. text: in a few words, and none of the caller's."""
+
+    kind: Literal["error"] = "error"
+    text: str
+
+
+class ResumedRow(_Row):
+    """The caller's side is back on another socket, at the same process."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class ParkedRow(_Row):
+    """The process lets go of the call, for the one at which it is resumed."""
+
+    kind: Literal["parked"] = "parked"
+
+
+class InheritedRow(_Row):
+    """Another process has taken the call over; the rows that follow are its own."""
+
+    kind: Literal["inherited"] = "inherited"
+
+
+class EndedRow(_Row):
+    """The call has ended; nothing follows but its record."""
+
+    kind: Literal["ended"] = "ended"
+    outcome: str
+
+
+Row = (
+    CallRow
+    | CallerBeganRow
+    | CallerSpokeRow
+    | CallerSaidRow
+    | CallerTypedRow
+    | BotSaidRow
+    | BotHeardRow
+    | ClipRow
+    | CalledRow
+    | AnsweredRow
+    | TaskRow
+    | ResponseRow
+    | ErrorRow
+    | ResumedRow
+    | ParkedRow
+    | InheritedRow
+    | EndedRow
+)
+
+_ROW: TypeAdapter[Row] = TypeAdapter(Annotated[Row, Field(discriminator="kind")])
+_FIELDS: dict[str, frozenset[str]] = {
+    model.model_fields["kind"].default: frozenset(model.model_fields) - {"kind"} for model in get_args(Row)
+}
+KINDS = frozenset(_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRow:
+    """A row that tells this release nothing; it keeps its number. known: the kind is, and the rest cannot be read."""
+
+    kind: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A row in its place. seq: counts a conversation's rows, from 1. at: by the wall clock."""
+
+    conversation_id: str
+    seq: int
+    at: datetime
+    row: Row | UnreadRow
+
+
+def encode(entry: JournalEntry, epoch: int) -> JournalRow:
+    """An entry as it is stored. epoch: of the lease under which it is written. Raises: TypeError for an UnreadRow."""
+    row = entry.row
+    if isinstance(row, UnreadRow):
+        raise TypeError("a row that was not read cannot be written")
+    # Not validated once more: it is made of a validated row, and this is done for every row of every call.
+    return JournalRow.model_construct(
+        conversation_id=entry.conversation_id,
+        seq=entry.seq,
+        kind=row.kind,
+        body=row.model_dump(mode="json", exclude={"kind"}),
+        at=entry.at,
+        epoch=epoch,
+    )
+
+
+def decode(stored: JournalRow) -> JournalEntry:
+    """A stored row as its writer meant it, or as an UnreadRow."""
+    return JournalEntry(stored.conversation_id, stored.seq, stored.at, _row_of(stored))
+
+
+def unknown_fields(stored: JournalRow) -> frozenset[str]:
+    """The fields of a row of a known kind that this release ignores."""
+    known = _FIELDS.get(stored.kind)
+    return frozenset() if known is None else frozenset(stored.body) - known
+
+
+def _row_of(stored: JournalRow) -> Row | UnreadRow:
+    if stored.kind not in KINDS:
+        return UnreadRow(stored.kind, known=False)
+    try:
+        return _ROW.validate_python({**stored.body, "kind": stored.kind})
+    except ValidationError:
+        return UnreadRow(stored.kind, known=True)
