@@ -12,7 +12,7 @@ setup: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[lab,test,diagram]'
+	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
 	touch $@
 
 demo: setup
@@ -36,9 +36,7 @@ faults: setup
 	exit $$failed
 
 pictures: setup
-	for task in $$($(BIN)/python run.py agents --names); do \
-		$(BIN)/python run.py agents $$task --diagram docs/tasks/$$task.svg || exit 1; \
-	done
+	$(BIN)/python -m tools.pictures
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

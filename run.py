@@ -142,16 +142,13 @@ def check() -> None:
 def agents(
     name: Annotated[str | None, typer.Argument(help="A task.")] = None,
     diagram: Annotated[Path | None, typer.Option(help="Draw its state chart into this SVG file.")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
 ) -> None:
     """List the tasks, or show one of them."""
     from fsm.registry import load_agents
 
     try:
         known = load_agents()
-        if names:
-            out.print("\n".join(known))
-        elif name is None:
+        if name is None:
             columns = Column("task", no_wrap=True), "asks for", "ends as", "what it is for"
             table = Table(*columns, box=None, pad_edge=False)
             for spec in known.values():

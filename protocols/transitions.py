@@ -34,6 +34,7 @@ from protocols.errors import MisuseError
 S = TypeVar("S", bound=Enum)
 E = TypeVar("E", bound=Enum)
 A = TypeVar("A")
+N = TypeVar("N", bound=Enum)
 V = TypeVar("V")
 
 
@@ -148,6 +149,14 @@ def never(states: S | Iterable[S], events: E | Iterable[E], reason: str) -> dict
     return dict.fromkeys(product(_several(states), _several(events)), reason)
 
 
-def _several(members: V | Iterable[V]) -> tuple[V, ...]:
-    # An enum of strings is iterable itself.
-    return (members,) if isinstance(members, Enum) else tuple(members)  # type: ignore[arg-type]
+def _several(members: N | Iterable[N]) -> tuple[N, ...]:
+    if isinstance(members, Enum):  # one of strings is iterable itself
+        return (members,)
+    if isinstance(members, set | frozenset):
+        # Its order differs from process to process, and a picture is drawn in the order of the rows.
+        return tuple(sorted(members, key=_place))
+    return tuple(members)
+
+
+def _place(member: Enum) -> int:
+    return list(type(member)).index(member)

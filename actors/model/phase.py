@@ -27,8 +27,8 @@ class Event(Enum):
     DIAL_FAILED = "dial failed"
     SESSION_CREATED = "session.created"
     SESSION_UPDATED = "session.updated"
-    SPARE_UPDATED = "session.updated, to stand by"
-    FORMAT_REFUSED = "session.updated, other format"  # a format that was silently refused is noise on the line
+    SPARE_UPDATED = "spare updated"  # session.updated, to one that is to stand by
+    FORMAT_REFUSED = "format refused"  # session.updated, with another format: that is noise on the line
     TAKE_OVER = "told to take over"
     RETIRE = "told to retire"  # another session stands by
     QUIET = "quiet"  # nobody speaks, and nothing is owed
@@ -50,9 +50,9 @@ class Action(Enum):
 
 
 # It has the conversation: what is told to the model reaches it.
-LIVE = frozenset({Phase.LIVE, Phase.RETIRING, Phase.STOPPING})
+LIVE = (Phase.LIVE, Phase.RETIRING, Phase.STOPPING)
 # It was sent a session.update: later changes are to be sent as well.
-CONFIGURED = LIVE | {Phase.CONFIGURING, Phase.STANDBY}
+CONFIGURED = (Phase.CONFIGURING, Phase.STANDBY, *LIVE)
 
 _SETTING_UP = (Phase.DIALLING, Phase.CONNECTED, Phase.CONFIGURING)
 _CONNECTED = tuple(phase for phase in Phase if phase not in (Phase.DIALLING, Phase.FAILED))
@@ -80,10 +80,10 @@ SESSION: Table[Phase, Event, Action] = Table(
         go(_SETTING_UP, Event.RETIRE, Phase.STOPPING, Action.STOP),
         stay(Phase.STOPPING, (Event.DIALLED, Event.RETIRE), Action.NOTHING),
         go((Phase.DIALLING, Phase.STOPPING), Event.DIAL_FAILED, Phase.FAILED, Action.RAISE),
-        # The server says this once, but whenever it does, the session is as it was created.
-        stay((Phase.CONFIGURING, Phase.STANDBY, *LIVE), Event.SESSION_CREATED, Action.CONFIGURE),
         # The echo of a change, or of what was not asked for.
         stay((Phase.CONNECTED, Phase.STANDBY, *LIVE), _UPDATED, Action.NOTHING),
+        # The server says this once; said again, it is no other session.
+        stay(CONFIGURED, Event.SESSION_CREATED, Action.NOTHING),
         go((Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY), Event.FORMAT_REFUSED, Phase.FAILED, Action.RAISE),
         stay(LIVE, Event.FORMAT_REFUSED, Action.NOTHING),
         stay(

@@ -153,6 +153,11 @@ def test_helpers_write_the_same_rows_as_a_dict() -> None:
     assert never({Door.OPEN}, Happened.KEY_TURNED, "why") == {(Door.OPEN, Happened.KEY_TURNED): "why"}
 
 
+def test_rows_of_a_set_stand_in_the_order_of_its_enum() -> None:
+    assert [state for state, _ in stay(frozenset(Door), Happened.PUSHED, Do.CREAK)] == list(Door)
+    assert [state for state, _ in stay({Door.LOCKED, Door.OPEN}, Happened.PUSHED, Do.CREAK)] == [Door.OPEN, Door.LOCKED]
+
+
 def test_a_member_of_an_enum_of_strings_is_one_member() -> None:
     class Level(StrEnum):
         LOW = "low"

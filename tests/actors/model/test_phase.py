@@ -37,10 +37,14 @@ def test_every_pair(state: Phase, event: Event) -> None:
     assert (action is Action.GO_LIVE) == (target is Phase.LIVE and state is not Phase.LIVE)
     assert (action is Action.STAND_BY) == (target is Phase.STANDBY and state is not Phase.STANDBY)
     assert (action is Action.STOP) == (target is Phase.STOPPING and state is not Phase.STOPPING)
-    assert (action is Action.CONFIGURE) == (event is Event.SESSION_CREATED)
+    assert (action is Action.CONFIGURE) == (target is Phase.CONFIGURING and state is not Phase.CONFIGURING)
+    assert (action is Action.LEAVE_IF_QUIET) == (event is Event.RETIRE and state in (Phase.LIVE, Phase.RETIRING))
+    assert (target is Phase.RETIRING and state is not target) == (state is Phase.LIVE and event is Event.RETIRE)
+    assert (target is Phase.CONNECTED and state is not target) == (state is Phase.DIALLING and event is Event.DIALLED)
+    assert target is not Phase.DIALLING
     # What was configured, or had the conversation, does not go back behind that while it lives.
-    assert state not in CONFIGURED or target in CONFIGURED | {Phase.FAILED}
-    assert state not in LIVE or target in LIVE | {Phase.FAILED}
+    assert state not in CONFIGURED or target in (*CONFIGURED, Phase.FAILED)
+    assert state not in LIVE or target in (*LIVE, Phase.FAILED)
 
 
 def test_what_cannot_happen_is_only_what_we_do_ourselves_and_what_needs_a_socket() -> None:

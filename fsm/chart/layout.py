@@ -1,0 +1,287 @@
+"""Where everything of a chart goes: boxes, arrows, labels, chips and the legend, in px from the top left corner.
+
+True of every layout: no arrow crosses a box or another arrow's label, no label lies on a label or a box.
+May import: fsm.chart, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from fsm.chart import layers
+from fsm.chart.layers import START, Cell
+from fsm.chart.model import Chart, Edge, Node, merged
+from fsm.chart.place import GAP_PX, PORT_PX, place, spread
+from fsm.chart.route import TRACK_PX, Crossing, tracks
+from fsm.chart.shapes import (
+    DOT_PX,
+    LABEL_GAP_PX,
+    LOOP_PX,
+    MARGIN_PX,
+    Arrow,
+    Box,
+    Label,
+    Layout,
+    Point,
+    Rect,
+    Sizes,
+    legend,
+)
+
+# The width of a README's column: what is no wider is shown there in its own size.
+WIDTH_PX = 830.0
+# Room above and below the tracks between two rows; the arrow's head is in the lower one, or in the upper one.
+ABOVE_PX, BELOW_PX = 12.0, 14.0
+
+
+def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
+    """A place for everything. Where arrows would make it wider than that, the longest of them become jumps."""
+    edges = merged(chart.edges)
+    if _Draft(chart, edges).layout(width_px).width > width_px:
+        # What leads nowhere else loses least.
+        edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
+    while True:
+        draft = _Draft(chart, edges)
+        found = draft.layout(width_px)
+        if found.width <= width_px or not draft.arrows:
+            return found
+        # A dense chart would take as many attempts as it has arrows; half of what is too much is surely so.
+        over = 1 - width_px / found.width
+        longest = draft.longest(max(1, int(len(draft.arrows) * over / 2)))
+        edges = merged(replace(edge, jump=True) if edge in longest else edge for edge in edges)
+
+
+class _Draft:
+    """One attempt, with the edges as they are."""
+
+    def __init__(self, chart: Chart, edges: Sequence[Edge]) -> None:
+        self._chart = chart
+        self.arrows = [edge for edge in edges if not edge.jump and edge.source != edge.target]
+        self._loops = {edge.source: edge for edge in edges if not edge.jump and edge.source == edge.target}
+        self._rank: dict[str, int] = {}
+        self._jumps = [edge for edge in edges if edge.jump]
+        self._sizes = {node.name: self._size(node, set()) for node in chart.nodes}
+        self._cells: dict[str, Cell] = {}
+        # By edge, from the upper node to the lower one; the initial arrow is the one of no edge.
+        self._chains: list[tuple[Edge | None, list[Cell]]] = []
+
+    def _size(self, node: Node, back: set[Edge]) -> Sizes:
+        jumps = [edge for edge in self._jumps if edge.source == node.name]
+        wish = max(self._wish(node.name, back, above) for above in (False, True)) if self._rank else 0.0
+        return Sizes.of(node, jumps, self._ports(node.name), wish)
+
+    def _wish(self, name: str, back: set[Edge], above: bool) -> float:
+        """The width at which the arrows whose labels are next to one side of a node run straight to it."""
+        widths = []
+        for edge in self.arrows:
+            leaves = edge.source == name and (edge in back) == above
+            comes = edge.target == name and (edge in back) != above
+            if leaves or (comes and abs(self._rank[edge.source] - self._rank[edge.target]) == 1):
+                widths.append(Label.size(edge)[0])
+        if len(widths) < 2:
+            return 0
+        return sum(widths) - min(widths) + (len(widths) - 1) * GAP_PX + 2 * PORT_PX
+
+    def _ports(self, name: str) -> int:
+        return max(
+            sum(edge.source == name for edge in self.arrows),
+            sum(edge.target == name for edge in self.arrows),
+            sum(name in (edge.source, edge.target) for edge in self.arrows) - 1,
+        )
+
+    def longest(self, count: int) -> list[Edge]:
+        """The arrows that pass most ranks; of equal ones, those to the target that most lead to."""
+        into = Counter(edge.target for edge in self.arrows)
+
+        def length(edge: Edge) -> tuple[int, int]:
+            return abs(self._rank[edge.source] - self._rank[edge.target]), into[edge.target]
+
+        return sorted(self.arrows, key=length, reverse=True)[:count]
+
+    def layout(self, width_px: float) -> Layout:
+        back = self._set_ranks(width_px)
+        self._sizes = {node.name: self._size(node, back) for node in self._chart.nodes}
+        self._set_cells(back)
+        rows = layers.ordered([cell for _, chain in self._chains for cell in chain] + list(self._cells.values()))
+        place(rows)
+        return _Drawing(self._chart, self._sizes, self._cells, self._loops, self._chains, back, rows).layout(width_px)
+
+    def _set_ranks(self, width_px: float) -> set[Edge]:
+        """Ranks the nodes; returns the edges that lead up."""
+        names = [node.name for node in self._chart.nodes]
+        pairs = [(edge.source, edge.target) for edge in self.arrows]
+        back = layers.leading_back(self._chart.start, names, pairs)
+        turned = {edge for edge in self.arrows if (edge.source, edge.target) in back}
+        downward = [(b, a) if (a, b) in back else (a, b) for a, b in pairs]
+        widths = {name: self._left(name) + self._right(name) + 2 * PORT_PX for name in names} | {START: DOT_PX}
+        all_down = [(START, self._chart.start), *downward]
+        self._rank = layers.ranks(
+            [START, *sorted(names, key=lambda name: name != self._chart.start)],
+            all_down,
+            widths,
+            width_px - 2 * MARGIN_PX,
+        )
+        return turned
+
+    def _left(self, name: str) -> float:
+        return self._sizes[name].width / 2
+
+    def _right(self, name: str) -> float:
+        loop = self._loops.get(name)
+        return self._left(name) + (LOOP_PX + LABEL_GAP_PX + Label.size(loop)[0] if loop is not None else 0)
+
+    def _set_cells(self, back: set[Edge]) -> None:
+        dot = DOT_PX / 2
+        self._cells = {START: Cell(2 * self._rank[START], dot, dot, DOT_PX, node=START)}
+        for node in self._chart.nodes:
+            name, size = node.name, self._sizes[node.name]
+            loop = self._loops.get(name)
+            height = max(size.height, Label.size(loop)[1] if loop is not None else 0)
+            self._cells[name] = Cell(2 * self._rank[name], self._left(name), self._right(name), height, node=name)
+        self._chains = [(None, self._chain(START, self._chart.start, None, False))]
+        for edge in self.arrows:
+            upper, lower = (edge.target, edge.source) if edge in back else (edge.source, edge.target)
+            self._chains.append((edge, self._chain(upper, lower, edge, edge in back)))
+        for _, chain in self._chains:
+            layers.link(chain)
+
+    def _chain(self, upper: str, lower: str, edge: Edge | None, back: bool) -> list[Cell]:
+        first, last = self._cells[upper], self._cells[lower]
+        between = []
+        # A label stands where its arrow leaves the source.
+        at = last.row - 1 if back else first.row + 1
+        for row in range(first.row + 1, last.row):
+            if edge is not None and edge.label and row == at:
+                width, height = Label.size(edge)
+                between.append(Cell(row, width / 2, width / 2, height, label=True))
+            else:
+                between.append(Cell(row, 0, 0, 0))
+        return [first, *between, last]
+
+
+@dataclass(slots=True)
+class _Drawing:
+    """Turns placed cells into shapes."""
+
+    chart: Chart
+    sizes: dict[str, Sizes]
+    cells: dict[str, Cell]
+    loops: dict[str, Edge]
+    chains: list[tuple[Edge | None, list[Cell]]]
+    back: set[Edge]
+    rows: list[list[Cell]]
+
+    def layout(self, width_px: float) -> Layout:
+        left = min(cell.x - cell.left for row in self.rows for cell in row) - MARGIN_PX
+        for row in self.rows:
+            for cell in row:
+                cell.x -= left
+        right = max(cell.x + cell.right for row in self.rows for cell in row) + MARGIN_PX
+        ends = {id(chain): self._ends(chain) for _, chain in self.chains}
+        ways = [_columns(chain, *ends[id(chain)]) for _, chain in self.chains]
+        lanes, tops, bottoms = self._rows_and_lanes(ways)
+        boxes = {node.name: self._box(node, tops, bottoms) for node in self.chart.nodes}
+        arrows, labels = [], []
+        for number, (edge, chain) in enumerate(self.chains):
+            arrow, label = self._arrow(edge, chain, ways[number], lanes[number], tops, bottoms)
+            arrows.append(arrow)
+            labels += [label] if label is not None else []
+        for name, edge in self.loops.items():
+            arrow, label = _loop(edge, boxes[name].rect)
+            arrows.append(arrow)
+            labels += [label] if label is not None else []
+        swatches, notes, width, bottom = legend(self.chart, boxes.values(), max(bottoms), right, width_px)
+        start = self.cells[START]
+        centre = (start.x, (tops[start.row] + bottoms[start.row]) / 2)
+        return Layout(
+            self.chart, width, bottom, tuple(boxes.values()), tuple(arrows), tuple(labels), centre, swatches, notes
+        )
+
+    def _ends(self, chain: list[Cell]) -> tuple[float, float]:
+        """Where on the upper node's lower side and on the lower node's upper side an edge begins and ends."""
+        return self._port(chain[0], chain, below=True), self._port(chain[-1], chain, below=False)
+
+    def _port(self, cell: Cell, chain: list[Cell], below: bool) -> float:
+        if cell.node == START:
+            return cell.x
+        place_of = {id(each): index for row in self.rows for index, each in enumerate(row)}
+        met = [(way[1], way) if below else (way[-2], way) for _, way in self.chains if way[0 if below else -1] is cell]
+        met.sort(key=lambda pair: place_of[id(pair[0])])
+        half = self.sizes[cell.node].width / 2 - PORT_PX
+        found = spread([near.x for near, _ in met], cell.x - half, cell.x + half)
+        index = next(number for number, (_, way) in enumerate(met) if way is chain)
+        return float(round(found[index]))
+
+    def _rows_and_lanes(
+        self, ways: list[list[tuple[float, float]]]
+    ) -> tuple[list[list[int | None]], list[float], list[float]]:
+        """The track of each edge below each of its rows; the y at which each row begins and ends."""
+        lanes: list[list[int | None]] = [[] for _ in ways]
+        tops, bottoms, y = [], [], MARGIN_PX
+        for number, row in enumerate(self.rows):
+            tops.append(y)
+            y += max((cell.height for cell in row), default=0)
+            bottoms.append(y)
+            passing = [each for each, (_, chain) in enumerate(self.chains) if chain[0].row <= number < chain[-1].row]
+            steps = [number - self.chains[each][1][0].row for each in passing]
+            found = tracks([Crossing(*ways[each][step]) for each, step in zip(passing, steps, strict=True)])
+            for each, lane in zip(passing, found, strict=True):
+                lanes[each].append(lane)
+            count = max((lane for lane in found if lane is not None), default=0)
+            if passing and (y > tops[-1] or any(lane is not None for lane in found)):
+                y += ABOVE_PX + count * TRACK_PX + BELOW_PX
+        return lanes, tops, bottoms
+
+    def _box(self, node: Node, tops: list[float], bottoms: list[float]) -> Box:
+        cell, size = self.cells[node.name], self.sizes[node.name]
+        middle = (tops[cell.row] + bottoms[cell.row]) / 2
+        return size.box(node, cell.x, float(round(middle - size.height / 2)))
+
+    def _arrow(
+        self,
+        edge: Edge | None,
+        chain: list[Cell],
+        way: list[tuple[float, float]],
+        lanes: list[int | None],
+        tops: list[float],
+        bottoms: list[float],
+    ) -> tuple[Arrow, Label | None]:
+        strokes: list[list[Point]] = [[(way[0][0], self._side(chain[0], tops, bottoms, below=True))]]
+        label = None
+        for cell, (top, bottom), lane in zip(chain, way, lanes, strict=False):
+            if cell.label and edge is not None:
+                middle = (tops[cell.row] + bottoms[cell.row]) / 2
+                label = Label.at(edge, cell.x, middle)
+                strokes[-1].append((cell.x, label.rect.top))
+                strokes.append([(cell.x, label.rect.bottom)])
+            if lane is not None:
+                y = bottoms[cell.row] + ABOVE_PX + lane * TRACK_PX
+                strokes[-1] += [(top, y), (bottom, y)]
+        strokes[-1].append((way[-1][1], self._side(chain[-1], tops, bottoms, below=False)))
+        if edge in self.back:
+            strokes = [stroke[::-1] for stroke in reversed(strokes)]
+        return Arrow(edge, tuple(tuple(stroke) for stroke in strokes)), label
+
+    def _side(self, cell: Cell, tops: list[float], bottoms: list[float], below: bool) -> float:
+        middle = (tops[cell.row] + bottoms[cell.row]) / 2
+        if cell.node == START:
+            return middle
+        height = self.sizes[cell.node].height
+        return float(round(middle - height / 2)) + (height if below else 0)
+
+
+def _columns(chain: list[Cell], first: float, last: float) -> list[tuple[float, float]]:
+    """Of each step from row to row, the x above and the x below."""
+    xs = [first, *(cell.x for cell in chain[1:-1]), last]
+    return list(pairwise(xs))
+
+
+def _loop(edge: Edge, box: Rect) -> tuple[Arrow, Label | None]:
+    x, middle = box.right, (box.top + box.bottom) / 2
+    points = ((x, middle - 8), (x + LOOP_PX, middle - 8), (x + LOOP_PX, middle + 8), (x, middle + 8))
+    width = Label.size(edge)[0]
+    label = Label.at(edge, x + LOOP_PX + LABEL_GAP_PX + width / 2, middle) if edge.label else None
+    return Arrow(edge, (points,)), label

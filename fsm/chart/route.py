@@ -1,0 +1,77 @@
+"""The ways of arrows between two rows: straight down, across on a track of its own, straight down.
+
+Nothing but arrows is in the space between two rows, so what stays in it crosses no node and no label.
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TRACK_PX = 9.0
+# What runs nearer to each other than this is taken for one line by who looks at it.
+NEAR_PX = 7.0
+_OVERLAP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What leads from `top` in the upper row to `bottom` in the lower one; both x, in px."""
+
+    top: float
+    bottom: float
+
+    @property
+    def straight(self) -> bool:
+        return abs(self.top - self.bottom) < 0.5
+
+    @property
+    def left(self) -> float:
+        return min(self.top, self.bottom)
+
+    @property
+    def right(self) -> float:
+        return max(self.top, self.bottom)
+
+    def meets(self, other: Crossing) -> bool:
+        """Whether both need the same stretch of a track."""
+        return self.left - NEAR_PX < other.right and other.left - NEAR_PX < self.right
+
+
+def tracks(crossings: Sequence[Crossing]) -> list[int | None]:
+    """The track of each, counted from above; None for what goes straight down."""
+    bent = [number for number, each in enumerate(crossings) if not each.straight]
+    order = sorted(bent, key=lambda number: (crossings[number].right, crossings[number].left, number))
+    moved = True
+    for _ in bent:
+        if not moved:
+            break
+        moved = False
+        for number in bent:
+            better = _best_place(number, order, crossings)
+            moved |= better != order
+            order = better
+    found: list[int | None] = [None] * len(crossings)
+    for index, number in enumerate(order):
+        above = [found[each] for each in order[:index] if crossings[each].meets(crossings[number])]
+        found[number] = max((each for each in above if each is not None), default=-1) + 1
+    return found
+
+
+def _best_place(number: int, order: list[int], crossings: Sequence[Crossing]) -> list[int]:
+    rest = [each for each in order if each != number]
+    here = order.index(number)
+    costs = []
+    for place in range(len(order)):
+        cost = sum(_cost(crossings[each], crossings[number]) for each in rest[:place])
+        cost += sum(_cost(crossings[number], crossings[each]) for each in rest[place:])
+        costs.append((cost, abs(place - here), place))
+    place = min(costs)[2]
+    return [*rest[:place], number, *rest[place:]]
+
+
+def _cost(upper: Crossing, lower: Crossing) -> int:
+    """How often two cross if one's track lies above the other's, and what it costs if they run on one another."""
+    cost = int(upper.left < lower.top < upper.right) + int(lower.left < upper.bottom < lower.right)
+    return cost + (_OVERLAP if abs(lower.top - upper.bottom) < NEAR_PX else 0)

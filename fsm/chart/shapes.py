@@ -1,0 +1,229 @@
+"""The shapes of a layout and how large they are.
+
+May import: fsm.chart, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+from typing import Self
+
+from fsm.chart.model import Chart, Edge, Kind, Line, Node
+from fsm.chart.place import PORT_PX
+from fsm.chart.text import NAME_PX, TEXT_PX, width_px, wrapped
+
+NAME_LINE_PX, LINE_PX = 20.0, 15.0
+MARGIN_PX = 20.0
+# Text in a node is broken at this width, so that a row has room for several nodes.
+DETAIL_LIMIT_PX = 150.0
+LABEL_LIMIT_PX = 130.0
+CHIP_LIMIT_PX = 190.0
+# So wide is a node made at the most for its arrows to run straight.
+STRETCH_LIMIT_PX = 200.0
+PAD_X_PX, PAD_Y_PX = 14.0, 8.0
+CHIP_PAD_PX, CHIP_GAP_PX = 8.0, 4.0
+LABEL_PAD_PX, LABEL_GAP_PX = 4.0, 4.0
+LOOP_PX = 20.0
+DOT_PX = 14.0
+SWATCH_PX = 14.0
+# So wide may a legend make a narrow chart.
+LEGEND_LIMIT_PX = 480.0
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """In px, y downward."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A jump, as a node shows it: what takes it and whereto."""
+
+    edge: Edge
+    rect: Rect
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A node. details: its text, in the lines it was broken into."""
+
+    node: Node
+    rect: Rect
+    details: tuple[str, ...]
+    chips: tuple[Chip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What takes an arrow, standing on it. lines: the edge's label, broken where it would be too wide."""
+
+    edge: Edge
+    rect: Rect
+    lines: tuple[Line, ...]
+
+    @staticmethod
+    def lines_of(edge: Edge) -> tuple[Line, ...]:
+        """The label as it is written."""
+        whole = [(line, wrapped(line.text, TEXT_PX, LABEL_LIMIT_PX)) for line in edge.label]
+        return tuple(Line(text, line.muted) for line, texts in whole for text in texts)
+
+    @classmethod
+    def size(cls, edge: Edge) -> tuple[float, float]:
+        """Width and height."""
+        lines = cls.lines_of(edge)
+        width = max((width_px(line.text, TEXT_PX) for line in lines), default=0)
+        return _even(width + 2 * LABEL_PAD_PX), len(lines) * LINE_PX + 3 if lines else 0
+
+    @classmethod
+    def at(cls, edge: Edge, x: float, y: float) -> Self:
+        """The label with its middle there."""
+        width, height = cls.size(edge)
+        return cls(edge, Rect(x - width / 2, float(round(y - height / 2)), width, height), cls.lines_of(edge))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """strokes: its lines, parted by its own label; the head is at the end of the last. edge: None for the initial."""
+
+    edge: Edge | None
+    strokes: tuple[tuple[Point, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A kind in the legend; its text begins to the right of the rect."""
+
+    name: str
+    kind: Kind
+    rect: Rect
+    text: Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of text below the legend."""
+
+    text: str
+    rect: Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A chart with a place for everything. start: the centre of the initial dot."""
+
+    chart: Chart
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    labels: tuple[Label, ...]
+    start: Point
+    legend: tuple[Swatch, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large a node is, and what stands in it."""
+
+    width: float
+    height: float
+    details: tuple[str, ...]
+    chips: tuple[tuple[Edge, tuple[Line, ...]], ...]
+
+    @classmethod
+    def of(cls, node: Node, jumps: Sequence[Edge], ports: int, wish_px: float = 0) -> Self:
+        """ports: how many arrows must find room at one side. wish_px: the width at which they would run straight."""
+        details = tuple(line for text in node.details for line in wrapped(text, TEXT_PX, DETAIL_LIMIT_PX))
+        chips = tuple((edge, _chip_lines(edge)) for edge in jumps)
+        width = max(
+            width_px(node.name, NAME_PX, bold=True),
+            *(width_px(line, TEXT_PX) for line in details),
+            *(width_px(line.text, TEXT_PX) + 2 * CHIP_PAD_PX for _, lines in chips for line in lines),
+            (ports - 1) * PORT_PX,
+            min(wish_px, STRETCH_LIMIT_PX) - 2 * PAD_X_PX,
+            60.0,
+        )
+        height = NAME_LINE_PX + len(details) * LINE_PX + 2 * PAD_Y_PX
+        height += sum(_chip_height(lines) + CHIP_GAP_PX for _, lines in chips) + (4 if chips else 0)
+        return cls(_even(width + 2 * PAD_X_PX), _even(height), details, chips)
+
+    def box(self, node: Node, x: float, top: float) -> Box:
+        """The node with its axis at x."""
+        left = x - self.width / 2
+        y = top + PAD_Y_PX + NAME_LINE_PX + len(self.details) * LINE_PX + CHIP_GAP_PX + 3
+        chips = []
+        for edge, lines in self.chips:
+            rect = Rect(left + PAD_X_PX, y, self.width - 2 * PAD_X_PX, _chip_height(lines))
+            chips.append(Chip(edge, rect, lines))
+            y += rect.height + CHIP_GAP_PX
+        return Box(node, Rect(left, top, self.width, self.height), self.details, tuple(chips))
+
+
+def legend(
+    chart: Chart, boxes: Iterable[Box], bottom: float, right: float, limit_px: float
+) -> tuple[tuple[Swatch, ...], tuple[Note, ...], float, float]:
+    """The kinds there are, in lines below the chart; with them the width and height of the whole."""
+    used = {box.node.kind for box in boxes}
+    limit = max(right, min(limit_px, LEGEND_LIMIT_PX)) - MARGIN_PX
+    x, y, widest = MARGIN_PX, bottom + 22, right
+    swatches = []
+    for name, kind in chart.kinds.items():
+        if name not in used:
+            continue
+        wide = width_px(kind.legend, TEXT_PX)
+        if x > MARGIN_PX and x + SWATCH_PX + 6 + wide > limit:
+            x, y = MARGIN_PX, y + 22
+        rect = Rect(x, y, SWATCH_PX + 6, SWATCH_PX)
+        swatches.append(Swatch(name, kind, rect, Rect(rect.right + 6, y, wide, SWATCH_PX)))
+        x = float(ceil(rect.right + 6 + wide + 18))
+        widest = max(widest, rect.right + 6 + wide + MARGIN_PX)
+    y += 22 if swatches else 0
+    notes = []
+    for text in (line for note in chart.notes for line in wrapped(note, TEXT_PX, limit - MARGIN_PX)):
+        wide = width_px(text, TEXT_PX)
+        notes.append(Note(text, Rect(MARGIN_PX, y, wide, LINE_PX)))
+        widest = max(widest, MARGIN_PX + wide + MARGIN_PX)
+        y += LINE_PX + 2
+    return tuple(swatches), tuple(notes), float(ceil(widest)), float(ceil(y - 4 + MARGIN_PX / 2))
+
+
+def _chip_lines(edge: Edge) -> tuple[Line, ...]:
+    """In one line if it fits; else what takes it, and below that whereto."""
+    whereto = "→ stays" if edge.target == edge.source else f"→ {edge.target}"
+    short = f"{' · '.join(line.text for line in edge.label)} {whereto}".strip()
+    if not any(line.muted for line in edge.label) and width_px(short, TEXT_PX) <= DETAIL_LIMIT_PX:
+        return (Line(short),)
+    lines = []
+    for muted, group in groupby(edge.label, key=lambda line: line.muted):
+        text = (" " if muted else " · ").join(line.text for line in group)
+        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, CHIP_LIMIT_PX)]
+    return (*lines, Line(whereto))
+
+
+def _chip_height(lines: Sequence[Line]) -> float:
+    return len(lines) * LINE_PX + 5
+
+
+def _even(length: float) -> float:
+    """Rounded up, so that its half is whole."""
+    return float(2 * ceil(length / 2))

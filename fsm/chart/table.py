@@ -1,0 +1,111 @@
+"""A chart of a transition table.
+
+What happens alike in every state leaves one node that stands for all of them; what a state ignores is told in it.
+May import: fsm.chart, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import TypeVar
+
+from fsm.chart.model import Chart, Edge, Kind, Line, Node
+
+S = TypeVar("S", bound=Hashable)
+E = TypeVar("E", bound=Hashable)
+A = TypeVar("A")
+
+ANY = "any state"
+_ANY_KIND = "any"
+KINDS = {
+    "first": Kind("begins here", "blue", rounded=True),
+    "state": Kind("state", "violet", rounded=True),
+    "last": Kind("ends here", "grey", double=True),
+}
+# From so many states on, an event that leads to the same state is a jump: as arrows it would hide the others.
+JUMP_FROM = 3
+
+
+def table_chart(
+    title: str,
+    transitions: Mapping[tuple[S, E], tuple[S, A]],
+    start: S,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    kind_of: Callable[[S], str] | None = None,
+    details: Mapping[S, str] | None = None,
+) -> Chart:
+    """The chart of a table from (state, event) to (next state, action).
+
+    Members of an enum of strings are named by their value, others by their name. An action may be a tuple; one that is
+    None or has an empty name is not written. kinds, kind_of: colours of one's own; without them the first state, those
+    that nothing leads out of, and others are told apart. details: what stands below a state's name.
+    """
+    rows = [(source, event, target, name_of(action)) for (source, event), (target, action) in transitions.items()]
+    states = list(dict.fromkeys([start, *(source for source, *_ in rows), *(target for _, _, target, _ in rows)]))
+    leaving = {source for source, _, target, _ in rows if source != target}
+
+    def kind(state: S) -> str:
+        if kind_of is not None:
+            return kind_of(state)
+        return "first" if state == start else "state" if state in leaving else "last"
+
+    def told(state: S) -> tuple[str, ...]:
+        own = (details[state],) if details and state in details else ()
+        ignored = [name_of(event) for source, event in ignores if source == state]
+        return (*own, "ignores " + " · ".join(ignored)) if ignored else own
+
+    edges, ignores = _edges(rows, leaving)
+    nodes = [Node(name_of(state), kind(state), told(state)) for state in states]
+    known = dict(kinds or KINDS)
+    if any(edge.source == ANY for edge in edges):
+        but = "" if len(leaving) == len(states) else " but an end"
+        known[_ANY_KIND] = Kind(f"stands for every state{but}", "amber", rounded=True, dashed=True)
+        nodes.append(Node(ANY, _ANY_KIND))
+    notes = ("/ what is done",) if any(line.muted for edge in edges for line in edge.label) else ()
+    return Chart(title, known, tuple(nodes), edges, name_of(start), notes)
+
+
+def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
+    """The arrows, those with the same way and the same action in one; and what changes nothing, as (state, event).
+
+    leaving: the states that something leads out of.
+    """
+    alike: dict[tuple[E, S, str], set[S]] = {}
+    for source, event, target, action in rows:
+        alike.setdefault((event, target, action), set()).add(source)
+    grouped: dict[tuple[str, str, bool, str], dict[str, None]] = {}
+    ignores: list[tuple[S, E]] = []
+    for source, event, target, action in rows:
+        sources = alike[event, target, action]
+        if len(leaving) >= JUMP_FROM and leaving <= sources and source in leaving:
+            key = (ANY, name_of(target), False, action)
+        elif source == target and not action:
+            ignores.append((source, event))
+            continue
+        else:
+            jump = source != target and len(sources - {target}) >= JUMP_FROM
+            key = (name_of(source), name_of(target), jump, action)
+        grouped.setdefault(key, {})[name_of(event)] = None
+    edges = []
+    for (name, into, jump, action), events in grouped.items():
+        done = [Line(f"/ {action}", muted=True)] if action else []
+        edges.append(Edge(name, into, (*map(Line, events), *done), jump))
+    return tuple(edges), ignores
+
+
+def name_of(value: object) -> str:
+    """A state's, an event's or an action's name, as it is written."""
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return ", ".join(name for each in value if (name := name_of(each)))
+        case Enum(value=str(text)):
+            return text
+        case Enum(name=name):
+            return name.lower().replace("_", " ")
+        case _:
+            return str(value).replace("_", " ")

@@ -1,0 +1,49 @@
+"""How wide a text is, without a font at hand.
+
+The widths are Helvetica's (Adobe's metrics, which Arial and Liberation Sans share). The SVG states the computed width
+of each text (`textLength`), so that a viewer with another font keeps to it.
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+# Thousandths of the font's size.
+_BY_WIDTH = {
+    222: "'`ijl",
+    260: "|",
+    278: " !,./:;I[\\]ft·",
+    333: "()-r{}",
+    370: '"*',
+    500: "Jcksvxyz",
+    556: "#$0123456789?L_abdeghnopqu",
+    584: "+<=>~^",
+    611: "FTZ",
+    667: "&ABEKPSVXY",
+    722: "CDHNRUw",
+    778: "GOQ",
+    833: "Mm",
+    889: "%",
+    944: "W",
+    1000: "@→…",
+}
+_WIDTHS = {char: width for width, chars in _BY_WIDTH.items() for char in chars}
+_OTHER = 667
+# The size of a name, and of all other text.
+NAME_PX, TEXT_PX = 14.0, 12.0
+BOLD = 1.07
+
+
+def width_px(text: str, size_px: float, bold: bool = False) -> float:
+    """The width of one line, in pixels."""
+    return sum(_WIDTHS.get(char, _OTHER) for char in text) * size_px / 1000 * (BOLD if bold else 1)
+
+
+def wrapped(text: str, size_px: float, limit_px: float) -> tuple[str, ...]:
+    """The text in lines no wider than a limit, broken at spaces; a single word may be wider."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and width_px(f"{lines[-1]} {word}", size_px) <= limit_px:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return tuple(lines)
