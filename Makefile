@@ -27,11 +27,10 @@ lint: setup
 test: lint
 	mkdir -p out
 	$(BIN)/python -m slipcover --source $(PACKAGES) --json --out out/coverage.json \
-		-m pytest --numprocesses 2 --dist loadgroup -m "not faults"
+		-m pytest --numprocesses 3 --dist loadgroup -m "not faults or fast"
 	$(BIN)/python -m tests.coverage_table out/coverage.json
-	$(BIN)/pytest --numprocesses 0 -m "faults and fast"
 
-# Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
+# How long things take is judged here, and only here: on a machine that does nothing else. Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
 	failed=0; \
 	export TIELINE_FAULTS_IN_TIME=1; \
