@@ -307,7 +307,7 @@ def test_an_unanswered_ping_and_a_late_pong_are_reported_before_the_disconnect(
     run(scene)
 
 
-def test_a_living_peer_that_only_answers_pings_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_only_answers_pings_stays_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors.transport.dialler, "KEEPALIVE", KeepAlive(interval_s=0.02, limit_s=0.1))
 
     async def scene() -> None:
