@@ -153,7 +153,7 @@ class Switchboard(LoopActor):
             case ChildDied() | ShutdownTimeout() | RestartDue():
                 self._look_after(message)
             case Unwritten():
-                self._journal_writer.back(message.message)
+                self._journal_writer.requeue(message.message)
             case CallBroke() | CallerAway():
                 self._hear_of(message)
             case SetAdmission() | StopCalls() | MoveCalls():
