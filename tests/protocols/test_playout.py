@@ -128,7 +128,7 @@ def test_an_item_without_sound_opens_no_stream() -> None:
     assert out.quiet
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     lengths=st.lists(st.integers(1, 700), min_size=1, max_size=8),
     steps=st.lists(st.integers(0, 400), min_size=1, max_size=40),
