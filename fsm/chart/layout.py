@@ -35,16 +35,21 @@ from fsm.chart.shapes import (
 WIDTH_PX = 830.0
 # Room above and below the tracks between two rows; the arrow's head is in the lower one, or in the upper one.
 ABOVE_PX, BELOW_PX = 12.0, 14.0
+# How wide text in a node may be: where the page has room, and where it has not.
+WIDE_TEXT_PX, TEXT_LIMIT_PX = 230.0, 150.0
 
 
 def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
-    """A place for everything. Where arrows would make it wider than that, the longest of them become jumps."""
+    """A place for everything. Where arrows would make it too wide, the longest of them become jumps."""
     edges = merged(chart.edges)
-    if _Draft(chart, edges).layout(width_px).width > width_px:
-        # What leads nowhere else loses least.
-        edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
+    for text_px in (WIDE_TEXT_PX, TEXT_LIMIT_PX):
+        found = _Draft(chart, edges, text_px).layout(width_px)
+        if found.width <= width_px:
+            return found
+    # What leads nowhere else loses least.
+    edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
     while True:
-        draft = _Draft(chart, edges)
+        draft = _Draft(chart, edges, TEXT_LIMIT_PX)
         found = draft.layout(width_px)
         if found.width <= width_px or not draft.arrows:
             return found
@@ -57,8 +62,9 @@ def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
 class _Draft:
     """One attempt, with the edges as they are."""
 
-    def __init__(self, chart: Chart, edges: Sequence[Edge]) -> None:
+    def __init__(self, chart: Chart, edges: Sequence[Edge], text_px: float) -> None:
         self._chart = chart
+        self._text_px = text_px
         self.arrows = [edge for edge in edges if not edge.jump and edge.source != edge.target]
         self._loops = {edge.source: edge for edge in edges if not edge.jump and edge.source == edge.target}
         self._rank: dict[str, int] = {}
@@ -71,7 +77,7 @@ class _Draft:
     def _size(self, node: Node, back: set[Edge]) -> Sizes:
         jumps = [edge for edge in self._jumps if edge.source == node.name]
         wish = max(self._wish(node.name, back, above) for above in (False, True)) if self._rank else 0.0
-        return Sizes.of(node, jumps, self._ports(node.name), wish)
+        return Sizes.of(node, jumps, self._text_px, self._ports(node.name), wish)
 
     def _wish(self, name: str, back: set[Edge], above: bool) -> float:
         """The width at which the arrows whose labels are next to one side of a node run straight to it."""

@@ -17,6 +17,7 @@ from fsm.chart.layout import WIDTH_PX
 from fsm.chart.place import PORT_PX, spread
 from fsm.chart.shapes import Arrow, Box, Layout, Point, Rect
 from fsm.chart.table import name_of
+from fsm.chart.text import width_px, wrapped
 from fsm.diagram import chart_of
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -310,6 +311,20 @@ def test_arrows_at_a_side_keep_their_order_and_their_distance_and_stay_between_i
 def test_an_arrow_that_has_room_goes_where_it_wants_to() -> None:
     assert spread([10, 40, 90], 0, 100) == [10, 40, 90]
     assert spread([50, 50, 50], 0, 100) == [50 - PORT_PX, 50, 50 + PORT_PX]
+
+
+# --- text ---
+
+
+def test_a_list_is_broken_between_its_items_and_an_item_that_is_too_wide_at_its_spaces() -> None:
+    limit = width_px("one thing · another thing ·", 12)
+    assert wrapped("one thing · another thing · a third thing", 12, limit) == (
+        "one thing · another thing ·",
+        "a third thing",
+    )
+    assert wrapped("a sentence of many words", 12, width_px("sentence of", 12)) == ("a sentence", "of many", "words")
+    assert wrapped("unbreakable", 12, 10) == ("unbreakable",)
+    assert wrapped("", 12, 10) == ("",)
 
 
 # --- what a chart is made of ---
