@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from actors.messages.clips import Clip
 from actors.transport.websocket import WireClosed, WireText
@@ -69,13 +70,10 @@ class LastWords:
 
 
 @dataclass(frozen=True, slots=True)
-class LastWordsOver:
-    """They have taken long enough, or the answer to the hangup has."""
+class PhaseOverdue:
+    """A phase of the session has reached its limit. phase: of actors.vaic.phase."""
 
-
-@dataclass(frozen=True, slots=True)
-class PlayOutOver:
-    """VAIC has had time enough to play what it was sent before the hangup."""
+    phase: Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +112,7 @@ VaicSocketMessage = (
     | HangUp
     | Transfer
     | LastWords
-    | LastWordsOver
-    | PlayOutOver
+    | PhaseOverdue
     | PlayClip
     | AwaitWords
     | FillerDue

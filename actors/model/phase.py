@@ -27,8 +27,8 @@ class Event(Enum):
     DIAL_FAILED = "dial failed"
     SESSION_CREATED = "session.created"
     SESSION_UPDATED = "session.updated"
-    SPARE_UPDATED = "session.updated, to stand by"
-    FORMAT_REFUSED = "session.updated, other format"  # a format that was silently refused is noise on the line
+    SPARE_UPDATED = "spare updated"  # session.updated, to one that is to stand by
+    FORMAT_REFUSED = "format refused"  # session.updated, with another format: that is noise on the line
     TAKE_OVER = "told to take over"
     RETIRE = "told to retire"  # another session stands by
     QUIET = "quiet"  # nobody speaks, and nothing is owed

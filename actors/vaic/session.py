@@ -24,10 +24,9 @@ from actors.messages.vaic import (
     FillerDue,
     HangUp,
     LastWords,
-    LastWordsOver,
+    PhaseOverdue,
     PlayClip,
     PlayoutDue,
-    PlayOutOver,
     Transfer,
     VaicSocketMessage,
 )
@@ -40,8 +39,8 @@ from actors.transport.violations import ProtocolViolations
 from actors.transport.websocket import Wire, WireClosed, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
-from actors.vaic.hangup import HangupSequence
-from protocols.errors import TransportLost, WireError
+from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
+from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.media import Transcoder, model_format
@@ -72,24 +71,42 @@ from protocols.vaic import (
     UserStreamStopped,
 )
 
-# What the bot depends on, asked for right after `start` (7.2): barge-in, keys, no give-up on a silent caller, and to be
-# told when all was played.
-_EVENTS = ["playFinished"]
-CALL_SETTINGS = {"bargeIn": True, "sendDTMF": True, "userNoInputGiveUpTimeoutMS": 0, "sendEventsToBot": _EVENTS}
+# What the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no end of the call because the caller is
+# silent, and an event when everything was played.
+CALL_SETTINGS = {
+    "bargeIn": True,
+    "sendDTMF": True,
+    "userNoInputGiveUpTimeoutMS": 0,
+    "sendEventsToBot": ["playFinished"],
+}
 
+# A chunk of a participant whose stream is not open.
 NO_STREAM = "chunk_without_stream"
+DTMF_KEYS = frozenset("0123456789*#ABCD")
 
-# For last words that nobody waits for: to be spoken, and then to be answered by session.end.
-LAST_WORDS_LIMIT_S, HANGUP_LIMIT_S = 10.0, 6.0
+OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look up
 
-_WhenParting = WireText | WireClosed | LastWords | LastWordsOver | PlayOutOver
+# What only the open session takes part in.
+_OfOpenSession = (
+    BotAudio
+    | BotAudioEnded
+    | CallerBargedIn
+    | CallerFellSilent
+    | CallerTurnCommitted
+    | CallerRecognised
+    | PlayClip
+    | AwaitWords
+    | FillerDue
+)
 
 
 class VaicSocket(LoopActor):
-    """One VAIC socket of one conversation.
+    """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
-    Is told: VaicSocketMessage. Tells the model's side: CallerAudio, Heard; its supervisor: what VAIC and the ear say.
-    Dies of TransportLost when the socket goes; what that means for the call is its supervisor's decision.
+    Is told: VaicSocketMessage. Tells the model's session: CallerAudio, Heard; its supervisor: what VAIC reports, and
+    what was heard. Raises TransportLost when the socket is lost; its supervisor decides what that means for the call.
+
+    wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
@@ -114,13 +131,15 @@ class VaicSocket(LoopActor):
         self._to_model = Transcoder(config.media, model_format(config.media))
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
-        self._due: tuple[float, Timer] | None = None
+        self._due: tuple[float, Timer] | None = None  # when the playout is to be looked at, in ms
         self._filler = FillerTimer(self.after, config.filler_s)
-        self._clips: dict[str, Clip] = {}  # by item id, those that are not heard out yet
+        self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._clips_played = 0
-        self._participants: set[str | None] = set()
-        self._hangup = HangupSequence(self.after, lambda name, params: self._activity(name, activity_params=params))
-        self._last_words: LastWords | None = None
+        self._participants: set[str | None] = set()  # whose user streams are open
+        self._phase = SESSION.start
+        self._order: HangUp | Transfer | None = None  # how the call ends, where we end it
+        self._last_clip = Clip.CALL_AGAIN
+        self._last_item_id = ""  # of the last words
 
     def on_start(self) -> None:
         if self._config.origin is not SocketOrigin.REPLACED:
@@ -134,24 +153,25 @@ class VaicSocket(LoopActor):
         self._wire.close(1000)
 
     def on_failure(self, *_: object) -> None:
-        # The wire is left open: a crash of ours is no loss of the caller's, another of us takes it over.
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
+        # Otherwise the wire stays open: our crash is not the caller's loss, the next incarnation takes it over.
+        if self._phase in ALONE:
+            self._wire.close(1011, "internal error")
 
     def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912 - one flat match, a case a message
-        if self._hangup.begun and not isinstance(message, _WhenParting):
+        # Not a look-up in the table: this line runs a hundred times a second.
+        if self._phase is not OPEN and isinstance(message, _OfOpenSession):
             return
         match message:
-            case WireText():  # first, being the ones that come fifty times a second
+            case WireText():  # first, being one of the two that come fifty times a second
                 self._read(message.data)
             case BotAudio():
                 self._play(message)
             case PlayoutDue():
-                self._due = None
-                self._write_all(self._playout.due(self.now_ms()))
-                self._watch_playout()
+                self._play_due()
             case BotAudioEnded():
                 self._end_item(message.item_id)
             case CallerBargedIn():
@@ -165,21 +185,83 @@ class VaicSocket(LoopActor):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
                 self._say(message.clip)
-            case LastWords() | LastWordsOver():
-                self._part(message)
-            case AwaitWords() | FillerDue():
-                self._wait(message)
+            case AwaitWords(due=True):
+                self._filler.begin()
+            case AwaitWords():
+                self._filler.end()
+            case FillerDue():
+                self._fill()
             case HangUp() | Transfer():
-                self._hangup.begin(message, self._playout.unconfirmed)
-            case PlayOutOver():
-                self._hangup.say()
-            case WireClosed() if self._hangup.said:
-                self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
-                self._vaic_ended("closed")
+                self._end_call(message)
+            case LastWords():
+                self._call_broke(message)
+            case PhaseOverdue():
+                if message.phase is self._phase:  # a phase is entered once: the limit of another one is void
+                    self._advance(Event.LIMIT)
             case WireClosed():
-                raise TransportLost(message.code, message.reason)
+                self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:
                 assert_never(message)
+
+    # --- the phases ---
+
+    def _end_call(self, order: HangUp | Transfer) -> None:
+        self._order = self._order or order
+        self._advance(Event.ORDERED_UNPLAYED if self._playout.unconfirmed else Event.ORDERED)
+
+    def _call_broke(self, last_words: LastWords) -> None:
+        self._order = self._order or HangUp(last_words.reason)
+        self._last_clip = last_words.clip
+        self._advance(Event.CALL_BROKE)
+
+    def _advance(self, event: Event, reason: str = "", code: int = 0) -> None:
+        """Enter the phase that follows. reason: that of session.end or of the closed socket. code: the socket's."""
+        before = self._phase
+        self._phase, action = SESSION.step(before, event)
+        if self._phase is not before and self._phase in LIMITS_S:
+            self.after(LIMITS_S[self._phase], PhaseOverdue(self._phase))
+        match action:
+            case Action.NOTHING:
+                pass
+            case Action.SEND_ORDER:
+                self._send_order()
+            case Action.REPORT_END:
+                self._report_end(reason)
+            case Action.REPORT_CLOSED:
+                self._report_end("closed")
+            case Action.FAIL:
+                raise TransportLost(code, reason)
+            case Action.SPEAK:
+                self._speak_last_words()
+            case Action.STOP:
+                self.stop()
+            case _:
+                assert_never(action)
+
+    def _send_order(self) -> None:
+        match self._order:
+            case HangUp(reason):
+                self._activity("hangup", activity_params={"hangupReason": reason})
+            case Transfer(target, reason):
+                params: dict[str, object] = {"transferTarget": target, "handoverReason": reason}
+                self._activity("transfer", activity_params=params)
+            case None:
+                raise MisuseError("no hangup or transfer is ordered")
+
+    def _report_end(self, reason_code: str) -> None:
+        self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
+        send(self._call, VaicEnded(reason_code))
+
+    def _speak_last_words(self) -> None:
+        frames, cut = self._playout.cut(self.now_ms())
+        self._write_all(frames)
+        self._tell_heard(cut, barged_in=False)
+        self._last_item_id = self._say(self._last_clip)
+        if not self._last_item_id:
+            self._last_words_heard()
+
+    def _last_words_heard(self) -> None:
+        self._advance(Event.WORDS_HEARD_UNPLAYED if self._playout.unconfirmed else Event.WORDS_HEARD)
 
     # --- from VAIC ---
 
@@ -197,11 +279,12 @@ class VaicSocket(LoopActor):
                 self._obey(frame)
         except WireError as error:
             self._violations.bad_frame(error)
-            # Audio is audio, also of a stream that we have not heard of: it has a limit of its own.
+            # Audio of a stream that is not open is limited as audio, not as malformed frames.
             if error.reason != NO_STREAM and not self._rate_limits.bad.take(1):
                 self._cut_off("bad frames")
 
     def _cut_off(self, flood_of: str) -> None:
+        """Disconnect the peer as abusive."""
         self._violations.bad_frame(WireError("flood", flood_of))
         self._wire.close(1008, "too much")
         raise TransportLost(1008, f"a flood of {flood_of}")
@@ -211,7 +294,7 @@ class VaicSocket(LoopActor):
         cost: float = len(chunk.audio_chunk)
         if cost < rate_limits.least:
             cost = rate_limits.least
-        rate_limits.audio.left -= cost  # not by `take`, for this is the hot path
+        rate_limits.audio.left -= cost  # inlined `take`: this is the hot path
         if rate_limits.audio.left < 0 and not rate_limits.audio.refill(cost):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
@@ -219,7 +302,7 @@ class VaicSocket(LoopActor):
             return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
-        # After a resume or a crash VAIC may go on without a new start (7.9): its audio is welcome all the same.
+        # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
             raise WireError(NO_STREAM)
         payload = self._to_model.feed(chunk.audio_chunk)
@@ -231,26 +314,24 @@ class VaicSocket(LoopActor):
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
                 self._participants.add(frame.participant)
-                self._write(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
+                self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
-                self._write(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
+                self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
                 for activity in frame.activities:
                     self._take_activity(activity)
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
-                self._hangup.vaic_left()
-                self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
-                self._vaic_ended(frame.reason_code or "unknown")
+                self._advance(Event.SESSION_END, frame.reason_code or "unknown")
             case ConnectionValidate():
-                self._write(ConnectionValidated(success=True))
+                self._answer(ConnectionValidated(success=True))
             case SessionResume():
-                # Odd on a socket that never broke, but the vendor's own SDK answers it.
+                # Unexpected on a socket that was not lost, but the vendor's SDK answers it (7.11).
                 self._check_conversation(frame.conversation_id)
-                self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+                self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
@@ -258,18 +339,28 @@ class VaicSocket(LoopActor):
             case _:
                 assert_never(frame)
 
+    def _answer(self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted) -> None:
+        """Answer what VAIC asked for, if the phase allows it."""
+        allowed = answers(self._phase)
+        of_user_stream = isinstance(frame, UserStreamStarted | UserStreamStopped)
+        if allowed is Answers.ALL or (allowed is Answers.USER_STREAMS and of_user_stream):
+            self._write(frame)
+
     def _take_activity(self, activity: Activity) -> None:
         match activity.event:
+            case "playfinished":
+                if self._playout.play_finished():
+                    self._advance(Event.PLAYED_OUT)
+            case "start" | "dtmf" if answers(self._phase) is not Answers.ALL:
+                self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
+                # Also when it comes again: VAIC may have lost the settings; the call greets once.
                 self._activity("config", session_params=CALL_SETTINGS)
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
-                digits = "".join(each for each in str(activity.value or "") if each in "0123456789*#ABCD")
+                digits = "".join(key for key in str(activity.value or "") if key in DTMF_KEYS)
                 if digits:
                     send(self._call, DigitsPressed(digits))
-            case "playfinished":
-                if self._playout.play_finished():
-                    self._hangup.say()
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
 
@@ -287,30 +378,33 @@ class VaicSocket(LoopActor):
         if self._due is not None or self._playout.waits:
             self._watch_playout()
 
-    def _wait(self, message: AwaitWords | FillerDue) -> None:
-        match message:
-            case AwaitWords(due=True):
-                self._filler.begin()
-            case AwaitWords():
-                self._filler.end()
-            case FillerDue():
-                if self._filler.over(bot_sounds=self._playout.next_due_ms() is not None):
-                    self._say(Clip.ONE_MOMENT)
+    def _play_due(self) -> None:
+        self._due = None
+        # A hangup or transfer ends the playback: nothing is sent behind it.
+        if self._phase in (Phase.OPEN, Phase.LAST_WORDS):
+            self._write_all(self._playout.due(self.now_ms()))
+            self._watch_playout()
 
-    def _say(self, clip: Clip) -> None:
-        """Its audio is in VAIC's format already, and beside the stream that the model's goes through."""
+    def _fill(self) -> None:
+        if self._filler.over(bot_sounds=self._playout.next_due_ms() is not None):
+            self._say(Clip.ONE_MOMENT)
+
+    def _say(self, clip: Clip) -> str:
+        """Play a recorded sentence. Returns its item id; an empty one where the bot has no such recording."""
         recording = self._config.clips.get(clip)
         if recording is None:
-            return
+            return ""
         self._clips_played += 1
         item_id = f"clip{self._config.incarnation}-{self._clips_played}"
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
+        # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
         for payload in recording.payloads[self._config.media.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
+        return item_id
 
     def _end_item(self, item_id: str) -> None:
         now_ms = self.now_ms()
@@ -322,7 +416,7 @@ class VaicSocket(LoopActor):
         # speech.started goes first even when nothing plays: it is what makes VAIC cut its own buffer.
         self._write(SpeechStarted(conversation_id=self._id))
         self._filler.end()
-        self._to_vaic.flush()
+        self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         if cut:
@@ -332,7 +426,7 @@ class VaicSocket(LoopActor):
             self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
 
     def _watch_playout(self) -> None:
-        """Report what was heard to its end, and come back when the playout has something to do."""
+        """Report what was heard to its end, and set the timer for when the playout has something to do."""
         now_ms = self.now_ms()
         self._tell_heard(self._playout.pop_finished(now_ms), barged_in=False)
         due_ms = self._playout.next_due_ms()
@@ -348,32 +442,8 @@ class VaicSocket(LoopActor):
         for item in heard:
             clip = self._clips.pop(item.item_id, None)
             send(self._call, ClipHeard(clip, item) if clip else BotHeard(item, barged_in))
-            if self._last_words is not None and clip is self._last_words.clip and item.complete:
-                self._part(LastWordsOver())
-
-    def _part(self, message: LastWords | LastWordsOver) -> None:
-        match message:
-            case LastWords() if self._hangup.begun:  # only the answer to the hangup is waited for
-                self._last_words = message
-                self.after(HANGUP_LIMIT_S, LastWordsOver())
-            case LastWords():
-                self._last_words = message
-                frames, cut = self._playout.cut(self.now_ms())
-                self._write_all(frames)
-                self._tell_heard(cut, barged_in=False)
-                self._say(message.clip)
-                self.after(LAST_WORDS_LIMIT_S, LastWordsOver())
-            case LastWordsOver() if self._hangup.begun:
-                self.stop()
-            case LastWordsOver() if self._last_words is not None:
-                self._hangup.begin(HangUp(self._last_words.reason), self._playout.unconfirmed)
-                self.after(HANGUP_LIMIT_S, LastWordsOver())
-
-    def _vaic_ended(self, reason_code: str) -> None:
-        """VAIC's last word."""
-        send(self._call, VaicEnded(reason_code))
-        if self._last_words is not None:
-            self.stop()
+            if item.complete and item.item_id == self._last_item_id:
+                self._last_words_heard()
 
     def _activity(self, name: str, **params: dict[str, object]) -> None:
         activity = BotActivity(name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params)

@@ -19,6 +19,7 @@ from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe, Rebind
 from actors.messages.clips import Clip, Recording
 from actors.messages.journal import AppendRow, Close, JournalMessage, ResumeState
+from actors.messages.journal_rows import JournalEntry, decode, encode
 from actors.services import BotProfile, Services
 from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
@@ -31,7 +32,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord
+from store.journal import CallRecord, JournalRow
 from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
@@ -65,7 +66,7 @@ class WaitingDispatcher(CrankedDispatcher):
         super().ready(mailbox)
         self._told.set()
 
-    def until(self, happened: Callable[[], object], limit_s: float = 5.0) -> None:
+    def until(self, happened: Callable[[], object], limit_s: float = 60) -> None:
         """Run the mailboxes, and timers due at once, until it happened. Threads are waited for, up to the limit."""
         give_up_s = time.monotonic() + limit_s
         while True:
@@ -264,6 +265,12 @@ def paper_services(
     )
 
 
+def read_again(entry: JournalEntry) -> JournalEntry:
+    """Written by one process, read by another: between them it is JSON in a column."""
+    stored = encode(entry, epoch=1)
+    return decode(JournalRow(**{**dict(stored), "body": json.loads(json.dumps(stored.body))}))
+
+
 def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
     """The actors of a kind that are alive."""
     return pykka.ActorRegistry.get_by_class(kind)
@@ -427,7 +434,7 @@ class Call:
     def describe(self) -> CallRecord:
         future = self.ref.ask(Describe(), block=False)
         self.mailboxes.drain()
-        record = future.get(timeout=5)
+        record = future.get(timeout=60)
         assert isinstance(record, CallRecord)
         return record
 

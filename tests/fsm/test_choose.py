@@ -38,7 +38,10 @@ def test_an_answer_that_is_no_way_is_no_answer_and_the_default_is_taken() -> Non
 
 def test_the_caller_chooses_by_word_or_by_key() -> None:
     assert converse(TRIAGE).opens(hours=2).chooses("visit").state == "Confirm"
-    assert converse(TRIAGE).opens(hours=2).keys("2").state == "Confirm"
+    assert converse(TRIAGE).opens(hours=2).keys("1").run.taken[0].event == "visit"
+    assert converse(TRIAGE).opens(hours=2).keys("2").run.taken[0].event == "post"
+    assert converse(TRIAGE).opens(hours=2).keys("0").says == "Sorry, I did not get that. Visit or post?"
+    assert converse(TRIAGE).opens(hours=2).keys("3").says == "Sorry, I did not get that. Visit or post?"
     assert converse(TRIAGE).opens(hours=2).keys("7").says == "Sorry, I did not get that. Visit or post?"
 
 

@@ -62,6 +62,15 @@ def test_a_yes_carries_out_the_effect_and_ends_the_run() -> None:
     assert oven.requests[0].context.caller == "+4930123"
 
 
+def test_what_was_agreed_to_is_certain() -> None:
+    run = pizza()
+    opened(run, **WHOLE)
+    assert {item.confidence for item in run.snapshot().items} == {0.8}
+    says_yes(run)
+    agreed = [item for item in run.snapshot().items if item.category == "slot"]
+    assert {(item.name, item.source, item.confidence) for item in agreed} == {(name, "caller", 1.0) for name in WHOLE}
+
+
 def test_no_effect_is_carried_out_before_a_yes() -> None:
     oven = Oven()
     run = pizza(oven)

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
-from actors.messages.journal_rows import JournalEntry
+from actors.messages.journal_rows import JournalEntry, UnreadRow
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
+from actors.transport.dialler import DialFailed
 from store.appointments import AppointmentBook
 from store.journal import Journal
-from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher
+from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher, read_again
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
 
@@ -69,6 +70,36 @@ def test_a_yes_that_is_found_once_the_model_speaks_is_told_of_then(left: Left) -
     call.model_is_ready()
     call.bot_says("Sorry, the line was interrupted.")
     call.mailboxes.until(lambda: TOLD in asked_to_say(call))
+
+
+def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    first.model.breaks()
+    mailboxes.advance(2000)  # a sentence of ours is heard; then its process is gone, before it can hang up
+    left = first.describe()
+    assert left.usage == {"output_tokens": 50}
+    assert [turn.item_id for turn in left.turns] == ["hello", "clip0-1"]
+    assert len(left.errors) == 1
+
+    rows = tuple(read_again(told.entry) for told in first.journal.all(AppendRow))
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.ends()
+    (record,) = second.records()
+    assert (record.usage, record.turns, record.errors) == (left.usage, left.turns, left.errors)
+
+
+def test_a_call_goes_on_behind_a_row_that_nobody_here_can_read(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    rows = [told.entry for told in first.journal.all(AppendRow)]
+    unread = JournalEntry("c-1", len(rows) + 1, rows[-1].at, UnreadRow("caller_smiled", known=False))
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), (*rows, unread)))
+    # Rows have numbers: one that is there already would not be written.
+    assert second.journal.expect(AppendRow).entry.seq == unread.seq + 1
+    second.ends()
+    (record,) = second.records()
+    assert [turn.text for turn in record.turns] == ["Hello."]
+    assert record.errors == ()
 
 
 def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:

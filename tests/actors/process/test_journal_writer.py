@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pykka
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, event
 
-from actors.messages.journal import AppendRow, CallOpening, Close, OpenLease
-from actors.messages.journal_rows import BotSaidRow, JournalEntry, decode
+from actors.messages.journal import AppendRow, CallOpening, ClaimCall, Close, JournalMessage, OpenLease, RenewLeases
+from actors.messages.journal_rows import BotSaidRow, JournalEntry, UnreadRow, decode
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
-from store.journal import CallRecord, Journal
+from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Leases
 from tests.actors.calls import BEGAN
 from tests.probe import ThreadProbe
@@ -38,9 +40,9 @@ def record(outcome: str = "completed", conversation_id: str = "c-1") -> CallReco
 class Office:
     """One keeper, the journal it writes, and its parent, who only listens."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, **leases: float) -> None:
         self.journal = Journal(engine)
-        self.leases = Leases(engine, "here")
+        self.leases = Leases(engine, "here", **leases)
         self.parent = ThreadProbe[ChildDied]()
         self.switchboard = ThreadProbe[CallClaimed | CallsLost | Unwritten]()
         self.commits = 0
@@ -53,12 +55,12 @@ class Office:
         )
         return self.writer
 
-    def written(self, *messages: AppendRow | Close | OpenLease) -> None:
+    def written(self, *messages: JournalMessage) -> None:
         """Tell all of it, and wait until the last was dealt with."""
         *first, last = messages
         for message in first:
             self.writer.tell(message)
-        self.writer.ask(last, timeout=5)
+        self.writer.ask(last, timeout=60)
 
     def seqs(self, conversation_id: str = "c-1") -> list[int]:
         return [row.seq for row in self.journal.rows(conversation_id)]
@@ -71,7 +73,7 @@ class Office:
 def office(engine: Engine) -> Iterator[Office]:
     office = Office(engine)
     yield office
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
 
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
@@ -86,7 +88,7 @@ def test_what_arrives_while_the_database_is_busy_is_written_in_a_few_batches(off
             office.writer.tell(jot(seq))
         last = office.writer.ask(jot(rows), block=False)
         office.commits = -1  # the one that puts the pen down
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert 3 <= office.commits <= 4
     assert office.seqs() == list(range(1, rows + 1))
 
@@ -96,7 +98,7 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
         for seq in (1, 2, 3):
             office.writer.tell(jot(seq))
         last = office.writer.ask(Close(record()), block=False)
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert office.seqs() == [1, 2, 3]
     assert office.journal.record("c-1") == record()
 
@@ -118,7 +120,7 @@ def test_who_is_told_to_stop_writes_first_what_was_told_before(office: Office, e
         for seq in range(1, 8):
             office.writer.tell(jot(seq))
         stopped = office.writer.stop(block=False)
-    assert stopped.get(timeout=5)
+    assert stopped.get(timeout=60)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
     assert office.parent.expect(ChildDied).reason is None
 
@@ -157,7 +159,83 @@ def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: O
     with engine.begin():
         for message in (jot(1), jot(TOO_LARGE), jot(2), Close(record())):
             office.writer.tell(message)
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
     office.parent.expect(ChildDied)  # its thread has said all it had to say
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
+
+
+# --- calls that other processes have left ---
+
+OPENING = CallOpening(bot="practice", caller="+4930123", media="raw/mulaw")
+
+
+def leaves(engine: Engine, rows: list[tuple[str, dict[str, Any]]], **opening: Any) -> None:
+    """Another process begins a call, writes rows of these kinds and bodies, and is gone."""
+    Leases(engine, "there", ttl_s=0, window_s=0).open("c-1", "", OPENING.model_dump() | opening)
+    Journal(engine).append([
+        JournalRow(conversation_id="c-1", seq=seq, kind=kind, body=body, at=BEGAN + timedelta(seconds=seq), epoch=1)
+        for seq, (kind, body) in enumerate(rows)
+    ])  # fmt: skip
+
+
+def passed_over() -> dict[str, float]:
+    whys = ("unknown kind", "unknown field", "cannot be read")
+    name = "tieline_passed_over_journal_rows_total"
+    return {why: REGISTRY.get_sample_value(name, {"why": why}) or 0.0 for why in whys}
+
+
+def test_a_call_of_a_newer_release_is_taken_over_and_what_is_not_known_is_counted(engine: Engine) -> None:
+    office, before = Office(engine, window_s=60), passed_over()
+    leaves(
+        engine,
+        [
+            ("call", {"bot": "practice", "voice": "marin", "pace": 2}),
+            ("bot_said", {"item": "i-1", "text": "Hello.", "mood": "kind"}),
+            ("bot_said", {"item": "i-2"}),
+            ("caller_smiled", {"teeth": 32}),
+        ],
+        version="7f",
+    )
+    office.written(ClaimCall("c-1", ""))
+    left = office.switchboard.expect(CallClaimed).resume_state
+    assert left is not None
+    assert left.opening == OPENING
+    assert [entry.row for entry in left.rows[1:]] == [
+        BotSaidRow(item="i-1", text="Hello."),
+        UnreadRow("bot_said", known=True),
+        UnreadRow("caller_smiled", known=False),
+    ]
+    assert {why: count - before[why] for why, count in passed_over().items()} == {
+        "unknown kind": 1, "unknown field": 3, "cannot be read": 1,
+    }  # fmt: skip
+    office.writer.stop(timeout=5)
+
+
+def test_a_call_whose_lease_cannot_be_read_is_still_a_call(engine: Engine) -> None:
+    office = Office(engine, window_s=60)
+    leaves(engine, [("call", {})], media=["raw/mulaw"])
+    office.written(ClaimCall("c-1", ""))
+    left = office.switchboard.expect(CallClaimed).resume_state
+    assert left is not None
+    assert (left.opening, len(left.rows)) == (CallOpening(), 1)
+    office.writer.stop(timeout=5)
+
+
+@pytest.mark.parametrize(("last", "outcome"), [("caller_smiled", "lost"), ("ended", "completed")])
+def test_a_call_that_nobody_goes_on_with_gets_the_record_that_its_journal_tells(
+    engine: Engine, last: str, outcome: str
+) -> None:
+    leaves(engine, [
+        ("call", {}), ("response", {"usage": {"input_tokens": 7}}), ("error", {"text": "model: TransportLost"}),
+        (last, {"outcome": "completed"}),
+    ])  # fmt: skip
+    office = Office(engine, ttl_s=0, window_s=0)
+    office.written(RenewLeases())
+    kept = office.journal.record("c-1")
+    assert kept is not None
+    assert (kept.bot, kept.outcome, kept.usage, kept.errors) == (
+        "practice", outcome, {"input_tokens": 7}, ("model: TransportLost",),
+    )  # fmt: skip
+    assert (kept.started_at, kept.ended_at) == (BEGAN, BEGAN + timedelta(seconds=3))
+    office.writer.stop(timeout=5)

@@ -68,7 +68,7 @@ class Services:
     def asked(self, message: object) -> Any:
         answer = self.ref.ask(message, block=False)
         self.mailboxes.drain()
-        return answer.get(timeout=5)
+        return answer.get(timeout=60)
 
     def status(self) -> SwitchboardStatus:
         status = self.asked(WhoIsAlive())
@@ -81,7 +81,7 @@ class Services:
 
     def has_written(self) -> Journal:
         """The journal, once all that its keeper was told so far is in the database."""
-        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=5)
+        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=60)
         return self.journal
 
 
@@ -111,7 +111,7 @@ def test_a_call_in_progress_can_be_found_and_asked(services: Services) -> None:
     call = services.asked(FindCall("c-1"))
     answer = call.ask(Describe(), block=False)
     services.mailboxes.drain()
-    record = answer.get(timeout=5)
+    record = answer.get(timeout=60)
     assert (record.conversation_id, record.bot, record.caller) == ("c-1", "practice", "+4930123")
     assert services.asked(FindCall("c-2")) is None
 

@@ -74,8 +74,8 @@ def test_a_threaded_actor_reports_its_end_once_whichever_way_it_ends(
     death = parent.expect(ChildDied)
     assert type(death.reason) is (reason or type(None))
     assert bystander.is_alive()
-    assert bystander.ask("still here", timeout=5) == "still here"
-    bystander.stop(timeout=5)
+    assert bystander.ask("still here", timeout=60) == "still here"
+    bystander.stop(timeout=60)
     parent.expect_nothing()
 
 
@@ -177,7 +177,7 @@ def test_a_real_loop_serves_tells_from_other_threads_and_awaited_asks() -> None:
             await asyncio.to_thread(thread.join)
         future = actor.ask("last", block=False)
         assert isinstance(future, LoopFuture)
-        answer = await future.answer(timeout_s=5)
+        answer = await future.answer(timeout_s=60)
         actor.stop(block=False)
         return seen, answer
 

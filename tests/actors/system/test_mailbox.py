@@ -123,7 +123,7 @@ def test_a_thread_that_hangs_keeps_the_newest_sounds_too(mailboxes: WaitingDispa
     for number in range(MOST + 5):
         actor.tell(Sound(number))
     hangs.freed.set()
-    actor.stop(timeout=5)  # gets in, and waits its turn
+    actor.stop(timeout=60)  # gets in, and waits its turn
     assert script.seen == [*map(Sound, range(5, MOST + 5))]
     assert missed(OnThread) - before == 5
 
@@ -140,7 +140,7 @@ def test_what_a_thread_did_not_come_to_is_given_back_in_order(mailboxes: Waiting
     assert isinstance(parent.expect(ChildDied).reason, ValueError)
     assert script.unread == [Word(2), Word(3)]
     with pytest.raises(pykka.ActorDeadError):
-        asked.get(timeout=5)
+        asked.get(timeout=60)
     with pytest.raises(pykka.ActorDeadError):
         actor.tell(Word(5))
 

@@ -24,7 +24,7 @@ def read(reader: FrameReader, data: bytes) -> list[tuple[bool, bytes]]:
     return list(reader.feed(data))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     texts=st.lists(st.one_of(st.text(max_size=300), st.integers(120, 70_000).map("x".__mul__)), max_size=5),
     cuts=st.lists(st.integers(1, 2000), min_size=1, max_size=20),
@@ -45,7 +45,7 @@ def test_texts_arrive_whole_and_in_order_however_the_bytes_are_cut(
     assert got == [(True, text.encode()) for text in texts]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.one_of(st.text(max_size=200), st.integers(100, 70_000).map("y".__mul__)), masks=st.booleans())
 def test_what_we_build_the_library_reads(text: str, masks: bool) -> None:
     peer = library(not masks)

@@ -1,14 +1,14 @@
-"""The caller's side by message injection: what VAIC says, what it is told, what was heard."""
+"""The VAIC session by message injection: what VAIC sends, what it is sent, what was heard."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from itertools import count
 
+import numpy as np
 import pytest
 
-from actors.messages.call import BotHeard, CallerArrived, CallMessage, DigitsPressed, VaicEnded, VaicReady
-from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
+from actors.messages.call import BotHeard, CallerArrived, DigitsPressed, VaicEnded
+from actors.messages.model import CallerAudio, Heard
 from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
@@ -18,45 +18,12 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     HangUp,
 )
-from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
-from actors.vaic.config import CallerSessionConfig, SocketOrigin
-from actors.vaic.session import VaicSocket
+from actors.vaic.config import SocketOrigin
 from protocols.errors import TransportLost
-from protocols.media import LPCM16, LPCM16_24, MediaFormat, decoded_bytes
-from tests.actors.calls import CLIPS, PaperWire
+from protocols.media import LPCM16, LPCM16_24, Transcoder, decoded_bytes
+from tests.actors.vaic.scene import MS_100, PLAYED, Scene
 from tests.cranked import CrankedDispatcher
-from tests.probe import Probe
-
-NOON = "2026-03-04T09:15:00.000Z"
-MS_100 = b64encode(bytes(4800)).decode()
-
-
-class Scene:
-    """One VaicSocket, its wire, and probes for everyone else."""
-
-    def __init__(
-        self, mailboxes: CrankedDispatcher, origin: SocketOrigin = SocketOrigin.NEW, media: MediaFormat = LPCM16_24
-    ) -> None:
-        self.mailboxes = mailboxes
-        self.wire = PaperWire()
-        self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
-        self.parent = Probe[ChildDied]("parent")
-        ids = count(1)
-        side = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, CLIPS, lambda: f"id-{next(ids)}", lambda: NOON)
-        self.vaic = VaicSocket.start(ParentLink(self.parent, "vaic"), side, self.wire, self.call, self.model)
-        mailboxes.drain()
-        self.call.expect(VaicReady)
-
-    def hears(self, *frames: dict[str, object] | bytes) -> None:
-        for frame in frames:
-            self.wire.receives(frame if isinstance(frame, bytes) else {"conversationId": "c-1", **frame})
-        self.mailboxes.drain()
-
-    def told(self, *messages: object) -> None:
-        for message in messages:
-            self.vaic.tell(message)
-        self.mailboxes.drain()
 
 
 @pytest.fixture
@@ -165,9 +132,6 @@ def test_hangup_is_sent_once_and_afterwards_only_acknowledgements(scene: Scene) 
     assert scene.call.expect(VaicEnded).reason_code == "bot-disconnected"
 
 
-PLAYED: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "playFinished"}]}
-
-
 def test_a_hangup_waits_until_vaic_has_played_what_should_have_been_heard(scene: Scene) -> None:
     scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), BotAudio("i-2", MS_100))
     scene.hears(PLAYED)  # the first of two, of which the second is on its way
@@ -270,3 +234,26 @@ def test_the_play_stream_carries_exactly_the_bots_audio(scene: Scene) -> None:
     scene.mailboxes.advance(2000)
     played = b"".join(b64decode(f["audioChunk"]) for f in scene.wire.frames if f["type"] == "playStream.chunk")
     assert played == audio
+
+
+def noise(ms: int, seed: int) -> str:
+    """Sound that differs from another seed's in every moment, 24 kHz in base64."""
+    samples = np.random.default_rng(seed).integers(-9000, 9000, ms * 24, dtype=np.int16)
+    return b64encode(samples.tobytes()).decode()
+
+
+def test_what_the_transcoder_held_at_a_barge_in_is_not_heard_in_the_next_utterance(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene = Scene(mailboxes, media=LPCM16)
+    scene.told(BotAudio("i-1", noise(200, seed=1)), CallerBargedIn())
+    scene.wire.frames.clear()
+    scene.told(BotAudio("i-2", noise(200, seed=2)), BotAudioEnded("i-2"))
+    scene.mailboxes.advance(300)
+    played = b"".join(b64decode(frame["audioChunk"]) for frame in scene.wire.all("playStream.chunk"))
+    fresh = Transcoder(LPCM16_24, LPCM16)
+    expected = b64decode(fresh.feed(noise(200, seed=2))) + b64decode(fresh.flush())
+    assert len(played) == len(expected)
+    # The resampler's dither is random: a sample may differ by one or two.
+    difference = np.frombuffer(played, "<i2").astype(int) - np.frombuffer(expected, "<i2").astype(int)
+    assert np.abs(difference).max() <= 4

@@ -1,0 +1,132 @@
+"""The life of a VAIC session, from the open call to its end, as a total transition table.
+
+The hang-up has no table of its own, because each of its states is a state of the session. It is sent once, after VAIC
+has reported that everything was played (`playFinished`): our own clock is ahead of the caller's ear by the network and
+VAIC's jitter buffer, and VAIC discards what a hangup overtakes.
+When the call's supervisor has failed, nobody else decides on the call: the session says the last words, hangs up and
+ends by itself (the phases ALONE).
+Pure data. May import: protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7, 7.9 to 7.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import assert_never
+
+from protocols.transitions import Table, go, never, rows, stay
+
+
+class Phase(Enum):
+    OPEN = "open"  # audio and events pass in both directions
+    PLAYING_OUT = "playing out"  # a hangup or transfer is ordered; VAIC still plays what it was sent
+    HUNG_UP = "hung up"  # VAIC was told to hang up or transfer, and is to answer with session.end
+    ENDED = "ended"  # by VAIC; the supervisor knows, and stops the session
+    LAST_WORDS = "last words"  # the supervisor has failed; a recorded sentence is spoken, and nothing else
+    PLAYING_OUT_ALONE = "playing out, alone"
+    HUNG_UP_ALONE = "hung up, alone"
+    OVER = "over"  # the actor is about to end
+
+
+class Event(Enum):
+    ORDERED = "hangup or transfer ordered"
+    ORDERED_UNPLAYED = "ordered, playback unconfirmed"  # everything should have been heard, but VAIC has not said so
+    PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
+    SESSION_END = "session.end"
+    SOCKET_CLOSED = "socket closed"
+    CALL_BROKE = "supervisor failed"
+    WORDS_HEARD = "last words heard"
+    WORDS_HEARD_UNPLAYED = "last words heard, playback unconfirmed"  # heard by our clock
+    LIMIT = "limit passed"  # the limit of the current phase
+
+
+class Action(Enum):
+    NOTHING = ""
+    SEND_ORDER = "send hangup or transfer"
+    REPORT_END = "report the end"  # to the supervisor, with the reason that VAIC gave
+    REPORT_CLOSED = "report the closed socket"  # as the end of the call
+    FAIL = "fail: TransportLost"
+    SPEAK = "speak last words"
+    STOP = "stop"
+
+
+# How long a phase may last; the others have no limit here. In HUNG_UP the supervisor's own limit runs.
+LIMITS_S: Mapping[Phase, float] = {
+    # After the moment at which everything should have been heard (7.6: "about 1 s").
+    Phase.PLAYING_OUT: 1.0,
+    Phase.PLAYING_OUT_ALONE: 1.0,
+    # The longest recorded sentence takes a few seconds.
+    Phase.LAST_WORDS: 10.0,
+    # For session.end (7.6: about 5 s), as policies.END_LIMIT_S.
+    Phase.HUNG_UP_ALONE: 6.0,
+}
+
+ALONE = frozenset({Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE, Phase.OVER})
+_SPOKEN = (Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE)
+_ORDERED = (Event.ORDERED, Event.ORDERED_UNPLAYED)
+_WORDS = (Event.WORDS_HEARD, Event.WORDS_HEARD_UNPLAYED)
+_ENDS = (Event.SESSION_END, Event.SOCKET_CLOSED)
+_UNTIMED = tuple(phase for phase in Phase if phase not in LIMITS_S)
+
+SESSION: Table[Phase, Event, Action] = Table(
+    "VAIC session",
+    Phase.OPEN,
+    rows(
+        # One hangup or transfer a call, the first that was ordered: the caller was prepared for that one.
+        go(Phase.OPEN, Event.ORDERED, Phase.HUNG_UP, Action.SEND_ORDER),
+        go(Phase.OPEN, Event.ORDERED_UNPLAYED, Phase.PLAYING_OUT, Action.NOTHING),
+        stay((phase for phase in Phase if phase is not Phase.OPEN), _ORDERED, Action.NOTHING),
+        go(Phase.PLAYING_OUT, (Event.PLAYED_OUT, Event.LIMIT), Phase.HUNG_UP, Action.SEND_ORDER),
+        go(Phase.PLAYING_OUT_ALONE, (Event.PLAYED_OUT, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
+        # During last words it may confirm what was played before them: they are heard to their end by our clock.
+        stay(
+            (Phase.OPEN, Phase.LAST_WORDS, Phase.HUNG_UP, Phase.HUNG_UP_ALONE, Phase.ENDED, Phase.OVER),
+            Event.PLAYED_OUT,
+            Action.NOTHING,
+        ),
+        go((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP), Event.SESSION_END, Phase.ENDED, Action.REPORT_END),
+        # A socket lost before VAIC knew of the hangup is a loss as any other: the order is given again on the next one.
+        go((Phase.OPEN, Phase.PLAYING_OUT), Event.SOCKET_CLOSED, Phase.OVER, Action.FAIL),
+        go(Phase.HUNG_UP, Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
+        # Alone, there is nobody who would take the call up again on another socket.
+        go(_SPOKEN, _ENDS, Phase.OVER, Action.STOP),
+        stay((Phase.ENDED, Phase.OVER), _ENDS, Action.NOTHING),
+        # What was ordered before the supervisor failed is carried out, without further words.
+        go(Phase.OPEN, Event.CALL_BROKE, Phase.LAST_WORDS, Action.SPEAK),
+        go(Phase.PLAYING_OUT, Event.CALL_BROKE, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
+        go(Phase.HUNG_UP, Event.CALL_BROKE, Phase.HUNG_UP_ALONE, Action.NOTHING),
+        go(Phase.ENDED, Event.CALL_BROKE, Phase.OVER, Action.STOP),
+        stay((*_SPOKEN, Phase.OVER), Event.CALL_BROKE, Action.NOTHING),
+        go(Phase.LAST_WORDS, (Event.WORDS_HEARD, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
+        go(Phase.LAST_WORDS, Event.WORDS_HEARD_UNPLAYED, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
+        # Cut by the session's end so late that they count as heard.
+        stay((Phase.HUNG_UP_ALONE, Phase.OVER), _WORDS, Action.NOTHING),
+        go(Phase.HUNG_UP_ALONE, Event.LIMIT, Phase.OVER, Action.STOP),
+    ),
+    rows(
+        never(_UNTIMED, Event.LIMIT, "no limit runs"),
+        never((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.ENDED), _WORDS, "no last words are spoken"),
+        never(Phase.PLAYING_OUT_ALONE, _WORDS, "they are heard once, or were never spoken"),
+    ),
+)
+
+
+class Answers(Enum):
+    """Which of VAIC's requests are answered (7.11)."""
+
+    ALL = "all"
+    USER_STREAMS = "user streams only"  # userStream.start and userStream.stop
+    NONE = "none"
+
+
+def answers(phase: Phase) -> Answers:
+    """What VAIC may still be sent in answer to what it asks."""
+    match phase:
+        case Phase.OPEN | Phase.LAST_WORDS:
+            return Answers.ALL
+        case Phase.PLAYING_OUT | Phase.PLAYING_OUT_ALONE | Phase.HUNG_UP | Phase.HUNG_UP_ALONE:
+            return Answers.USER_STREAMS
+        case Phase.ENDED | Phase.OVER:
+            return Answers.NONE
+        case _:
+            assert_never(phase)

@@ -1,0 +1,308 @@
+"""The record of a call: whoever saw the facts and whoever read the journal have the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from loguru import logger
+
+from actors.call.recorder import CallRecorder
+from actors.call.replay import left_record, new_transcript
+from actors.messages.call import (
+    BotHeard,
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    ClipHeard,
+    FunctionCalled,
+    ResponseEnded,
+    SpeechFact,
+)
+from actors.messages.clips import Clip
+from actors.messages.journal import AppendRow, CallOpening, Close, JournalMessage, ResumeState
+from actors.messages.journal_rows import JournalEntry
+from actors.tasks.replay import calls_left, tasks_left
+from actors.tasks.router import TaskHandle
+from fsm.answer import Snapshot, TaskStatus
+from fsm.context import Item
+from fsm.effects import TaskContext
+from fsm.scratchpad import Note
+from protocols.ledger import ItemHeard
+from protocols.media import LPCM16_24
+from protocols.vaic import SessionInitiate
+from store.journal import CallRecord
+from tests.actors.calls import BEGAN, PIZZA, PaperExchange, paper_services, read_again
+from tests.cranked import CrankedDispatcher
+from tests.probe import Probe
+
+OPENING = CallOpening(bot="practice", caller="+4930123", media=LPCM16_24.name)
+INITIATE = SessionInitiate(conversation_id="c-1", bot_name=OPENING.bot, caller=OPENING.caller)
+
+
+@dataclass(frozen=True)
+class Answered:
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Typed:
+    text: str
+
+
+@dataclass(frozen=True)
+class Unheard:
+    item_id: str
+
+
+@dataclass(frozen=True)
+class Task:
+    run_id: str
+    response_id: str
+    result: str
+    snapshot: Snapshot | None
+
+
+@dataclass(frozen=True)
+class Broke:
+    text: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The caller's side is back at the same process."""
+
+
+Fact = SpeechFact | FunctionCalled | Answered | Typed | Unheard | Task | Broke | Resumed
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A fact, and how long after the one before. Its own moments are in ms from then."""
+
+    after_ms: int
+    fact: Fact
+
+
+class Process:
+    """One that has the call. boot_ms: its monotonic clock when the call began; the wall clock is everybody's."""
+
+    def __init__(self, boot_ms: int, wall_ms: int, left: Sequence[JournalEntry] = ()) -> None:
+        self._boot_ms, self.wall_ms = boot_ms, wall_ms
+        self._journal = Probe[JournalMessage]("journal")
+        services = paper_services(CrankedDispatcher(), self._journal, PaperExchange())
+        services = replace(services, now=lambda: BEGAN + timedelta(milliseconds=self.wall_ms))
+        resume_state = ResumeState(OPENING, tuple(left)) if left else None
+        transcript = new_transcript(services, INITIATE, LPCM16_24, boot_ms + wall_ms, resume_state)
+        self.recorder = CallRecorder(services, transcript, logger)
+        if left:
+            self.recorder.restore(left)
+        else:
+            self.recorder.began()
+
+    def sees(self, seen: Sequence[Seen]) -> Process:
+        for each in seen:
+            self.wall_ms += each.after_ms
+            self._tell(each.fact, self._boot_ms + self.wall_ms)
+        return self
+
+    def ends(self, outcome: str) -> CallRecord:
+        self.recorder.close(outcome)
+        (record,) = [told.record for told in self._journal.arrived if isinstance(told, Close)]
+        return record
+
+    def journal(self) -> list[JournalEntry]:
+        """What it has written, as another process reads it."""
+        return [read_again(told.entry) for told in self._journal.arrived if isinstance(told, AppendRow)]
+
+    def _tell(self, fact: Fact, now_ms: float) -> None:
+        recorder = self.recorder
+        match fact:
+            case FunctionCalled():
+                recorder.called(fact)
+            case Answered():
+                recorder.answered(fact.call_id, fact.output)
+            case Typed():
+                recorder.typed(fact.text, now_ms)
+            case Unheard():
+                recorder.bot_unheard(fact.item_id)
+            case Task():
+                context = TaskContext("c-1", fact.run_id, OPENING.caller, lambda: BEGAN)
+                status = None if fact.snapshot is None else TaskStatus(fact.snapshot)
+                recorder.task(TaskHandle(PIZZA, context, fact.response_id, status=status, result=fact.result))
+            case Broke():
+                recorder.error(fact.text)
+            case Resumed():
+                recorder.resumed()
+            case CallerSpeaks():
+                recorder.note(replace(fact, at_ms=now_ms + fact.at_ms))
+            case BotHeard(item=item) | ClipHeard(item=item):
+                began_ms = None if item.began_ms is None else round(now_ms) + item.began_ms
+                recorder.note(replace(fact, item=replace(item, began_ms=began_ms)))
+            case _:
+                recorder.note(fact)
+
+
+def test_every_fact_leaves_its_trace_in_the_record() -> None:
+    snapshot = Snapshot(
+        agent=PIZZA.name, visited=("What",), items=(), notes=(Note(kind="fact", text="thin", at=BEGAN, state="What"),),
+        no_match={}, no_input={}, asked="", say="Which one?",
+    )  # fmt: skip
+    process = Process(5000, 0).sees([
+        Seen(100, CallerSpeaks("u-1", began=True, at_ms=0.0)),
+        Seen(700, CallerSpeaks("u-1", began=False, at_ms=-50.0)),
+        Seen(0, CallerSaid("u-1", "A pizza.")),
+        Seen(0, ResponseEnded("completed", (), 1, {"input_tokens": 5, "output_tokens": 1})),
+        Seen(0, FunctionCalled("call-1", "order_pizza", "{}", "r-1")),
+        Seen(0, Task("t1", "r-1", "open", snapshot)),
+        Seen(0, Task("t1", "r-1", "failed", None)),  # it died over the next step: what it has entered stays
+        Seen(0, Answered("call-1", '{"say":"Which one?"}')),
+        Seen(0, Answered("call-2", '{"say":"What?"}')),  # nobody has called that
+        Seen(0, BotSaid("i-1", "Which one?")),
+        Seen(900, BotHeard(ItemHeard("i-1", 300, 600, -300, complete=False), barged_in=True)),
+        Seen(100, Typed("7")),
+        Seen(1000, ClipHeard(Clip.ONE_MOMENT, ItemHeard("clip0-1", 900, 900, -900, complete=True))),
+        Seen(0, ResponseEnded("completed", ("i-2",), 0, {"input_tokens": 2})),
+        Seen(0, BotSaid("i-2", "A pizza.")),
+        Seen(0, Unheard("i-2")),
+        Seen(0, Broke("model: TransportLost")),
+    ])  # fmt: skip
+    record = process.ends("completed")
+    assert [(turn.item_id, turn.text, turn.began_ms, turn.ended_ms, turn.heard_ms) for turn in record.turns] == [
+        ("u-1", "A pizza.", 100, 750, 650),
+        ("i-1", "Which", 1400, 1700, 300),
+        ("keys-3", "7", 1800, 1800, 0),
+        ("i-2", "A pizza.", None, None, 0),
+        ("clip0-1", Clip.ONE_MOMENT.value, 1900, 2800, 900),
+    ]
+    assert [(task.run_id, task.states, task.result, task.notes) for task in record.tasks] == [
+        ("t1", ("What",), "failed", (("fact", "What", "thin"),))
+    ]
+    assert (record.barge_ins, record.usage) == (1, {"input_tokens": 7, "output_tokens": 1})
+    assert record.errors == ("model: TransportLost",)
+    assert (record.outcome, record.started_at, record.ended_at) == (
+        "completed", BEGAN, BEGAN + timedelta(milliseconds=2800),
+    )  # fmt: skip
+    kinds = [entry.row.kind for entry in process.journal()]
+    assert (kinds.count("answered"), kinds[0], kinds[-1]) == (1, "call", "ended")
+
+
+def test_a_sentence_that_was_sent_to_nobody_does_not_sound_at_another_process_either() -> None:
+    first = Process(5000, 0).sees([Seen(0, BotSaid("i-1", "Are you there?")), Seen(0, Unheard("i-1"))])
+    second = Process(7000, 0, first.journal())
+    assert not second.recorder.transcript.still_sounds("i-1")
+    assert second.recorder.transcript.answer_due()
+
+
+# --- any facts ---
+
+words = st.text(max_size=12)
+items = st.sampled_from(["i-1", "i-2", "i-3", "i-4"])
+calls = st.sampled_from(["call-1", "call-2", "call-3"])
+lengths = st.integers(0, 4000)
+moments = st.integers(-5000, 0)
+heard = st.builds(ItemHeard, items, lengths, lengths, st.none() | moments, st.booleans())
+json_values = st.none() | st.booleans() | st.integers() | words | st.lists(words, max_size=2)
+states = st.lists(st.sampled_from(["What", "Confirm", "Bake", "Baked"]), max_size=4).map(tuple)
+snapshots = st.builds(
+    Snapshot,
+    agent=st.just(PIZZA.name),
+    visited=states,
+    items=st.lists(
+        st.builds(
+            Item,
+            name=words,
+            value=json_values,
+            category=words,
+            source=st.sampled_from(["caller", "model", "store"]),
+            confidence=st.floats(0, 1),
+            at=st.just(BEGAN),
+        ),
+        max_size=2,
+    ).map(tuple),
+    notes=st.lists(
+        st.builds(Note, kind=st.just("decision"), text=words, at=st.just(BEGAN), state=words), max_size=2
+    ).map(tuple),
+    no_match=st.dictionaries(words, st.integers(0, 3), max_size=2),
+    no_input=st.just({}),
+    asked=words,
+    say=words,
+)
+facts: st.SearchStrategy[Fact] = st.one_of(
+    st.builds(CallerSpeaks, items, st.booleans(), moments.map(float)),
+    st.builds(CallerSaid, items, words),
+    st.builds(BotSaid, items, words),
+    st.builds(BotHeard, heard, st.booleans()),
+    st.builds(ClipHeard, st.sampled_from(Clip), heard),
+    st.builds(
+        ResponseEnded,
+        st.sampled_from(["completed", "cancelled"]),
+        st.just(()),
+        st.just(0),
+        st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 9000)),
+    ),
+    st.builds(FunctionCalled, calls, words, words, words),
+    st.builds(Answered, calls, words),
+    st.builds(Typed, words),
+    st.builds(Unheard, items),
+    st.builds(Task, st.sampled_from(["t1", "t2"]), words, st.sampled_from(["open", "baked"]), st.none() | snapshots),
+    st.builds(Broke, words),
+    st.just(Resumed()),
+)
+seen_facts = st.lists(st.builds(Seen, st.integers(0, 3000), facts), max_size=14)
+# Monotonic clocks begin anywhere.
+boots = st.integers(0, 10**9)
+
+USAGE = Seen(0, ResponseEnded("completed", (), 0, {"output_tokens": 7}))
+CLIP = Seen(0, ClipHeard(Clip.ONE_MOMENT, ItemHeard("clip0-1", 900, 900, -900, complete=True)))
+SPEAKS = Seen(100, CallerSpeaks("i-1", began=True, at_ms=0.0))
+FALLS_SILENT = Seen(700, CallerSpeaks("i-1", began=False, at_ms=0.0))
+BROKEN = Seen(0, Broke("model: TransportLost"))
+SENT_TO_NOBODY = Seen(0, Unheard("i-2"))
+
+
+@example([USAGE, CLIP, SPEAKS, BROKEN, SENT_TO_NOBODY], 12_345)
+@given(seen_facts, boots)
+@settings(deadline=None)
+def test_the_record_read_from_the_journal_is_the_record_of_the_process_that_saw_the_facts(
+    seen: list[Seen], boot_ms: int
+) -> None:
+    process = Process(boot_ms, 0).sees(seen)
+    record = process.ends("completed")
+    rows = process.journal()
+    assert left_record("c-1", ResumeState(OPENING, tuple(rows))) == record
+
+    # One that died before the call's end.
+    left = left_record("c-1", ResumeState(OPENING, tuple(rows[:-1])))
+    # The moment of its end is not known: it is that of what was written last.
+    assert left == record.model_copy(update={"outcome": "lost", "ended_at": rows[-2].at})
+
+
+@example([USAGE, CLIP, SPEAKS, BROKEN, SENT_TO_NOBODY, FALLS_SILENT], 3, 12_345, 678)
+@given(seen_facts, st.integers(0, 14), boots, boots)
+@settings(deadline=None)
+def test_a_call_taken_over_in_the_middle_has_the_record_of_one_that_stayed(
+    seen: list[Seen], taken_over_after: int, boot_ms: int, other_boot_ms: int
+) -> None:
+    stayed = Process(boot_ms, 0).sees(seen)
+    first = Process(boot_ms, 0).sees(seen[:taken_over_after])
+    second = Process(other_boot_ms, first.wall_ms, first.journal()).sees(seen[taken_over_after:])
+    conversation, other_conversation = stayed.recorder.transcript, second.recorder.transcript
+    assert other_conversation.history() == conversation.history()
+    assert other_conversation.open_calls() == conversation.open_calls()
+    assert other_conversation.answer_due() == conversation.answer_due()
+
+    record = stayed.ends("completed")
+    # All of it, its times too: here the processes' wall clocks agree to the ms. Where they do not, what the second one
+    # sees is shifted by their difference, for the wall clock is all that the two have in common.
+    assert second.ends("completed") == record
+
+    rows = first.journal() + second.journal()
+    assert [entry.seq for entry in rows] == list(range(1, len(rows) + 1))
+    assert left_record("c-1", ResumeState(OPENING, tuple(rows))) == record
+    assert tasks_left(rows) == tasks_left(stayed.journal())
+    assert calls_left(rows) == calls_left(stayed.journal())

@@ -1,0 +1,67 @@
+"""What tests of the VAIC session share: the session on a paper wire, with probes around it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from itertools import count
+
+from actors.messages.call import CallMessage, VaicReady
+from actors.messages.clips import Clips
+from actors.messages.model import ModelSocketMessage
+from actors.messages.vaic import BotAudio, BotAudioEnded
+from actors.system.address import ParentLink
+from actors.system.signals import ChildDied
+from actors.vaic.config import CallerSessionConfig, SocketOrigin
+from actors.vaic.session import VaicSocket
+from protocols.media import LPCM16_24, MediaFormat
+from tests.actors.calls import CLIPS, PaperWire
+from tests.cranked import CrankedDispatcher
+from tests.probe import Probe
+
+NOON = "2026-03-04T09:15:00.000Z"
+MS_100 = b64encode(bytes(4800)).decode()  # in the model's 24 kHz format
+PLAYED: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "playFinished"}]}
+
+
+class Scene:
+    """One VaicSocket, its wire, and probes in place of the other actors."""
+
+    def __init__(
+        self,
+        mailboxes: CrankedDispatcher,
+        origin: SocketOrigin = SocketOrigin.NEW,
+        media: MediaFormat = LPCM16_24,
+        clips: Clips = CLIPS,
+        wire: PaperWire | None = None,
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.wire = wire or PaperWire()
+        self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
+        self.parent = Probe[ChildDied]("parent")
+        ids = count(1)
+        config = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, clips, lambda: f"id-{next(ids)}", lambda: NOON)
+        self.vaic = VaicSocket.start(ParentLink(self.parent, "vaic"), config, self.wire, self.call, self.model)
+        mailboxes.drain()
+        self.call.expect(VaicReady)
+
+    def hears(self, *frames: dict[str, object] | bytes) -> None:
+        """VAIC sends these; the conversation's id is added."""
+        for frame in frames:
+            self.wire.receives(frame if isinstance(frame, bytes) else {"conversationId": "c-1", **frame})
+        self.mailboxes.drain()
+
+    def told(self, *messages: object) -> None:
+        """Other actors tell these."""
+        for message in messages:
+            self.vaic.tell(message)
+        self.mailboxes.drain()
+
+    def spoke(self, ms: int = 100) -> None:
+        """The bot has spoken and was heard by our clock; VAIC has not confirmed it. ms: in hundreds."""
+        self.told(*[BotAudio("spoken", MS_100)] * (ms // 100), BotAudioEnded("spoken"))
+        self.mailboxes.advance(ms)
+
+    def activities(self) -> list[tuple[str, dict[str, object]]]:
+        """Name and parameters of the activities that VAIC was sent, in order."""
+        sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
+        return [(each["name"], each.get("activityParams", {})) for each in sent]

@@ -1,0 +1,379 @@
+"""The life of a VAIC session: every pair of its table by message injection, and the decisions behind the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from actors.messages.call import BotHeard, CallerArrived, ClipHeard, VaicEnded
+from actors.messages.clips import Clip, Clips, Recording
+from actors.messages.vaic import (
+    BotAudio,
+    BotAudioEnded,
+    CallerBargedIn,
+    CallerFellSilent,
+    HangUp,
+    LastWords,
+    PhaseOverdue,
+    PlayClip,
+    Transfer,
+)
+from actors.system.signals import ChildDied
+from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
+from protocols.errors import MisuseError, TransportLost
+from protocols.media import LPCM16_24
+from tests.actors.calls import CLIPS, PaperWire
+from tests.actors.vaic.scene import MS_100, PLAYED, Scene
+from tests.cranked import CrankedDispatcher
+
+HANGUP = ("hangup", {"hangupReason": "done"})
+LAST_WORDS = LastWords(Clip.CALL_AGAIN, "internal error")
+CLIP_MS = 900
+TRANSFER = Transfer("tel:+4930555001", "asked for a person")
+END: dict[str, object] = {"type": "session.end", "reasonCode": "client-disconnected"}
+START: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "start"}]}
+DTMF: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "4"}]}
+# What VAIC may ask for, and the answer to it.
+STREAM_REQUESTS = {"userStream.start": "userStream.started", "userStream.stop": "userStream.stopped"}
+OTHER_REQUESTS = {"connection.validate": "connection.validated", "session.resume": "session.accepted"}
+
+
+def saying(ms: int) -> Clips:
+    """Recordings that take so long, in hundreds."""
+    return {clip: Recording(clip.value, {LPCM16_24.name: (MS_100,) * (ms // 100)}) for clip in Clip}
+
+
+@pytest.fixture
+def scene(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes)
+
+
+# --- every pair ---
+
+
+def playing_out(scene: Scene) -> None:
+    scene.spoke()
+    scene.told(HangUp("done"))
+
+
+def last_words_unconfirmed(scene: Scene) -> None:
+    scene.told(LAST_WORDS)
+    scene.mailboxes.advance(CLIP_MS)
+
+
+def hung_up_alone(scene: Scene) -> None:
+    scene.told(HangUp("done"), LAST_WORDS)
+
+
+def over(scene: Scene) -> None:
+    """The stop that the actor asks for is queued behind what the test injects next."""
+    hung_up_alone(scene)
+    scene.wire.receives({"conversationId": "c-1", **END})
+
+
+REACH: Mapping[Phase, Callable[[Scene], None]] = {
+    Phase.OPEN: lambda scene: None,
+    Phase.PLAYING_OUT: playing_out,
+    Phase.HUNG_UP: lambda scene: scene.told(HangUp("done")),
+    Phase.ENDED: lambda scene: scene.hears(END),
+    Phase.LAST_WORDS: lambda scene: scene.told(LAST_WORDS),
+    Phase.PLAYING_OUT_ALONE: last_words_unconfirmed,
+    Phase.HUNG_UP_ALONE: hung_up_alone,
+    Phase.OVER: over,
+}
+
+
+def hear_confirmed(scene: Scene) -> None:
+    scene.mailboxes.advance(CLIP_MS - 300)  # by now VAIC has got all of it
+    scene.hears(PLAYED)
+    scene.mailboxes.advance(300)
+
+
+# Events that a phase brings about by itself are waited for.
+INJECT: Mapping[Event, Callable[[Scene], None]] = {
+    Event.ORDERED: lambda scene: scene.vaic.tell(TRANSFER),
+    Event.ORDERED_UNPLAYED: lambda scene: scene.vaic.tell(TRANSFER),
+    Event.PLAYED_OUT: lambda scene: scene.wire.receives({"conversationId": "c-1", **PLAYED}),
+    Event.SESSION_END: lambda scene: scene.wire.receives({"conversationId": "c-1", **END}),
+    Event.SOCKET_CLOSED: lambda scene: scene.wire.breaks(1001),
+    Event.CALL_BROKE: lambda scene: scene.vaic.tell(LAST_WORDS),
+    Event.WORDS_HEARD: hear_confirmed,
+    Event.WORDS_HEARD_UNPLAYED: lambda scene: scene.mailboxes.advance(CLIP_MS),
+}
+# Brought about only as the session stops: tested below.
+BY_A_CUT = {
+    (phase, event)
+    for phase in (Phase.HUNG_UP_ALONE, Phase.OVER)
+    for event in (Event.WORDS_HEARD, Event.WORDS_HEARD_UNPLAYED)
+}
+
+
+@pytest.mark.parametrize(("phase", "event"), SESSION.pairs, ids=lambda member: member.name)
+def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase: Phase, event: Event) -> None:
+    if (phase, event) in SESSION.never:
+        with pytest.raises(MisuseError):
+            SESSION.step(phase, event)
+        return
+    if (phase, event) in BY_A_CUT:
+        assert SESSION.step(phase, event) == (phase, Action.NOTHING)
+        return
+    # A clip that outlasts the limit of the last words, where that is to pass.
+    long = phase is Phase.LAST_WORDS and event is Event.LIMIT
+    scene = Scene(mailboxes, clips=saying(20_000) if long else CLIPS)
+    if (phase, event) == (Phase.OPEN, Event.ORDERED_UNPLAYED):
+        scene.spoke()
+    REACH[phase](scene)
+    scene.wire.types()
+    if phase is not Phase.OVER:
+        scene.call.all(object)
+        scene.parent.expect_nothing()
+
+    if event is Event.LIMIT:
+        scene.mailboxes.advance(LIMITS_S[phase] * 1000)
+    else:
+        INJECT[event](scene)
+    mailboxes.drain()
+
+    target, action = SESSION.step(phase, event)
+    sent = [name for name, _ in scene.activities()]
+    deaths = [death.reason for death in scene.parent.all(ChildDied)]
+    ended = [message.reason_code for message in scene.call.all(VaicEnded)]
+    assert sent == ([("hangup" if phase is not Phase.OPEN else "transfer")] if action is Action.SEND_ORDER else [])
+    assert ("playStream.start" in scene.wire.types()) == (action is Action.SPEAK)
+    assert ended == {Action.REPORT_END: ["client-disconnected"], Action.REPORT_CLOSED: ["closed"]}.get(action, [])
+    if action is Action.FAIL:
+        assert [type(reason) for reason in deaths] == [TransportLost]
+    else:
+        assert deaths == ([None] if target is Phase.OVER else [])
+    if target is not Phase.OVER:
+        assert_answers(scene, answers(target))
+
+
+def assert_answers(scene: Scene, expected: Answers) -> None:
+    scene.wire.types()
+    for request in (*STREAM_REQUESTS, *OTHER_REQUESTS):
+        scene.hears({"type": request})
+    streams = list(STREAM_REQUESTS.values()) if expected is not Answers.NONE else []
+    others = list(OTHER_REQUESTS.values()) if expected is Answers.ALL else []
+    assert scene.wire.types() == streams + others
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.OVER], ids=lambda phase: phase.name)
+def test_what_vaic_asks_for_is_answered_as_its_specification_allows(scene: Scene, phase: Phase) -> None:
+    REACH[phase](scene)
+    assert_answers(scene, answers(phase))
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.OVER], ids=lambda phase: phase.name)
+def test_the_limit_of_another_phase_means_nothing(scene: Scene, phase: Phase) -> None:
+    REACH[phase](scene)
+    scene.wire.types()
+    scene.told(*(PhaseOverdue(other) for other in Phase if other is not phase))
+    assert scene.activities() == []
+    scene.parent.expect_nothing()
+
+
+def test_only_the_phases_alone_end_the_actor_without_a_supervisor() -> None:
+    stops = {row.state for row in SESSION if row.action is Action.STOP}
+    assert stops == (ALONE - {Phase.OVER}) | {Phase.ENDED}
+
+
+# --- decisions ---
+
+
+def test_a_transfer_that_is_asked_for_while_a_hangup_waits_comes_too_late(scene: Scene) -> None:
+    playing_out(scene)
+    scene.told(TRANSFER)
+    scene.hears(PLAYED)
+    assert scene.activities() == [HANGUP]
+
+
+def test_a_transfer_is_sent_with_its_target_and_reason(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    params = {"transferTarget": "tel:+4930555001", "handoverReason": "asked for a person"}
+    assert scene.activities() == [("transfer", params)]
+
+
+def test_a_hangup_that_waits_for_vaic_is_sent_after_a_second(scene: Scene) -> None:
+    playing_out(scene)
+    scene.mailboxes.advance(999)
+    assert scene.activities() == []
+    scene.mailboxes.advance(1)
+    assert scene.activities() == [HANGUP]
+
+
+def test_a_socket_lost_before_the_hangup_was_sent_is_a_loss(scene: Scene) -> None:
+    playing_out(scene)
+    scene.wire.breaks(1006)
+    scene.mailboxes.drain()
+    assert isinstance(scene.parent.expect(ChildDied).reason, TransportLost)
+    assert scene.call.all(VaicEnded) == []
+
+
+def test_nothing_is_played_behind_a_hangup(scene: Scene) -> None:
+    scene.told(*[BotAudio("i-1", MS_100)] * 10, HangUp("done"))
+    scene.wire.types()
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == []
+
+
+def test_a_second_start_gets_the_settings_again_and_the_call_is_told(scene: Scene) -> None:
+    scene.hears(START, START)
+    assert [name for name, _ in scene.activities()] == ["config", "config"]
+    assert len(scene.call.all(CallerArrived)) == 2
+
+
+@pytest.mark.parametrize("frame", [START, DTMF], ids=["start", "dtmf"])
+@pytest.mark.parametrize("phase", [Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.ENDED], ids=lambda phase: phase.name)
+def test_start_and_keys_change_nothing_once_the_call_is_ending(
+    scene: Scene, phase: Phase, frame: dict[str, object]
+) -> None:
+    REACH[phase](scene)
+    scene.wire.types()
+    scene.call.all(object)
+    scene.hears(frame)
+    assert scene.wire.types() == []
+    scene.call.expect_nothing()
+
+
+def test_a_user_stream_that_stops_in_mid_utterance_is_acknowledged_after_our_hangup(scene: Scene) -> None:
+    scene.hears({"type": "userStream.start"}, {"type": "userStream.chunk", "audioChunk": "AAAA"})
+    scene.told(HangUp("done"))
+    scene.wire.types()
+    scene.hears({"type": "userStream.stop"}, {"type": "userStream.start"})
+    assert scene.wire.types() == ["userStream.stopped", "userStream.started"]
+
+
+def test_a_resume_on_the_socket_that_was_told_to_hang_up_is_not_answered(scene: Scene) -> None:
+    scene.told(HangUp("done"))
+    scene.wire.types()
+    scene.hears({"type": "session.resume"})
+    assert scene.wire.types() == []
+
+
+def test_what_was_heard_is_told_before_the_end(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), BotAudio("i-1", MS_100))
+    scene.mailboxes.advance(50)
+    scene.hears(END)
+    assert scene.call.expect(BotHeard).item.heard_ms == 50
+    assert scene.call.expect(VaicEnded)
+
+
+def test_the_end_is_reported_once(scene: Scene) -> None:
+    scene.hears(END, END)
+    scene.wire.breaks(1000)
+    scene.mailboxes.drain()
+    assert len(scene.call.all(VaicEnded)) == 1
+    scene.parent.expect_nothing()
+
+
+# --- last words ---
+
+
+def test_last_words_are_spoken_then_the_call_is_hung_up_and_the_actor_ends_with_vaics_answer(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100))
+    scene.wire.types()
+    scene.told(LAST_WORDS)
+    assert scene.wire.types()[:2] == ["playStream.stop", "playStream.start"]
+    scene.mailboxes.advance(CLIP_MS)
+    assert scene.activities() == []
+    scene.hears(PLAYED)
+    assert scene.activities() == [("hangup", {"hangupReason": "internal error"})]
+    scene.parent.expect_nothing()
+    scene.hears(END)
+    assert scene.parent.expect(ChildDied).reason is None
+    assert scene.wire.closed == 1000
+
+
+def test_nobody_speaks_into_last_words(scene: Scene) -> None:
+    scene.told(LAST_WORDS)
+    before = scene.wire.types()
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), CallerBargedIn(), CallerFellSilent())
+    scene.told(PlayClip(Clip.SAY_AGAIN))
+    scene.mailboxes.advance(CLIP_MS)
+    frames = before + scene.wire.types()
+    assert [kind for kind in frames if kind != "playStream.chunk"][-2:] == ["playStream.start", "playStream.stop"]
+    (heard,) = scene.call.all(ClipHeard)
+    assert (heard.clip, heard.item.complete) == (Clip.CALL_AGAIN, True)
+
+
+def test_a_session_that_ends_in_last_words_is_not_hung_up_on(scene: Scene) -> None:
+    scene.told(LAST_WORDS)
+    scene.mailboxes.advance(CLIP_MS - 50)  # so late that they count as heard
+    scene.hears(END)
+    assert scene.activities() == []
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_last_words_that_end_late_leave_vaic_its_time_to_answer(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, clips=saying(9500))
+    scene.told(LAST_WORDS)
+    mailboxes.advance(9500)
+    scene.hears(PLAYED)
+    mailboxes.advance(5999)
+    scene.parent.expect_nothing()
+    mailboxes.advance(1)
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_last_words_that_take_too_long_are_hung_up_on_and_heard_meanwhile_change_nothing(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene = Scene(mailboxes, clips=saying(10_100))
+    scene.told(LAST_WORDS)
+    mailboxes.advance(10_000)
+    assert len(scene.activities()) == 1
+    scene.vaic.stop(block=False)  # cuts them where they count as heard
+    mailboxes.drain()
+    assert scene.call.expect(ClipHeard).item.complete
+    assert len(scene.activities()) == 1
+
+
+def test_a_bot_without_the_recording_is_hung_up_at_once(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, clips={})
+    scene.told(LAST_WORDS)
+    assert scene.activities() == [("hangup", {"hangupReason": "internal error"})]
+
+
+def test_a_clip_of_the_same_words_that_was_said_before_is_not_the_last_words(scene: Scene) -> None:
+    scene.told(PlayClip(Clip.CALL_AGAIN))
+    scene.mailboxes.advance(CLIP_MS - 50)
+    scene.wire.types()
+    scene.told(LAST_WORDS)
+    assert scene.activities() == []
+    assert scene.wire.types()[0] == "playStream.start"
+    scene.mailboxes.advance(CLIP_MS - 1)
+    assert scene.activities() == []
+    assert scene.wire.types()[-1] == "playStream.stop"  # all of them was sent
+    scene.mailboxes.advance(1)
+    scene.hears(PLAYED)
+    assert len(scene.activities()) == 1
+
+
+def test_a_supervisor_that_fails_while_a_transfer_waits_has_it_carried_out(scene: Scene) -> None:
+    scene.spoke()
+    scene.told(TRANSFER, LAST_WORDS)
+    scene.hears(PLAYED)
+    assert [name for name, _ in scene.activities()] == ["transfer"]
+    scene.mailboxes.advance(6000)
+    assert scene.parent.expect(ChildDied).reason is None
+
+
+def test_a_crash_alone_closes_the_socket_because_nobody_takes_it_over(mailboxes: CrankedDispatcher) -> None:
+    wire = PaperWire()
+    scene = Scene(mailboxes, wire=wire)
+    scene.told(LAST_WORDS)
+    wire.tears.append(RuntimeError("of ours"))
+    scene.hears({"type": "connection.validate"})
+    assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
+    assert wire.closed == 1011
+
+
+def test_a_crash_under_a_supervisor_leaves_the_socket_open(mailboxes: CrankedDispatcher) -> None:
+    wire = PaperWire()
+    scene = Scene(mailboxes, wire=wire)
+    wire.tears.append(RuntimeError("of ours"))
+    scene.hears({"type": "connection.validate"})
+    assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
+    assert wire.closed is None
