@@ -77,26 +77,29 @@ class _Draft:
     def _size(self, node: Node, back: set[Edge]) -> Sizes:
         jumps = [edge for edge in self._jumps if edge.source == node.name]
         wish = max(self._wish(node.name, back, above) for above in (False, True)) if self._rank else 0.0
-        return Sizes.of(node, jumps, self._text_px, self._ports(node.name), wish)
+        return Sizes.of(node, jumps, self._text_px, self._ports(node.name, back), wish)
+
+    def _at_side(self, name: str, back: set[Edge], above: bool) -> list[Edge]:
+        """The arrows that begin or end at one side of a node."""
+        return [
+            edge
+            for edge in self.arrows
+            if (edge.source == name and (edge in back) == above) or (edge.target == name and (edge in back) != above)
+        ]
+
+    def _ports(self, name: str, back: set[Edge]) -> int:
+        return max(len(self._at_side(name, back, above)) for above in (False, True))
 
     def _wish(self, name: str, back: set[Edge], above: bool) -> float:
         """The width at which the arrows whose labels are next to one side of a node run straight to it."""
-        widths = []
-        for edge in self.arrows:
-            leaves = edge.source == name and (edge in back) == above
-            comes = edge.target == name and (edge in back) != above
-            if leaves or (comes and abs(self._rank[edge.source] - self._rank[edge.target]) == 1):
-                widths.append(Label.size(edge)[0])
+        widths = [
+            Label.size(edge)[0]
+            for edge in self._at_side(name, back, above)
+            if edge.source == name or abs(self._rank[edge.source] - self._rank[edge.target]) == 1
+        ]
         if len(widths) < 2:
             return 0
         return sum(widths) - min(widths) + (len(widths) - 1) * GAP_PX + 2 * PORT_PX
-
-    def _ports(self, name: str) -> int:
-        return max(
-            sum(edge.source == name for edge in self.arrows),
-            sum(edge.target == name for edge in self.arrows),
-            sum(name in (edge.source, edge.target) for edge in self.arrows) - 1,
-        )
 
     def longest(self, count: int) -> list[Edge]:
         """The arrows that pass most ranks; of equal ones, those to the target that most lead to."""
@@ -232,13 +235,12 @@ class _Drawing:
             y += max((cell.height for cell in row), default=0)
             bottoms.append(y)
             passing = [each for each, (_, chain) in enumerate(self.chains) if chain[0].row <= number < chain[-1].row]
-            steps = [number - self.chains[each][1][0].row for each in passing]
-            found = tracks([Crossing(*ways[each][step]) for each, step in zip(passing, steps, strict=True)])
+            steps = [ways[each][number - self.chains[each][1][0].row] for each in passing]
+            found, last = tracks([Crossing(top, bottom) for top, bottom in steps])
             for each, lane in zip(passing, found, strict=True):
                 lanes[each].append(lane)
-            count = max((lane for lane in found if lane is not None), default=0)
-            if passing and (y > tops[-1] or any(lane is not None for lane in found)):
-                y += ABOVE_PX + count * TRACK_PX + BELOW_PX
+            if passing and (y > tops[-1] or any(top != bottom for top, bottom in steps)):
+                y += ABOVE_PX + last * TRACK_PX + BELOW_PX
         return lanes, tops, bottoms
 
     def _box(self, node: Node, tops: list[float], bottoms: list[float]) -> Box:
@@ -266,6 +268,8 @@ class _Drawing:
             if lane is not None:
                 y = bottoms[cell.row] + ABOVE_PX + lane * TRACK_PX
                 strokes[-1] += [(top, y), (bottom, y)]
+            elif top != bottom:
+                strokes[-1] += [(top, bottoms[cell.row] + ABOVE_PX), (bottom, tops[cell.row + 1] - BELOW_PX)]
         strokes[-1].append((way[-1][1], self._side(chain[-1], tops, bottoms, below=False)))
         if edge in self.back:
             strokes = [stroke[::-1] for stroke in reversed(strokes)]
