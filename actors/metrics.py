@@ -1,6 +1,6 @@
-"""What is counted in a process, for its metrics endpoint.
+"""The metrics of a process, served at /metrics.
 
-May import: prometheus_client. Labels are short and from closed sets: never a caller's or a peer's words.
+May import: prometheus_client. Label values are short and from closed sets: never a caller's or a peer's words.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
-CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were not taken, by reason.", ["reason"])
+CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by side and reason.", ["side", "reason"]
 )
-UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of a type we do not know, ignored.", ["side"])
+UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by side.", ["side"])
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
 TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])
 CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
-ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by kind.", ["actor"])
-ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, whichever way, by kind.", ["actor"])
-MISSED = Counter("tieline_missed_audio_total", "Audio dropped from a full mailbox, the oldest first.", ["actor"])
-CLIPS_PLAYED = Counter("tieline_clips_played_total", "Sentences said without the model, by clip.", ["clip"])
-SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before their end.")
-MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the model refuses us for good and is not dialled.")
-AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Chunks that came faster than anybody speaks.")
+ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])
+ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normally or by an error, by class.", ["actor"])
+MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
+CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
+SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
+MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
+AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
-LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio of a cancelled response, dropped.")
-DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by kind.", ["kind"])
+LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio deltas of cancelled responses, dropped.")
+DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by type.", ["kind"])
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
-LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines that nobody took in time.")
+LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
 PASSED_OVER = Counter(
     "tieline_passed_over_journal_rows_total",
-    "What a journal of another release held that this one does not know: rows by kind, or fields of rows.",
+    "Journal rows or fields of rows, written by another release, that this one cannot read, by reason.",
     ["why"],
 )
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(
     "tieline_loop_lag_seconds",
-    "How late the loop comes to what is due, looked at twenty times a second.",
+    "How late the event loop runs its timers, measured twenty times a second.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
 )

@@ -1,4 +1,4 @@
-"""What all calls of a process share: the bot they offer, and the ways to the outside.
+"""What all calls of a process share: the bot's profile, and the services they use.
 
 May import: actors, fsm, protocols, the standard library.
 """
@@ -31,11 +31,13 @@ TELEPHONE_VAD = ServerVad(
 
 @dataclass(frozen=True, slots=True)
 class BotProfile:
-    """Who answers the telephone.
+    """What the bot says, offers and waits for.
 
-    transfer_targets: tel: or sip: URIs by the names callers may ask for, the first for whom it does not matter; empty
-    where there are no humans to hand over to. lead_ms: how far VAIC is kept ahead of the caller's ear. no_input_s: a
-    caller who was asked something and is silent for so long is asked again. filler_s: see CallerSessionConfig.
+    instructions: the model's, without date and tasks. greeting: its first sentence. voice, transcription_model: the
+    Realtime API's names. agents: the tasks it offers, by name.
+    transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
+    lead_ms: how far the play stream runs ahead of what the caller hears.
+    no_input_s: silence after a question before it is asked again. filler_s: see CallerSessionConfig.
     """
 
     instructions: str
@@ -54,8 +56,11 @@ class BotProfile:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """effects: carry out what tasks do to the world. now: the wall clock, UTC. new_id: never the same twice.
-    rand: in [0, 1). short_of: what the process has not enough of for another call, "" if nothing.
+    """The shared services of a process.
+
+    dialler: opens sockets to the model. effects: carries out effects of tasks. journal: the JournalWriter's address.
+    now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
+    short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
     """
 
     profile: BotProfile
@@ -68,11 +73,11 @@ class Services:
     short_of: Callable[[], str] = lambda: ""
 
     def instructions(self, tasks: str) -> str:
-        """What the model is told: who it is, what day it is, and last the open tasks."""
+        """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
         now = self.local_now()
         today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
         return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
 
     def local_now(self) -> datetime:
-        """The wall clock where "tomorrow" is meant."""
+        """The wall clock in the profile's time zone."""
         return self.now().astimezone(self.profile.time_zone)

@@ -8,16 +8,52 @@ May import: protocols, the standard library. Rules from: docs/specs/vaic-streami
 from __future__ import annotations
 
 from collections import deque
+from enum import Enum
 
 from protocols.frames import FrameTemplate
 from protocols.ledger import HeardLedger, ItemHeard
 from protocols.media import MediaFormat, decoded_bytes, pieces
+from protocols.transitions import Table, go, never, rows, stay
 from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
 # A timer set for the moment something is due must find it due, whatever rounding did to the moment.
 TOLERANCE_MS = 0.5
+
+
+class Playback(Enum):
+    """What VAIC has got of the bot's speech, and whether it has reported that it was played."""
+
+    CONFIRMED = "confirmed"  # everything that was sent, or nothing was
+    STREAMING = "streaming"  # a play stream is open
+    UNCONFIRMED = "unconfirmed"  # no stream is open
+
+
+class PlaybackEvent(Enum):
+    STARTED = "playStream.start sent"
+    STOPPED = "playStream.stop sent"
+    PLAYED = "playFinished"
+    PLAYED_MORE_WAITS = "playFinished, more waits"  # in the queue or in an open stream: an earlier stream was played
+
+
+STREAMING = Playback.STREAMING  # a global, because a member of an enum takes longer to look up
+
+PLAYBACK: Table[Playback, PlaybackEvent, None] = Table(
+    "playback",
+    Playback.CONFIRMED,
+    rows(
+        go((Playback.CONFIRMED, Playback.UNCONFIRMED), PlaybackEvent.STARTED, STREAMING, None),
+        go(STREAMING, PlaybackEvent.STOPPED, Playback.UNCONFIRMED, None),
+        go((Playback.CONFIRMED, Playback.UNCONFIRMED), PlaybackEvent.PLAYED, Playback.CONFIRMED, None),
+        stay(Playback, PlaybackEvent.PLAYED_MORE_WAITS, None),
+    ),
+    rows(
+        never(STREAMING, PlaybackEvent.STARTED, "one stream is open at a time"),
+        never((Playback.CONFIRMED, Playback.UNCONFIRMED), PlaybackEvent.STOPPED, "no stream is open"),
+        never(STREAMING, PlaybackEvent.PLAYED, "more waits while a stream is open"),
+    ),
+)
 
 
 class Playout:
@@ -33,12 +69,12 @@ class Playout:
         "_ledger",
         "_media",
         "_next_due_ms",
-        "_open_stream",
-        "_played_out",
+        "_playback",
         "_plays_until_ms",
         "_queue",
         "_series",
         "_short",
+        "_stream_id",
         "_streams",
     )
 
@@ -53,11 +89,11 @@ class Playout:
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
         self._queue: deque[tuple[str, str, float]] = deque()
         self._next_due_ms = 0.0  # of the first in the queue, where there is one
-        self._open_stream: str | None = None
+        self._playback = PLAYBACK.start
+        self._stream_id = ""  # of the newest stream
         # The open stream's chunks.
         self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", conversation_id="", stream_id="")
         self._plays_until_ms = 0.0
-        self._played_out = True  # by VAIC's own word
 
     def bot_audio(self, item_id: str, payload: str, now_ms: float) -> list[bytes]:
         """Take the next piece of an item's speech; return the frames to write now.
@@ -114,13 +150,14 @@ class Playout:
 
     def play_finished(self) -> bool:
         """VAIC has played something to its end; it does not say what (4.3). Returns whether that is all it was sent."""
-        self._played_out = self.quiet
-        return self._played_out
+        quiet = self.quiet
+        self._advance(PlaybackEvent.PLAYED if quiet else PlaybackEvent.PLAYED_MORE_WAITS)
+        return quiet
 
     @property
     def unconfirmed(self) -> bool:
         """All should have been heard by now, but VAIC has not said that it has played it."""
-        return not self._played_out and self.next_due_ms() is None
+        return self._playback is Playback.UNCONFIRMED and self.next_due_ms() is None
 
     @property
     def waits(self) -> bool:
@@ -130,14 +167,14 @@ class Playout:
     @property
     def quiet(self) -> bool:
         """Nothing is waiting to be sent and no stream is open."""
-        return not self._queue and self._open_stream is None
+        return not self._queue and self._playback is not STREAMING
 
     def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
-        if self._open_stream is None:
+        if self._playback is not STREAMING:
             self._streams += 1
-            self._open_stream = f"{self._series}-{self._streams}"
-            self._played_out = False
-            ids = {"conversation_id": self._conversation_id, "stream_id": self._open_stream}
+            self._stream_id = f"{self._series}-{self._streams}"
+            self._advance(PlaybackEvent.STARTED)
+            ids = {"conversation_id": self._conversation_id, "stream_id": self._stream_id}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
             self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", **ids)
         frames.append(self._chunk.fill(payload))
@@ -147,7 +184,10 @@ class Playout:
         self._ledger.sent(item_id, length_ms, plays_from_ms)
 
     def _stop_stream(self, frames: list[bytes]) -> None:
-        if self._open_stream is not None:
-            stop = PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._open_stream)
+        if self._playback is STREAMING:
+            stop = PlayStreamStop(conversation_id=self._conversation_id, stream_id=self._stream_id)
             frames.append(stop.to_wire())
-            self._open_stream = None
+            self._advance(PlaybackEvent.STOPPED)
+
+    def _advance(self, event: PlaybackEvent) -> None:
+        self._playback, _ = PLAYBACK.step(self._playback, event)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pykka
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from actors.system.dispatcher import install
 from tests.cranked import CrankedDispatcher
@@ -28,15 +28,24 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
 
 # pytest tests/fsm/test_random.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
+# How long an example takes says nothing on a machine that is busy with other things.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that speak and listen share one process: one engine in memory, and the other processor for all the rest."""
+    """Tests that speak and listen share one process: one engine in memory, and the other processor for all the rest.
+
+    The fault rows that make test runs, at the speed of the clock and one at a time, are a third: they mostly wait.
+    """
     for item in items:
-        if item.path.relative_to(ROOT).parts[0] in ("calls", "lab", "test_stories.py"):
+        room = item.path.relative_to(ROOT).parts[0]
+        if room in ("calls", "lab", "test_stories.py"):
             item.add_marker(pytest.mark.xdist_group("speech"))
-        if item.path.relative_to(ROOT).parts[0] == "faults":
+        if room == "faults":
             item.add_marker(pytest.mark.faults)
+            if item.get_closest_marker("fast") is not None:
+                item.add_marker(pytest.mark.xdist_group("fast faults"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -45,7 +45,7 @@ class ThreadProbe(Generic[M]):
     def tell(self, message: M, /) -> None:
         self._arrived.put(message)
 
-    def expect(self, kind: type[K], limit_s: float = 5) -> K:
+    def expect(self, kind: type[K], limit_s: float = 60) -> K:
         """The next message, which must be of this kind."""
         message = self._arrived.get(timeout=limit_s)
         assert isinstance(message, kind), f"told {message!r}"

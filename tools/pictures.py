@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from actors.model import phase as model_phase
+from actors.vaic import phase as vaic_phase
 from fsm.chart import render, table_chart
 from fsm.diagram import draw
 from fsm.registry import load_agents
+from protocols.playout import PLAYBACK
 from protocols.realtime import response_slot
 from protocols.transitions import Table
 
@@ -25,6 +27,8 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "caller-turn": response_slot.TURN,
     "response-attempt": response_slot.ATTEMPT,
     "session-liveness": response_slot.LIVENESS,
+    "vaic-session": vaic_phase.SESSION,
+    "playback": PLAYBACK,
 }
 
 

@@ -61,7 +61,7 @@ class JournalWriter(ThreadActor):
     # A minute of two hundred busy calls; then the oldest rows go.
     max_messages = KEPT_MESSAGES
     droppable = (AppendRow,)
-    missed = LOST_ROWS
+    dropped = LOST_ROWS
 
     def __init__(
         self,

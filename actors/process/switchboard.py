@@ -133,9 +133,7 @@ class Switchboard(LoopActor):
             LOST_ROWS.inc(lost)
             logger.error("the journal had no keeper to the end", lost=lost)
 
-    def on_receive(  # noqa: C901, PLR0912 - one flat match, a case a message
-        self, message: SwitchboardMessage
-    ) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
@@ -155,7 +153,7 @@ class Switchboard(LoopActor):
             case ChildDied() | ShutdownTimeout() | RestartDue():
                 self._look_after(message)
             case Unwritten():
-                self._journal_writer.back(message.message)
+                self._journal_writer.requeue(message.message)
             case CallBroke() | CallerAway():
                 self._hear_of(message)
             case SetAdmission() | StopCalls() | MoveCalls():

@@ -1,8 +1,8 @@
-"""One actor model, run in two ways: actors that react run on the event loop, actors that block have a thread.
+"""The actor base classes: a LoopActor runs on the event loop and must not block, a ThreadActor has its own thread.
 
-Pykka itself does not supervise; here every actor tells its parent once how it ended, whichever way that was.
-May import: actors' addresses, counters, dispatch and mailboxes, protocols.errors, pykka, prometheus_client, loguru.
-Pykka's private names used are tested.
+Pykka does not supervise; here every actor reports its end to its parent exactly once, however it ended.
+May import: actors' addresses, metrics, dispatcher and mailboxes, protocols.errors, pykka, prometheus_client, loguru.
+The private names of Pykka that are used here are tested.
 """
 
 from __future__ import annotations
@@ -31,32 +31,33 @@ class ActorExit(Exception):
 
 
 class _Supervised(pykka.Actor):
-    """Tells its parent of its end exactly once, and lets nothing but its own end come of any exception.
+    """Reports its end to its parent exactly once; an exception in any hook ends this actor and no other.
 
-    max_messages: how many messages may wait for it; droppable: those of which, when there are more, the newest count;
-    missed: counts the others, where that is not the counter of all actors.
+    max_messages: the capacity of its mailbox.
+    droppable: message types of which the oldest is dropped when the mailbox is full.
+    dropped: counts dropped messages; by default tieline_missed_audio_total, labelled with the class.
     """
 
-    # Beside the instance's dictionary: an object with thirty entries or more in it is read and written more slowly.
+    # Slots keep the instance's dictionary below thirty entries: attribute access is slower above that.
     __slots__ = ("_cause", "_parent_link", "_unreported")
 
     max_messages: ClassVar[int] = MAX_MESSAGES
     droppable: ClassVar[tuple[type, ...]] = ()
-    missed: ClassVar[Counter | None] = None
+    dropped: ClassVar[Counter | None] = None
 
     def __init__(self, parent_link: ParentLink | None = None) -> None:
         super().__init__()
         self._parent_link = parent_link
         self._cause: BaseException | None = None
-        # Taken by whoever reports the end; not only its own thread may.
+        # Acquired by the thread that reports the end, which may be a sender's: see ThreadActor._overflow.
         self._unreported = threading.Lock()
 
     @classmethod
     def _bound(cls) -> Bound:
-        return Bound(cls.max_messages, cls.droppable, cls.missed or MISSED.labels(cls.__name__))
+        return Bound(cls.max_messages, cls.droppable, cls.dropped or MISSED.labels(cls.__name__))
 
     def on_unread(self, message: Any) -> None:
-        """A message that had come and will not be handled, for the actor has ended. It may hold what must be closed."""
+        """Called for each message left in the mailbox when the actor has ended; closes what the message owns."""
 
     def _leave_unread(self, message: Any) -> None:
         try:
@@ -66,12 +67,12 @@ class _Supervised(pykka.Actor):
 
     def _handle_receive(self, message: Any) -> Any:
         try:
-            # Pykka looks for its own four kinds in each message; ours are never among them, and this is the hot path.
+            # Hot path: skip Pykka's checks for its own message types, which ours never are.
             if type(message) not in PYKKAS_OWN:
                 return self.on_receive(message)
             return super()._handle_receive(message)
         except BaseException as error:
-            # Pykka would answer an `ask` and live on half-changed, and let SystemExit stop every actor there is.
+            # Pykka would answer an `ask` and keep the half-changed actor running; SystemExit would stop all actors.
             self._fail(error)
             if isinstance(error, Exception):
                 raise
@@ -87,7 +88,7 @@ class _Supervised(pykka.Actor):
             return
         self._cause = exception_value
         if isinstance(exception_value, TransportLost):
-            # A peer that went away is no fault of this code: its supervisor logs it, without a traceback.
+            # A lost peer is not a bug: the supervisor logs it, without a traceback.
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
         else:
@@ -97,7 +98,7 @@ class _Supervised(pykka.Actor):
         ACTORS_STARTED.labels(type(self).__name__).inc()
         try:
             self.on_start()
-        except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
+        except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent applies the restart policy
             self._fail(error)
 
     def _stop(self) -> None:
@@ -123,9 +124,9 @@ class _Supervised(pykka.Actor):
 
 
 class ThreadActor(_Supervised, pykka.ThreadingActor):
-    """An actor that may block: it has a thread of its own."""
+    """An actor whose handlers may block: it has its own thread."""
 
-    # A hung thread must not keep the process from leaving; the tree is stopped from its root before that.
+    # A hung thread must not keep the process from exiting; before that the tree is stopped from its root.
     use_daemon_thread: ClassVar[bool] = True
 
     def __init__(self, parent_link: ParentLink | None = None) -> None:
@@ -149,28 +150,31 @@ class ThreadActor(_Supervised, pykka.ThreadingActor):
         super()._actor_loop_teardown()
 
     def _overflow(self) -> None:
-        """In a teller's thread: my own may hang in a handler. If it comes back, it ends."""
+        """Report a full mailbox. Runs in the sender's thread: this actor's own may hang in a handler.
+
+        The actor ends as soon as that handler returns.
+        """
         self._fail(MailboxFull(f"{self.max_messages} messages"))
         self._report()
 
 
 class LoopRef(pykka.ActorRef[Any]):
-    """A loop actor's reference: what it is told needs no envelope, fifty times a second on either side of a call."""
+    """A loop actor's reference. `tell` adds no envelope: audio makes it the hot path, 50 times a second per leg."""
 
     def tell(self, message: Any) -> None:
         mailbox: LoopMailbox = self.actor_inbox  # type: ignore[assignment]  # made by _create_actor_inbox
         if mailbox.closed:
             raise pykka.ActorDeadError(f"{self} not found")
-        if len(mailbox.messages_waiting) >= mailbox.most and not mailbox.room(message):
+        if len(mailbox.messages_waiting) >= mailbox.capacity and not mailbox.make_room(message):
             return
         mailbox.messages_waiting.append(message)
-        if not mailbox.queued:  # not by `wake`, for this is the hot path
+        if not mailbox.queued:  # `wake`, inlined on the hot path
             mailbox.queued = True
             mailbox.ready(mailbox)
 
 
 class LoopFuture(pykka.ThreadingFuture[Any]):
-    """The answer to an `ask`, which may also be awaited on the loop: `get` blocks, and nothing on the loop may."""
+    """The answer to an `ask`. Code on the loop awaits `answer`; `get` blocks, as everywhere in Pykka."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,7 +189,7 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
         self._wake()
 
     async def answer(self, timeout_s: float) -> Any:
-        """Wait for the answer. Raises: TimeoutError, or what the actor raised."""
+        """Wait for the answer. Raises: TimeoutError, or the exception that the actor raised."""
         event = asyncio.Event()
         self._waiting.append((asyncio.get_running_loop(), event))
         if self._result is None:
@@ -199,9 +203,9 @@ class LoopFuture(pykka.ThreadingFuture[Any]):
 
 
 class LoopActor(_Supervised):
-    """An actor whose mailbox is drained by the event loop. Nothing in its handlers may block.
+    """An actor whose mailbox is drained by the event loop. Its handlers must not block.
 
-    Timers started with `after` die with it.
+    Timers started with `after` are cancelled when it ends.
     """
 
     __slots__ = ("_mailbox", "_timers", "dispatcher", "now_ms")
@@ -226,7 +230,7 @@ class LoopActor(_Supervised):
         self._mailbox.open(self, self.dispatcher.ready)
 
     def after(self, delay_s: float, message: object) -> Timer:
-        """Tell myself a message later, unless the timer is cancelled or I am gone."""
+        """Send this actor a message after a delay, unless the timer is cancelled or the actor ends first."""
         timer = _OwnTimer(self, message)
         timer.handle = self.dispatcher.after(delay_s, timer.fire)
         self._timers.add(timer)
@@ -245,7 +249,7 @@ class LoopActor(_Supervised):
         self._mailbox.closed = True
         super()._handle_failure(exception_type, exception_value, traceback)
 
-    # --- Reader, for the mailbox ---
+    # --- Reader: called by the mailbox ---
 
     def on_first_turn(self) -> None:
         self._actor_loop_setup()
@@ -276,21 +280,21 @@ class LoopActor(_Supervised):
         self._actor_loop_teardown()
         for timer in list(self._timers):
             timer.cancel()
-        mailbox.rest()
+        mailbox.release()
         self._report()
-        # Mailbox and parts know their actor: the rings are opened, for the garbage collector stops every call, for a
-        # tenth of a second where some hundred ended calls wait for it.
+        # Break the reference cycles of actor, mailbox and parts now; otherwise cyclic garbage collection pauses all
+        # calls, for about 0.1 s per few hundred ended ones.
         vars(self).clear()
 
     def _report_failure(self, error: Exception) -> None:
         try:
             self.on_failure(type(error), error, error.__traceback__)
-        except BaseException as another:  # noqa: BLE001 - the first cause is the one that counts
+        except BaseException as another:  # noqa: BLE001 - the parent is told the first cause
             logger.opt(exception=another).error("on_failure failed")
 
 
 class _OwnTimer:
-    """A timer of one actor, forgotten when it fires or is cancelled."""
+    """A timer of one actor, removed from the actor's set when it fires or is cancelled."""
 
     __slots__ = ("_actor", "_message", "handle")
 

@@ -1,6 +1,6 @@
-"""Where messages go: addresses, places that one actor after another may hold, and the report of an actor's end.
+"""Addresses: where messages are sent, and references that stay valid when an actor is restarted.
 
-May import: pykka, prometheus_client, actors' counters, the standard library.
+May import: pykka, prometheus_client, actors' metrics, the standard library.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Address(Protocol[M_contra]):
 
 
 def send(to: Address[M], message: M) -> bool:
-    """Tell, unless the receiver is dead: then it is a dead letter, for a death must not spread to senders.
+    """Tell; a message to a dead actor is counted as a dead letter and raises nothing, so deaths do not spread.
 
-    Returns whether it was told.
+    Returns whether the message was delivered to a mailbox.
     """
     try:
         to.tell(message)
@@ -38,7 +38,10 @@ def send(to: Address[M], message: M) -> bool:
 
 
 class StableRef(Generic[M]):
-    """A stable address for a place that one actor after another may hold. For senders on the loop's thread."""
+    """An address that outlives the actor behind it: the supervisor sets `occupant` at each restart.
+
+    For senders on the loop's thread.
+    """
 
     __slots__ = ("occupant",)
 
@@ -46,7 +49,7 @@ class StableRef(Generic[M]):
         self.occupant: Address[M] | None = None
 
     def tell(self, message: M, /) -> None:
-        """To whoever holds the place; a dead letter while nobody does."""
+        """Tell the current actor; without one the message is a dead letter."""
         if self.occupant is not None:
             try:
                 self.occupant.tell(message)
@@ -57,13 +60,16 @@ class StableRef(Generic[M]):
 
 
 class BufferingRef(StableRef[M]):
-    """A seat where messages wait for the next occupant; of too many the oldest are dropped and counted."""
+    """A StableRef that keeps messages while it has no actor, for the next one.
 
-    def __init__(self, most: int, dropped: Counter) -> None:
-        self._most = most
+    capacity: how many messages it keeps; above that the oldest is dropped and counted in `dropped`.
+    """
+
+    def __init__(self, capacity: int, dropped: Counter) -> None:
+        self._capacity = capacity
         self._dropped = dropped
         self._waiting: deque[M] = deque()
-        # What a former occupant gave back: older than whatever waits.
+        # Messages that an ended actor gave back: older than all in `_waiting`.
         self._returned: deque[M] = deque()
         super().__init__()
 
@@ -75,7 +81,7 @@ class BufferingRef(StableRef[M]):
     def occupant(self, occupant: Address[M] | None) -> None:
         self._occupant = occupant
         for line in (self._returned, self._waiting):
-            # One that has died already takes nothing, and the rest waits for the next.
+            # `send` fails if this actor has died already: the rest waits for the next one.
             while occupant is not None and line and send(occupant, line[0]):
                 line.popleft()
 
@@ -83,8 +89,8 @@ class BufferingRef(StableRef[M]):
         if self._occupant is None or not send(self._occupant, message):
             self._keep(self._waiting, message)
 
-    def back(self, message: M) -> None:
-        """An occupant that has ended gives back what it did not come to, in its order."""
+    def requeue(self, message: M) -> None:
+        """Take back a message that an ended actor did not handle. To be called in the order of the messages."""
         self._keep(self._returned, message)
 
     def __len__(self) -> int:
@@ -92,21 +98,24 @@ class BufferingRef(StableRef[M]):
 
     def _keep(self, line: deque[M], message: M) -> None:
         line.append(message)
-        if len(self) > self._most:
+        if len(self) > self._capacity:
             (self._returned or self._waiting).popleft()
             self._dropped.inc()
 
 
 class NullRef:
-    """The address of what no one needs to hear any more."""
+    """An address that discards every message."""
 
     def tell(self, message: object, /) -> None:
-        """Forget it."""
+        """Discard it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParentLink:
-    """An actor's place under its parent: whom to tell of its end, and under which name."""
+    """Where an actor reports its end.
+
+    parent: told ChildDied. child: the actor's name there. generation: counts the starts under that name, from 0.
+    """
 
     parent: Address[Any]
     child: str

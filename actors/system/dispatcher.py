@@ -1,6 +1,6 @@
 """The loop dispatcher: runs the mailboxes of loop actors on the process's one event loop, and is their clock.
 
-May import: actors' counters, loguru, the standard library.
+May import: actors' metrics, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from loguru import logger
 
 from actors.metrics import LOOP_LAG, SLOW_TURNS
 
-# A turn that takes longer keeps every other call waiting: it is named.
+# A turn that takes longer delays every other call: it is logged and counted.
 SLOW_TURN_S = 0.02
-# How often the loop's lag is looked at.
+# The interval between two measurements of the loop's lag.
 LAG_PERIOD_S = 0.05
-# What the last look counts for, and the most that it can tell: one pause, however long, does not make a loop late.
-LAG_WEIGHT, MOST_LAG_S = 0.2, 0.2
+# The lag is an exponential moving average; a sample is capped so that one pause alone does not mean overload.
+LAG_WEIGHT = 0.2
+MAX_LAG_SAMPLE_S = 0.2
+# Turns in one callback of the loop: sockets are read between long bursts.
+MAX_TURNS = 256
 
 T = TypeVar("T")
 
@@ -32,12 +35,12 @@ class TakesTurns(Protocol):
     def take_turn(self) -> None: ...
 
     def last_turn(self) -> tuple[str, str]:
-        """What was done in the last turn, for whoever wonders why it took so long: a kind of actor, and of message."""
+        """The class of the actor and of the last message it handled: names a slow turn in the log."""
         ...
 
 
 class Timer(Protocol):
-    """A message that will be told later, unless cancelled."""
+    """A message that will be sent later, unless cancelled."""
 
     def cancel(self) -> None: ...
 
@@ -46,11 +49,11 @@ class Dispatcher(Protocol):
     """Runs the mailboxes of loop actors, and is their clock."""
 
     def ready(self, mailbox: TakesTurns) -> None:
-        """Its actor has something to do. May be called from any thread."""
+        """Schedule a turn of a mailbox. May be called from any thread."""
         ...
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
-        """Hand on what a socket gave, and run the mailboxes that it fills."""
+        """Call `hand(what)` with data from a socket, then run the mailboxes that this filled."""
         ...
 
     def now_ms(self) -> float:
@@ -65,8 +68,8 @@ class Dispatcher(Protocol):
 class LoopDispatcher:
     """The dispatcher of a running event loop; there is one in a process.
 
-    speed: how many times faster than real time this process believes it lives; only demonstrations and tests set it.
-    clock_s: monotonic time in s; it must be the one by which the loop's timers run.
+    speed: factor by which `now_ms` and timers run faster than real time; only demonstrations and tests set it.
+    clock_s: monotonic time in s; must be the clock of the loop's timers.
     """
 
     def __init__(
@@ -77,14 +80,14 @@ class LoopDispatcher:
         self._clock_s = clock_s
         self._thread = threading.get_ident()
         self._queue: deque[TakesTurns] = deque()
-        # Whether _run runs or is going to.
+        # Whether `_run` is running or scheduled.
         self._called = False
-        # How late the loop comes to what is due, lately: one pause does not make it late.
+        # Moving average of how late the loop runs its timers.
         self.lag_s = 0.0
         self._lag_timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
-        """Measure the loop's lag from now on."""
+        """Start to measure the loop's lag."""
         self._look(self._clock_s())
 
     def stop_watching(self) -> None:
@@ -96,14 +99,14 @@ class LoopDispatcher:
         if threading.get_ident() != self._thread:
             try:
                 self._loop.call_soon_threadsafe(self._run)
-            except RuntimeError:  # the loop is closed: the process is leaving
+            except RuntimeError:  # the loop is closed: the process is exiting
                 logger.debug("a mailbox became ready after the loop was closed")
         elif not self._called:
             self._called = True
             self._loop.call_soon(self._run)
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
-        # A call_soon a chunk costs as much as its validation: what it fills is run before the loop turns.
+        # Run the filled mailboxes here: a call_soon per chunk would cost as much as its validation.
         self._called = True
         try:
             hand(what)
@@ -117,12 +120,11 @@ class LoopDispatcher:
         return self._loop.call_later(delay_s / self._speed, callback)
 
     def _run(self) -> None:
-        # What becomes ready meanwhile is served in the same turn of the loop, so that a chunk's two hops cost one
-        # wake-up; the bound lets sockets be read between long bursts.
+        # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
         self._called = True
         try:
             began_s = time.perf_counter()
-            for _ in range(256):
+            for _ in range(MAX_TURNS):
                 if not self._queue:
                     self._called = False
                     return
@@ -130,22 +132,22 @@ class LoopDispatcher:
                 mailbox.take_turn()
                 ended_s = time.perf_counter()
                 if ended_s - began_s > SLOW_TURN_S:
-                    self._name(mailbox, ended_s - began_s)
+                    self._report_slow(mailbox, ended_s - began_s)
                 began_s = ended_s
-        except BaseException:  # Ctrl-C between two turns: whoever still lives is served all the same
+        except BaseException:  # Ctrl-C between two turns: the remaining mailboxes must still run
             self._loop.call_soon(self._run)
             raise
         self._loop.call_soon(self._run)
 
-    def _name(self, mailbox: TakesTurns, took_s: float) -> None:
+    def _report_slow(self, mailbox: TakesTurns, took_s: float) -> None:
         actor, message = mailbox.last_turn()
         SLOW_TURNS.labels(actor).inc()
-        logger.warning("a turn was slow", turn=f"{actor}: {message}", took_ms=round(took_s * 1000))
+        logger.warning("slow turn", turn=f"{actor}: {message}", took_ms=round(took_s * 1000))
 
     def _look(self, due_s: float) -> None:
         now_s = self._clock_s()
         lag_s = max(0.0, now_s - due_s)
-        self.lag_s += (min(lag_s, MOST_LAG_S) - self.lag_s) * LAG_WEIGHT
+        self.lag_s += (min(lag_s, MAX_LAG_SAMPLE_S) - self.lag_s) * LAG_WEIGHT
         LOOP_LAG.observe(lag_s)
         self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
 
@@ -159,5 +161,5 @@ def install(dispatcher: Dispatcher) -> None:
 
 
 def installed() -> Dispatcher:
-    """The dispatcher of this process. Raises: IndexError when none was installed."""
+    """The dispatcher of this process. Raises: IndexError if none was installed."""
     return _installed[0]

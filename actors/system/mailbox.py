@@ -1,7 +1,7 @@
-"""What an actor has been told and has not handled yet. Each kind of actor bounds it.
+"""Bounded mailboxes, one class for loop actors and one for actors with a thread.
 
-A full mailbox means an actor that does not keep up, or a sender out of its mind. Of what may be missed (audio) the
-newest counts; anything else ends the actor whose mailbox it is, for it would go on without what was said to it.
+A full mailbox means an actor that does not keep up, or a sender in a loop. Of droppable messages (audio) the oldest is
+dropped; any other message that finds no room ends the receiver, which must not go on without it.
 May import: pykka, prometheus_client, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
@@ -17,14 +17,14 @@ import pykka
 from prometheus_client import Counter
 from pykka._envelope import Envelope
 
-# Control messages that wait at the most, where an actor says nothing else.
+# The default capacity of a mailbox.
 MAX_MESSAGES = 1000
-# One actor's turn on the loop: long enough to be cheap, short enough that its neighbours are served.
+# Messages handled in one turn: enough to spread its cost, few enough not to delay the other actors.
 TURN_MESSAGES = 32
 
 
 class MailboxFull(Exception):
-    """More was told than the actor has handled for too long."""
+    """A message that is not droppable found the mailbox full."""
 
 
 def _content(envelope: Any) -> Any:
@@ -35,16 +35,16 @@ def _content(envelope: Any) -> Any:
 class Bound:
     """The limit of a mailbox.
 
-    most: how many messages may wait. droppable: types of which the oldest make room when there are more; `missed`
-    counts them.
+    capacity: how many messages may wait. droppable: types of which the oldest is dropped when a new one finds the
+    mailbox full. dropped: counts those.
     """
 
-    most: int
+    capacity: int
     droppable: tuple[type, ...]
-    missed: Counter
+    dropped: Counter
 
     def make_room(self, messages_waiting: deque[Any], new: Any) -> bool:
-        """Let the oldest of what may be missed go for a newer one. False: this may not be missed, or there is none."""
+        """Drop the oldest droppable message for a new one. False: `new` is not droppable, or nothing waiting is."""
         content = _content(new)
         if isinstance(content, pykka.messages._ActorStop):
             return True
@@ -52,12 +52,12 @@ class Bound:
             for envelope in messages_waiting:
                 if isinstance(_content(envelope), self.droppable):
                     messages_waiting.remove(envelope)
-                    self.missed.inc()
+                    self.dropped.inc()
                     return True
         return False
 
 
-# What Pykka itself puts into a mailbox; none of our messages is among them.
+# The types that Pykka itself puts into a mailbox; our messages are never of these.
 PYKKAS_OWN = frozenset(
     {
         Envelope,
@@ -70,38 +70,38 @@ PYKKAS_OWN = frozenset(
 
 
 class Reader(Protocol):
-    """Whose inbox it is: a loop actor."""
+    """The loop actor that a mailbox belongs to."""
 
     def on_first_turn(self) -> None:
-        """Begin."""
+        """Start the actor."""
         ...
 
     def on_receive(self, message: Any, /) -> Any: ...
 
     def on_envelope(self, envelope: Any, /) -> None:
-        """What was asked, or one of Pykka's own."""
+        """Handle an `ask`, or one of Pykka's own messages."""
         ...
 
     def on_crash(self, error: BaseException, envelope: Any, /) -> None:
-        """Handling a letter raised."""
+        """The handler of a message raised."""
         ...
 
     def on_closed(self) -> None:
-        """The mailbox was closed; nothing in it will be handed over any more."""
+        """The mailbox was closed; its remaining messages will not be handled."""
         ...
 
 
-def at_rest(_: LoopMailbox) -> None:
-    """Nobody is to be told that something came."""
+def not_scheduled(_: LoopMailbox) -> None:
+    """The `ready` of a mailbox whose actor has not started, or has ended."""
 
 
 class LoopMailbox:
-    """A loop actor's inbox, which hands over what is in it when the dispatcher says so.
+    """A loop actor's inbox; the dispatcher has it hand its messages to the actor, a turn at a time.
 
-    One class for all actors: what runs with every message is quick where the interpreter finds the same types again.
-    What was told lies in it as it is, what was asked in Pykka's envelope. closed: as `actor_stopped`, read at no cost.
-    ready: tells the dispatcher; `at_rest` while the actor has not begun, and when it has ended. kind: of what was
-    handed over last.
+    One class for all actors: CPython specialises the hot path for the types it has seen there. A `tell` puts the bare
+    message in, an `ask` Pykka's envelope.
+    closed: mirrors `actor_stopped`, without its lock. ready: schedules a turn at the dispatcher. queued: a turn is
+    scheduled. kind: the type of the message handled last.
     """
 
     __slots__ = (
@@ -109,19 +109,19 @@ class LoopMailbox:
         "_name",
         "_reader",
         "_receive",
+        "capacity",
         "closed",
         "full",
         "kind",
         "messages_waiting",
-        "most",
         "queued",
         "ready",
     )
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
-        self.most = bound.most  # read with every message
-        self.ready: Callable[[LoopMailbox], None] = at_rest
+        self.capacity = bound.capacity  # a copy: read with every message
+        self.ready: Callable[[LoopMailbox], None] = not_scheduled
         self.closed = self.full = False
         self.messages_waiting: deque[Any] = deque()
         self.queued = False
@@ -131,18 +131,18 @@ class LoopMailbox:
         self._receive: Callable[[Any], Any] | None = None
 
     def open(self, reader: Reader, ready: Callable[[LoopMailbox], None]) -> None:
-        """Hold the actor, whom an ActorRef holds only weakly, until its end; its first turn is due."""
+        """Keep the actor alive until its end (an ActorRef holds it weakly), and schedule its first turn."""
         self._reader, self._name = reader, type(reader).__name__
         self.ready = ready
         self.wake()
 
-    def rest(self) -> None:
-        """The actor has ended: hold it no more."""
-        self.ready = at_rest
+    def release(self) -> None:
+        """Drop the reference to an actor that has ended."""
+        self.ready = not_scheduled
         self._reader = self._receive = None
 
     def take_turn(self) -> None:
-        """Called by the dispatcher: begin, or hand over what has arrived, up to a turn's worth."""
+        """Called by the dispatcher: start the actor, or hand it up to TURN_MESSAGES messages."""
         reader, receive = self._reader, self._receive
         if reader is None:
             return
@@ -158,18 +158,18 @@ class LoopMailbox:
             envelope = messages_waiting.popleft()
             self.kind = kind = type(envelope)
             try:
-                # Pykka's own kinds are never among ours, and this is the hot path.
+                # Hot path: one set lookup tells Pykka's own types from ours.
                 if kind in PYKKAS_OWN:
                     reader.on_envelope(envelope)
                 else:
                     receive(envelope)
-            except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent judges
+            except BaseException as error:  # noqa: BLE001 - an actor's edge: its parent applies the restart policy
                 reader.on_crash(error, envelope)
         if self.closed:
             reader.on_closed()
             return
         self.queued = False
-        # Another thread may have put a message just before the flag fell.
+        # Another thread may have put a message just before the flag was cleared.
         if messages_waiting and not self.queued:
             self.wake()
 
@@ -177,14 +177,14 @@ class LoopMailbox:
         return self._name, self.kind.__name__
 
     def put(self, envelope: Any, /) -> None:
-        if len(self.messages_waiting) >= self.most and not self.room(envelope):
+        if len(self.messages_waiting) >= self.capacity and not self.make_room(envelope):
             return
         self.messages_waiting.append(envelope)
         if not self.queued:
             self.wake()
 
-    def room(self, envelope: Any) -> bool:
-        """Called when it is full. False: there is none, and the actor has to end."""
+    def make_room(self, envelope: Any) -> bool:
+        """Called when the mailbox is full. False: there is no room, and the actor must end."""
         if self._bound.make_room(self.messages_waiting, envelope):
             return True
         self.full = self.closed = True
@@ -205,9 +205,9 @@ class LoopMailbox:
 
 
 class ThreadMailbox(queue.Queue[Envelope[Any]]):
-    """A threaded actor's inbox. Its actor may hang in a handler, so that whoever tells finds that it is full.
+    """A threaded actor's inbox. The actor may hang in a handler, so the sender detects that the mailbox is full.
 
-    overflowed: called then, by the teller's thread.
+    overflowed: called then, in the sender's thread.
     """
 
     def __init__(self, bound: Bound) -> None:
@@ -217,9 +217,9 @@ class ThreadMailbox(queue.Queue[Envelope[Any]]):
         self.overflowed: Callable[[], None]
 
     def put(self, envelope: Envelope[Any], block: bool = True, timeout: float | None = None) -> None:
-        """Raises: pykka.ActorDeadError when nobody is going to read what is told; what is asked is answered with it."""
+        """Raises: pykka.ActorDeadError if the mailbox is closed or full; an `ask` is answered with that error."""
         with self.mutex:
-            full = len(self.queue) >= self._bound.most and not self._bound.make_room(self.queue, envelope)
+            full = len(self.queue) >= self._bound.capacity and not self._bound.make_room(self.queue, envelope)
             if taken := not (full or self._closed):
                 self.queue.append(envelope)
                 self.not_empty.notify()
@@ -227,13 +227,13 @@ class ThreadMailbox(queue.Queue[Envelope[Any]]):
             return
         if full:
             self.overflowed()
-        dead = pykka.ActorDeadError("nobody reads this mailbox any more")
+        dead = pykka.ActorDeadError("the mailbox is closed")
         if envelope.reply_to is None:
             raise dead
         envelope.reply_to.set_exception((type(dead), dead, None))
 
     def close(self) -> list[Any]:
-        """Take nothing more. Returns what was told and not read; what was asked stays, to be answered."""
+        """Accept no more messages. Returns the unread `tell` messages; each `ask` stays queued, to be answered."""
         with self.mutex:
             self._closed = True
             unread = [envelope.message for envelope in self.queue if envelope.reply_to is None]

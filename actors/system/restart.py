@@ -1,4 +1,6 @@
-"""Who is restarted, how often, and when a failure is the parent's own: Erlang/OTP's rules as pure functions.
+"""Restart policies: which child is restarted, when, and when its failure becomes its parent's. Pure functions.
+
+The rules are those of Erlang/OTP supervisors.
 
 May import: the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
@@ -12,7 +14,7 @@ from enum import Enum
 
 
 class Restart(Enum):
-    """PERMANENT: whenever it ends. TRANSIENT: when it ends by an error. TEMPORARY: never."""
+    """When a child is restarted. PERMANENT: always. TRANSIENT: if it ended by an error. TEMPORARY: never."""
 
     PERMANENT = "permanent"
     TRANSIENT = "transient"
@@ -20,9 +22,9 @@ class Restart(Enum):
 
 
 class Strategy(Enum):
-    """What the death of a child that is restarted means for the others.
+    """Which children are restarted with one that died.
 
-    ONE_FOR_ALL: they cannot go on without it: they are stopped, the last one first, and all are started in order.
+    ONE_FOR_ONE: none. ONE_FOR_ALL: all: they are stopped, the last started first, and started again in order.
     """
 
     ONE_FOR_ONE = "one_for_one"
@@ -33,8 +35,8 @@ class Strategy(Enum):
 class RestartPolicy:
     """At most `intensity` restarts within `period_s`; the delay doubles from `backoff_s` to `backoff_cap_s`.
 
-    jitter: the share of the delay that chance may take off, so that many calls do not come back in step. shutdown_s:
-    one that was told to stop and has not ended by then is abandoned.
+    jitter: the largest random share taken off a delay, so that many calls do not restart at the same moment.
+    shutdown_s: how long a child may take to stop before it is abandoned.
     """
 
     restart: Restart
@@ -48,7 +50,7 @@ class RestartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """Nothing is to be done."""
+    """The child is not restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class RestartIn:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """The child fails too often: its parent has failed."""
+    """The restart intensity is exceeded: the parent has failed."""
 
 
 Verdict = LetGo | RestartIn | Escalate
@@ -72,7 +74,7 @@ class RestartHistory:
     _at_s: deque[float] = field(default_factory=deque)
 
     def died(self, reason: BaseException | None, now_s: float, rand: Callable[[], float]) -> Verdict:
-        """Judge one death. reason: None for a normal end. now_s: monotonic. rand: in [0, 1)."""
+        """Decide on one death. reason: None for a normal end. now_s: monotonic. rand: in [0, 1)."""
         policy = self.policy
         if policy.restart is Restart.TEMPORARY or (policy.restart is Restart.TRANSIENT and reason is None):
             return LetGo()
@@ -80,7 +82,7 @@ class RestartHistory:
             self._at_s.popleft()
         if len(self._at_s) >= policy.intensity:
             return Escalate()
-        # The first restart is at once; a second one within the period waits.
+        # The first restart within the period has no delay.
         attempt = len(self._at_s)
         delay_s = 0.0 if attempt == 0 else min(policy.backoff_s * 2 ** (attempt - 1), policy.backoff_cap_s)
         self._at_s.append(now_s)

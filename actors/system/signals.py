@@ -1,4 +1,4 @@
-"""What the actor system itself tells an actor: the end of a child, a restart that is due, a time limit that ran out.
+"""The actor system's own messages: a child ended, a restart is due, a time limit ran out.
 
 May import: the standard library.
 """
@@ -14,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class ChildDied:
-    """A child has ended. generation: which start of that child it was. reason: None for a normal end."""
+    """A child has ended. generation: of its ParentLink. reason: None for a normal end. trace: the traceback, or ""."""
 
     child: str
     generation: int
@@ -24,7 +24,7 @@ class ChildDied:
 
 @dataclass(frozen=True, slots=True)
 class Deadline(Generic[K]):
-    """A time limit of this actor has run out. key: which. start: which start of it; see NamedTimers.expire."""
+    """A time limit of this actor has run out. key: which. start: counts the timers' starts; see NamedTimers.expire."""
 
     key: K
     start: int
@@ -39,7 +39,7 @@ class RestartDue:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownTimeout:
-    """A child that was told to stop has had its time."""
+    """A child that was told to stop has not ended within its policy's `shutdown_s`."""
 
     child: str
     generation: int

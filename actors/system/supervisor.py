@@ -1,6 +1,6 @@
-"""The children of one supervisor: started, counted, restarted by their policy, stopped in order.
+"""Supervision of the children of one actor: start, restart by policy, stop in order.
 
-Not an actor: a part of one, which tells it of deaths and timers that are over.
+Not an actor but a part of one, which passes on ChildDied, RestartDue and ShutdownTimeout.
 May import: actors, pykka, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
@@ -26,7 +26,7 @@ Start = Callable[[ParentLink], pykka.ActorRef[Any]]
 
 @dataclass(slots=True)
 class _Child:
-    """alive: it was started, and its end has not been heard of."""
+    """alive: it was started, and its ChildDied has not arrived."""
 
     start: Start
     history: RestartHistory
@@ -43,7 +43,8 @@ class _Child:
 class Supervisor:
     """The children of one actor.
 
-    after: the parent's timers; it is told RestartDue when `restart` is to be called, ShutdownTimeout when `overdue` is.
+    parent: is told of their ends. after: the parent's timers: it calls `restart` at RestartDue, `overdue` at
+    ShutdownTimeout.
     """
 
     parent: Address[ChildDied]
@@ -54,15 +55,15 @@ class Supervisor:
     strategy: Strategy = Strategy.ONE_FOR_ONE
     # In the order of their start.
     _children: dict[str, _Child] = field(default_factory=dict)
-    # The limits of those told to stop: their last words no longer concern the place they held.
+    # Shutdown timers of the children told to stop, by name and generation: their end no longer concerns the name.
     _leaving: dict[tuple[str, int], Timer] = field(default_factory=dict)
-    # Those to be told next, the last first, each when nobody is leaving; for good, or to be started again for all.
+    # Children to stop, the last first, one at a time. They are removed if `_closing`, else restarted after `_again`.
     _queue: list[str] = field(default_factory=list)
     _closing: bool = False
     _again: tuple[float, RestartDue] | None = None
 
     def start(self, name: str, stable_ref: StableRef[M], policy: RestartPolicy, start: Start) -> None:
-        """Start a child under a name; an earlier holder of the name is stopped and no longer heard."""
+        """Start a child under a name. An earlier child of that name is stopped, and its messages are ignored."""
         generation = 0
         if (former := self._children.get(name)) is not None:
             generation = former.generation
@@ -72,7 +73,7 @@ class Supervisor:
             self._begin(name, child)
 
     def restart(self, name: str) -> None:
-        """Start a child again, under a new generation. Nothing if it has been let go, or replaced, meanwhile."""
+        """Start a child again, under a new generation. Nothing if it was removed or replaced meanwhile."""
         if self._closing or self._again is not None or name not in self._children:
             return
         for each in list(self._children) if self.strategy is Strategy.ONE_FOR_ALL else [name]:
@@ -93,14 +94,14 @@ class Supervisor:
         return True
 
     def died(self, death: ChildDied) -> Verdict | None:
-        """Carry out what the child's policy says. None: it was no longer ours to judge."""
+        """Apply the child's restart policy. None: the child had been told to stop, replaced or removed."""
         if self._left(death):
             return None
         child = self._children.get(death.child)
         if child is None or child.generation != death.generation or not child.alive:
             return None
         child.vacate()
-        if death.child in self._queue:  # before it was told to
+        if death.child in self._queue:  # it ended before it was told to stop
             self._queue.remove(death.child)
             self._stop_next()
             return None
@@ -120,12 +121,12 @@ class Supervisor:
         return verdict
 
     def rebind(self, name: str, stable_ref: StableRef[Any]) -> None:
-        """Give a child another place to hold."""
+        """Give a child another StableRef."""
         child = self._children[name]
         child.stable_ref, stable_ref.occupant = stable_ref, child.ref
 
     def unlink(self, death: ChildDied) -> bool:
-        """A child has ended and nobody is to take its place, whatever its policy. False: it held that place no more."""
+        """Remove a child that has ended, whatever its policy. False: it was not the current child of that name."""
         child = self._children.get(death.child)
         if child is None or child.generation != death.generation:
             self._left(death)
@@ -135,45 +136,45 @@ class Supervisor:
         return True
 
     def stop(self, name: str) -> None:
-        """Ask a child to end; what it says from now on is its own affair."""
+        """Ask a child to end; its messages are ignored from now on."""
         if (child := self._children.pop(name, None)) is not None:
             self._tell_to_stop(name, child)
 
     def abandon(self, name: str) -> None:
-        """Give up a child that hangs: it is neither waited for nor heard again; should it come back, it ends."""
+        """Give up a child that hangs: no wait, and its messages are ignored. It ends when its handler returns."""
         child = self._children.pop(name, None)
         if child is not None and child.ref is not None:
             child.stable_ref.occupant = None
             child.ref.stop(block=False)
 
     def stop_all(self) -> None:
-        """The last one first, each when the one before has ended or has had its time; until then some are `leaving`."""
+        """Stop all, the last started first, one after another; `leaving` until all have ended or timed out."""
         self._closing, self._again = True, None
         self._queue = list(self._children)
         self._stop_next()
 
     def let_go(self, *, spared: str = "") -> None:
-        """Tell all to stop, the last one first, and wait for nobody: the parent itself has ended."""
+        """Tell all but `spared` to stop, the last started first, without waiting: the parent itself has ended."""
         for name in reversed(list(self._children)):
             if name != spared:
                 self.stop(name)
 
     def overdue(self, message: ShutdownTimeout) -> None:
-        """One that was told to stop has had its time."""
+        """A child that was told to stop has not ended within `shutdown_s`: stop waiting for it."""
         if self._leaving.pop((message.child, message.generation), None) is not None:
             self.log.warning("a child did not end in time, and is abandoned", child=message.child)
             self._stop_next()
 
     @property
     def leaving(self) -> bool:
-        """Some were told to stop and have not ended yet, or are still to be told."""
+        """Some children were told to stop and have not ended, or are queued to be told."""
         return bool(self._leaving or self._queue)
 
     def __contains__(self, name: str) -> bool:
         return name in self._children
 
     def _left(self, death: ChildDied) -> bool:
-        """Whether it was one that was told to."""
+        """Whether the child had been told to stop."""
         limit = self._leaving.pop((death.child, death.generation), None)
         if limit is None:
             return False

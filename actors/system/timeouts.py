@@ -1,4 +1,4 @@
-"""The time limits of one actor, by key: each runs once at a time, and tells its actor when it has run out.
+"""The time limits of one actor, by key. Each key has at most one timer running, whose end is a Deadline message.
 
 May import: actors, the standard library.
 """
@@ -15,9 +15,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 class NamedTimers(Generic[K]):
-    """K: an enum of the actor's time limits, to be matched to exhaustion; or a union of that with keys that bear an id.
+    """Timers by key. K: an enum of the actor's time limits, or a union of that with keys that carry an id.
 
-    after: the actor's own, which tells it a message after a delay in s.
+    after: the actor's `after`.
     """
 
     def __init__(self, after: Callable[[float, object], Timer]) -> None:
@@ -38,12 +38,12 @@ class NamedTimers(Generic[K]):
             self.start(key, delay_s)
 
     def cancel(self, key: K) -> None:
-        """It is met, or does not matter any more."""
+        """Stop a limit; nothing if it does not run."""
         if (running := self._running.pop(key, None)) is not None:
             running[1].cancel()
 
     def expire(self, deadline: Deadline[K]) -> bool:
-        """A limit has run out. False: it was cancelled, or started again, while its message waited."""
+        """Accept a Deadline. False: the limit was cancelled, or started again, while the message was in the mailbox."""
         running = self._running.get(deadline.key)
         if running is None or running[0] != deadline:
             return False

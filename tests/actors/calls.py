@@ -66,7 +66,7 @@ class WaitingDispatcher(CrankedDispatcher):
         super().ready(mailbox)
         self._told.set()
 
-    def until(self, happened: Callable[[], object], limit_s: float = 5.0) -> None:
+    def until(self, happened: Callable[[], object], limit_s: float = 60) -> None:
         """Run the mailboxes, and timers due at once, until it happened. Threads are waited for, up to the limit."""
         give_up_s = time.monotonic() + limit_s
         while True:
@@ -434,7 +434,7 @@ class Call:
     def describe(self) -> CallRecord:
         future = self.ref.ask(Describe(), block=False)
         self.mailboxes.drain()
-        record = future.get(timeout=5)
+        record = future.get(timeout=60)
         assert isinstance(record, CallRecord)
         return record
 

@@ -1,4 +1,4 @@
-"""Actors that die where they are told to, and of what."""
+"""Actors that die in a chosen hook or handler, of a chosen exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Boom(Exception):
 
 
 class Mortal:
-    """To stand before the class of an actor.
+    """A mixin, to be placed before the class of an actor.
 
     dies_in: the hook in which it raises, or "exit in" it. A message is what becomes of its handling; a number, after so
     many s. seen: every message, in order.

@@ -150,7 +150,7 @@ def test_an_opening_that_cannot_be_read_opens_the_task_without_its_values(argume
         max_size=25,
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_called_the_run_stands_in_a_state_that_waits_or_has_ended(calls: list[tuple[str, str]]) -> None:
     oven = Oven()
     run = pizza(oven)

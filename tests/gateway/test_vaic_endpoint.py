@@ -500,7 +500,7 @@ def test_a_peer_that_asks_and_does_not_read_is_cut(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_fifty_calls_leave_nothing_behind(tmp_path: Path) -> None:
+def test_fifty_calls_leave_no_actor_and_no_memory_behind(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
 

@@ -101,7 +101,7 @@ RULE = TALK.map(lambda ways: f"Is it?\nChoices: {ways}.\nAnswer with exactly one
 
 
 @given(TALK, st.none() | TALK | RULE, TOOLS.map(tuple), CHOICES, ITEMS, TALK)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_said_or_declared_makes_it_raise_or_break_a_schema(
     instructions: str, own: str | None, tools: tuple[Tool, ...], choice: str, items: tuple[Any, ...], said: str
 ) -> None:

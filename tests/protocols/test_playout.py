@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.frames import Unknown
 from protocols.media import LPCM16_24, MULAW, MediaFormat
-from protocols.playout import Playout
+from protocols.playout import PLAYBACK, Playback, PlaybackEvent, Playout
 from protocols.vaic import TO_VAIC, PlayStreamChunk, PlayStreamStart, ToVaic
 
 
@@ -126,7 +128,7 @@ def test_an_item_without_sound_opens_no_stream() -> None:
     assert out.quiet
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     lengths=st.lists(st.integers(1, 700), min_size=1, max_size=8),
     steps=st.lists(st.integers(0, 400), min_size=1, max_size=40),
@@ -155,3 +157,77 @@ def test_every_byte_is_sent_once_in_order_and_never_too_far_ahead(
     (heard,) = out.pop_finished(now_ms + 2000)
     assert heard.complete
     assert heard.heard_ms == int(len(original) / media.bytes_per_ms)
+
+
+# --- what VAIC has confirmed ---
+
+
+def streaming(out: Playout) -> None:
+    out.bot_audio("i-1", audio(100), now_ms=0)
+
+
+def stopped(out: Playout) -> None:
+    """Sent, and heard by our clock."""
+    streaming(out)
+    out.item_done("i-1", now_ms=0)
+    out.pop_finished(now_ms=100)
+
+
+def confirmed(out: Playout) -> None:
+    stopped(out)
+    out.play_finished()
+
+
+def waiting(out: Playout) -> None:
+    """Sent up to the lead; the rest waits in the queue, and so does the end of the item."""
+    out.bot_audio("i-1", audio(1000), now_ms=0)
+    out.item_done("i-1", now_ms=0)
+
+
+REACH = {Playback.CONFIRMED: confirmed, Playback.STREAMING: streaming, Playback.UNCONFIRMED: stopped}
+# What brings the event about, and what can be seen of it: the frames, or whether VAIC's word counts for everything.
+INJECT: dict[PlaybackEvent, Callable[[Playout], object]] = {
+    PlaybackEvent.STARTED: lambda out: types(out.bot_audio("i-2", audio(100), now_ms=200)),
+    PlaybackEvent.STOPPED: lambda out: types(out.cut(now_ms=200)[0]),
+    PlaybackEvent.PLAYED: lambda out: out.play_finished(),
+}
+SEEN = {PlaybackEvent.STARTED: ["start", "chunk"], PlaybackEvent.STOPPED: ["stop"], PlaybackEvent.PLAYED: True}
+
+
+@pytest.mark.parametrize(("state", "event"), PLAYBACK.pairs, ids=lambda member: member.name)
+def test_every_pair_of_the_playback_does_what_the_table_says(state: Playback, event: PlaybackEvent) -> None:
+    out = playout()
+    REACH[state](out)
+    if event is PlaybackEvent.PLAYED_MORE_WAITS:
+        if state is not Playback.STREAMING:
+            # VAIC is still busy by our clock, so that the next item waits.
+            out.bot_audio("i-2", audio(400), now_ms=200)
+            out.item_done("i-2", now_ms=200)
+            out.bot_audio("i-3", audio(400), now_ms=200)
+        assert not out.play_finished()
+        out.cut(now_ms=700)
+        assert out.unconfirmed
+        return
+    seen = INJECT[event](out)
+    if (state, event) in PLAYBACK.never:
+        assert seen != SEEN[event]
+        return
+    assert seen == SEEN[event]
+    target, _ = PLAYBACK.step(state, event)
+    if event is PlaybackEvent.STARTED:
+        out.cut(now_ms=300)  # closes the stream: what VAIC has got of it was not confirmed
+        assert out.unconfirmed
+    else:
+        assert out.unconfirmed == (target is Playback.UNCONFIRMED)
+
+
+def test_what_vaic_says_of_an_earlier_stream_confirms_nothing_of_an_open_one() -> None:
+    out = playout()
+    waiting(out)
+    unconfirmed = [out.unconfirmed]  # not yet: there is more to send
+    confirms = [out.play_finished()]
+    out.cut(now_ms=50)
+    unconfirmed.append(out.unconfirmed)
+    confirms.append(out.play_finished())
+    unconfirmed.append(out.unconfirmed)
+    assert (unconfirmed, confirms) == ([False, True, False], [False, True])

@@ -375,5 +375,5 @@ def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDi
     answer = call.ref.ask(Describe(), block=False)
     mailboxes.drain()
     with pytest.raises(RuntimeError, match="a bug"):
-        answer.get(timeout=5)
+        answer.get(timeout=60)
     its_crash_cost_the_call_only(call)

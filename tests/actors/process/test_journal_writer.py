@@ -60,7 +60,7 @@ class Office:
         *first, last = messages
         for message in first:
             self.writer.tell(message)
-        self.writer.ask(last, timeout=5)
+        self.writer.ask(last, timeout=60)
 
     def seqs(self, conversation_id: str = "c-1") -> list[int]:
         return [row.seq for row in self.journal.rows(conversation_id)]
@@ -73,7 +73,7 @@ class Office:
 def office(engine: Engine) -> Iterator[Office]:
     office = Office(engine)
     yield office
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
 
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
@@ -81,14 +81,16 @@ def test_a_row_alone_is_written_at_once(office: Office) -> None:
     assert [decode(row) for row in office.journal.rows("c-1")] == [jot(1).entry]
 
 
-def test_what_arrives_while_the_database_is_busy_is_written_in_a_few_batches(office: Office, engine: Engine) -> None:
+def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batches(
+    office: Office, engine: Engine
+) -> None:
     rows = 3 * BATCH_ROWS
     with engine.begin():  # holds SQLite's one pen: the keeper waits over its first row
         for seq in range(1, rows):
             office.writer.tell(jot(seq))
         last = office.writer.ask(jot(rows), block=False)
         office.commits = -1  # the one that puts the pen down
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert 3 <= office.commits <= 4
     assert office.seqs() == list(range(1, rows + 1))
 
@@ -98,12 +100,12 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
         for seq in (1, 2, 3):
             office.writer.tell(jot(seq))
         last = office.writer.ask(Close(record()), block=False)
-    last.get(timeout=5)
+    last.get(timeout=60)
     assert office.seqs() == [1, 2, 3]
     assert office.journal.record("c-1") == record()
 
 
-def test_rows_and_records_do_not_wait_for_what_comes_after_a_lease(office: Office) -> None:
+def test_rows_and_records_do_not_wait_behind_a_lease(office: Office) -> None:
     office.written(jot(1), Close(record()), OpenLease("c-2", "", CallOpening()))
     assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
@@ -115,17 +117,17 @@ def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:
     assert office.journal.record("c-2") == record("lost", "c-2")
 
 
-def test_who_is_told_to_stop_writes_first_what_was_told_before(office: Office, engine: Engine) -> None:
+def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in range(1, 8):
             office.writer.tell(jot(seq))
         stopped = office.writer.stop(block=False)
-    assert stopped.get(timeout=5)
+    assert stopped.get(timeout=60)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
     assert office.parent.expect(ChildDied).reason is None
 
 
-def test_what_a_keeper_that_crashes_did_not_write_is_given_back_in_order(office: Office, engine: Engine) -> None:
+def test_what_a_crashed_writer_did_not_write_is_given_back_in_order(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in (1, 2, 3):
             office.writer.tell(jot(seq))
@@ -148,7 +150,7 @@ def test_a_row_that_is_written_twice_stays_as_it_was_and_harms_nothing(office: O
     office.parent.expect_nothing()
 
 
-def test_a_row_that_cannot_be_written_is_left_out_and_the_keeper_goes_on(office: Office) -> None:
+def test_a_row_that_cannot_be_written_is_left_out_and_the_writer_goes_on(office: Office) -> None:
     office.written(jot(1), jot(TOO_LARGE), jot(2), Close(record()))
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
@@ -159,7 +161,7 @@ def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: O
     with engine.begin():
         for message in (jot(1), jot(TOO_LARGE), jot(2), Close(record())):
             office.writer.tell(message)
-    office.writer.stop(timeout=5)
+    office.writer.stop(timeout=60)
     office.parent.expect(ChildDied)  # its thread has said all it had to say
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()

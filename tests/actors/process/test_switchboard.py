@@ -68,7 +68,7 @@ class Services:
     def asked(self, message: object) -> Any:
         answer = self.ref.ask(message, block=False)
         self.mailboxes.drain()
-        return answer.get(timeout=5)
+        return answer.get(timeout=60)
 
     def status(self) -> SwitchboardStatus:
         status = self.asked(WhoIsAlive())
@@ -81,7 +81,7 @@ class Services:
 
     def has_written(self) -> Journal:
         """The journal, once all that its keeper was told so far is in the database."""
-        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=5)
+        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=60)
         return self.journal
 
 
@@ -111,12 +111,12 @@ def test_a_call_in_progress_can_be_found_and_asked(services: Services) -> None:
     call = services.asked(FindCall("c-1"))
     answer = call.ask(Describe(), block=False)
     services.mailboxes.drain()
-    record = answer.get(timeout=5)
+    record = answer.get(timeout=60)
     assert (record.conversation_id, record.bot, record.caller) == ("c-1", "practice", "+4930123")
     assert services.asked(FindCall("c-2")) is None
 
 
-def test_what_is_said_before_anybody_listens_is_not_lost(services: Services) -> None:
+def test_messages_before_the_call_has_its_actor_are_not_lost(services: Services) -> None:
     wire = PaperWire()
     wire.receives(initiate())
     wire.receives({"type": "userStream.start", "conversationId": "c-1"})
@@ -146,7 +146,9 @@ def test_a_connection_test_is_answered_and_a_call_may_follow_on_the_same_socket(
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
     ],
 )
-def test_a_first_text_that_begins_nothing_is_ignored_and_the_next_one_counts(services: Services, first: bytes) -> None:
+def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(
+    services: Services, first: bytes
+) -> None:
     wire = services.opens(first, first)
     assert wire.frames == []
     assert services.status().conversations == ()
@@ -178,7 +180,7 @@ def test_there_are_never_more_calls_than_allowed_and_an_ended_one_makes_room(ser
     assert services.status().conversations == ("c-2", "c-3", "c-4")
 
 
-def test_a_conversation_that_is_in_progress_cannot_be_begun_again_until_it_has_ended(services: Services) -> None:
+def test_a_conversation_in_progress_cannot_be_initiated_again_until_it_has_ended(services: Services) -> None:
     first = services.opens(initiate())
     assert refusal(services.opens(initiate())) == "conversation already in progress"
     assert first.closed is None
@@ -186,7 +188,7 @@ def test_a_conversation_that_is_in_progress_cannot_be_begun_again_until_it_has_e
     assert services.opens(initiate()).types() == ["session.accepted"]
 
 
-def test_a_refused_socket_is_closed_by_us_if_vaic_does_not(services: Services) -> None:
+def test_a_refused_socket_is_closed_by_us_if_vaic_does_not_close_it(services: Services) -> None:
     wire = services.opens(initiate(expectAudioMessages=False))
     services.mailboxes.advance(1900)
     assert wire.closed is None
@@ -194,7 +196,7 @@ def test_a_refused_socket_is_closed_by_us_if_vaic_does_not(services: Services) -
     assert wire.closed == 1008
 
 
-def test_a_socket_that_begins_nothing_is_closed_after_five_seconds(services: Services) -> None:
+def test_a_socket_that_opens_no_session_is_closed_after_five_seconds(services: Services) -> None:
     silent, noisy, tester = services.opens(), services.opens(b"{"), services.opens({"type": "connection.validate"})
     services.mailboxes.advance(4900)
     services.says(noisy, b"{")
@@ -203,7 +205,7 @@ def test_a_socket_that_begins_nothing_is_closed_after_five_seconds(services: Ser
     assert [wire.closed for wire in (silent, noisy, tester)] == [1008] * 3
 
 
-def test_a_socket_that_became_a_call_or_went_away_is_no_longer_timed(services: Services) -> None:
+def test_the_timer_of_a_socket_that_became_a_call_or_closed_is_cancelled(services: Services) -> None:
     before = services.mailboxes.timers
     gone = services.opens()
     assert services.mailboxes.timers == before + 1
@@ -229,15 +231,13 @@ def test_a_resumed_call_is_bound_to_its_new_socket(services: Services) -> None:
     assert services.status().conversations == ("c-1",)
 
 
-def test_a_conversation_that_nobody_knows_cannot_be_resumed(services: Services) -> None:
+def test_an_unknown_conversation_cannot_be_resumed(services: Services) -> None:
     wire = services.opens({"type": "session.resume", "conversationId": "c-9"})
     services.mailboxes.until(lambda: wire.frames)
     assert refusal(wire) == "unknown conversation"
 
 
-def test_a_call_that_cannot_be_claimed_in_time_is_not_refused_but_to_be_tried_again(
-    services: Services, engine: Engine
-) -> None:
+def test_a_claim_that_times_out_closes_the_socket_with_try_again_later(services: Services, engine: Engine) -> None:
     opening = {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"}
     Leases(engine, "there").open("c-9", "", opening)
     resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-9"}
@@ -263,7 +263,7 @@ def test_a_call_that_cannot_be_claimed_in_time_is_not_refused_but_to_be_tried_ag
     assert services.status().conversations == ("c-9",)
 
 
-def test_a_call_that_ended_is_off_the_roll_and_its_record_in_the_database(services: Services) -> None:
+def test_an_ended_call_is_off_the_switchboard_and_its_record_in_the_database(services: Services) -> None:
     wire = services.opens(initiate())
     services.mailboxes.advance(1400)
     services.ends(wire)
@@ -277,7 +277,7 @@ def test_a_call_that_ended_is_off_the_roll_and_its_record_in_the_database(servic
     assert [(row.seq, row.kind) for row in journal.rows("c-1")] == [(1, "call"), (2, "ended")]
 
 
-def test_a_call_that_crashes_is_off_the_roll_and_the_others_go_on(services: Services) -> None:
+def test_a_crashed_call_is_off_the_switchboard_and_the_others_go_on(services: Services) -> None:
     services.opens(initiate("c-1"))
     other = services.opens(initiate("c-2"))
     crashing = services.asked(FindCall("c-1"))
@@ -291,7 +291,7 @@ def test_a_call_that_crashes_is_off_the_roll_and_the_others_go_on(services: Serv
     assert "userStream.started" in other.types()
 
 
-def test_the_socket_of_a_call_that_cannot_be_made_is_closed(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+def test_the_socket_of_a_call_that_fails_to_start_is_closed(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     def no_clock() -> None:
         raise RuntimeError("a bug")
 
@@ -302,7 +302,7 @@ def test_the_socket_of_a_call_that_cannot_be_made_is_closed(mailboxes: WaitingDi
     assert wire.closed is not None
 
 
-def test_fifty_calls_leave_nothing_behind(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+def test_fifty_calls_leave_no_actor_and_no_timer_behind(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     services = Services(mailboxes, engine, max_calls=50)
     actors, timers = len(pykka.ActorRegistry.get_all()), mailboxes.timers
     wires = {f"c-{number}": services.opens(initiate(f"c-{number}")) for number in range(50)}
@@ -320,7 +320,7 @@ def test_fifty_calls_leave_nothing_behind(mailboxes: WaitingDispatcher, engine: 
 # --- the end ---
 
 
-def test_when_calls_are_stopped_those_in_progress_hang_up_and_no_other_is_taken(services: Services) -> None:
+def test_stopping_calls_hangs_up_those_in_progress_and_refuses_new_ones(services: Services) -> None:
     wires = [services.opens(initiate(f"c-{number}")) for number in (1, 2)]
     services.told(StopCalls("drained"))
     for wire in wires:
@@ -345,7 +345,7 @@ def test_a_lost_call_is_ended_at_once_when_calls_are_stopped(services: Services)
     assert services.status().conversations == ()
 
 
-def test_leaving_writes_what_is_left_to_write_and_ends_the_whole_tree(services: Services) -> None:
+def test_shutting_down_writes_what_is_pending_and_ends_the_whole_tree(services: Services) -> None:
     services.ends(services.opens(initiate()))
     services.told(Leave())
     services.mailboxes.until(lambda: not services.ref.is_alive())
@@ -354,7 +354,7 @@ def test_leaving_writes_what_is_left_to_write_and_ends_the_whole_tree(services: 
     assert services.journal.record("c-1") is not None
 
 
-def test_leaving_while_calls_are_in_progress_takes_them_along(services: Services) -> None:
+def test_shutting_down_ends_calls_in_progress(services: Services) -> None:
     wire = services.opens(initiate())
     services.told(Leave())
     services.mailboxes.until(lambda: not services.ref.is_alive())
@@ -387,7 +387,7 @@ def loses_its_keeper(services: Services) -> None:
         services.mailboxes.advance(100)
 
 
-def test_a_keeper_that_dies_is_replaced_and_calls_never_notice(services: Services) -> None:
+def test_a_journal_writer_that_dies_is_replaced_and_calls_never_notice(services: Services) -> None:
     wire = services.opens(initiate())
     loses_its_keeper(services)
     services.ends(wire)
@@ -397,7 +397,7 @@ def test_a_keeper_that_dies_is_replaced_and_calls_never_notice(services: Service
     assert services.status().accepting
 
 
-def test_a_call_that_ends_while_there_is_no_keeper_is_in_the_journal_all_the_same(services: Services) -> None:
+def test_a_call_that_ends_while_there_is_no_journal_writer_is_still_in_the_journal(services: Services) -> None:
     wire = services.opens(initiate())
     loses_its_keeper(services)
     before = deaths()
@@ -408,7 +408,7 @@ def test_a_call_that_ends_while_there_is_no_keeper_is_in_the_journal_all_the_sam
     assert services.has_written().record("c-1") is not None
 
 
-def test_a_journal_that_cannot_be_kept_takes_no_new_calls_and_ends_none(services: Services) -> None:
+def test_without_a_journal_no_new_calls_are_taken_and_none_is_ended(services: Services) -> None:
     for _ in range(10):
         loses_its_keeper(services)
         assert services.status().accepting

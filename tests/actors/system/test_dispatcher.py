@@ -1,4 +1,4 @@
-"""The loop dispatcher on a real loop: what a socket gives is handled at once, and who holds the loop is named."""
+"""The loop dispatcher on a real loop: data from sockets is handled at once, and slow turns are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def slow_turns() -> float:
     return REGISTRY.get_sample_value("tieline_slow_turns_total", {"actor": "Hand"}) or 0.0
 
 
-def test_an_actor_that_holds_the_loop_is_counted_and_named() -> None:
+def test_a_slow_turn_is_counted_and_logged_with_its_actor() -> None:
     lines: list[str] = []
 
     async def scene() -> None:
@@ -46,13 +46,13 @@ def test_an_actor_that_holds_the_loop_is_counted_and_named() -> None:
     sink = logger.add(lambda line: lines.append(str(line)), format="{message} {extra}")
     asyncio.run(scene())
     logger.remove(sink)
-    assert slow_turns() == before + 1
-    (line,) = [each for each in lines if "a turn was slow" in each]
-    # The message before the last that the turn handled is not told apart: the actor is what matters.
+    assert slow_turns() > before  # on a busy machine the actor's last turn may be a slow one too
+    line = next(each for each in lines if "slow turn" in each)
+    # Only the last message of a turn is named; the actor is what matters.
     assert "Hand: " in line
 
 
-def test_the_lag_of_a_held_loop_is_measured() -> None:
+def test_the_lag_of_a_blocked_loop_is_measured() -> None:
     async def scene() -> float:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())
         dispatcher.watch()
@@ -66,11 +66,11 @@ def test_the_lag_of_a_held_loop_is_measured() -> None:
         dispatcher.stop_watching()
         return worst_s
 
-    # The last look counts for so much, and no more.
+    # The weight of the last sample in the moving average.
     assert asyncio.run(scene()) > SLOW_TURN_S * LAG_WEIGHT
 
 
-def test_one_pause_however_long_does_not_make_the_loop_late() -> None:
+def test_one_long_pause_alone_does_not_count_as_lag() -> None:
     async def scene() -> float:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())
         dispatcher.watch()
@@ -84,7 +84,7 @@ def test_one_pause_however_long_does_not_make_the_loop_late() -> None:
     assert 0 < asyncio.run(scene()) < 0.05
 
 
-def test_what_a_socket_gives_is_handled_before_the_loop_turns() -> None:
+def test_data_from_a_socket_is_handled_before_the_loop_runs_on() -> None:
     async def scene() -> list[str]:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())
         install(dispatcher)
@@ -104,7 +104,7 @@ def test_what_a_socket_gives_is_handled_before_the_loop_turns() -> None:
 
 
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, SystemExit])
-def test_mailboxes_are_served_on_after_an_interruption(broken: type[BaseException]) -> None:
+def test_mailboxes_are_run_after_an_interruption(broken: type[BaseException]) -> None:
     async def scene() -> bool:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())
         install(dispatcher)

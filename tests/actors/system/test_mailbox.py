@@ -1,4 +1,4 @@
-"""Mailboxes are bounded: what may be missed gives way to what is newer, and anything else ends its actor."""
+"""Mailboxes are bounded: the oldest droppable message makes room, any other message that finds none ends its actor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actors.system.signals import ChildDied
 from tests.actors.calls import WaitingDispatcher
 from tests.probe import Probe, ThreadProbe
 
-MOST = 10
+CAPACITY = 10
 
 
 class Sound(NamedTuple):
@@ -39,7 +39,7 @@ class Hang:
 
 
 class _Script:
-    max_messages = MOST
+    max_messages = CAPACITY
     droppable: ClassVar[tuple[type, ...]] = (Sound,)
 
     def __init__(self, parent_link: ParentLink | None = None) -> None:
@@ -74,61 +74,61 @@ class OnThread(_Script, ThreadActor):
     pass
 
 
-def missed(kind: type) -> float:
+def dropped(kind: type) -> float:
     value: float = MISSED.labels(kind.__name__)._value.get()
     return value
 
 
-def test_every_actor_has_a_bound() -> None:
+def test_every_actor_has_a_bounded_mailbox() -> None:
     assert LoopActor.max_messages == ThreadActor.max_messages == MAX_MESSAGES
 
 
-def test_of_what_may_be_missed_the_newest_counts_and_nothing_else_goes(mailboxes: WaitingDispatcher) -> None:
+def test_the_oldest_droppable_message_is_dropped_and_no_other(mailboxes: WaitingDispatcher) -> None:
     actor = OnLoop.start()
-    before = missed(OnLoop)
+    before = dropped(OnLoop)
     actor.tell(Word(1))
-    for number in range(MOST + 3):
+    for number in range(CAPACITY + 3):
         actor.tell(Sound(number))
     mailboxes.drain()
     seen = actor.ask("seen", block=False)
     mailboxes.drain()
-    assert missed(OnLoop) - before == 4
-    assert seen.get(timeout=0) == [Word(1), *map(Sound, range(4, MOST + 3))]
+    assert dropped(OnLoop) - before == 4
+    assert seen.get(timeout=0) == [Word(1), *map(Sound, range(4, CAPACITY + 3))]
 
 
-def test_a_stop_and_a_word_among_sounds(mailboxes: WaitingDispatcher) -> None:
+def test_a_full_mailbox_takes_a_stop_but_no_message_that_is_not_droppable(mailboxes: WaitingDispatcher) -> None:
     parent = Probe[ChildDied]("parent")
     actor = OnLoop.start(ParentLink(parent, "child"))
-    for number in range(MOST):
+    for number in range(CAPACITY):
         actor.tell(Sound(number))
-    actor.stop(block=False)  # gets in whatever there is
+    actor.stop(block=False)  # is accepted by a full mailbox
     mailboxes.drain()
     assert parent.expect(ChildDied).reason is None
     other = OnLoop.start(ParentLink(parent, "other"))
-    for number in range(MOST):
+    for number in range(CAPACITY):
         other.tell(Sound(number))
-    other.tell(Word(1))  # must not be missed, and there is no room for it
+    other.tell(Word(1))  # is not droppable, and there is no room for it
     with pytest.raises(pykka.ActorDeadError):
         other.tell(Word(2))
     mailboxes.drain()
     assert isinstance(parent.expect(ChildDied).reason, MailboxFull)
 
 
-def test_a_thread_that_hangs_keeps_the_newest_sounds_too(mailboxes: WaitingDispatcher) -> None:
+def test_a_thread_that_hangs_keeps_the_newest_droppable_messages_too(mailboxes: WaitingDispatcher) -> None:
     actor, hangs = OnThread.start(), Hang()
     script: OnThread = actor._actor_weakref()  # type: ignore[assignment]
-    before = missed(OnThread)
+    before = dropped(OnThread)
     actor.tell(hangs)
     assert hangs.entered.wait(5)
-    for number in range(MOST + 5):
+    for number in range(CAPACITY + 5):
         actor.tell(Sound(number))
     hangs.freed.set()
-    actor.stop(timeout=5)  # gets in, and waits its turn
-    assert script.seen == [*map(Sound, range(5, MOST + 5))]
-    assert missed(OnThread) - before == 5
+    actor.stop(timeout=60)  # is accepted, and waits its turn
+    assert script.seen == [*map(Sound, range(5, CAPACITY + 5))]
+    assert dropped(OnThread) - before == 5
 
 
-def test_what_a_thread_did_not_come_to_is_given_back_in_order(mailboxes: WaitingDispatcher) -> None:
+def test_messages_that_a_thread_left_unread_are_given_back_in_order(mailboxes: WaitingDispatcher) -> None:
     parent, hangs = ThreadProbe[ChildDied](), Hang()
     actor = OnThread.start(ParentLink(parent, "child"))
     script: OnThread = actor._actor_weakref()  # type: ignore[assignment]
@@ -140,13 +140,15 @@ def test_what_a_thread_did_not_come_to_is_given_back_in_order(mailboxes: Waiting
     assert isinstance(parent.expect(ChildDied).reason, ValueError)
     assert script.unread == [Word(2), Word(3)]
     with pytest.raises(pykka.ActorDeadError):
-        asked.get(timeout=5)
+        asked.get(timeout=60)
     with pytest.raises(pykka.ActorDeadError):
         actor.tell(Word(5))
 
 
 @pytest.mark.parametrize("kind", [OnLoop, OnThread])
-def test_whatever_the_unread_does_the_end_is_told(mailboxes: WaitingDispatcher, kind: type[OnLoop | OnThread]) -> None:
+def test_the_end_is_reported_even_if_on_unread_raises(
+    mailboxes: WaitingDispatcher, kind: type[OnLoop | OnThread]
+) -> None:
     parent, hangs = ThreadProbe[ChildDied](), Hang()
     hangs.freed.set()
     actor = kind.start(ParentLink(parent, "child"))
@@ -160,7 +162,7 @@ def test_whatever_the_unread_does_the_end_is_told(mailboxes: WaitingDispatcher, 
 
 
 class Deaf:
-    """Takes so many messages, and is dead."""
+    """Accepts a number of messages, then is dead."""
 
     def __init__(self, takes: int) -> None:
         self.takes = takes
@@ -172,13 +174,13 @@ class Deaf:
         self.taken.append(message)
 
 
-def test_what_waits_for_an_occupant_outlives_one_that_dies_meanwhile() -> None:
+def test_buffered_messages_survive_an_occupant_that_dies_at_once() -> None:
     dropped = Counter("test_dropped", "In this test.", registry=None)
     room = BufferingRef[int](4, dropped)
     for number in (3, 4, 5):
         room.tell(number)
-    room.back(1)
-    room.back(2)  # there is room for four
+    room.requeue(1)
+    room.requeue(2)  # the capacity is four
     assert (len(room), dropped._value.get()) == (4, 1)
     first, second = Deaf(2), Deaf(9)
     room.occupant = first

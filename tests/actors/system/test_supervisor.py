@@ -1,4 +1,4 @@
-"""A supervisor's children: whichever way one dies, its policy decides, and its place never holds two."""
+"""A supervisor's children: however one ends, its policy decides, and a name never has two live children."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TRANSIENT = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=10)
 TEMPORARY = RestartPolicy(restart=Restart.TEMPORARY)
 
 
-class Mother(LoopActor):
-    """Does with her children what the two supervisors do, and keeps what they came to."""
+class Parent(LoopActor):
+    """Supervises its children as the product's supervisors do, and keeps the verdicts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Mother(LoopActor):
         self.again: list[tuple[str, float]] = []
 
     def _later(self, delay_s: float, message: object) -> Timer:
-        if isinstance(message, RestartDue):  # the test says when
+        if isinstance(message, RestartDue):  # the test decides when to restart
             self.again.append((message.child, delay_s))
             return self.after(0, NullRef())
         return self.after(delay_s, message)
@@ -47,39 +47,39 @@ class Mother(LoopActor):
 
 
 class Family:
-    """One mother, run by messages; `seat` is the place of her child "kid"."""
+    """One parent, run by messages; `stable_ref` is the reference to its child "kid"."""
 
     def __init__(self, mailboxes: WaitingDispatcher) -> None:
         self.mailboxes = mailboxes
         self.stable_ref: StableRef[Any] = StableRef()
-        self._mothers: list[Mother] = []
-        self.ref = Mother.start()
-        self.does(self._mothers.append)
+        self._parents: list[Parent] = []
+        self.ref = Parent.start()
+        self.does(self._parents.append)
 
     @property
-    def mother(self) -> Mother:
-        return self._mothers[0]
+    def parent(self) -> Parent:
+        return self._parents[0]
 
-    def does(self, what: Callable[[Mother], object]) -> None:
+    def does(self, what: Callable[[Parent], object]) -> None:
         self.ref.tell(what)
         self.mailboxes.drain()
 
-    def bears(self, policy: RestartPolicy, kind: type[Mortal] = OnLoop, dies_in: str = "") -> None:
+    def starts(self, policy: RestartPolicy, kind: type[Mortal] = OnLoop, dies_in: str = "") -> None:
         actor: Any = kind
         self.does(
-            lambda mother: mother.children.start(
+            lambda parent: parent.children.start(
                 "kid", self.stable_ref, policy, lambda parent_link: actor.start(parent_link, dies_in)
             )
         )
 
     def restarts(self) -> None:
-        self.does(lambda mother: mother.children.restart("kid"))
+        self.does(lambda parent: parent.children.restart("kid"))
 
     def dies(self, message: str) -> None:
-        """Tell the child what it dies of, and wait until that was judged."""
-        judged = len(self.mother.verdicts)
+        """Tell the child to die of something, and wait for the verdict."""
+        judged = len(self.parent.verdicts)
         self.stable_ref.tell(message)
-        self.mailboxes.until(lambda: len(self.mother.verdicts) > judged)
+        self.mailboxes.until(lambda: len(self.parent.verdicts) > judged)
 
 
 @pytest.fixture
@@ -102,157 +102,157 @@ WAYS: list[tuple[type[Mortal], str, str, str]] = [
 
 @pytest.mark.parametrize("policy", [PERMANENT, TRANSIENT, TEMPORARY], ids=lambda policy: policy.restart.value)
 @pytest.mark.parametrize(("kind", "dies_in", "message", "reason"), WAYS)
-def test_a_child_that_dies_by_an_error_is_judged_once_by_its_policy(
+def test_a_child_that_dies_by_an_error_gets_one_verdict_by_its_policy(
     family: Family, kind: type[Mortal], dies_in: str, message: str, reason: str, policy: RestartPolicy
 ) -> None:
-    family.bears(policy, kind, dies_in)
+    family.starts(policy, kind, dies_in)
     if message:
         family.dies(message)
-    family.mailboxes.until(lambda: family.mother.verdicts)
-    (death,) = family.mother.deaths
+    family.mailboxes.until(lambda: family.parent.verdicts)
+    (death,) = family.parent.deaths
     assert type(death.reason).__name__ == reason
     assert reason in death.trace
     temporary = policy is TEMPORARY
-    assert family.mother.verdicts == [LetGo() if temporary else RestartIn(0.0)]
-    assert family.mother.again == ([] if temporary else [("kid", 0.0)])
-    assert ("kid" in family.mother.children) is not temporary
+    assert family.parent.verdicts == [LetGo() if temporary else RestartIn(0.0)]
+    assert family.parent.again == ([] if temporary else [("kid", 0.0)])
+    assert ("kid" in family.parent.children) is not temporary
     assert family.stable_ref.occupant is None
 
 
-def test_a_timer_that_raises_is_judged_too(family: Family) -> None:
-    family.bears(TRANSIENT)
+def test_a_timer_that_raises_gets_a_verdict_too(family: Family) -> None:
+    family.starts(TRANSIENT)
     family.stable_ref.tell(0.1)
     family.mailboxes.advance(100)
-    assert family.mother.verdicts == [RestartIn(0.0)]
+    assert family.parent.verdicts == [RestartIn(0.0)]
 
 
 @pytest.mark.parametrize(
     ("policy", "verdict"), [(PERMANENT, RestartIn(0.0)), (TRANSIENT, LetGo()), (TEMPORARY, LetGo())]
 )
-def test_a_child_that_ends_by_itself_is_started_again_only_where_it_is_permanent(
+def test_a_child_that_ends_normally_is_restarted_only_if_it_is_permanent(
     family: Family, policy: RestartPolicy, verdict: Verdict
 ) -> None:
-    family.bears(policy)
+    family.starts(policy)
     assert isinstance(family.stable_ref.occupant, pykka.ActorRef)
     family.stable_ref.occupant.stop(block=False)
     family.mailboxes.drain()
-    assert family.mother.verdicts == [verdict]
-    assert family.mother.deaths[0].reason is None
+    assert family.parent.verdicts == [verdict]
+    assert family.parent.deaths[0].reason is None
 
 
-def test_a_restarted_child_takes_its_predecessors_seat_under_a_new_generation(family: Family) -> None:
-    family.bears(TRANSIENT)
+def test_a_restarted_child_gets_the_same_stable_ref_and_a_new_generation(family: Family) -> None:
+    family.starts(TRANSIENT)
     family.dies("boom")
     family.restarts()
     family.dies("boom")
-    assert [death.generation for death in family.mother.deaths] == [1, 2]
+    assert [death.generation for death in family.parent.deaths] == [1, 2]
 
 
-def test_more_deaths_than_the_intensity_escalate_and_leave_the_place_empty(family: Family) -> None:
-    family.bears(PERMANENT)
+def test_more_deaths_than_the_intensity_escalate_and_clear_the_stable_ref(family: Family) -> None:
+    family.starts(PERMANENT)
     for _ in range(2):
         family.dies("boom")
         family.restarts()
     family.dies("boom")
-    assert family.mother.verdicts == [RestartIn(0.0), RestartIn(1.0), Escalate()]
-    assert "kid" not in family.mother.children
+    assert family.parent.verdicts == [RestartIn(0.0), RestartIn(1.0), Escalate()]
+    assert "kid" not in family.parent.children
     family.restarts()
     assert living(OnLoop) == []
 
 
 def test_a_child_that_fails_at_every_start_escalates(family: Family) -> None:
-    family.bears(TRANSIENT, dies_in="__init__")
+    family.starts(TRANSIENT, dies_in="__init__")
     family.restarts()
     family.restarts()
-    assert family.mother.verdicts == [RestartIn(0.0), RestartIn(0.0), Escalate()]
+    assert family.parent.verdicts == [RestartIn(0.0), RestartIn(0.0), Escalate()]
 
 
-def test_a_child_that_was_told_to_stop_is_left_until_it_ended_and_is_not_judged(family: Family) -> None:
-    family.bears(PERMANENT)
+def test_a_child_that_was_told_to_stop_is_leaving_until_it_ended_and_gets_no_verdict(family: Family) -> None:
+    family.starts(PERMANENT)
     leaving: list[bool] = []
 
-    def stop(mother: Mother) -> None:
-        mother.children.stop("kid")
-        leaving.append(mother.children.leaving)
+    def stop(parent: Parent) -> None:
+        parent.children.stop("kid")
+        leaving.append(parent.children.leaving)
 
     family.does(stop)
     assert leaving == [True]
-    assert family.mother.verdicts == [None]
-    assert not family.mother.children.leaving
+    assert family.parent.verdicts == [None]
+    assert not family.parent.children.leaving
     assert family.stable_ref.occupant is None
 
 
-def test_a_child_that_crashes_on_its_way_out_is_not_started_again(family: Family) -> None:
-    family.bears(PERMANENT)
+def test_a_child_that_crashes_while_stopping_is_not_restarted(family: Family) -> None:
+    family.starts(PERMANENT)
 
-    def crash_and_stop(mother: Mother) -> None:
+    def crash_and_stop(parent: Parent) -> None:
         family.stable_ref.tell("boom")
-        mother.children.stop("kid")
+        parent.children.stop("kid")
 
     family.does(crash_and_stop)
-    assert family.mother.verdicts == [None]
-    assert family.mother.again == []
-    assert not family.mother.children.leaving
+    assert family.parent.verdicts == [None]
+    assert family.parent.again == []
+    assert not family.parent.children.leaving
 
 
-def test_who_takes_a_name_that_is_held_has_its_holder_stopped(family: Family) -> None:
-    family.bears(PERMANENT)
+def test_starting_a_child_under_a_used_name_stops_the_earlier_one(family: Family) -> None:
+    family.starts(PERMANENT)
     former = family.stable_ref.occupant
-    family.bears(PERMANENT)
+    family.starts(PERMANENT)
     (only,) = living(OnLoop)
     assert family.stable_ref.occupant == only != former
-    assert family.mother.verdicts == [None], "the former one's end is nobody's loss"
+    assert family.parent.verdicts == [None], "the former one's end is nobody's loss"
     family.dies("boom")
-    assert family.mother.verdicts == [None, RestartIn(0.0)]
+    assert family.parent.verdicts == [None, RestartIn(0.0)]
 
 
-def test_the_death_of_a_former_holder_of_the_place_is_not_its_present_holders(family: Family) -> None:
-    family.bears(TRANSIENT)
+def test_the_death_of_an_earlier_child_is_not_that_of_the_current_one(family: Family) -> None:
+    family.starts(TRANSIENT)
     family.ref.tell(ChildDied("kid", 0, Boom()))
     family.mailboxes.drain()
-    assert family.mother.verdicts == [None]
+    assert family.parent.verdicts == [None]
     assert family.stable_ref.occupant == living(OnLoop)[0]
 
 
-def test_stopping_all_stops_each_and_also_those_that_wait_for_their_restart(family: Family) -> None:
-    family.bears(TRANSIENT)
-    family.does(lambda mother: mother.children.start("other", StableRef(), TRANSIENT, OnThread.start))
+def test_stopping_all_also_stops_children_that_wait_for_their_restart(family: Family) -> None:
+    family.starts(TRANSIENT)
+    family.does(lambda parent: parent.children.start("other", StableRef(), TRANSIENT, OnThread.start))
     family.dies("boom")
-    family.does(lambda mother: mother.children.stop_all())
-    family.mailboxes.until(lambda: not family.mother.children.leaving)
+    family.does(lambda parent: parent.children.stop_all())
+    family.mailboxes.until(lambda: not family.parent.children.leaving)
     family.restarts()
     assert living(OnLoop) == []
     assert living(OnThread) == []
 
 
-def test_a_child_that_is_forgotten_is_not_started_again_whatever_its_policy(family: Family) -> None:
-    family.bears(PERMANENT)
-    family.does(lambda mother: mother.children.unlink(ChildDied("kid", 1, None)))
-    assert "kid" not in family.mother.children
+def test_an_unlinked_child_is_not_restarted_whatever_its_policy(family: Family) -> None:
+    family.starts(PERMANENT)
+    family.does(lambda parent: parent.children.unlink(ChildDied("kid", 1, None)))
+    assert "kid" not in family.parent.children
     assert family.stable_ref.occupant is None
 
 
-def test_an_abandoned_child_is_neither_waited_for_nor_heard(family: Family) -> None:
-    family.bears(PERMANENT, OnThread)
+def test_an_abandoned_child_is_not_waited_for_and_its_end_is_ignored(family: Family) -> None:
+    family.starts(PERMANENT, OnThread)
     (hung,) = living(OnThread)
-    family.does(lambda mother: mother.children.abandon("kid"))
-    assert not family.mother.children.leaving
+    family.does(lambda parent: parent.children.abandon("kid"))
+    assert not family.parent.children.leaving
     assert family.stable_ref.occupant is None
     hung.tell("boom")
-    family.mailboxes.until(lambda: family.mother.verdicts)
-    assert family.mother.verdicts == [None]
+    family.mailboxes.until(lambda: family.parent.verdicts)
+    assert family.parent.verdicts == [None]
 
 
-def test_an_abandoned_child_that_comes_back_ends(family: Family) -> None:
-    family.bears(PERMANENT, OnThread)
+def test_an_abandoned_child_ends_when_its_handler_returns(family: Family) -> None:
+    family.starts(PERMANENT, OnThread)
     (hung,) = living(OnThread)
-    family.does(lambda mother: mother.children.abandon("kid"))
+    family.does(lambda parent: parent.children.abandon("kid"))
     assert hung.actor_stopped.wait(0.3)
 
 
-def test_a_restart_that_comes_when_the_place_is_held_again_starts_no_second_one(family: Family) -> None:
-    family.bears(TRANSIENT)
+def test_a_restart_that_is_due_when_a_new_child_runs_starts_no_second_one(family: Family) -> None:
+    family.starts(TRANSIENT)
     family.dies("boom")
-    family.bears(TRANSIENT)  # before the delay is over, as a resumed call does
+    family.starts(TRANSIENT)  # before the delay is over, as a resumed call does
     family.restarts()
     assert len(living(OnLoop)) == 1

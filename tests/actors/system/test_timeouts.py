@@ -1,4 +1,4 @@
-"""The time limits of one actor: each runs once at a time; a message that comes too late is known from one in time."""
+"""The time limits of one actor: each key has one timer; the Deadline of a cancelled timer is recognised."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Limit(Enum):
 
 
 class Scene:
-    """What an actor was told by its timers."""
+    """The messages that an actor's timers sent."""
 
     def __init__(self) -> None:
         self.dispatcher = CrankedDispatcher()
@@ -40,7 +40,7 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_a_limit_tells_once_that_it_has_run_out(scene: Scene) -> None:
+def test_a_limit_that_runs_out_sends_one_deadline(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 2.0)
     scene.dispatcher.advance(1999)
     assert scene.told == []
@@ -53,7 +53,7 @@ def test_a_limit_tells_once_that_it_has_run_out(scene: Scene) -> None:
     assert not scene.timers.expire(deadline)
 
 
-def test_a_limit_that_is_started_again_begins_anew(scene: Scene) -> None:
+def test_starting_a_limit_again_restarts_its_delay(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 2.0)
     scene.dispatcher.advance(1500)
     scene.timers.start(Limit.FIRST, 2.0)
@@ -63,7 +63,7 @@ def test_a_limit_that_is_started_again_begins_anew(scene: Scene) -> None:
     assert scene.timers.expire(scene.deadline())
 
 
-def test_a_limit_that_runs_is_not_started_once_more(scene: Scene) -> None:
+def test_start_once_leaves_a_running_limit_alone(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 2.0)
     scene.dispatcher.advance(1500)
     scene.timers.start_once(Limit.FIRST, 2.0)
@@ -71,14 +71,14 @@ def test_a_limit_that_runs_is_not_started_once_more(scene: Scene) -> None:
     assert scene.timers.expire(scene.deadline())
 
 
-def test_a_limit_that_was_cancelled_while_its_message_waited_has_not_run_out(scene: Scene) -> None:
+def test_the_deadline_of_a_limit_cancelled_meanwhile_does_not_count(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 1.0)
     scene.dispatcher.advance(1000)
     scene.timers.cancel(Limit.FIRST)
     assert not scene.timers.expire(scene.deadline())
 
 
-def test_a_limit_that_was_started_again_while_its_message_waited_still_runs(scene: Scene) -> None:
+def test_the_deadline_of_a_limit_restarted_meanwhile_does_not_count(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 1.0)
     scene.dispatcher.advance(1000)
     scene.timers.start(Limit.FIRST, 1.0)
@@ -88,7 +88,7 @@ def test_a_limit_that_was_started_again_while_its_message_waited_still_runs(scen
     assert scene.timers.expire(scene.deadline())
 
 
-def test_limits_run_beside_each_other_and_are_cleared_together(scene: Scene) -> None:
+def test_limits_run_independently_and_are_cleared_together(scene: Scene) -> None:
     scene.timers.start(Limit.FIRST, 1.0)
     scene.timers.start(Limit.SECOND, 2.0)
     scene.timers.cancel(Limit.FIRST)

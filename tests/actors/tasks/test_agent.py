@@ -51,7 +51,7 @@ def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
     for agent in bench.agents:
-        agent.stop(timeout=5)
+        agent.stop(timeout=60)
 
 
 def output(answered: TaskAnswered) -> dict[str, Any]:

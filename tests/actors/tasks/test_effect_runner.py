@@ -105,7 +105,7 @@ def test_eight_threads_with_one_key_do_it_once_and_all_hear_the_same(engine: Eng
     services, together = desk(engine, Local(bake)), Barrier(8)
 
     def race(_: int) -> EffectResult:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return services.carry_out("pizza.bake", REQUEST)
 
     with ThreadPoolExecutor(8) as pool:
@@ -166,16 +166,16 @@ def test_who_comes_while_another_thread_hangs_in_the_effect_is_told_that_it_is_n
 
     def hangs(request: EffectRequest, connection: Any) -> EffectResult:
         inside.set()
-        go_on.wait(timeout=10)
+        go_on.wait(timeout=60)
         return bake(request, connection)
 
     services = desk(engine, Local(hangs), patience_s=0.05)
     with ThreadPoolExecutor(1) as pool:
         hung = pool.submit(services.carry_out, "pizza.bake", REQUEST)
-        assert inside.wait(timeout=10)
+        assert inside.wait(timeout=60)
         assert services.carry_out("pizza.bake", REQUEST) == Failed(UNSURE)
         go_on.set()
-        assert hung.result(timeout=10) == Ok({"ticket": 1})
+        assert hung.result(timeout=60) == Ok({"ticket": 1})
     assert services.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
 
 
@@ -313,17 +313,17 @@ def test_two_threads_with_one_key_ask_somebody_else_once(engine: Engine) -> None
     def slow(request: EffectRequest) -> EffectResult:
         asked.append(request)
         inside.set()
-        go_on.wait(timeout=10)
+        go_on.wait(timeout=60)
         return Ok({"ticket": len(asked)})
 
     # It is not there when the second looks it up, and would be done again.
     services = desk(engine, Remote(slow, recover=lambda request: None))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(services.carry_out, "pizza.bake", REQUEST)
-        assert inside.wait(timeout=10)
+        assert inside.wait(timeout=60)
         second = pool.submit(services.carry_out, "pizza.bake", REQUEST)
         go_on.set()
-        assert first.result(timeout=10) == second.result(timeout=10) == Ok({"ticket": 1})
+        assert first.result(timeout=60) == second.result(timeout=60) == Ok({"ticket": 1})
     assert len(asked) == 1
 
 

@@ -227,7 +227,7 @@ def test_what_a_task_says_after_it_was_given_up_is_ignored(mailboxes: WaitingDis
     (agent,) = living(FsmAgent)
     mailboxes.advance(10_000)
     stuck.freed.set()
-    agent.stop(timeout=5)  # its answer was told before it ends
+    agent.stop(timeout=60)  # its answer was told before it ends
     mailboxes.drain()
     outputs = [item for item in call.items("function_call_output") if item["call_id"] == "call-2"]
     assert len(outputs) == 1

@@ -24,13 +24,13 @@ def read(reader: FrameReader, data: bytes) -> list[tuple[bool, bytes]]:
     return list(reader.feed(data))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     texts=st.lists(st.one_of(st.text(max_size=300), st.integers(120, 70_000).map("x".__mul__)), max_size=5),
     cuts=st.lists(st.integers(1, 2000), min_size=1, max_size=20),
     masks=st.booleans(),
 )
-def test_texts_arrive_whole_and_in_order_however_the_bytes_are_cut(
+def test_texts_arrive_whole_and_in_order_however_the_bytes_are_split(
     texts: list[str], cuts: list[int], masks: bool
 ) -> None:
     peer = library(masks)
@@ -45,9 +45,9 @@ def test_texts_arrive_whole_and_in_order_however_the_bytes_are_cut(
     assert got == [(True, text.encode()) for text in texts]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.one_of(st.text(max_size=200), st.integers(100, 70_000).map("y".__mul__)), masks=st.booleans())
-def test_what_we_build_the_library_reads(text: str, masks: bool) -> None:
+def test_frames_that_we_build_are_read_by_the_library(text: str, masks: bool) -> None:
     peer = library(not masks)
     peer.receive_data(TextFrames(masks).build(text.encode()))
     (frame,) = peer.events_received()
@@ -61,7 +61,7 @@ def test_masking_keys_differ_from_frame_to_frame() -> None:
     assert len(keys) > 2990
 
 
-def test_everything_else_comes_as_it_was_for_the_library_to_judge() -> None:
+def test_other_frames_are_passed_unchanged_to_the_library() -> None:
     peer = library(masks=True)
     peer.send_ping(b"are you there")
     peer.send_text(b"part one, ", fin=False)
@@ -88,7 +88,7 @@ def test_a_frame_with_the_wrong_masking_is_left_to_the_library() -> None:
     assert read(FrameReader(masked=True, max_bytes=LIMIT), raw) == [(False, raw)]
 
 
-def test_a_frame_that_is_too_long_is_handed_over_at_its_head_and_never_gathered() -> None:
+def test_a_frame_that_is_too_long_is_refused_at_its_header_and_not_buffered() -> None:
     raw = TextFrames(masks=False).build(b"x" * 2000)
     reader = FrameReader(masked=False, max_bytes=1999)
     assert read(reader, raw[:10]) == [(False, raw[:10])]
