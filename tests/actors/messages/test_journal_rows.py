@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def stored(kind: str, **body: Any) -> JournalRow:
 
 def rows_of(conversation_id: str) -> tuple[JournalRow, ...]:
     rows = RELEASE_0_1[conversation_id]["rows"]
-    return tuple(JournalRow(conversation_id=conversation_id, **row) for row in rows)
+    return tuple(JournalRow(conversation_id, **row | {"at": datetime.fromisoformat(row["at"])}) for row in rows)
 
 
 def left_by_0_1(conversation_id: str) -> ResumeState:
