@@ -1,4 +1,4 @@
-"""What a call's caller's side is told: VaicSocketMessage."""
+"""What a call's VAIC session is told: VaicSocketMessage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BotAudioEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallerBargedIn:
-    """The caller began to speak: whatever the bot plays is to stop now."""
+    """The caller began to speak: stop the bot's playback now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CallerFellSilent:
 
 @dataclass(frozen=True, slots=True)
 class CallerTurnCommitted:
-    """The caller's utterance is in the conversation; the bot owes the next move."""
+    """The caller's utterance is in the conversation; the bot's turn is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class CallerRecognised:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the call from our side; VAIC answers with session.end."""
+    """End the call; VAIC answers with session.end."""
 
     reason: str
 
@@ -63,7 +63,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """Nobody is left to decide on this call: say a sentence of ours, hang up, and end by yourself."""
+    """The call's supervisor has failed: play a recorded sentence, hang up, and end."""
 
     clip: Clip
     reason: str
@@ -78,26 +78,26 @@ class PhaseOverdue:
 
 @dataclass(frozen=True, slots=True)
 class PlayClip:
-    """Say a sentence of ours, behind whatever the bot says now."""
+    """Play a recorded sentence, after what the bot is saying now."""
 
     clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitWords:
-    """The caller waits for words of the bot; or, `due` false, for none after all."""
+    """The caller waits for the bot to speak (`due` false: no longer)."""
 
     due: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FillerDue:
-    """The caller has waited long enough to be told that we are still there."""
+    """The caller has waited for `filler_s`: play the filler."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDue:
-    """The play stream asked to be looked at now."""
+    """The playout's next_due_ms has come."""
 
 
 VaicSocketMessage = (

@@ -1,7 +1,7 @@
 """Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake on a thread of a pool.
 
-What comes back is a wire on the loop. The library's own receive and send paths are not used: one thread may touch a
-socket, and that is the loop's.
+The open socket becomes a wire on the loop. websocket-client's receive and send paths are not used: only the loop's
+thread may touch a socket.
 May import: actors, protocols, websocket-client, websockets, the standard library.
 Rules from: docs/specs/reliability.md 3.
 """
@@ -29,11 +29,11 @@ from protocols.realtime.refusals import FINAL_STATUSES
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 CONNECT_LIMIT_S = 5.0
-# How long a model that has refused us for good is left alone.
-OPEN_S = 15.0
-# A model that does not answer holds a thread for the time limit: there must be some left for a second try.
-MOST_DIALS = 128
-# A TCP path may survive an outage of five seconds: do not be stricter than that. The caller hears of it before.
+# An open circuit breaker lets one dial through per interval.
+CIRCUIT_RETRY_S = 15.0
+# Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S: retries need free ones.
+MAX_DIALS = 128
+# TCP may survive an outage of five seconds, so the limit is above that. `quiet_s` has the caller told earlier.
 KEEPALIVE = KeepAlive(interval_s=2.0, limit_s=6.0, quiet_s=2.0)
 
 
@@ -46,9 +46,9 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class DialFailed:
-    """It could not be opened. status: of the HTTP answer, 0 where there was none. reason: without secrets.
+    """The socket could not be opened.
 
-    final: asking again changes nothing.
+    status: of the HTTP answer, 0 if there was none. reason: without secrets. final: a retry will fail too.
     """
 
     status: int
@@ -57,47 +57,49 @@ class DialFailed:
 
 
 class Dials(Protocol):
-    """Opens the model's socket and tells the outcome."""
+    """Opens sockets to the model."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        """Open one; `caller` is told the outcome."""
+        ...
 
     def trip(self, reason: str, /) -> None:
-        """The model has refused us for good: for a while nobody dials."""
+        """Open the circuit breaker: the model has refused us, and retries will fail for a while."""
         ...
 
 
-class Circuit:
-    """Open, it lets one dial through every OPEN_S; closed, all."""
+class CircuitBreaker:
+    """Closed, it allows every dial; open, one per CIRCUIT_RETRY_S. now_s: monotonic."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._next_s: float | None = None  # when the next may pass; None while it is closed
+        self._next_s: float | None = None  # when the next dial is allowed; None while the circuit is closed
         self.reason = ""
 
-    def lets_through(self) -> bool:
+    def allows_dial(self) -> bool:
         if self._next_s is None:
             return True
         if self._now_s() < self._next_s:
             return False
-        self._next_s = self._now_s() + OPEN_S
+        self._next_s = self._now_s() + CIRCUIT_RETRY_S
         return True
 
     def open(self, reason: str) -> None:
         if self._next_s is None:
-            logger.error("the model refuses us: not dialled but to try", reason=reason)
-        self._next_s, self.reason = self._now_s() + OPEN_S, reason
+            logger.error("model circuit open: the model refuses connections", reason=reason)
+        self._next_s, self.reason = self._now_s() + CIRCUIT_RETRY_S, reason
         MODEL_CIRCUIT.set(1)
 
     def close(self) -> None:
         if self._next_s is not None:
-            logger.info("the model takes us again")
+            logger.info("model circuit closed: the model accepts connections")
         self._next_s = None
         MODEL_CIRCUIT.set(0)
 
 
 class _Connected:
-    """A socket that is read in whole pieces: websocket-client takes the answer's head byte by byte, and each read of a
-    socket hands the interpreter to another thread. unread: what came behind the head.
+    """A socket read in large blocks: websocket-client reads the answer's head byte by byte, and each read of a socket
+    releases the interpreter lock. unread: bytes received after the head.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -114,7 +116,7 @@ class _Connected:
 
 
 class _Connection(websocket.WebSocket):
-    """websocket-client's own, but for how its socket is read."""
+    """websocket-client's connection, with a buffered socket."""
 
     reader: _Connected | None
 
@@ -128,20 +130,23 @@ class _Connection(websocket.WebSocket):
 
 
 class Dialler:
-    """Dials one URL with one set of credentials, for any number of calls."""
+    """Dials one URL with one set of credentials, for all calls of a process.
+
+    url: ws or wss. headers: of the upgrade request; they hold the credentials. loop: runs the wires.
+    """
 
     def __init__(self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._headers = headers
         self._loop = loop
-        # Not a thread each: starting one makes the loop wait for it.
-        self._threads = ThreadPoolExecutor(MOST_DIALS, thread_name_prefix="dial")
-        self._circuit = Circuit(loop.time)
+        # A pool, since starting a thread blocks the loop until it runs.
+        self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
+        self._circuit = CircuitBreaker(loop.time)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
-        """Open a socket; the caller is told the outcome, from the loop."""
-        if self._circuit.lets_through():
+        """Open a socket; the caller is told Dialled from the loop's thread, DialFailed from any."""
+        if self._circuit.allows_dial():
             self._threads.submit(self._open, caller)
         else:
             send(caller, DialFailed(0, self._circuit.reason, final=True))
@@ -173,16 +178,16 @@ class Dialler:
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
-            vars(connection).clear()  # it is a ring, and would wait for the garbage collector
+            vars(connection).clear()  # break its reference cycle, instead of leaving it to the garbage collector
             self._loop.call_soon_threadsafe(self._take_over, connected, caller)
 
     def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
-        assert connected is not None  # create_connection gives a connected one or raises
+        assert connected is not None  # create_connection returns a connected one or raises
         self._circuit.close()
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)
         try:
             caller.tell(Dialled(wire))
-        except Exception:  # noqa: BLE001 - whoever dialled has ended meanwhile
+        except Exception:  # noqa: BLE001 - the actor that dialled has ended meanwhile
             logger.debug("dialled for an actor that has ended")
             wire.abort()

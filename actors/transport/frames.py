@@ -1,4 +1,4 @@
-"""Builds whole text frames, masked where a client sends them.
+"""Builds whole WebSocket text frames, masked if a client sends them.
 
 May import: protocols.framing, the standard library. Rules from: RFC 6455, section 5.
 """
@@ -11,8 +11,8 @@ from struct import Struct
 from protocols.framing import MASKED, WHOLE_TEXT, apply_mask
 
 _SHORT, _MEDIUM, _LONG = Struct("!BB"), Struct("!BBH"), Struct("!BBQ")
-# Keys are drawn from the system's randomness by the thousand: a system call a frame is a tenth of a chunk's cost.
-_KEYS_AT_ONCE = 1024
+# Masking keys are read from os.urandom in batches: a system call per frame would be a tenth of a chunk's cost.
+_KEYS_PER_BATCH = 1024
 
 
 class TextFrames:
@@ -34,7 +34,7 @@ class TextFrames:
         if not self._mask:
             return head + payload
         if not self._keys:
-            drawn = os.urandom(4 * _KEYS_AT_ONCE)
+            drawn = os.urandom(4 * _KEYS_PER_BATCH)
             self._keys = [drawn[at : at + 4] for at in range(0, len(drawn), 4)]
         key = self._keys.pop()
         return b"".join((head, key, apply_mask(payload, key)))

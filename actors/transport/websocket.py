@@ -1,6 +1,7 @@
-"""WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
+"""WebSockets as the actors know them: text in, text out, one message at the end. The event loop owns every socket.
 
-Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
+Framing is the Sans-I/O protocol of `websockets`, for servers and clients. A slow or silent peer is disconnected by
+policy; nothing blocks on it.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -25,30 +26,32 @@ from websockets.protocol import Protocol as Framing
 from actors.system.address import Address, send
 from actors.system.dispatcher import installed
 from actors.transport.frames import TextFrames
-from actors.transport.rate_limit import MESSAGES_AHEAD, MESSAGES_PER_S, TokenBucket
+from actors.transport.rate_limit import MESSAGES_BURST, MESSAGES_PER_S, TokenBucket
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
-# Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
+# Unsent bytes above which a peer that does not read is disconnected: more than ten seconds of a call's audio.
 WRITE_LIMIT_BYTES = 512 * 1024
-# What a peer may say, with this for each message, while nobody listens: while a call is sought, or given its actor.
-KEPT_LIMIT_BYTES, KEPT_EACH_BYTES = 2 * 1024 * 1024, 128
-# How long the peer may take over the closing handshake.
+# What a peer may send while no owner is attached: until its call is found, or the call's actor has started.
+UNATTACHED_LIMIT_BYTES = 2 * 1024 * 1024
+# Counted for each such message on top of its length.
+MESSAGE_OVERHEAD_BYTES = 128
+# The closing handshake.
 CLOSE_LIMIT_S = 2.0
-# More than a TLS record holds: one read leaves nothing deciphered behind, where no selector would see it.
+# More than a TLS record: one read leaves no decrypted bytes inside the TLS object, where no selector sees them.
 READ_BYTES = 64 * 1024
-# Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
+# Shared by all wires, which only the loop's thread uses: one batch of masking keys instead of one per call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
-# Our ping, and how an empty pong of the peer's begins, who masks where we do not: of both there are many.
+# Our ping, and the head of the peer's empty pong (a client masks, a server does not): compared instead of parsed.
 _PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
 _PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
 
 
 @dataclass(slots=True)
 class WireText:
-    """One whole message arrived. data: its bytes, UTF-8 not yet checked: the JSON reader does that.
+    """One whole message arrived. data: its bytes, whose UTF-8 the JSON reader checks.
 
-    Not frozen, for that takes three times as long to make, and not changed.
+    Not frozen: a frozen instance takes three times as long to create. It is never changed.
     """
 
     data: bytes
@@ -56,7 +59,7 @@ class WireText:
 
 @dataclass(frozen=True, slots=True)
 class WireClosed:
-    """The socket is gone. code: the peer's close code, or 1006 where there was none."""
+    """The socket is closed. code: the peer's close code; ours if the peer sent none; 1006 without any."""
 
     code: int
     reason: str
@@ -64,7 +67,7 @@ class WireClosed:
 
 @dataclass(frozen=True, slots=True)
 class WireQuiet:
-    """The peer has left a ping unanswered for a while, and may be out of reach; or it is back."""
+    """quiet: the peer has not answered a ping for `KeepAlive.quiet_s`; else it answers again."""
 
     quiet: bool
 
@@ -73,21 +76,21 @@ WireMessage = WireText | WireClosed | WireQuiet
 
 
 class Wire(Protocol):
-    """One open WebSocket. What it receives goes to whoever it is attached to, in order; until then it is kept."""
+    """One open WebSocket. It delivers messages to its owner in order, and keeps them while it has none."""
 
     def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
-        """From now on this actor receives; what was kept goes to it first.
+        """Set the owner; messages that were kept go to it first.
 
-        only_next: it receives one message; later ones are kept until somebody is attached again.
+        only_next: detach it after one message; later ones are kept until the next `attach`.
         """
         ...
 
     def send(self, text: bytes) -> None:
-        """Write one text message, UTF-8; quietly nothing once the socket is closing."""
+        """Write one text message, UTF-8; nothing once the socket is closing."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake. The owner hears of the end."""
+        """Begin the closing handshake. The owner is told WireClosed at its end."""
         ...
 
     def abort(self) -> None:
@@ -97,10 +100,10 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Ping the peer every `interval_s`; cut it when one has not been answered for `limit_s`.
+    """Ping the peer every `interval_s`; disconnect it when a ping was not answered for `limit_s`.
 
-    Whatever it sends besides: who speaks and does not listen is found out too. Of a peer that has not answered for
-    `quiet_s` the owner is told: WireQuiet.
+    Only a pong counts, so a peer that sends but does not read is detected too. After `quiet_s` without an answer the
+    owner is told WireQuiet.
     """
 
     interval_s: float
@@ -109,9 +112,9 @@ class KeepAlive:
 
 
 class FramedWire(ABC):
-    """What both sides share: framing, delivery, keep-alive. Subclasses move bytes.
+    """What server and client share: framing, delivery, keep-alive. Subclasses move bytes.
 
-    The loop's thread is the only one that may call it.
+    framing: a ServerProtocol or ClientProtocol. To be called from the loop's thread only.
     """
 
     def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
@@ -127,13 +130,13 @@ class FramedWire(ABC):
         self._only_next = False
         self._kept: list[WireMessage] = []
         self._kept_bytes = 0
-        # A client's pings and fragments: what costs us work and never becomes a message that an actor would count.
-        self._by_the_way = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
+        # Limits a client's pings and fragments: they cost work and never reach an actor, which would count them.
+        self._unparsed_limit = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, self._dispatcher.now_ms) if server else None
         self._fragments: list[bytes] = []
-        self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
+        self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
         self._gone = False
-        # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
+        # A copy of `framing.state is OPEN`: read twice per chunk, and the original is a property.
         self._open = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -155,7 +158,7 @@ class FramedWire(ABC):
         if self._framing.state is OPEN:
             self._framing.send_close(code, reason)
             self._flush()
-            self._judge()
+            self._update_open()
         self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def abort(self) -> None:
@@ -169,26 +172,26 @@ class FramedWire(ABC):
 
     @abstractmethod
     def _shut(self) -> None:
-        """Drop the transport; `_lost` is called once, now or soon."""
+        """Drop the transport; `_lost` is called once, now or later."""
 
     def _requested(self, request: Request) -> None:
-        """Judge an opening handshake."""
+        """Answer an opening handshake."""
         raise MisuseError("an opening handshake on a wire that is already open")
 
     def _opened(self) -> None:
-        self._judge()
+        self._update_open()
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
     def data_received(self, data: bytes) -> None:
-        """What the transport gave, in order."""
+        """Take bytes from the transport, in order."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
             self._dispatcher.deliver(self._deliver, WireText(text))
         elif not self._gone:
-            self._dispatcher.deliver(self._take_apart, data)
+            self._dispatcher.deliver(self._take_frames, data)
 
-    def _take_apart(self, data: bytes) -> None:
-        """Whatever is not one whole message."""
+    def _take_frames(self, data: bytes) -> None:
+        """Take bytes that are not exactly one whole message."""
         if self._framing.state is CONNECTING:
             self._negotiate(data)
         else:
@@ -200,11 +203,11 @@ class FramedWire(ABC):
                         self._ponged()
                     else:
                         self._negotiate(frame)
-                elif self._open:  # what comes behind a close is nobody's
+                elif self._open:  # messages after a close are discarded
                     self._deliver(WireText(frame))
 
     def _negotiate(self, data: bytes) -> None:
-        """Leave it to the Sans-I/O protocol: handshakes, control frames, fragments, and whatever is wrong."""
+        """Pass bytes to the Sans-I/O protocol: handshakes, control frames, fragments, and invalid frames."""
         self._framing.receive_data(data)
         for event in self._framing.events_received():
             if isinstance(event, Frame):
@@ -213,14 +216,14 @@ class FramedWire(ABC):
                 self._requested(event)
         if self._framing.writes:  # a pong, a close
             self._flush()
-        self._judge()
+        self._update_open()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
-        if self._by_the_way is not None and opcode is not Opcode.CLOSE and not self._by_the_way.take(1):
-            self._too_much()
+        if self._unparsed_limit is not None and opcode is not Opcode.CLOSE and not self._unparsed_limit.take(1):
+            self._disconnect_abusive()
             return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-            # A binary frame may hold JSON text; whoever reads it will tell.
+            # A binary frame may hold JSON text: the reader decides.
             if fin and not self._fragments:
                 self._deliver(WireText(data))
                 return
@@ -245,13 +248,13 @@ class FramedWire(ABC):
 
     def _keep(self, message: WireMessage) -> None:
         if isinstance(message, WireText):
-            self._kept_bytes += len(message.data) + KEPT_EACH_BYTES
-            if self._kept_bytes > KEPT_LIMIT_BYTES:
-                self._too_much()
+            self._kept_bytes += len(message.data) + MESSAGE_OVERHEAD_BYTES
+            if self._kept_bytes > UNATTACHED_LIMIT_BYTES:
+                self._disconnect_abusive()
                 return
         self._kept.append(message)
 
-    def _too_much(self) -> None:
+    def _disconnect_abusive(self) -> None:
         if self._open:
             self.close(CloseCode.POLICY_VIOLATION, "too much")
 
@@ -263,7 +266,7 @@ class FramedWire(ABC):
                 self._shut()
 
     def _lost(self) -> None:
-        """The transport is gone, whoever ended it."""
+        """The transport is closed, by the peer or by us."""
         if self._gone:
             return
         self._gone, self._open = True, False
@@ -278,28 +281,28 @@ class FramedWire(ABC):
             self._deliver(WireClosed(ours.code, ours.reason))
         else:
             self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
-        # The framing and its parser know each other, and would wait for the garbage collector.
+        # Break the reference cycle of the framing and its parser, instead of leaving it to the garbage collector.
         self._framing.parser.close()
 
-    def _judge(self) -> None:
+    def _update_open(self) -> None:
         self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
         now_s, keepalive = self._loop.time(), self._keepalive
-        waited_s = 0.0 if self._asked_s is None else now_s - self._asked_s
+        waited_s = 0.0 if self._pinged_s is None else now_s - self._pinged_s
         if waited_s >= keepalive.limit_s:
             self.abort()
             return
         if self._framing.state is OPEN:
-            if self._asked_s is None:
-                self._asked_s = now_s
+            if self._pinged_s is None:
+                self._pinged_s = now_s
             self._note_quiet(waited_s >= keepalive.quiet_s)
             self._write(self._ping_frame)
-        # The last wait is as long as there is left of the limit: it is to be met, not passed.
+        # The last wait is cut to what is left of the limit.
         self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
 
     def _ponged(self) -> None:
-        self._asked_s = None
+        self._pinged_s = None
         self._note_quiet(False)
 
     def _note_quiet(self, quiet: bool) -> None:
@@ -316,8 +319,8 @@ class FramedWire(ABC):
 class SocketWire(FramedWire):
     """A connected, upgraded client socket, plain or TLS, taken over by the loop.
 
-    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here. early: what was read of
-    it already, behind the answer to the upgrade.
+    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here.
+    connected: from websocket-client. early: bytes that were read from it after the answer to the upgrade.
     """
 
     def __init__(

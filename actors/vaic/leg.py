@@ -12,7 +12,7 @@ from actors import policies
 from actors.messages.call import CallMessage, CallTimer, CallTimerKey
 from actors.messages.clips import Clip
 from actors.messages.model import ModelSocketMessage
-from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords, VaicSocketMessage
 from actors.policies import POLICIES, VAIC
 from actors.services import Services
@@ -40,7 +40,7 @@ class CallerLeg:
         ref: StableRef[VaicSocketMessage],
         children: Supervisor,
         timers: NamedTimers[CallTimerKey],
-        switchboard: Address[CallerAway | CallBroke],
+        switchboard: Address[CallerAway | CallCrashed],
         conversation_id: str,
         media: MediaFormat,
         wire: Wire,
@@ -94,7 +94,7 @@ class CallerLeg:
     def break_off(self) -> None:
         """Our own crash: the caller's side ends the call in words, for nobody will listen to it any more."""
         self._ref.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
-        send(self._switchboard, CallBroke(self._id))
+        send(self._switchboard, CallCrashed(self._id))
 
     def lost(self, death: ChildDied) -> bool:
         """Whether that death is the loss of the caller's wire, of which the call may recover by itself."""

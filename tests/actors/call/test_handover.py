@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.messages.call import EndCall
-from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallBroke, MoveCalls, SetAdmission, StopCalls
+from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
 from tests.actors.calls import Call, WaitingDispatcher
-from tests.actors.process.test_switchboard import Services, initiate, refusal
+from tests.actors.process.test_switchboard import Scene, initiate, refusal
 
 
 class Asking:
@@ -24,80 +24,80 @@ class Asking:
         self.answer = reason
 
 
-def knocks(services: Services) -> str:
+def asks_admission(scene: Scene) -> str:
     asking = Asking()
-    services.told(AdmissionRequest(asking))
+    scene.told(AdmissionRequest(asking))
     return asking.answer
 
 
 @pytest.fixture
-def services(mailboxes: WaitingDispatcher, engine: Engine) -> Services:
-    return Services(mailboxes, engine, max_calls=2)
+def scene(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
+    return Scene(mailboxes, engine, max_calls=2)
 
 
-def test_there_is_a_place_until_calls_and_guests_have_taken_all(services: Services) -> None:
-    assert knocks(services) == "admitted"
-    wire = services.opens(initiate("c-1"))
-    services.opens()  # a guest, who has said nothing yet
-    assert knocks(services) == "too many calls"
-    assert not services.status().accepting
-    services.ends(wire)
-    assert knocks(services) == "admitted"
+def test_there_is_a_place_until_calls_and_guests_have_taken_all(scene: Scene) -> None:
+    assert asks_admission(scene) == "admitted"
+    wire = scene.opens(initiate("c-1"))
+    scene.opens()  # a guest, who has said nothing yet
+    assert asks_admission(scene) == "too many calls"
+    assert not scene.status().accepting
+    scene.ends(wire)
+    assert asks_admission(scene) == "admitted"
 
 
 def test_who_is_short_of_something_says_so(mailboxes: WaitingDispatcher, engine: Engine) -> None:
-    services = Services(mailboxes, engine, short_of=lambda: "memory")
-    assert knocks(services) == "memory"
-    assert not services.status().accepting
+    scene = Scene(mailboxes, engine, short_of=lambda: "memory")
+    assert asks_admission(scene) == "memory"
+    assert not scene.status().accepting
 
 
-def test_a_lame_door_takes_calls_and_is_not_ready(services: Services) -> None:
-    services.told(SetAdmission(AdmissionState.LAME))
-    assert knocks(services) == "admitted"
-    assert not services.status().accepting
-    assert services.opens(initiate("c-1")).types() == ["session.accepted"]
+def test_a_lame_door_takes_calls_and_is_not_ready(scene: Scene) -> None:
+    scene.told(SetAdmission(AdmissionState.LAME_DUCK))
+    assert asks_admission(scene) == "admitted"
+    assert not scene.status().accepting
+    assert scene.opens(initiate("c-1")).types() == ["session.accepted"]
 
 
-def test_a_shut_door_lets_in_only_while_a_call_waits_for_its_caller(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(SetAdmission(AdmissionState.SHUT))
-    assert knocks(services) == "shutting down"
+def test_a_shut_door_lets_in_only_while_a_call_waits_for_its_caller(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(SetAdmission(AdmissionState.CLOSED))
+    assert asks_admission(scene) == "shutting down"
     wire.breaks()
-    services.mailboxes.drain()
-    assert knocks(services) == "admitted"
-    assert refusal(services.opens(initiate("c-2"))) == "shutting down"
+    scene.mailboxes.drain()
+    assert asks_admission(scene) == "admitted"
+    assert refusal(scene.opens(initiate("c-2"))) == "shutting down"
     # Nor does it take over what another process has.
-    assert refusal(services.opens({"type": "session.resume", "conversationId": "c-3"})) == "shutting down"
-    back = services.opens({"type": "session.resume", "conversationId": "c-1"})
+    assert refusal(scene.opens({"type": "session.resume", "conversationId": "c-3"})) == "shutting down"
+    back = scene.opens({"type": "session.resume", "conversationId": "c-1"})
     assert back.types() == ["session.accepted"]
-    assert knocks(services) == "shutting down"
+    assert asks_admission(scene) == "shutting down"
 
 
-def test_a_broken_call_leaves_nothing_at_the_door(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
+def test_a_broken_call_leaves_nothing_at_the_door(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
     wire.breaks()
-    services.mailboxes.drain()
-    services.told(CallBroke("c-1"), SetAdmission(AdmissionState.SHUT))
-    assert services.status().conversations == ()
-    assert knocks(services) == "shutting down"
+    scene.mailboxes.drain()
+    scene.told(CallCrashed("c-1"), SetAdmission(AdmissionState.CLOSED))
+    assert scene.status().conversations == ()
+    assert asks_admission(scene) == "shutting down"
 
 
-def test_calls_are_moved_with_all_that_was_written(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(MoveCalls(now=True))
-    services.mailboxes.until(lambda: services.status().conversations == ())
+def test_calls_are_moved_with_all_that_was_written(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(MoveCalls(now=True))
+    scene.mailboxes.until(lambda: scene.status().conversations == ())
     assert wire.closed == 1012
-    assert services.has_written().record("c-1") is None
-    assert [row.kind for row in services.journal.rows("c-1")] == ["call", "parked"]
+    assert scene.has_written().record("c-1") is None
+    assert [row.kind for row in scene.journal.rows("c-1")] == ["call", "parked"]
 
 
-def test_a_stop_in_words_plays_them_first(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(StopCalls("drained", in_words=True))
+def test_a_stop_in_words_plays_them_first(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(EndCalls("drained", in_words=True))
     told = wire.types()
     assert "playStream.chunk" in told
     assert "activities" not in told
-    services.mailboxes.advance(2500)
+    scene.mailboxes.advance(2500)
     assert wire.last("activities")["activities"][0]["name"] == "hangup"
 
 
