@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PACKAGES := actors,fsm,gateway,protocols,store
 
-.PHONY: setup demo test faults lint pictures bench ratio clean
+.PHONY: setup demo test faults lint pictures bench ratio lock licences clean
 
 setup: $(STAMP)
 
@@ -24,7 +25,10 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup -m "not faults or fast"
+	mkdir -p out
+	$(BIN)/python -m slipcover --source $(PACKAGES) --json --out out/coverage.json \
+		-m pytest --numprocesses 3 --dist loadgroup -m "not faults or fast"
+	$(BIN)/python -m tests.coverage_table out/coverage.json
 
 # How long things take is judged here, and only here: on a machine that does nothing else. Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
@@ -44,6 +48,16 @@ bench: setup
 # Tieline's CPU time a message beside a bare relay's: printed, never judged, for it holds for the machine and the hour.
 ratio: setup
 	$(BIN)/python -m benchmarks.compare --quick --calls 100 --seconds 3
+
+# What a release is installed from: the daemon's dependencies with their hashes, for every platform. Names no index.
+lock: setup
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --generate-hashes --quiet --upgrade \
+		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+licences: setup
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(BIN)/pip-licenses --order license --fail-on "GNU General Public License v2 (GPLv2);GNU General Public License v3 (GPLv3);GPL-2.0-only;GPL-2.0-or-later;GPL-3.0-only;GPL-3.0-or-later"
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

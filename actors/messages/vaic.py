@@ -1,4 +1,4 @@
-"""What a call's VAIC session is told: VaicSocketMessage."""
+"""What a VaicSocket is told: VaicSocketMessage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.transport.websocket import WireClosed, WireText
 
 @dataclass(slots=True)
 class BotAudio:
-    """The next piece of an assistant item's speech, in the model's format. Not frozen, as WireText is not."""
+    """The next piece of an assistant item's speech. payload: base64 in the model's format. Not frozen, as WireText."""
 
     item_id: str
     payload: str
@@ -26,7 +26,7 @@ class BotAudioEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallerBargedIn:
-    """The caller began to speak: stop the bot's playback now."""
+    """The caller began to speak: the bot's speech is to stop now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class CallerFellSilent:
 
 @dataclass(frozen=True, slots=True)
 class CallerTurnCommitted:
-    """The caller's utterance is in the conversation; the bot's turn is next."""
+    """The caller's utterance is in the conversation, and the bot is to answer it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerRecognised:
-    """The words of a caller's utterance."""
+    """The transcript of a caller's utterance."""
 
     text: str
 
@@ -55,7 +55,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the caller to a human. target: a tel: or sip: URI."""
+    """Hand the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI."""
 
     target: str
     reason: str
@@ -63,7 +63,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """The call's supervisor has failed: play a recorded sentence, hang up, and end."""
+    """The supervisor has failed: play a recorded sentence, hang up for this reason, and end."""
 
     clip: Clip
     reason: str
@@ -78,26 +78,28 @@ class PhaseOverdue:
 
 @dataclass(frozen=True, slots=True)
 class PlayClip:
-    """Play a recorded sentence, after what the bot is saying now."""
+    """Play a recorded sentence, after what the bot is saying."""
 
     clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitWords:
-    """The caller waits for the bot to speak (`due` false: no longer)."""
+    """The bot owes the caller words. due: false if it does not any more."""
 
     due: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FillerDue:
-    """The caller has waited for `filler_s`: play the filler."""
+    """The caller has waited long enough to be told "one moment". number: which timer of the call says so."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDue:
-    """The playout's next_due_ms has come."""
+    """The playout has something to send or to report now."""
 
 
 VaicSocketMessage = (

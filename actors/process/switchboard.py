@@ -137,9 +137,7 @@ class Switchboard(LoopActor):
             LOST_ROWS.inc(lost)
             logger.error("no journal writer was left: rows are lost", lost=lost)
 
-    def on_receive(  # noqa: C901, PLR0912 - one flat match, one case per message
-        self, message: SwitchboardMessage
-    ) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))

@@ -1,4 +1,4 @@
-"""What a VaicSocket needs to know of its call.
+"""What a VaicSocket is given of its call.
 
 May import: actors.messages.clips, protocols.media, the standard library.
 """
@@ -14,19 +14,20 @@ from protocols.media import MediaFormat
 
 
 class SocketOrigin(Enum):
-    """How an actor comes to its wire: with a new call, with a resumed one, or in place of one that crashed."""
+    """How an actor got its socket."""
 
-    NEW = "new"
-    RESUMED = "resumed"
-    REPLACED = "replaced"
+    NEW = "new"  # with session.initiate
+    RESUMED = "resumed"  # with session.resume, after another socket of the call was lost
+    REPLACED = "replaced"  # from an actor that crashed; VAIC has not noticed
 
 
 @dataclass(frozen=True, slots=True)
 class CallerSessionConfig:
-    """What a VaicSocket needs to know of its call.
+    """What a VaicSocket is given of its call.
 
-    incarnation: how many came before it in this call; it keeps stream ids unique. lead_ms: see Playout. filler_s: how
-    long the caller waits for words before "one moment"; 0: as long as it takes.
+    incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
+    filler_s: how long the caller waits for words before "one moment" is said; 0 for never. new_id: ids of activities.
+    timestamp: the time of day in ISO 8601, for activities.
     """
 
     conversation_id: str

@@ -1,7 +1,7 @@
-"""How long a caller may wait for words before we say that we are still there.
+"""When a caller who waits for words is told "one moment", so that the line is never silent for long.
 
-Not an actor: a part of the caller's side. May import: actors, the standard library.
-Rules from: docs/specs/reliability.md 5.4 (never silence).
+A state and a count, too little for a table. Not an actor: a part of the VAIC session.
+May import: actors, the standard library. Rules from: docs/specs/reliability.md 5.4 (never silence).
 """
 
 from __future__ import annotations
@@ -11,43 +11,56 @@ from collections.abc import Callable
 from actors.messages.vaic import FillerDue
 from actors.system.dispatcher import Timer
 
-# After the first "one moment", so long until the next, in s; and never more of them in one wait.
-AGAIN_S, MOST = 6.0, 3
+# From one "one moment" to the next: long enough not to sound like a broken record, short enough not to be hung up on.
+AGAIN_S = 6.0
+# In one wait. A caller who has heard it three times is not helped by a fourth; the call's own time limits take over.
+MAX_FILLERS = 3
 
 
 class FillerTimer:
-    """after: the actor's own timers. first_s: the wait before the first "one moment"; 0: there is none."""
+    """Counts one wait at a time.
 
-    __slots__ = ("_after", "_first_s", "_said", "_timer", "waiting")
+    after: starts a timer of the actor that owns this, delay in s. first_s: the wait before the first "one moment"; 0
+    for none. waiting: whether the caller waits for words, read with every piece of the bot's audio.
+    """
+
+    __slots__ = ("_after", "_due", "_first_s", "_said", "_timer", "waiting")
 
     def __init__(self, after: Callable[[float, object], Timer], first_s: float) -> None:
         self._after = after
         self._first_s = first_s
         self._timer: Timer | None = None
+        self._due = FillerDue(0)  # what the newest timer tells
         self._said = 0
-        # Asked with every piece of the bot's audio.
         self.waiting = False
 
     def begin(self) -> None:
-        """The caller waits for words, from now on if not yet."""
+        """The caller waits for words from now on; nothing if that is so already."""
         if self._first_s and not self.waiting:
             self.waiting, self._said = True, 0
-            self._timer = self._after(self._first_s, FillerDue())
+            self._start(self._first_s)
 
     def end(self) -> None:
-        """There are words, or the caller has gone on."""
+        """The bot speaks, or the caller does."""
         self.waiting = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def over(self, bot_sounds: bool) -> bool:
-        """It has run out. Returns whether to say so now. bot_sounds: the caller hears the bot at this moment."""
-        if not self.waiting:
+    def over(self, due: FillerDue, bot_sounds: bool) -> bool:
+        """A timer has run out. Returns whether to say "one moment" now.
+
+        bot_sounds: the caller hears the bot at this moment, so that it is not said but waited for again.
+        """
+        if not self.waiting or due != self._due:  # a message of an earlier wait
             return False
         say = not bot_sounds
         self._said += say
         self._timer = None
-        if self._said < MOST:
-            self._timer = self._after(AGAIN_S if say else self._first_s, FillerDue())
+        if self._said < MAX_FILLERS:
+            self._start(AGAIN_S if say else self._first_s)
         return say
+
+    def _start(self, delay_s: float) -> None:
+        self._due = FillerDue(self._due.number + 1)
+        self._timer = self._after(delay_s, self._due)

@@ -1,4 +1,4 @@
-"""The caller's place in a call: on which wire it speaks, and how long it may be empty.
+"""The caller's leg of a call: which socket it has, and how long the call waits for another when that is lost.
 
 Not an actor: a part of a call's supervisor. May import: actors, protocols, pykka, the standard library.
 Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
@@ -28,10 +28,11 @@ from protocols.media import MediaFormat
 
 
 class CallerLeg:
-    """seat: where the rest of the call finds the caller. switchboard: is told when the caller is away and back, and
-    when the call breaks off.
+    """Starts the call's VaicSocket, and a new one on every socket that VAIC resumes the call on.
 
-    wire: the caller's. incarnation: how many have held the place, here and at other processes.
+    ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
+    switchboard: is told when the caller is away or back, and when the supervisor has failed.
+    wire: the newest socket. incarnation: how many VaicSockets the call had, in other processes as well.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class CallerLeg:
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
 
     def ready(self) -> bool:
-        """Somebody holds the place. Returns whether he has taken over the wire of one that crashed."""
+        """The VaicSocket is ready. Returns whether it replaces one that crashed."""
         replaced, self._origin = self._origin is SocketOrigin.REPLACED, SocketOrigin.REPLACED
         return replaced
 
     def resumed(self) -> None:
-        """The call has begun before, and whoever holds the place next is to say so."""
+        """The next VaicSocket is to answer a session.resume."""
         self._origin = SocketOrigin.RESUMED
 
     def rebind(self, wire: Wire) -> None:
-        """VAIC is back on another wire: the newest one counts."""
+        """VAIC has resumed the call on another socket: the newest one counts (7.9)."""
         self._timers.cancel(CallTimer.RESUME)
         send(self._switchboard, CallerAway(self._id, away=False))
         self.wire = wire
@@ -92,12 +93,14 @@ class CallerLeg:
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
     def break_off(self) -> None:
-        """Our own crash: the caller's side ends the call in words, for nobody will listen to it any more."""
-        self._ref.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
-        send(self._switchboard, CallCrashed(self._id))
+        """The supervisor has failed: the VaicSocket is to end the call in words; without one the socket is closed."""
+        occupant = self._ref.occupant
+        if occupant is None or not send(occupant, LastWords(Clip.CALL_AGAIN, "internal error")):
+            self.wire.close(1011, "internal error")
+        send(self._switchboard, CallBroke(self._id))
 
     def lost(self, death: ChildDied) -> bool:
-        """Whether that death is the loss of the caller's wire, of which the call may recover by itself."""
+        """Whether that death was the loss of the socket, which VAIC may repair with a session.resume."""
         if death.child != VAIC or not isinstance(death.reason, TransportLost):
             return False
         if self._children.unlink(death):

@@ -1,4 +1,4 @@
-"""The caller's side of a call: speaks VAIC's language on one wire.
+"""The VAIC session of a call: speaks VAIC's protocol on one socket.
 
 May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5, 7.
 """
@@ -190,7 +190,7 @@ class VaicSocket(LoopActor):
             case AwaitWords():
                 self._filler.end()
             case FillerDue():
-                self._fill()
+                self._fill(message)
             case HangUp() | Transfer():
                 self._end_call(message)
             case LastWords():
@@ -202,6 +202,10 @@ class VaicSocket(LoopActor):
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:
                 assert_never(message)
+
+    def on_unread(self, message: object) -> None:
+        if isinstance(message, LastWords):  # nobody is left to say them
+            self._wire.close(1011, "internal error")
 
     # --- the phases ---
 
@@ -385,8 +389,8 @@ class VaicSocket(LoopActor):
             self._write_all(self._playout.due(self.now_ms()))
             self._watch_playout()
 
-    def _fill(self) -> None:
-        if self._filler.over(bot_sounds=self._playout.next_due_ms() is not None):
+    def _fill(self, due: FillerDue) -> None:
+        if self._filler.over(due, bot_sounds=self._playout.next_due_ms() is not None):
             self._say(Clip.ONE_MOMENT)
 
     def _say(self, clip: Clip) -> str:
@@ -413,7 +417,7 @@ class VaicSocket(LoopActor):
         self._watch_playout()
 
     def _barge_in(self) -> None:
-        # speech.started goes first even when nothing plays: it is what makes VAIC cut its own buffer.
+        # speech.started goes first, and also when nothing plays: it makes VAIC discard what it has buffered (7.5).
         self._write(SpeechStarted(conversation_id=self._id))
         self._filler.end()
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut

@@ -1,0 +1,69 @@
+"""The caller's leg: its socket may be lost and come back, and outlives the call's supervisor for the last words."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.messages.clips import Clip
+from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.vaic import LastWords
+from actors.vaic.session import VaicSocket
+from tests.actors.calls import Call, PaperWire, WaitingDispatcher, living
+
+HANGUP = ("hangup", {"hangupReason": "internal error"})
+CLIP_MS = 900
+
+
+def supervisor_fails(call: Call) -> None:
+    call.ref.tell(object())  # no message of a call's
+
+
+def socket_actor_crashes(call: Call) -> None:
+    call.wire.tears.append(RuntimeError("of ours"))
+    call.wire.receives({"type": "connection.validate"})
+
+
+def test_a_call_whose_supervisor_fails_ends_in_words(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    supervisor_fails(call)
+    mailboxes.drain()
+    assert call.parent.expect(CallBroke)
+    mailboxes.advance(CLIP_MS)
+    call.played()
+    assert call.activities() == [HANGUP]
+    call.ends("bot-disconnected")
+    assert call.wire.closed == 1000
+    assert living(VaicSocket) == []
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unknown", "restart due"])
+def test_without_anybody_to_say_last_words_the_socket_is_closed(mailboxes: WaitingDispatcher, known: bool) -> None:
+    call = Call(mailboxes).greeted()
+    socket_actor_crashes(call)
+    if known:
+        mailboxes.drain()
+    # Otherwise the supervisor comes to that crash after its own.
+    supervisor_fails(call)
+    mailboxes.drain()
+    assert call.wire.closed == 1011
+    assert living(VaicSocket) == []
+
+
+def test_last_words_that_wait_behind_a_crash_are_not_waited_for(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    (socket,) = living(VaicSocket)
+    socket_actor_crashes(call)
+    socket.tell(LastWords(Clip.CALL_AGAIN, "internal error"))
+    mailboxes.drain()
+    assert call.wire.closed == 1011
+
+
+def test_a_lost_socket_is_told_once_and_the_next_one_is_bound_to_the_call(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.parent.all(object)
+    call.wire.breaks()
+    mailboxes.drain()
+    assert call.parent.expect(CallerAway).away
+    wire: PaperWire = call.resumes()
+    assert not call.parent.expect(CallerAway).away
+    assert wire.types()[0] == "session.accepted"
