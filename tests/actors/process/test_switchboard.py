@@ -149,9 +149,7 @@ def test_a_connection_test_is_answered_and_a_call_may_follow_on_the_same_socket(
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
     ],
 )
-def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(
-    scene: Scene, first: bytes
-) -> None:
+def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(scene: Scene, first: bytes) -> None:
     wire = scene.opens(first, first)
     assert wire.frames == []
     assert scene.status().conversations == ()
@@ -329,9 +327,7 @@ def test_stopping_calls_hangs_up_those_in_progress_and_refuses_new_ones(scene: S
     for wire in wires:
         assert wire.last("activities")["activities"][0]["name"] == "hangup"
     assert refusal(scene.opens(initiate("c-3"))) == "shutting down"
-    assert scene.opens({"type": "connection.validate"}).frames == [
-        {"type": "connection.validated", "success": False}
-    ]
+    assert scene.opens({"type": "connection.validate"}).frames == [{"type": "connection.validated", "success": False}]
     assert not scene.status().accepting
     for number, wire in enumerate(wires, 1):
         scene.ends(wire, f"c-{number}")
