@@ -97,7 +97,7 @@ class CallerLeg:
         occupant = self._ref.occupant
         if occupant is None or not send(occupant, LastWords(Clip.CALL_AGAIN, "internal error")):
             self.wire.close(1011, "internal error")
-        send(self._switchboard, CallBroke(self._id))
+        send(self._switchboard, CallCrashed(self._id))
 
     def lost(self, death: ChildDied) -> bool:
         """Whether that death was the loss of the socket, which VAIC may repair with a session.resume."""
