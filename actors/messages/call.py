@@ -188,7 +188,7 @@ class MoveCall:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """The call's journal is complete and its lease released: another process can resume it."""
+    """All that was told of this call until it was to be parked is in the journal; anybody may go on with it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,7 @@ CallMessage = (
     | ChildDied
 )
 
-# What changes the phase of a call.
-LifecycleMessage = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
-# What is spoken and heard in a call: written to its journal.
+# What is spoken and heard in a call, as it is written down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # What may still arrive when a call is over, and belongs in its record.
 LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled

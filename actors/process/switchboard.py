@@ -335,8 +335,8 @@ class Switchboard(LoopActor):
         claim = self._claims.pop(conversation_id, None)
         if claim is None or conversation_id in self._calls:
             if resume_state is not None and conversation_id not in self._calls:
-                # The socket is gone: release the lease, so the call can be resumed elsewhere.
-                self._journal_writer.tell(Park(conversation_id, NullRef()))
+                # Nobody waits for it any more: it can be resumed elsewhere.
+                self._journal_writer.tell(Park(conversation_id, None))
             return
         claim.limit.cancel()
         if reason == NO_ANSWER:

@@ -1,7 +1,7 @@
-"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake on a thread of a pool.
+"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake in a thread pool.
 
-The open socket becomes a wire on the loop. websocket-client's receive and send paths are not used: only the loop's
-thread may touch a socket.
+The connected socket is then handed to the event loop as a Wire. The library's own receive and send are not used: only
+the loop's thread may touch a socket.
 May import: actors, protocols, websocket-client, websockets, the standard library.
 Rules from: docs/specs/reliability.md 3.
 """
@@ -27,13 +27,15 @@ from actors.system.address import Address, send
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import FINAL_STATUSES
 
+# Four minutes of audio in one event; no event of the Realtime API is nearly as long.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
-# An open circuit breaker lets one dial through per interval.
-CIRCUIT_RETRY_S = 15.0
-# Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S: retries need free ones.
+# After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
+OPEN_S = 15.0
+# Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
-# TCP may survive an outage of five seconds, so the limit is above that. `quiet_s` has the caller told earlier.
+# A TCP path may survive an outage of five seconds, so the limit is longer; the caller is told "one moment" before that.
 KEEPALIVE = KeepAlive(interval_s=2.0, limit_s=6.0, quiet_s=2.0)
 
 
@@ -48,7 +50,7 @@ class Dialled:
 class DialFailed:
     """The socket could not be opened.
 
-    status: of the HTTP answer, 0 if there was none. reason: without secrets. final: a retry will fail too.
+    status: of the HTTP answer, 0 without one. reason: free of secrets. final: another attempt would fail as well.
     """
 
     status: int
@@ -57,23 +59,26 @@ class DialFailed:
 
 
 class Dials(Protocol):
-    """Opens sockets to the model."""
+    """Opens sockets to the model: a Dialler in the product."""
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        """Open one; `caller` is told the outcome."""
+        """Open a socket; the caller is told the outcome later."""
         ...
 
     def trip(self, reason: str, /) -> None:
-        """Open the circuit breaker: the model has refused us, and retries will fail for a while."""
+        """The model refused us in a way that another attempt would not change: open the circuit breaker."""
         ...
 
 
-class CircuitBreaker:
-    """Closed, it allows every dial; open, one per CIRCUIT_RETRY_S. now_s: monotonic."""
+class Circuit:
+    """A circuit breaker: closed it lets every attempt pass, open one every OPEN_S. now_s: monotonic.
+
+    reason: why it was opened last.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._next_s: float | None = None  # when the next dial is allowed; None while the circuit is closed
+        self._next_s: float | None = None  # when the next attempt may pass; None while closed
         self.reason = ""
 
     def allows_dial(self) -> bool:
@@ -86,20 +91,22 @@ class CircuitBreaker:
 
     def open(self, reason: str) -> None:
         if self._next_s is None:
-            logger.error("model circuit open: the model refuses connections", reason=reason)
-        self._next_s, self.reason = self._now_s() + CIRCUIT_RETRY_S, reason
+            logger.error("the model refuses us: circuit breaker opened", reason=reason)
+        self._next_s, self.reason = self._now_s() + OPEN_S, reason
         MODEL_CIRCUIT.set(1)
 
     def close(self) -> None:
         if self._next_s is not None:
-            logger.info("model circuit closed: the model accepts connections")
+            logger.info("the model accepts us again: circuit breaker closed")
         self._next_s = None
         MODEL_CIRCUIT.set(0)
 
 
 class _Connected:
-    """A socket read in large blocks: websocket-client reads the answer's head byte by byte, and each read of a socket
-    releases the interpreter lock. unread: bytes received after the head.
+    """A socket that is read in large pieces while websocket-client reads the answer's head byte by byte.
+
+    Each read of a socket releases the interpreter's lock, and then another thread has to be waited for.
+    unread: what came after the head.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -116,7 +123,7 @@ class _Connected:
 
 
 class _Connection(websocket.WebSocket):
-    """websocket-client's connection, with a buffered socket."""
+    """websocket-client's connection, reading through _Connected."""
 
     reader: _Connected | None
 
@@ -130,23 +137,23 @@ class _Connection(websocket.WebSocket):
 
 
 class Dialler:
-    """Dials one URL with one set of credentials, for all calls of a process.
+    """Opens sockets to one URL with one set of credentials, for all calls of a process.
 
-    url: ws or wss. headers: of the upgrade request; they hold the credentials. loop: runs the wires.
+    headers: of the upgrade request, with the credentials. loop: takes the sockets over.
     """
 
     def __init__(self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._headers = headers
         self._loop = loop
-        # A pool, since starting a thread blocks the loop until it runs.
+        # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
-        self._circuit = CircuitBreaker(loop.time)
+        self._circuit = Circuit(loop.time)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
-        """Open a socket; the caller is told Dialled from the loop's thread, DialFailed from any."""
-        if self._circuit.allows_dial():
+        """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
+        if self._circuit.lets_through():
             self._threads.submit(self._open, caller)
         else:
             send(caller, DialFailed(0, self._circuit.reason, final=True))
@@ -161,7 +168,7 @@ class Dialler:
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
                 header=self._headers,
-                # The Authorization header must not travel to where a redirect points.
+                # The Authorization header must not be sent to the target of a redirect.
                 redirect_limit=0,
                 suppress_origin=True,
                 skip_utf8_validation=True,
@@ -178,7 +185,7 @@ class Dialler:
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
-            vars(connection).clear()  # break its reference cycle, instead of leaving it to the garbage collector
+            vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
             self._loop.call_soon_threadsafe(self._take_over, connected, caller)
 
     def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
@@ -189,5 +196,5 @@ class Dialler:
         try:
             caller.tell(Dialled(wire))
         except Exception:  # noqa: BLE001 - the actor that dialled has ended meanwhile
-            logger.debug("dialled for an actor that has ended")
+            logger.debug("socket opened for an actor that has ended")
             wire.abort()

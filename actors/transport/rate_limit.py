@@ -1,6 +1,6 @@
-"""Rate limits on what a peer sends: above them it is disconnected as abusive, or its audio dropped.
+"""How much a peer may send; beyond that it is disconnected as abusive.
 
-Token buckets whose clock is read only when one is empty, to keep the audio path cheap.
+Token buckets. Taking is one subtraction: the clock is read, and the bucket filled, only when it is empty.
 May import: protocols, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
@@ -10,23 +10,29 @@ from collections.abc import Callable
 
 from protocols.media import MediaFormat
 
-# Bursts are large: after a pause of the network everything sent meanwhile arrives at once.
-# Messages that carry no audio.
+# After an interruption of the network everything that was sent meanwhile arrives at once, so every rate has a burst on
+# top, which is what its name with AHEAD says.
+
+# Messages that are not audio: a caller who presses keys sends a few a second.
 CONTROLS_PER_S = 20
-CONTROLS_BURST = 200
-# Audio messages that are being dropped, and control frames and fragments of the WebSocket layer.
+CONTROLS_AHEAD = 200
+# Messages of any kind: audio at its rate below, in chunks of 20 ms.
 MESSAGES_PER_S = 200
-MESSAGES_BURST = 1000
-# Frames that break the protocol.
-BAD_FRAMES_PER_S = 20 / 60
-BAD_FRAMES_BURST = 20
-# Audio, as a multiple of real time; the burst is on top of that.
-AUDIO_SPEED_LIMIT = 4
-AUDIO_BURST_S = 10
+MESSAGES_AHEAD = 1000
+# Malformed frames: a defect of the peer shows in every frame of one kind, so a call bears some.
+BAD_PER_S = 20 / 60
+BAD_AHEAD = 20
+# Audio, in real time: VAIC may deliver what it had buffered faster than it was spoken.
+AUDIO_PER_REAL_TIME = 4
+AUDIO_AHEAD_S = 10
 
 
 class TokenBucket:
-    """A token bucket. per_s: tokens added per s. burst: its capacity. now_ms: monotonic.
+    """Fills at a rate up to its capacity.
+
+    per_s: the rate. most: the capacity, which is there at the start. now_ms: monotonic.
+    left: how much can be taken before the clock is read; below 0 while more was taken than there was known to be.
+    """
 
     left: tokens left at the last reading of the clock, less those taken since; below 0 between `left -=` and `refill`.
     """
@@ -39,14 +45,14 @@ class TokenBucket:
         self.left = burst
 
     def take(self, amount: float) -> bool:
-        """Take tokens. False: there were not enough, and none were taken."""
+        """Take an amount. Returns False, and takes nothing, where there is less."""
         self.left -= amount
         return self.left >= 0 or self.refill(amount)
 
     def refill(self, amount: float) -> bool:
-        """Add the tokens due since the last refill, after `amount` was taken from too few.
+        """Fill the bucket after `left` fell below 0. Returns False, and puts the amount back, if it is still below 0.
 
-        False: it is still not covered, and was put back.
+        amount: what was taken last.
         """
         now_ms = self._now_ms()
         self.left = min(self.left + amount + (now_ms - self._at_ms) * self._per_ms, self._burst) - amount
@@ -58,18 +64,18 @@ class TokenBucket:
 
 
 class RateLimits:
-    """The limits of one socket. media: the format of its audio.
+    """The limits of one VAIC socket. media: the format of its audio.
 
-    audio: in characters of base64; a chunk costs `min_chunk_cost` at least. controls: messages without audio.
-    dropped_chunks: chunks over the audio limit. bad_frames: frames that break the protocol.
+    audio: in characters of base64. least: what a chunk counts for at least, because an empty one costs work as well.
+    surplus: chunks that were dropped because `audio` was empty. controls, bad: in messages.
     """
 
     __slots__ = ("audio", "bad_frames", "controls", "dropped_chunks", "min_chunk_cost")
 
     def __init__(self, media: MediaFormat, now_ms: Callable[[], float]) -> None:
         chars_per_s = media.bytes_per_ms * 1000 / 3 * 4
-        self.audio = TokenBucket(AUDIO_SPEED_LIMIT * chars_per_s, AUDIO_BURST_S * chars_per_s, now_ms)
-        self.min_chunk_cost = AUDIO_SPEED_LIMIT * chars_per_s / MESSAGES_PER_S
-        self.dropped_chunks = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, now_ms)
-        self.controls = TokenBucket(CONTROLS_PER_S, CONTROLS_BURST, now_ms)
-        self.bad_frames = TokenBucket(BAD_FRAMES_PER_S, BAD_FRAMES_BURST, now_ms)
+        self.audio = TokenBucket(AUDIO_PER_REAL_TIME * chars_per_s, AUDIO_AHEAD_S * chars_per_s, now_ms)
+        self.least = AUDIO_PER_REAL_TIME * chars_per_s / MESSAGES_PER_S
+        self.surplus = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, now_ms)
+        self.controls = TokenBucket(CONTROLS_PER_S, CONTROLS_AHEAD, now_ms)
+        self.bad = TokenBucket(BAD_PER_S, BAD_AHEAD, now_ms)

@@ -1,4 +1,4 @@
-"""A peer's violations of the protocol: each is counted, and logged once per conversation and kind.
+"""Violations of the protocol by a peer: counted each time, logged once per conversation and kind.
 
 May import: actors.metrics, loguru, protocols.
 """
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class ProtocolViolations:
-    """The violations on one leg of a call. leg: "vaic", "model" or "admission". log: bound to the conversation."""
+    """Of one socket of one conversation.
+
+    side: whose frames, the label of the counters. log: bound to the conversation.
+    """
 
     def __init__(self, leg: str, log: Logger) -> None:
         self._leg = leg
@@ -23,16 +26,16 @@ class ProtocolViolations:
         self._seen: set[str] = set()
 
     def bad_frame(self, error: WireError) -> None:
-        """A frame that breaks the protocol; it is ignored."""
-        BAD_FRAMES.labels(self._leg, error.reason).inc()
+        """A frame that cannot be used and is ignored. error: its reason is a label of the counter."""
+        BAD_FRAMES.labels(self._side, error.reason).inc()
         self._once(error.reason, error.detail)
 
     def unknown(self, kind: str) -> None:
         """A frame of an unknown type, which a newer peer may send."""
-        UNKNOWN_FRAMES.labels(self._leg).inc()
+        UNKNOWN_FRAMES.labels(self._side).inc()
         self._once("unknown_type", kind)
 
     def _once(self, reason: str, detail: str) -> None:
         if reason not in self._seen:
             self._seen.add(reason)
-            self._log.warning("bad frame ignored", leg=self._leg, reason=reason, detail=detail)
+            self._log.warning("frame ignored", side=self._side, reason=reason, detail=detail)

@@ -1,7 +1,7 @@
-"""WebSockets as the actors know them: text in, text out, one message at the end. The event loop owns every socket.
+"""WebSockets as the actors see them: text in, text out, one message at the end. The event loop owns every socket.
 
-Framing is the Sans-I/O protocol of `websockets`, for servers and clients. A slow or silent peer is disconnected by
-policy; nothing blocks on it.
+Framing is the Sans-I/O protocol of `websockets`, for our server and client sockets alike. Limits disconnect a peer that
+does not read, does not answer pings, or sends too much.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -30,28 +30,29 @@ from actors.transport.rate_limit import MESSAGES_BURST, MESSAGES_PER_S, TokenBuc
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
-# Unsent bytes above which a peer that does not read is disconnected: more than ten seconds of a call's audio.
+# A peer that leaves more than this unread is disconnected: about eight seconds of 24 kHz audio.
 WRITE_LIMIT_BYTES = 512 * 1024
-# What a peer may send while no owner is attached: until its call is found, or the call's actor has started.
-UNATTACHED_LIMIT_BYTES = 2 * 1024 * 1024
-# Counted for each such message on top of its length.
-MESSAGE_OVERHEAD_BYTES = 128
-# The closing handshake.
+# How much is kept of what a peer sends while no actor is attached, as while its call is looked up or started.
+KEPT_LIMIT_BYTES = 2 * 1024 * 1024
+# What each kept message counts for besides its length: an empty one takes memory as well.
+KEPT_EACH_BYTES = 128
+# For the peer to answer our close frame; after that the socket is dropped.
 CLOSE_LIMIT_S = 2.0
-# More than a TLS record: one read leaves no decrypted bytes inside the TLS object, where no selector sees them.
+# More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
 READ_BYTES = 64 * 1024
-# Shared by all wires, which only the loop's thread uses: one batch of masking keys instead of one per call.
+# One for all wires, so that the stock of masking keys is not held once per call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
-# Our ping, and the head of the peer's empty pong (a client masks, a server does not): compared instead of parsed.
+# Our whole ping frame, and the head of the peer's empty pong, which is masked where our frames are not. Both are
+# frequent, and do not pass through the framing.
 _PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
 _PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
 
 
 @dataclass(slots=True)
 class WireText:
-    """One whole message arrived. data: its bytes, whose UTF-8 the JSON reader checks.
+    """One whole message arrived. data: its bytes; the JSON reader checks that they are UTF-8.
 
-    Not frozen: a frozen instance takes three times as long to create. It is never changed.
+    Never changed, but not declared frozen: making a frozen one takes three times as long.
     """
 
     data: bytes
@@ -67,7 +68,7 @@ class WireClosed:
 
 @dataclass(frozen=True, slots=True)
 class WireQuiet:
-    """quiet: the peer has not answered a ping for `KeepAlive.quiet_s`; else it answers again."""
+    """The peer has left a ping unanswered for `KeepAlive.quiet_s`; or, quiet false, it has answered again."""
 
     quiet: bool
 
@@ -76,34 +77,34 @@ WireMessage = WireText | WireClosed | WireQuiet
 
 
 class Wire(Protocol):
-    """One open WebSocket. It delivers messages to its owner in order, and keeps them while it has none."""
+    """One open WebSocket. What it receives goes in order to the attached actor, and is kept until there is one."""
 
     def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
-        """Set the owner; messages that were kept go to it first.
+        """Deliver to this actor from now on, first what was kept.
 
-        only_next: detach it after one message; later ones are kept until the next `attach`.
+        only_next: deliver one message, and keep later ones until an actor is attached again.
         """
         ...
 
     def send(self, text: bytes) -> None:
-        """Write one text message, UTF-8; nothing once the socket is closing."""
+        """Send one text message. text: UTF-8. Does nothing once the socket is closing."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake. The owner is told WireClosed at its end."""
+        """Begin the closing handshake; the attached actor is told WireClosed. code: of RFC 6455, section 7.4."""
         ...
 
     def abort(self) -> None:
-        """Drop the socket at once."""
+        """Drop the socket without a closing handshake."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Ping the peer every `interval_s`; disconnect it when a ping was not answered for `limit_s`.
+    """Ping the peer every `interval_s`, and drop the socket when a ping was not answered for `limit_s`.
 
-    Only a pong counts, so a peer that sends but does not read is detected too. After `quiet_s` without an answer the
-    owner is told WireQuiet.
+    Other messages of the peer do not count as an answer, so that one that sends and does not read is found out.
+    quiet_s: after how long without an answer the attached actor is told WireQuiet.
     """
 
     interval_s: float
@@ -112,9 +113,9 @@ class KeepAlive:
 
 
 class FramedWire(ABC):
-    """What server and client share: framing, delivery, keep-alive. Subclasses move bytes.
+    """Framing, delivery and keep-alive of server and client sockets. Subclasses move the bytes.
 
-    framing: a ServerProtocol or ClientProtocol. To be called from the loop's thread only.
+    framing: the Sans-I/O protocol, before or after the opening handshake. loop: only its thread may call this.
     """
 
     def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
@@ -130,13 +131,13 @@ class FramedWire(ABC):
         self._only_next = False
         self._kept: list[WireMessage] = []
         self._kept_bytes = 0
-        # Limits a client's pings and fragments: they cost work and never reach an actor, which would count them.
-        self._unparsed_limit = TokenBucket(MESSAGES_PER_S, MESSAGES_BURST, self._dispatcher.now_ms) if server else None
+        # For a client's control frames and fragments, which never become a message that an actor's limits would count.
+        self._frame_limit = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
         self._fragments: list[bytes] = []
         self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
         self._gone = False
-        # A copy of `framing.state is OPEN`: read twice per chunk, and the original is a property.
+        # Whether the framing's state is OPEN: read twice a chunk, and a property there.
         self._open = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -158,7 +159,7 @@ class FramedWire(ABC):
         if self._framing.state is OPEN:
             self._framing.send_close(code, reason)
             self._flush()
-            self._update_open()
+            self._note_state()
         self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def abort(self) -> None:
@@ -175,23 +176,23 @@ class FramedWire(ABC):
         """Drop the transport; `_lost` is called once, now or later."""
 
     def _requested(self, request: Request) -> None:
-        """Answer an opening handshake."""
+        """Accept or reject an opening handshake."""
         raise MisuseError("an opening handshake on a wire that is already open")
 
     def _opened(self) -> None:
-        self._update_open()
+        self._note_state()
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the transport, in order."""
+        """Take the next bytes of the stream."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
             self._dispatcher.deliver(self._deliver, WireText(text))
         elif not self._gone:
             self._dispatcher.deliver(self._take_frames, data)
 
-    def _take_frames(self, data: bytes) -> None:
-        """Take bytes that are not exactly one whole message."""
+    def _take_apart(self, data: bytes) -> None:
+        """Take bytes that are not exactly one unfragmented message."""
         if self._framing.state is CONNECTING:
             self._negotiate(data)
         else:
@@ -203,11 +204,11 @@ class FramedWire(ABC):
                         self._ponged()
                     else:
                         self._negotiate(frame)
-                elif self._open:  # messages after a close are discarded
+                elif self._open:  # what follows a close frame is ignored
                     self._deliver(WireText(frame))
 
     def _negotiate(self, data: bytes) -> None:
-        """Pass bytes to the Sans-I/O protocol: handshakes, control frames, fragments, and invalid frames."""
+        """Pass bytes to the Sans-I/O protocol: handshakes, control frames, fragments, and everything malformed."""
         self._framing.receive_data(data)
         for event in self._framing.events_received():
             if isinstance(event, Frame):
@@ -216,14 +217,14 @@ class FramedWire(ABC):
                 self._requested(event)
         if self._framing.writes:  # a pong, a close
             self._flush()
-        self._update_open()
+        self._note_state()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
-        if self._unparsed_limit is not None and opcode is not Opcode.CLOSE and not self._unparsed_limit.take(1):
-            self._disconnect_abusive()
+        if self._frame_limit is not None and opcode is not Opcode.CLOSE and not self._frame_limit.take(1):
+            self._too_much()
             return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-            # A binary frame may hold JSON text: the reader decides.
+            # A binary frame may hold JSON as well; the actor that reads it decides.
             if fin and not self._fragments:
                 self._deliver(WireText(data))
                 return
@@ -266,7 +267,7 @@ class FramedWire(ABC):
                 self._shut()
 
     def _lost(self) -> None:
-        """The transport is closed, by the peer or by us."""
+        """The transport is gone: tell the attached actor, once."""
         if self._gone:
             return
         self._gone, self._open = True, False
@@ -281,10 +282,10 @@ class FramedWire(ABC):
             self._deliver(WireClosed(ours.code, ours.reason))
         else:
             self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
-        # Break the reference cycle of the framing and its parser, instead of leaving it to the garbage collector.
+        # Break the reference cycle of the framing and its parser; otherwise both wait for the cyclic GC.
         self._framing.parser.close()
 
-    def _update_open(self) -> None:
+    def _note_state(self) -> None:
         self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
@@ -298,7 +299,7 @@ class FramedWire(ABC):
                 self._pinged_s = now_s
             self._note_quiet(waited_s >= keepalive.quiet_s)
             self._write(self._ping_frame)
-        # The last wait is cut to what is left of the limit.
+        # The last wait is shortened to what is left of the limit, so that the limit is kept exactly.
         self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
 
     def _ponged(self) -> None:
@@ -317,10 +318,10 @@ class FramedWire(ABC):
 
 
 class SocketWire(FramedWire):
-    """A connected, upgraded client socket, plain or TLS, taken over by the loop.
+    """A connected, upgraded client socket, plain or TLS, which the loop takes over.
 
-    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here.
-    connected: from websocket-client. early: bytes that were read from it after the answer to the upgrade.
+    asyncio's transports cannot take over a socket on which TLS has begun, so bytes are moved here.
+    early: bytes that were already read after the answer to the upgrade.
     """
 
     def __init__(

@@ -17,10 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from actors.transport.rate_limit import (
-    AUDIO_BURST_S,
-    AUDIO_SPEED_LIMIT,
-    BAD_FRAMES_BURST,
-    CONTROLS_BURST,
+    AUDIO_AHEAD_S,
+    AUDIO_PER_REAL_TIME,
+    BAD_AHEAD,
+    CONTROLS_AHEAD,
     CONTROLS_PER_S,
     MESSAGES_BURST,
     MESSAGES_PER_S,
@@ -206,7 +206,7 @@ def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times_real", "passes"), [(1, True), (AUDIO_SPEED_LIMIT - 0.1, True), (AUDIO_SPEED_LIMIT + 1, False)]
+    ("times_real", "passes"), [(1, True), (AUDIO_PER_REAL_TIME - 0.1, True), (AUDIO_PER_REAL_TIME + 1, False)]
 )
 @pytest.mark.parametrize("chunk_ms", [20, 100])
 def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real: float, passes: bool) -> None:
