@@ -81,12 +81,12 @@ class Circuit:
         self._next_s: float | None = None  # when the next attempt may pass; None while closed
         self.reason = ""
 
-    def allows_dial(self) -> bool:
+    def lets_through(self) -> bool:
         if self._next_s is None:
             return True
         if self._now_s() < self._next_s:
             return False
-        self._next_s = self._now_s() + CIRCUIT_RETRY_S
+        self._next_s = self._now_s() + OPEN_S
         return True
 
     def open(self, reason: str) -> None:
@@ -189,7 +189,7 @@ class Dialler:
             self._loop.call_soon_threadsafe(self._take_over, connected, caller)
 
     def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
-        assert connected is not None  # create_connection returns a connected one or raises
+        assert connected is not None  # create_connection gives a connected one or raises
         self._circuit.close()
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)

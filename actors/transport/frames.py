@@ -1,4 +1,4 @@
-"""Builds whole WebSocket text frames, masked if a client sends them.
+"""Builds whole text frames, masked where a client sends them.
 
 May import: protocols.framing, the standard library. Rules from: RFC 6455, section 5.
 """

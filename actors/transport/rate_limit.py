@@ -34,15 +34,12 @@ class TokenBucket:
     left: how much can be taken before the clock is read; below 0 while more was taken than there was known to be.
     """
 
-    left: tokens left at the last reading of the clock, less those taken since; below 0 between `left -=` and `refill`.
-    """
+    __slots__ = ("_at_ms", "_most", "_now_ms", "_per_ms", "left")
 
-    __slots__ = ("_at_ms", "_burst", "_now_ms", "_per_ms", "left")
-
-    def __init__(self, per_s: float, burst: float, now_ms: Callable[[], float]) -> None:
-        self._per_ms, self._burst, self._now_ms = per_s / 1000, burst, now_ms
+    def __init__(self, per_s: float, most: float, now_ms: Callable[[], float]) -> None:
+        self._per_ms, self._most, self._now_ms = per_s / 1000, most, now_ms
         self._at_ms = now_ms()
-        self.left = burst
+        self.left = most
 
     def take(self, amount: float) -> bool:
         """Take an amount. Returns False, and takes nothing, where there is less."""
@@ -55,7 +52,7 @@ class TokenBucket:
         amount: what was taken last.
         """
         now_ms = self._now_ms()
-        self.left = min(self.left + amount + (now_ms - self._at_ms) * self._per_ms, self._burst) - amount
+        self.left = min(self.left + amount + (now_ms - self._at_ms) * self._per_ms, self._most) - amount
         self._at_ms = now_ms
         if self.left >= 0:
             return True
@@ -70,7 +67,7 @@ class RateLimits:
     surplus: chunks that were dropped because `audio` was empty. controls, bad: in messages.
     """
 
-    __slots__ = ("audio", "bad_frames", "controls", "dropped_chunks", "min_chunk_cost")
+    __slots__ = ("audio", "bad", "controls", "least", "surplus")
 
     def __init__(self, media: MediaFormat, now_ms: Callable[[], float]) -> None:
         chars_per_s = media.bytes_per_ms * 1000 / 3 * 4

@@ -26,7 +26,7 @@ from websockets.protocol import Protocol as Framing
 from actors.system.address import Address, send
 from actors.system.dispatcher import installed
 from actors.transport.frames import TextFrames
-from actors.transport.rate_limit import MESSAGES_BURST, MESSAGES_PER_S, TokenBucket
+from actors.transport.rate_limit import MESSAGES_AHEAD, MESSAGES_PER_S, TokenBucket
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
@@ -60,7 +60,7 @@ class WireText:
 
 @dataclass(frozen=True, slots=True)
 class WireClosed:
-    """The socket is closed. code: the peer's close code; ours if the peer sent none; 1006 without any."""
+    """The socket is gone. code: the peer's close code, or 1006 where there was none."""
 
     code: int
     reason: str
@@ -173,7 +173,7 @@ class FramedWire(ABC):
 
     @abstractmethod
     def _shut(self) -> None:
-        """Drop the transport; `_lost` is called once, now or later."""
+        """Drop the transport; `_lost` is called once, now or soon."""
 
     def _requested(self, request: Request) -> None:
         """Accept or reject an opening handshake."""
@@ -189,7 +189,7 @@ class FramedWire(ABC):
         if text is not None:
             self._dispatcher.deliver(self._deliver, WireText(text))
         elif not self._gone:
-            self._dispatcher.deliver(self._take_frames, data)
+            self._dispatcher.deliver(self._take_apart, data)
 
     def _take_apart(self, data: bytes) -> None:
         """Take bytes that are not exactly one unfragmented message."""
@@ -249,13 +249,13 @@ class FramedWire(ABC):
 
     def _keep(self, message: WireMessage) -> None:
         if isinstance(message, WireText):
-            self._kept_bytes += len(message.data) + MESSAGE_OVERHEAD_BYTES
-            if self._kept_bytes > UNATTACHED_LIMIT_BYTES:
-                self._disconnect_abusive()
+            self._kept_bytes += len(message.data) + KEPT_EACH_BYTES
+            if self._kept_bytes > KEPT_LIMIT_BYTES:
+                self._too_much()
                 return
         self._kept.append(message)
 
-    def _disconnect_abusive(self) -> None:
+    def _too_much(self) -> None:
         if self._open:
             self.close(CloseCode.POLICY_VIOLATION, "too much")
 

@@ -284,7 +284,7 @@ class VaicSocket(LoopActor):
         except WireError as error:
             self._violations.bad_frame(error)
             # Audio of a stream that is not open is limited as audio, not as malformed frames.
-            if error.reason != NO_STREAM and not self._rate_limits.bad_frames.take(1):
+            if error.reason != NO_STREAM and not self._rate_limits.bad.take(1):
                 self._cut_off("bad frames")
 
     def _cut_off(self, flood_of: str) -> None:
@@ -296,11 +296,11 @@ class VaicSocket(LoopActor):
     def _hear(self, chunk: UserStreamChunk) -> None:
         rate_limits = self._rate_limits
         cost: float = len(chunk.audio_chunk)
-        if cost < rate_limits.min_chunk_cost:
-            cost = rate_limits.min_chunk_cost
+        if cost < rate_limits.least:
+            cost = rate_limits.least
         rate_limits.audio.left -= cost  # inlined `take`: this is the hot path
         if rate_limits.audio.left < 0 and not rate_limits.audio.refill(cost):
-            if not rate_limits.dropped_chunks.take(1):
+            if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
             return

@@ -22,12 +22,12 @@ from actors.transport.rate_limit import (
     BAD_AHEAD,
     CONTROLS_AHEAD,
     CONTROLS_PER_S,
-    MESSAGES_BURST,
+    MESSAGES_AHEAD,
     MESSAGES_PER_S,
     RateLimits,
     TokenBucket,
 )
-from actors.transport.websocket import UNATTACHED_LIMIT_BYTES
+from actors.transport.websocket import KEPT_LIMIT_BYTES
 from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
@@ -197,7 +197,7 @@ def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Pa
 
 def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
     clock = Clock()
-    bucket = TokenBucket(per_s=10, burst=5, now_ms=clock)
+    bucket = TokenBucket(per_s=10, most=5, now_ms=clock)
     assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
     clock.now += 200
     assert [bucket.take(1) for _ in range(3)] == [True, True, False]
@@ -214,7 +214,7 @@ def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real
     rate_limits = RateLimits(LPCM16_24, clock)
     taken = []
     for _ in range(round(120_000 / chunk_ms)):
-        taken.append(rate_limits.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, rate_limits.min_chunk_cost)))
+        taken.append(rate_limits.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, rate_limits.least)))
         clock.now += chunk_ms / times_real
     assert all(taken) is passes
 
@@ -234,7 +234,7 @@ def test_a_flood_of_messages_costs_its_socket_and_no_call(tmp_path: Path) -> Non
             await other.calls("c-other")
             async with socket(daemon) as vaic:
                 await vaic.calls("c-1")
-                for _ in range(2 * CONTROLS_BURST + CONTROLS_PER_S):
+                for _ in range(2 * CONTROLS_AHEAD + CONTROLS_PER_S):
                     await vaic.says("no.such.message")
                 await is_cut(vaic)
             await other.is_served("c-other")
@@ -250,7 +250,7 @@ def test_a_peer_that_sends_nothing_of_use_is_cut(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
-            for _ in range(BAD_FRAMES_BURST):
+            for _ in range(BAD_AHEAD):
                 await vaic.connection.send("no JSON")
             await vaic.is_served("c-1")
             for _ in range(2):
@@ -266,7 +266,7 @@ def test_a_flood_of_what_is_no_message_costs_its_socket(tmp_path: Path, kind: st
         async with serving(tmp_path) as daemon, socket(daemon) as other, socket(daemon) as vaic:
             await other.calls("c-other")
             await vaic.calls("c-1")
-            most = MESSAGES_BURST + 2 * MESSAGES_PER_S
+            most = MESSAGES_AHEAD + 2 * MESSAGES_PER_S
             with contextlib.suppress(ConnectionClosed):
                 if kind == "pings":
                     for _ in range(most):
@@ -286,7 +286,7 @@ def test_a_flood_at_the_door_while_a_call_is_sought_is_cut(tmp_path: Path) -> No
                 store.execute("BEGIN EXCLUSIVE")
                 await vaic.says("session.resume", conversationId="c-1")
                 with contextlib.suppress(ConnectionClosed):
-                    for _ in range(UNATTACHED_LIMIT_BYTES // 1000):
+                    for _ in range(KEPT_LIMIT_BYTES // 1000):
                         await vaic.says("userStream.chunk", **chunk("c-1"))
                 await is_cut(vaic)
                 store.rollback()
@@ -307,7 +307,7 @@ def test_audio_that_comes_too_fast_is_dropped_and_the_call_goes_on(tmp_path: Pat
             await vaic.hears_until("userStream.stopped")
             assert counted("tieline_caller_audio_dropped_total") == before
             await vaic.is_served("c-1")
-            for _ in range(AUDIO_BURST_S * 50 * 2):
+            for _ in range(AUDIO_AHEAD_S * 50 * 2):
                 await vaic.says("userStream.chunk", **chunk("c-1"))
             await vaic.says("userStream.stop", conversationId="c-1")
             await vaic.hears_until("userStream.stopped")

@@ -1,4 +1,4 @@
-"""Wires on real sockets: messages in order, and the end. The peer is the asyncio server of `websockets`."""
+"""Wires on real sockets: what arrives, in order; and how they end. The peer is the library's own asyncio server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIMIT_S = 30
 
 
 class Inbox:
-    """The owner of a wire, on the loop, whose messages a test can await."""
+    """An owner on the loop that can be waited for."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[object] = asyncio.Queue()
@@ -107,7 +107,7 @@ def test_messages_of_any_size_are_echoed_whole_and_in_order(encrypted: bool, siz
             tls.load_cert_chain(certificate)
         async with dialled(echo, tls) as (wire, inbox):
             wire.attach(inbox)
-            # Together below the limit at which a peer counts as not reading.
+            # Small enough together to stay under the mark at which a peer counts as one that does not read.
             count = 1 if size > 100_000 else 5
             texts = [f"{number}:{'x' * min(size, 400_000)}" for number in range(count)]
             for text in texts:
