@@ -188,7 +188,7 @@ class MoveCall:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """All that was written of this call is in the journal, and its lease is for whoever it is resumed at."""
+    """All that was told of this call until it was to be parked is in the journal; anybody may go on with it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +223,6 @@ CallMessage = (
     | ChildDied
 )
 
-# What decides where a call goes as a whole.
-LifecycleMessage = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
 # What is spoken and heard in a call, as it is written down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # What may still come when a call is over, and belongs into its record.

@@ -58,10 +58,13 @@ class ClaimCall:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """A call leaves this process. Answered with Parked once nothing more of it is to be written."""
+    """A call leaves this process. Answered with Parked once all that was told before is written.
+
+    call: still writes for it while nobody else has taken it over. None: nobody here has anything to write any more.
+    """
 
     conversation_id: str
-    call: Address[Parked]
+    call: Address[Parked] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,15 +235,9 @@ def encode(entry: JournalEntry, epoch: int) -> JournalRow:
     row = entry.row
     if isinstance(row, UnreadRow):
         raise TypeError("a row that was not read cannot be written")
-    # Not validated once more: it is made of a validated row, and this is done for every row of every call.
-    return JournalRow.model_construct(
-        conversation_id=entry.conversation_id,
-        seq=entry.seq,
-        kind=row.kind,
-        body=row.model_dump(mode="json", exclude={"kind"}),
-        at=entry.at,
-        epoch=epoch,
-    )
+    body = row.model_dump(mode="json")
+    kind = body.pop("kind")
+    return JournalRow(entry.conversation_id, entry.seq, kind, body, entry.at, epoch)
 
 
 def decode(stored: JournalRow) -> JournalEntry:
@@ -262,5 +256,5 @@ def _row_of(stored: JournalRow) -> Row | UnreadRow:
         return UnreadRow(stored.kind, known=False)
     try:
         return _ROW.validate_python({**stored.body, "kind": stored.kind})
-    except ValidationError:
+    except (ValidationError, TypeError):  # TypeError: no object of JSON at all
         return UnreadRow(stored.kind, known=True)

@@ -218,8 +218,10 @@ class JournalWriter(ThreadActor):
         except Fenced:
             self._lose((conversation_id,))
             return
-        self._leases.forget(conversation_id)
-        send(message.call, Parked())
+        if message.call is None:
+            self._leases.forget(conversation_id)
+        else:
+            send(message.call, Parked())
 
     def _renew(self) -> None:
         held = self._leases.held

@@ -328,7 +328,7 @@ class Switchboard(LoopActor):
         if claim is None or conversation_id in self._calls:
             if resume_state is not None and conversation_id not in self._calls:
                 # Nobody waits for it any more: it can be resumed elsewhere.
-                self._journal_writer.tell(Park(conversation_id, NullRef()))
+                self._journal_writer.tell(Park(conversation_id, None))
             return
         claim.limit.cancel()
         if reason == NO_ANSWER:

@@ -32,7 +32,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord, JournalRow
+from store.journal import CallRecord
 from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
@@ -268,7 +268,7 @@ def paper_services(
 def read_again(entry: JournalEntry) -> JournalEntry:
     """Written by one process, read by another: between them it is JSON in a column."""
     stored = encode(entry, epoch=1)
-    return decode(JournalRow(**{**dict(stored), "body": json.loads(json.dumps(stored.body))}))
+    return decode(replace(stored, body=json.loads(json.dumps(stored.body))))
 
 
 def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
