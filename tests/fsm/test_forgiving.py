@@ -10,7 +10,8 @@ from fsm.effects import Ok, TaskContext
 from fsm.run import TaskRun
 from fsm.testing import Recorder, converse
 from fsm.testing.conversation import NOON
-from tests.fsm.tables import TRIAGE, Kitchen, Oven, context, table
+from protocols.errors import MisuseError
+from tests.fsm.tables import LOCKER, TRIAGE, Kitchen, Oven, context, table
 
 WHOLE = {"size": "small", "count": 3, "note": "no olives", "crisp": True}
 
@@ -104,3 +105,8 @@ def test_an_effect_whose_caller_has_left_may_be_taken_back() -> None:
         run.call("order_pizza_confirm", '{"yes": true}')
         run.hung_up()
     assert (kept.outcome, taken.outcome) == ("baked", "undone")
+
+
+def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_author() -> None:
+    with pytest.raises(MisuseError, match="task 'open_locker': an effect was to fill locker"):
+        converse(LOCKER, effects=Recorder({"locker.find": [Ok({"shelf": 1})]})).opens(letter="x")

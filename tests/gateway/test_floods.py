@@ -18,9 +18,6 @@ from websockets.exceptions import ConnectionClosed
 from actors.transport.rate_limit import (
     AUDIO_AHEAD_S,
     BAD_AHEAD,
-    TIMES_REAL,
-    RateLimits,
-    TokenBucket,
 )
 from actors.transport.websocket import KEPT_LIMIT_BYTES
 from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
@@ -188,28 +185,6 @@ def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Pa
 
 
 # --- within a call ---
-
-
-def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
-    clock = Clock()
-    bucket = TokenBucket(per_s=10, most=5, now_ms=clock)
-    assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
-    clock.now += 200
-    assert [bucket.take(1) for _ in range(3)] == [True, True, False]
-    clock.now += 1e6
-    assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
-
-
-@pytest.mark.parametrize(("times_real", "passes"), [(1, True), (TIMES_REAL - 0.1, True), (TIMES_REAL + 1, False)])
-@pytest.mark.parametrize("chunk_ms", [20, 100])
-def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real: float, passes: bool) -> None:
-    clock = Clock()
-    rate_limits = RateLimits(LPCM16_24, clock)
-    taken = []
-    for _ in range(round(120_000 / chunk_ms)):
-        taken.append(rate_limits.audio.take(max(LPCM16_24.bytes_per_ms * chunk_ms / 3 * 4, rate_limits.least)))
-        clock.now += chunk_ms / times_real
-    assert all(taken) is passes
 
 
 def chunk(conversation_id: str, ms: int = 20) -> dict[str, object]:
