@@ -70,8 +70,9 @@ class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
     speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
-    where somebody else has opened them. clock_s: monotonic time in s, by which the loop's timers run. Raises: OSError
-    when a port is taken, MisuseError when there is no store, or a recorded sentence cannot be read.
+    where somebody else has opened them. clock_s: monotonic time in s, by which the loop's timers run. now: the wall
+    clock, aware. agents: the tasks by name, by default all there are. Raises: OSError when a port is taken, MisuseError
+    when there is no store, or a recorded sentence cannot be read.
     """
 
     def __init__(
@@ -80,10 +81,15 @@ class Daemon:
         speed: float = 1.0,
         given: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
         self._speed = speed
         self._clock_s = clock_s
+        self._now = now
+        self._agents = agents
         self._given = given or InheritedSockets()
         self.vaic_url = self.ops_url = ""
 
@@ -94,9 +100,9 @@ class Daemon:
         # Migrations may take a while, and the loop is already somebody's.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
-        agents = load_agents()
+        agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectRunner(self.engine, agents, _now, epoch_of=leases.epoch)
+        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch)
         # Somebody else's system may let us wait; our callers shall not.
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
         services = self._services(loop, agents, effects)
@@ -189,15 +195,11 @@ class Daemon:
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
             effects=effects,
             journal=NullRef(),
-            now=_now,
+            now=self._now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 async def serve(settings: Settings, given: InheritedSockets) -> None:
