@@ -288,7 +288,7 @@ def _misbehaving(
                     time.sleep(props.slow_s / speed)
                     return do(request, *rest)
 
-        return replace(effect, do=misdo) if isinstance(effect, Local) else replace(effect, do=misdo)
+        return replace(effect, do=misdo) if isinstance(effect, Local) else replace(effect, do=misdo)  # noqa: RUF034 - typed
 
     if not props.effects:
         return agents

@@ -27,6 +27,9 @@ _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 class _Muted(UserStream):
     """VAIC that sends nothing more: it has stopped the stream, and starts no other."""
 
+    def stopped(self) -> bool:
+        return True
+
     def ask(self, now_ms: int, *, full_duplex: bool, bot_busy: bool) -> Wish | None:
         return None
 
