@@ -327,7 +327,10 @@ class CallSupervisor(LoopActor):
         self._greeted = not self._transcript.is_blank()
         # A greeting that nobody knows of is given again; an answer that is on its way comes by itself.
         self._words_owed = self._greeted
-        for called in self._tasks.restore(left.rows, left.acted):
+        unanswered = self._tasks.restore(left.rows, left.acted)
+        for run in self._tasks.unfit:
+            self._recorder.task(run)
+        for called in unanswered:
             self._words_owed = False
             self._task(called)
 
