@@ -9,19 +9,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.call.farewell import PendingHangup
 from actors.call.recorder import CallRecorder
 from actors.messages.call import ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.model import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
 from actors.messages.model_config import ModelSessionConfig
-from actors.messages.vaic import AwaitWords, HangUp, PlayClip, Transfer, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, PlayClip, VaicSocketMessage
 from actors.services import Services
 from actors.system.address import Address
 from actors.tasks.router import TaskRouter
 from protocols.media import MediaFormat
 
-NO_MODEL = "speech model unavailable"
 # So often in a row the caller is asked to say it again.
 MOST_UNANSWERED = 1
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
@@ -93,12 +91,9 @@ class BotSpeech:
         self._recorder.typed(text, at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
-    def model_back(self, words_owed: bool, said_again: bool) -> None:
-        """The model is ready, once more perhaps. words_owed: to a caller for whom we were away.
-
-        said_again: it hears what the caller said last, and answers that by itself.
-        """
-        if words_owed or self._owed is not None:
+    def model_back(self, said_again: bool) -> None:
+        """The model is ready, once more perhaps. said_again: it hears what the caller said last, and answers that."""
+        if self._owed is not None:
             # What the caller said last may have been lost with whoever heard it.
             self.take_up(asked=True)
         elif not said_again and self._recorder.transcript.words_lost():
@@ -124,23 +119,13 @@ class BotSpeech:
             return False
         self._unanswered += 1
         if self._unanswered <= MOST_UNANSWERED:
-            self._vaic.tell(AwaitWords(due=False))
-            self._vaic.tell(PlayClip(Clip.SAY_AGAIN))
+            self.own_words(Clip.SAY_AGAIN)
         return self._unanswered > MOST_UNANSWERED
 
-    def goodbye(self, outcome: str) -> PendingHangup:
-        """The call ends because we do: in a sentence of ours."""
-        self._vaic.tell(AwaitWords(due=False))
-        self._vaic.tell(PlayClip(Clip.CALL_AGAIN))
-        return PendingHangup(HangUp(outcome), outcome, Clip.CALL_AGAIN)
-
-    def without_model(self) -> PendingHangup:
-        """There is no model for this call: it ends in words of our own, or with a human."""
-        target = next(iter(self._services.profile.transfer_targets.values()), "")
-        clip = Clip.ONE_MOMENT if target else Clip.CALL_AGAIN
+    def own_words(self, clip: Clip) -> None:
+        """A sentence of ours, where the model says nothing."""
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
-        return PendingHangup(Transfer(target, NO_MODEL) if target else HangUp(NO_MODEL), "failed", clip)
 
 
 def _words(told: Mapping[str, Any]) -> str:

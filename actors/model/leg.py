@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from itertools import count
 
 import pykka
@@ -43,6 +44,14 @@ from protocols.media import MediaFormat, decoded_bytes
 
 # What is left of a session's life when its successor is dialled: in s, and at most this share of it.
 RENEW_MARGIN_S, RENEW_MARGIN = 60.0, 0.5
+
+
+class Loss(Enum):
+    """What the end of a session means for its call."""
+
+    NONE = "none"  # it did not hold the place: it stood by, was told to go, or was replaced before
+    LOST = "lost"  # another one will hold it
+    FINAL = "final"  # there is to be no model any more
 
 
 class ModelRef(StableRef[ModelSocketMessage]):
@@ -128,6 +137,9 @@ class ModelLeg:
         self._children.start(self._name, self._ref, POLICIES[MODEL], self._dial)
 
     def stop(self) -> None:
+        """There is to be no model any more."""
+        self._timers.cancel(CallTimer.MODEL)
+        self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
         self._children.stop(self._next)
 
@@ -150,36 +162,39 @@ class ModelLeg:
         self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
         self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial)
 
-    def died(self, death: ChildDied) -> bool:
-        """One of the children of this place has ended. Returns whether there is to be no model any more."""
+    def died(self, death: ChildDied) -> Loss:
+        """One of the children of this place has ended."""
         if death.child == self._name and self._next_ready:
             return self._promote(death)
-        final = isinstance(death.reason, ModelRefused)
-        verdict = None if final and self._children.unlink(death) else self._children.died(death)
+        refused = isinstance(death.reason, ModelRefused) and self._children.unlink(death)
+        verdict = None if refused else self._children.died(death)
+        for_good = refused or isinstance(verdict, Escalate)
         if death.child != self._name:
             self._next_ready = self._next_ready and death.child != self._next
-            if final or isinstance(verdict, Escalate):
+            if for_good:
                 self._log.warning("no session stands by", reason=repr(death.reason))
-            return False
-        if final or isinstance(verdict, Escalate):
-            return True
-        if verdict is not None:
-            self._ref.hears(False)
-            if self._ref.caller_speaks:
-                self._ref.caller_speaks = False
-                self._vaic.tell(CallerFellSilent())
-            self._timers.start_once(CallTimer.MODEL, policies.MODEL_LIMIT_S)
-            self._vaic.tell(AwaitWords(due=True))
-        return False
+            return Loss.NONE
+        if for_good:
+            return Loss.FINAL
+        if verdict is None:
+            return Loss.NONE
+        self._ref.hears(False)
+        if self._ref.caller_speaks:
+            self._ref.caller_speaks = False
+            self._vaic.tell(CallerFellSilent())
+        self._timers.start_once(CallTimer.MODEL, policies.MODEL_LIMIT_S)
+        self._vaic.tell(AwaitWords(due=True))
+        return Loss.LOST
 
-    def _promote(self, death: ChildDied) -> bool:
-        if self._children.unlink(death):
-            SESSIONS_RENEWED.inc()
-            self._log.info("model session renewed")
-            self._children.rebind(self._next, self._ref)
-            self._name, self._next, self._next_ready = self._next, "", False
-            self._ref.tell(TakeOver(self._config()))
-        return False
+    def _promote(self, death: ChildDied) -> Loss:
+        if not self._children.unlink(death):
+            return Loss.NONE
+        SESSIONS_RENEWED.inc()
+        self._log.info("model session renewed")
+        self._children.rebind(self._next, self._ref)
+        self._name, self._next, self._next_ready = self._next, "", False
+        self._ref.tell(TakeOver(self._config()))
+        return Loss.LOST
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
         # Asked at every start: one that stood by at first may have the call when it is restarted.

@@ -18,12 +18,12 @@ from websockets.exceptions import ConnectionClosed
 
 from actors.transport.rate_limit import (
     AUDIO_AHEAD_S,
+    AUDIO_PER_REAL_TIME,
     BAD_AHEAD,
     CONTROLS_AHEAD,
     CONTROLS_PER_S,
     MESSAGES_AHEAD,
     MESSAGES_PER_S,
-    TIMES_REAL,
     RateLimits,
     TokenBucket,
 )
@@ -205,7 +205,9 @@ def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
     assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]
 
 
-@pytest.mark.parametrize(("times_real", "passes"), [(1, True), (TIMES_REAL - 0.1, True), (TIMES_REAL + 1, False)])
+@pytest.mark.parametrize(
+    ("times_real", "passes"), [(1, True), (AUDIO_PER_REAL_TIME - 0.1, True), (AUDIO_PER_REAL_TIME + 1, False)]
+)
 @pytest.mark.parametrize("chunk_ms", [20, 100])
 def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real: float, passes: bool) -> None:
     clock = Clock()

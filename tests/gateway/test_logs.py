@@ -76,9 +76,9 @@ def test_what_a_peer_puts_into_a_field_stays_in_its_field(
     value: str, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("INFO")
-    logger.info("odd frame ignored", detail=value)
+    logger.info("frame ignored", detail=value)
     (line,) = lines(capsys)
-    assert line.endswith(f": odd frame ignored  detail={shown}")
+    assert line.endswith(f": frame ignored  detail={shown}")
 
 
 def test_a_message_of_several_lines_becomes_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,8 +285,8 @@ def test_a_calls_story_is_found_by_its_id_and_tells_neither_words_nor_secrets(
     assert story[0] == "INFO call began  conversation=c-1 bot=front-desk media=raw/lpcm16_24"
     assert story[-1] == "INFO call ended  conversation=c-1 outcome=client-disconnected"
     for line in (
-        "WARNING odd frame ignored  conversation=c-1 side=vaic reason=not_json detail=''",
-        "WARNING odd frame ignored  conversation=c-1 side=model reason=not_json detail=''",
+        "WARNING frame ignored  conversation=c-1 leg=vaic reason=not_json detail=''",
+        "WARNING frame ignored  conversation=c-1 leg=model reason=not_json detail=''",
         "WARNING model error  conversation=c-1 code=unknown_parameter param=item",
     ):
         assert story.count(line) == 1, story
@@ -310,9 +310,9 @@ def test_a_bad_frame_is_logged_once_in_a_conversation_however_often_it_comes(
                 await vaic.ends(conversation_id)
 
     run(scene)
-    odd = [line.partition("  ")[2] for line in lines(capsys) if "odd frame" in line]
+    ignored = [line.partition("  ")[2] for line in lines(capsys) if "frame ignored" in line]
     kinds = ("not_json", "other_conversation")
-    assert odd == [f"conversation={c} side=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
+    assert ignored == [f"conversation={c} leg=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
 
 
 def test_a_call_that_is_refused_is_told_with_its_id_and_the_reason(

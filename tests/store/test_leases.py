@@ -167,6 +167,30 @@ def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
     assert here.claim("c-1", "secret") == Refused("too_late")
 
 
+def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    here.park("c-1", 1)
+    assert (here.epoch("c-1"), here.held) == (1, {})
+    journal = Journal(engine)
+    assert journal.append([row(1, here.epoch("c-1"))]) == []
+    there.claim("c-1", "secret")
+    assert journal.append([late := row(2, here.epoch("c-1"))]) == [late]
+    # Back here it is held like any other.
+    here.claim("c-1", "secret")
+    assert here.held == {"c-1": 3}
+
+
+def test_what_was_parked_and_is_forgotten_has_no_epoch(here: Leases) -> None:
+    opened(here)
+    here.park("c-1", 1)
+    here.forget("c-1")
+    assert (here.epoch("c-1"), here.held) == (0, {})
+    opened(here)
+    assert here.held == {"c-1": 2}
+
+
 def test_threads_that_race_to_open_a_call_have_one_winner(engine: Engine) -> None:
     together = Barrier(6)
 

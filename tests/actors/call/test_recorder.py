@@ -23,7 +23,7 @@ from actors.messages.call import (
     SpeechFact,
 )
 from actors.messages.clips import Clip
-from actors.messages.journal import AppendRow, CallOpening, Close, JournalMessage, ResumeState
+from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.router import TaskHandle
@@ -112,7 +112,7 @@ class Process:
 
     def ends(self, outcome: str) -> CallRecord:
         self.recorder.close(outcome)
-        (record,) = [told.record for told in self._journal.arrived if isinstance(told, Close)]
+        (record,) = [told.record for told in self._journal.arrived if isinstance(told, WriteRecord)]
         return record
 
     def journal(self) -> list[JournalEntry]:

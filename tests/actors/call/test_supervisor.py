@@ -8,7 +8,7 @@ import pykka
 import pytest
 
 from actors.messages.call import BotSaid, CallerSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
-from actors.messages.journal import Close
+from actors.messages.journal import WriteRecord
 from actors.model.session import OpenAISocket
 from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
@@ -170,7 +170,7 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
     (record,) = call.records()
     assert record.outcome == "client-disconnected"
     assert [task.result for task in record.tasks] == ["open", "open"]
-    assert isinstance(call.journal.arrived[-1], Close)
+    assert isinstance(call.journal.arrived[-1], WriteRecord)
     assert call.jotted()[-1] == "ended"
 
 
