@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from actors.messages.clips import load_clips
-from actors.messages.switchboard import AdmissionState, Leave, MoveCalls, SetAdmission, StopCalls, WhoIsAlive
+from actors.messages.switchboard import AdmissionState, EndCalls, GetStatus, MoveCalls, SetAdmission, ShutDown
 from actors.process.switchboard import Switchboard
 from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
@@ -119,14 +119,14 @@ class Daemon:
         """Let calls end, or leave, in their own time. hurry: no more of that."""
         settings = self._settings
         logger.info("no more calls are asked for", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
-        self.switchboard.tell(SetAdmission(AdmissionState.LAME))
+        self.switchboard.tell(SetAdmission(AdmissionState.LAME_DUCK))
         await self._first(settings.lame_duck_s, hurry.wait())
         moves = settings.drain_mode == "move"
-        self.switchboard.tell(MoveCalls(now=False) if moves else SetAdmission(AdmissionState.SHUT))
+        self.switchboard.tell(MoveCalls(now=False) if moves else SetAdmission(AdmissionState.CLOSED))
         await self._first(settings.drain_s, hurry.wait(), self._emptied())
         if left := await self.live_calls():
             logger.warning("calls are left at the end", calls=len(left), mode=settings.drain_mode)
-            self.switchboard.tell(MoveCalls(now=True) if moves else StopCalls("drained", in_words=True))
+            self.switchboard.tell(MoveCalls(now=True) if moves else EndCalls("drained", in_words=True))
             await self._first(LAST_CALL_S, self._emptied())
 
     async def _first(self, limit_s: float, *events: Coroutine[Any, Any, object]) -> None:
@@ -144,11 +144,11 @@ class Daemon:
 
     async def __aexit__(self, *_: object) -> None:
         self._endpoint.refuse()
-        self.switchboard.tell(StopCalls("drained"))
+        self.switchboard.tell(EndCalls("drained"))
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 await self._emptied()
-                self.switchboard.tell(Leave())
+                self.switchboard.tell(ShutDown())
                 while self.switchboard.is_alive():
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
@@ -160,7 +160,7 @@ class Daemon:
 
     async def live_calls(self) -> tuple[str, ...]:
         """The conversations in progress."""
-        future = self.switchboard.ask(WhoIsAlive(), block=False)
+        future = self.switchboard.ask(GetStatus(), block=False)
         assert isinstance(future, LoopFuture)
         return tuple((await future.answer(STOP_LIMIT_S)).conversations)
 

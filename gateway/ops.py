@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from actors.messages.call import Describe
-from actors.messages.switchboard import FindCall, SwitchboardStatus, WhoIsAlive
+from actors.messages.switchboard import FindCall, GetStatus, SwitchboardStatus
 from actors.process.switchboard import Switchboard
 from actors.system.actor import LoopFuture
 from store.journal import CallRecord, Journal
@@ -55,7 +55,7 @@ class Ops:
 
     async def _status(self) -> SwitchboardStatus | None:
         """Who is alive, or None when the switchboard does not answer."""
-        status = await _ask(self._switchboard, WhoIsAlive())
+        status = await _ask(self._switchboard, GetStatus())
         return status if isinstance(status, SwitchboardStatus) else None
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:

@@ -21,7 +21,7 @@ from actors.messages.call import (
     ResponseEnded,
     SpeechFact,
 )
-from actors.messages.journal import AppendRow, Close
+from actors.messages.journal import AppendRow, WriteRecord
 from actors.messages.journal_rows import (
     AnsweredRow,
     BotHeardRow,
@@ -146,7 +146,7 @@ class CallRecorder:
         self._log.info("call ended", outcome=outcome)
         now = self._services.now()
         self._write(EndedRow(outcome=outcome), now)
-        send(self._services.journal, Close(self.transcript.record(outcome, now)))
+        send(self._services.journal, WriteRecord(self.transcript.record(outcome, now)))
 
     # --- rows ---
 

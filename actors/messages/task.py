@@ -1,4 +1,4 @@
-"""What a function invocation is told: FsmAgentMessage."""
+"""What an FsmAgent is told: FsmAgentMessage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Invoke:
     """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
     heard: the caller spoke after hearing the task's last sentence to its end. spoke: the caller has spoken since the
-    last call, so that this one may stand for an answer.
+    last call, so this one may carry an answer.
     """
 
     step_id: str
@@ -22,7 +22,7 @@ class Invoke:
 
 @dataclass(frozen=True, slots=True)
 class KeysPressed:
-    """The caller has answered this task by the telephone's keys. heard: as for Invoke."""
+    """The caller has answered this task with the telephone's keys. heard: as for Invoke."""
 
     step_id: str
     keys: str

@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class ProtocolViolations:
-    """Of one socket of one conversation.
+    """The violations on one leg of a call.
 
-    side: whose frames, the label of the counters. log: bound to the conversation.
+    leg: "vaic", "model" or "admission", a label of the counters. log: bound to the conversation.
     """
 
-    def __init__(self, side: str, log: Logger) -> None:
-        self._side = side
+    def __init__(self, leg: str, log: Logger) -> None:
+        self._leg = leg
         self._log = log
         self._seen: set[str] = set()
 
     def bad_frame(self, error: WireError) -> None:
         """A frame that cannot be used and is ignored. error: its reason is a label of the counter."""
-        BAD_FRAMES.labels(self._side, error.reason).inc()
+        BAD_FRAMES.labels(self._leg, error.reason).inc()
         self._once(error.reason, error.detail)
 
     def unknown(self, kind: str) -> None:
         """A frame of an unknown type, which a newer peer may send."""
-        UNKNOWN_FRAMES.labels(self._side).inc()
+        UNKNOWN_FRAMES.labels(self._leg).inc()
         self._once("unknown_type", kind)
 
     def _once(self, reason: str, detail: str) -> None:
         if reason not in self._seen:
             self._seen.add(reason)
-            self._log.warning("frame ignored", side=self._side, reason=reason, detail=detail)
+            self._log.warning("frame ignored", leg=self._leg, reason=reason, detail=detail)

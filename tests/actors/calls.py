@@ -18,7 +18,7 @@ import pytest
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe, Rebind
 from actors.messages.clips import Clip, Recording
-from actors.messages.journal import AppendRow, Close, JournalMessage, ResumeState
+from actors.messages.journal import AppendRow, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, decode, encode
 from actors.services import BotProfile, Services
 from actors.system.address import Address, ParentLink
@@ -440,9 +440,9 @@ class Call:
 
     def records(self) -> list[CallRecord]:
         """What was given to the journal to be kept of this call: at its end, once."""
-        return [message.record for message in self.journal.arrived if isinstance(message, Close)]
+        return [message.record for message in self.journal.arrived if isinstance(message, WriteRecord)]
 
-    def jotted(self) -> list[str]:
+    def row_kinds(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
         return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 

@@ -285,8 +285,8 @@ def test_a_calls_story_is_found_by_its_id_and_tells_neither_words_nor_secrets(
     assert story[0] == "INFO call began  conversation=c-1 bot=front-desk media=raw/lpcm16_24"
     assert story[-1] == "INFO call ended  conversation=c-1 outcome=client-disconnected"
     for line in (
-        "WARNING frame ignored  conversation=c-1 side=vaic reason=not_json detail=''",
-        "WARNING frame ignored  conversation=c-1 side=model reason=not_json detail=''",
+        "WARNING frame ignored  conversation=c-1 leg=vaic reason=not_json detail=''",
+        "WARNING frame ignored  conversation=c-1 leg=model reason=not_json detail=''",
         "WARNING model error  conversation=c-1 code=unknown_parameter param=item",
     ):
         assert story.count(line) == 1, story
@@ -312,7 +312,7 @@ def test_a_bad_frame_is_logged_once_in_a_conversation_however_often_it_comes(
     run(scene)
     ignored = [line.partition("  ")[2] for line in lines(capsys) if "frame ignored" in line]
     kinds = ("not_json", "other_conversation")
-    assert ignored == [f"conversation={c} side=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
+    assert ignored == [f"conversation={c} leg=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
 
 
 def test_a_call_that_is_refused_is_told_with_its_id_and_the_reason(

@@ -169,7 +169,7 @@ def test_metrics_count_calls_refusals_and_bad_frames_and_name_no_conversation(tm
             assert during["tieline_calls_live"] == 1
             assert after["tieline_calls_live"] == 0
             assert grew("tieline_calls_refused_total reason=unknown_conversation", before, during) == 1
-            assert grew("tieline_bad_frames_total reason=not_json side=vaic", before, during) == 1
+            assert grew("tieline_bad_frames_total leg=vaic reason=not_json", before, during) == 1
             assert grew("tieline_calls_ended_total outcome=client-disconnected", during, after) == 1
             assert not [name for name in after if "4711" in name or "555010" in name]
 

@@ -29,8 +29,8 @@ FAST = 20.0
 MIB = 1024 * 1024
 
 
-def bad_frames(side: str, reason: str) -> float:
-    return REGISTRY.get_sample_value("tieline_bad_frames_total", {"side": side, "reason": reason}) or 0.0
+def bad_frames(leg: str, reason: str) -> float:
+    return REGISTRY.get_sample_value("tieline_bad_frames_total", {"leg": leg, "reason": reason}) or 0.0
 
 
 def head_and_body(answer: bytes) -> tuple[str, str]:
@@ -223,12 +223,12 @@ def test_a_first_message_that_begins_nothing_is_counted_and_ignored(
     first: str | bytes, reason: str, tmp_path: Path
 ) -> None:
     async def scene() -> None:
-        before = bad_frames("door", reason)
+        before = bad_frames("admission", reason)
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.connection.send(first)
             accepted = await vaic.calls("c-1")
             assert accepted == {"type": "session.accepted", "conversationId": "c-1", "mediaFormat": "raw/lpcm16_24"}
-            assert bad_frames("door", reason) == before + 1
+            assert bad_frames("admission", reason) == before + 1
             await vaic.ends("c-1")
 
     run(scene)
@@ -237,10 +237,10 @@ def test_a_first_message_that_begins_nothing_is_counted_and_ignored(
 def test_a_first_message_of_an_unknown_type_is_counted_and_ignored(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
-            before = REGISTRY.get_sample_value("tieline_unknown_frames_total", {"side": "door"}) or 0.0
+            before = REGISTRY.get_sample_value("tieline_unknown_frames_total", {"leg": "admission"}) or 0.0
             await vaic.says("session.teleport", conversationId="c-1")
             await vaic.calls("c-1")
-            assert REGISTRY.get_sample_value("tieline_unknown_frames_total", {"side": "door"}) == before + 1
+            assert REGISTRY.get_sample_value("tieline_unknown_frames_total", {"leg": "admission"}) == before + 1
             await vaic.ends("c-1")
 
     run(scene)

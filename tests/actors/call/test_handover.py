@@ -1,4 +1,4 @@
-"""Places granted before the upgrade, and calls that leave a process which is told to end."""
+"""Admission before the upgrade, and calls that leave a draining process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from sqlalchemy import Engine
 
 from actors.messages.call import BotHeard, EndCall, MoveCall, Parked
 from actors.messages.journal import Park
-from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallBroke, MoveCalls, SetAdmission, StopCalls
+from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
 from protocols.ledger import ItemHeard
 from store.leases import Lease, Leases, Refused
 from tests.actors.calls import PIZZA_SLOTS, TEN_WORDS, Call, StuckOven, WaitingDispatcher
-from tests.actors.process.test_switchboard import Services, initiate, refusal
+from tests.actors.process.scene import Scene, initiate, refusal
 
 
 class Asking:
@@ -27,83 +27,81 @@ class Asking:
         self.answer = reason
 
 
-def knocks(services: Services) -> str:
+def asks_admission(scene: Scene) -> str:
     asking = Asking()
-    services.told(AdmissionRequest(asking))
+    scene.told(AdmissionRequest(asking))
     return asking.answer
 
 
 @pytest.fixture
-def services(mailboxes: WaitingDispatcher, engine: Engine) -> Services:
-    return Services(mailboxes, engine, max_calls=2)
+def scene(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
+    return Scene(mailboxes, engine, max_calls=2)
 
 
-def test_there_is_a_place_until_calls_and_guests_have_taken_all(services: Services) -> None:
-    assert knocks(services) == "admitted"
-    wire = services.opens(initiate("c-1"))
-    services.opens()  # a guest, who has said nothing yet
-    assert knocks(services) == "too many calls"
-    assert not services.status().accepting
-    services.ends(wire)
-    assert knocks(services) == "admitted"
+def test_sockets_are_admitted_until_calls_and_pending_sockets_reach_the_limit(scene: Scene) -> None:
+    assert asks_admission(scene) == "admitted"
+    wire = scene.opens(initiate("c-1"))
+    scene.opens()  # pending: it has sent nothing yet
+    assert asks_admission(scene) == "too many calls"
+    assert not scene.status().accepting
+    scene.ends(wire)
+    assert asks_admission(scene) == "admitted"
 
 
-def test_who_is_short_of_something_says_so(mailboxes: WaitingDispatcher, engine: Engine) -> None:
-    services = Services(mailboxes, engine, short_of=lambda: "memory")
-    assert knocks(services) == "memory"
-    assert not services.status().accepting
+def test_a_scarce_resource_is_the_reason_of_the_refusal(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    scene = Scene(mailboxes, engine, short_of=lambda: "memory")
+    assert asks_admission(scene) == "memory"
+    assert not scene.status().accepting
 
 
-def test_a_lame_door_takes_calls_and_is_not_ready(services: Services) -> None:
-    services.told(SetAdmission(AdmissionState.LAME))
-    assert knocks(services) == "admitted"
-    assert not services.status().accepting
-    assert services.opens(initiate("c-1")).types() == ["session.accepted"]
+def test_a_lame_duck_takes_calls_and_is_not_ready(scene: Scene) -> None:
+    scene.told(SetAdmission(AdmissionState.LAME_DUCK))
+    assert asks_admission(scene) == "admitted"
+    assert not scene.status().accepting
+    assert scene.opens(initiate("c-1")).types() == ["session.accepted"]
 
 
-def test_a_shut_door_lets_in_only_while_a_call_waits_for_its_caller(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(SetAdmission(AdmissionState.SHUT))
-    assert knocks(services) == "shutting down"
+def test_when_closed_sockets_are_admitted_only_while_a_call_waits_for_its_caller(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(SetAdmission(AdmissionState.CLOSED))
+    assert asks_admission(scene) == "shutting down"
     wire.breaks()
-    services.mailboxes.drain()
-    assert knocks(services) == "admitted"
-    assert refusal(services.opens(initiate("c-2"))) == "shutting down"
+    scene.mailboxes.drain()
+    assert asks_admission(scene) == "admitted"
+    assert refusal(scene.opens(initiate("c-2"))) == "shutting down"
     # Nor does it take over what another process has.
-    assert refusal(services.opens({"type": "session.resume", "conversationId": "c-3"})) == "shutting down"
-    back = services.opens({"type": "session.resume", "conversationId": "c-1"})
+    assert refusal(scene.opens({"type": "session.resume", "conversationId": "c-3"})) == "shutting down"
+    back = scene.opens({"type": "session.resume", "conversationId": "c-1"})
     assert back.types() == ["session.accepted"]
-    assert knocks(services) == "shutting down"
+    assert asks_admission(scene) == "shutting down"
 
 
-def test_a_broken_call_leaves_nothing_at_the_door(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
+def test_a_crashed_call_leaves_no_pending_socket(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
     wire.breaks()
-    services.mailboxes.drain()
-    services.told(CallBroke("c-1"), SetAdmission(AdmissionState.SHUT))
-    assert services.status().conversations == ()
-    assert knocks(services) == "shutting down"
+    scene.mailboxes.drain()
+    scene.told(CallCrashed("c-1"), SetAdmission(AdmissionState.CLOSED))
+    assert scene.status().conversations == ()
+    assert asks_admission(scene) == "shutting down"
 
 
-def test_calls_are_moved_with_all_that_was_written(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(MoveCalls(now=True))
-    services.mailboxes.until(lambda: services.status().conversations == ())
+def test_calls_are_moved_with_all_that_was_written(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(MoveCalls(now=True))
+    scene.mailboxes.until(lambda: scene.status().conversations == ())
     assert wire.closed == 1012
-    assert services.has_written().record("c-1") is None
-    assert [row.kind for row in services.journal.rows("c-1")] == ["call", "parked"]
+    assert scene.has_written().record("c-1") is None
+    assert [row.kind for row in scene.journal.rows("c-1")] == ["call", "parked"]
 
 
-def test_a_caller_who_hangs_up_while_the_call_is_being_parked_leaves_a_record(
-    services: Services, engine: Engine
-) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.has_written()
+def test_a_caller_who_hangs_up_while_the_call_is_being_parked_leaves_a_record(scene: Scene, engine: Engine) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.has_written()
     with engine.begin():  # holds SQLite's one pen: the journal cannot park the call yet
-        services.told(MoveCalls(now=True))
-        services.ends(wire)
-    services.mailboxes.until(lambda: services.status().conversations == ())
-    record = services.has_written().record("c-1")
+        scene.told(MoveCalls(now=True))
+        scene.ends(wire)
+    scene.mailboxes.until(lambda: scene.status().conversations == ())
+    record = scene.has_written().record("c-1")
     assert record is not None
     assert record.outcome == "client-disconnected"
     # And it cannot be resumed anywhere.
@@ -111,25 +109,25 @@ def test_a_caller_who_hangs_up_while_the_call_is_being_parked_leaves_a_record(
 
 
 def test_a_parked_call_that_another_process_has_taken_over_is_not_ended_by_this_one(
-    services: Services, engine: Engine
+    scene: Scene, engine: Engine
 ) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.has_written()
-    services.told(MoveCalls(now=True))
-    services.has_written()
+    wire = scene.opens(initiate("c-1"))
+    scene.has_written()
+    scene.told(MoveCalls(now=True))
+    scene.has_written()
     assert isinstance(Leases(engine, "there").claim("c-1", ""), Lease)
-    services.ends(wire)
-    services.mailboxes.until(lambda: services.status().conversations == ())
-    assert services.has_written().record("c-1") is None
+    scene.ends(wire)
+    scene.mailboxes.until(lambda: scene.status().conversations == ())
+    assert scene.has_written().record("c-1") is None
 
 
-def test_a_stop_in_words_plays_them_first(services: Services) -> None:
-    wire = services.opens(initiate("c-1"))
-    services.told(StopCalls("drained", in_words=True))
+def test_a_stop_in_words_plays_them_first(scene: Scene) -> None:
+    wire = scene.opens(initiate("c-1"))
+    scene.told(EndCalls("drained", in_words=True))
     told = wire.types()
     assert "playStream.chunk" in told
     assert "activities" not in told
-    services.mailboxes.advance(2500)
+    scene.mailboxes.advance(2500)
     assert wire.last("activities")["activities"][0]["name"] == "hangup"
 
 

@@ -46,7 +46,7 @@ def test_a_lost_caller_is_waited_for_and_goes_on_with_the_same_session_of_the_mo
     call.mailboxes.advance(120_000)
     assert call.records() == []
     assert len(call.exchange.wires) == 1
-    assert "resumed" in call.jotted()
+    assert "resumed" in call.row_kinds()
     wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "client-disconnected"})
     call.mailboxes.drain()
     assert call.outcome() == "client-disconnected"

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from actors.call.speech import LINE_BACK
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
-from actors.messages.journal_rows import JournalEntry, UnreadRow
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, TaskRow, UnreadRow
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.transport.dialler import DialFailed
@@ -101,6 +101,19 @@ def test_a_call_goes_on_behind_a_row_that_nobody_here_can_read(mailboxes: Waitin
     (record,) = second.records()
     assert [turn.text for turn in record.turns] == ["Hello."]
     assert record.errors == ()
+
+
+FOREIGN = ForeignSnapshot(visited=("CollectDate", "Payment"))
+
+
+@pytest.mark.parametrize(("result", "recorded"), [("open", "failed"), ("booked", "booked")])
+def test_a_task_of_another_release_fails_unless_it_had_ended(left: Left, result: str, recorded: str) -> None:
+    rows = left.until("task", 2)
+    task = TaskRow(run="t1", agent="book_appointment", response="r-1", result=result, snapshot=FOREIGN)
+    second = left.taken_over([*rows, JournalEntry("c-1", len(rows) + 1, BEGAN, task)])
+    second.ends()
+    (record,) = second.records()
+    assert [(each.states, each.result) for each in record.tasks] == [(FOREIGN.visited, recorded)]
 
 
 def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
