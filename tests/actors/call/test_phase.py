@@ -35,7 +35,7 @@ from actors.messages.call import (
     VaicReady,
 )
 from actors.messages.clips import Clip
-from actors.messages.journal import Close, Park
+from actors.messages.journal import Park, WriteRecord
 from actors.system.signals import ChildDied, Deadline
 from fsm.answer import Answer, TaskStatus
 from protocols.errors import MisuseError
@@ -245,7 +245,7 @@ def test_a_call_does_what_its_table_says(scene: Scene, phase: Phase, event: Call
     assert scene.actor._phase is target
     asked = [type(each) for each in scene.call.journal.arrived]
     assert asked.count(Park) == actions.count(A.PARK)
-    assert asked.count(Close) == actions.count(A.RECORD)
+    assert asked.count(WriteRecord) == actions.count(A.RECORD)
 
 
 def test_every_event_but_the_ends_of_the_supervisor_itself_is_tried() -> None:
