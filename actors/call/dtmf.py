@@ -15,7 +15,7 @@ NEXT_KEY_S = 3.0  # longest pause between two keys of one answer
 
 
 class DtmfCollector:
-    """Collects the keys a caller presses while a task asks for them; ends at `#`, at the wanted length or after a pause.
+    """Collects the keys pressed while a task asks for them, until `#`, the wanted length or a pause.
 
     taken: called with the keys, whether a task took them, and the time in ms on `now_ms`'s clock.
     """

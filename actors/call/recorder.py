@@ -130,7 +130,7 @@ class CallRecorder:
         self._write(ResumedRow())
 
     def parked(self) -> None:
-        """This process releases the call for another one."""
+        """Record that this process releases the call for another one."""
         self._write(ParkedRow())
 
     def restore(self, rows: Sequence[JournalEntry]) -> None:

@@ -92,7 +92,7 @@ class BotSpeech:
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:
-        """A model session is ready, the first or a new one. said_again: it is sent the caller's last utterance again."""
+        """A model session is ready, the first or a new one. said_again: it was sent the caller's last utterance."""
         if self._owed is not None:
             # The caller's last words may have been lost with the session that heard them.
             self.take_up(asked=True)

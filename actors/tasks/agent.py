@@ -22,9 +22,10 @@ from fsm.walk import ReasoningRequest
 
 
 class FsmAgent(ThreadActor):
-    """Runs one task. Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, TaskSettled once
-    the caller has left, and OutOfBandRequest.
+    """Runs one task.
 
+    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, OutOfBandRequest, and TaskSettled
+    once the caller has left.
     snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 
@@ -72,7 +73,7 @@ class FsmAgent(ThreadActor):
         send(self._call, TaskAnswered(self._context.run_id, step_id, answer, self._run.status()))
 
     def _consult(self, request: ReasoningRequest) -> str | None:
-        """Ask the model outside the conversation and block until it answers. None if it is late or the answer is none."""
+        """Ask the model outside the conversation and block for the answer; None if it is late or names no choice."""
         reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
         send(self._call, OutOfBandRequest(request, reply))
         try:

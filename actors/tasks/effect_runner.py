@@ -35,7 +35,7 @@ _STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Faile
 
 
 class _NoStore(Exception):
-    """The database is unavailable. say: for the caller; UNSURE if it failed during a commit, which may have succeeded."""
+    """The database is unavailable. say: for the caller; UNSURE after a failed commit, which may have succeeded."""
 
     def __init__(self, say: str) -> None:
         super().__init__(say)
@@ -67,7 +67,7 @@ class EffectRunner:
         self._done = threading.Condition()
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        """Do the effect once for the request's key; repeat the first result after that. Raises what the effect raises."""
+        """Do the effect once for the request's key; later calls return the first result. Raises what the effect raises."""
         try:
             result = self._carry_out(name, self._declared[name], request)
         except _NoStore as error:
@@ -91,7 +91,7 @@ class EffectRunner:
         return undone
 
     def recover(self) -> int:
-        """Finish or undo the effects that dead processes left without an outcome; returns how many were settled.
+        """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
 
         An effect that cannot be settled now is tried again by the next call.
         """
@@ -100,19 +100,19 @@ class EffectRunner:
             with reading(self._engine) as connection:
                 left = effect_log.unsettled(connection, self._now() - ABANDONED)
         except _GONE:
-            logger.exception("effects without an outcome cannot be looked up")
+            logger.exception("abandoned effects cannot be looked up")
             return 0
         for known in left:
             log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
             try:
                 status = self._recover_one(known)
             except Exception:  # code of a task and a remote system: one failure must not hold up the others
-                log.exception("an effect without an outcome could not be settled")
+                log.exception("an abandoned effect could not be settled")
                 continue
             if status is not None:
                 ended += 1
                 EFFECTS.labels(known.name, status).inc()
-                log.warning("an effect without an outcome was settled", status=status)
+                log.warning("abandoned effect settled", status=status)
         return ended
 
     # --- once for each key ---
@@ -130,7 +130,7 @@ class EffectRunner:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[bool]:
-        """Wait for another thread's attempt with this key. Yields False after `patience_s`: it may hang in the effect."""
+        """Wait for another thread's attempt with this key. Yields False after `patience_s`: that effect may hang."""
         with self._done:
             alone = self._done.wait_for(lambda: key not in self._under_way, self._patience_s)
             if alone:

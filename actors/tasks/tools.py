@@ -16,7 +16,7 @@ RUN = "task"
 
 
 def merged(tools: Iterable[tuple[str, ToolSpec]]) -> tuple[ToolSpec, ...]:
-    """Merge tools of the same name. tools: (run id, function) of every open run, newest last; the newest one is kept."""
+    """Merge tools of one name, keeping the newest run's. tools: (run id, function) of every open run, newest last."""
     by_name: dict[str, ToolSpec] = {}
     runs: dict[str, list[str]] = {}
     for run_id, tool in tools:
