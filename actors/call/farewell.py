@@ -35,10 +35,12 @@ class PendingHangup:
     def note(self, fact: SpeechFact) -> CallEvent | None:
         """What a fact means for the end, if anything. A caller who speaks into the last words wins."""
         match fact:
-            case ClipHeard(clip) if clip is self.clip:
+            case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
             case _ if self.clip is not None:
-                return None  # what the model still told is of before, and nobody would listen to the caller
+                # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
+                # was cut is said again: its socket is lost.
+                return None
             case CallerSpeaks(began=True) | BotHeard(barged_in=True, item=ItemHeard(complete=False)):
                 return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):

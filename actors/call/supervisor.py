@@ -321,7 +321,10 @@ class CallSupervisor(LoopActor):
         self._caller_leg.incarnation = len(left.rows)  # more than there ever were
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.TAKEN_OVER_BLANK if blank else ReadinessEvent.TAKEN_OVER)
-        for called in self._tasks.restore(left.rows, left.acted):
+        unanswered = self._tasks.restore(left.rows, left.acted)
+        for run in self._tasks.unfit:
+            self._recorder.task(run)
+        for called in unanswered:
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)
 

@@ -140,9 +140,11 @@ class Transcript:
                 self.errors.append(row.text)
             case EndedRow():
                 self.ended = (row.outcome, entry.at)
+            case InheritedRow():
+                self.ended = None  # whoever wrote of an end before died over it, and the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | ResumedRow() | ParkedRow() | InheritedRow() | UnreadRow():
+            case CallRow() | ResumedRow() | ParkedRow() | UnreadRow():
                 pass
             case _:
                 assert_never(row)

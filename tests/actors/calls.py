@@ -442,7 +442,7 @@ class Call:
         """What was given to the journal to be kept of this call: at its end, once."""
         return [message.record for message in self.journal.arrived if isinstance(message, WriteRecord)]
 
-    def jotted(self) -> list[str]:
+    def row_kinds(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
         return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 

@@ -28,17 +28,17 @@ def told() -> Iterator[list[tuple[str, dict[str, object]]]]:
 def test_each_kind_is_logged_once_in_a_conversation_and_counted_each_time(
     told: list[tuple[str, dict[str, object]]],
 ) -> None:
-    bad = {"side": "test", "reason": "not_json"}
-    before = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", side="test")
+    bad = {"leg": "test", "reason": "not_json"}
+    before = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", leg="test")
     for conversation in ("c-1", "c-2"):
         violations = ProtocolViolations("test", logger.bind(conversation=conversation))
         for _ in range(3):
             violations.bad_frame(WireError("not_json", "at 0"))
             violations.unknown("session.dance")
-    after = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", side="test")
+    after = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", leg="test")
     assert (after[0] - before[0], after[1] - before[1]) == (6, 6)
     assert told == [
-        ("WARNING", {"conversation": conversation, "side": "test", "reason": reason, "detail": detail})
+        ("WARNING", {"conversation": conversation, "leg": "test", "reason": reason, "detail": detail})
         for conversation in ("c-1", "c-2")
         for reason, detail in (("not_json", "at 0"), ("unknown_type", "session.dance"))
     ]
