@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from fsm.agents.hand_over import HAND_OVER
-from fsm.spec import AgentSpec, End
+from fsm.spec import AgentSpec, End, ToolSpec
 from protocols.errors import MisuseError
 from tests.fsm.tables import LOCKER, TRIAGE, table
+
+
+def choices_of(tool: ToolSpec) -> object:
+    properties = tool.parameters["properties"]
+    assert isinstance(properties, dict)
+    return properties["to"]["enum"]
 
 
 def names(spec: AgentSpec, state: str) -> list[str]:
@@ -37,9 +43,9 @@ def test_the_settings_a_table_needs_are_those_its_slots_choose_from() -> None:
 def test_values_only_the_settings_know_are_in_the_functions_schema() -> None:
     opening = HAND_OVER.opening_tool({"transfer_targets": ("reception", "billing")})
     assert opening.name == "hand_over"
-    assert opening.parameters["properties"]["to"]["enum"] == ["reception", "billing"]
+    assert choices_of(opening) == ["reception", "billing"]
     (provide, _) = HAND_OVER.tools_in("Collect", {"transfer_targets": ("reception",)})
-    assert provide.parameters["properties"]["to"]["enum"] == ["reception"]
+    assert choices_of(provide) == ["reception"]
 
 
 def test_a_table_is_checked_when_it_is_built() -> None:

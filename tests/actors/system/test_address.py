@@ -25,7 +25,7 @@ class Dead:
 
 
 def dead_letters() -> float:
-    return DEAD_LETTERS.labels("str")._value.get()
+    return float(DEAD_LETTERS.labels("str")._value.get())
 
 
 def buffering(capacity: int = 3) -> tuple[BufferingRef[str], Counter]:
