@@ -9,6 +9,12 @@ import pytest
 from tools import test_files
 
 
+@pytest.fixture(autouse=True)
+def _one_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(test_files, "ROOMS", ("room",))
+    monkeypatch.setattr(test_files, "WITHOUT", {})
+
+
 def put(root: Path, *names: str) -> None:
     for name in names:
         path = root / name
@@ -17,15 +23,16 @@ def put(root: Path, *names: str) -> None:
 
 
 def test_a_module_without_a_test_file_in_its_place_is_named(tmp_path: Path) -> None:
-    put(tmp_path, "fsm/__init__.py", "fsm/run.py", "fsm/chart/svg.py", "tests/fsm/test_run.py", "tests/fsm/test_svg.py")
-    found = [each for each in test_files.complaints(tmp_path) if "excepted" not in each]
-    assert found == ["fsm/chart/svg.py: there is no tests/fsm/chart/test_svg.py"]
+    modules = ("room/__init__.py", "room/run.py", "room/attic/box.py")
+    put(tmp_path, *modules, "tests/room/test_run.py", "tests/room/test_box.py")
+    assert test_files.complaints(tmp_path) == ["room/attic/box.py: there is no tests/room/attic/test_box.py"]
 
 
 def test_exceptions_are_modules_and_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_files, "WITHOUT", {"fsm/gone.py": "x", "fsm/tested.py": "x", "fsm/errors.py": "x"})
-    put(tmp_path, "fsm/tested.py", "fsm/errors.py", "tests/fsm/test_tested.py")
+    exceptions = dict.fromkeys(("room/gone.py", "room/tested.py", "room/types.py"), "a reason")
+    monkeypatch.setattr(test_files, "WITHOUT", exceptions)
+    put(tmp_path, "room/tested.py", "room/types.py", "tests/room/test_tested.py")
     assert test_files.complaints(tmp_path) == [
-        "fsm/gone.py: is excepted in tools/test_files.py, and is no module",
-        "fsm/tested.py: is excepted in tools/test_files.py, and has a test file",
+        "room/gone.py: is excepted in tools/test_files.py, and is no module",
+        "room/tested.py: is excepted in tools/test_files.py, and has a test file",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.model.audio_buffer import BEFORE_PIECES, KEPT_MS, AudioBuffer, Utterance
+from actors.model.audio_buffer import BEFORE_PIECES, KEPT_MS, AudioBuffer, UtteranceBuffer
 
 
 def length_ms(payload: str) -> float:
@@ -21,8 +21,8 @@ def buffer(payloads: list[str]) -> AudioBuffer:
     return found
 
 
-def utterance(before: list[str], said: list[str]) -> Utterance:
-    found = Utterance(length_ms)
+def utterance(before: list[str], said: list[str]) -> UtteranceBuffer:
+    found = UtteranceBuffer(length_ms)
     for payload in before:
         found.append(payload)
     found.begin()

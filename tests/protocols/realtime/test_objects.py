@@ -42,7 +42,7 @@ def test_formats_keep_their_type_when_written() -> None:
     assert json.loads(update.to_wire())["session"]["audio"]["input"]["format"] == {"type": "audio/pcm"}
 
 
-def test_the_effective_session_tells_its_formats() -> None:
+def test_the_effective_session_has_the_formats_in_force() -> None:
     event = SERVER_EVENTS.parse(
         '{"type":"session.updated","event_id":"e","session":{"type":"realtime",'
         '"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{}}}}'
@@ -62,7 +62,7 @@ def test_the_effective_session_tells_its_formats() -> None:
     ],
     ids=lambda item: type(item).__name__,
 )
-def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
+def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> None:
     sent = json.loads(ConversationItemCreate(item=item).to_wire())
     event = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert event.to_dict() == sent
