@@ -81,7 +81,10 @@ T = TypeVar("T")
 
 
 class CallSupervisor(LoopActor):
-    """Is told: CallMessage. Its parent is the switchboard. Its end, by `finish`, is always a normal one."""
+    """Is told: CallMessage. Its parent is the switchboard.
+
+    What it is told becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    """
 
     def __init__(
         self,
