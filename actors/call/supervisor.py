@@ -1,4 +1,4 @@
-"""One call: owns its two sockets and its tasks, their restarts, and the call's state of record.
+"""One call: owns its two sessions and its tasks, their restarts, and the call's record.
 
 May import: actors, protocols, store's record types, pykka, loguru. Rules from: docs/architecture.md 1, 4 and 5.
 """
@@ -81,9 +81,10 @@ T = TypeVar("T")
 
 
 class CallSupervisor(LoopActor):
-    """Is told: CallMessage. Its parent is the switchboard.
+    """Supervises one call. Receives: CallMessage. Parent: the switchboard.
 
-    What it is told becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    Each message becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class CallSupervisor(LoopActor):
         )
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._hangup: PendingHangup | None = None  # how we are to end the call, or do
-        self._outcome = ""  # of the call, once it is settled
+        self._hangup: PendingHangup | None = None  # the end that is due or under way
+        self._outcome = ""  # of the call, once it is decided
         self._resume_state = resume_state
 
     def on_start(self) -> None:
@@ -199,7 +200,7 @@ class CallSupervisor(LoopActor):
                 assert_never(message)
         return None
 
-    # --- what is told, as events ---
+    # --- messages to events ---
 
     def _overdue(self, key: CallTimerKey) -> None:
         match key:
@@ -317,11 +318,11 @@ class CallSupervisor(LoopActor):
         self._get_ready(ReadinessEvent.GREETING_LOST if blank else ReadinessEvent.MODEL_LOST)
 
     def _restore(self, left: ResumeState) -> None:
-        """Go on with a call that another process has left, in the state in which it was."""
+        """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows)
         self._caller_leg.resumed()
-        self._caller_leg.incarnation = len(left.rows)  # more than there ever were
+        self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.TAKEN_OVER_BLANK if blank else ReadinessEvent.TAKEN_OVER)
         unanswered = self._tasks.restore(left.rows, left.acted)
@@ -331,12 +332,12 @@ class CallSupervisor(LoopActor):
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)
 
-    # --- the tables, and what they ask for ---
+    # --- tables and their actions ---
 
     def _advance(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case an action
         self, event: CallEvent, hangup: PendingHangup | None = None, *, outcome: str = "", wire: Wire | None = None
     ) -> None:
-        """hangup, outcome, wire: what the event brings, for the actions that it leads to."""
+        """hangup, outcome, wire: the event's parameters, for the actions it leads to."""
         self._phase, actions = CALL.step(self._phase, event)
         for action in actions:
             match action:
@@ -373,7 +374,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.TAKE_OUTCOME:
                     self._outcome = outcome
                 case CallAction.CLOSE_WIRE:
-                    # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
+                    # No VAIC session is left to send a hang-up: VAIC ends the call when its resume is refused.
                     self._caller_leg.wire.close(1011, "internal error")
                 case CallAction.SETTLE:
                     self._settle()
@@ -387,7 +388,7 @@ class CallSupervisor(LoopActor):
                     assert_never(action)
 
     def _get_ready(self, event: ReadinessEvent, *, said_again: bool = False) -> None:
-        """said_again: the model is told once more what the caller said last."""
+        """said_again: the model session is sent the caller's last utterance again."""
         self._readiness, actions = READINESS.step(self._readiness, event)
         for action in actions:
             match action:
@@ -442,7 +443,7 @@ class CallSupervisor(LoopActor):
         return VAIC not in self._children
 
     def _config(self) -> ModelSessionConfig:
-        """The call as a session of the model is to know it, just now."""
+        """The configuration of a model session for the call as it is now."""
         spoken_to = self._readiness in GREETED and self._readiness is not Readiness.TAKEN_OVER
         return self._speech.model_format(model_format(self._media), spoken_to and self._transcript.answer_due())
 
@@ -452,7 +453,7 @@ class CallSupervisor(LoopActor):
 
 
 def _brought(what: T | None) -> T:
-    """What an action needs, and the event before it has brought. Raises: MisuseError."""
+    """An action's parameter, which its event must carry. Raises: MisuseError."""
     if what is None:
         raise MisuseError("an action has nothing to act on")
     return what
