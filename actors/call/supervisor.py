@@ -41,6 +41,7 @@ from actors.messages.call import (
     TaskSettled,
     VaicEnded,
     VaicReady,
+    WordsLimit,
 )
 from actors.messages.journal import ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
@@ -84,7 +85,7 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start
+            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -211,19 +212,17 @@ class CallSupervisor(LoopActor):
     def _note(self, fact: SpeechFact) -> None:
         self._recorder.note(fact)
         self._model.note(fact)
+        self._tasks.note(fact)
         match fact:
             case BotSaid() if VAIC not in self._children and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
                 self._call_timers.cancel(CallTimer.SILENCE)
-                self._tasks.caller_began(fact.at_ms)
             case BotHeard():
-                self._tasks.consent.heard(fact.item)
                 if fact.item.complete:
                     self._call_timers.start(CallTimer.SILENCE, self._services.profile.no_input_s)
                     self._handover.look()
             case ResponseEnded():
-                self._tasks.consent.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
@@ -259,7 +258,7 @@ class CallSupervisor(LoopActor):
             self._prepare_end(reply.run)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._ending is None:
-            self._speech.answer(outputs, self._model_ready)
+            self._speech.answer(outputs, self._model_ready, reply.word_for_word)
 
     def _prepare_end(self, run: TaskHandle) -> None:
         """A task's outcome may be the end of the call, once its last sentence was heard."""
@@ -381,6 +380,8 @@ class CallSupervisor(LoopActor):
             case StepLimit():
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(key.step_id))
+            case WordsLimit():
+                self._tasks.words_overdue(key.step_id)
             case CallTimer.START:
                 self._caller_arrived = True  # VAIC may be set up to send no `start` at all
                 self._greet()

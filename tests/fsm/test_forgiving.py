@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from fsm.consent import AGREED, Agreement, Verdict
 from fsm.effects import Ok, TaskContext
-from fsm.run import TaskRun
+from fsm.run import MOST_READINGS, TaskRun
 from fsm.testing import Recorder, converse
 from fsm.testing.conversation import NOON
 from protocols.errors import MisuseError
@@ -60,11 +61,66 @@ def test_a_no_needs_no_hearing_out() -> None:
     assert converse(table()).opens(**WHOLE).talks_over().says_no().state == "What"
 
 
-def test_a_read_back_that_is_never_heard_out_ends_with_a_human() -> None:
+REFUSALS = {
+    Verdict.UNHEARD: "unheard",
+    Verdict.MISSTATED: "misstated",
+    Verdict.WORDLESS: "wordless",
+    Verdict.NOT_A_YES: "not_a_yes",
+}
+
+
+@pytest.mark.parametrize("verdict", list(REFUSALS))
+def test_a_yes_that_does_not_count_has_it_read_back_word_for_word_and_then_asked_plainly(verdict: Verdict) -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE)
+    said = []
+    for _ in range(2):
+        answer = talk.run.call("order_pizza_confirm", '{"yes": true}', Agreement(verdict, talk.run.readback()))
+        assert (answer.fault, answer.word_for_word) == (REFUSALS[verdict], True)
+        said.append(answer.say)
+    assert said == ["3 small, no olives. Right?", "Please answer with yes or no. 3 small, no olives. Right?"]
+    assert recorder.requests == []
+    assert talk.says_yes().outcome == "baked"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNHEARD, Verdict.MISSTATED])
+def test_three_refusals_that_are_ours_hand_nobody_over_but_a_human_comes_at_last(verdict: Verdict) -> None:
     talk = converse(table()).opens(**WHOLE)
-    for _ in range(3):
-        talk.talks_over().says_yes()
-    assert talk.outcome == "transfer"
+    for _ in range(MOST_READINGS - 1):
+        assert talk.answers_otherwise(verdict).says_yes().outcome is None
+    assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
+    assert talk.says == "I will put you through."
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WORDLESS, Verdict.NOT_A_YES])
+def test_a_caller_who_was_asked_plainly_and_says_neither_yes_nor_no_is_handed_over(verdict: Verdict) -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for _ in range(4):
+        assert talk.answers_otherwise(verdict).says_yes().outcome is None
+    assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
+
+
+def test_a_yes_to_another_read_back_is_none_to_this_one() -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE)
+    before = Agreement(Verdict.AGREED, talk.run.readback())
+    talk.gives(count=4)
+    answer = talk.run.call("order_pizza_confirm", '{"yes": true}', before)
+    assert (answer.fault, recorder.requests) == ("unheard", [])
+
+
+def test_a_faulty_yes_that_is_corrected_at_once_is_a_yes_to_the_same_read_back() -> None:
+    talk = converse(table()).opens(**WHOLE)
+    agreed = Agreement(Verdict.AGREED, talk.run.readback())
+    assert talk.run.call("order_pizza_confirm", '{"yes": "true"}', agreed).fault == "bad_value"
+    assert talk.run.call("order_pizza_confirm", '{"yes": true}', agreed).outcome == "baked"
+
+
+def test_how_often_a_yes_did_not_count_outlives_a_crash_and_begins_anew_for_another_read_back() -> None:
+    talk = converse(table()).opens(**WHOLE).talks_over().says_yes().crashes()
+    assert talk.talks_over().says_yes().says == "Please answer with yes or no. 3 small, no olives. Right?"
+    assert talk.gives(count=4).talks_over().says_yes().says == "4 small, no olives. Right?"
+    assert talk.run.call("order_pizza_confirm", '{"yes": true}', AGREED).outcome == "baked"
 
 
 @pytest.mark.parametrize(("key", "state"), [("1", "Baked"), ("2", "What"), ("5", "Confirm")])
