@@ -57,7 +57,7 @@ lock: setup
 
 licences: setup
 	$(BIN)/python -m pip install --quiet --editable '.[release]'
-	$(BIN)/pip-licenses --order license --fail-on "GNU General Public License v2 (GPLv2);GNU General Public License v3 (GPLv3);GPL-2.0-only;GPL-2.0-or-later;GPL-3.0-only;GPL-3.0-or-later"
+	$(BIN)/pip-licenses --order license --ignore-packages tieline --fail-on "GNU General Public License v2 (GPLv2);GNU General Public License v3 (GPLv3);GPL-2.0-only;GPL-2.0-or-later;GPL-3.0-only;GPL-3.0-or-later"
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

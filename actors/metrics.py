@@ -13,9 +13,9 @@ CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped 
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 BAD_FRAMES = Counter(
-    "tieline_bad_frames_total", "Frames that broke the protocol, by side and reason.", ["side", "reason"]
+    "tieline_bad_frames_total", "Frames that broke the protocol, by leg and reason.", ["leg", "reason"]
 )
-UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by side.", ["side"])
+UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by leg.", ["leg"])
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
 TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])

@@ -7,6 +7,8 @@ Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Literal
 
@@ -22,9 +24,11 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class JournalRow(_Record):
-    """One thing that happened. seq: counts a conversation's rows, from 1. kind: what; body: its particulars.
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """A row as it is stored: one thing that happened. What kinds there are is known to those who write and read them.
 
+    seq: counts a conversation's rows, from 1. kind: what; body: its particulars, as JSON has them. at: aware.
     epoch: of the lease under which it is written, 0 where the call has none.
     """
 
@@ -32,8 +36,19 @@ class JournalRow(_Record):
     seq: int
     kind: str
     body: dict[str, JsonValue]
-    at: AwareDatetime
+    at: datetime
     epoch: int = 0
+
+    def columns(self) -> dict[str, object]:
+        """By name, for the statement that writes it."""
+        return {
+            "conversation_id": self.conversation_id,
+            "seq": self.seq,
+            "kind": self.kind,
+            "body": self.body,
+            "at": self.at,
+            "epoch": self.epoch,
+        }
 
 
 class TurnRecord(_Record):
@@ -98,7 +113,7 @@ class Journal:
         ]
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
-            mine = [dict(row) for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
+            mine = [row.columns() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             if mine:
                 connection.execute(_appending(connection.dialect.name), mine)
             for (record, epoch), whole in zip(ended, records, strict=True):

@@ -148,6 +148,8 @@ class Leases:
         self._ttl_s = ttl_s
         self._window_s = window_s
         self._epochs: dict[str, int] = {}
+        # Of those, the ones that anybody may take over; until somebody does, we may still write for them.
+        self._parked: set[str] = set()
 
     @property
     def renew_every_s(self) -> float:
@@ -156,8 +158,8 @@ class Leases:
 
     @property
     def held(self) -> dict[str, int]:
-        """The epochs of the calls that this process writes for, by conversation."""
-        return dict(self._epochs)
+        """The epochs of the calls that this process holds, by conversation; of a parked one it only has the epoch."""
+        return {each: epoch for each, epoch in dict(self._epochs).items() if each not in self._parked}
 
     def epoch(self, conversation_id: str) -> int:
         """What is written for a call must bear this; 0 where we have no lease for it."""
@@ -166,6 +168,7 @@ class Leases:
     def forget(self, conversation_id: str) -> None:
         """Another process has taken the call over, or it is over."""
         self._epochs.pop(conversation_id, None)
+        self._parked.discard(conversation_id)
 
     def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | Refused:
         """A new call. Its epoch is 1, or the next one where the same credential has used the conversation's id before.
@@ -180,7 +183,7 @@ class Leases:
             if epoch is None:
                 return Refused("held")
             lease = Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
-        self._epochs[conversation_id] = epoch
+        self._hold(conversation_id, epoch)
         return lease
 
     def claim(self, conversation_id: str, credential: str) -> Lease | Refused:
@@ -196,7 +199,7 @@ class Leases:
             values = self._held(connection) | {"status": "open"}
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
         if lease is not None:
-            self._epochs[conversation_id] = lease.epoch
+            self._hold(conversation_id, lease.epoch)
         return lease or Refused(self._objection(conversation_id, digest) or "too_late")
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
@@ -210,9 +213,10 @@ class Leases:
         return held.keys() - set(mine)
 
     def park(self, conversation_id: str, epoch: int) -> None:
-        """Leave a call to whoever it is resumed at. Raises: Fenced."""
+        """Leave a call to whoever it is resumed at. Should it end before, we write its record. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "parked")
+        self._parked.add(conversation_id)
 
     def end(self, conversation_id: str, epoch: int) -> None:
         """A call is over that leaves no record; of one that does, the record ends the lease. Raises: Fenced."""
@@ -239,11 +243,15 @@ class Leases:
             lease = self._take(connection, conversation_id, self._left(connection), values)
             known = connection.scalar(select(column.epoch).where(column.conversation_id == conversation_id))
         if lease is not None:
-            self._epochs[conversation_id] = lease.epoch
+            self._hold(conversation_id, lease.epoch)
             return lease
         return Refused("unknown" if known is None else "held")
 
     # --- inside ---
+
+    def _hold(self, conversation_id: str, epoch: int) -> None:
+        self._epochs[conversation_id] = epoch
+        self._parked.discard(conversation_id)
 
     def _held(self, connection: Connection) -> dict[str, Any]:
         return {"node": self._node, **_lasting(connection.dialect.name, self._ttl_s)}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actors.call import handover, phase
 from actors.model import phase as model_phase
 from actors.vaic import phase as vaic_phase
 from fsm.chart import render, table_chart
@@ -22,6 +23,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 # Every transition table of the product, by the name of its picture in docs/machines/.
 MACHINES: Mapping[str, Table[Any, Any, Any]] = {
+    "call": phase.CALL,
+    "call-readiness": phase.READINESS,
+    "drain": handover.DRAIN,
     "model-session": model_phase.SESSION,
     "response-slot": response_slot.SLOT,
     "caller-turn": response_slot.TURN,

@@ -1,6 +1,7 @@
-"""The end of a call in words: hang-up and transfer wait until the last sentence was heard.
+"""The spoken end of a call: hang-up and transfer wait until the caller heard the last sentence.
 
-Pure state. May import: actors.messages, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
+What that means for the call is in actors/call/phase.py. Pure state.
+May import: actors.messages, actors.call.phase, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
 """
 
 from __future__ import annotations
@@ -8,64 +9,68 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from actors.call.phase import CallEvent
 from actors.messages.call import BotHeard, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
+from protocols.ledger import ItemHeard
+
+NO_MODEL = "speech model unavailable"
 
 
 @dataclass(slots=True)
 class PendingHangup:
-    """Each fact returns whether the time has come. A caller who speaks into the last words wins: it is called off."""
+    """How a call is to end, and what it waits for first. outcome: the call's, for its record.
+
+    clip: the recorded last words where no model can speak; None if the model's next sentence is the farewell.
+    """
 
     act: HangUp | Transfer
-    outcome: str  # of the call
-    clip: Clip | None = None  # its last words, where there is no model to say any
-    called_off: bool = False
+    outcome: str
+    clip: Clip | None = None
     _last_words: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
 
-    def note(self, fact: SpeechFact) -> bool:
+    def note(self, fact: SpeechFact) -> CallEvent | None:
+        """Turn a speech fact into an event, or None. A caller who speaks during the last words calls the end off."""
         match fact:
-            case CallerSpeaks(began=True):
-                self.caller_spoke()
-            case BotHeard():
-                return self.bot_heard(fact)
-            case ClipHeard():
-                return self.clip is fact.clip
-            case ResponseEnded():
-                return self.response_ended(fact)
+            case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
+                return CallEvent.FAREWELL_HEARD
+            case _ if self.clip is not None:
+                # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
+                # was cut is said again: its socket is lost.
+                return None
+            case CallerSpeaks(began=True) | BotHeard(barged_in=True, item=ItemHeard(complete=False)):
+                return CallEvent.CALLED_OFF
+            case BotHeard(ItemHeard(item_id, complete=True)):
+                self._heard.add(item_id)
+            case ResponseEnded("completed", spoken, calls=0) if spoken and self._last_words is None:
+                # The first response with speech and no further function call holds the last words.
+                self._last_words = set(spoken)
             case _:
                 pass
-        return False
-
-    def response_ended(self, ended: ResponseEnded) -> bool:
-        """The first response with speech and no further function call holds the last words."""
-        if self._last_words is None and ended.status == "completed" and ended.spoken_items and not ended.calls:
-            self._last_words = set(ended.spoken_items)
-        return self._due()
-
-    def caller_spoke(self) -> None:
-        """The caller has begun to speak: into the last words, or before they could be heard."""
-        if not self._due():
-            self.called_off = True
-
-    def bot_heard(self, heard: BotHeard) -> bool:
-        if heard.item.complete:
-            self._heard.add(heard.item.item_id)
-        elif heard.barged_in:
-            self.called_off = True
-        return self._due()
-
-    def _due(self) -> bool:
-        return not self.called_off and self._last_words is not None and self._last_words <= self._heard
+        heard = self._last_words is not None and self._last_words <= self._heard
+        return CallEvent.FAREWELL_HEARD if heard else None
 
 
 def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, str]) -> PendingHangup | None:
-    """What the result of a task means for the call: its end, or None. targets: by name, who can be transferred to."""
+    """The end that a task's result asks for, or None. targets: transfer targets (phone number or URI) by name."""
     if result == "hangup":
         return PendingHangup(HangUp("conversation ended"), "completed")
     if result == "transfer" and targets and status is not None:
         target = targets.get(status.transfer_to) or next(iter(targets.values()))
         return PendingHangup(Transfer(target, "handed over by a task"), "transferred")
     return None
+
+
+def hangup_by_us(outcome: str, in_words: bool) -> PendingHangup:
+    """End the call for the daemon's own reasons (drain, operator). in_words: play a recorded sentence first."""
+    return PendingHangup(HangUp(outcome), outcome, Clip.CALL_AGAIN if in_words else None)
+
+
+def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:
+    """End a call that has no model: transfer if there is a target, else apologise. targets: see `hangup_after`."""
+    if target := next(iter(targets.values()), ""):
+        return PendingHangup(Transfer(target, NO_MODEL), "failed", Clip.ONE_MOMENT)
+    return PendingHangup(HangUp(NO_MODEL), "failed", Clip.CALL_AGAIN)

@@ -1,4 +1,4 @@
-"""What a call has its model say: answers of tasks, sentences of ours, and what is owed after an interruption.
+"""What a call has its model say: outputs of tasks, our own sentences, and what an interruption left unsaid.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
 """
@@ -9,26 +9,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.call.farewell import PendingHangup
 from actors.call.recorder import CallRecorder
 from actors.messages.call import ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.model import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
 from actors.messages.model_config import ModelSessionConfig
-from actors.messages.vaic import AwaitWords, HangUp, PlayClip, Transfer, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, PlayClip, VaicSocketMessage
 from actors.services import Services
 from actors.system.address import Address
 from actors.tasks.router import TaskRouter
 from protocols.media import MediaFormat
 
-NO_MODEL = "speech model unavailable"
-# So often in a row the caller is asked to say it again.
+# Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
 MOST_UNANSWERED = 1
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
 class BotSpeech:
-    """model, vaic: the places of the two sides."""
+    """Decides what the bot says next. model, vaic: stable addresses of the two sessions."""
 
     def __init__(
         self,
@@ -43,14 +41,14 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
-        self._owed: tuple[str, str] | None = None  # a sentence and its step, from when there was no model to say it
-        self._unanswered = 0  # times in a row that the model was to say something, and did not
+        self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
+        self._unanswered = 0  # responses in a row that were given up without speech or a function call
 
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
 
     def model_format(self, media: MediaFormat, answer_due: bool) -> ModelSessionConfig:
-        """The call as a session of the model is to know it. media: the model's format."""
+        """The configuration of a model session for the call as it is now. media: the model's format."""
         profile, transcript = self._services.profile, self._recorder.transcript
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
@@ -73,14 +71,14 @@ class BotSpeech:
 
     def _word_for_word(self, words: str) -> str:
         """The instructions for a response of just these words."""
-        # Quoted, for there may be a caller's words in it, and those are no instructions.
+        # Quoted, because it may contain a caller's words, which must not act as instructions.
         told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
         return f"{self.instructions()}\n\n{told}"
 
     def answer(self, outputs: dict[str, str], ready: bool = True, word_for_word: bool = False) -> None:
-        """Give the outputs of steps to the model, and before them what it may call from now on.
+        """Send the outputs of steps to the model, after the tools it may call from now on.
 
-        ready: the model can speak; else what is to be said waits for `model_back`. word_for_word: it is to say what
+        ready: a model can speak; if not, what is to be said waits for `model_back`. word_for_word: it is to say what
         the outputs say, and nothing else.
         """
         self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
@@ -94,61 +92,48 @@ class BotSpeech:
                 self._owed = (_words(json.loads(output)), step_id)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
-        """The caller has pressed keys. by_task: a task takes them."""
+        """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
-    def model_back(self, words_owed: bool, said_again: bool) -> None:
-        """The model is ready, once more perhaps. words_owed: to a caller for whom we were away.
-
-        said_again: it hears what the caller said last, and answers that by itself.
-        """
-        if words_owed or self._owed is not None:
-            # What the caller said last may have been lost with whoever heard it.
+    def model_back(self, said_again: bool) -> None:
+        """A model session is ready, the first or a new one. said_again: it was sent the caller's last utterance."""
+        if self._owed is not None:
+            # The caller's last words may have been lost with the session that heard them.
             self.take_up(asked=True)
         elif not said_again and self._recorder.transcript.words_lost():
             self.say(LINE_BACK)
 
     def take_up(self, asked: bool = False) -> None:
-        """The caller is back: say what is owed. asked: and if nothing is, ask."""
+        """The caller is back: say what was left unsaid. asked: if there is nothing, ask what the caller said."""
         if asked or self._recorder.transcript.answer_due():
             words, step_id = self._owed or self._tasks.ask_again() or (self._unsaid(), "")
             self._owed = None
             self.say(words or LINE_BACK, step_id)
 
     def _unsaid(self) -> str:
-        """How a task has ended whose caller did not hear of it; "" where that was to end the call, which it did not."""
+        """The last output's words, if the caller did not hear them; "" if they were a farewell and the call went on."""
         told = json.loads(self._recorder.transcript.unsaid() or "{}")
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
-        """Returns whether the model is of no use any more: it takes what it is told, and answers nothing."""
+        """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:
             return False
         self._unanswered += 1
         if self._unanswered <= MOST_UNANSWERED:
-            self._vaic.tell(AwaitWords(due=False))
-            self._vaic.tell(PlayClip(Clip.SAY_AGAIN))
+            self.own_words(Clip.SAY_AGAIN)
         return self._unanswered > MOST_UNANSWERED
 
-    def goodbye(self, outcome: str) -> PendingHangup:
-        """The call ends because we do: in a sentence of ours."""
-        self._vaic.tell(AwaitWords(due=False))
-        self._vaic.tell(PlayClip(Clip.CALL_AGAIN))
-        return PendingHangup(HangUp(outcome), outcome, Clip.CALL_AGAIN)
-
-    def without_model(self) -> PendingHangup:
-        """There is no model for this call: it ends in words of our own, or with a human."""
-        target = next(iter(self._services.profile.transfer_targets.values()), "")
-        clip = Clip.ONE_MOMENT if target else Clip.CALL_AGAIN
+    def own_words(self, clip: Clip) -> None:
+        """Play a recorded clip in place of the model."""
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
-        return PendingHangup(Transfer(target, NO_MODEL) if target else HangUp(NO_MODEL), "failed", clip)
 
 
 def _words(told: Mapping[str, Any]) -> str:
-    """What the caller is to hear of a step. told: its output."""
+    """The words of a step's output for the caller. told: the output, decoded."""
     return " ".join(filter(None, (told.get("say"), told.get("next"))))

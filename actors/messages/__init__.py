@@ -1,5 +1,5 @@
-"""Every message between actors, by who is told it, and what each mailbox takes. Frozen, typed, few.
+"""Every message between actors, by receiver, and the union of types that each mailbox takes.
 
 Times are on the dispatcher's clock (`now_ms`: monotonic ms, any origin); audio is base64 text.
-May import: protocols, fsm, store's record types, actors' runtime pieces, the standard library.
+May import: protocols, fsm, store's record types, actors.system, actors.transport, the standard library.
 """

@@ -15,17 +15,17 @@ from protocols.ledger import ItemHeard
 
 
 class CallTimer(Enum):
-    """A time limit of a call; how long each is stands in actors/policies.py, unless it is said here."""
+    """A time limit of a call. Its length is in actors/policies.py, unless noted here."""
 
-    START = "start"  # for VAIC's `start` activity
-    RESUME = "resume"  # for a caller whose socket was lost
-    SILENCE = "silence"  # of the caller, from when the bot was heard out: the profile's no_input_s
-    KEYS = "keys"  # for another key: actors/call/dtmf.py
-    MODEL = "model"  # for a model session
-    RENEW = "renew"  # until the session's successor is dialled: actors/model/leg.py
-    FAREWELL = "farewell"  # for the last sentence to be heard
-    END = "end"  # for the answer to our hangup or transfer
-    SETTLE = "settle"  # for tasks in the middle of a step, after the caller has left
+    START = "start"  # VAIC's `start` activity
+    RESUME = "resume"  # session.resume, after VAIC's socket was lost
+    SILENCE = "silence"  # the caller's answer, from when the bot was heard to its end: the profile's no_input_s
+    KEYS = "keys"  # another key: actors/call/dtmf.py
+    MODEL = "model"  # a model session that is ready
+    RENEW = "renew"  # until the next model session is dialled: actors/model/leg.py
+    FAREWELL = "farewell"  # the last sentence to be heard
+    END = "end"  # the answer to our hangup or transfer
+    SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +54,28 @@ class CallerArrived:
 
 @dataclass(frozen=True, slots=True)
 class VaicReady:
-    """The caller's side has been accepted, and its socket is in hand."""
+    """VAIC's session is accepted: the caller can hear."""
 
 
 @dataclass(frozen=True, slots=True)
 class VaicEnded:
-    """VAIC's last word on this call."""
+    """VAIC has ended the call. reason_code: of its session.end, or ours if there was none."""
 
     reason_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigitsPressed:
-    """Keys, one or many."""
+    """The caller pressed one or more keys."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReady:
-    """The model's session is configured. standby: to take over some time; else it can hear and speak.
+    """The model's session is configured. standby: it waits for TakeOver; else it can hear and speak.
 
-    expires_at: when the session ends by itself, in unix seconds; None where it does not say.
+    expires_at: when the session ends by itself, in unix seconds; None if the server does not say.
     """
 
     standby: bool = False
@@ -84,7 +84,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class CallerSpeaks:
-    """The caller's voice began (or, `began` false, ended). item_id: of the user item it will be."""
+    """The caller began to speak (`began` false: stopped). item_id: of the user item that this will become."""
 
     item_id: str
     began: bool
@@ -101,7 +101,7 @@ class CallerSaid:
 
 @dataclass(frozen=True, slots=True)
 class BotSaid:
-    """The words of an assistant item, as generated; how much was heard is told apart."""
+    """The words of an assistant item, as generated; BotHeard says how much was heard."""
 
     item_id: str
     text: str
@@ -109,7 +109,7 @@ class BotSaid:
 
 @dataclass(frozen=True, slots=True)
 class BotHeard:
-    """An assistant item has ended for the caller: heard to its end, or cut."""
+    """An assistant item was heard to its end, or cut."""
 
     item: ItemHeard
     barged_in: bool
@@ -117,7 +117,7 @@ class BotHeard:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCalled:
-    """The model called a function, completely, in the course of a response. arguments: JSON text."""
+    """The model called a function; the call is complete. arguments: JSON text."""
 
     call_id: str
     name: str
@@ -129,8 +129,8 @@ class FunctionCalled:
 class ResponseEnded:
     """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
 
-    steps: of tasks, whose answers it was the first to know of. given_up: the caller was to hear something, did not, and
-    will not be answered.
+    steps: of tasks, whose outputs were first seen by this response. given_up: it should have been heard, was not, and
+    is not repeated.
     """
 
     status: str
@@ -143,7 +143,7 @@ class ResponseEnded:
 
 @dataclass(frozen=True, slots=True)
 class ClipHeard:
-    """What was heard of a sentence of ours is final: all of it, or it was cut."""
+    """A recorded sentence was heard to its end, or cut."""
 
     clip: Clip
     item: ItemHeard
@@ -151,9 +151,9 @@ class ClipHeard:
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswered:
-    """A task's next step: the answer to a function call, to keys or to silence, and the task as it stands.
+    """A task has taken a step, on a function call, on keys or on silence. status: the task after it.
 
-    answer: None where the task has no use for the keys, or does not wait.
+    answer: None if the keys meant nothing to the task, or it was not waiting.
     """
 
     run_id: str
@@ -164,7 +164,7 @@ class TaskAnswered:
 
 @dataclass(frozen=True, slots=True)
 class TaskSettled:
-    """How a task stands whose caller has left. outcome: None while it has none."""
+    """The status of a task after the caller has left. outcome: None if it has none."""
 
     run_id: str
     outcome: str | None
@@ -180,7 +180,7 @@ class Rebind:
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """The daemon wants this call to end. outcome: for its record. in_words: after a sentence of ours."""
+    """End this call. outcome: for its record. in_words: after a recorded sentence."""
 
     outcome: str
     in_words: bool = False
@@ -188,19 +188,19 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class MoveCall:
-    """Go on at another process, from its next quiet moment on; or, now, whatever it does."""
+    """Hand the call over to another process, at its next quiet moment; or, `now`, at once."""
 
     now: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """All that was written of this call is in the journal, and its lease is for whoever it is resumed at."""
+    """All that was told of this call until it was to be parked is in the journal; anybody may go on with it now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """An `ask`: answered with the call's record as it stands, its outcome "open"."""
+    """An `ask`, answered with the call's record so far; its outcome is "open"."""
 
 
 CallMessage = (
@@ -230,9 +230,7 @@ CallMessage = (
     | ChildDied
 )
 
-# What decides where a call goes as a whole.
-LifecycleMessage = CallerArrived | ModelReady | VaicReady | VaicEnded | Rebind | EndCall | MoveCall | Parked
 # What is spoken and heard in a call, as it is written down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
-# What may still come when a call is over, and belongs into its record.
+# What may still arrive when a call is over, and belongs in its record.
 LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled

@@ -1,4 +1,4 @@
-"""Sentences of ours that need no model: recorded once, and ready in every media format.
+"""Clips: recorded sentences that are played without the model, ready in every media format.
 
 May import: protocols, numpy, soxr, the standard library. Rules from: docs/specs/vaic-streaming.md 6.
 """
@@ -22,7 +22,7 @@ from protocols.playout import PIECE_MS
 
 
 class Clip(Enum):
-    """What there is to say without a model; the value is the name of its files."""
+    """A recorded sentence. The value is the stem of its files' names."""
 
     ONE_MOMENT = "one_moment"
     SAY_AGAIN = "say_again"
@@ -31,9 +31,9 @@ class Clip(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """words: as they stand in transcripts. payloads: of it in base64, by the name of the media format.
+    """A loaded clip, shared by all calls. words: its text, for transcripts.
 
-    In the pieces in which it is played, which are the same for all calls that wait to hear it.
+    payloads: its audio in base64, in pieces of PIECE_MS, by the name of the media format.
     """
 
     words: str

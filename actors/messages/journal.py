@@ -1,4 +1,4 @@
-"""What the journal's keeper is told: JournalMessage; and what a call leaves for whoever takes it over."""
+"""What the JournalWriter is told: JournalMessage; and the state from which another process resumes a call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from store.journal import CallRecord
 
 
 class CallOpening(BaseModel):
-    """What the lease of a call tells the process that takes it over. media: the format that was agreed on.
+    """What a call's lease stores for the process that takes it over. media: the name of the negotiated format.
 
-    As with the rows of the journal, what is new has a default, and what is not known is ignored.
+    As in the rows of the journal, new fields have defaults, and unknown ones are ignored.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -33,15 +33,15 @@ class AppendRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """A call's record, final."""
+class WriteRecord:
+    """Write a call's final record, and end its lease."""
 
     record: CallRecord
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLease:
-    """A call has begun here: nobody else is to write for it. opening: for the process that takes it over."""
+    """Take the lease of a call that begins here. opening: for a process that takes it over."""
 
     conversation_id: str
     credential: str = field(repr=False)
@@ -50,7 +50,7 @@ class OpenLease:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCall:
-    """A call is resumed that is not here. Answered with CallClaimed."""
+    """Take over a call that is resumed here and not known to this process. Answered with CallClaimed."""
 
     conversation_id: str
     credential: str = field(repr=False)
@@ -58,24 +58,30 @@ class ClaimCall:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """A call leaves this process. Answered with Parked once nothing more of it is to be written."""
+    """A call leaves this process. Answered with Parked once all that was told before is written.
+
+    call: still writes for it while nobody else has taken it over. None: nobody here has anything to write any more.
+    """
 
     conversation_id: str
-    call: Address[Parked]
+    call: Address[Parked] | None
 
 
 @dataclass(frozen=True, slots=True)
 class RenewLeases:
-    """The leases are to last longer; and who has left calls behind for good, has them ended."""
+    """Renew the leases of this process, and end calls whose process died and that were not resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """A call as another process left it. rows: its journal, in order. acted: runs whose yes was carried out since."""
+    """A call's state, as another process left it.
+
+    rows: its journal, in order. acted: runs whose confirmed effect that process had begun, after the last row.
+    """
 
     opening: CallOpening
     rows: tuple[JournalEntry, ...]
     acted: frozenset[str] = frozenset()
 
 
-JournalMessage = AppendRow | Close | OpenLease | ClaimCall | Park | RenewLeases
+JournalMessage = AppendRow | WriteRecord | OpenLease | ClaimCall | Park | RenewLeases

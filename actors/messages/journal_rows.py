@@ -6,9 +6,9 @@ its own. Both records are therefore the same.
 
 Times are in ms from the call's start, since another process has another monotonic clock.
 
-Releases: while a deployment rolls, a call may go from the release before to this one, and back. So
-* a kind, and a field of it, keeps its name and meaning; what is new has a default;
-* a reader ignores fields that it does not know, and passes over kinds that it does not know (`UnreadRow`);
+Compatibility: during a rolling deployment a call may move from the previous release to this one, and back. So
+* a kind, and a field of it, keeps its name and meaning; a new field has a default;
+* a reader ignores unknown fields, and skips unknown kinds (`UnreadRow`);
 * a row that cannot be read is an `UnreadRow` too: the call goes on without it, and its record says so.
 
 Pure. May import: fsm, pydantic, store's record types, the standard library. Rules from: docs/architecture.md 5.2.
@@ -41,7 +41,7 @@ class CallRow(_Row):
 
 
 class CallerBeganRow(_Row):
-    """The caller has begun to speak. item: the model's id of what it will be."""
+    """The caller has begun to speak. item: the id of the model's item that this becomes."""
 
     kind: Literal["caller_began"] = "caller_began"
     item: str
@@ -49,7 +49,7 @@ class CallerBeganRow(_Row):
 
 
 class CallerSpokeRow(_Row):
-    """The caller has ended to speak. began_ms: None where nobody has seen the beginning."""
+    """The caller has stopped speaking. began_ms: None if the beginning was not seen."""
 
     kind: Literal["caller_spoke"] = "caller_spoke"
     item: str
@@ -66,7 +66,7 @@ class CallerSaidRow(_Row):
 
 
 class CallerTypedRow(_Row):
-    """The caller has pressed keys. text: what the model is told of it."""
+    """The caller has pressed keys. text: what the model is told about it."""
 
     kind: Literal["caller_typed"] = "caller_typed"
     text: str
@@ -94,7 +94,7 @@ class BotHeardRow(_Row):
 
 
 class ClipRow(_Row):
-    """How much of a recorded sentence was heard is final. item, began_ms: not told by release 0.1."""
+    """How much of a recorded sentence was heard is final. item, began_ms: not written by release 0.1."""
 
     kind: Literal["clip"] = "clip"
     text: str
@@ -106,7 +106,7 @@ class ClipRow(_Row):
 
 
 class CalledRow(_Row):
-    """The model has called a function. response: the response that did. arguments: JSON text."""
+    """The model has called a function. response: the id of that response. arguments: JSON text."""
 
     kind: Literal["called"] = "called"
     call: str
@@ -124,7 +124,7 @@ class AnsweredRow(_Row):
 
 
 class ForeignSnapshot(_Row):
-    """A snapshot of another release, with which no run can go on: what of it belongs into the record."""
+    """The parts of another release's snapshot that the record needs; a run cannot be resumed from it."""
 
     visited: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -133,7 +133,7 @@ class ForeignSnapshot(_Row):
 class TaskRow(_Row):
     """A task has taken a step. response: the response whose function call opened it. result: "open" until it has ended.
 
-    snapshot: how it stands now; None where that is not known, and the one before still holds.
+    snapshot: its state after the step; None: unknown, the previous one still holds.
     """
 
     kind: Literal["task"] = "task"
@@ -154,20 +154,20 @@ class ResponseRow(_Row):
 
 
 class ErrorRow(_Row):
-    """Something has broken in the call. text: in a few words, and none of the caller's."""
+    """Something failed in the call. text: a short description, without the caller's words."""
 
     kind: Literal["error"] = "error"
     text: str
 
 
 class ResumedRow(_Row):
-    """The caller's side is back on another socket, at the same process."""
+    """VAIC has resumed the session on another socket, at the same process."""
 
     kind: Literal["resumed"] = "resumed"
 
 
 class ParkedRow(_Row):
-    """The process lets go of the call, for the one at which it is resumed."""
+    """The process has released the call, to be resumed at another one."""
 
     kind: Literal["parked"] = "parked"
 
@@ -179,7 +179,7 @@ class InheritedRow(_Row):
 
 
 class EndedRow(_Row):
-    """The call has ended; nothing follows but its record."""
+    """The call has ended: the last row."""
 
     kind: Literal["ended"] = "ended"
     outcome: str
@@ -214,7 +214,7 @@ KINDS = frozenset(_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class UnreadRow:
-    """A row that tells this release nothing; it keeps its number. known: the kind is, and the rest cannot be read."""
+    """A row that this release cannot use; it keeps its `seq`. known: its kind is known, but its body is invalid."""
 
     kind: str
     known: bool
@@ -222,7 +222,7 @@ class UnreadRow:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A row in its place. seq: counts a conversation's rows, from 1. at: by the wall clock."""
+    """A row and its position. seq: counts a conversation's rows, from 1. at: by the wall clock."""
 
     conversation_id: str
     seq: int
@@ -235,19 +235,13 @@ def encode(entry: JournalEntry, epoch: int) -> JournalRow:
     row = entry.row
     if isinstance(row, UnreadRow):
         raise TypeError("a row that was not read cannot be written")
-    # Not validated once more: it is made of a validated row, and this is done for every row of every call.
-    return JournalRow.model_construct(
-        conversation_id=entry.conversation_id,
-        seq=entry.seq,
-        kind=row.kind,
-        body=row.model_dump(mode="json", exclude={"kind"}),
-        at=entry.at,
-        epoch=epoch,
-    )
+    body = row.model_dump(mode="json")
+    kind = body.pop("kind")
+    return JournalRow(entry.conversation_id, entry.seq, kind, body, entry.at, epoch)
 
 
 def decode(stored: JournalRow) -> JournalEntry:
-    """A stored row as its writer meant it, or as an UnreadRow."""
+    """Read a stored row; an UnreadRow if this release cannot."""
     return JournalEntry(stored.conversation_id, stored.seq, stored.at, _row_of(stored))
 
 
@@ -262,5 +256,5 @@ def _row_of(stored: JournalRow) -> Row | UnreadRow:
         return UnreadRow(stored.kind, known=False)
     try:
         return _ROW.validate_python({**stored.body, "kind": stored.kind})
-    except ValidationError:
+    except (ValidationError, TypeError):  # TypeError: no object of JSON at all
         return UnreadRow(stored.kind, known=True)

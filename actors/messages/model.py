@@ -1,4 +1,4 @@
-"""What a call's model's side is told: ModelSocketMessage."""
+"""What a call's model session is told: ModelSocketMessage."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class CallerAudio:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What reached the caller's ear of each item that was cut."""
+    """How much the caller heard of each item that was cut."""
 
     items: tuple[ItemHeard, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Have the model say something by itself. instructions: replace the session's for this response.
+    """Request a response without a turn of the caller's. instructions: replace the session's for this response.
 
-    step_id: the task's step whose sentence that is, "" if of none.
+    step_id: the task's step that the sentence belongs to, or "".
     """
 
     instructions: str
@@ -43,7 +43,7 @@ class Speak:
 
 @dataclass(frozen=True, slots=True)
 class CallerTyped:
-    """Words that reached us as no audio (keys pressed). answer: the model is to answer them by itself."""
+    """Input of the caller's that was no audio (keys pressed), as text. answer: request a response to it."""
 
     text: str
     answer: bool = True
@@ -63,7 +63,7 @@ class FunctionOutput:
 
 @dataclass(frozen=True, slots=True)
 class SessionChanged:
-    """What the model is told and may call from now on."""
+    """The session's instructions and tools have changed."""
 
     instructions: str
     tools: tuple[ToolSpec, ...]
@@ -71,36 +71,39 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class OutOfBandRequest:
-    """A task asks the model beside the conversation. reply: takes the event chosen, or None; who waits may be gone."""
+    """A task's question to the model, outside the conversation.
+
+    reply: takes the event chosen, or None; the task may have stopped waiting.
+    """
 
     request: ReasoningRequest
     reply: pykka.Future[Any]
 
 
 class ModelDeadline(Enum):
-    """What a model session has itself reminded of."""
+    """A time limit of a model session."""
 
-    SETUP = "setup"  # it is to be configured by now
-    RESPONSE = "response"  # the scheduler asked to be looked at
+    SETUP = "setup"  # session.updated
+    RESPONSE = "response"  # the scheduler's next_due_ms
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTick:
-    """A deadline of the model session's own is due."""
+    """A time limit of the model session has run out."""
 
     deadline: ModelDeadline
 
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """To a session on standby: the call is yours from now on. config: the call as it stands now."""
+    """Have the session on standby take over the call. config: for the call's state now."""
 
     config: ModelSessionConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Another session stands by: end at the next moment at which nobody speaks and nothing is owed."""
+    """Another session stands by: end when neither side speaks and no answer is owed."""
 
 
 ModelSocketMessage = (

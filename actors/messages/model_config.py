@@ -1,4 +1,4 @@
-"""What a model session is to be: its configuration, and the conversation it starts with.
+"""The configuration of a model session, and the conversation it starts with.
 
 May import: fsm, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 3 and 7.
 """
@@ -25,11 +25,11 @@ from protocols.realtime.objects import (
 
 @dataclass(frozen=True, slots=True)
 class ModelSessionConfig:
-    """What an OpenAISocket needs to know of its call.
+    """What an OpenAISocket needs from its call.
 
-    media: the model's format, both ways. history: items that rebuild the conversation on a fresh session.
-    open_calls: function calls of a lost session that are still to be answered, by call id.
-    answer_due: the caller waits for words. standby: the session is configured, and waits to be told to take over.
+    media: the model's format, both ways. history: items that rebuild the conversation on a new session.
+    open_calls: function calls of a lost session that have no output yet, by call id.
+    answer_due: the caller waits for an answer. standby: configure the session and wait for TakeOver.
     """
 
     conversation_id: str
@@ -45,7 +45,7 @@ class ModelSessionConfig:
     standby: bool = False
 
     def session(self) -> Session:
-        """The whole configuration; nothing that matters on a telephone is left to a default."""
+        """The whole configuration; nothing that matters on the telephone is left to a default of the server."""
         form = realtime_format(self.media)
         return Session(
             type="realtime",
@@ -64,7 +64,7 @@ class ModelSessionConfig:
         )
 
     def task_session(self) -> Session:
-        """What changes while a call goes on."""
+        """The part that changes during a call: instructions and tools."""
         return Session(type="realtime", instructions=self.instructions, tools=self._tools())
 
     def _tools(self) -> tuple[FunctionTool, ...]:

@@ -13,9 +13,9 @@ from actors.transport.websocket import Wire
 
 @dataclass(frozen=True, slots=True)
 class WireOpened:
-    """A socket from VAIC is upgraded and authenticated; its first message tells what it is for.
+    """A socket from VAIC is upgraded and authenticated; its first message says what it is for.
 
-    credential: with which it came; "" where none is asked for.
+    credential: its Authorization header, "" if no token is configured.
     """
 
     wire: Wire
@@ -24,7 +24,7 @@ class WireOpened:
 
 @dataclass(frozen=True, slots=True)
 class FirstText:
-    """What arrived on a wire that belongs to no call yet."""
+    """A message on a wire that belongs to no call yet."""
 
     wire: Wire
     data: bytes
@@ -32,7 +32,7 @@ class FirstText:
 
 @dataclass(frozen=True, slots=True)
 class FirstTextOverdue:
-    """A wire that belongs to no call is to be closed now, whatever it says. reason: for its close frame."""
+    """The time limit of a wire that belongs to no call has run out: close it. reason: for the close frame."""
 
     wire: Wire
     reason: str
@@ -40,61 +40,64 @@ class FirstTextOverdue:
 
 @dataclass(frozen=True, slots=True)
 class WireLeft:
-    """A wire that belongs to no call is gone."""
+    """A wire that belongs to no call has closed."""
 
     wire: Wire
 
 
 class Upgrade(Protocol):
-    """A socket from VAIC that asks to be upgraded. Each may be told one of the two, on the loop."""
+    """A socket from VAIC that asks for the upgrade. To be answered with one of the two methods, on the loop."""
 
     def admit(self) -> None: ...
 
     def refuse(self, reason: str) -> None:
-        """Not now: it may ask again, here or elsewhere."""
+        """Refuse it for now: it may try again, here or elsewhere."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRequest:
-    """Somebody with the right token wants in."""
+    """An authenticated socket asks for the upgrade."""
 
     upgrade: Upgrade
 
 
 @dataclass(frozen=True, slots=True)
 class CallerAway:
-    """A call has lost its caller's socket, and waits for another; or, away false, has one again."""
+    """A call has lost VAIC's socket, and waits for session.resume (`away` false: it has one again)."""
 
     conversation_id: str
     away: bool
 
 
 @dataclass(frozen=True, slots=True)
-class CallBroke:
-    """A call's supervisor has met a bug of ours. Its caller's side is left to end the call in words, by itself."""
+class CallCrashed:
+    """A call's supervisor has crashed. Its VaicSocket ends the call with a recorded sentence, unsupervised."""
 
     conversation_id: str
 
 
 class AdmissionState(Enum):
-    """OPEN: new calls are taken. LAME: still, but nobody is to send more. SHUT: only calls that are here go on."""
+    """Whether new calls are taken.
+
+    OPEN: yes. LAME_DUCK: yes, but /readyz says no. CLOSED: no; calls in progress go on.
+    """
 
     OPEN = "open"
-    LAME = "lame"
-    SHUT = "shut"
+    LAME_DUCK = "lame duck"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class SetAdmission:
-    """How new calls are treated from now on."""
+    """Set whether new calls are taken."""
 
-    door: AdmissionState
+    state: AdmissionState
 
 
 @dataclass(frozen=True, slots=True)
-class StopCalls:
-    """No new calls; end those in progress. outcome: for their records. in_words: each after a sentence of ours."""
+class EndCalls:
+    """Take no new calls; end those in progress. outcome: for their records. in_words: after a recorded sentence."""
 
     outcome: str
     in_words: bool = False
@@ -102,31 +105,31 @@ class StopCalls:
 
 @dataclass(frozen=True, slots=True)
 class MoveCalls:
-    """Those in progress are to go on at other processes: see MoveCall."""
+    """Take no new calls; hand those in progress over to other processes: see MoveCall."""
 
     now: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """End the whole tree, children first."""
+class ShutDown:
+    """End the whole actor tree, children first."""
 
 
 @dataclass(frozen=True, slots=True)
-class WhoIsAlive:
-    """An `ask`: answered with a Roll."""
+class GetStatus:
+    """An `ask`, answered with SwitchboardStatus."""
 
 
 @dataclass(frozen=True, slots=True)
 class FindCall:
-    """An `ask`: answered with the address of a call in progress, or None."""
+    """An `ask`, answered with the address of a call in progress, or None."""
 
     conversation_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchboardStatus:
-    """Who is alive. accepting: new calls are taken."""
+    """The calls in progress. accepting: new ones are taken and wanted."""
 
     conversations: tuple[str, ...]
     max_calls: int
@@ -135,7 +138,7 @@ class SwitchboardStatus:
 
 @dataclass(frozen=True, slots=True)
 class CallClaimed:
-    """A call that was resumed here is ours now; or, inheritance None, it cannot be had. reason: for our log."""
+    """The answer to ClaimCall. resume_state: None if the call cannot be taken over. reason: why, for the log."""
 
     conversation_id: str
     resume_state: ResumeState | None
@@ -151,7 +154,7 @@ class CallsLost:
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """What a journal's keeper that has ended did not come to, in order."""
+    """A message that a JournalWriter had not written when it ended. They are sent in their order."""
 
     message: JournalMessage
 
@@ -167,12 +170,12 @@ SwitchboardMessage = (
     | WireLeft
     | AdmissionRequest
     | CallerAway
-    | CallBroke
+    | CallCrashed
     | SetAdmission
-    | StopCalls
+    | EndCalls
     | MoveCalls
-    | Leave
-    | WhoIsAlive
+    | ShutDown
+    | GetStatus
     | FindCall
     | ChildDied
     | ShutdownTimeout

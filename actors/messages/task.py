@@ -1,4 +1,4 @@
-"""What a function invocation is told: FsmAgentMessage."""
+"""What an FsmAgent is told: FsmAgentMessage."""
 
 from __future__ import annotations
 

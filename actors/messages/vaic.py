@@ -48,7 +48,7 @@ class CallerRecognised:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the call from our side; VAIC answers with session.end."""
+    """End the call; VAIC answers with session.end."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Wires that belong to no call yet: what they say first, and how long they may take to say it.
+"""Sockets that belong to no call yet: their first message, and the time limit for it.
 
 May import: actors, pydantic, the standard library.
 Rules from: docs/specs/vaic-streaming.md 3.1, docs/specs/reliability.md 2.3.
@@ -19,27 +19,27 @@ from actors.transport.websocket import Wire, WireMessage, WireText
 
 @dataclass(frozen=True, slots=True)
 class PendingInbox:
-    """Takes what arrives on a wire that belongs to no call, and says on which wire it was."""
+    """The owner of a wire that belongs to no call: forwards what arrives to the switchboard, with the wire."""
 
     wire: Wire
     switchboard: Address[SwitchboardMessage]
 
     def tell(self, message: WireMessage, /) -> None:
-        at_door = FirstText(self.wire, message.data) if isinstance(message, WireText) else WireLeft(self.wire)
-        send(self.switchboard, at_door)
+        forwarded = FirstText(self.wire, message.data) if isinstance(message, WireText) else WireLeft(self.wire)
+        send(self.switchboard, forwarded)
 
 
 @dataclass(slots=True)
 class PendingConnection:
-    """A wire at the door. limit: when it is shown out. odd: what was wrong with its frames, once something was."""
+    """A wire that belongs to no call. limit: closes it. violations: made at its first bad frame."""
 
     limit: Timer
     credential: str = field(repr=False)
-    odd: ProtocolViolations | None = None
+    violations: ProtocolViolations | None = None
 
 
 def conversation_of(data: bytes) -> str:
-    """The conversation that a frame names which cannot be read as one of VAIC's; "-" if none."""
+    """The conversation id in a frame that is otherwise not a valid one of VAIC's, for the log; "-" if none."""
     try:
         frame = from_json(data, allow_partial=True)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Writes journal and call records in batches, and keeps the leases of calls, on a thread of its own.
+"""Writes journal and call records in batches, and holds the leases of calls, on its own thread.
 
-No call ever waits for a disk. While the database cannot be had, what is to be written waits here.
+No call waits for a disk. While the database is unavailable, rows and records wait here.
 May import: actors, store, pydantic, SQLAlchemy, loguru, the standard library.
 Rules from: docs/specs/reliability.md 5.2, 5.4.
 """
@@ -23,12 +23,12 @@ from actors.messages.journal import (
     AppendRow,
     CallOpening,
     ClaimCall,
-    Close,
     JournalMessage,
     OpenLease,
     Park,
     RenewLeases,
     ResumeState,
+    WriteRecord,
 )
 from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
@@ -40,26 +40,28 @@ from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, Leases, Refused
 
-# As many rows and records as this are written together at the most, and what comes first waits so long for others: each
-# transaction takes the interpreter from the loop a dozen times.
-BATCH_ROWS, GATHER_S = 256, 0.02
-# What may wait for the database, or for a keeper.
-KEPT_MESSAGES = 50_000
-# How long to wait before the database is asked again, in s: first, and at the most.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
-_GONE = (OperationalError, InterfaceError, PoolTimeout)
+# Rows and records in one transaction. Batches, since each transaction takes the interpreter lock from the loop a dozen
+# times.
+BATCH_ROWS = 256
+# How long the first row of a batch waits for others.
+GATHER_S = 0.02
+# Messages that may wait for the database, or for a writer. A minute of two hundred busy calls.
+JOURNAL_CAPACITY = 50_000
+# The delay before the database is tried again doubles from one to the other.
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 T = TypeVar("T")
 
 
 class JournalWriter(ThreadActor):
     """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
 
-    What cannot be written is counted, logged and left out; only while there is no database everything waits.
-    switchboard: is told of calls that other processes have taken over, of those claimed, and of what is left unwritten.
+    A row that the database refuses is counted, logged and left out; while there is no database everything waits.
+    switchboard: is told of calls that other processes have taken over, of claims, and of messages left unwritten.
     """
 
-    # A minute of two hundred busy calls; then the oldest rows go.
-    max_messages = KEPT_MESSAGES
+    max_messages = JOURNAL_CAPACITY
     droppable = (AppendRow,)
     dropped = LOST_ROWS
 
@@ -76,7 +78,7 @@ class JournalWriter(ThreadActor):
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
-        self._gathered = False  # what is here has waited for others
+        self._gathered = False  # the current batch has waited GATHER_S
 
     def on_stop(self) -> None:
         self._write()
@@ -85,17 +87,17 @@ class JournalWriter(ThreadActor):
         for entry in self._rows:
             self.on_unread(AppendRow(entry))
         for record in self._ended:
-            self.on_unread(Close(record))
+            self.on_unread(WriteRecord(record))
 
     def on_unread(self, message: JournalMessage) -> None:
-        """Whoever comes after me is to write it."""
+        """Leave it to the next writer."""
         send(self._switchboard, Unwritten(message))
 
     def on_receive(self, message: JournalMessage) -> None:
         match message:
             case AppendRow():
                 self._rows.append(message.entry)
-            case Close():
+            case WriteRecord():
                 self._ended.append(message.record)
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
@@ -115,10 +117,10 @@ class JournalWriter(ThreadActor):
         if self._rows or self._ended:
             self._gather()
 
-    # --- what is written ---
+    # --- rows and records ---
 
     def _gather(self) -> None:
-        """Write what is here, unless more has come: others are given a moment for that, once."""
+        """Write the batch if it is full, or no more messages wait after GATHER_S."""
         if self.actor_inbox.empty() and not self._gathered:
             self._gathered = True
             time.sleep(GATHER_S)
@@ -132,19 +134,19 @@ class JournalWriter(ThreadActor):
             return
         records = [(record, leases.epoch(record.conversation_id)) for record in ended]
         try:
-            # Serialised here, not where a row is made: that is the loop.
+            # Serialised on this thread, to keep the cost off the loop.
             stored = [encode(entry, leases.epoch(entry.conversation_id)) for entry in rows]
-            left_out = self._patiently(lambda: self._journal.append(stored, records))
-        except Exception:  # noqa: BLE001 - one of them cannot be written: it must not cost the others
-            left_out = [each for entry in rows for each in self._alone(entry)]
+            left_out = self._retrying(lambda: self._journal.append(stored, records))
+        except Exception:  # noqa: BLE001 - one of them was refused: write each alone, so the others are not lost
+            left_out = [each for entry in rows for each in self._append_one(entry)]
             for record in ended:
                 self._close(record)
         else:
             for record in ended:
                 leases.forget(record.conversation_id)
-        self._lose(row.conversation_id for row in left_out)
+        self._report_lost(row.conversation_id for row in left_out)
 
-    def _alone(self, entry: JournalEntry) -> list[JournalRow]:
+    def _append_one(self, entry: JournalEntry) -> list[JournalRow]:
         conversation_id = entry.conversation_id
         epoch = self._leases.epoch(conversation_id)
         left_out = self._try(lambda: self._journal.append([encode(entry, epoch)]), entry.row.kind, conversation_id)
@@ -156,34 +158,34 @@ class JournalWriter(ThreadActor):
         try:
             self._try(lambda: self._journal.finish(record, epoch), "record", conversation_id)
         except Fenced:
-            self._lose((conversation_id,))
+            self._report_lost((conversation_id,))
         self._leases.forget(conversation_id)
 
     def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
         try:
-            return self._patiently(write)
+            return self._retrying(write)
         except Fenced:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever the driver makes of it
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             LOST_ROWS.inc()
-            # Not the error's text: it may hold what was to be written.
+            # Not the error's text: it may hold callers' words.
             log = logger.bind(conversation=conversation_id)
-            log.error("could not be written to the journal", kind=kind, reason=type(error).__name__)
+            log.error("not written to the journal", kind=kind, reason=type(error).__name__)
             return None
 
-    def _patiently(self, write: Callable[[], T]) -> T:
-        """Until there is a database: nothing is lost for its having been away."""
-        pause_s = 0.0
+    def _retrying(self, write: Callable[[], T]) -> T:
+        """Repeat while the database is unavailable. Raises: any other error of `write`."""
+        delay_s = 0.0
         while True:
             try:
                 result = write()
-            except _GONE as error:
-                if not pause_s:
+            except _UNAVAILABLE as error:
+                if not delay_s:
                     logger.error("the journal waits for its database", reason=type(error).__name__)
-                pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
-                time.sleep(pause_s)
+                delay_s = min(max(2 * delay_s, FIRST_RETRY_S), LONGEST_RETRY_S)
+                time.sleep(delay_s)
             else:
-                if pause_s:
+                if delay_s:
                     logger.warning("the journal has its database again")
                 return result
 
@@ -196,8 +198,8 @@ class JournalWriter(ThreadActor):
             lambda: self._leases.open(conversation_id, message.credential, opening), "lease", conversation_id
         )
         if isinstance(lease, Refused):
-            logger.bind(conversation=conversation_id).error("another process has a call of this name")
-            self._lose((conversation_id,))
+            logger.bind(conversation=conversation_id).error("another process holds this conversation's lease")
+            self._report_lost((conversation_id,))
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
@@ -205,10 +207,10 @@ class JournalWriter(ThreadActor):
         if lease is None or isinstance(lease, Refused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
-        left = self._left(lease)
-        ahead = keys_ahead(conversation_id, left.rows)
-        acted = frozenset(ahead[key] for key in self._patiently(lambda: self._journal.begun(ahead)))
-        send(self._switchboard, CallClaimed(conversation_id, replace(left, acted=acted)))
+        resume_state = self._resume_state(lease)
+        ahead = keys_ahead(conversation_id, resume_state.rows)
+        acted = frozenset(ahead[key] for key in self._retrying(lambda: self._journal.begun(ahead)))
+        send(self._switchboard, CallClaimed(conversation_id, replace(resume_state, acted=acted)))
 
     def _park(self, message: Park) -> None:
         conversation_id = message.conversation_id
@@ -216,35 +218,37 @@ class JournalWriter(ThreadActor):
         try:
             self._try(lambda: self._leases.park(conversation_id, epoch), "lease", conversation_id)
         except Fenced:
-            self._lose((conversation_id,))
+            self._report_lost((conversation_id,))
             return
-        self._leases.forget(conversation_id)
-        send(message.call, Parked())
+        if message.call is None:
+            self._leases.forget(conversation_id)
+        else:
+            send(message.call, Parked())
 
     def _renew(self) -> None:
         held = self._leases.held
         if held:
-            self._lose(self._patiently(lambda: self._leases.renew(held)))
-        for conversation_id in self._patiently(self._leases.orphans):
-            self._bury(conversation_id)
+            self._report_lost(self._retrying(lambda: self._leases.renew(held)))
+        for conversation_id in self._retrying(self._leases.orphans):
+            self._end_orphan(conversation_id)
 
-    def _bury(self, conversation_id: str) -> None:
-        """Whoever held this call is dead, and its caller has not come back: what is known of it becomes its record."""
-        lease = self._patiently(lambda: self._leases.adopt(conversation_id))
+    def _end_orphan(self, conversation_id: str) -> None:
+        """Write the record of a call whose process died and that was not resumed, from its journal."""
+        lease = self._retrying(lambda: self._leases.adopt(conversation_id))
         if isinstance(lease, Refused):
             return
-        logger.bind(conversation=conversation_id).warning("a call was left behind by a process that is gone")
-        record = left_record(conversation_id, self._left(lease))
+        logger.bind(conversation=conversation_id).warning("a call whose process died was not resumed: it is ended")
+        record = left_record(conversation_id, self._resume_state(lease))
         if record is None:
             self._try(lambda: self._leases.end(conversation_id, lease.epoch), "lease", conversation_id)
             self._leases.forget(conversation_id)
         else:
             self._close(record)
 
-    def _left(self, lease: Lease) -> ResumeState:
-        """A call as its lease and its journal tell. What this release does not know is counted, and passed over."""
+    def _resume_state(self, lease: Lease) -> ResumeState:
+        """A call's state from its lease and its journal. What this release cannot read is counted and skipped."""
         log = logger.bind(conversation=lease.conversation_id)
-        stored = self._patiently(lambda: self._journal.rows(lease.conversation_id))
+        stored = self._retrying(lambda: self._journal.rows(lease.conversation_id))
         rows = tuple(decode(row) for row in stored)
         unread = [entry.row for entry in rows if isinstance(entry.row, UnreadRow)]
         fields = {f"{row.kind}.{name}" for row in stored for name in unknown_fields(row)}
@@ -253,20 +257,18 @@ class JournalWriter(ThreadActor):
         PASSED_OVER.labels("unknown field").inc(sum(len(unknown_fields(row)) for row in stored))
         if unread or fields:
             kinds = sorted({row.kind for row in unread})
-            log.warning(
-                "the journal is of another release: some of it is passed over", rows=kinds, fields=sorted(fields)
-            )
+            log.warning("another release wrote this journal: some of it is skipped", rows=kinds, fields=sorted(fields))
         try:
             opening = CallOpening.model_validate(lease.opening)
         except ValidationError:
-            log.error("the lease of this call cannot be read")
+            log.error("the lease's opening cannot be read")
             opening = CallOpening()
         return ResumeState(opening, rows)
 
-    def _lose(self, conversation_ids: Iterable[str]) -> None:
+    def _report_lost(self, conversation_ids: Iterable[str]) -> None:
         lost = tuple(dict.fromkeys(conversation_ids))
         for conversation_id in lost:
-            if self._leases.epoch(conversation_id):  # else it was said before
+            if self._leases.epoch(conversation_id):  # else it was logged before
                 logger.bind(conversation=conversation_id).warning("another process has taken this call over")
             self._leases.forget(conversation_id)
         if lost:

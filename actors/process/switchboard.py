@@ -1,4 +1,4 @@
-"""The root of the tree, one in a process: admits calls, knows who is alive, keeps the journal's keeper alive.
+"""The root of the actor tree, one per process: admits calls, knows the live ones, restarts the JournalWriter.
 
 May import: actors, protocols, store, pydantic, loguru.
 Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2.3.
@@ -28,29 +28,29 @@ from actors.messages.journal import (
 from actors.messages.switchboard import (
     AdmissionRequest,
     AdmissionState,
-    CallBroke,
     CallClaimed,
+    CallCrashed,
     CallerAway,
     CallsLost,
+    EndCalls,
     FindCall,
     FirstText,
     FirstTextOverdue,
-    Leave,
+    GetStatus,
     MoveCalls,
     SetAdmission,
-    StopCalls,
+    ShutDown,
     SwitchboardMessage,
     SwitchboardStatus,
     Unwritten,
     Upgrade,
-    WhoIsAlive,
     WireLeft,
     WireOpened,
 )
 from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import PendingConnection, PendingInbox, conversation_of
-from actors.process.journal_writer import KEPT_MESSAGES, JournalWriter
+from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef
@@ -75,17 +75,22 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
-SHUTTING_DOWN, TOO_MANY, NO_ANSWER = "shutting down", "too many calls", "the store does not answer"
+# Reasons of refusals.
+SHUTTING_DOWN = "shutting down"
+TOO_MANY = "too many calls"
+NO_ANSWER = "the store does not answer"
 TRY_AGAIN_LATER = 1013
-# How long a socket may say nothing after its upgrade, and how long a refused one may stay.
-FIRST_TEXT_LIMIT_S, REFUSED_LIMIT_S = 5.0, 2.0
-# How long a socket waits to be told whether its call can be taken over.
+# The first message that opens a session, after the upgrade.
+FIRST_TEXT_LIMIT_S = 5.0
+# VAIC to close a socket whose session was refused.
+REFUSED_LIMIT_S = 2.0
+# The JournalWriter to answer a claim.
 CLAIM_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: on which it came; credential: with what."""
+    """A call in progress. wire: its first. credential: the Authorization header it came with."""
 
     stable_ref: StableRef[CallMessage]
     wire: Wire
@@ -94,7 +99,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A socket that waits for a call which is not here. limit: until when."""
+    """A socket whose call this process is claiming from another. limit: ends the wait."""
 
     wire: Wire
     credential: str = field(repr=False)
@@ -102,9 +107,9 @@ class _Claim:
 
 
 class Switchboard(LoopActor):
-    """Is told: SwitchboardMessage. Children: the JournalWriter, and one CallSupervisor a call, by conversation id."""
+    """Is told: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
 
-    max_messages = 2 * KEPT_MESSAGES  # what a keeper gives back comes in one go
+    max_messages = 2 * JOURNAL_CAPACITY  # a writer that ends gives back all its messages at once
 
     def __init__(self, services: Services, journal: Journal, leases: Leases, max_calls: int) -> None:
         super().__init__()
@@ -112,14 +117,13 @@ class Switchboard(LoopActor):
         self._leases = leases
         self._max_calls = max_calls
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after)
-        self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(KEPT_MESSAGES, LOST_ROWS)
-        # Calls write through the seat, so that they never notice when its holder changes.
+        self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(JOURNAL_CAPACITY, LOST_ROWS)
+        # Calls write through the BufferingRef, so a restart of the writer does not concern them.
         self._services = replace(services, journal=self._journal_writer)
         self._calls: dict[str, _Call] = {}
         self._pending: dict[int, PendingConnection] = {}
-        # Sockets that wait for a call which is not here, by conversation.
-        self._claims: dict[str, _Claim] = {}
-        # Calls that wait for their caller's next socket.
+        self._claims: dict[str, _Claim] = {}  # by conversation
+        # Calls that wait for VAIC's session.resume.
         self._away: set[str] = set()
         self._admission = AdmissionState.OPEN
         self._leaving = False
@@ -131,39 +135,59 @@ class Switchboard(LoopActor):
     def on_stop(self) -> None:
         if lost := len(self._journal_writer):
             LOST_ROWS.inc(lost)
-            logger.error("the journal had no keeper to the end", lost=lost)
+            logger.error("no journal writer was left: rows are lost", lost=lost)
 
-    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
+        self, message: SwitchboardMessage
+    ) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
-                limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "nothing was said"))
+                limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))
                 self._pending[id(message.wire)] = PendingConnection(limit, message.credential)
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
             case FirstText():
-                self._open_door(message.wire, message.data)
+                self._read_first(message.wire, message.data)
             case FirstTextOverdue():
                 self._pending.pop(id(message.wire), None)
                 message.wire.close(1008, message.reason)
             case WireLeft():
-                self._leave_door(message.wire)
+                self._take_pending(message.wire)
             case AdmissionRequest():
                 self._answer(message.upgrade)
-            case CallClaimed() | CallsLost() | RenewLeases():
-                self._lease(message)
-            case ChildDied() | ShutdownTimeout() | RestartDue():
-                self._look_after(message)
+            case CallClaimed():
+                self._take_over(message.conversation_id, message.resume_state, message.reason)
+            case CallsLost():
+                for conversation_id in message.conversation_ids:
+                    self._children.stop(f"call:{conversation_id}")
+            case RenewLeases():
+                self._journal_writer.tell(message)
+                self.after(self._leases.renew_every_s, message)
+            case ChildDied():
+                self._child_died(message)
+            case ShutdownTimeout():
+                self._overdue(message)
+            case RestartDue():
+                self._children.restart(message.child)
             case Unwritten():
                 self._journal_writer.requeue(message.message)
-            case CallBroke() | CallerAway():
-                self._hear_of(message)
-            case SetAdmission() | StopCalls() | MoveCalls():
-                self._close_down(message)
-            case Leave():
+            case CallCrashed():
+                self._drop(message.conversation_id)
+            case CallerAway(away=True):
+                self._away.add(message.conversation_id)
+            case CallerAway():
+                self._away.discard(message.conversation_id)
+            case SetAdmission():
+                self._admission = message.state
+            case EndCalls():
+                self._close_for(EndCall(message.outcome, message.in_words))
+            case MoveCalls():
+                self._close_for(MoveCall(message.now))
+            case ShutDown():
                 self._leaving = True
                 for conversation_id in self._calls:
                     self._children.stop(f"call:{conversation_id}")
-                self._leave_when_alone()
-            case WhoIsAlive():
+                self._stop_if_empty()
+            case GetStatus():
                 ready = self._admission is AdmissionState.OPEN and not self._services.short_of() and not self._full
                 return SwitchboardStatus(tuple(self._calls), self._max_calls, ready)
             case FindCall():
@@ -173,44 +197,31 @@ class Switchboard(LoopActor):
                 assert_never(message)
         return None
 
-    def _hear_of(self, message: CallBroke | CallerAway) -> None:
-        match message:
-            case CallBroke():
-                self._drop(message.conversation_id)
-            case CallerAway(away=True):
-                self._away.add(message.conversation_id)
-            case CallerAway():
-                self._away.discard(message.conversation_id)
+    def _close_for(self, message: EndCall | MoveCall) -> None:
+        """Admit no more calls, and tell those in progress."""
+        self._admission = AdmissionState.CLOSED
+        for call in self._calls.values():
+            call.stable_ref.tell(message)
 
     def _drop(self, conversation_id: str) -> _Call | None:
-        """A call is over here."""
+        """Remove a call that is over at this process."""
         ended = self._calls.pop(conversation_id, None)
         self._away.discard(conversation_id)
         CALLS_LIVE.set(len(self._calls))
         return ended
 
-    def _close_down(self, message: SetAdmission | StopCalls | MoveCalls) -> None:
-        match message:
-            case SetAdmission():
-                self._admission = message.door
-            case StopCalls():
-                self._admission = AdmissionState.SHUT
-                for call in self._calls.values():
-                    call.stable_ref.tell(EndCall(message.outcome, message.in_words))
-            case MoveCalls():
-                self._admission = AdmissionState.SHUT
-                for call in self._calls.values():
-                    call.stable_ref.tell(MoveCall(message.now))
-
     @property
     def _full(self) -> bool:
         return len(self._calls) + len(self._pending) >= self._max_calls
 
-    # --- at the door ---
+    # --- admission ---
 
     def _answer(self, upgrade: Upgrade) -> None:
-        """Grant a place, or say that there is none before the upgrade. Who waits for a socket may be this one."""
-        if self._admission is AdmissionState.SHUT and not self._away:
+        """Admit or refuse a socket before its upgrade.
+
+        While a call waits for its caller every socket is admitted: it may carry that call's session.resume.
+        """
+        if self._admission is AdmissionState.CLOSED and not self._away:
             reason = SHUTTING_DOWN
         elif self._full and not self._away:
             reason = TOO_MANY
@@ -220,7 +231,7 @@ class Switchboard(LoopActor):
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         upgrade.refuse(reason)
 
-    def _open_door(self, wire: Wire, data: bytes) -> None:
+    def _read_first(self, wire: Wire, data: bytes) -> None:
         try:
             frame = FROM_VAIC.parse(data)
             if isinstance(frame, Unknown):
@@ -235,35 +246,36 @@ class Switchboard(LoopActor):
             return
         match frame:
             case ConnectionValidate():
-                wire.send(ConnectionValidated(success=self._admission is not AdmissionState.SHUT).to_wire())
-                # An administrator's test ends here, but session.initiate has been seen to follow (3.1).
+                wire.send(ConnectionValidated(success=self._admission is not AdmissionState.CLOSED).to_wire())
+                # An administrator's test; session.initiate has been seen to follow on the same socket (3.1).
                 wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
             case SessionInitiate():
-                self._admit(frame, wire, self._leave_door(wire))
+                self._admit(frame, wire, self._take_pending(wire))
             case SessionResume():
-                self._resume(frame, wire, self._leave_door(wire))
+                self._resume(frame, wire, self._take_pending(wire))
             case _:
                 assert_never(frame)
 
-    def _leave_door(self, wire: Wire) -> str:
-        """Somebody goes in, or away. Returns the credential."""
-        guest = self._pending.pop(id(wire), None)
-        if guest is None:
+    def _take_pending(self, wire: Wire) -> str:
+        """Remove a socket from the pending ones. Returns its credential."""
+        pending = self._pending.pop(id(wire), None)
+        if pending is None:
             return ""
-        guest.limit.cancel()
-        return guest.credential
+        pending.limit.cancel()
+        return pending.credential
 
     def _violations(self, wire: Wire, data: bytes) -> ProtocolViolations:
-        guest = self._pending.get(id(wire))
-        if guest is None:  # its time is up, and this crossed the farewell
-            return ProtocolViolations("door", logger)
-        if guest.odd is None:
-            guest.odd = ProtocolViolations("door", logger.bind(conversation=conversation_of(data)))
-        return guest.odd
+        pending = self._pending.get(id(wire))
+        if pending is None:  # its time limit ran out while this message was under way
+            return ProtocolViolations("admission", logger)
+        if pending.violations is None:
+            log = logger.bind(conversation=conversation_of(data))
+            pending.violations = ProtocolViolations("admission", log)
+        return pending.violations
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str) -> None:
         media = negotiate(initiate.supported_media_formats)
-        if self._admission is AdmissionState.SHUT:
+        if self._admission is AdmissionState.CLOSED:
             self._refuse(wire, initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls:
             self._refuse(wire, initiate.conversation_id, "conversation already in progress")
@@ -295,51 +307,40 @@ class Switchboard(LoopActor):
     def _resume(self, resume: SessionResume, wire: Wire, credential: str) -> None:
         conversation_id = resume.conversation_id
         if (call := self._calls.get(conversation_id)) is not None:
-            # Its id alone is no key to a call.
+            # The conversation id alone does not give access to a call.
             if hmac.compare_digest(call.credential.encode(), credential.encode()):
                 call.stable_ref.tell(Rebind(wire))
             else:
                 self._refuse(wire, conversation_id, "unknown conversation")
             return
-        if self._admission is AdmissionState.SHUT:  # who is about to leave takes nothing over from others
+        if self._admission is AdmissionState.CLOSED:  # a draining process takes over no calls
             self._refuse(wire, conversation_id, SHUTTING_DOWN)
             return
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
-            former.wire.close(1000, "another socket has come")
+            former.wire.close(1000, "replaced by a newer socket")
         limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, NO_ANSWER))
         self._claims[conversation_id] = _Claim(wire, credential, limit)
         self._journal_writer.tell(ClaimCall(conversation_id, credential))
 
-    def _lease(self, message: CallClaimed | CallsLost | RenewLeases) -> None:
-        match message:
-            case RenewLeases():
-                self._journal_writer.tell(message)
-                self.after(self._leases.renew_every_s, message)
-            case CallClaimed():
-                self._take_over(message.conversation_id, message.resume_state, message.reason)
-            case CallsLost():
-                for conversation_id in message.conversation_ids:
-                    self._children.stop(f"call:{conversation_id}")
-
     def _take_over(self, conversation_id: str, resume_state: ResumeState | None, reason: str) -> None:
-        """A call that another process has left is ours, or is not to be had."""
+        """Go on with a claimed call, or refuse the socket that wants it."""
         claim = self._claims.pop(conversation_id, None)
         if claim is None or conversation_id in self._calls:
             if resume_state is not None and conversation_id not in self._calls:
                 # Nobody waits for it any more: it can be resumed elsewhere.
-                self._journal_writer.tell(Park(conversation_id, NullRef()))
+                self._journal_writer.tell(Park(conversation_id, None))
             return
         claim.limit.cancel()
         if reason == NO_ANSWER:
-            # The store may be back before VAIC gives up: it is to try again, which a session.error would forbid.
-            logger.bind(conversation=conversation_id).warning("a call is not taken over", reason=reason)
+            # VAIC may try again after a close, and the store may be back by then; session.error would end the call.
+            logger.bind(conversation=conversation_id).warning("call not taken over", reason=reason)
             claim.wire.close(TRY_AGAIN_LATER, reason)
             return
         initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
         media = negotiate(initiate.supported_media_formats)
         if resume_state is None or media is None:
-            logger.bind(conversation=conversation_id).info("a call cannot be taken over", reason=reason)
+            logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
             self._refuse(claim.wire, conversation_id, "unknown conversation")
         else:
             self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.credential), resume_state)
@@ -348,7 +349,7 @@ class Switchboard(LoopActor):
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         logger.bind(conversation=conversation_id).warning("call refused", reason=reason)
         wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
-        # VAIC closes by itself after this; if it does not, we do.
+        # VAIC closes the socket after this; if it does not, we do.
         wire.attach(NullRef())
         self.after(REFUSED_LIMIT_S, FirstTextOverdue(wire, "refused"))
 
@@ -357,37 +358,31 @@ class Switchboard(LoopActor):
     def _start_journal_writer(self, parent_link: ParentLink) -> pykka.ActorRef[JournalWriter]:
         return JournalWriter.start(parent_link, self._journal, self._leases, self.actor_ref)
 
-    def _look_after(self, message: ChildDied | ShutdownTimeout | RestartDue) -> None:
-        match message:
-            case ChildDied():
-                self._judge(message)
-            case RestartDue():
-                self._children.restart(message.child)
-            case ShutdownTimeout():
-                self._children.overdue(message)
-                kind, _, conversation_id = message.child.partition(":")
-                if kind == "call":
-                    self._drop(conversation_id)
-                if self._leaving:
-                    self._leave_when_alone()
+    def _overdue(self, message: ShutdownTimeout) -> None:
+        self._children.overdue(message)
+        kind, _, conversation_id = message.child.partition(":")
+        if kind == "call":
+            self._drop(conversation_id)
+        if self._leaving:
+            self._stop_if_empty()
 
-    def _leave_when_alone(self) -> None:
+    def _stop_if_empty(self) -> None:
         if self._calls:
             return
-        # Last of all: calls write their records when they are told to go.
+        # The writer is stopped last: calls write their records when they stop.
         self._children.stop(JOURNAL)
         if not self._children.leaving:
             self.stop()
 
-    def _judge(self, death: ChildDied) -> None:
+    def _child_died(self, death: ChildDied) -> None:
         verdict = self._children.died(death)
         kind, _, conversation_id = death.child.partition(":")
-        # It may have died before anybody owned its wire.
+        # It may have died before its wire had an owner.
         if kind == "call" and (ended := self._drop(conversation_id)) is not None and death.reason is not None:
             ended.wire.close(1011, "internal error")
         if self._leaving:
-            self._leave_when_alone()
+            self._stop_if_empty()
         elif kind != "call" and isinstance(verdict, Escalate):
-            # Calls go on without a journal; what they say about a booking still comes from the store itself.
-            self._admission = AdmissionState.SHUT
-            logger.critical("the journal cannot be kept: no new calls are taken")
+            # Calls go on without a journal: what they say about a booking comes from the store itself.
+            self._admission = AdmissionState.CLOSED
+            logger.critical("the journal cannot be written: no new calls are taken")

@@ -23,7 +23,7 @@ from actors.messages.call import (
     TaskSettled,
     WordsLimit,
 )
-from actors.messages.journal_rows import JournalEntry
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
@@ -133,15 +133,12 @@ class TaskRouter:
                 continue  # of another release, or it died over its first step: the call comes again
             run = self._run(spec, each.run, each.response)
             run.result = each.result
-            if not isinstance(each.snapshot, Snapshot):
-                run.result = FAILED  # its snapshot is of another release
+            if (standing := self._standing(spec, run, each.snapshot)) is None:
+                if run.result == OPEN:
+                    self._end(run, FAILED)
                 continue
-            try:
-                standing = TaskRun.restore(spec, run.context, self._services.effects, each.snapshot)
-            except MisuseError:
-                run.result = FAILED  # its table has changed
-                continue
-            run.status, run.say = standing.status(), each.snapshot.say
+            run.status = standing.status()
+            run.say = run.status.snapshot.say
             self._read_back(run)
             if run.result == OPEN:
                 self._start(run)
@@ -151,6 +148,20 @@ class TaskRouter:
                 if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
                     self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered
+
+    def _standing(self, spec: AgentSpec, run: TaskHandle, snapshot: Snapshot | ForeignSnapshot) -> TaskRun | None:
+        """The run as it was left. None: its snapshot is of another release, or its table has changed."""
+        if isinstance(snapshot, ForeignSnapshot):
+            return None
+        try:
+            return TaskRun.restore(spec, run.context, self._services.effects, snapshot)
+        except MisuseError:
+            return None
+
+    @property
+    def unfit(self) -> list[TaskHandle]:
+        """Runs that another process has left and that cannot be gone on with here."""
+        return [run for run in self.runs.values() if run.status is None and run.result == FAILED]
 
     # --- facts of the conversation ---
 

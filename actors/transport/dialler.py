@@ -1,7 +1,7 @@
-"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake on a thread of a pool.
+"""Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake in a thread pool.
 
-What comes back is a wire on the loop. The library's own receive and send paths are not used: one thread may touch a
-socket, and that is the loop's.
+The connected socket is then handed to the event loop as a Wire. The library's own receive and send are not used: only
+the loop's thread may touch a socket.
 May import: actors, protocols, websocket-client, websockets, the standard library.
 Rules from: docs/specs/reliability.md 3.
 """
@@ -27,13 +27,15 @@ from actors.system.address import Address, send
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import FINAL_STATUSES
 
+# Four minutes of audio in one event; no event of the Realtime API is nearly as long.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
-# How long a model that has refused us for good is left alone.
+# After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
 OPEN_S = 15.0
-# A model that does not answer holds a thread for the time limit: there must be some left for a second try.
-MOST_DIALS = 128
-# A TCP path may survive an outage of five seconds: do not be stricter than that. The caller hears of it before.
+# Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
+MAX_DIALS = 128
+# A TCP path may survive an outage of five seconds, so the limit is longer; the caller is told "one moment" before that.
 KEEPALIVE = KeepAlive(interval_s=2.0, limit_s=6.0, quiet_s=2.0)
 
 
@@ -46,9 +48,9 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class DialFailed:
-    """It could not be opened. status: of the HTTP answer, 0 where there was none. reason: without secrets.
+    """The socket could not be opened.
 
-    final: asking again changes nothing.
+    status: of the HTTP answer, 0 without one. reason: free of secrets. final: another attempt would fail as well.
     """
 
     status: int
@@ -57,21 +59,26 @@ class DialFailed:
 
 
 class Dials(Protocol):
-    """Opens the model's socket and tells the outcome."""
+    """Opens sockets to the model: a Dialler in the product."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None: ...
+    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+        """Open a socket; the caller is told the outcome later."""
+        ...
 
     def trip(self, reason: str, /) -> None:
-        """The model has refused us for good: for a while nobody dials."""
+        """The model refused us in a way that another attempt would not change: open the circuit breaker."""
         ...
 
 
 class Circuit:
-    """Open, it lets one dial through every OPEN_S; closed, all."""
+    """A circuit breaker: closed it lets every attempt pass, open one every OPEN_S. now_s: monotonic.
+
+    reason: why it was opened last.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._next_s: float | None = None  # when the next may pass; None while it is closed
+        self._next_s: float | None = None  # when the next attempt may pass; None while closed
         self.reason = ""
 
     def lets_through(self) -> bool:
@@ -84,20 +91,22 @@ class Circuit:
 
     def open(self, reason: str) -> None:
         if self._next_s is None:
-            logger.error("the model refuses us: not dialled but to try", reason=reason)
+            logger.error("the model refuses us: circuit breaker opened", reason=reason)
         self._next_s, self.reason = self._now_s() + OPEN_S, reason
         MODEL_CIRCUIT.set(1)
 
     def close(self) -> None:
         if self._next_s is not None:
-            logger.info("the model takes us again")
+            logger.info("the model accepts us again: circuit breaker closed")
         self._next_s = None
         MODEL_CIRCUIT.set(0)
 
 
 class _Connected:
-    """A socket that is read in whole pieces: websocket-client takes the answer's head byte by byte, and each read of a
-    socket hands the interpreter to another thread. unread: what came behind the head.
+    """A socket that is read in large pieces while websocket-client reads the answer's head byte by byte.
+
+    Each read of a socket releases the interpreter's lock, and then another thread has to be waited for.
+    unread: what came after the head.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -114,7 +123,7 @@ class _Connected:
 
 
 class _Connection(websocket.WebSocket):
-    """websocket-client's own, but for how its socket is read."""
+    """websocket-client's connection, reading through _Connected."""
 
     reader: _Connected | None
 
@@ -128,19 +137,22 @@ class _Connection(websocket.WebSocket):
 
 
 class Dialler:
-    """Dials one URL with one set of credentials, for any number of calls."""
+    """Opens sockets to one URL with one set of credentials, for all calls of a process.
+
+    headers: of the upgrade request, with the credentials. loop: takes the sockets over.
+    """
 
     def __init__(self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._headers = headers
         self._loop = loop
-        # Not a thread each: starting one makes the loop wait for it.
-        self._threads = ThreadPoolExecutor(MOST_DIALS, thread_name_prefix="dial")
+        # A pool, because starting a thread blocks the loop until it runs.
+        self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuit = Circuit(loop.time)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
-        """Open a socket; the caller is told the outcome, from the loop."""
+        """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
         if self._circuit.lets_through():
             self._threads.submit(self._open, caller)
         else:
@@ -156,7 +168,7 @@ class Dialler:
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
                 header=self._headers,
-                # The Authorization header must not travel to where a redirect points.
+                # The Authorization header must not be sent to the target of a redirect.
                 redirect_limit=0,
                 suppress_origin=True,
                 skip_utf8_validation=True,
@@ -173,7 +185,7 @@ class Dialler:
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
-            vars(connection).clear()  # it is a ring, and would wait for the garbage collector
+            vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
             self._loop.call_soon_threadsafe(self._take_over, connected, caller)
 
     def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
@@ -183,6 +195,6 @@ class Dialler:
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)
         try:
             caller.tell(Dialled(wire))
-        except Exception:  # noqa: BLE001 - whoever dialled has ended meanwhile
-            logger.debug("dialled for an actor that has ended")
+        except Exception:  # noqa: BLE001 - the actor that dialled has ended meanwhile
+            logger.debug("socket opened for an actor that has ended")
             wire.abort()

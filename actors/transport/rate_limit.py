@@ -1,6 +1,6 @@
-"""How much a peer may say: beyond that it is not believed to be a telephone any more.
+"""How much a peer may send; beyond that it is disconnected as abusive.
 
-Buckets that fill with time: what is taken from them is a number, and the clock is read only when one is empty.
+Token buckets. Taking is one subtraction: the clock is read, and the bucket filled, only when it is empty.
 May import: protocols, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
@@ -10,17 +10,29 @@ from collections.abc import Callable
 
 from protocols.media import MediaFormat
 
-# Messages a second: of all that is no audio, and of audio that is dropped already. After a pause of the network what
-# was said meanwhile comes at once, so each may be far ahead of its rate.
-CONTROLS_PER_S, CONTROLS_AHEAD = 20, 200
-MESSAGES_PER_S, MESSAGES_AHEAD = 200, 1000
-BAD_PER_S, BAD_AHEAD = 20 / 60, 20
-# Audio may be so many times faster than real time, and so many s ahead of that.
-TIMES_REAL, AUDIO_AHEAD_S = 4, 10
+# After an interruption of the network everything that was sent meanwhile arrives at once, so every rate has a burst on
+# top, which is what its name with AHEAD says.
+
+# Messages that are not audio: a caller who presses keys sends a few a second.
+CONTROLS_PER_S = 20
+CONTROLS_AHEAD = 200
+# Messages of any kind: audio at its rate below, in chunks of 20 ms.
+MESSAGES_PER_S = 200
+MESSAGES_AHEAD = 1000
+# Malformed frames: a defect of the peer shows in every frame of one kind, so a call bears some.
+BAD_PER_S = 20 / 60
+BAD_AHEAD = 20
+# Audio, in real time: VAIC may deliver what it had buffered faster than it was spoken.
+AUDIO_PER_REAL_TIME = 4
+AUDIO_AHEAD_S = 10
 
 
 class TokenBucket:
-    """left: how much may be taken before the clock must be asked; below 0 after more was taken than there is."""
+    """Fills at a rate up to its capacity.
+
+    per_s: the rate. most: the capacity, which is there at the start. now_ms: monotonic.
+    left: how much can be taken before the clock is read; below 0 while more was taken than there was known to be.
+    """
 
     __slots__ = ("_at_ms", "_most", "_now_ms", "_per_ms", "left")
 
@@ -30,12 +42,15 @@ class TokenBucket:
         self.left = most
 
     def take(self, amount: float) -> bool:
-        """Whether there was as much; where there was not, nothing is taken."""
+        """Take an amount. Returns False, and takes nothing, where there is less."""
         self.left -= amount
         return self.left >= 0 or self.refill(amount)
 
     def refill(self, amount: float) -> bool:
-        """Something was taken that is not there: whether it is, with what time has brought. Else it is put back."""
+        """Fill the bucket after `left` fell below 0. Returns False, and puts the amount back, if it is still below 0.
+
+        amount: what was taken last.
+        """
         now_ms = self._now_ms()
         self.left = min(self.left + amount + (now_ms - self._at_ms) * self._per_ms, self._most) - amount
         self._at_ms = now_ms
@@ -46,17 +61,18 @@ class TokenBucket:
 
 
 class RateLimits:
-    """What one socket may say. media: of its audio, which is counted in characters of base64.
+    """The limits of one VAIC socket. media: the format of its audio.
 
-    least: what a chunk of audio counts for, small as it may be. surplus: chunks that were dropped for being too many.
+    audio: in characters of base64. least: what a chunk counts for at least, because an empty one costs work as well.
+    surplus: chunks that were dropped because `audio` was empty. controls, bad: in messages.
     """
 
     __slots__ = ("audio", "bad", "controls", "least", "surplus")
 
     def __init__(self, media: MediaFormat, now_ms: Callable[[], float]) -> None:
         chars_per_s = media.bytes_per_ms * 1000 / 3 * 4
-        self.audio = TokenBucket(TIMES_REAL * chars_per_s, AUDIO_AHEAD_S * chars_per_s, now_ms)
-        self.least = TIMES_REAL * chars_per_s / MESSAGES_PER_S
+        self.audio = TokenBucket(AUDIO_PER_REAL_TIME * chars_per_s, AUDIO_AHEAD_S * chars_per_s, now_ms)
+        self.least = AUDIO_PER_REAL_TIME * chars_per_s / MESSAGES_PER_S
         self.surplus = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, now_ms)
         self.controls = TokenBucket(CONTROLS_PER_S, CONTROLS_AHEAD, now_ms)
         self.bad = TokenBucket(BAD_PER_S, BAD_AHEAD, now_ms)

@@ -1,4 +1,4 @@
-"""What a peer does against the protocol: counted each time, logged once per conversation and kind.
+"""Violations of the protocol by a peer: counted each time, logged once per conversation and kind.
 
 May import: actors.metrics, loguru, protocols.
 """
@@ -15,24 +15,27 @@ if TYPE_CHECKING:
 
 
 class ProtocolViolations:
-    """One side of one conversation. log: bound to the conversation."""
+    """The violations on one leg of a call.
 
-    def __init__(self, side: str, log: Logger) -> None:
-        self._side = side
+    leg: "vaic", "model" or "admission", a label of the counters. log: bound to the conversation.
+    """
+
+    def __init__(self, leg: str, log: Logger) -> None:
+        self._leg = leg
         self._log = log
         self._seen: set[str] = set()
 
     def bad_frame(self, error: WireError) -> None:
-        """A frame that cannot be used; it is ignored."""
-        BAD_FRAMES.labels(self._side, error.reason).inc()
+        """A frame that cannot be used and is ignored. error: its reason is a label of the counter."""
+        BAD_FRAMES.labels(self._leg, error.reason).inc()
         self._once(error.reason, error.detail)
 
     def unknown(self, kind: str) -> None:
-        """A frame of a type we do not know; the peer may have grown."""
-        UNKNOWN_FRAMES.labels(self._side).inc()
+        """A frame of an unknown type, which a newer peer may send."""
+        UNKNOWN_FRAMES.labels(self._leg).inc()
         self._once("unknown_type", kind)
 
     def _once(self, reason: str, detail: str) -> None:
         if reason not in self._seen:
             self._seen.add(reason)
-            self._log.warning("odd frame ignored", side=self._side, reason=reason, detail=detail)
+            self._log.warning("frame ignored", leg=self._leg, reason=reason, detail=detail)

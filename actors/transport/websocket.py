@@ -1,6 +1,7 @@
-"""WebSockets as the actors know them: text in, text out, and one way to end. Every socket is owned by the event loop.
+"""WebSockets as the actors see them: text in, text out, one message at the end. The event loop owns every socket.
 
-Framing on both sides is the Sans-I/O protocol of `websockets`; a slow or silent peer is a policy here, not a hang.
+Framing is the Sans-I/O protocol of `websockets`, for our server and client sockets alike. Limits disconnect a peer that
+does not read, does not answer pings, or sends too much.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -29,26 +30,29 @@ from actors.transport.rate_limit import MESSAGES_AHEAD, MESSAGES_PER_S, TokenBuc
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
-# Past this a peer that does not read is cut: half a megabyte is more than ten seconds of a call.
+# A peer that leaves more than this unread is disconnected: about eight seconds of 24 kHz audio.
 WRITE_LIMIT_BYTES = 512 * 1024
-# What a peer may say, with this for each message, while nobody listens: while a call is sought, or given its actor.
-KEPT_LIMIT_BYTES, KEPT_EACH_BYTES = 2 * 1024 * 1024, 128
-# How long the peer may take over the closing handshake.
+# How much is kept of what a peer sends while no actor is attached, as while its call is looked up or started.
+KEPT_LIMIT_BYTES = 2 * 1024 * 1024
+# What each kept message counts for besides its length: an empty one takes memory as well.
+KEPT_EACH_BYTES = 128
+# For the peer to answer our close frame; after that the socket is dropped.
 CLOSE_LIMIT_S = 2.0
-# More than a TLS record holds: one read leaves nothing deciphered behind, where no selector would see it.
+# More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
 READ_BYTES = 64 * 1024
-# Shared by all wires, which are the loop's alone: their masking keys need no memory of each call.
+# One for all wires, so that the stock of masking keys is not held once per call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
-# Our ping, and how an empty pong of the peer's begins, who masks where we do not: of both there are many.
+# Our whole ping frame, and the head of the peer's empty pong, which is masked where our frames are not. Both are
+# frequent, and do not pass through the framing.
 _PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
 _PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
 
 
 @dataclass(slots=True)
 class WireText:
-    """One whole message arrived. data: its bytes, UTF-8 not yet checked: the JSON reader does that.
+    """One whole message arrived. data: its bytes; the JSON reader checks that they are UTF-8.
 
-    Not frozen, for that takes three times as long to make, and not changed.
+    Never changed, but not declared frozen: making a frozen one takes three times as long.
     """
 
     data: bytes
@@ -64,7 +68,7 @@ class WireClosed:
 
 @dataclass(frozen=True, slots=True)
 class WireQuiet:
-    """The peer has left a ping unanswered for a while, and may be out of reach; or it is back."""
+    """The peer has left a ping unanswered for `KeepAlive.quiet_s`; or, quiet false, it has answered again."""
 
     quiet: bool
 
@@ -73,34 +77,34 @@ WireMessage = WireText | WireClosed | WireQuiet
 
 
 class Wire(Protocol):
-    """One open WebSocket. What it receives goes to whoever it is attached to, in order; until then it is kept."""
+    """One open WebSocket. What it receives goes in order to the attached actor, and is kept until there is one."""
 
     def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
-        """From now on this actor receives; what was kept goes to it first.
+        """Deliver to this actor from now on, first what was kept.
 
-        only_next: it receives one message; later ones are kept until somebody is attached again.
+        only_next: deliver one message, and keep later ones until an actor is attached again.
         """
         ...
 
     def send(self, text: bytes) -> None:
-        """Write one text message, UTF-8; quietly nothing once the socket is closing."""
+        """Send one text message. text: UTF-8. Does nothing once the socket is closing."""
         ...
 
     def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake. The owner hears of the end."""
+        """Begin the closing handshake; the attached actor is told WireClosed. code: of RFC 6455, section 7.4."""
         ...
 
     def abort(self) -> None:
-        """Drop the socket at once."""
+        """Drop the socket without a closing handshake."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Ping the peer every `interval_s`; cut it when one has not been answered for `limit_s`.
+    """Ping the peer every `interval_s`, and drop the socket when a ping was not answered for `limit_s`.
 
-    Whatever it sends besides: who speaks and does not listen is found out too. Of a peer that has not answered for
-    `quiet_s` the owner is told: WireQuiet.
+    Other messages of the peer do not count as an answer, so that one that sends and does not read is found out.
+    quiet_s: after how long without an answer the attached actor is told WireQuiet.
     """
 
     interval_s: float
@@ -109,9 +113,9 @@ class KeepAlive:
 
 
 class FramedWire(ABC):
-    """What both sides share: framing, delivery, keep-alive. Subclasses move bytes.
+    """Framing, delivery and keep-alive of server and client sockets. Subclasses move the bytes.
 
-    The loop's thread is the only one that may call it.
+    framing: the Sans-I/O protocol, before or after the opening handshake. loop: only its thread may call this.
     """
 
     def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
@@ -127,13 +131,13 @@ class FramedWire(ABC):
         self._only_next = False
         self._kept: list[WireMessage] = []
         self._kept_bytes = 0
-        # A client's pings and fragments: what costs us work and never becomes a message that an actor would count.
-        self._by_the_way = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
+        # For a client's control frames and fragments, which never become a message that an actor's limits would count.
+        self._frame_limit = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
         self._fragments: list[bytes] = []
-        self._asked_s: float | None = None  # when the first ping was sent that is not answered yet
+        self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
         self._gone = False
-        # Whether messages pass: asked twice a chunk, where the framing's own state is a property.
+        # Whether the framing's state is OPEN: read twice a chunk, and a property there.
         self._open = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -155,7 +159,7 @@ class FramedWire(ABC):
         if self._framing.state is OPEN:
             self._framing.send_close(code, reason)
             self._flush()
-            self._judge()
+            self._note_state()
         self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def abort(self) -> None:
@@ -172,15 +176,15 @@ class FramedWire(ABC):
         """Drop the transport; `_lost` is called once, now or soon."""
 
     def _requested(self, request: Request) -> None:
-        """Judge an opening handshake."""
+        """Accept or reject an opening handshake."""
         raise MisuseError("an opening handshake on a wire that is already open")
 
     def _opened(self) -> None:
-        self._judge()
+        self._note_state()
         self._restart_timer(self._keepalive.interval_s, self._ping)
 
     def data_received(self, data: bytes) -> None:
-        """What the transport gave, in order."""
+        """Take the next bytes of the stream."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
             self._dispatcher.deliver(self._deliver, WireText(text))
@@ -188,7 +192,7 @@ class FramedWire(ABC):
             self._dispatcher.deliver(self._take_apart, data)
 
     def _take_apart(self, data: bytes) -> None:
-        """Whatever is not one whole message."""
+        """Take bytes that are not exactly one unfragmented message."""
         if self._framing.state is CONNECTING:
             self._negotiate(data)
         else:
@@ -200,11 +204,11 @@ class FramedWire(ABC):
                         self._ponged()
                     else:
                         self._negotiate(frame)
-                elif self._open:  # what comes behind a close is nobody's
+                elif self._open:  # what follows a close frame is ignored
                     self._deliver(WireText(frame))
 
     def _negotiate(self, data: bytes) -> None:
-        """Leave it to the Sans-I/O protocol: handshakes, control frames, fragments, and whatever is wrong."""
+        """Pass bytes to the Sans-I/O protocol: handshakes, control frames, fragments, and everything malformed."""
         self._framing.receive_data(data)
         for event in self._framing.events_received():
             if isinstance(event, Frame):
@@ -213,14 +217,14 @@ class FramedWire(ABC):
                 self._requested(event)
         if self._framing.writes:  # a pong, a close
             self._flush()
-        self._judge()
+        self._note_state()
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
-        if self._by_the_way is not None and opcode is not Opcode.CLOSE and not self._by_the_way.take(1):
+        if self._frame_limit is not None and opcode is not Opcode.CLOSE and not self._frame_limit.take(1):
             self._too_much()
             return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-            # A binary frame may hold JSON text; whoever reads it will tell.
+            # A binary frame may hold JSON as well; the actor that reads it decides.
             if fin and not self._fragments:
                 self._deliver(WireText(data))
                 return
@@ -263,7 +267,7 @@ class FramedWire(ABC):
                 self._shut()
 
     def _lost(self) -> None:
-        """The transport is gone, whoever ended it."""
+        """The transport is gone: tell the attached actor, once."""
         if self._gone:
             return
         self._gone, self._open = True, False
@@ -278,28 +282,28 @@ class FramedWire(ABC):
             self._deliver(WireClosed(ours.code, ours.reason))
         else:
             self._deliver(WireClosed(CloseCode.ABNORMAL_CLOSURE, ""))
-        # The framing and its parser know each other, and would wait for the garbage collector.
+        # Break the reference cycle of the framing and its parser; otherwise both wait for the cyclic GC.
         self._framing.parser.close()
 
-    def _judge(self) -> None:
+    def _note_state(self) -> None:
         self._open = self._framing.state is OPEN and not self._gone
 
     def _ping(self) -> None:
         now_s, keepalive = self._loop.time(), self._keepalive
-        waited_s = 0.0 if self._asked_s is None else now_s - self._asked_s
+        waited_s = 0.0 if self._pinged_s is None else now_s - self._pinged_s
         if waited_s >= keepalive.limit_s:
             self.abort()
             return
         if self._framing.state is OPEN:
-            if self._asked_s is None:
-                self._asked_s = now_s
+            if self._pinged_s is None:
+                self._pinged_s = now_s
             self._note_quiet(waited_s >= keepalive.quiet_s)
             self._write(self._ping_frame)
-        # The last wait is as long as there is left of the limit: it is to be met, not passed.
+        # The last wait is shortened to what is left of the limit, so that the limit is kept exactly.
         self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
 
     def _ponged(self) -> None:
-        self._asked_s = None
+        self._pinged_s = None
         self._note_quiet(False)
 
     def _note_quiet(self, quiet: bool) -> None:
@@ -314,10 +318,10 @@ class FramedWire(ABC):
 
 
 class SocketWire(FramedWire):
-    """A connected, upgraded client socket, plain or TLS, taken over by the loop.
+    """A connected, upgraded client socket, plain or TLS, which the loop takes over.
 
-    asyncio's transports do not take a socket that already speaks TLS, so bytes are moved here. early: what was read of
-    it already, behind the answer to the upgrade.
+    asyncio's transports cannot take over a socket on which TLS has begun, so bytes are moved here.
+    early: bytes that were already read after the answer to the upgrade.
     """
 
     def __init__(

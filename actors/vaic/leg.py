@@ -12,7 +12,7 @@ from actors import policies
 from actors.messages.call import CallMessage, CallTimer, CallTimerKey
 from actors.messages.clips import Clip
 from actors.messages.model import ModelSocketMessage
-from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords, VaicSocketMessage
 from actors.policies import POLICIES, VAIC
 from actors.services import Services
@@ -41,7 +41,7 @@ class CallerLeg:
         ref: StableRef[VaicSocketMessage],
         children: Supervisor,
         timers: NamedTimers[CallTimerKey],
-        switchboard: Address[CallerAway | CallBroke],
+        switchboard: Address[CallerAway | CallCrashed],
         conversation_id: str,
         media: MediaFormat,
         wire: Wire,
@@ -97,7 +97,7 @@ class CallerLeg:
         occupant = self._ref.occupant
         if occupant is None or not send(occupant, LastWords(Clip.CALL_AGAIN, "internal error")):
             self.wire.close(1011, "internal error")
-        send(self._switchboard, CallBroke(self._id))
+        send(self._switchboard, CallCrashed(self._id))
 
     def lost(self, death: ChildDied) -> bool:
         """Whether that death was the loss of the socket, which VAIC may repair with a session.resume."""

@@ -34,6 +34,7 @@ from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
 from actors.system.dispatcher import Timer
+from actors.system.mailbox import MailboxFull
 from actors.transport.rate_limit import RateLimits
 from actors.transport.violations import ProtocolViolations
 from actors.transport.websocket import Wire, WireClosed, WireText
@@ -152,13 +153,17 @@ class VaicSocket(LoopActor):
         self._wire.attach(NullRef())
         self._wire.close(1000)
 
-    def on_failure(self, *_: object) -> None:
+    def on_failure(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
         # Otherwise the wire stays open: our crash is not the caller's loss, the next incarnation takes it over.
-        if self._phase in ALONE:
+        if isinstance(error, MailboxFull) and self._is_flooded():
+            # No crash of ours: in one burst came more than may wait, so that no rate limit saw it.
+            self._violations.bad_frame(WireError("flood", "messages"))
+            self._wire.close(1008, "too much")
+        elif self._phase in ALONE:
             self._wire.close(1011, "internal error")
 
     def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912 - one flat match, a case a message
@@ -292,6 +297,11 @@ class VaicSocket(LoopActor):
         self._violations.bad_frame(WireError("flood", flood_of))
         self._wire.close(1008, "too much")
         raise TransportLost(1008, f"a flood of {flood_of}")
+
+    def _is_flooded(self) -> bool:
+        """Most of what waits came from the peer."""
+        waiting = self._mailbox.messages_waiting
+        return 2 * sum(type(each) is WireText for each in waiting) > len(waiting)
 
     def _hear(self, chunk: UserStreamChunk) -> None:
         rate_limits = self._rate_limits

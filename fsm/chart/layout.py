@@ -35,16 +35,21 @@ from fsm.chart.shapes import (
 WIDTH_PX = 830.0
 # Room above and below the tracks between two rows; the arrow's head is in the lower one, or in the upper one.
 ABOVE_PX, BELOW_PX = 12.0, 14.0
+# How wide text in a node may be: where the page has room, and where it has not.
+WIDE_TEXT_PX, TEXT_LIMIT_PX = 230.0, 150.0
 
 
 def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
-    """A place for everything. Where arrows would make it wider than that, the longest of them become jumps."""
+    """A place for everything. Where arrows would make it too wide, the longest of them become jumps."""
     edges = merged(chart.edges)
-    if _Draft(chart, edges).layout(width_px).width > width_px:
-        # What leads nowhere else loses least.
-        edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
+    for text_px in (WIDE_TEXT_PX, TEXT_LIMIT_PX):
+        found = _Draft(chart, edges, text_px).layout(width_px)
+        if found.width <= width_px:
+            return found
+    # What leads nowhere else loses least.
+    edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
     while True:
-        draft = _Draft(chart, edges)
+        draft = _Draft(chart, edges, TEXT_LIMIT_PX)
         found = draft.layout(width_px)
         if found.width <= width_px or not draft.arrows:
             return found
@@ -57,8 +62,9 @@ def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
 class _Draft:
     """One attempt, with the edges as they are."""
 
-    def __init__(self, chart: Chart, edges: Sequence[Edge]) -> None:
+    def __init__(self, chart: Chart, edges: Sequence[Edge], text_px: float) -> None:
         self._chart = chart
+        self._text_px = text_px
         self.arrows = [edge for edge in edges if not edge.jump and edge.source != edge.target]
         self._loops = {edge.source: edge for edge in edges if not edge.jump and edge.source == edge.target}
         self._rank: dict[str, int] = {}
@@ -71,26 +77,29 @@ class _Draft:
     def _size(self, node: Node, back: set[Edge]) -> Sizes:
         jumps = [edge for edge in self._jumps if edge.source == node.name]
         wish = max(self._wish(node.name, back, above) for above in (False, True)) if self._rank else 0.0
-        return Sizes.of(node, jumps, self._ports(node.name), wish)
+        return Sizes.of(node, jumps, self._text_px, self._ports(node.name, back), wish)
+
+    def _at_side(self, name: str, back: set[Edge], above: bool) -> list[Edge]:
+        """The arrows that begin or end at one side of a node."""
+        return [
+            edge
+            for edge in self.arrows
+            if (edge.source == name and (edge in back) == above) or (edge.target == name and (edge in back) != above)
+        ]
+
+    def _ports(self, name: str, back: set[Edge]) -> int:
+        return max(len(self._at_side(name, back, above)) for above in (False, True))
 
     def _wish(self, name: str, back: set[Edge], above: bool) -> float:
         """The width at which the arrows whose labels are next to one side of a node run straight to it."""
-        widths = []
-        for edge in self.arrows:
-            leaves = edge.source == name and (edge in back) == above
-            comes = edge.target == name and (edge in back) != above
-            if leaves or (comes and abs(self._rank[edge.source] - self._rank[edge.target]) == 1):
-                widths.append(Label.size(edge)[0])
+        widths = [
+            Label.size(edge)[0]
+            for edge in self._at_side(name, back, above)
+            if edge.source == name or abs(self._rank[edge.source] - self._rank[edge.target]) == 1
+        ]
         if len(widths) < 2:
             return 0
         return sum(widths) - min(widths) + (len(widths) - 1) * GAP_PX + 2 * PORT_PX
-
-    def _ports(self, name: str) -> int:
-        return max(
-            sum(edge.source == name for edge in self.arrows),
-            sum(edge.target == name for edge in self.arrows),
-            sum(name in (edge.source, edge.target) for edge in self.arrows) - 1,
-        )
 
     def longest(self, count: int) -> list[Edge]:
         """The arrows that pass most ranks; of equal ones, those to the target that most lead to."""
@@ -226,13 +235,12 @@ class _Drawing:
             y += max((cell.height for cell in row), default=0)
             bottoms.append(y)
             passing = [each for each, (_, chain) in enumerate(self.chains) if chain[0].row <= number < chain[-1].row]
-            steps = [number - self.chains[each][1][0].row for each in passing]
-            found = tracks([Crossing(*ways[each][step]) for each, step in zip(passing, steps, strict=True)])
+            steps = [ways[each][number - self.chains[each][1][0].row] for each in passing]
+            found, last = tracks([Crossing(top, bottom) for top, bottom in steps])
             for each, lane in zip(passing, found, strict=True):
                 lanes[each].append(lane)
-            count = max((lane for lane in found if lane is not None), default=0)
-            if passing and (y > tops[-1] or any(lane is not None for lane in found)):
-                y += ABOVE_PX + count * TRACK_PX + BELOW_PX
+            if passing and (y > tops[-1] or any(top != bottom for top, bottom in steps)):
+                y += ABOVE_PX + last * TRACK_PX + BELOW_PX
         return lanes, tops, bottoms
 
     def _box(self, node: Node, tops: list[float], bottoms: list[float]) -> Box:
@@ -260,6 +268,8 @@ class _Drawing:
             if lane is not None:
                 y = bottoms[cell.row] + ABOVE_PX + lane * TRACK_PX
                 strokes[-1] += [(top, y), (bottom, y)]
+            elif top != bottom:
+                strokes[-1] += [(top, bottoms[cell.row] + ABOVE_PX), (bottom, tops[cell.row + 1] - BELOW_PX)]
         strokes[-1].append((way[-1][1], self._side(chain[-1], tops, bottoms, below=False)))
         if edge in self.back:
             strokes = [stroke[::-1] for stroke in reversed(strokes)]

@@ -39,24 +39,33 @@ class Crossing:
         return self.left - NEAR_PX < other.right and other.left - NEAR_PX < self.right
 
 
-def tracks(crossings: Sequence[Crossing]) -> list[int | None]:
-    """The track of each, counted from above; None for what goes straight down."""
+def tracks(crossings: Sequence[Crossing]) -> tuple[list[int | None], int]:
+    """The track of each, counted from above, and the number of the last one.
+
+    None for what goes straight to its place: down where both its ends are one below the other, else aslant, as of two
+    that change places no order keeps one from running on the other.
+    """
     bent = [number for number, each in enumerate(crossings) if not each.straight]
     order = sorted(bent, key=lambda number: (crossings[number].right, crossings[number].left, number))
-    moved = True
     for _ in bent:
-        if not moved:
-            break
-        moved = False
+        before = order
         for number in bent:
-            better = _best_place(number, order, crossings)
-            moved |= better != order
-            order = better
+            order = _best_place(number, order, crossings)
+        if order == before:
+            break
+    level = [number for number in order if not _runs_on(number, order, crossings)]
+    aslant = len(level) < len(order)
     found: list[int | None] = [None] * len(crossings)
-    for index, number in enumerate(order):
-        above = [found[each] for each in order[:index] if crossings[each].meets(crossings[number])]
-        found[number] = max((each for each in above if each is not None), default=-1) + 1
-    return found
+    for index, number in enumerate(level):
+        above = [found[each] for each in level[:index] if crossings[each].meets(crossings[number])]
+        found[number] = max((each for each in above if each is not None), default=int(aslant) - 1) + 1
+    return found, max((each for each in found if each is not None), default=0) + int(aslant)
+
+
+def _runs_on(number: int, order: list[int], crossings: Sequence[Crossing]) -> bool:
+    """Whether it comes down where one below it has not yet turned aside."""
+    below = order[order.index(number) + 1 :]
+    return any(abs(crossings[each].top - crossings[number].bottom) < NEAR_PX for each in below)
 
 
 def _best_place(number: int, order: list[int], crossings: Sequence[Crossing]) -> list[int]:

@@ -13,14 +13,11 @@ from typing import Self
 
 from fsm.chart.model import Chart, Edge, Kind, Line, Node
 from fsm.chart.place import PORT_PX
-from fsm.chart.text import NAME_PX, TEXT_PX, width_px, wrapped
+from fsm.chart.text import BETWEEN, NAME_PX, TEXT_PX, width_px, wrapped
 
 NAME_LINE_PX, LINE_PX = 20.0, 15.0
 MARGIN_PX = 20.0
-# Text in a node is broken at this width, so that a row has room for several nodes.
-DETAIL_LIMIT_PX = 150.0
 LABEL_LIMIT_PX = 130.0
-CHIP_LIMIT_PX = 190.0
 # So wide is a node made at the most for its arrows to run straight.
 STRETCH_LIMIT_PX = 200.0
 PAD_X_PX, PAD_Y_PX = 14.0, 8.0
@@ -151,14 +148,20 @@ class Sizes:
     chips: tuple[tuple[Edge, tuple[Line, ...]], ...]
 
     @classmethod
-    def of(cls, node: Node, jumps: Sequence[Edge], ports: int, wish_px: float = 0) -> Self:
-        """ports: how many arrows must find room at one side. wish_px: the width at which they would run straight."""
-        details = tuple(line for text in node.details for line in wrapped(text, TEXT_PX, DETAIL_LIMIT_PX))
-        chips = tuple((edge, _chip_lines(edge)) for edge in jumps)
+    def of(cls, node: Node, jumps: Sequence[Edge], text_px: float, ports: int, wish_px: float) -> Self:
+        """How large a node with these jumps is.
+
+        text_px: how wide its text may be. ports: how many arrows must find room at one side. wish_px: the width at
+        which they would run straight.
+        """
+        chips = tuple((edge, _chip_lines(edge, text_px)) for edge in jumps)
+        widest = max((width_px(line.text, TEXT_PX) for _, lines in chips for line in lines), default=0.0)
+        limit = max(text_px, widest + 2 * CHIP_PAD_PX)
+        details = tuple(line for text in node.details for line in wrapped(text, TEXT_PX, limit))
         width = max(
             width_px(node.name, NAME_PX, bold=True),
             *(width_px(line, TEXT_PX) for line in details),
-            *(width_px(line.text, TEXT_PX) + 2 * CHIP_PAD_PX for _, lines in chips for line in lines),
+            widest + 2 * CHIP_PAD_PX,
             (ports - 1) * PORT_PX,
             min(wish_px, STRETCH_LIMIT_PX) - 2 * PAD_X_PX,
             60.0,
@@ -207,16 +210,16 @@ def legend(
     return tuple(swatches), tuple(notes), float(ceil(widest)), float(ceil(y - 4 + MARGIN_PX / 2))
 
 
-def _chip_lines(edge: Edge) -> tuple[Line, ...]:
+def _chip_lines(edge: Edge, text_px: float) -> tuple[Line, ...]:
     """In one line if it fits; else what takes it, and below that whereto."""
     whereto = "→ stays" if edge.target == edge.source else f"→ {edge.target}"
-    short = f"{' · '.join(line.text for line in edge.label)} {whereto}".strip()
-    if not any(line.muted for line in edge.label) and width_px(short, TEXT_PX) <= DETAIL_LIMIT_PX:
+    short = f"{BETWEEN.join(line.text for line in edge.label)} {whereto}".strip()
+    if not any(line.muted for line in edge.label) and width_px(short, TEXT_PX) <= text_px:
         return (Line(short),)
     lines = []
     for muted, group in groupby(edge.label, key=lambda line: line.muted):
-        text = (" " if muted else " · ").join(line.text for line in group)
-        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, CHIP_LIMIT_PX)]
+        text = (" " if muted else BETWEEN).join(line.text for line in group)
+        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, text_px)]
     return (*lines, Line(whereto))
 
 

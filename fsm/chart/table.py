@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeVar
 
 from fsm.chart.model import Chart, Edge, Kind, Line, Node
+from fsm.chart.text import BETWEEN
 
 S = TypeVar("S", bound=Hashable)
 E = TypeVar("E", bound=Hashable)
@@ -55,7 +56,7 @@ def table_chart(
     def told(state: S) -> tuple[str, ...]:
         own = (details[state],) if details and state in details else ()
         ignored = [name_of(event) for source, event in ignores if source == state]
-        return (*own, "ignores " + " · ".join(ignored)) if ignored else own
+        return (*own, "ignores " + BETWEEN.join(ignored)) if ignored else own
 
     edges, ignores = _edges(rows, leaving)
     nodes = [Node(name_of(state), kind(state), told(state)) for state in states]

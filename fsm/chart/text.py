@@ -31,6 +31,8 @@ _OTHER = 667
 # The size of a name, and of all other text.
 NAME_PX, TEXT_PX = 14.0, 12.0
 BOLD = 1.07
+# Between the items of a list.
+BETWEEN = " · "
 
 
 def width_px(text: str, size_px: float, bold: bool = False) -> float:
@@ -39,11 +41,16 @@ def width_px(text: str, size_px: float, bold: bool = False) -> float:
 
 
 def wrapped(text: str, size_px: float, limit_px: float) -> tuple[str, ...]:
-    """The text in lines no wider than a limit, broken at spaces; a single word may be wider."""
+    """The text in lines no wider than a limit; a single word may be wider.
+
+    It is broken between the items of a list ("one · two"), and at spaces where an item alone is too wide.
+    """
+    *first, last = text.split(BETWEEN)
     lines: list[str] = []
-    for word in text.split(" "):
-        if lines and width_px(f"{lines[-1]} {word}", size_px) <= limit_px:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+    for item in (*(f"{each}{BETWEEN[:-1]}" for each in first), last):
+        for part in [item] if width_px(item, size_px) <= limit_px else item.split(" "):
+            if lines and width_px(f"{lines[-1]} {part}", size_px) <= limit_px:
+                lines[-1] += f" {part}"
+            else:
+                lines.append(part)
     return tuple(lines)

@@ -18,7 +18,7 @@ import pytest
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe, Rebind
 from actors.messages.clips import Clip, Recording
-from actors.messages.journal import AppendRow, Close, JournalMessage, ResumeState
+from actors.messages.journal import AppendRow, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, decode, encode
 from actors.services import BotProfile, Services
 from actors.system.address import Address, ParentLink
@@ -32,7 +32,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
-from store.journal import CallRecord, JournalRow
+from store.journal import CallRecord
 from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
@@ -268,7 +268,7 @@ def paper_services(
 def read_again(entry: JournalEntry) -> JournalEntry:
     """Written by one process, read by another: between them it is JSON in a column."""
     stored = encode(entry, epoch=1)
-    return decode(JournalRow(**{**dict(stored), "body": json.loads(json.dumps(stored.body))}))
+    return decode(replace(stored, body=json.loads(json.dumps(stored.body))))
 
 
 def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
@@ -441,9 +441,9 @@ class Call:
 
     def records(self) -> list[CallRecord]:
         """What was given to the journal to be kept of this call: at its end, once."""
-        return [message.record for message in self.journal.arrived if isinstance(message, Close)]
+        return [message.record for message in self.journal.arrived if isinstance(message, WriteRecord)]
 
-    def jotted(self) -> list[str]:
+    def row_kinds(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
         return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 

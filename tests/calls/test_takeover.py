@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import time
 from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Engine as Database
 
+from actors.messages.journal_rows import ResponseRow
 from gateway.daemon import run
 from lab.caller import BotSpoke, CallerEvent, CallSettings, Resumed, Say, place_call
 from lab.engine import Engine, EngineSettings
@@ -101,3 +103,11 @@ def assert_went_on(scene: Scene) -> None:
     epochs = [row.epoch for row in rows]
     assert epochs == sorted(epochs)
     assert set(epochs) == {1, 2}
+    # What the first one spent is in the record that the second one wrote.
+    responses = [row for row in rows if row.kind == "response"]
+    assert {row.epoch for row in responses} == {1, 2}
+    spent = Counter[str]()
+    for row in responses:
+        spent.update(ResponseRow.model_validate(row.body).usage)
+    assert spent.total() > 0
+    assert record.usage == dict(spent)

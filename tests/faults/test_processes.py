@@ -75,7 +75,7 @@ def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figu
         first = scene.nodes[0]
 
         def freeze() -> None:
-            with scene.database.begin():  # who is frozen over a write holds SQLite's one pen
+            with scene.database.begin():  # who is frozen over a write holds SQLite's write lock
                 first.signal(signal.SIGSTOP)
             scene.vaic.target = scene.nodes[1].address
             loop.call_later(10, first.signal, signal.SIGCONT)

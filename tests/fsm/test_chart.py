@@ -9,14 +9,16 @@ from enum import Enum
 from itertools import combinations, pairwise, permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fsm.chart import Chart, Edge, Kind, Line, Node, lay_out, render, table_chart
 from fsm.chart.layout import WIDTH_PX
 from fsm.chart.place import PORT_PX, spread
+from fsm.chart.route import Crossing, tracks
 from fsm.chart.shapes import Arrow, Box, Layout, Point, Rect
 from fsm.chart.table import name_of
+from fsm.chart.text import width_px, wrapped
 from fsm.diagram import chart_of
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -222,7 +224,25 @@ def charts(draw: st.DrawFn) -> Chart:
     return Chart("any", kinds, nodes, tuple(edges), draw(name_of), draw(details))
 
 
+# More arrows at one side of a state than its text has room for.
+CROWDED: dict[tuple[str, str], tuple[str, str | None]] = {
+    ("state_4", "a"): ("state_0", None),
+    ("state_0", "_"): ("state_1", None),
+    ("state_3", "_"): ("state_0", None),
+    ("state_1", "_"): ("state_3", None),
+    ("state_1", "a"): ("state_4", None),
+    ("state_2", "b"): ("state_0", None),
+    ("state_2", "_"): ("state_0", None),
+    ("state_1", "b"): ("state_0", None),
+    ("state_0", "a"): ("state_0", None),
+    ("state_0", "b"): ("state_0", None),
+    ("state_2", "a"): ("state_1", None),
+    ("state_0", "___"): ("state_2", None),
+}
+
+
 @settings(max_examples=60, deadline=None)
+@example(CROWDED)
 @given(tables())
 def test_in_the_chart_of_any_table_nothing_lies_on_anything_and_nothing_is_lost(
     transitions: dict[tuple[str, str], tuple[str, str | None]],
@@ -310,6 +330,37 @@ def test_arrows_at_a_side_keep_their_order_and_their_distance_and_stay_between_i
 def test_an_arrow_that_has_room_goes_where_it_wants_to() -> None:
     assert spread([10, 40, 90], 0, 100) == [10, 40, 90]
     assert spread([50, 50, 50], 0, 100) == [50 - PORT_PX, 50, 50 + PORT_PX]
+
+
+# --- arrows between two rows ---
+
+
+def test_two_arrows_that_change_places_do_not_run_on_one_another() -> None:
+    lanes, last = tracks([Crossing(0, 100), Crossing(100, 0), Crossing(40, 60), Crossing(200, 200)])
+    assert lanes[:2].count(None) == 1  # one of them goes aslant
+    assert lanes[3] is None
+    assert all(0 < lane < last for lane in lanes if lane is not None)
+
+
+def test_arrows_that_do_not_meet_share_a_track_and_those_that_do_have_their_own() -> None:
+    assert tracks([Crossing(0, 50), Crossing(100, 150)]) == ([0, 0], 0)
+    lanes, last = tracks([Crossing(0, 100), Crossing(50, 150)])
+    assert lanes == [1, 0]  # the right one turns first, so that neither crosses the other
+    assert last == 1
+
+
+# --- text ---
+
+
+def test_a_list_is_broken_between_its_items_and_an_item_that_is_too_wide_at_its_spaces() -> None:
+    limit = width_px("one thing · another thing ·", 12)
+    assert wrapped("one thing · another thing · a third thing", 12, limit) == (
+        "one thing · another thing ·",
+        "a third thing",
+    )
+    assert wrapped("a sentence of many words", 12, width_px("sentence of", 12)) == ("a sentence", "of many", "words")
+    assert wrapped("unbreakable", 12, 10) == ("unbreakable",)
+    assert wrapped("", 12, 10) == ("",)
 
 
 # --- what a chart is made of ---

@@ -75,7 +75,7 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
     run(bounded())
 
 
-def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those_in_progress_end_by_themselves(
+def test_a_lame_duck_takes_new_calls_then_refuses_them_and_calls_in_progress_end_by_themselves(
     tmp_path: Path,
 ) -> None:
     async def scene() -> None:
@@ -96,7 +96,7 @@ def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those
     play(scene)
 
 
-def test_a_call_that_has_lost_its_socket_is_let_in_again_and_nobody_else_is(tmp_path: Path) -> None:
+def test_when_draining_a_call_that_lost_its_socket_can_resume_and_no_new_call_is_taken(tmp_path: Path) -> None:
     async def scene() -> None:
         async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon:
             async with line(daemon) as one:

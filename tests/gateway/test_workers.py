@@ -88,7 +88,7 @@ def managed(tmp_path: Path, **settings: str) -> Iterator[Manager]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_killed_worker_is_followed_by_another_and_no_connect_is_refused(tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_no_connection_is_refused(tmp_path: Path) -> None:
     with managed(tmp_path) as manager:
         manager.wait_until(READY)
         first, second = manager.workers()
@@ -106,7 +106,7 @@ def test_a_killed_worker_is_followed_by_another_and_no_connect_is_refused(tmp_pa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_leave_when_the_one_that_keeps_them_is_killed(tmp_path: Path) -> None:
+def test_workers_exit_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with managed(tmp_path) as manager:
         manager.wait_until(READY)
         workers = manager.workers()
@@ -130,7 +130,7 @@ def test_workers_that_die_again_and_again_end_the_process_with_70(tmp_path: Path
         assert manager.process.wait(LIMIT_S) == 70
 
 
-def test_a_port_that_is_taken_is_said_once(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]

@@ -126,7 +126,7 @@ def test_unknown_types_and_fields_of_the_peer_are_tolerated() -> None:
         ('{"type":"activities","activities":"start"}', "bad_fields"),
     ],
 )
-def test_a_frame_that_cannot_be_used_has_a_named_error(text: str | bytes, reason: str) -> None:
+def test_an_unusable_frame_raises_a_named_error(text: str | bytes, reason: str) -> None:
     with pytest.raises(WireError) as caught:
         FROM_VAIC.parse(text)
     assert caught.value.reason == reason
@@ -139,7 +139,7 @@ def test_an_error_names_the_field_and_never_repeats_the_value() -> None:
     assert "4111" not in str(caught.value)
 
 
-def test_a_field_that_nobody_declared_is_our_mistake() -> None:
+def test_an_undeclared_field_in_a_sent_frame_is_refused() -> None:
     with pytest.raises(WireError):
         CLIENT_EVENTS.parse('{"type":"response.create","respnse":{}}')
     with pytest.raises(WireError):
@@ -188,7 +188,7 @@ def test_all_vaic_messages_of_the_spec_are_known_in_both_directions() -> None:
         assert FROM_VAIC.parse(frame.to_wire()) == frame
 
 
-def test_the_effective_session_tells_its_formats() -> None:
+def test_the_effective_session_has_the_formats_in_force() -> None:
     event = SERVER_EVENTS.parse(
         '{"type":"session.updated","event_id":"e","session":{"type":"realtime",'
         '"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{}}}}'
@@ -208,7 +208,7 @@ def test_the_effective_session_tells_its_formats() -> None:
     ],
     ids=lambda item: type(item).__name__,
 )
-def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
+def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> None:
     sent = json.loads(ConversationItemCreate(item=item).to_wire())
     event = TypeAdapter(RealtimeClientEvent).validate_python(sent)
     assert event.to_dict() == sent
@@ -217,7 +217,7 @@ def test_items_as_we_make_them_say_what_they_are(item: NewItem) -> None:
 
 
 @given(text=st.text(), fixed=st.text(min_size=1))
-def test_a_stencil_writes_what_the_frame_itself_would(text: str, fixed: str) -> None:
+def test_a_template_writes_what_the_frame_itself_would(text: str, fixed: str) -> None:
     names = {"conversation_id": fixed, "stream_id": '""}'}
     frame = PlayStreamChunk(audio_chunk=text, **names)
     assert FrameTemplate(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from store import schema
 from store.database import reading
@@ -19,7 +20,8 @@ BEGAN = datetime(2026, 11, 23, 14, 5, 3, 250_000, tzinfo=UTC)
 
 
 def row(seq: int, kind: str = "said", conversation_id: str = "c-1", **body: object) -> JournalRow:
-    return JournalRow(conversation_id=conversation_id, seq=seq, kind=kind, body=body, at=BEGAN)
+    particulars: Any = body
+    return JournalRow(conversation_id=conversation_id, seq=seq, kind=kind, body=particulars, at=BEGAN)
 
 
 RECORD = CallRecord(
@@ -41,47 +43,49 @@ RECORD = CallRecord(
 )
 
 
-def test_rows_come_back_in_order_and_by_conversation(engine: Engine) -> None:
+def test_rows_are_read_in_order_by_conversation(engine: Engine) -> None:
     journal = Journal(engine)
     journal.append([row(2, text="später", nested={"a": [1, None]}), row(1), row(1, conversation_id="c-2")])
     assert journal.rows("c-1") == [row(1), row(2, text="später", nested={"a": [1, None]})]
     assert journal.rows("c-3") == []
 
 
-def test_a_row_written_again_stays_as_it_was_and_holds_up_no_other(engine: Engine) -> None:
+def test_a_row_written_again_keeps_its_first_content_and_blocks_no_other(engine: Engine) -> None:
     journal = Journal(engine)
     journal.append([row(1, "first")])
     journal.append([row(1, "second"), row(2)])
     assert [each.kind for each in journal.rows("c-1")] == ["first", "said"]
 
 
-def test_an_empty_batch_is_no_batch(engine: Engine) -> None:
+def test_an_empty_batch_writes_nothing(engine: Engine) -> None:
     Journal(engine).append([])
     assert Journal(engine).rows("c-1") == []
 
 
 def test_a_batch_is_written_whole_or_not_at_all(engine: Engine) -> None:
     nobody: Any = None  # as pydantic would never let it be
-    broken = row(2).model_copy(update={"kind": nobody})
+    broken = replace(row(2), kind=nobody)
     with pytest.raises(IntegrityError) as caught:
         Journal(engine).append([row(1, text="what a caller said"), broken])
     assert "what a caller said" not in str(caught.value)
     assert Journal(engine).rows("c-1") == []
 
 
-def test_what_is_no_json_is_refused_where_the_row_is_made() -> None:
-    with pytest.raises(ValidationError):
-        row(1, thing=object())
+def test_what_is_no_json_is_not_written(engine: Engine) -> None:
+    thing: Any = object()
+    with pytest.raises((StatementError, TypeError)):
+        Journal(engine).append([row(1), replace(row(2), body={"thing": thing})])
+    assert Journal(engine).rows("c-1") == []
 
 
-def test_a_record_comes_back_as_it_was_written(engine: Engine) -> None:
+def test_a_record_is_read_as_it_was_written(engine: Engine) -> None:
     journal = Journal(engine)
     assert journal.record("c-1") is None
     journal.finish(RECORD)
     assert journal.record("c-1") == RECORD
 
 
-def test_what_records_are_searched_by_has_columns(engine: Engine) -> None:
+def test_the_searchable_fields_of_records_have_columns(engine: Engine) -> None:
     Journal(engine).finish(RECORD)
     with reading(engine) as connection:
         stored = connection.execute(select(schema.call)).mappings().one()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from actors.call.farewell import PendingHangup
-from actors.messages.call import BotHeard, ResponseEnded
+from actors.call.phase import CallEvent
+from actors.messages.call import BotHeard, CallerSpeaks, ClipHeard, ResponseEnded
+from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
@@ -15,12 +17,19 @@ from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher, livin
 TARGET = "tel:+4930555001"
 
 
+HEARD, CALLED_OFF = CallEvent.FAREWELL_HEARD, CallEvent.CALLED_OFF
+
+
 def ended(*spoken: str, status: str = "completed", calls: int = 0) -> ResponseEnded:
     return ResponseEnded(status, spoken, calls, {})
 
 
 def heard(item: str, complete: bool = True, barged_in: bool = False) -> BotHeard:
     return BotHeard(ItemHeard(item, 100, 100 if complete else 500, 0, complete), barged_in)
+
+
+def clip_heard(clip: Clip, complete: bool = True) -> ClipHeard:
+    return ClipHeard(clip, ItemHeard("clip", 100, 100 if complete else 500, 0, complete))
 
 
 # --- the rule ---
@@ -32,14 +41,14 @@ def pending_hangup() -> PendingHangup:
 
 
 def test_the_time_has_come_when_the_last_words_are_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
-    assert not pending_hangup.response_ended(ended("i-1", "i-2"))
-    assert not pending_hangup.bot_heard(heard("i-1"))
-    assert pending_hangup.bot_heard(heard("i-2"))
+    assert pending_hangup.note(ended("i-1", "i-2")) is None
+    assert pending_hangup.note(heard("i-1")) is None
+    assert pending_hangup.note(heard("i-2")) is HEARD
 
 
 def test_words_that_were_heard_before_their_response_ended_count_too(pending_hangup: PendingHangup) -> None:
-    assert not pending_hangup.bot_heard(heard("i-1"))
-    assert pending_hangup.response_ended(ended("i-1"))
+    assert pending_hangup.note(heard("i-1")) is None
+    assert pending_hangup.note(ended("i-1")) is HEARD
 
 
 @pytest.mark.parametrize(
@@ -48,31 +57,36 @@ def test_words_that_were_heard_before_their_response_ended_count_too(pending_han
 def test_a_response_that_is_silent_or_broken_or_calls_a_function_holds_no_last_words(
     pending_hangup: PendingHangup, not_the_last: ResponseEnded
 ) -> None:
-    assert not pending_hangup.response_ended(not_the_last)
-    assert not pending_hangup.bot_heard(heard("i-1"))
-    assert not pending_hangup.response_ended(ended("i-2"))
-    assert pending_hangup.bot_heard(heard("i-2"))
+    assert pending_hangup.note(not_the_last) is None
+    assert pending_hangup.note(heard("i-1")) is None
+    assert pending_hangup.note(ended("i-2")) is None
+    assert pending_hangup.note(heard("i-2")) is HEARD
 
 
 def test_the_last_words_stay_the_first_that_could_be_whatever_is_said_after_them(pending_hangup: PendingHangup) -> None:
-    pending_hangup.response_ended(ended("i-1"))
-    pending_hangup.response_ended(ended("i-2"))
-    assert pending_hangup.bot_heard(heard("i-1"))
+    pending_hangup.note(ended("i-1"))
+    pending_hangup.note(ended("i-2"))
+    assert pending_hangup.note(heard("i-1")) is HEARD
 
 
-def test_a_caller_who_speaks_into_the_last_words_calls_it_off_for_good(pending_hangup: PendingHangup) -> None:
-    pending_hangup.response_ended(ended("i-1"))
-    assert not pending_hangup.bot_heard(heard("i-1", complete=False, barged_in=True))
-    assert pending_hangup.called_off
-    assert not pending_hangup.response_ended(ended("i-2"))
-    assert not pending_hangup.bot_heard(heard("i-1"))
-    assert not pending_hangup.bot_heard(heard("i-2"))
+def test_a_caller_who_speaks_before_or_into_the_last_words_calls_it_off(pending_hangup: PendingHangup) -> None:
+    assert pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0)) is CALLED_OFF
+    assert pending_hangup.note(CallerSpeaks("u-1", began=False, at_ms=0)) is None
+    pending_hangup.note(ended("i-1"))
+    assert pending_hangup.note(heard("i-1", complete=False, barged_in=True)) is CALLED_OFF
 
 
 def test_last_words_that_a_lost_socket_cut_are_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
-    pending_hangup.response_ended(ended("i-1"))
-    assert not pending_hangup.bot_heard(heard("i-1", complete=False))
-    assert not pending_hangup.called_off
+    pending_hangup.note(ended("i-1"))
+    assert pending_hangup.note(heard("i-1", complete=False)) is None
+
+
+def test_a_sentence_of_ours_is_waited_for_whatever_else_is_said() -> None:
+    pending_hangup = PendingHangup(HangUp("drained"), "drained", Clip.CALL_AGAIN)
+    for fact in (ended("i-1"), heard("i-1"), CallerSpeaks("u-1", began=True, at_ms=0), clip_heard(Clip.ONE_MOMENT)):
+        assert pending_hangup.note(fact) is None
+    assert pending_hangup.note(clip_heard(Clip.CALL_AGAIN, complete=False)) is None
+    assert pending_hangup.note(clip_heard(Clip.CALL_AGAIN)) is HEARD
 
 
 # --- in a call ---

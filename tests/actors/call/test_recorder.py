@@ -23,7 +23,7 @@ from actors.messages.call import (
     SpeechFact,
 )
 from actors.messages.clips import Clip
-from actors.messages.journal import AppendRow, CallOpening, Close, JournalMessage, ResumeState
+from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.router import TaskHandle
@@ -112,7 +112,7 @@ class Process:
 
     def ends(self, outcome: str) -> CallRecord:
         self.recorder.close(outcome)
-        (record,) = [told.record for told in self._journal.arrived if isinstance(told, Close)]
+        (record,) = [told.record for told in self._journal.arrived if isinstance(told, WriteRecord)]
         return record
 
     def journal(self) -> list[JournalEntry]:
@@ -196,6 +196,15 @@ def test_a_sentence_that_was_sent_to_nobody_does_not_sound_at_another_process_ei
     second = Process(7000, 0, first.journal())
     assert not second.recorder.transcript.still_sounds("i-1")
     assert second.recorder.transcript.answer_due()
+
+
+def test_an_end_whose_record_was_not_written_does_not_hold_where_the_call_went_on() -> None:
+    first = Process(5000, 0)
+    first.ends("completed")
+    rows = first.journal() + Process(7000, 1000, first.journal()).journal()
+    left = left_record("c-1", ResumeState(OPENING, tuple(rows)))
+    assert left is not None
+    assert (left.outcome, left.ended_at) == ("lost", rows[-1].at)
 
 
 # --- any facts ---

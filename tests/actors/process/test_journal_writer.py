@@ -1,4 +1,4 @@
-"""The journal's keeper over a real database: order, batches, records, and what a write that fails may cost."""
+"""The JournalWriter over a real database: order, batches, records, and what a failed write costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, event
 
-from actors.messages.journal import AppendRow, CallOpening, ClaimCall, Close, JournalMessage, OpenLease, RenewLeases
+from actors.messages.journal import (
+    AppendRow,
+    CallOpening,
+    ClaimCall,
+    JournalMessage,
+    OpenLease,
+    RenewLeases,
+    WriteRecord,
+)
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, UnreadRow, decode
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
@@ -22,11 +30,11 @@ from store.leases import Leases
 from tests.actors.calls import BEGAN
 from tests.probe import ThreadProbe
 
-# Larger than any column of a database takes: the row is a row, and cannot be written.
+# Too large for a column of a database: a valid row that cannot be written.
 TOO_LARGE = 2**70
 
 
-def jot(seq: int, conversation_id: str = "c-1") -> AppendRow:
+def append(seq: int, conversation_id: str = "c-1") -> AppendRow:
     return AppendRow(JournalEntry(conversation_id, seq, BEGAN, BotSaidRow(item=f"i-{seq}", text="Hello.")))
 
 
@@ -38,7 +46,7 @@ def record(outcome: str = "completed", conversation_id: str = "c-1") -> CallReco
 
 
 class Office:
-    """One keeper, the journal it writes, and its parent, who only listens."""
+    """One writer, the journal it writes, and a parent that only listens."""
 
     def __init__(self, engine: Engine, **leases: float) -> None:
         self.journal = Journal(engine)
@@ -56,7 +64,7 @@ class Office:
         return self.writer
 
     def written(self, *messages: JournalMessage) -> None:
-        """Tell all of it, and wait until the last was dealt with."""
+        """Tell all of them, and wait until the last is handled."""
         *first, last = messages
         for message in first:
             self.writer.tell(message)
@@ -77,18 +85,18 @@ def office(engine: Engine) -> Iterator[Office]:
 
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
-    office.written(jot(1))
-    assert [decode(row) for row in office.journal.rows("c-1")] == [jot(1).entry]
+    office.written(append(1))
+    assert [decode(row) for row in office.journal.rows("c-1")] == [append(1).entry]
 
 
 def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batches(
     office: Office, engine: Engine
 ) -> None:
     rows = 3 * BATCH_ROWS
-    with engine.begin():  # holds SQLite's one pen: the keeper waits over its first row
+    with engine.begin():  # holds SQLite's write lock: the writer waits with its first row
         for seq in range(1, rows):
-            office.writer.tell(jot(seq))
-        last = office.writer.ask(jot(rows), block=False)
+            office.writer.tell(append(seq))
+        last = office.writer.ask(append(rows), block=False)
         office.commits = -1  # the one that puts the pen down
     last.get(timeout=60)
     assert 3 <= office.commits <= 4
@@ -98,21 +106,21 @@ def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batche
 def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in (1, 2, 3):
-            office.writer.tell(jot(seq))
-        last = office.writer.ask(Close(record()), block=False)
+            office.writer.tell(append(seq))
+        last = office.writer.ask(WriteRecord(record()), block=False)
     last.get(timeout=60)
     assert office.seqs() == [1, 2, 3]
     assert office.journal.record("c-1") == record()
 
 
 def test_rows_and_records_do_not_wait_behind_a_lease(office: Office) -> None:
-    office.written(jot(1), Close(record()), OpenLease("c-2", "", CallOpening()))
+    office.written(append(1), WriteRecord(record()), OpenLease("c-2", "", CallOpening()))
     assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
 
 
 def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:
-    office.written(Close(record("failed")), Close(record("completed")), Close(record("lost", "c-2")))
+    office.written(WriteRecord(record("failed")), WriteRecord(record("completed")), WriteRecord(record("lost", "c-2")))
     assert office.journal.record("c-1") == record("completed")
     assert office.journal.record("c-2") == record("lost", "c-2")
 
@@ -120,7 +128,7 @@ def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:
 def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in range(1, 8):
-            office.writer.tell(jot(seq))
+            office.writer.tell(append(seq))
         stopped = office.writer.stop(block=False)
     assert stopped.get(timeout=60)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
@@ -130,28 +138,28 @@ def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Offi
 def test_what_a_crashed_writer_did_not_write_is_given_back_in_order(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in (1, 2, 3):
-            office.writer.tell(jot(seq))
+            office.writer.tell(append(seq))
         office.writer.tell("nonsense")
-        for told in (jot(4), Close(record()), jot(5)):
+        for told in (append(4), WriteRecord(record()), append(5)):
             office.writer.tell(told)
     assert isinstance(office.parent.expect(ChildDied).reason, AssertionError)
     back: list[object] = []
-    while back[-1:] != [jot(5)]:
+    while back[-1:] != [append(5)]:
         back.append(office.switchboard.expect(Unwritten).message)
-    assert back[-3:] == [jot(4), Close(record()), jot(5)]
+    assert back[-3:] == [append(4), WriteRecord(record()), append(5)]
     # Of the first three, what was not written is there too.
     assert [*office.seqs(), *(each.entry.seq for each in back[:-3] if isinstance(each, AppendRow))] == [1, 2, 3]
     office.switchboard.expect_nothing()
 
 
 def test_a_row_that_is_written_twice_stays_as_it_was_and_harms_nothing(office: Office) -> None:
-    office.written(jot(1), jot(1), jot(2))
+    office.written(append(1), append(1), append(2))
     assert office.seqs() == [1, 2]
     office.parent.expect_nothing()
 
 
 def test_a_row_that_cannot_be_written_is_left_out_and_the_writer_goes_on(office: Office) -> None:
-    office.written(jot(1), jot(TOO_LARGE), jot(2), Close(record()))
+    office.written(append(1), append(TOO_LARGE), append(2), WriteRecord(record()))
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
     office.parent.expect_nothing()
@@ -159,7 +167,7 @@ def test_a_row_that_cannot_be_written_is_left_out_and_the_writer_goes_on(office:
 
 def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: Office, engine: Engine) -> None:
     with engine.begin():
-        for message in (jot(1), jot(TOO_LARGE), jot(2), Close(record())):
+        for message in (append(1), append(TOO_LARGE), append(2), WriteRecord(record())):
             office.writer.tell(message)
     office.writer.stop(timeout=60)
     office.parent.expect(ChildDied)  # its thread has said all it had to say

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.messages.clips import Clip
-from actors.messages.switchboard import CallBroke, CallerAway
+from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords
 from actors.vaic.session import VaicSocket
 from tests.actors.calls import Call, PaperWire, WaitingDispatcher, living
@@ -27,7 +27,7 @@ def test_a_call_whose_supervisor_fails_ends_in_words(mailboxes: WaitingDispatche
     call = Call(mailboxes).greeted()
     supervisor_fails(call)
     mailboxes.drain()
-    assert call.parent.expect(CallBroke)
+    assert call.parent.expect(CallCrashed)
     mailboxes.advance(CLIP_MS)
     call.played()
     assert call.activities() == [HANGUP]

@@ -18,8 +18,10 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     HangUp,
 )
+from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
 from actors.vaic.config import SocketOrigin
+from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import LPCM16, LPCM16_24, Transcoder, decoded_bytes
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
@@ -257,3 +259,16 @@ def test_what_the_transcoder_held_at_a_barge_in_is_not_heard_in_the_next_utteran
     # The resampler's dither is random: a sample may differ by one or two.
     difference = np.frombuffer(played, "<i2").astype(int) - np.frombuffer(expected, "<i2").astype(int)
     assert np.abs(difference).max() <= 4
+
+
+def test_a_burst_of_more_than_may_wait_costs_the_peer_its_socket_and_is_no_crash_that_another_takes_over(
+    scene: Scene,
+) -> None:
+    scene.hears(*[b"{}"] * (VaicSocket.max_messages + 1))
+    assert scene.wire.closed == 1008
+
+
+def test_what_others_of_ours_tell_beyond_measure_leaves_the_wire_to_the_next_incarnation(scene: Scene) -> None:
+    scene.told(*[CallerFellSilent()] * (VaicSocket.max_messages + 1))
+    assert isinstance(scene.parent.expect(ChildDied).reason, MailboxFull)
+    assert scene.wire.closed is None

@@ -1,0 +1,89 @@
+"""A switchboard by itself, for tests that inject messages and sockets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pykka
+from sqlalchemy import Engine
+
+from actors.messages.journal import AppendRow
+from actors.messages.journal_rows import JournalEntry, ResumedRow
+from actors.messages.switchboard import GetStatus, SwitchboardStatus, WireOpened
+from actors.process.journal_writer import JournalWriter
+from actors.process.switchboard import Switchboard
+from actors.system.address import NullRef
+from store.journal import Journal
+from store.leases import Leases
+from tests.actors.calls import BEGAN, PaperExchange, PaperWire, WaitingDispatcher, living, paper_services
+
+FORMATS = ["raw/mulaw", "raw/lpcm16_24"]
+
+
+def initiate(conversation_id: str = "c-1", **more: object) -> dict[str, object]:
+    return {
+        "type": "session.initiate", "conversationId": conversation_id, "botName": "practice", "caller": "+4930123",
+        "expectAudioMessages": True, "supportedMediaFormats": FORMATS, **more,
+    }  # fmt: skip
+
+
+class Scene:
+    """A real Switchboard with a real journal; the wires to VAIC and the model have no sockets.
+
+    services: fields to replace in the Services.
+    """
+
+    def __init__(self, mailboxes: WaitingDispatcher, engine: Engine, max_calls: int = 3, **services: Any) -> None:
+        self.mailboxes, self.exchange = mailboxes, PaperExchange()
+        self.journal = Journal(engine)
+        ours = replace(paper_services(mailboxes, NullRef(), self.exchange), **services)
+        self.leases = Leases(engine, "here")
+        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls)
+        mailboxes.drain()
+
+    def told(self, *messages: object) -> None:
+        for message in messages:
+            self.ref.tell(message)
+        self.mailboxes.drain()
+
+    def opens(self, *frames: dict[str, object] | bytes) -> PaperWire:
+        """Open a new socket of VAIC's, and send its first frames."""
+        wire = PaperWire()
+        self.told(WireOpened(wire))
+        self.says(wire, *frames)
+        return wire
+
+    def says(self, wire: PaperWire, *frames: dict[str, object] | bytes) -> None:
+        for frame in frames:
+            wire.receives(frame)
+        self.mailboxes.drain()
+
+    def ends(self, wire: PaperWire, conversation_id: str = "c-1") -> None:
+        self.says(wire, {"type": "session.end", "conversationId": conversation_id, "reasonCode": "client-disconnected"})
+
+    def asked(self, message: object) -> Any:
+        answer = self.ref.ask(message, block=False)
+        self.mailboxes.drain()
+        return answer.get(timeout=60)
+
+    def status(self) -> SwitchboardStatus:
+        status = self.asked(GetStatus())
+        assert isinstance(status, SwitchboardStatus)
+        return status
+
+    def writer(self) -> pykka.ActorRef[JournalWriter]:
+        (writer,) = living(JournalWriter)
+        return writer
+
+    def has_written(self) -> Journal:
+        """The journal, once all that its writer was told so far is in the database."""
+        self.writer().ask(AppendRow(JournalEntry("-", 1, BEGAN, ResumedRow())), timeout=60)
+        return self.journal
+
+
+def refusal(wire: PaperWire) -> str:
+    """Why a socket was refused."""
+    (error,) = wire.frames
+    assert error["type"] == "session.error"
+    return str(error["reason"])

@@ -1,0 +1,44 @@
+"""Violations of the protocol are counted each time, and logged once per conversation and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from loguru import logger
+from prometheus_client import REGISTRY
+
+from actors.transport.violations import ProtocolViolations
+from protocols.errors import WireError
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, dict[str, object]]]]:
+    """What is logged: level and fields."""
+    lines: list[tuple[str, dict[str, object]]] = []
+    sink = logger.add(lambda line: lines.append((line.record["level"].name, dict(line.record["extra"]))))
+    yield lines
+    logger.remove(sink)
+
+
+def test_each_kind_is_logged_once_in_a_conversation_and_counted_each_time(
+    told: list[tuple[str, dict[str, object]]],
+) -> None:
+    bad = {"leg": "test", "reason": "not_json"}
+    before = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", leg="test")
+    for conversation in ("c-1", "c-2"):
+        violations = ProtocolViolations("test", logger.bind(conversation=conversation))
+        for _ in range(3):
+            violations.bad_frame(WireError("not_json", "at 0"))
+            violations.unknown("session.dance")
+    after = counted("tieline_bad_frames_total", **bad), counted("tieline_unknown_frames_total", leg="test")
+    assert (after[0] - before[0], after[1] - before[1]) == (6, 6)
+    assert told == [
+        ("WARNING", {"conversation": conversation, "leg": "test", "reason": reason, "detail": detail})
+        for conversation in ("c-1", "c-2")
+        for reason, detail in (("not_json", "at 0"), ("unknown_type", "session.dance"))
+    ]
