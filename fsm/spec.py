@@ -50,6 +50,7 @@ class AgentSpec(TaskTable):
     carries_notes: it starts with the scratchpads of the tasks before it in the call.
     patience: after so many states entered, a run that has not ended gives up where it waits.
     not_understood, still_there: said before the question to a caller who gave no answer, or was silent.
+    yes_or_no: said before a read-back to which a yes did not count twice.
     Raises: MisuseError for a table that is not sound, naming state and event.
     """
 
@@ -58,6 +59,7 @@ class AgentSpec(TaskTable):
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."
     still_there: str = "Are you still there?"
+    yes_or_no: str = "Please answer with yes or no."
 
     def __post_init__(self) -> None:
         check_table(self)
