@@ -47,6 +47,7 @@ class AgentSpec(TaskTable):
     What follows from the kinds of states and slots is derived, and not written: giving up (it leads to the table's one
     End("cancelled")), corrections, look-ups to repeat (fsm.states.DerivedEvent).
     retention: how long the context keeps items of a category (slot, fact, result); those not named, to the task's end.
+    ends_call: opening it leads the caller away, so the caller must have asked for it in words.
     carries_notes: it starts with the scratchpads of the tasks before it in the call.
     patience: after so many states entered, a run that has not ended gives up where it waits.
     not_understood, still_there: said before the question to a caller who gave no answer, or was silent.
@@ -55,6 +56,7 @@ class AgentSpec(TaskTable):
     """
 
     description: str
+    ends_call: bool = False
     carries_notes: bool = False
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."
