@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fsm.chart import Chart, Edge, Kind, Line, Node, lay_out, render, table_chart
+from fsm.chart import Chart, Edge, Kind, Node, TextLine, lay_out, render, table_chart
 from fsm.chart.layout import WIDTH_PX
 from fsm.chart.place import PORT_PX, spread
 from fsm.chart.route import Crossing, tracks
-from fsm.chart.shapes import Arrow, Box, Layout, Point, Rect
+from fsm.chart.shapes import Box, DrawnArrow, Layout, Point, Rect
 from fsm.chart.table import name_of
 from fsm.chart.text import width_px, wrapped
 from fsm.diagram import chart_of
@@ -58,12 +58,12 @@ def crosses(begin: Point, end: Point, rect: Rect) -> bool:
     return leave - enter > 1e-9
 
 
-def segments(arrow: Arrow) -> Iterator[tuple[Point, Point]]:
+def segments(arrow: DrawnArrow) -> Iterator[tuple[Point, Point]]:
     for stroke in arrow.strokes:
         yield from pairwise(stroke)
 
 
-def run_together(one: Arrow, two: Arrow) -> bool:
+def run_together(one: DrawnArrow, two: DrawnArrow) -> bool:
     """Whether two arrows lie on one another for a stretch."""
     for (a, b), (c, d) in ((s, t) for s in segments(one) for t in segments(two)):
         for along, across in ((0, 1), (1, 0)):
@@ -81,7 +81,7 @@ def on_border(point: Point, rect: Rect) -> bool:
     return across or (rect.top <= y <= rect.bottom and x in (rect.left, rect.right))
 
 
-def name(arrow: Arrow) -> str:
+def name(arrow: DrawnArrow) -> str:
     return "the initial arrow" if arrow.edge is None else f"{arrow.edge.source} -> {arrow.edge.target}"
 
 
@@ -150,7 +150,7 @@ def _frame_faults(layout: Layout) -> list[str]:
 def lost(layout: Layout) -> list[str]:
     """What of the chart is not in the picture, or twice, or does not join what it should."""
     chart, boxes = layout.chart, {box.node.name: box for box in layout.boxes}
-    shown: Counter[tuple[str, str, Line]] = Counter()
+    shown: Counter[tuple[str, str, TextLine]] = Counter()
     for edge in [arrow.edge for arrow in layout.arrows if arrow.edge is not None] + [
         c.edge for b in layout.boxes for c in b.chips
     ]:
@@ -165,7 +165,7 @@ def lost(layout: Layout) -> list[str]:
     return found + [f"{pair} has several arrows" for pair, count in pairs.items() if count > 1]
 
 
-def _loose_ends(layout: Layout, arrow: Arrow, boxes: Mapping[str, Box], labelled: set[int]) -> list[str]:
+def _loose_ends(layout: Layout, arrow: DrawnArrow, boxes: Mapping[str, Box], labelled: set[int]) -> list[str]:
     begin, end = arrow.strokes[0][0], arrow.strokes[-1][-1]
     edge = arrow.edge
     if edge is None:
@@ -219,7 +219,7 @@ def charts(draw: st.DrawFn) -> Chart:
     details = st.lists(st.text("abc de", max_size=60), max_size=3).map(tuple)
     nodes = tuple(Node(each, draw(st.sampled_from("ab")), draw(details)) for each in names)
     name_of = st.sampled_from(names)
-    label = st.lists(st.builds(Line, WORDS, st.booleans()), max_size=4).map(tuple)
+    label = st.lists(st.builds(TextLine, WORDS, st.booleans()), max_size=4).map(tuple)
     edges = draw(st.lists(st.builds(Edge, name_of, name_of, label, st.booleans()), max_size=20))
     return Chart("any", kinds, nodes, tuple(edges), draw(name_of), draw(details))
 
@@ -269,9 +269,9 @@ def sound() -> Layout:
     kinds = {"a": Kind("kind", "blue")}
     nodes = (Node("one", "a"), Node("two", "a"), Node("three", "a"))
     edges = (
-        Edge("one", "two", (Line("go"),)),
-        Edge("one", "three", (Line("jump"),)),
-        Edge("two", "three", (Line("on"),)),
+        Edge("one", "two", (TextLine("go"),)),
+        Edge("one", "three", (TextLine("jump"),)),
+        Edge("two", "three", (TextLine("on"),)),
     )
     return lay_out(Chart("sound", kinds, nodes, edges, "one"))
 
@@ -428,14 +428,14 @@ def test_a_tables_chart_leaves_no_transition_out(transitions: dict[tuple[str, st
     for (source, event), (target, action) in transitions.items():
         named = [name_of(source), "any state"]
         arrows = [edge for edge in chart.edges if edge.source in named and edge.target == name_of(target)]
-        told = any(Line(name_of(event)) in edge.label for edge in arrows)
+        told = any(TextLine(name_of(event)) in edge.label for edge in arrows)
         assert told or (source == target and not action and name_of(event) in ignored[name_of(source)])
 
 
 def test_a_chart_that_is_too_wide_for_its_arrows_shows_the_longest_as_jumps() -> None:
     kinds = {"a": Kind("kind", "blue")}
     names = [f"state_{number}" for number in range(8)]
-    everywhere = [Edge(one, two, (Line("a long name of an event"),)) for one, two in permutations(names, 2)]
+    everywhere = [Edge(one, two, (TextLine("a long name of an event"),)) for one, two in permutations(names, 2)]
     layout = lay_out(Chart("dense", kinds, tuple(Node(each, "a") for each in names), tuple(everywhere), names[0]))
     assert layout.width <= WIDTH_PX
     assert any(box.chips for box in layout.boxes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.context import Item
+from fsm.context import ContextItem
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.errors import SlotError
 from fsm.run import TaskRun
@@ -294,7 +294,7 @@ def test_a_snapshot_of_another_table_is_refused() -> None:
         with pytest.raises(MisuseError, match="does not fit its table"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update=change))
     for name, value in (("colour", "red"), ("count", "three")):
-        item = Item(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
+        item = ContextItem(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
         with pytest.raises(MisuseError, match="slots of a snapshot do not fit"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update={"items": (item,)}))
 
