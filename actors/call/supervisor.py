@@ -83,6 +83,7 @@ T = TypeVar("T")
 class CallSupervisor(LoopActor):
     """Supervises one call. Receives: CallMessage. Parent: the switchboard.
 
+    Each message becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     """
 

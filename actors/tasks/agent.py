@@ -24,8 +24,8 @@ from fsm.walk import ReasoningRequest
 class FsmAgent(ThreadActor):
     """Runs one task.
 
-    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, OutOfBandRequest, and, once the
-    caller has left, TaskSettled.
+    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, OutOfBandRequest, and
+    TaskSettled once the caller has left.
     snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 

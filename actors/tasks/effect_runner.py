@@ -67,7 +67,7 @@ class EffectRunner:
         self._done = threading.Condition()
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        """Do the effect once for the request's key; later calls return the first result. Raises what `do` raises."""
+        """Do the effect once for the request's key; later calls return its first result. Raises what it raises."""
         try:
             result = self._carry_out(name, self._declared[name], request)
         except _NoStore as error:

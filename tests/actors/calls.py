@@ -424,6 +424,23 @@ class Call:
         self.mailboxes.until(lambda: call_id in self.outputs())
         return self.outputs()[call_id]
 
+    def thinks(self, answer: str) -> None:
+        """The model answers what a task has asked it beside the conversation."""
+
+        def asked() -> list[dict[str, Any]]:
+            return [
+                each["response"] for each in self.model.all("response.create") if "conversation" in each["response"]
+            ]
+
+        self.mailboxes.until(lambda: bool(asked()))
+        metadata = asked()[-1]["metadata"]
+        content = [{"type": "output_text", "text": answer}]
+        item = {"id": "i-c", "type": "message", "role": "assistant", "content": content}
+        self.event("response.created", response={"id": "r-c", "status": "in_progress", "metadata": metadata})
+        self.event(
+            "response.done", response={"id": "r-c", "status": "completed", "metadata": metadata, "output": [item]}
+        )
+
     # --- the rest of the house ---
 
     def told(self, *messages: object) -> None:

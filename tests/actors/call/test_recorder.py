@@ -28,6 +28,7 @@ from actors.messages.journal_rows import JournalEntry
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.router import TaskHandle
 from fsm.answer import Snapshot, TaskStatus
+from fsm.context import ContextItem
 from fsm.effects import TaskContext
 from fsm.scratchpad import Note
 from protocols.ledger import ItemHeard

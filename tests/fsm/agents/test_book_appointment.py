@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.end_call import END_CALL
 from fsm.agents.practice import RESOURCE
 from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
-from fsm.testing import Recorder
 from store import schema
 from store.appointments import AppointmentBook
-from store.database import open_database
-from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
+from tests.fsm.agents.practice import BERLIN, NOW
+from tests.fsm.conversation import gives_up, opened, provides, says_yes
 
-BERLIN = ZoneInfo("Europe/Berlin")
-NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
 TOMORROW, SUNDAY, LONG_AGO = "2026-11-24", "2026-11-29", "2020-11-24"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
-    yield engine
-    engine.dispose()
 
 
 def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
@@ -241,11 +227,3 @@ def test_a_run_restored_in_any_state_gives_the_same_next_answer(
     answers = [each.call(f"book_appointment_{tool}", arguments) for each in (run, again)]
     assert answers[0] == answers[1]
     assert again.snapshot() == run.snapshot()
-
-
-def test_goodbye_ends_the_call_at_once() -> None:
-    run = TaskRun(END_CALL, TaskContext("c-1", "t9", "", lambda: NOW), Recorder())
-    answer = run.open("{}")
-    assert answer.outcome == "hangup"
-    assert told(answer)["say"] == "Thank you for calling. Goodbye."
-    assert run.tools() == ()

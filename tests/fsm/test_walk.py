@@ -1,74 +1,28 @@
-"""Arrows that follow from what a table is made of: which there are, that a run takes them, and no others."""
+"""A run's way through its table: the arrows it takes, derived ones among them, and that it takes no other."""
 
 from __future__ import annotations
 
 import ast
 import json
-import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import fsm
 from fsm.effects import Failed, Ok, Refused, TaskContext
 from fsm.errors import SlotError
 from fsm.memory import Memory
-from fsm.registry import load_agents
 from fsm.run import TaskRun
-from fsm.spec import Act, AgentSpec, Choice, Choose, Collect, Confirm, End, Known, Slot
-from fsm.states import UNOPENED, DerivedArrow, DerivedEvent, waits
-from fsm.testing import Conversation, Recorder, converse, prove
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
+from fsm.states import UNOPENED, DerivedEvent
+from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
 from fsm.walk import Walk, no_reasoning
 from protocols.errors import MisuseError
-from run import app
-from tests.fsm.tables import LOCKER, TRIAGE, context, table
-
-ALL = [*load_agents(installed=()).values(), table(), TRIAGE, LOCKER]
-
-
-def derived(spec: AgentSpec, state: str) -> set[tuple[str, str, str]]:
-    """(event, what it is about, target)."""
-    arrows = [(event, arrow) for event, arrow in spec.arrows_from(state) if isinstance(arrow, DerivedArrow)]
-    return {(str(event), arrow.about, arrow.to) for event, arrow in arrows}
-
-
-def positive(value: int, known: Known) -> int:
-    if value < 1:
-        raise SlotError("That is too few.")
-    return value
-
-
-# No read-back stands between what is collected and the end that speaks of it.
-PAIR_PICKED: dict[str, Any] = {
-    "name": "pair",
-    "description": "Two numbers, and what to do with them.",
-    "start": "First",
-    "slots": {
-        "first": Slot(int, ask="First?", check=positive),
-        "second": Slot(int, ask="Second?", check=positive),
-    },
-    "states": {
-        "First": Collect(slots=("first",)),
-        "Second": Collect(slots=("second",)),
-        "Pick": Choose(choices={"sum": Choice("both")}, ask="Which?"),
-        "Done": End("done", say="{first} and {second}."),
-        "Human": End("transfer"),
-        "Cancelled": End("cancelled"),
-    },
-    "transitions": {
-        ("First", "filled"): "Second",
-        ("First", "gave_up"): "Human",
-        ("Second", "filled"): "Pick",
-        ("Second", "gave_up"): "Human",
-        ("Pick", "sum"): "Done",
-        ("Pick", "gave_up"): "Human",
-    },
-}
+from tests.fsm.tables import LOCKER, PAIR_PICKED, context, positive, table
 
 
 def found(**results: Any) -> Recorder:
@@ -83,94 +37,6 @@ def at_confirm(spec: AgentSpec = LOCKER, effects: Recorder | None = None) -> Con
 
 def taken(talk: Conversation) -> list[tuple[str, str, str]]:
     return [(each.state, each.event, each.to) for each in talk.run.taken]
-
-
-# --- which there are ---
-
-
-def test_a_state_that_collects_may_be_left_for_giving_up_for_time_and_for_an_earlier_value_refused_now() -> None:
-    always = {("cancelled", "", "Cancelled"), ("expired", "", "Letter")}
-    assert derived(LOCKER, "Letter") == always
-    assert derived(LOCKER, "Pin") == {*always, ("invalidated", "letter", "Letter")}
-
-
-def test_a_read_back_may_be_left_for_every_value_and_every_look_up() -> None:
-    assert derived(LOCKER, "Confirm") == {
-        ("cancelled", "", "Cancelled"),
-        ("expired", "", "Letter"),
-        ("corrected", "letter", "Letter"),
-        ("corrected", "row", "Row"),
-        ("corrected", "pin", "Pin"),
-        ("corrected", "tip", "Confirm"),
-        ("invalidated", "letter", "Letter"),
-        ("unfilled", "locker", "Find"),
-        ("unfilled", "pin", "Pin"),
-        ("outdated", "Find", "Find"),
-    }
-
-
-def test_a_question_which_way_to_go_may_be_left_for_what_it_was_decided_by() -> None:
-    assert derived(TRIAGE, "Pick") == {
-        ("cancelled", "", "Cancelled"),
-        ("expired", "", "Ask"),
-        ("corrected", "hours", "Ask"),
-        ("corrected", "name", "Pick"),
-    }
-
-
-def test_a_state_that_collects_is_left_for_what_was_asked_before_it_and_not_for_what_comes_after() -> None:
-    spec = load_agents(installed=())["reschedule_appointment"]
-    assert ("invalidated", "day", "CollectDate") in derived(spec, "CollectTime")
-    assert derived(spec, "CollectDate") == {("cancelled", "", "Cancelled")}
-
-
-def test_without_retention_nothing_expires() -> None:
-    assert not [each for state in table().states for each in derived(table(), state) if each[0] == "expired"]
-
-
-@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_only_states_that_wait_have_derived_arrows_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
-    for name, state in spec.states.items():
-        events = {event for event, _, _ in derived(spec, name)}
-        assert ("cancelled" in events) == waits(state)
-        assert waits(state) or not events
-
-
-@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_every_derived_arrow_is_found_by_its_event_and_leads_to_a_state(spec: AgentSpec) -> None:
-    for name in spec.states:
-        for event, about, target in derived(spec, name):
-            assert target in spec.states
-            hits = [each for each in spec.arrows(name, event) if isinstance(each, DerivedArrow) and each.about == about]
-            assert [each.to for each in hits] == [target], "one arrow for what an event is about"
-
-
-def test_a_state_has_no_arrow_for_what_it_never_raises() -> None:
-    for state, event in (("Baked", "cancelled"), ("What", "corrected"), ("Confirm", "outdated"), ("What", "yes")):
-        with pytest.raises(KeyError):
-            table().arrows(state, event)
-
-
-def test_the_command_and_the_documents_tell_all_of_them() -> None:
-    listed = CliRunner().invoke(app, ["agents", "cancel_appointment"]).stdout
-    assert "unfilled (was_day)" in listed
-    told = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
-    section = told.partition("## Arrows you do not write")[2]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(DerivedEvent)
-
-
-def test_nobody_writes_them() -> None:
-    with pytest.raises(MisuseError, match="whose arrows are derived"):
-        table(transitions={("Confirm", "cancelled"): "Human"})
-
-
-@pytest.mark.parametrize("event", ["gave_up", *DerivedEvent])
-def test_a_choice_is_not_called_as_they_are(event: str) -> None:
-    with pytest.raises(MisuseError, match=r"state 'Pick' needs choices, none of them called .*corrected"):
-        table(states={"Pick": Choose(choices={event: Choice("x")}, ask="Which?")})
-
-
-# --- they are taken ---
 
 
 def test_opening_leads_to_the_start() -> None:
@@ -266,9 +132,6 @@ def test_a_yes_to_what_was_read_back_before_something_expired_is_no_yes() -> Non
     assert run.outcome == "opened"
 
 
-# --- no other is taken ---
-
-
 def test_a_run_takes_no_arrow_that_is_not_in_its_table() -> None:
     memory = Memory(table(), context())
     walk = Walk(table(), context(), Recorder(), no_reasoning, memory)
@@ -287,9 +150,6 @@ def test_a_run_comes_to_another_state_in_one_place() -> None:
                 named = [node.attr for node in ast.walk(scope) if isinstance(node, ast.Attribute)]
                 places += [(path.name, scope.name)] * (named.count("enter") + named.count("_visited.append"))
     assert places == [("walk.py", "_follow")]
-
-
-# --- what comes of it ---
 
 
 def test_a_no_puts_the_facts_of_its_arrow_into_the_context() -> None:
@@ -343,35 +203,6 @@ def test_which_of_two_lost_values_leads_on_does_not_depend_on_the_order_in_which
     assert taken(talk.gives(second=5)) == [("Second", "filled", "Confirm"), ("Confirm", "unfilled", "First")]
 
 
-# --- what they are checked and proved for ---
-
-
-def test_an_effect_that_a_repeated_look_up_leads_to_without_a_yes_is_found_with_its_path() -> None:
-    look_up_after_yes = {
-        ("Letter", "filled"): "Pin",
-        ("Confirm", "yes"): "Find",
-        ("Find", "ok"): "Open",
-        ("Find", "refused"): "Human",
-        ("Open", "ok"): "Well",
-        ("Well", "yes"): "Opened",
-        ("Well", "no"): "Human",
-        ("Well", "gave_up"): "Human",
-    }
-    transitions = {key: to for key, to in LOCKER.transitions.items() if key[0] != "Row"}
-    spec = replace(
-        LOCKER,
-        slots={name: slot for name, slot in LOCKER.slots.items() if name != "row"},
-        states={
-            **{name: state for name, state in LOCKER.states.items() if name != "Row"},
-            "Confirm": Confirm("{pin}?"),
-            "Well": Confirm("Does it open?"),
-        },
-        transitions={**transitions, **look_up_after_yes},
-    )
-    with pytest.raises(AssertionError, match="--outdated-> Find --ok-> Open"):
-        prove(spec)
-
-
 def test_a_state_that_still_collects_is_not_left_for_one_that_comes_after_it() -> None:
     talk = converse(AgentSpec(**PAIR_PICKED)).opens(first=1, second=2)
     assert taken(talk.gives(first=0)) == [("Pick", "invalidated", "First")]
@@ -381,11 +212,6 @@ def test_a_state_that_still_collects_is_not_left_for_one_that_comes_after_it() -
     assert talk.gives(first=3).chooses("sum").says == "3 and 4."
 
 
-def test_an_end_speaks_only_of_what_no_correction_can_have_undone() -> None:
-    # The first of both that is lost leads to where the other is asked for no more.
-    backwards = {name: PAIR_PICKED["slots"][name] for name in ("second", "first")}
-    with pytest.raises(MisuseError, match="'Done' speaks of the slot 'first', which is not filled on every way"):
-        AgentSpec(**{**PAIR_PICKED, "slots": backwards})
-    unchecked = {name: replace(slot, check=None) for name, slot in backwards.items()}
-    spec = AgentSpec(**{**PAIR_PICKED, "slots": unchecked})
-    assert converse(spec).opens(first=1, second=2).gives(first=3).chooses("sum").says == "3 and 2."
+def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_author() -> None:
+    with pytest.raises(MisuseError, match="task 'open_locker': an effect was to fill locker"):
+        converse(LOCKER, effects=Recorder({"locker.find": [Ok({"shelf": 1})]})).opens(letter="x")
