@@ -116,6 +116,20 @@ class Memory:
         self.context.trust(SLOT)
         self.note("conclusion", ", ".join(f"{name} = {value}" for name, value in self.context.values(SLOT).items()))
 
+    @property
+    def refused_yes(self) -> int:
+        """How often a yes to the read-back that the run stands at did not count."""
+        return self.no_match[self._this_reading]
+
+    def yes_refused(self) -> int:
+        """Count one more; returns how many there are now."""
+        self.no_match[self._this_reading] += 1
+        return self.refused_yes
+
+    @property
+    def _this_reading(self) -> str:
+        return f"{self.state} {len(self._visited)}"
+
     def note(self, kind: NoteKind, text: str) -> None:
         if len(self.notes) < MOST_NOTES:
             self.notes.append(Note(kind=kind, text=text, at=self._task.now(), state=self.state))

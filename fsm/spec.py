@@ -50,6 +50,7 @@ class AgentSpec(TaskTable):
     carries_notes: it starts with the scratchpads of the call's earlier tasks.
     patience: the number of states entered after which a run gives up where it waits.
     not_understood, still_there: said before the question to a caller who was not understood, or was silent.
+    yes_or_no: said before a read-back after a yes to it did not count twice.
     Raises: MisuseError for an unsound table, naming state and event.
     """
 
@@ -58,6 +59,7 @@ class AgentSpec(TaskTable):
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."
     still_there: str = "Are you still there?"
+    yes_or_no: str = "Please answer with yes or no."
 
     def __post_init__(self) -> None:
         check_table(self)

@@ -100,12 +100,17 @@ class Slot(Generic[V]):
         schema = dict(_json_schema(cast(Hashable, self.value_type)))
         return {**schema, "description": self.describe} if self.describe else schema
 
-    def read(self, raw: object) -> V:
-        """The value of a piece of JSON. Raises: ValueError (pydantic's) where the type does not fit."""
+    def read(self, raw: object, now: datetime | None = None) -> V:
+        """The value of a piece of JSON. now: aware; a time of day may have its zone's offset, and no other.
+
+        Raises: ValueError (pydantic's) where the type does not fit.
+        """
         # Strict, and by way of JSON: else 1030 would be a time, and 20261124 a day of 1970.
         value: object = self._type.validate_json(json.dumps(raw), strict=True)
-        if isinstance(value, time):
-            # The schema's "time" (RFC 3339) has an offset, so models add a Z that nobody said.
+        if isinstance(value, time) and value.tzinfo is not None:
+            # What "10:30Z" means here depends on the day, and the model adds a Z that nobody said: it is asked.
+            if now is None or value.utcoffset() != now.utcoffset():
+                raise ValueError("the local time is needed, as HH:MM without an offset")
             value = value.replace(tzinfo=None)
         return cast(V, value)
 

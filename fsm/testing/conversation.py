@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from fsm.answer import Answer, Snapshot
+from fsm.consent import AGREED, UNHEARD, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
@@ -58,7 +59,7 @@ class Conversation:
         self._reasoning = reasoning
         self._run = TaskRun(spec, context, effects, reasoning)
         self._saved: Snapshot | None = None
-        self._heard = True
+        self._agreement = AGREED
         self.answers: list[dict[str, Any]] = []
 
     # --- what the model calls for the caller ---
@@ -91,12 +92,17 @@ class Conversation:
 
     def talks_over(self) -> Self:
         """The caller interrupts the last sentence, so the next call does not answer it."""
-        self._heard = False
+        self._agreement = UNHEARD
+        return self
+
+    def answers_otherwise(self, verdict: Verdict) -> Self:
+        """The next call's yes gets this verdict: what the caller said or heard does not make it count."""
+        self._agreement = Agreement(verdict, self._run.readback())
         return self
 
     def keys(self, keys: str) -> Self:
         """The caller presses keys that make up one answer."""
-        return self._take(self._run.keyed(keys, self._heard))
+        return self._take(self._run.keyed(keys, self._agreement))
 
     def is_silent(self) -> Self:
         return self._take(self._run.silence())
@@ -162,14 +168,14 @@ class Conversation:
         if tool == self._spec.name and not self._run.visited:
             answer = self._run.open(arguments)
         else:
-            answer = self._run.call(tool, arguments, self._heard)
+            answer = self._run.call(tool, arguments, self._agreement)
         self._saved = saved
         return answer
 
     def _take(self, answer: Answer | None) -> Self:
         if answer is not None:
             self.answers.append(json.loads(answer.output))
-            self._heard = True
+            self._agreement = AGREED
         return self
 
 

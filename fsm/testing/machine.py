@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import JsonValue
 
 from fsm.answer import Snapshot
+from fsm.consent import AGREED, UNHEARD
 from fsm.context import SLOT
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
 from fsm.run import TaskRun
@@ -138,7 +139,7 @@ class RandomConversation(RuleBasedStateMachine):
     def call(self, tool: str, arguments: str, heard: bool) -> Any:
         if tool == self.spec.name and not self.run.visited:
             return self.run.open(arguments)
-        return self.run.call(tool, arguments, heard)
+        return self.run.call(tool, arguments, AGREED if heard else UNHEARD)
 
     def finish_step(self) -> None:
         stood, taken = self.visited[-1] if self.visited else UNOPENED, self.run.taken
@@ -217,10 +218,10 @@ class RandomConversation(RuleBasedStateMachine):
     def presses(self, keys: str, heard: bool) -> None:
         before, read_back = len(self.world.done), isinstance(self.spec.states[self.run.state], Confirm)
         try:
-            answer = self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, AGREED if heard else UNHEARD)
         except Crash:
             self.restore(self.saved)
-            answer = self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, AGREED if heard else UNHEARD)
         if len(self.world.done) > before:
             agreed = read_back and heard and keys == "1"
             assert agreed, f"an effect by {keys!r}"
