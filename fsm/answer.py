@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from fsm.consent import Readback
-from fsm.context import Item
+from fsm.context import ContextItem
 from fsm.scratchpad import Note
 from fsm.tools import ToolSpec
 
@@ -79,7 +79,7 @@ class Snapshot(BaseModel):
 
     agent: str
     visited: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[ContextItem, ...]
     notes: tuple[Note, ...]
     no_match: dict[str, int]
     no_input: dict[str, int]
