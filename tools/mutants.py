@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tools.mutant_runner import CHILD_FAILED, Measured, TestRunner
-from tools.mutations import Mutant, compiles, mutants_of, shown
+from tools.mutations import Mutant, mutants_of, possible, shown
 
 ROOT = Path(__file__).parents[1]
 ACCEPTED = "tests/mutants_accepted.toml"
@@ -97,9 +97,9 @@ def sample(name: str, room: Room, seed: int) -> list[Mutant]:
     chance.shuffle(places)
     drawn: list[Mutant] = []
     for ways in places:
-        mutant = shown(ROOT, chance.choice(ways))
-        if compiles(ROOT, mutant):  # some of cosmic-ray's are no Python
-            drawn.append(mutant)
+        mutant = chance.choice(ways)
+        if possible(ROOT, mutant):
+            drawn.append(shown(ROOT, mutant))
         if len(drawn) == room.share:
             break
     return drawn

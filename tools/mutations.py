@@ -46,10 +46,11 @@ def source_of(root: Path, mutant: Mutant) -> str:
     return changed
 
 
-def compiles(root: Path, mutant: Mutant) -> bool:
+def possible(root: Path, mutant: Mutant) -> bool:
+    """Whether it can be made, and is Python: some of cosmic-ray's are not."""
     try:
         compile(source_of(root, mutant), mutant.path, "exec")
-    except SyntaxError:
+    except (SyntaxError, AttributeError):
         return False
     return True
 
