@@ -409,10 +409,11 @@ class Call:
         return [item for item in every if item["type"] == kind]
 
     def hears_out(self, *, until_ms: int = 1000) -> None:
-        """What the functions gave is spoken, the caller hears it for so long, and says yes to it."""
+        """What the functions gave last is spoken, the caller hears it for so long, and says yes to it."""
         for item in self.items("function_call_output"):
             self.event("conversation.item.added", item={"id": f"o-{item['call_id']}", **item})
-        self.bot_says("Shall I?", ms=1000)
+        said = [f"{told['say']} {told.get('next', '')}" for told in self.outputs().values() if "say" in told]
+        self.bot_says(said[-1], ms=1000)
         self.mailboxes.advance(until_ms)
         self.caller_says("Yes.")
 
