@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from lab.ears import Transcriber, load_transcriber
-from lab.mouth import Mouth, load_mouth
+from lab.mouth import SpeechSynthesis, load_synthesis
 
 T = TypeVar("T")
 
@@ -25,12 +25,12 @@ class Workshop:
         self._hearing = ThreadPoolExecutor(cores, "hearing")
         self._speaking = ThreadPoolExecutor(cores, "speaking")
         self._transcriber: Transcriber | None = None
-        self._mouth: Mouth | None = None
+        self._mouth: SpeechSynthesis | None = None
 
     async def open(self) -> None:
         """Load what takes long to load (about 2 s, once a process)."""
         self._transcriber, self._mouth = await asyncio.gather(
-            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_mouth)
+            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_synthesis)
         )
 
     async def transcribe(self, pcm16k: bytes) -> str:
