@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
@@ -73,7 +73,20 @@ class Failed:
     say: str
 
 
-EffectResult = Ok | Refused | Failed
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """It may have been done, and it is not known whether it was. say: so, in words for the caller."""
+
+    say: str
+
+
+EffectResult = Ok | Refused | Failed | Unclear
+
+
+class NotSent(Exception):
+    """Raised by a Remote's `do` where it is certain that nothing has reached the other system."""
+
+
 # What becomes of an effect whose caller hangs up while it is carried out.
 OnHangUp = Literal["finish", "undo"]
 
@@ -84,7 +97,7 @@ class Local:
 
     do, undo: given the open connection of that transaction (SQLAlchemy's); what they raise rolls it back. The result
     of a `do` other than Ok is rolled back too. undo: takes back what an Ok did. reads_only: it looks something up; it
-    may be done before anything was agreed to, and as often as it is needed.
+    may be done before anything was agreed to, and as often as it is needed. An exception in `do` is a Failed.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
@@ -97,15 +110,19 @@ class Local:
 class Remote:
     """An effect in somebody else's system, which no transaction of ours reaches.
 
-    recover: how to go on when it is not known whether `do` came through. "retry": do it again, the peer tells doubles
-    by the key. "human": nobody does it again; the caller is told that it is not certain. A function looks it up by the
-    key: its result where it was done, None where it was not.
+    do: raises NotSent where nothing was sent: it counts as Failed. After any other exception it is Unclear, and is
+    never done again by itself: it is looked up, or a human settles it.
+    recover: how to go on when a process has died in `do`. "retry": do it again, the peer tells doubles by the key.
+    "human": nobody does it again; the caller is told that it is not certain. A function looks it up by the key: its
+    result where it was done, None where it was not, and then it is done.
+    recover_within: after its intent; what is unsettled for longer is left to a human.
     """
 
     do: Callable[[EffectRequest], EffectResult]
     recover: Literal["retry", "human"] | Callable[[EffectRequest], EffectResult | None]
     undo: Callable[[EffectRequest], None] | None = None
     on_hang_up: OnHangUp = "finish"
+    recover_within: timedelta = timedelta(hours=1)
 
 
 DeclaredEffect = Local | Remote

@@ -29,8 +29,8 @@ __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"
 class TaskRun:
     """One invocation, from the opening call to an End.
 
-    effects: carry out what the table names. reasoning: asks the model beside the conversation; may block. A bug in an
-    effect, a rule or a check passes through: the run is then half changed, and its last snapshot is what to go on from.
+    effects: carry out what the table names. reasoning: asks the model beside the conversation; may block. A bug in a
+    rule or a check passes through: the run is then half changed, and its last snapshot is what to go on from.
     """
 
     def __init__(
@@ -328,7 +328,8 @@ class TaskRun:
             hint=fault and fault.hint,
         )
         text = output.model_dump_json(exclude_none=True)
-        return Answer(text, outcome, output.say or "", fault.fault if fault else "")
+        told = self._walk.step.told if output.say else ""
+        return Answer(text, outcome, output.say or "", fault.fault if fault else "", told)
 
     def _allowed(self) -> str:
         names = ", ".join(each.name for each in self.tools())

@@ -196,6 +196,8 @@ class Act:
 
     effect: a name in the table's effects. Where "refused" leads to a Collect state, its slots are asked for anew.
     fills: slots that an Ok's values of the same names fill; only the store does, never the model.
+    An effect that changes something may also come out "unclear"; where no arrow is written for that, it takes those of
+    "failed".
     """
 
     events: ClassVar[tuple[str, ...]] = ("ok", "refused", "failed")
@@ -219,6 +221,8 @@ class End:
 
 State = Collect | Confirm | Choose | Act | End
 CANCELLED = "cancelled"
+# The event of an Act whose effect may have been done, and nobody knows.
+UNCLEAR = "unclear"
 
 
 def waits(state: State) -> bool:

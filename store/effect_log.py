@@ -6,12 +6,12 @@ May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from store import schema
 from store.database import insert
@@ -25,7 +25,8 @@ class LoggedEffect:
     """One effect. slots: agreed on; facts: known to the task; values: what came of it; all as JSON has them.
 
     say: what the caller is told of a refusal or a failure. intended_at: aware. epoch: of the lease under which it was
-    last intended, 0 where the call has none.
+    last intended, 0 where the call has none. settled_at: of its outcome; while it is intended, when somebody has last
+    taken it over.
     """
 
     key: str
@@ -40,6 +41,7 @@ class LoggedEffect:
     values: Mapping[str, Any] = field(default_factory=dict)
     say: str = ""
     epoch: int = 0
+    settled_at: datetime | None = None
 
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
@@ -64,15 +66,24 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
 def take_over(connection: Connection, known: LoggedEffect, at: datetime, epoch: int = 0) -> bool:
     """Go on with what somebody else has intended. False where it is settled, or another one has taken it over.
 
-    known: as it was found. at: aware, and later than its intent: it is intended anew, and under this epoch.
+    known: as it was found. at: aware; from then on it counts as under way, and under this epoch. When it was first
+    intended does not change: its age is counted from there.
     """
     column = schema.effect.c
+    untouched = column.settled_at.is_(None) if known.settled_at is None else column.settled_at == known.settled_at
     statement = (
         schema.effect.update()
-        .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at)
-        .values(intended_at=at, epoch=epoch)
+        .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at, untouched)
+        .values(settled_at=at, epoch=epoch)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def keep(connection: Connection, keys: Collection[str], at: datetime) -> None:
+    """They are still being carried out: nobody else is to take them over."""
+    column = schema.effect.c
+    ours = column.key.in_(keys) & (column.status == "intended")
+    connection.execute(schema.effect.update().where(ours).values(settled_at=at))
 
 
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
@@ -90,10 +101,24 @@ def take_back(connection: Connection, key: str, at: datetime) -> bool:
     return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
 
 
-def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
-    """What was intended before a moment, and nobody knows what came of it."""
+def decide(connection: Connection, known: LoggedEffect, status: Status, at: datetime, say: str = "") -> bool:
+    """Change what is known of it, whatever that is. say: why. False where it is no longer as it was found."""
     column = schema.effect.c
-    return _select(connection, (column.status == "intended") & (column.intended_at < before))
+    as_found = (column.key == known.key) & (column.status == known.status)
+    statement = schema.effect.update().where(as_found).values(status=status, say=say, settled_at=at)
+    return connection.execute(statement).rowcount == 1
+
+
+def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
+    """What was intended, and taken over, before a moment, and nobody knows what came of it."""
+    column = schema.effect.c
+    touched = func.coalesce(column.settled_at, column.intended_at)
+    return _select(connection, (column.status == "intended") & (touched < before))
+
+
+def unclear(connection: Connection) -> list[LoggedEffect]:
+    """What may have been done, and is left to be found out."""
+    return _select(connection, schema.effect.c.status == "unclear")
 
 
 def _select(connection: Connection, where: Any) -> list[LoggedEffect]:

@@ -129,11 +129,11 @@ def test_without_retention_nothing_expires() -> None:
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_only_states_that_wait_have_derived_arrows_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
+def test_only_states_that_wait_have_derived_arrows_but_for_doubt_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
     for name, state in spec.states.items():
         events = {event for event, _, _ in derived(spec, name)}
         assert ("cancelled" in events) == waits(state)
-        assert waits(state) or not events
+        assert waits(state) or events <= {"unclear"}
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
