@@ -299,7 +299,7 @@ class EffectRunner:
                     return _recorded(known, meant)
         try:
             result = _checked(remote.do(request) if known is None else self._recovered(remote, request, known))
-        except Exception as error:  # noqa: BLE001 - code of a task
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
             _log_raised(request, "an effect has raised")
             result = Failed(BROKEN) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
         try:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import fsm
-from fsm.effects import Failed, Ok, Refused, TaskContext
+from fsm.effects import Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
 from fsm.errors import SlotError
 from fsm.memory import Memory
 from fsm.registry import load_agents
@@ -129,7 +129,9 @@ def test_without_retention_nothing_expires() -> None:
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_only_states_that_wait_have_derived_arrows_but_for_doubt_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
+def test_only_states_that_wait_have_derived_arrows_but_for_doubt_and_all_of_those_can_be_given_up_in(
+    spec: AgentSpec,
+) -> None:
     for name, state in spec.states.items():
         events = {event for event, _, _ in derived(spec, name)}
         assert ("cancelled" in events) == waits(state)
@@ -389,3 +391,38 @@ def test_an_end_speaks_only_of_what_no_correction_can_have_undone() -> None:
     unchecked = {name: replace(slot, check=None) for name, slot in backwards.items()}
     spec = AgentSpec(**{**PAIR_PICKED, "slots": unchecked})
     assert converse(spec).opens(first=1, second=2).gives(first=3).chooses("sum").says == "3 and 2."
+
+
+# --- doubt ---
+
+SENT = Remote(lambda request: Ok(), recover="human")
+
+
+@pytest.mark.parametrize("effect", [SENT, Local(lambda request, connection: Ok())], ids=["remote", "local"])
+def test_where_the_author_wrote_none_an_unclear_effect_takes_the_arrow_of_a_failed_one(effect: Any) -> None:
+    spec = table(effects={"pizza.bake": effect})
+    assert ("unclear", "", "Human") in derived(spec, "Bake")
+    talk = converse(spec, effects=Recorder(results={"pizza.bake": [Unclear("Who knows.")]}))
+    talk.opens(size="small", count=3, note="none", crisp=True).says_yes()
+    assert (talk.answers[-1]["result"], talk.answers[-1]["say"]) == ("transfer", "Who knows. I will put you through.")
+
+
+def test_an_author_may_lead_an_unclear_effect_elsewhere() -> None:
+    spec = table(
+        states={"Doubt": End("doubt", say="A colleague will call you back.")},
+        transitions={("Bake", "unclear"): "Doubt"},
+        effects={"pizza.bake": SENT},
+    )
+    assert derived(spec, "Bake") == set()
+    assert [(event, arrow.to) for event, arrow in spec.written_from("Bake")][-1] == ("unclear", "Doubt")
+    prove(spec)
+    talk = converse(spec, effects=Recorder(results={"pizza.bake": [Unclear("Who knows.")]}))
+    talk.opens(size="small", count=3, note="none", crisp=True).says_yes()
+    assert talk.answers[-1]["say"] == "Who knows. A colleague will call you back."
+
+
+def test_what_only_looks_something_up_is_never_in_doubt() -> None:
+    lookup = Local(lambda request, connection: Ok(), reads_only=True)
+    assert derived(table(effects={"pizza.bake": lookup}), "Bake") == set()
+    with pytest.raises(MisuseError, match="never raises"):
+        table(effects={"pizza.bake": lookup}, transitions={("Bake", "unclear"): "Human"})
