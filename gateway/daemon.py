@@ -71,6 +71,7 @@ class Daemon:
 
     speed: factor by which its time runs faster than real time; for demonstrations and tests. inherited: listening
     sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
+    now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
     Raises: OSError if a port is taken, MisuseError if the store cannot be opened or a clip cannot be read.
     """
 
@@ -80,10 +81,15 @@ class Daemon:
         speed: float = 1.0,
         inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
         self._speed = speed
         self._clock_s = clock_s
+        self._now = now
+        self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self.vaic_url = self.ops_url = ""
 
@@ -94,9 +100,9 @@ class Daemon:
         # Migrations may take long: not on the loop.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
-        agents = load_agents()
+        agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectRunner(self.engine, agents, _now, epoch_of=leases.epoch)
+        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recover, RECOVER_EVERY_S)
@@ -205,15 +211,11 @@ class Daemon:
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
             effects=effects,
             journal=NullRef(),
-            now=_now,
+            now=self._now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 async def serve(settings: Settings, inherited: InheritedSockets) -> None:

@@ -1,6 +1,6 @@
-"""The appointment book: who is expected when. Whatever races for a time, one caller gets it.
+"""The appointment book. Of callers that race for a time, one gets it.
 
-What changes the book is given the transaction that it is to be part of.
+Functions that change the book take the connection of the caller's transaction.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
@@ -20,9 +20,9 @@ from store.database import insert, reading
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """One booking. resource: whose time it is. starts_at, created_at: aware, in UTC. caller: the number, or "".
+    """One booking. resource: whose time is booked. starts_at, created_at: aware, in UTC. caller: the number, or "".
 
-    name: under which it is booked, or "". effect_key: of the effect that booked it.
+    name: the caller's, or "". effect_key: of the effect that booked it.
     """
 
     id: int
@@ -47,9 +47,9 @@ def book(
     effect_key: str,
     name: str = "",
 ) -> Appointment | None:
-    """Book a time; None where it is somebody else's. Again under one effect key, it is the first booking.
+    """Book a time; None if it is taken. Repeated under the same effect key, it returns the first booking.
 
-    starts_at: aware. Times are told apart by their start alone; overlaps are not looked for.
+    starts_at: aware. Only equal starts conflict; overlaps are not checked.
     """
     row = {
         "resource": resource,
@@ -65,15 +65,15 @@ def book(
 
 
 def by_effect(connection: Connection, effect_key: str) -> Appointment | None:
-    """What an effect has booked."""
+    """The appointment that an effect has booked."""
     found = _find(connection, schema.appointment.c.effect_key == effect_key)
     return found[0] if found else None
 
 
 def held(connection: Connection, appointment_id: int) -> Appointment | None:
-    """An appointment as it stands, and nobody changes it before the transaction ends. None where it is gone.
+    """Read an appointment and lock it until the transaction ends. None if it does not exist.
 
-    An id may be given to another appointment when its own is gone: look whose it is.
+    An id may be reused after a removal: check whose appointment it is.
     """
     query = select(schema.appointment).where(schema.appointment.c.id == appointment_id).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
@@ -81,7 +81,7 @@ def held(connection: Connection, appointment_id: int) -> Appointment | None:
 
 
 def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bool:
-    """Give an appointment another time. False where that is somebody else's, or the appointment is gone."""
+    """Give an appointment another time. False if that is taken, or the appointment does not exist."""
     column = schema.appointment.c
     statement = schema.appointment.update().where(column.id == appointment_id).values(starts_at=starts_at)
     try:
@@ -92,13 +92,13 @@ def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bo
 
 
 def remove(connection: Connection, appointment_id: int) -> bool:
-    """Take an appointment out of the book; its time is free again. False where it is gone already."""
+    """Remove an appointment, which frees its time. False if it does not exist."""
     statement = schema.appointment.delete().where(schema.appointment.c.id == appointment_id)
     return connection.execute(statement).rowcount == 1
 
 
 def upcoming(connection: Connection, caller: str, after: datetime) -> list[Appointment]:
-    """What is booked for a caller's number from a moment on, the next one first."""
+    """The appointments of a caller's number after a moment, the next one first."""
     column = schema.appointment.c
     found = _find(connection, column.caller == caller, column.starts_at > after)
     return sorted(found, key=lambda appointment: appointment.starts_at)
@@ -113,9 +113,9 @@ def free_times(connection: Connection, resource: str, candidates: Sequence[datet
 
 
 class AppointmentBook:
-    """The book for those who are in no transaction, on all threads.
+    """The book for callers without a transaction, on any thread.
 
-    Raises: SQLAlchemy's OperationalError where the database cannot be had.
+    Raises: SQLAlchemy's OperationalError if the database is unavailable.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -131,7 +131,7 @@ class AppointmentBook:
         effect_key: str,
         name: str = "",
     ) -> Appointment | None:
-        """As `book`, in a transaction of its own."""
+        """`book` in its own transaction."""
         with self._engine.begin() as connection:
             return book(
                 connection,
@@ -145,12 +145,12 @@ class AppointmentBook:
             )
 
     def by_conversation(self, conversation_id: str) -> list[Appointment]:
-        """What was booked in one call, in the order it was."""
+        """The appointments booked in one call, in order."""
         with reading(self._engine) as connection:
             return _find(connection, schema.appointment.c.conversation_id == conversation_id)
 
     def all(self) -> list[Appointment]:
-        """Every appointment, in the order they were booked."""
+        """Every appointment, in the order of booking."""
         with reading(self._engine) as connection:
             return _find(connection)
 

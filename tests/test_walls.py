@@ -144,6 +144,23 @@ def test_no_room_imports_the_command_line_the_tests_or_the_benchmarks(room: str)
     ]
 
 
+def test_no_test_is_imported_by_another() -> None:
+    """What several files use is in a helper module: a test file may be read, moved and deleted for itself."""
+    broken = [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for each in imports(path)
+        if each.module.startswith("tests.") and module_path(each.module).name.startswith("test_")
+    ]
+    assert not broken
+
+
+def module_path(name: str) -> Path:
+    """The file of an imported module, or of the one that an imported name stands in. name: dotted, from ROOT."""
+    path = ROOT.joinpath(*name.split("."))
+    return (path if path.parent.is_dir() else path.parent).with_suffix(".py")
+
+
 def actors_room(module: str) -> str:
     """The room of a module in actors/: its second part. module: dotted."""
     return module.split(".")[1]

@@ -55,6 +55,7 @@ from actors.messages.call import (
     TaskSettled,
     VaicEnded,
     VaicReady,
+    WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
@@ -105,7 +106,7 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start
+            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -207,6 +208,8 @@ class CallSupervisor(LoopActor):
             case StepLimit():
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(key.step_id))
+            case WordsLimit():
+                self._tasks.words_overdue(key.step_id)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
                 self._get_ready(ReadinessEvent.START_OVERDUE)
             case CallTimer.RENEW:
@@ -253,16 +256,13 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
             return
+        self._tasks.note(fact)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
                 self._call_timers.cancel(CallTimer.SILENCE)
-                self._tasks.caller_began(fact.at_ms)
-            case BotHeard():
-                self._tasks.consent.heard(fact.item)
             case ResponseEnded():
-                self._tasks.consent.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
@@ -293,7 +293,7 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._phase is not Phase.SETTLING:
-            self._speech.answer(outputs, self._readiness in MODEL_THERE)
+            self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:

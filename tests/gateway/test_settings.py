@@ -1,4 +1,4 @@
-"""The settings: read from the environment, judged all at once, named by their variables, silent about secrets."""
+"""The settings: read from the environment, checked together, reported by variable, without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment in which everything is right."""
+    """An environment with valid settings."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     return monkeypatch
 

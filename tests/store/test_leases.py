@@ -1,4 +1,4 @@
-"""Leases: who may write for a call, who may take it over, and what becomes of those who were too late."""
+"""Leases: which process may write for a call, which may take it over, and how late writes are rejected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store import schema
 from store.appointments import AppointmentBook, book
 from store.database import open_database, reading
 from store.journal import Journal
-from store.leases import Lease, Leases, Refused, fenced
+from store.leases import Lease, LeaseRefused, Leases, fenced
 from tests.store.other_process import AT, record, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
@@ -45,7 +45,7 @@ def stored(engine: Engine, conversation_id: str = "c-1") -> Any:
 
 
 def grow_older(engine: Engine, seconds: float) -> None:
-    """All leases, as if so much time had gone by since they were last written."""
+    """Move all leases into the past, as if this much time had gone by since they were written."""
     with engine.begin() as connection:
         for each in connection.execute(select(schema.lease)).all():
             aged: dict[str, datetime] = {
@@ -68,7 +68,7 @@ def test_a_new_call_has_epoch_1_and_stores_no_plain_credential(here: Leases, eng
 
 def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
-    assert there.open("c-1", "secret", {}) == Refused("held")
+    assert there.open("c-1", "secret", {}) == LeaseRefused("held")
     assert (stored(engine).node, stored(engine).epoch, stored(engine).opening) == ("here", 1, OPENING)
 
 
@@ -92,7 +92,7 @@ def test_an_id_is_never_used_again_by_another_credential(here: Leases, there: Le
     opened(here)
     here.end("c-1", 1)
     for leases in (here, there):
-        assert leases.open("c-1", "Secret", {}) == Refused("held")
+        assert leases.open("c-1", "Secret", {}) == LeaseRefused("held")
     assert stored(engine).epoch == 1
 
 
@@ -111,7 +111,7 @@ def test_a_call_is_taken_over_from_its_holder_with_its_opening_and_last_seq(
 @pytest.mark.parametrize("credential", ["", "Secret", "secret ", "\udcff"])
 def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: Leases, credential: str) -> None:
     opened(here)
-    assert there.claim("c-1", credential) == Refused("credential")
+    assert there.claim("c-1", credential) == LeaseRefused("credential")
     assert here.renew({"c-1": 1}) == set()
 
 
@@ -121,11 +121,11 @@ def test_a_credential_that_is_not_utf_8_works(here: Leases) -> None:
 
 
 def test_an_unknown_or_ended_call_is_not_taken_over(here: Leases, there: Leases) -> None:
-    assert there.claim("c-1", "secret") == Refused("unknown")
+    assert there.claim("c-1", "secret") == LeaseRefused("unknown")
     opened(here)
     here.end("c-1", 1)
-    assert there.claim("c-1", "secret") == Refused("ended")
-    assert there.claim("c-1", "Secret") == Refused("credential"), "nobody else learns even that"
+    assert there.claim("c-1", "secret") == LeaseRefused("ended")
+    assert there.claim("c-1", "Secret") == LeaseRefused("credential"), "nobody else learns even that"
 
 
 def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine, url: str) -> None:
@@ -139,7 +139,7 @@ def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine,
 
     checkouts = count(1)
     event.listen(engine, "checkout", end_now)
-    assert Leases(engine, "here").claim("c-1", "secret") == Refused("ended")
+    assert Leases(engine, "here").claim("c-1", "secret") == LeaseRefused("ended")
     assert stored(engine).epoch == 1
     other.dispose()
 
@@ -151,7 +151,7 @@ def test_a_call_is_taken_over_until_the_window_after_its_lease_has_passed(
     grow_older(engine, TTL_S + WINDOW_S - 5)
     assert isinstance(there.claim("c-1", "secret"), Lease)
     grow_older(engine, TTL_S + WINDOW_S)
-    assert there.claim("c-1", "secret") == Refused("too_late")
+    assert there.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
 def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
@@ -164,7 +164,7 @@ def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
     assert isinstance(there.claim("c-1", "secret"), Lease)
     there.park("c-1", 2)
     grow_older(engine, WINDOW_S)
-    assert here.claim("c-1", "secret") == Refused("too_late")
+    assert here.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
 def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
@@ -194,13 +194,13 @@ def test_what_was_parked_and_is_forgotten_has_no_epoch(here: Leases) -> None:
 def test_threads_that_race_to_open_a_call_have_one_winner(engine: Engine) -> None:
     together = Barrier(6)
 
-    def race(number: int) -> Lease | Refused:
+    def race(number: int) -> Lease | LeaseRefused:
         together.wait(timeout=60)
         return Leases(engine, f"node-{number}").open("c-1", "secret", OPENING)
 
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(race, range(6)))
-    assert sorted(type(each).__name__ for each in results) == ["Lease"] + ["Refused"] * 5
+    assert sorted(type(each).__name__ for each in results) == ["Lease"] + ["LeaseRefused"] * 5
 
 
 # --- keeping ---
@@ -268,7 +268,7 @@ def test_a_write_for_a_leased_call_needs_its_epoch(here: Leases, engine: Engine)
 def test_a_record_ends_the_lease(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     Journal(engine).finish(record(), 1)
-    assert there.claim("c-1", "secret") == Refused("ended")
+    assert there.claim("c-1", "secret") == LeaseRefused("ended")
     assert Journal(engine).append([row(1, 1)]) == [], "what comes late is still written: nobody else writes"
     Journal(engine).finish(record(outcome="failed"), 1)
 
@@ -303,7 +303,7 @@ def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
 
 
-# --- what dead processes leave ---
+# --- calls of dead processes ---
 
 
 def test_orphans_of_a_dead_process_are_found_after_the_window_and_adopted_by_one(
@@ -316,15 +316,15 @@ def test_orphans_of_a_dead_process_are_found_after_the_window_and_adopted_by_one
     here.end("c-3", 1)
     grow_older(engine, TTL_S + WINDOW_S - 5)
     assert there.orphans() == ["c-2"], "the others may be resumed, or are over"
-    assert there.adopt("c-1") == Refused("held")
+    assert there.adopt("c-1") == LeaseRefused("held")
     grow_older(engine, 5)
     assert there.orphans() == ["c-2", "c-1"]
     assert there.orphans(at_most=1) == ["c-2"]
 
     assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
-    assert here.adopt("c-1") == Refused("held"), "one is at it"
+    assert here.adopt("c-1") == LeaseRefused("held"), "one is at it"
     assert here.orphans() == ["c-2"]
-    assert here.claim("c-1", "secret") == Refused("too_late"), "and the call does not come back"
+    assert here.claim("c-1", "secret") == LeaseRefused("too_late"), "and the call does not come back"
     assert Journal(engine).append([row(1, 1)]) == [row(1, 1)]
     Journal(engine).finish(record(outcome="lost"), 2)
     grow_older(engine, TTL_S + WINDOW_S)
@@ -345,8 +345,8 @@ def test_an_ended_call_can_be_adopted_after_the_window_and_stays_ended(
 ) -> None:
     opened(here)
     here.end("c-1", 1)
-    assert there.adopt("c-1") == Refused("held")
+    assert there.adopt("c-1") == LeaseRefused("held")
     grow_older(engine, WINDOW_S)
     assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
     assert stored(engine).status == "ended"
-    assert there.adopt("c-9") == Refused("unknown")
+    assert there.adopt("c-9") == LeaseRefused("unknown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -76,4 +77,30 @@ def test_giving_up_that_leads_round_is_found_with_its_path() -> None:
         },
     )
     with pytest.raises(AssertionError, match="giving up leads round: "):
+        prove(spec)
+
+
+def test_an_effect_that_a_repeated_look_up_leads_to_without_a_yes_is_found_with_its_path() -> None:
+    look_up_after_yes = {
+        ("Letter", "filled"): "Pin",
+        ("Confirm", "yes"): "Find",
+        ("Find", "ok"): "Open",
+        ("Find", "refused"): "Human",
+        ("Open", "ok"): "Well",
+        ("Well", "yes"): "Opened",
+        ("Well", "no"): "Human",
+        ("Well", "gave_up"): "Human",
+    }
+    transitions = {key: to for key, to in LOCKER.transitions.items() if key[0] != "Row"}
+    spec = replace(
+        LOCKER,
+        slots={name: slot for name, slot in LOCKER.slots.items() if name != "row"},
+        states={
+            **{name: state for name, state in LOCKER.states.items() if name != "Row"},
+            "Confirm": Confirm("{pin}?"),
+            "Well": Confirm("Does it open?"),
+        },
+        transitions={**transitions, **look_up_after_yes},
+    )
+    with pytest.raises(AssertionError, match="--outdated-> Find --ok-> Open"):
         prove(spec)

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.end_call import END_CALL
 from fsm.agents.practice import RESOURCE
 from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
-from fsm.testing import Recorder
 from store import schema
 from store.appointments import AppointmentBook
-from store.database import open_database
-from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
+from tests.fsm.agents.practice import BERLIN, NOW
+from tests.fsm.conversation import gives_up, opened, provides, says_yes
 
-BERLIN = ZoneInfo("Europe/Berlin")
-NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
 TOMORROW, SUNDAY, LONG_AGO = "2026-11-24", "2026-11-29", "2020-11-24"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
-    yield engine
-    engine.dispose()
 
 
 def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
@@ -93,8 +79,28 @@ def test_the_first_and_the_last_time_of_a_day_and_the_next_one_today_can_be_had(
         assert opened(booking(engine), day=day, at=at)["state"] == "Confirm"
 
 
-def test_a_time_with_an_offset_that_nobody_said_is_local(engine: Engine) -> None:
-    assert opened(booking(engine), day=TOMORROW, at="10:30:00Z")["say"].startswith("Tuesday 24 November at 10:30.")
+@pytest.mark.parametrize("at", ["10:30:00Z", "10:30+09:00"])
+def test_a_time_with_an_offset_that_is_not_ours_is_refused_and_not_cut(engine: Engine, at: str) -> None:
+    answer = opened(booking(engine), day=TOMORROW, at=at)
+    assert (answer["error"], answer["say"], answer["slots"]) == ("bad_value", "At what time?", {"day": TOMORROW})
+    assert "HH:MM without an offset" in answer["hint"]
+
+
+def test_a_time_with_our_own_offset_is_local(engine: Engine) -> None:
+    assert opened(booking(engine), day=TOMORROW, at="10:30+01:00")["say"].startswith("Tuesday 24 November at 10:30.")
+
+
+def test_a_time_that_has_passed_since_it_was_read_back_is_not_booked(engine: Engine) -> None:
+    now = [datetime(2026, 11, 24, 10, 29, 50, tzinfo=BERLIN)]
+    run = TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", "t1", "+4930123", lambda: now[-1]), desk(engine))
+    assert opened(run, day="2026-11-24", at="10:30")["state"] == "Confirm"
+    now.append(datetime(2026, 11, 24, 10, 31, 50, tzinfo=BERLIN))
+    answer = says_yes(run)
+    assert (answer["state"], answer["say"]) == (
+        "CollectTime",
+        "It is already later than that today. What time would suit you?",
+    )
+    assert AppointmentBook(engine).all() == []
 
 
 def test_late_in_the_day_today_is_over(engine: Engine) -> None:
@@ -241,11 +247,3 @@ def test_a_run_restored_in_any_state_gives_the_same_next_answer(
     answers = [each.call(f"book_appointment_{tool}", arguments) for each in (run, again)]
     assert answers[0] == answers[1]
     assert again.snapshot() == run.snapshot()
-
-
-def test_goodbye_ends_the_call_at_once() -> None:
-    run = TaskRun(END_CALL, TaskContext("c-1", "t9", "", lambda: NOW), Recorder())
-    answer = run.open("{}")
-    assert answer.outcome == "hangup"
-    assert told(answer)["say"] == "Thank you for calling. Goodbye."
-    assert run.tools() == ()

@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 
-from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.hand_over import HAND_OVER
-from fsm.agents.practice import RESOURCE
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
-from fsm.registry import load_agents
 from fsm.spec import AgentSpec
-from fsm.testing import Conversation, converse
 from store.appointments import AppointmentBook, move, remove
-from store.database import open_database
+from tests.fsm.agents.practice import CALLER, FRIDAY, NOW, TUESDAY, booked, starts, talk
 
-BERLIN = ZoneInfo("Europe/Berlin")
-NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
-TUESDAY, FRIDAY = datetime(2026, 11, 24, 10, 30, tzinfo=BERLIN), datetime(2026, 11, 27, 9, 0, tzinfo=BERLIN)
-CALLER = "+4930123"
 WISH: dict[str, dict[str, str]] = {
     "cancel_appointment": {},
     "reschedule_appointment": {"day": "2026-11-30", "at": "15:00"},
 }
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
-    yield engine
-    engine.dispose()
-
-
-def booked(engine: Engine, at: datetime, *, name: str = "John Smith", caller: str = CALLER) -> None:
-    AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
-
-
-def starts(engine: Engine) -> list[datetime]:
-    return [each.starts_at.astimezone(BERLIN) for each in AppointmentBook(engine).all()]
-
-
-def talk(engine: Engine, spec: AgentSpec, caller: str = CALLER) -> Conversation:
-    desk = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
-    return converse(spec, effects=desk, now=NOW, caller=caller)
 
 
 def test_an_appointment_is_cancelled_after_its_read_back(engine: Engine) -> None:
@@ -130,12 +98,6 @@ def test_what_was_said_ahead_of_time_and_taken_back_does_not_lead_past_the_looku
     assert it.gives(name="John Smith").says.startswith("I move your appointment from Tuesday 24 November at 10:30 to")
 
 
-def test_a_new_day_has_nothing_looked_up_again(engine: Engine) -> None:
-    booked(engine, TUESDAY)
-    it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", day="2026-11-27", at="10:00")
-    assert it.gives(day="2026-11-30").states.count("Find") == 1
-
-
 def test_a_run_that_was_restored_still_knows_by_what_it_looked_up(engine: Engine) -> None:
     booked(engine, TUESDAY, name="Anna Smith")
     booked(engine, FRIDAY, name="Robert Jones")
@@ -194,52 +156,9 @@ def test_the_model_cannot_name_the_appointment(engine: Engine) -> None:
     assert it.calls("cancel_appointment_provide", '{"appointment": 7}').fault == "unknown_property"
 
 
-def test_an_appointment_is_moved_in_one_go_and_its_old_time_is_free(engine: Engine) -> None:
-    booked(engine, TUESDAY)
-    it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", day="2026-11-27")
-    assert it.says == "At what time?"
-    it.gives(at="09:00")
-    assert it.says == (
-        "I move your appointment from Tuesday 24 November at 10:30 to Friday 27 November at 9:00. Is that right?"
-    )
-    assert it.gives(at="11:00").says.endswith("to Friday 27 November at 11:00. Is that right?")
-    assert it.says_yes().outcome == "moved"
-    assert starts(engine) == [FRIDAY.replace(hour=11)]
-
-
-def test_a_time_that_is_taken_is_refused_and_the_appointment_stays(engine: Engine) -> None:
-    booked(engine, TUESDAY)
-    booked(engine, FRIDAY, caller="+4930999")
-    it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", day="2026-11-27", at="09:00").says_yes()
-    assert it.state == "CollectTime"
-    assert it.says.startswith("I am sorry, 9:00 is already taken. The nearest free time is 9:15.")
-    assert starts(engine) == [TUESDAY, FRIDAY]
-    assert it.gives(at="09:15").says_yes().outcome == "moved"
-    assert starts(engine) == [FRIDAY.replace(minute=15), FRIDAY]
-
-
 def test_giving_up_leaves_everything_as_it_is(engine: Engine) -> None:
     booked(engine, TUESDAY)
     for spec in (CANCEL_APPOINTMENT, RESCHEDULE_APPOINTMENT):
         it = talk(engine, spec).opens(name="John Smith").gives_up()
         assert it.says == "All right, your appointment stays as it is. Is there anything else?"
     assert starts(engine) == [TUESDAY]
-
-
-def test_a_human_is_asked_for_by_the_names_of_the_settings_only() -> None:
-    targets = {"transfer_targets": ("reception", "billing")}
-    it = converse(HAND_OVER, choices=targets).opens(to="the boss")
-    assert it.outcome is None
-    assert it.says == "Whom would you like to speak to?"
-    it.gives(to="billing")
-    assert it.run.status().transfer_to == "billing"
-
-
-def test_where_there_is_one_human_nobody_is_asked() -> None:
-    it = converse(HAND_OVER, choices={"transfer_targets": ("reception",)}).opens()
-    assert (it.outcome, it.run.status().transfer_to) == ("transfer", "reception")
-
-
-def test_a_caller_who_does_not_care_gets_the_first() -> None:
-    it = converse(HAND_OVER, choices={"transfer_targets": ("reception", "billing")}).opens().gives().gives()
-    assert (it.outcome, it.run.status().transfer_to) == ("transfer", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -63,50 +62,6 @@ def test_a_model_that_confirms_without_a_word_of_the_caller_is_not_believed(call
 
 
 # --- keys and silence ---
-
-
-def thinks(call: Call, answer: str) -> None:
-    """The model answers what a task has asked it beside the conversation."""
-
-    def consultations() -> list[dict[str, Any]]:
-        return [each["response"] for each in call.model.all("response.create") if "conversation" in each["response"]]
-
-    call.mailboxes.until(lambda: bool(consultations()))
-    metadata = consultations()[-1]["metadata"]
-    item = {"id": "i-c", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": answer}]}
-    call.event("response.created", response={"id": "r-c", "status": "in_progress", "metadata": metadata})
-    call.event("response.done", response={"id": "r-c", "status": "completed", "metadata": metadata, "output": [item]})
-
-
-def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: WaitingDispatcher) -> None:
-    call = Call(mailboxes, agents={"triage": TRIAGE}, effects={"triage.order": Oven()}).greeted()
-    call.answered("call-1", "triage")
-    call.bot_says("For how many hours?")
-    for key in "2#":
-        call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": key}])
-    thinks(call, "normal")
-    mailboxes.until(lambda: any("Visit or post?" in json.dumps(frame) for frame in call.model.all("response.create")))
-    typed = call.items("message")[-1]["content"][0]["text"]
-    assert typed == "The caller pressed these keys: 2."
-    assert call.describe().turns[-1].text == typed
-    said = call.model.last("response.create")["response"]
-    assert said["instructions"].endswith('Say to the caller, word for word: "Visit or post?"')
-
-
-def test_a_key_after_which_no_other_comes_is_an_answer_after_a_while(mailboxes: WaitingDispatcher) -> None:
-    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
-    call.answered("call-1", "triage")
-    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "2"}])
-    mailboxes.advance(2900)
-    assert call.items("message") == []
-    mailboxes.advance(100)
-    assert len(call.items("message")) == 1
-
-
-def test_keys_that_no_task_asked_for_are_the_models_to_answer(call: Call) -> None:
-    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "7"}])
-    assert call.items("message")[-1]["content"][0]["text"] == "The caller pressed these keys: 7."
-    assert call.model.types()[-1] == "response.create"
 
 
 def asked(call: Call) -> None:
@@ -231,7 +186,7 @@ def test_a_caller_is_handed_over_to_whom_he_asked_for_with_what_the_tasks_knew(m
     targets = {"reception": "tel:+4930555001", "billing": "sip:billing@example.org"}
     call = Call(mailboxes, agents={"triage": TRIAGE, "hand_over": HAND_OVER}, transfer_targets=targets).greeted()
     call.model_calls(("call-1", "triage", {"hours": 2}))
-    thinks(call, "normal")
+    call.thinks("normal")
     mailboxes.until(lambda: "call-1" in call.outputs())
     assert call.answered("call-2", "hand_over", to="billing")["result"] == "transfer"
     notes = [text for _, _, text in call.describe().tasks[1].notes]
