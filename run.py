@@ -33,7 +33,7 @@ from protocols.errors import MisuseError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from actors.tasks.effect_runner import EffectRunner
+    from gateway.effects import EffectRunner
     from lab.caller import CallReport
     from lab.stories import Story
     from store.appointments import Appointment
@@ -179,7 +179,7 @@ def effects(context: typer.Context) -> None:
 @effects_app.command("list")
 def list_effects() -> None:
     """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
-    with effect_runner() as runner:
+    with effects_or_exit() as runner:
         left = runner.unsettled()
     for each in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
@@ -201,7 +201,7 @@ def settle_effect(
     ],
 ) -> None:
     """Write down what came of an effect, or carry it out again."""
-    with effect_runner() as runner:
+    with effects_or_exit() as runner:
         try:
             status = runner.decide(key, outcome)
         except Exception as error:  # noqa: BLE001 - code of a task and a remote system
@@ -214,21 +214,18 @@ def settle_effect(
 
 
 @contextmanager
-def effect_runner() -> Iterator[EffectRunner]:
-    """The effects in the database of the settings; exits with 2 where it cannot be opened."""
-    from actors.tasks.effect_runner import EffectRunner
-    from fsm.registry import load_agents
+def effects_or_exit() -> Iterator[EffectRunner]:
+    """The effects in the database of the settings, or exit with 2 if it cannot be opened."""
+    from gateway.effects import effect_runner
     from gateway.logs import set_up_logs
-    from store.database import open_database
 
     set_up_logs("WARNING")
     try:
-        database = open_database(settings_or_exit().database_url)
-        yield EffectRunner(database, load_agents(), lambda: datetime.now(UTC))
+        with effect_runner(settings_or_exit().database_url) as runner:
+            yield runner
     except MisuseError as error:
         print_faults([f"TIELINE_DATABASE_URL: {error}"])
         raise typer.Exit(WRONG_SETTING) from None
-    database.dispose()
 
 
 @app.command()

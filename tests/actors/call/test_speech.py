@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.tasks.router import MOST_CALLS, NOBODY_THERE
+from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import Failed, Unclear
 from tests.actors.calls import PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
@@ -218,7 +218,7 @@ def test_doubt_and_failure_are_told_with_and_without_a_human_to_hand_over_to(
     output = call.answered("call-2", "order_pizza_confirm", yes=True)
     assert (output["result"], output["say"]) == (
         "transfer",
-        f"{result.say} {'I will put you through.' if targets else NOBODY_THERE}",
+        f"{result.say} {'I will put you through.' if targets else ANYTHING_ELSE}",
     )
 
 
