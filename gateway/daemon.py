@@ -30,7 +30,7 @@ from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectRunner
+from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -102,7 +102,8 @@ class Daemon:
         self.journal = Journal(self.engine)
         agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch)
+        limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
+        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recover, RECOVER_EVERY_S)
@@ -203,6 +204,7 @@ class Daemon:
             agents=agents,
             transfer_targets=settings.transfer_targets,
             no_input_s=settings.no_input_s,
+            yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )

@@ -101,6 +101,22 @@ def take_back(connection: Connection, key: str, at: datetime) -> bool:
     return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
 
 
+def count_of_call(connection: Connection, conversation_id: str) -> int:
+    """How many effects of a call have been carried out, or may have been."""
+    return _count(connection, schema.effect.c.conversation_id == conversation_id)
+
+
+def count_of_caller(connection: Connection, caller: str, since: datetime) -> int:
+    """The same for a caller's number, since a moment (aware)."""
+    column = schema.effect.c
+    return _count(connection, (column.caller == caller) & (column.intended_at >= since))
+
+
+def _count(connection: Connection, where: Any) -> int:
+    done = schema.effect.c.status.in_(("intended", "ok", "unclear"))
+    return connection.scalar(select(func.count()).select_from(schema.effect).where(where, done)) or 0
+
+
 def decide(connection: Connection, known: LoggedEffect, status: Status, at: datetime, say: str = "") -> bool:
     """Set a status, whatever the present one. say: why. False if the status is no longer as it was found."""
     column = schema.effect.c

@@ -2,7 +2,7 @@
 
 What is not scripted it answers obediently: the greeting, what is asked for word for word, the `say` of a function's
 output. The caller's speech is a matter of its events too: it hears silence, and tells of turns as voice detection does.
-May import: tests.adversary, websockets, the standard library. Rules from: docs/specs/openai-realtime.md.
+May import: tests.adversary, websockets, the standard library. Rules from: docs/specs/openai-realtime.md 3, 4.
 """
 
 from __future__ import annotations
