@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -177,6 +178,49 @@ def test_the_same_call_again_is_not_carried_out_again(call: Call) -> None:
     call.mailboxes.advance(1000)
     assert call.items("function_call_output", [call.model]) == []
     assert len(call.describe().tasks) == 1
+    assert call.answered("call-2", "order_pizza_provide", count=1)["slots"] == {"size": "small", "count": 1}
+
+
+# --- what is owed ---
+
+
+def word_for_word(call: Call) -> list[str]:
+    """The sentences that the newest session was to say as they stand."""
+    told = [frame["response"].get("instructions", "") for frame in call.model.all("response.create")]
+    return [json.loads(each.rpartition("word for word: ")[2]) for each in told if "word for word: " in each]
+
+
+def test_what_is_to_be_said_while_the_model_is_away_is_said_by_the_next_session_once(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.bot_says("Hm?", ms=100)
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "1"}])
+    assert stuck.entered.wait(10)
+    call.model.breaks()
+    mailboxes.advance(0)
+    stuck.freed.set()
+    mailboxes.until(lambda: call.describe().tasks[0].result == "baked")
+    call.model_is_ready()
+    call.bot_says("Well.", ms=100)  # the caller pressed keys: the session answers that by itself
+    assert word_for_word(call) == ["It is in the oven."]
+    call.bot_says("It is in the oven.")
+    mailboxes.advance(1000)
+    call.model.breaks()
+    mailboxes.advance(0)
+    call.model_is_ready()
+    assert word_for_word(call) == []
+
+
+def test_words_that_were_lost_with_the_model_are_asked_for_again(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.event("input_audio_buffer.speech_stopped", audio_end_ms=500, item_id="u-1")
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.model_is_ready()
+    assert word_for_word(call) == ["Sorry, the line was interrupted. What did you say?"]
 
 
 # --- humans ---
