@@ -95,6 +95,7 @@ class BotSpeech:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
+        self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:

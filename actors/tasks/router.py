@@ -34,7 +34,7 @@ from actors.tasks.agent import FsmAgent
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
-from fsm.answer import Snapshot, TaskStatus
+from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.consent import AGREED, Agreement
 from fsm.effects import TaskContext
@@ -48,7 +48,8 @@ MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
-NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+ANYTHING_ELSE = "Is there anything else I can do for you?"
+NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
 
 
 @dataclass(slots=True)
@@ -116,6 +117,9 @@ class TaskRouter:
         self._steps = 0
         self._unsettled: set[str] = set()
         self._left: set[str] = set()  # calls that another process has not answered
+        # Calls that would lead the caller away, while they wait for the caller's words.
+        self._leaving: dict[str, FunctionCalled] = {}
+        self._asked_to_stay: dict[str, float] = {}  # by run, when its read-back was held against leaving
         self._acted: set[str] = set()  # runs of which it had carried out a yes
         self.runs: dict[str, TaskHandle] = {}
 
@@ -165,8 +169,8 @@ class TaskRouter:
 
     # --- facts of the conversation ---
 
-    def note(self, fact: SpeechFact) -> None:
-        """Something was said or heard."""
+    def note(self, fact: SpeechFact) -> dict[str, str]:
+        """Something was said or heard. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         match fact:
             case CallerSpeaks(began=True):
@@ -174,8 +178,14 @@ class TaskRouter:
             case CallerSaid():
                 for run in self._open_runs():
                     self._take_next(run)
+                return self._leave(self._leaving)
             case _:
                 pass
+        return {}
+
+    def keys_pressed(self, at_ms: float) -> None:
+        """The caller has pressed keys, whoever takes them."""
+        self._consent.keys_pressed(at_ms)
 
     # --- steps ---
 
@@ -193,6 +203,9 @@ class TaskRouter:
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
         if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
+            if spec.ends_call and called.call_id not in self._left:
+                self._leaving[called.call_id] = called
+                return self._leave((called.call_id,)).get(called.call_id)
             run = self._open(spec, called)
         if run is None:
             return self._answer_late(called) or self._refuse(called.name)
@@ -247,14 +260,15 @@ class TaskRouter:
         run.say = answer.say or run.say
         if answer.outcome is None or run.result != OPEN:
             return TaskReply(run, {message.step_id: output}, word_for_word=answer.word_for_word)
-        output = self._take_end(run, answer.outcome, output)
+        output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
-    def words_overdue(self, step_id: str) -> None:
-        """The words that a step waits for have not come in time: it is taken without them."""
+    def words_overdue(self, step_id: str) -> dict[str, str]:
+        """The words that a step waits for have not come in time: it is taken without them. Returns: as `note`."""
         for run in self._open_runs():
             if run.waits_for_words and next(iter(run.pending), None) == step_id:
                 self._take_next(run, final=True)
+        return self._leave({step_id} & self._leaving.keys(), final=True)
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
@@ -287,6 +301,7 @@ class TaskRouter:
 
         A yes is judged by what is known by now; what was to come after another step is not taken any more.
         """
+        self._leaving.clear()
         for run in self._open_runs():
             self._take_next(run, final=True)
             run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
@@ -357,6 +372,39 @@ class TaskRouter:
         run.taking, run.waits_for_words = step.step_id, False
         self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
+
+    def _leave(self, call_ids: Collection[str], final: bool = False) -> dict[str, str]:
+        """Open the tasks that lead the caller away, where the caller wants that. Returns the outputs of the others."""
+        outputs = {}
+        for call_id in tuple(call_ids):
+            spoken = self._consent.has_spoken(final=final)
+            if spoken is None:
+                self._limit(WordsLimit(call_id), WORDS_LIMIT_S)
+                continue
+            called = self._leaving.pop(call_id)
+            if not spoken:
+                outputs[call_id] = _refusal("not_asked_for", "The caller has said nothing. Ask what the caller wants.")
+            elif (held := self._held_back_by()) is not None:
+                outputs[call_id] = self._hold_back(held)
+            else:
+                run = self._open(self._services.profile.agents[called.name], called)
+                self._step(run, Invoke(call_id, called.name, called.arguments, spoke=self._calls_in_a_row == 1))
+        return outputs
+
+    def _held_back_by(self) -> TaskHandle | None:
+        """The run that waits for a yes, unless the caller has been asked and wants to leave all the same."""
+        for run in reversed(self._open_runs()):
+            if run.status is not None and run.status.readback is not None and not run.pending:
+                asked_ms = self._asked_to_stay.get(run.context.run_id)
+                return run if asked_ms is None or not self._consent.has_spoken(asked_ms, final=True) else None
+        return None
+
+    def _hold_back(self, run: TaskHandle) -> str:
+        self._asked_to_stay[run.context.run_id] = self._now_ms()
+        TASK_FAULTS.labels("task_open").inc()
+        confirm = confirm_name(run.spec.name)
+        hint = f"The caller has not answered this. If the answer was yes, call {confirm}; else ask, and wait."
+        return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
         """What the caller's last words are to what the run reads back. None: they are waited for."""
@@ -433,13 +481,15 @@ class TaskRouter:
             return _refusal("task_ended", "That task has ended; open a new one.")
         return _refusal("unknown_function", "There is no such function; use the declared ones.")
 
-    def _take_end(self, run: TaskHandle, outcome: str, output: str) -> str:
+    def _take_end(self, run: TaskHandle, answer: Answer) -> str:
         """A run has ended by its table; another that waits is gone back to."""
+        outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
         if not run.pending:  # else it answers what it was asked besides
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            return amended(output, say=NOBODY_THERE)
+            # What came of the task must not be hidden behind a transfer that there is none of.
+            return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 

@@ -260,7 +260,7 @@ class Stage:
 
     def silence_s(self) -> float:
         """The longest time for which nobody was heard, from the greeting to the end of the call or until now."""
-        now_ms = self.phone.handset.course.ended_ms or self.phone.now_ms
+        now_ms = self.phone.handset.progress.ended_ms or self.phone.now_ms
         runs = [[run.began_ms, run.ended_ms] for run in self.phone.handset.ear.runs]
         if not runs:
             return now_ms / 1000
