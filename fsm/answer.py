@@ -57,7 +57,8 @@ class Answer:
 
     output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
     fault: "" for a valid call. word_for_word: the sentence must be spoken verbatim, because the model said another one
-    in its place, or it was not heard.
+    in its place, or it was not heard. told: the part of `say` that
+    gives the reason, without the state's own words.
     """
 
     output: str
@@ -65,6 +66,7 @@ class Answer:
     say: str = ""
     fault: Fault | Literal[""] = ""
     word_for_word: bool = False
+    told: str = ""
 
 
 class Snapshot(BaseModel):

@@ -14,11 +14,11 @@ from typing import NamedTuple, assert_never
 from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
-from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, effect_key
+from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
-from fsm.states import UNOPENED, DerivedArrow, DerivedEvent
+from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent
 from fsm.table import fields
 from protocols.errors import MisuseError
 
@@ -158,7 +158,7 @@ class Walk:
         return [name for name in state.slots if name not in self._memory.slots] if isinstance(state, Collect) else []
 
     def _chosen(self, name: str, choose: Choose) -> str | None:
-        """The event decided by a rule, the caller's earlier choice, reasoning or the default; None to ask the caller."""
+        """The event that a rule, an earlier choice, reasoning or the default decides; None to ask the caller."""
         known = self._memory.known(choose.sees)
         for event, choice in choose.choices.items():
             if choice.when is not None and choice.when(known):
@@ -200,6 +200,9 @@ class Walk:
             case Failed():
                 self.step.told = result.say
                 return "failed"
+            case Unclear():
+                self.step.told = result.say
+                return UNCLEAR
             case _:
                 assert_never(result)
 
