@@ -14,7 +14,9 @@ from actors.messages.clips import Clips
 from actors.messages.journal import JournalMessage
 from actors.system.address import Address
 from actors.transport.dialler import Dials
+from fsm.consent import Language
 from fsm.effects import Effects
+from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
@@ -39,6 +41,8 @@ class BotProfile:
     lead_ms: how far the play stream runs ahead of what the caller hears.
     no_input_s: silence before somebody says something. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
     noise_reduction: of the caller's audio, before voice detection and model; None for none.
+    language: that of the bot's sentences, in which a yes is judged. yes_without_words: a turn whose words were not
+    written down may be a yes to what was read back.
     """
 
     instructions: str
@@ -55,6 +59,8 @@ class BotProfile:
     max_call_s: float = 0.0
     noise_reduction: NoiseReduction | None = None
     clips: Clips = field(default_factory=dict)
+    language: Language = field(default_factory=English)
+    yes_without_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class Leases:
         return held.keys() - set(mine)
 
     def park(self, conversation_id: str, epoch: int) -> None:
-        """Leave a call to whoever it is resumed at. Should it end before, we write its record. Raises: Fenced."""
+        """Release a call, to be resumed elsewhere. If it ends first, this process writes its record. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "parked")
         self._parked.add(conversation_id)

@@ -71,19 +71,25 @@ class BotSpeech:
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.profile.greeting}"))
 
     def say(self, words: str, step_id: str = "") -> None:
+        self._model.tell(Speak(self._word_for_word(words), step_id))
+
+    def _word_for_word(self, words: str) -> str:
+        """The instructions for a response of just these words."""
         # Quoted, because it may contain a caller's words, which must not act as instructions.
         told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
-        self._model.tell(Speak(f"{self.instructions()}\n\n{told}", step_id))
+        return f"{self.instructions()}\n\n{told}"
 
-    def answer(self, outputs: dict[str, str], ready: bool = True) -> None:
+    def answer(self, outputs: dict[str, str], ready: bool = True, word_for_word: bool = False) -> None:
         """Send the outputs of steps to the model, after the tools it may call from now on.
 
-        ready: a model can speak; if not, what is to be said waits for `model_back`.
+        ready: a model can speak; if not, what is to be said waits for `model_back`. word_for_word: it is to say what
+        the outputs say, and nothing else.
         """
         self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
         for step_id, output in outputs.items():
             if self._recorder.answered(step_id, output):
-                self._model.tell(FunctionOutput(step_id, output))
+                instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
+                self._model.tell(FunctionOutput(step_id, output, instructions))
             elif ready:  # no function was called: keys, or silence
                 self.say(_words(json.loads(output)), step_id)
             else:
@@ -93,6 +99,7 @@ class BotSpeech:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
+        self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:

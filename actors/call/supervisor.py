@@ -57,6 +57,7 @@ from actors.messages.call import (
     TaskSettled,
     VaicEnded,
     VaicReady,
+    WordsLimit,
 )
 from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
@@ -108,7 +109,7 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start
+            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -216,6 +217,9 @@ class CallSupervisor(LoopActor):
             case StepLimit():
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(key.step_id))
+            case WordsLimit():
+                if outputs := self._tasks.words_overdue(key.step_id):
+                    self._speech.answer(outputs, self._readiness in MODEL_THERE)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
                 self._get_ready(ReadinessEvent.START_OVERDUE)
             case CallTimer.RENEW:
@@ -268,15 +272,12 @@ class CallSupervisor(LoopActor):
             return
         if self._silence.note(fact):
             self._time_silence()
+        if outputs := self._tasks.note(fact):
+            self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
-            case CallerSpeaks(began=True):
-                self._tasks.caller_began(fact.at_ms)
-            case BotHeard():
-                self._tasks.consent.heard(fact.item)
             case ResponseEnded():
-                self._tasks.consent.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
@@ -306,7 +307,7 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._phase is not Phase.SETTLING:
-            self._speech.answer(outputs, self._readiness in MODEL_THERE)
+            self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:

@@ -121,6 +121,7 @@ class OpenAISocket(LoopActor):
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._calls = FunctionCalls(config.open_calls)
+        self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref)
@@ -179,6 +180,7 @@ class OpenAISocket(LoopActor):
                 self._send_all(self._responses.heard(message.items))
             case FunctionOutput():
                 self._calls.answered(message.call_id, message.output)
+                self._answer_instructions = message.instructions
                 self._settle()
             case SessionChanged():
                 self._change(message.instructions, message.tools)
@@ -405,7 +407,8 @@ class OpenAISocket(LoopActor):
         for item in items:
             self._create(item)
         if speak:
-            self._want(ResponseRequest())
+            told, self._answer_instructions = self._answer_instructions, ""
+            self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())
 
     def _want(self, request: ResponseRequest) -> None:
         self._order(self._scheduler.want(request, self.now_ms()))

@@ -58,9 +58,10 @@ class FsmAgent(ThreadActor):
             case Invoke() if message.tool == self._spec.name and not run.visited:
                 self._answer(message.step_id, run.open(message.arguments))
             case Invoke():
-                self._answer(message.step_id, run.call(message.tool, message.arguments, message.heard, message.spoke))
+                answer = run.call(message.tool, message.arguments, message.agreement, message.spoke)
+                self._answer(message.step_id, answer)
             case KeysPressed():
-                self._answer(message.step_id, run.keyed(message.keys, message.heard))
+                self._answer(message.step_id, run.keyed(message.keys, message.agreement))
             case CallerSilent():
                 self._answer(message.step_id, run.silence())
             case CallerLeft():

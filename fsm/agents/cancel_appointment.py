@@ -1,4 +1,4 @@
-"""Cancelling a booked appointment, found by the caller's number and name.
+"""Cancels a booked appointment, found by the caller's number and name.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -14,7 +14,7 @@ from store import appointments
 
 
 def cancel(request: EffectRequest, connection: Connection) -> EffectResult:
-    """Take the appointment that was found out of the book."""
+    """Delete the appointment that was found."""
     mine = found(request, connection)
     return Ok() if mine is not None and appointments.remove(connection, mine.id) else Refused(GONE)
 

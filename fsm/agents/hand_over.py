@@ -1,4 +1,4 @@
-"""Handing the caller over to a human, by VAIC's transfer.
+"""Transfers the caller to a human, by VAIC's transfer activity.
 
 May import: fsm, the standard library.
 """
@@ -26,4 +26,5 @@ HAND_OVER = AgentSpec(
     },
     transitions={("Collect", "filled"): "HandedOver", ("Collect", "gave_up"): "HandedOver"},
     carries_notes=True,
+    ends_call=True,
 )

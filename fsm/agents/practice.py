@@ -1,4 +1,4 @@
-"""The practice that the appointment tasks speak for: when it is open, and how its appointments are found.
+"""The practice of the appointment tasks: opening hours, slots shared by the tasks, and finding appointments.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -21,7 +21,8 @@ RESOURCE = "practice"
 OPENS, CLOSES = time(9), time(17)
 LENGTH_MIN = 15
 AHEAD = timedelta(days=365)
-# Names come from speech: what sounds alike is spelt otherwise. The caller's number has to be right anyway.
+# Least similarity of two names (difflib's ratio). Low, because speech recognition varies the spelling; the caller's
+# number must match as well.
 ALIKE = 0.7
 GONE = "That appointment has been cancelled or moved in the meantime."
 
@@ -33,7 +34,7 @@ def starts() -> list[time]:
 
 
 def open_day(day: date, known: Known) -> date:
-    """A day to come; we are open on all of them."""
+    """Check that the day is not past and within AHEAD; the practice is open every day. Raises: SlotError."""
     today = known.now.date()
     if day < today:
         raise SlotError("That day has already passed. Which day would suit you?")
@@ -45,7 +46,7 @@ def open_day(day: date, known: Known) -> date:
 
 
 def open_time(at: time, known: Known) -> time:
-    """A time at which an appointment can begin, and today one that is still to come."""
+    """Check that an appointment can begin at this time, and that it is not past. Raises: SlotError."""
     if not OPENS <= at < CLOSES:
         raise SlotError("We are open from nine to five. What time would suit you?")
     if at not in starts():
@@ -71,21 +72,21 @@ AT = Slot(
     example="For example, half past ten.",
     keypad=KEYPAD_TIME,
 )
-# For a caller who has several appointments; asked for only then.
+# Asked for only if the caller has several appointments.
 WHICH = Slot(
     date,
     ask="On which day is the one that you mean?",
     describe="The day of the appointment that is booked already as YYYY-MM-DD; only if the caller says it.",
     keypad=KEYPAD_DATE,
 )
-# What was looked up for the read-back.
+# Filled by the look-up, for the read-back.
 WAS_DAY, WAS_AT = Slot(date, stored=True), Slot(time, stored=True)
 WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
 NAME = Slot(str, ask="Under what name is it booked?", describe="The caller's name, as the caller says it.")
 
 
 def taken(request: EffectRequest, connection: Connection) -> Refused:
-    """The time that was wanted is somebody else's: what else could be had."""
+    """Refuse a time that is already booked, and name the nearest free one."""
     day, at, now = request.slots["day"], request.slots["at"], request.context.now()
     candidates = [datetime.combine(day, each, now.tzinfo) for each in starts()]
     free = appointments.free_times(connection, RESOURCE, [each for each in candidates if each > now])
@@ -100,7 +101,7 @@ def taken(request: EffectRequest, connection: Connection) -> Refused:
 
 
 def find(request: EffectRequest, connection: Connection) -> EffectResult:
-    """The caller's appointment, by number and name; where there are several, by the day `which`."""
+    """Find the caller's appointment by number and name; if there are several, by the day `which`."""
     now, which = request.context.now(), request.slots.get("which")
     mine = [each for each in _upcoming(request, connection) if _alike(each.name, request.slots["name"])]
     if not mine:
@@ -117,7 +118,7 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
 
 
 def found(request: EffectRequest, connection: Connection) -> Appointment | None:
-    """The appointment that was found and read back; None where it does not stand as it did."""
+    """The appointment that was found and read back; None if it was changed or cancelled since."""
     slots, context = request.slots, request.context
     mine = appointments.held(connection, int(str(request.facts["appointment"])))
     was = datetime.combine(slots["was_day"], slots["was_at"], context.now().tzinfo)
@@ -127,7 +128,7 @@ def found(request: EffectRequest, connection: Connection) -> Appointment | None:
 
 def _upcoming(request: EffectRequest, connection: Connection) -> list[Appointment]:
     caller = request.context.caller
-    # Where numbers are withheld, they are all the same.
+    # All withheld numbers are equal (""), so they identify nobody.
     return appointments.upcoming(connection, caller, request.context.now()) if caller else []
 
 

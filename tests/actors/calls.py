@@ -215,11 +215,12 @@ class StuckOven:
 
     def __init__(self) -> None:
         self.entered, self.freed = threading.Event(), threading.Event()
+        self.result: EffectResult = Ok()
 
     def __call__(self, request: EffectRequest) -> EffectResult:
         self.entered.set()
         self.freed.wait(10)
-        return Ok()
+        return self.result
 
 
 class Kitchen:
@@ -412,17 +413,23 @@ class Call:
         return [item for item in every if item["type"] == kind]
 
     def hears_out(self, *, until_ms: int = 1000) -> None:
-        """What the functions gave is spoken, the caller hears it for so long, and says yes to it."""
+        """What the functions gave last is spoken, the caller hears it for so long, and says yes to it."""
         for item in self.items("function_call_output"):
             self.event("conversation.item.added", item={"id": f"o-{item['call_id']}", **item})
-        self.bot_says("Shall I?", ms=1000)
+        said = [f"{told['say']} {told.get('next', '')}" for told in self.outputs().values() if "say" in told]
+        self.bot_says(said[-1], ms=1000)
         self.mailboxes.advance(until_ms)
         self.caller_says("Yes.")
 
     def answered(self, call_id: str, name: str, **arguments: object) -> dict[str, Any]:
-        """Have the model call one function, and wait for its output. A yes is one to what was heard."""
+        """Have the model call one function, and wait for its output. A yes is one to what was heard.
+
+        A caller who is to leave has asked for it.
+        """
         if arguments.get("yes"):
             self.hears_out()
+        elif name in ("end_call", "hand_over"):
+            self.caller_says("That is all, thank you.")
         self.model_calls((call_id, name, arguments))
         self.mailboxes.until(lambda: call_id in self.outputs())
         return self.outputs()[call_id]

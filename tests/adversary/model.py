@@ -2,7 +2,7 @@
 
 What is not scripted it answers obediently: the greeting, what is asked for word for word, the `say` of a function's
 output. The caller's speech is a matter of its events too: it hears silence, and tells of turns as voice detection does.
-May import: tests.adversary, websockets, the standard library. Rules from: docs/specs/openai-realtime.md.
+May import: tests.adversary, websockets, the standard library. Rules from: docs/specs/openai-realtime.md 3, 4.
 """
 
 from __future__ import annotations
@@ -150,7 +150,6 @@ class Model:
         self._unanswered: set[str] = set()
         self._turn = ""
         self._turn_counts = True
-        self._turn_open = False
         self._words: set[asyncio.Task[None]] = set()
         self.script: deque[Answer] = deque()
         self.habit: Callable[[Model], Answer] | None = None
@@ -240,6 +239,11 @@ class Model:
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(_event(kind, fields))
+
+    async def cut(self) -> None:
+        """Give up the response that is being made, also one that has not begun: nobody is told."""
+        self.script.clear()
+        await self._cancel("turn_detected")
 
     async def drop(self) -> None:
         """Lose the socket."""
@@ -461,20 +465,26 @@ class Model:
 
     # --- the caller, as voice detection has it ---
 
-    async def began(self, *, counts: bool = True) -> None:
-        """The caller begins to speak, and what the bot says is cut. counts: to a human being this is speech."""
-        self._turn, self._turn_counts, self._turn_open = _new("user"), counts, True
+    async def began(self, *last: Function, counts: bool = True) -> None:
+        """The caller begins to speak, and what the bot says is cut. last: function calls of the response that is cut
+        which are still complete, behind the news of the speech. counts: to a human being this is speech.
+        """
+        self._turn, self._turn_counts = _new("user"), counts
         self._speech(self._turn, True, counts)
-        if self._detects.get("interrupt_response", True):
-            await self._cancel("turn_detected")
         self.play_until_s = 0.0
+        cut = self._active if self._detects.get("interrupt_response", True) else None
+        if cut is not None and cut.task is not None:
+            cut.task.cancel()
         await self.emit(
             "input_audio_buffer.speech_started", item_id=self._turn, audio_start_ms=int(self.now_s() * 1000)
         )
+        if cut is not None:
+            for function in last:
+                await self._call(cut, function, None)
+            await self._cancel("turn_detected")
 
     async def stopped(self) -> None:
         """The caller's speech stops, and that is all there is to it for now."""
-        self._turn_open = False
         self._speech(self._turn, False, self._turn_counts)
         await self.emit("input_audio_buffer.speech_stopped", item_id=self._turn, audio_end_ms=int(self.now_s() * 1000))
 
@@ -512,6 +522,16 @@ class Model:
         task = asyncio.create_task(later())
         self._words.add(task)
         task.add_done_callback(self._words.discard)
+
+    async def not_written_down(self) -> None:
+        """The turn's transcription fails."""
+        kind = "conversation.item.input_audio_transcription.failed"
+        error = {
+            "type": "transcription_error",
+            "code": "audio_unintelligible",
+            "message": "The audio could not be read.",
+        }
+        await self.emit(kind, item_id=self._turn, content_index=0, error=error)
 
     async def turn(self, words: str | None, *items: Item, ms: int = 800, settle: bool = True, **how: Any) -> None:
         """The caller speaks once it is quiet, for so many ms, and is answered. settle: wait until that was said.

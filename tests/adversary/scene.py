@@ -81,6 +81,8 @@ class Wrong(Enum):
     RAISES = "raises, nothing was done"
     FAILS = "says that it failed"
     SLOW = "takes several seconds"
+    SLOW_UNDONE = "takes several seconds, and is to be undone for a caller who hangs up meanwhile"
+    REMOTE = "is somebody else's system, which raises: nobody knows whether it was done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

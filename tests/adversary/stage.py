@@ -70,12 +70,16 @@ class EffectError(Exception):
 
 
 class Stage:
-    """What a script may see and do. model, phone: of the call that goes on. notes: what the report shall tell."""
+    """What a script may see and do.
+
+    model, phone: of the call that goes on. speed: how many times faster than the loop's clock all of it lives.
+    notes: what the report shall tell. effects_done: the names of those that were carried out and misbehave.
+    """
 
     def __init__(self, props: Props, folder: Path, speed: float) -> None:
         self._props = props
         self._folder = folder
-        self._speed = speed
+        self.speed = speed
         self._loop = asyncio.get_running_loop()
         self._born_s = self._loop.time()
         self._base = datetime.fromisoformat(props.now).replace(tzinfo=UTC)
@@ -96,7 +100,7 @@ class Stage:
 
     def now(self) -> datetime:
         """The time of day in the scene, for all threads."""
-        return self._base + timedelta(seconds=(self._loop.time() - self._born_s) * self._speed)
+        return self._base + timedelta(seconds=(self._loop.time() - self._born_s) * self.speed)
 
     def pass_days(self, days: float) -> None:
         """The calendar goes on. The clocks of timers do not."""
@@ -104,7 +108,7 @@ class Stage:
 
     async def sleep(self, seconds: float) -> None:
         """Seconds of the call's time."""
-        await asyncio.sleep(seconds / self._speed)
+        await asyncio.sleep(seconds / self.speed)
 
     async def until(self, true: Callable[[], object], limit_s: float = 40) -> bool:
         """Wait for something to become true; returns whether it did."""
@@ -161,8 +165,8 @@ class Stage:
             "max_lag_ms": 0,
             **self._props.settings,
         }
-        agents = _misbehaving(load_agents(), self._props, self._speed, self.effects_done)
-        self._daemon = Daemon(Settings(**settings), self._speed, clock_s=loop_time_s, now=self.now, agents=agents)
+        agents = _misbehaving(load_agents(), self._props, self.speed, self.effects_done)
+        self._daemon = Daemon(Settings(**settings), self.speed, clock_s=loop_time_s, now=self.now, agents=agents)
         await self._daemon.__aenter__()
 
     async def stop_daemon(self) -> None:
@@ -184,14 +188,14 @@ class Stage:
         self._calls += 1
         self.conversation_id = f"call-{self._calls}"
         self._sounds, self._open_sound = [], None
-        self.model = Model(self._speed, self._speech)
+        self.model = Model(self.speed, self._speech)
         self.model.expires_in_s, self.model.expires_at = self._props.expires_in_s, self._props.expires_at
         settings = CallSettings(
             url=self.daemon.vaic_url,
             conversation_id=self.conversation_id,
             caller=self._props.caller if caller is None else caller,
             formats=("raw/mulaw",),
-            speed=self._speed,
+            speed=self.speed,
             limit_s=self._props.limit_s,
             **how,
         )
@@ -209,11 +213,14 @@ class Stage:
         if self._living is not None:
             await asyncio.wait({self._living}, timeout=RECORD_LIMIT_S)
             self._living.cancel()
-        journal = Journal(self.daemon.engine)
         end_s = loop_time_s() + RECORD_LIMIT_S
-        while (record := journal.record(self.conversation_id)) is None and loop_time_s() < end_s:
+        while (record := self.record()) is None and loop_time_s() < end_s:
             await asyncio.sleep(0.02)
         return record
+
+    def record(self) -> CallRecord | None:
+        """What the daemon recorded of the call; None as long as it is not over."""
+        return Journal(self.daemon.engine).record(self.conversation_id)
 
     def _speech(self, _turn: str, begins: bool, counts: bool) -> None:
         if begins and counts:
@@ -251,7 +258,7 @@ class Stage:
 
     def silence_s(self) -> float:
         """The longest time for which nobody was heard, from the greeting to the end of the call or until now."""
-        now_ms = self.phone.handset.course.ended_ms or self.phone.now_ms
+        now_ms = self.phone.handset.progress.ended_ms or self.phone.now_ms
         runs = [[run.began_ms, run.ended_ms] for run in self.phone.handset.ear.runs]
         if not runs:
             return now_ms / 1000
@@ -271,27 +278,34 @@ class Stage:
 def _misbehaving(
     agents: Mapping[str, AgentSpec], props: Props, speed: float, done: list[str]
 ) -> Mapping[str, AgentSpec]:
+    if not props.effects:
+        return agents
+
     def of(name: str, effect: Local | Remote) -> Local | Remote:
         wrong = props.effects.get(name)
-        if wrong is None:
+        if wrong is None or isinstance(effect, Remote):
             return effect
-        do: Callable[..., EffectResult] = effect.do
 
-        def misdo(request: EffectRequest, *rest: Any) -> EffectResult:
+        def remote(_: EffectRequest) -> EffectResult:
+            done.append(name)
+            raise EffectError(name)
+
+        def local(request: EffectRequest, connection: Any) -> EffectResult:
             done.append(name)
             match wrong:
                 case Wrong.RAISES:
                     raise EffectError(name)
                 case Wrong.FAILS:
                     return Failed("I am sorry, that does not work at the moment.")
-                case Wrong.SLOW:
+                case _:
+                    # On the task's own thread, by the machine's clock.
                     time.sleep(props.slow_s / speed)
-                    return do(request, *rest)
+                    return effect.do(request, connection)
 
-        return replace(effect, do=misdo) if isinstance(effect, Local) else replace(effect, do=misdo)  # noqa: RUF034 - typed
+        if wrong is Wrong.REMOTE:
+            return Remote(remote, recover="retry")
+        return replace(effect, do=local, on_hang_up="undo" if wrong is Wrong.SLOW_UNDONE else effect.on_hang_up)
 
-    if not props.effects:
-        return agents
     return {
         name: replace(spec, effects={each: of(each, effect) for each, effect in spec.effects.items()})
         for name, spec in agents.items()

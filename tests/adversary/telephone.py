@@ -76,12 +76,12 @@ class Telephone:
     @property
     def up(self) -> bool:
         """The call has begun, and has not ended."""
-        return self.handset.media is not None and not self.handset.course.ended
+        return self.handset.media is not None and not self.handset.progress.ended
 
     @property
     def outcome(self) -> str:
         """ "bot-disconnected", "transferred", "client-disconnected", "error", "refused"; empty while it goes on."""
-        return self.handset.course.outcome
+        return self.handset.progress.outcome
 
     @property
     def now_ms(self) -> int:
@@ -146,7 +146,7 @@ class Telephone:
                     self._settings.url, compression=None, proxy=None, max_size=_MAX_MESSAGE_BYTES, close_timeout=1
                 )
             except (OSError, InvalidHandshake) as error:
-                if not self.handset.course.losses:
+                if not self.handset.progress.losses:
                     self.handset.fail("refused", "not_connected", str(error))
                     return
             else:

@@ -26,7 +26,7 @@ import aiohttp
 from sqlalchemy import Engine as Database
 
 from gateway.daemon import run
-from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.caller.call import REDIAL_MS
 from lab.demo import wait_until_listening
 from lab.engine import Faults
@@ -247,7 +247,7 @@ class Scene:
 
     async def call(
         self,
-        *steps: str | Step,
+        *steps: str | ScriptStep,
         conversation_id: str = "c-1",
         node: int = 0,
         on_event: Callable[[CallerEvent], None] | None = None,
@@ -329,6 +329,7 @@ async def _opened(
             "TIELINE_HOST": "127.0.0.1",
             "TIELINE_TIME_ZONE": "UTC",
             "TIELINE_NO_INPUT_S": "60",
+            "TIELINE_EFFECTS_PER_NUMBER": "0",  # all callers have one number
         }
         if not IN_TIME:
             # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from fsm.context import EVERYTHING, FACT, SLOT, Context, Filter, Item
+from fsm.context import EVERYTHING, FACT, SLOT, Context, ContextItem, Filter
 from tests.fsm.tables import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -27,7 +27,7 @@ def names(context: Context, seen: Filter = EVERYTHING) -> list[tuple[str, str]]:
 
 def test_an_item_says_where_it_came_from_how_sure_it_is_and_until_when_it_holds() -> None:
     slot, fact = known().items()
-    assert slot == Item(
+    assert slot == ContextItem(
         name="size", value="small", category=SLOT, source="model", confidence=0.8, at=NOW, expires_at=NOW + 10 * MINUTE
     )
     assert fact.expires_at is None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from fsm.context import Item
+from fsm.context import ContextItem
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.testing import Recorder, converse
@@ -40,7 +40,7 @@ def test_a_snapshot_of_another_table_is_refused() -> None:
         with pytest.raises(MisuseError, match="does not fit its table"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update=change))
     for name, value in (("colour", "red"), ("count", "three")):
-        item = Item(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
+        item = ContextItem(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
         with pytest.raises(MisuseError, match="slots of a snapshot do not fit"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update={"items": (item,)}))
 

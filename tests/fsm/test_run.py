@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fsm.consent import AGREED, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.errors import SlotError
-from fsm.run import TaskRun
+from fsm.run import MOST_READINGS, TaskRun
 from fsm.spec import AgentSpec, Collect, Confirm, End, Known, Slot
 from fsm.testing import Recorder, converse
 from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
@@ -273,3 +274,67 @@ def test_an_effect_whose_caller_has_left_may_be_taken_back() -> None:
         run.call("order_pizza_confirm", '{"yes": true}')
         run.hung_up()
     assert (kept.outcome, taken.outcome) == ("baked", "undone")
+
+
+# --- a yes that does not count ---
+
+REFUSALS = {
+    Verdict.UNHEARD: "unheard",
+    Verdict.MISSTATED: "misstated",
+    Verdict.WORDLESS: "wordless",
+    Verdict.NOT_A_YES: "not_a_yes",
+}
+
+
+@pytest.mark.parametrize("verdict", list(REFUSALS))
+def test_a_yes_that_does_not_count_has_it_read_back_word_for_word_and_then_asked_plainly(verdict: Verdict) -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE)
+    said = []
+    for _ in range(2):
+        answer = talk.run.call("order_pizza_confirm", '{"yes": true}', Agreement(verdict, talk.run.readback()))
+        assert (answer.fault, answer.word_for_word) == (REFUSALS[verdict], True)
+        said.append(answer.say)
+    assert said == ["3 small, no olives. Right?", "Please answer with yes or no. 3 small, no olives. Right?"]
+    assert recorder.requests == []
+    assert talk.says_yes().outcome == "baked"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNHEARD, Verdict.MISSTATED])
+def test_three_refusals_that_are_ours_hand_nobody_over_but_a_human_comes_at_last(verdict: Verdict) -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for _ in range(MOST_READINGS - 1):
+        assert talk.answers_otherwise(verdict).says_yes().outcome is None
+    assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
+    assert talk.says == "I will put you through."
+
+
+@pytest.mark.parametrize("verdict", [Verdict.WORDLESS, Verdict.NOT_A_YES])
+def test_a_caller_who_was_asked_plainly_and_says_neither_yes_nor_no_is_handed_over(verdict: Verdict) -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for _ in range(4):
+        assert talk.answers_otherwise(verdict).says_yes().outcome is None
+    assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
+
+
+def test_a_yes_to_another_read_back_is_none_to_this_one() -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE)
+    before = Agreement(Verdict.AGREED, talk.run.readback())
+    talk.gives(count=4)
+    answer = talk.run.call("order_pizza_confirm", '{"yes": true}', before)
+    assert (answer.fault, recorder.requests) == ("unheard", [])
+
+
+def test_a_faulty_yes_that_is_corrected_at_once_is_a_yes_to_the_same_read_back() -> None:
+    talk = converse(table()).opens(**WHOLE)
+    agreed = Agreement(Verdict.AGREED, talk.run.readback())
+    assert talk.run.call("order_pizza_confirm", '{"yes": "true"}', agreed).fault == "bad_value"
+    assert talk.run.call("order_pizza_confirm", '{"yes": true}', agreed).outcome == "baked"
+
+
+def test_how_often_a_yes_did_not_count_outlives_a_crash_and_begins_anew_for_another_read_back() -> None:
+    talk = converse(table()).opens(**WHOLE).talks_over().says_yes().crashes()
+    assert talk.talks_over().says_yes().says == "Please answer with yes or no. 3 small, no olives. Right?"
+    assert talk.gives(count=4).talks_over().says_yes().says == "4 small, no olives. Right?"
+    assert talk.run.call("order_pizza_confirm", '{"yes": true}', AGREED).outcome == "baked"

@@ -25,13 +25,6 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
     assert talk.is_silent().outcome == "transfer"
 
 
-def test_a_read_back_that_is_never_heard_out_ends_with_a_human() -> None:
-    talk = converse(table()).opens(**WHOLE)
-    for _ in range(3):
-        talk.talks_over().says_yes()
-    assert talk.outcome == "transfer"
-
-
 def test_a_caller_who_changes_his_mind_for_ever_is_handed_over() -> None:
     talk = converse(table()).opens(**WHOLE)
     for count in range(100):

@@ -1,4 +1,4 @@
-"""Told to end, a real daemon lets its calls end first: nobody is sent to it, nobody is cut, and it leaves in order."""
+"""A real daemon drains: it takes no new calls, cuts none in progress, and exits normally."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.gateway.daemons import LIMIT_S, NO_MODEL, Vaic, until, upgrade_reques
 
 
 class Told(Node):
-    """A daemon as a process, which can be told to end."""
+    """A daemon as a process, to be sent signals."""
 
     async def ends(self) -> int:
         async with asyncio.timeout(3 * LIMIT_S):
@@ -83,7 +83,7 @@ def test_a_lame_duck_takes_new_calls_then_refuses_them_and_calls_in_progress_end
             await one.calls("c-1")
             daemon.signal(signal.SIGTERM)
             await daemon.not_ready()
-            async with line(daemon) as two:  # whoever sent it did not know yet
+            async with line(daemon) as two:  # the balancer has not noticed yet
                 await two.calls("c-2")
                 answer = await daemon.refuses()
                 assert b"\r\nRetry-After: 1\r\n" in answer

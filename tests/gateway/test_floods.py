@@ -1,4 +1,4 @@
-"""Guessed tokens, slow handshakes and floods on real sockets: they are turned away, and no call notices."""
+"""Guessed tokens, slow handshakes and floods on real sockets: they are rejected, and no other call is affected."""
 
 from __future__ import annotations
 

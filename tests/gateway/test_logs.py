@@ -1,4 +1,4 @@
-"""The logs: one line an event whatever it holds, a call's story by its id, and never a secret or a caller's words."""
+"""The logs: one line per event whatever it holds, a call's lines by its id, and never a secret or a caller's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings: read from the environment, judged all at once, named by their variables, silent about secrets."""
+"""The settings: read from the environment, checked together, reported by variable, without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment in which everything is right."""
+    """An environment with valid settings."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     return monkeypatch
 
@@ -63,6 +63,9 @@ WELL_SET = {
     "TIELINE_TIME_ZONE": "Europe/Berlin",
     "TIELINE_TRANSFER_TARGETS": "reception=tel:+4930555099,billing=sip:billing@example.org",
     "TIELINE_NO_INPUT_S": "6.5",
+    "TIELINE_YES_WITHOUT_WORDS": "True",
+    "TIELINE_EFFECTS_PER_CALL": "3",
+    "TIELINE_EFFECTS_PER_NUMBER": "7",
     "TIELINE_FILLER_S": "2.5",
     "TIELINE_MAX_CALL_S": "900.0",
     "TIELINE_NOISE_REDUCTION": "far_field",
@@ -127,6 +130,9 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_NO_INPUT_S", "0"),
         ("TIELINE_MAX_CALL_S", "-1"),
         ("TIELINE_NOISE_REDUCTION", "loud"),
+        ("TIELINE_YES_WITHOUT_WORDS", "perhaps"),
+        ("TIELINE_EFFECTS_PER_CALL", "-1"),
+        ("TIELINE_EFFECTS_PER_NUMBER", "-1"),
         ("TIELINE_LOG_LEVEL", "info"),
         ("TIELINE_LOG_LEVEL", "TRACE"),
     ],

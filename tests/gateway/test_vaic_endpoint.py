@@ -1,4 +1,4 @@
-"""The VAIC endpoint on real sockets: who is let in, what a first message may be, and nobody ends another's call."""
+"""The VAIC endpoint on real sockets: the upgrade, the first message, and that no socket ends another's call."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_right_token_opens_any_path(scheme: str, tmp_path: Path) -> None:
 
 
 async def opening(daemon: Daemon, request: bytes) -> str:
-    """The head of the answer to a handshake; then we hang up."""
+    """The head of the answer to a handshake; then the socket is closed."""
     parts = urlsplit(daemon.vaic_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(request)

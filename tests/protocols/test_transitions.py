@@ -1,4 +1,4 @@
-"""The form of a state machine: what a table says, and what it refuses to be."""
+"""Transition tables: their steps, and the faults that are refused."""
 
 from __future__ import annotations
 

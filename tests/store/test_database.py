@@ -1,4 +1,4 @@
-"""Opening the database: from nothing, from several sides at once, and when it cannot be had."""
+"""Opening the database: a new one, from several processes at once, and when it is unavailable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of effects: an intent once for a key, a first outcome that stays, and one who goes on with what was left."""
+"""The log of effects: one intent per key, a first outcome that stays, and one takeover of what was left unsettled."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_first_outcome_stays_and_only_what_was_unclear_becomes_clear(intende
     assert settled(intended, "refused", say="No.") == first
     with intended.begin() as connection:
         assert effect_log.take_back(connection, MEANT.key, AT)
-    # Somebody who was believed dead comes back with what he thinks is the outcome.
+    # A process that was taken for dead resumes and reports its outcome.
     late = settled(intended, "ok", {"ticket": 8})
     assert late is not None
     assert (late.status, late.values) == ("undone", {"ticket": 7})

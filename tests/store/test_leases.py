@@ -1,4 +1,4 @@
-"""Leases: who may write for a call, who may take it over, and what becomes of those who were too late."""
+"""Leases: which process may write for a call, which may take it over, and how late writes are rejected."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def stored(engine: Engine, conversation_id: str = "c-1") -> Any:
 
 
 def grow_older(engine: Engine, seconds: float) -> None:
-    """All leases, as if so much time had gone by since they were last written."""
+    """Move all leases into the past, as if this much time had gone by since they were written."""
     with engine.begin() as connection:
         for each in connection.execute(select(schema.lease)).all():
             aged: dict[str, datetime] = {
@@ -303,7 +303,7 @@ def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
 
 
-# --- what dead processes leave ---
+# --- calls of dead processes ---
 
 
 def test_orphans_of_a_dead_process_are_found_after_the_window_and_adopted_by_one(

@@ -1,4 +1,4 @@
-"""A database that cannot be had for a while: what is raised, and that nothing is lost to whoever tries again."""
+"""A database that is unavailable for a while: what is raised, and that a retry loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that race for a call, and those that were frozen while it went to another: real ones, on real databases."""
+"""Real processes on real databases that race for a call, or are frozen while another takes it over."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from actors.messages.journal_rows import JournalEntry
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.router import TaskHandle
 from fsm.answer import Snapshot, TaskStatus
-from fsm.context import Item
+from fsm.context import ContextItem
 from fsm.effects import TaskContext
 from fsm.scratchpad import Note
 from protocols.ledger import ItemHeard
@@ -223,7 +223,7 @@ snapshots = st.builds(
     visited=states,
     items=st.lists(
         st.builds(
-            Item,
+            ContextItem,
             name=words,
             value=json_values,
             category=words,

@@ -109,7 +109,7 @@ for _gap_ms in (0, 1, 5, 20, 50):
 
     async def _change(stage: Stage, gap_ms: int = _gap_ms) -> None:
         await stage.model.turn(WISH, OPEN)
-        later = call("book_appointment_provide", {"at": "11:00"}, then_s=gap_ms * 8 / 1000)
+        later = call("book_appointment_provide", {"at": "11:00"}, then_s=gap_ms * stage.speed / 1000)
         await stage.model.turn("Yes, but at eleven.", later, YES, burst=gap_ms == 0)
 
     _change.__doc__ = f'"Yes, but at eleven": the change and the yes in one response, {_gap_ms} ms of the clock apart.'
@@ -195,6 +195,7 @@ WRONG_READ_BACKS = {
     "wrong_time": "Thursday 26 November at 11:00, for John Smith. Shall I book it?",
     "no_time": "Thursday 26 November, for John Smith. Shall I book it?",
     "no_day": "At ten o'clock, for John Smith. Shall I book it?",
+    "two_times": "Thursday 26 November at 10:00, or would 11:00 suit you better, John Smith?",
     "anything_else": "All done. Is there anything else I can do for you?",
 }
 for _name, _words in WRONG_READ_BACKS.items():
@@ -221,7 +222,7 @@ for _name, _words in RIGHT_READ_BACKS.items():
     add(Kind.CONSENT, f"read_back_{_name}", _right, TEN)
 
 
-@scene(Kind.CONSENT, TEN)
+@scene(Kind.CONSENT, Ends(stored=(f"{TOMORROW} 10:30",), heard=(BOOKED_WORDS,)))
 async def half_past_ten_paraphrased(stage: Stage) -> None:
     """ "Tomorrow, half past ten" names what is written 10:30; the caller says yes, and it counts."""
     half = call("book_appointment", {"day": TOMORROW, "at": "10:30", "name": NAME})
@@ -229,9 +230,6 @@ async def half_past_ten_paraphrased(stage: Stage) -> None:
     stage.model.script.append(Answer(items=(say("Tomorrow, half past ten, John Smith. Is that right?"),)))
     await stage.model.quiet()
     await stage.model.turn("Yes.", YES)
-    if stage.stored() != (f"{TOMORROW} 10:30",):
-        raise Fault("a paraphrase of the same values does not count")
-    stage.model.script.clear()
 
 
 @scene(Kind.CONSENT, Ends(stored=None, end=(End.TALKING, End.TRANSFERRED, End.HUNG_UP), requests=25))
@@ -366,12 +364,13 @@ async def three_refusals_of_ours(stage: Stage) -> None:
         raise Fault("handed over for refusals of ours")
 
 
-@scene(Kind.CONSENT, Ends(stored=(), unheard=(BOOKED_WORDS,)), Props(now="2026-11-25T10:29:20"))
+@scene(Kind.CONSENT, Ends(stored=(), unheard=(BOOKED_WORDS,)), Props(now="2026-11-25T10:29:40"))
 async def time_passes_before_the_yes(stage: Stage) -> None:
     """10:30 today is read back before half past, and agreed to after it: it is not booked."""
     half = call("book_appointment", {"day": "2026-11-25", "at": "10:30", "name": NAME})
     await stage.model.turn("Today at half past ten. John Smith.", half)
-    await stage.until(lambda: stage.now().minute >= 30 and stage.now().second >= 30, 90)
+    await stage.until(lambda: stage.now().minute >= 30, 90)
+    await stage.sleep(2)
     await stage.model.turn("Yes.", YES)
 
 
@@ -423,3 +422,80 @@ async def many_bookings_in_one_call(stage: Stage) -> None:
     stage.notes.append(f"booked: {len(stage.stored())}")
     if len(stage.stored()) >= 8:
         raise Fault("eight bookings in one call")
+
+
+@scene(Kind.CONSENT, TEN)
+async def yes_after_a_reminder(stage: Stage) -> None:
+    """It was read back; 8 s later the caller is asked again, and says yes to that."""
+    await stage.model.turn(WISH, OPEN)
+    asked = len(stage.model.requests)
+    await stage.until(lambda: len(stage.model.requests) > asked, 20)
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, TEN)
+async def second_response_reads_back(stage: Stage) -> None:
+    """The first response after the step says "one moment", the one to the caller's "hello?" reads it back in full."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    stage.model.script.append(Answer(items=(say("One moment, please."),)))
+    await stage.model.quiet()
+    await stage.model.turn("Hello?", say(READ_BACK))
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def yes_then_no(stage: Stage) -> None:
+    """ "Yes" and, a moment later, "no, wait": the model agrees in its answer to the second."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", never=True, settle=False)
+    await stage.sleep(0.2)
+    await stage.model.cut()
+    await stage.model.turn("No, wait.", YES, settle=False)
+    await stage.model.quiet()
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def words_fail(stage: Stage) -> None:
+    """The transcription of what shall be a yes fails: it is read back again, and nothing is booked yet."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.5)
+    await stage.model.ended(None, YES)
+    await stage.model.not_written_down()
+    await stage.model.quiet()
+
+
+@scene(Kind.CONSENT, Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is cancelled",)), Props(own=(HALF_PAST_TEN,)))
+async def cancel_read_back_wrong(stage: Stage) -> None:
+    """Friday is said where Thursday's appointment is to be cancelled."""
+    await stage.model.turn("Cancel my appointment tomorrow. John Smith.", CANCEL, settle=False)
+    stage.model.script.append(Answer(items=(say("Your appointment on Friday at 10:30. Shall I cancel it?"),)))
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
+@scene(Kind.CONSENT, Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is now on",)), Props(own=(HALF_PAST_TEN,)))
+async def move_read_back_without_the_new_time(stage: Stage) -> None:
+    """What is to be moved is said, and not to when."""
+    await stage.model.turn("Move my appointment from tomorrow to Friday at eleven. John Smith.", MOVE, settle=False)
+    stage.model.script.append(Answer(items=(say("I move your appointment from Thursday at 10:30. Is that right?"),)))
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", MOVE_YES)
+
+
+@scene(Kind.CONSENT, Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is cancelled",)), Props(own=(HALF_PAST_TEN,)))
+async def cancels_unasked(stage: Stage) -> None:
+    """The caller asks about it, and the model opens and confirms a cancellation of its own accord."""
+    await stage.model.turn("When is my appointment? John Smith.", CANCEL)
+    await stage.model.turn("Thank you, that is all I wanted to know.", CANCEL_YES)
+
+
+@scene(Kind.CONSENT, Ends(stored=(AT_TEN,)))
+async def asked_and_answered_before_the_yes(stage: Stage) -> None:
+    """ "What does it cost?" at the read-back is answered; it is read back again, and the yes to that counts."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn(
+        "What does it cost?", say("Nothing, for members. Thursday 26 November at 10:00, John Smith?")
+    )
+    await stage.model.turn("Yes.", YES)

@@ -7,6 +7,7 @@ from tests.adversary.stage import Stage
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, CANCEL, CANCEL_YES, DESK, HALF_PAST_TEN, OPEN, WISH, YES
 
 RAISES = {"appointments.book": Wrong.RAISES}
+REMOTE = {"appointments.book": Wrong.REMOTE}
 SLOW = {"appointments.book": Wrong.SLOW}
 PUT_THROUGH = "put you through"
 
@@ -98,10 +99,58 @@ async def hung_up_while_booked(stage: Stage) -> None:
     await _booked(stage, settle=False)
     await stage.until(lambda: stage.effects_done, 10)
     stage.phone.hang_up()
-    record = await stage.hang_up()
+    await stage.hang_up()
     await stage.sleep(8)
+    record = stage.record()
     if record is None or [task.result for task in record.tasks] != ["booked"]:
         raise Fault(f"the record says {[task.result for task in record.tasks] if record else 'nothing'}")
+
+
+@scene(Kind.EFFECTS, Ends(stored=()), Props(effects={"appointments.book": Wrong.SLOW_UNDONE}))
+async def undone_after_a_hang_up(stage: Stage) -> None:
+    """An effect that is undone for a caller who hangs up takes five seconds: undone all the same, and recorded."""
+    await _booked(stage, settle=False)
+    await stage.until(lambda: stage.effects_done, 10)
+    stage.phone.hang_up()
+    await stage.hang_up()
+    await stage.until(lambda: ("appointments.book", "undone") in stage.effects(), 12)
+    record = stage.record()
+    if record is None or "booked" in [task.result for task in record.tasks]:
+        raise Fault("the record says that it was booked")
+
+
+@scene(
+    Kind.EFFECTS,
+    Ends(stored=(), end=End.TRANSFERRED, heard=(PUT_THROUGH,), unheard=(BOOKED_WORDS,)),
+    Props(settings=DESK, effects=REMOTE, crashes=True),
+)
+async def remote_raises(stage: Stage) -> None:
+    """Somebody else's system raises, and it may have been done: told as doubt, and transferred."""
+    await _booked(stage, settle=False)
+    await stage.ended(30)
+
+
+@scene(Kind.EFFECTS, Ends(stored=(), unheard=(BOOKED_WORDS, "nobody is free")), Props(effects=REMOTE, crashes=True))
+async def remote_raises_without_a_desk(stage: Stage) -> None:
+    """The same with nobody to transfer to: that it may stand is said, and not hidden behind "nobody is free"."""
+    await _booked(stage)
+    await stage.sleep(6)
+    if not any(word in stage.heard().lower() for word in ("cannot tell", "not certain", "check", "not sure")):
+        raise Fault("the caller does not learn that the booking may stand")
+
+
+@scene(Kind.EFFECTS, Ends(stored=None), Props(effects=REMOTE, crashes=True))
+async def remote_three_months_later(stage: Stage) -> None:
+    """Somebody else's system raised; a daemon that is started three months later does not post it again."""
+    await _booked(stage)
+    await stage.hang_up()
+    await stage.stop_daemon()
+    stage.pass_days(90)
+    done = len(stage.effects_done)
+    await stage.start_daemon()
+    await stage.sleep(10)
+    if len(stage.effects_done) > done:
+        raise Fault("carried out three months later, behind the caller's back")
 
 
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)), Props(effects=SLOW))

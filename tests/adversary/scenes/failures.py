@@ -147,9 +147,9 @@ for _name, _expires_at in {"zero": 0, "past": int(time.time()) - 10}.items():
 
     async def _storm(stage: Stage) -> None:
         before = stage.model.connections
-        await stage.sleep(20)
+        await stage.sleep(15)
         if stage.model.connections - before > 2:
-            raise Fault(f"{stage.model.connections - before} model sessions in 20 s of one idle call")
+            raise Fault(f"{stage.model.connections - before} model sessions in 15 s of one idle call")
 
     _storm.__doc__ = f"session.created with an expires_at that is {_name}: no storm of new sessions."
     scene(Kind.MODEL, Ends(stored=()), Props(expires_at=_expires_at), name=f"expires_at_{_name}")(_storm)

@@ -225,3 +225,55 @@ async def cancel_after_booking(stage: Stage) -> None:
     other = call("cancel_appointment", {"name": NAME, "which": "2026-11-30"})
     await stage.model.turn("And cancel the other one.", other)
     await stage.model.turn("Hm.", CANCEL_YES)
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=(f"{FRIDAY} 11:00",), unheard=("already taken",)),
+    Props(own=(Own(at=f"{FRIDAY} 11:00"),)),
+)
+async def moves_to_where_it_is(stage: Stage) -> None:
+    """Moved to the time that it has: the caller's own appointment is not in the way."""
+    same = call("reschedule_appointment", {"name": NAME, "which": FRIDAY, "day": FRIDAY, "at": "11:00"})
+    await stage.model.turn("Move my appointment on Friday to Friday at eleven. John Smith.", same)
+    if stage.model.last_output.get("state") == "Confirm":
+        await stage.model.turn("Yes.", MOVE_YES)
+
+
+@scene(Kind.IDENTITY, Ends(stored=(), heard=("is cancelled",)))
+async def invented_name_then_cancel(stage: Stage) -> None:
+    """The model invents a name; the caller is asked for it, and cancels later by the real one."""
+    book = call("book_appointment", {"day": TOMORROW, "at": "10:00", "name": "unknown"})
+    await stage.model.turn("I'd like an appointment tomorrow at ten.", book)
+    if stage.model.last_output.get("state") != "Confirm":
+        await stage.model.turn("John Smith.", call("book_appointment_provide", {"name": NAME}))
+    await stage.model.turn("Yes.", YES)
+    await stage.model.turn("Cancel it please, John Smith.", CANCEL)
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
+@scene(Kind.IDENTITY, Ends(stored=STANDS, silence_s=None), Props(own=(HALF_PAST_TEN,), limit_s=600))
+async def twelve_wrong_names_a_day(stage: Stage) -> None:
+    """Twelve wrong names in four calls of one number on one day: the right one in the fifth is not looked at."""
+    for _ in range(4):
+        for wrong in ("Peter Miller", "Ann Fox", "Karl Huber"):
+            if stage.phone.up:
+                await stage.model.turn(f"{wrong}.", call("cancel_appointment", {"name": wrong, "which": TOMORROW}))
+        await stage.hang_up()
+        await stage.dial()
+    await stage.model.turn("Cancel it. John Smith.", CANCEL)
+    if stage.phone.up:
+        await stage.model.turn("Yes.", CANCEL_YES)
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=(f"{FRIDAY} 09:30", f"{TOMORROW} 10:30")[::-1], unheard=("9:30",)),
+    Props(own=(HALF_PAST_TEN, Own(at=f"{FRIDAY} 09:30", name="Ann Fox", caller="+4989111222"))),
+)
+async def only_ones_own_is_read_out(stage: Stage) -> None:
+    """John Smith asks for "the Friday one", which is Ann Fox's."""
+    friday = call("cancel_appointment", {"name": NAME, "which": FRIDAY})
+    await stage.model.turn("Cancel my appointment on Friday. John Smith.", friday)
+    if stage.model.last_output.get("state") == "Confirm":
+        raise Fault("read back although it is not the one that was named")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.adversary.model import Answer, Item, call, say
+from tests.adversary.model import Answer, Function, Item, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, scene
 from tests.adversary.stage import Stage
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, HAND_OVER, OPEN, WISH, YES
 
 TALKING = Ends(stored=(), end=End.TALKING)
+NOT_BOOKED = Ends(stored=(), unheard=(BOOKED_WORDS,))
 GONE = Ends(stored=(), end=End.HUNG_UP)
 THROUGH = Ends(stored=(), end=End.TRANSFERRED)
 HUMAN = Props(settings=DESK)
@@ -48,19 +49,40 @@ async def wait_after_hand_over(stage: Stage) -> None:
     await _cut_off(stage, HAND_OVER)
 
 
+async def _too_late(stage: Stage, function: Function) -> None:
+    """The caller speaks into the answer; its function call is complete just behind that, and then it is cut."""
+    await stage.model.turn("That is all.", say("Thank you very much for calling us today", 3000), settle=False)
+    await stage.until(lambda: stage.model.speaking)
+    await stage.sleep(0.3)
+    await stage.model.began(function)
+    await stage.sleep(0.8)
+    await stage.model.ended("Wait, one more thing!", say("Sure, what is it?"))
+    await stage.sleep(10)
+
+
 @scene(Kind.STALE, TALKING)
 async def end_call_after_the_barge_in(stage: Stage) -> None:
-    """The function call is complete after the caller began to speak, before the response is cancelled."""
-    await stage.model.quiet()
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("That is all.", say("Thank you for calling", 600), END, delay_s=0.01)
+    """end_call comes complete after the caller has begun to speak, in the response that is cut: not hung up."""
+    await _too_late(stage, END)
+
+
+@scene(Kind.STALE, TALKING, HUMAN)
+async def hand_over_after_the_barge_in(stage: Stage) -> None:
+    """hand_over comes complete after the caller has begun to speak, in the response that is cut: not transferred."""
+    await _too_late(stage, HAND_OVER)
+
+
+@scene(Kind.STALE, NOT_BOOKED)
+async def yes_after_the_barge_in(stage: Stage) -> None:
+    """A yes comes complete in the response that the caller's "no, wait" cuts: not booked."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", say("All right, one moment", 3000), settle=False)
     await stage.until(lambda: stage.model.speaking)
-    await stage.model.until(lambda: not stage.model.busy)
-    await stage.model.began()
-    await stage.sleep(0.5)
-    await stage.model.ended("wait, one more thing", say("Sure, what is it?"))
-    await stage.sleep(10)
+    await stage.sleep(0.3)
+    await stage.model.began(YES)
+    await stage.sleep(0.8)
+    await stage.model.ended("No, wait!", say("Sorry?"))
+    await stage.sleep(5)
 
 
 @scene(Kind.STALE, TALKING)

@@ -79,8 +79,28 @@ def test_the_first_and_the_last_time_of_a_day_and_the_next_one_today_can_be_had(
         assert opened(booking(engine), day=day, at=at)["state"] == "Confirm"
 
 
-def test_a_time_with_an_offset_that_nobody_said_is_local(engine: Engine) -> None:
-    assert opened(booking(engine), day=TOMORROW, at="10:30:00Z")["say"].startswith("Tuesday 24 November at 10:30.")
+@pytest.mark.parametrize("at", ["10:30:00Z", "10:30+09:00"])
+def test_a_time_with_an_offset_that_is_not_ours_is_refused_and_not_cut(engine: Engine, at: str) -> None:
+    answer = opened(booking(engine), day=TOMORROW, at=at)
+    assert (answer["error"], answer["say"], answer["slots"]) == ("bad_value", "At what time?", {"day": TOMORROW})
+    assert "HH:MM without an offset" in answer["hint"]
+
+
+def test_a_time_with_our_own_offset_is_local(engine: Engine) -> None:
+    assert opened(booking(engine), day=TOMORROW, at="10:30+01:00")["say"].startswith("Tuesday 24 November at 10:30.")
+
+
+def test_a_time_that_has_passed_since_it_was_read_back_is_not_booked(engine: Engine) -> None:
+    now = [datetime(2026, 11, 24, 10, 29, 50, tzinfo=BERLIN)]
+    run = TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", "t1", "+4930123", lambda: now[-1]), desk(engine))
+    assert opened(run, day="2026-11-24", at="10:30")["state"] == "Confirm"
+    now.append(datetime(2026, 11, 24, 10, 31, 50, tzinfo=BERLIN))
+    answer = says_yes(run)
+    assert (answer["state"], answer["say"]) == (
+        "CollectTime",
+        "It is already later than that today. What time would suit you?",
+    )
+    assert AppointmentBook(engine).all() == []
 
 
 def test_late_in_the_day_today_is_over(engine: Engine) -> None:

@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 
 from hypothesis import strategies as st
 
-from fsm.chart import Line
-from fsm.chart.shapes import Arrow, Box, Layout, Point, Rect
+from fsm.chart import TextLine
+from fsm.chart.shapes import Box, DrawnArrow, Layout, Point, Rect
 
 # --- geometry ---
 
@@ -41,12 +41,12 @@ def crosses(begin: Point, end: Point, rect: Rect) -> bool:
     return leave - enter > 1e-9
 
 
-def segments(arrow: Arrow) -> Iterator[tuple[Point, Point]]:
+def segments(arrow: DrawnArrow) -> Iterator[tuple[Point, Point]]:
     for stroke in arrow.strokes:
         yield from pairwise(stroke)
 
 
-def run_together(one: Arrow, two: Arrow) -> bool:
+def run_together(one: DrawnArrow, two: DrawnArrow) -> bool:
     """Whether two arrows lie on one another for a stretch."""
     for (a, b), (c, d) in ((s, t) for s in segments(one) for t in segments(two)):
         for along, across in ((0, 1), (1, 0)):
@@ -64,7 +64,7 @@ def on_border(point: Point, rect: Rect) -> bool:
     return across or (rect.top <= y <= rect.bottom and x in (rect.left, rect.right))
 
 
-def name(arrow: Arrow) -> str:
+def name(arrow: DrawnArrow) -> str:
     return "the initial arrow" if arrow.edge is None else f"{arrow.edge.source} -> {arrow.edge.target}"
 
 
@@ -133,7 +133,7 @@ def _frame_faults(layout: Layout) -> list[str]:
 def lost(layout: Layout) -> list[str]:
     """What of the chart is not in the picture, or twice, or does not join what it should."""
     chart, boxes = layout.chart, {box.node.name: box for box in layout.boxes}
-    shown: Counter[tuple[str, str, Line]] = Counter()
+    shown: Counter[tuple[str, str, TextLine]] = Counter()
     for edge in [arrow.edge for arrow in layout.arrows if arrow.edge is not None] + [
         c.edge for b in layout.boxes for c in b.chips
     ]:
@@ -148,7 +148,7 @@ def lost(layout: Layout) -> list[str]:
     return found + [f"{pair} has several arrows" for pair, count in pairs.items() if count > 1]
 
 
-def _loose_ends(layout: Layout, arrow: Arrow, boxes: Mapping[str, Box], labelled: set[int]) -> list[str]:
+def _loose_ends(layout: Layout, arrow: DrawnArrow, boxes: Mapping[str, Box], labelled: set[int]) -> list[str]:
     begin, end = arrow.strokes[0][0], arrow.strokes[-1][-1]
     edge = arrow.edge
     if edge is None:

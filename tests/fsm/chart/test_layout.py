@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fsm.chart import Chart, Edge, Kind, Line, Node, lay_out, render, table_chart
+from fsm.chart import Chart, Edge, Kind, Node, TextLine, lay_out, render, table_chart
 from fsm.chart.layout import WIDTH_PX
 from fsm.chart.shapes import Layout, Rect
 from fsm.diagram import chart_of
@@ -43,7 +43,7 @@ def charts(draw: st.DrawFn) -> Chart:
     details = st.lists(st.text("abc de", max_size=60), max_size=3).map(tuple)
     nodes = tuple(Node(each, draw(st.sampled_from("ab")), draw(details)) for each in names)
     name_of = st.sampled_from(names)
-    label = st.lists(st.builds(Line, WORDS, st.booleans()), max_size=4).map(tuple)
+    label = st.lists(st.builds(TextLine, WORDS, st.booleans()), max_size=4).map(tuple)
     edges = draw(st.lists(st.builds(Edge, name_of, name_of, label, st.booleans()), max_size=20))
     return Chart("any", kinds, nodes, tuple(edges), draw(name_of), draw(details))
 
@@ -93,9 +93,9 @@ def sound() -> Layout:
     kinds = {"a": Kind("kind", "blue")}
     nodes = (Node("one", "a"), Node("two", "a"), Node("three", "a"))
     edges = (
-        Edge("one", "two", (Line("go"),)),
-        Edge("one", "three", (Line("jump"),)),
-        Edge("two", "three", (Line("on"),)),
+        Edge("one", "two", (TextLine("go"),)),
+        Edge("one", "three", (TextLine("jump"),)),
+        Edge("two", "three", (TextLine("on"),)),
     )
     return lay_out(Chart("sound", kinds, nodes, edges, "one"))
 
@@ -154,7 +154,7 @@ def test_an_arrow_that_is_left_out_and_two_that_run_together_are_found() -> None
 def test_a_chart_that_is_too_wide_for_its_arrows_shows_the_longest_as_jumps() -> None:
     kinds = {"a": Kind("kind", "blue")}
     names = [f"state_{number}" for number in range(8)]
-    everywhere = [Edge(one, two, (Line("a long name of an event"),)) for one, two in permutations(names, 2)]
+    everywhere = [Edge(one, two, (TextLine("a long name of an event"),)) for one, two in permutations(names, 2)]
     layout = lay_out(Chart("dense", kinds, tuple(Node(each, "a") for each in names), tuple(everywhere), names[0]))
     assert layout.width <= WIDTH_PX
     assert any(box.chips for box in layout.boxes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.chart import Edge, Line, Node
+from fsm.chart import Edge, Node, TextLine
 from fsm.chart.place import PORT_PX
 from fsm.chart.shapes import LABEL_LIMIT_PX, LABEL_PAD_PX, LINE_PX, STRETCH_LIMIT_PX, Label, Rect, Sizes
 from fsm.chart.text import TEXT_PX, width_px
@@ -14,9 +14,9 @@ def test_a_rect_ends_where_its_size_says() -> None:
 
 
 def test_a_label_is_broken_at_its_limit_and_stays_muted() -> None:
-    edge = Edge("a", "b", (Line("go"), Line("one long line that has to be broken somewhere", muted=True)))
+    edge = Edge("a", "b", (TextLine("go"), TextLine("one long line that has to be broken somewhere", muted=True)))
     first, *rest = Label.lines_of(edge)
-    assert first == Line("go")
+    assert first == TextLine("go")
     assert len(rest) >= 2
     assert all(line.muted and width_px(line.text, TEXT_PX) <= LABEL_LIMIT_PX for line in rest)
     width, height = Label.size(edge)
@@ -25,7 +25,7 @@ def test_a_label_is_broken_at_its_limit_and_stays_muted() -> None:
 
 
 def test_a_label_stands_with_its_middle_where_it_was_put() -> None:
-    label = Label.at(Edge("a", "b", (Line("go"),)), 100, 50)
+    label = Label.at(Edge("a", "b", (TextLine("go"),)), 100, 50)
     assert (label.rect.left + label.rect.right) / 2 == 100
     assert abs((label.rect.top + label.rect.bottom) / 2 - 50) <= 0.5
 
@@ -36,7 +36,7 @@ def test_an_edge_without_a_label_has_none() -> None:
 
 def test_a_box_holds_its_text_its_chips_and_its_arrows() -> None:
     node = Node("state", "a", ("some details of it",))
-    jump = Edge("state", "other", (Line("far"),), jump=True)
+    jump = Edge("state", "other", (TextLine("far"),), jump=True)
     sizes = Sizes.of(node, [jump], 200, ports=3, wish_px=0)
     box = sizes.box(node, x=100, top=0)
     (chip,) = box.chips

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from fsm.chart import Chart, Edge, Kind, Line, Node, render
+from fsm.chart import Chart, Edge, Kind, Node, TextLine, render
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -17,9 +17,9 @@ def chart(title: str = "a title") -> Chart:
     }
     nodes = (Node("one", "plain", ("<words> & more",)), Node("two", "end"), Node("three", "dashed"))
     edges = (
-        Edge("one", "two", (Line("a < b"),)),
-        Edge("two", "three", (Line("/ does it", muted=True),)),
-        Edge("one", "three", (Line("far"),), jump=True),
+        Edge("one", "two", (TextLine("a < b"),)),
+        Edge("two", "three", (TextLine("/ does it", muted=True),)),
+        Edge("one", "three", (TextLine("far"),), jump=True),
     )
     return Chart(title, kinds, nodes, edges, "one", ("a note",))
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from hypothesis import given
 
-from fsm.chart import Line, table_chart
+from fsm.chart import TextLine, table_chart
 from fsm.chart.table import name_of
 from tests.fsm.chart.audit import tables
 
@@ -73,5 +73,5 @@ def test_a_tables_chart_leaves_no_transition_out(transitions: dict[tuple[str, st
     for (source, event), (target, action) in transitions.items():
         named = [name_of(source), "any state"]
         arrows = [edge for edge in chart.edges if edge.source in named and edge.target == name_of(target)]
-        told = any(Line(name_of(event)) in edge.label for edge in arrows)
+        told = any(TextLine(name_of(event)) in edge.label for edge in arrows)
         assert told or (source == target and not action and name_of(event) in ignored[name_of(source)])

@@ -1,4 +1,4 @@
-"""The course a call took, as VAIC's side knows it: noted while it goes on, read by the report.
+"""The state of a call on VAIC's side, kept for the report.
 
 May import: the standard library.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Loss:
-    """The socket was lost. `code`: how it was closed, 1006 when it was not. `resumed_ms`: None when it never was."""
+class SocketLoss:
+    """A lost socket. code: the close code, 1006 without one. resumed_ms: None if it was not resumed."""
 
     lost_ms: int
     code: int
@@ -18,24 +18,24 @@ class Loss:
 
 
 @dataclass(slots=True)
-class Course:
-    """Times in ms since `session.initiate`. `outcome`: a reason code of `session.end`, or `refused`."""
+class CallProgress:
+    """Times in ms since `session.initiate`. outcome: a reason code of `session.end`, or `refused`."""
 
     outcome: str = ""
     ended_ms: int | None = None
     transfer_target: str | None = None
-    losses: list[Loss] = field(default_factory=list)
+    losses: list[SocketLoss] = field(default_factory=list)
     barge_ins: int = 0
     barge_in_stop_ms: list[int] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:
-        """VAIC has said its last word, or never could."""
+        """VAIC has sent `session.end`, or never will."""
         return self.ended_ms is not None
 
     @property
-    def open_loss(self) -> Loss | None:
-        """The loss that is not made good yet."""
+    def open_loss(self) -> SocketLoss | None:
+        """The loss that is not resumed yet."""
         return self.losses[-1] if self.losses and self.losses[-1].resumed_ms is None else None
 
     def end(self, outcome: str, now_ms: int) -> None:
