@@ -57,7 +57,7 @@ class Answer:
 
     output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
     fault: "" for a call that was in order. word_for_word: the sentence must be spoken as it stands, for another one was
-    taken for it, or not heard.
+    taken for it, or not heard. told: the part of `say` that gives the reason, without the state's own words.
     """
 
     output: str
@@ -65,6 +65,7 @@ class Answer:
     say: str = ""
     fault: Fault | Literal[""] = ""
     word_for_word: bool = False
+    told: str = ""
 
 
 class Snapshot(BaseModel):

@@ -34,7 +34,7 @@ from actors.tasks.agent import FsmAgent
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
-from fsm.answer import Snapshot, TaskStatus
+from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.consent import AGREED, Agreement
 from fsm.effects import TaskContext
@@ -48,7 +48,8 @@ MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
-NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+ANYTHING_ELSE = "Is there anything else I can do for you?"
+NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
 
 
 @dataclass(slots=True)
@@ -266,7 +267,7 @@ class TaskRouter:
         run.say = answer.say or run.say
         if answer.outcome is None or run.result != OPEN:
             return TaskReply(run, {message.step_id: output}, word_for_word=answer.word_for_word)
-        output = self._take_end(run, answer.outcome, output)
+        output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def words_overdue(self, step_id: str) -> dict[str, str]:
@@ -487,13 +488,15 @@ class TaskRouter:
             return _refusal("task_ended", "That task has ended; open a new one.")
         return _refusal("unknown_function", "There is no such function; use the declared ones.")
 
-    def _take_end(self, run: TaskHandle, outcome: str, output: str) -> str:
+    def _take_end(self, run: TaskHandle, answer: Answer) -> str:
         """A run has ended by its table; another that waits is gone back to."""
+        outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
         if not run.pending:  # else it answers what it was asked besides
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            return amended(output, say=NOBODY_THERE)
+            # What came of the task must not be hidden behind a transfer that there is none of.
+            return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 
