@@ -26,6 +26,7 @@ class CallTimer(Enum):
     FAREWELL = "farewell"  # the last sentence to be heard
     END = "end"  # the answer to our hangup or transfer
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
+    OVERTIME = "overtime"  # the same, once the record so far is written
 
 
 @dataclass(frozen=True, slots=True)
