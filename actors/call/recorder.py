@@ -144,6 +144,10 @@ class CallRecorder:
         self._rows = rows[-1].seq if rows else 0
         self._write(InheritedRow())
 
+    def describe(self) -> CallRecord:
+        """The record as it is now. Its outcome is "open" until one was written."""
+        return self.transcript.record(*(self._ended or ("open", self._services.now())))
+
     def draft(self, outcome: str) -> None:
         """The caller has left, but a task is in the middle of a step: write the record so far."""
         send(self._services.journal, DraftRecord(self._last_record(outcome)))

@@ -167,7 +167,7 @@ class CallSupervisor(LoopActor):
                 if self._call_timers.expire(message):
                     self._overdue(message.key)
             case Describe():
-                return self._transcript.record("open", self._services.now())
+                return self._recorder.describe()
             case VaicEnded():
                 self._advance(CallEvent.CALLER_GONE, outcome=message.reason_code)
             case Rebind():

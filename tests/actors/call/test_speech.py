@@ -326,6 +326,7 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
     mailboxes.advance(SETTLE_LIMIT_S * 1000)
     (draft,) = [each.record for each in call.journal.arrived if isinstance(each, DraftRecord)]
     assert (draft.outcome, [task.result for task in draft.tasks]) == ("client-disconnected", ["open"])
+    assert call.describe() == draft
     leases.forget("c-1")  # whatever becomes of the call: what counts is that nobody has taken it over
     stuck.freed.set()
     mailboxes.until(lambda: bool(call.records()))
