@@ -37,6 +37,7 @@ class BotProfile:
     Realtime API's names. agents: the tasks it offers, by name.
     transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
     lead_ms: how far the play stream runs ahead of what the caller hears.
+    region: see protocols.caller_id.e164.
     no_input_s: silence after a question before it is asked again. filler_s: see CallerSessionConfig.
     """
 
@@ -49,6 +50,7 @@ class BotProfile:
     transfer_targets: Mapping[str, str] = field(default_factory=dict)
     vad: ServerVad = TELEPHONE_VAD
     lead_ms: int = 400
+    region: str = ""
     no_input_s: float = 8.0
     filler_s: float = 1.5
     clips: Clips = field(default_factory=dict)
@@ -74,9 +76,11 @@ class Services:
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
-        now = self.local_now()
-        today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
-        return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
+        return "\n\n".join(part for part in (self.profile.instructions, self.clock(), tasks) if part)
+
+    def clock(self) -> str:
+        """Date and time to the minute, as the model is told them: another text whenever a relative time changes."""
+        return f"Today is {self.local_now():%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
 
     def local_now(self) -> datetime:
         """The wall clock in the profile's time zone."""

@@ -45,13 +45,15 @@ class Answer:
     """The answer to one function call.
 
     output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
-    fault: "" for a call that was in order.
+    fault: "" for a call that was in order. told: the part of `say` that gives the reason,
+    without the state's own words.
     """
 
     output: str
     outcome: str | None
     say: str = ""
     fault: Fault | Literal[""] = ""
+    told: str = ""
 
 
 class Snapshot(BaseModel):

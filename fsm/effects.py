@@ -19,7 +19,7 @@ from fsm.scratchpad import Note
 class TaskContext:
     """What one run knows of the call it belongs to.
 
-    caller: the caller's number as VAIC gave it, "" if withheld. now: the wall clock, aware, in the bot's time zone.
+    caller: the number that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's zone.
     choices: the values that slots with `choices` may take, by the name of the setting they are the keys of.
     notes: the scratchpads of the tasks before, for a task that carries them along.
     """
@@ -61,9 +61,13 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It cannot be had like this, and nothing was done. say: why, in words for the caller."""
+    """It cannot be had like this, and nothing was done. say: why, in words for the caller.
+
+    facts: by which the table's arrows tell one refusal from another. Only a look-up's: the log of effects has none.
+    """
 
     say: str
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,15 @@ class Local:
     do, undo: given the open connection of that transaction (SQLAlchemy's); what they raise rolls it back. The result
     of a `do` other than Ok is rolled back too. undo: takes back what an Ok did. reads_only: it looks something up; it
     may be done before anything was agreed to, and as often as it is needed.
+    tally: writes down that a look-up was tried, whatever came of it, in a transaction of its own; returns how it came
+    out, one of a few words that are counted and logged.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
     undo: Callable[[EffectRequest, Any], None] | None = None
     on_hang_up: OnHangUp = "finish"
     reads_only: bool = False
+    tally: Callable[[EffectRequest, EffectResult, Any], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

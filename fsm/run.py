@@ -328,7 +328,8 @@ class TaskRun:
             hint=fault and fault.hint,
         )
         text = output.model_dump_json(exclude_none=True)
-        return Answer(text, outcome, output.say or "", fault.fault if fault else "")
+        told = self._walk.step.told if output.say else ""
+        return Answer(text, outcome, output.say or "", fault.fault if fault else "", told)
 
     def _allowed(self) -> str:
         names = ", ".join(each.name for each in self.tools())

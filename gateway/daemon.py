@@ -180,6 +180,7 @@ class Daemon:
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
+            region=settings.number_region(),
             no_input_s=settings.no_input_s,
             filler_s=settings.filler_s,
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),

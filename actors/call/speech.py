@@ -41,15 +41,26 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
+        self._told_at = ""  # the time as the model's instructions have it
         self._owed: tuple[str, str] | None = None  # a sentence and its step, from when there was no model to say it
         self._unanswered = 0  # times in a row that the model was to say something, and did not
 
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
 
+    def keep_time(self) -> None:
+        """Before an answer: "today" and "in two hours" are reckoned from now, however long the call has lasted."""
+        if self._services.clock() != self._told_at:
+            self._change_session()
+
+    def _change_session(self) -> None:
+        self._told_at = self._services.clock()
+        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+
     def model_format(self, media: MediaFormat, answer_due: bool) -> ModelSessionConfig:
         """The call as a session of the model is to know it. media: the model's format."""
         profile, transcript = self._services.profile, self._recorder.transcript
+        self._told_at = self._services.clock()
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
             media=media,
@@ -76,7 +87,7 @@ class BotSpeech:
 
         ready: the model can speak; else what is to be said waits for `model_back`.
         """
-        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+        self._change_session()
         for step_id, output in outputs.items():
             if self._recorder.answered(step_id, output):
                 self._model.tell(FunctionOutput(step_id, output))
@@ -89,6 +100,7 @@ class BotSpeech:
         """The caller has pressed keys. by_task: a task takes them."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
+        self.keep_time()
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:

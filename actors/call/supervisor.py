@@ -72,6 +72,7 @@ from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
+from protocols.caller_id import e164
 from protocols.errors import MisuseError
 from protocols.media import MediaFormat, model_format
 from protocols.vaic import SessionInitiate
@@ -101,7 +102,12 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start
+            services,
+            self._id,
+            e164(initiate.caller, services.profile.region),
+            self._children,
+            self.actor_ref,
+            self._call_timers.start,
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -255,6 +261,7 @@ class CallSupervisor(LoopActor):
             case CallerSpeaks(began=True):
                 self._call_timers.cancel(CallTimer.SILENCE)
                 self._tasks.caller_began(fact.at_ms)
+                self._speech.keep_time()
             case BotHeard():
                 self._tasks.consent.heard(fact.item)
             case ResponseEnded():

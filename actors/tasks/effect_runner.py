@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from actors.metrics import EFFECTS
+from actors.metrics import EFFECTS, LOOKUPS
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
@@ -119,7 +119,9 @@ class EffectRunner:
 
     def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
         if isinstance(effect, Local) and effect.reads_only:
-            return self._look(effect, request)
+            result = self._look(effect, request)
+            self._tally(name, effect, request, result)
+            return result
         with self._alone(request.key) as alone:
             if not alone:
                 return Failed(UNSURE)
@@ -166,6 +168,19 @@ class EffectRunner:
                 return result
         except _GONE as error:
             raise _NoStore(NO_STORE) from error
+
+    def _tally(self, name: str, lookup: Local, request: EffectRequest, result: EffectResult) -> None:
+        """Count an attempt, in a transaction of its own: what a look-up has written is rolled back."""
+        if lookup.tally is None:
+            return
+        try:
+            with self._engine.begin() as connection:
+                outcome = lookup.tally(request, result, connection)
+        except _GONE as error:
+            raise _NoStore(NO_STORE) from error
+        LOOKUPS.labels(name, outcome).inc()
+        log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
+        log.info("look-up", effect=name, outcome=outcome)
 
     def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
         with self._transaction(meant.conversation_id) as connection:

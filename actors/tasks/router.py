@@ -24,7 +24,7 @@ from actors.tasks.agent import FsmAgent
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
-from fsm.answer import Snapshot, TaskStatus
+from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
@@ -70,7 +70,7 @@ class TaskReply:
 
 
 class TaskRouter:
-    """limit: starts the time limit of a step, in s."""
+    """caller: in E.164, "" for nobody. limit: starts the time limit of a step, in s."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class TaskRouter:
             self._consent.asked(message.run_id, message.step_id)
         if answer.outcome is None or run.result != OPEN:
             return TaskReply(run, {message.step_id: output})
-        output = self._take_end(run, answer.outcome, output)
+        output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def started_again(self, child: str) -> None:
@@ -366,13 +366,14 @@ class TaskRouter:
             return _refusal("task_ended", "That task has ended; open a new one.")
         return _refusal("unknown_function", "There is no such function; use the declared ones.")
 
-    def _take_end(self, run: TaskHandle, outcome: str, output: str) -> str:
+    def _take_end(self, run: TaskHandle, answer: Answer) -> str:
         """A run has ended by its table; another that waits is gone back to."""
+        outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
         if not run.pending:  # else it answers what it was asked besides
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            return amended(output, say=NOBODY_THERE)
+            return amended(output, say=f"{answer.told} {NOBODY_THERE}".strip())
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 

@@ -37,12 +37,13 @@ class Crash(Exception):
 class World:
     """Where effects happen, and what outlives a crash: what was done, by key, and on which agreement.
 
-    crash: where the next effect is to die: "before" it is done, "after" it, or "" for nowhere. lookups: what effects
-    give that only read.
+    crash: where the next effect is to die: "before" it is done, "after" it, or "" for nowhere. lookups: the effects
+    that only read. fills: what effects give by name.
     """
 
-    def __init__(self, lookups: Mapping[str, Mapping[str, JsonValue]]) -> None:
+    def __init__(self, lookups: frozenset[str], fills: Mapping[str, Mapping[str, JsonValue]]) -> None:
         self.lookups = lookups
+        self.fills = fills
         self.outcomes: dict[str, EffectResult] = {}
         self.done: list[tuple[str, Mapping[str, Any]]] = []  # (effect, slots)
         self.next_results: list[EffectResult] = []
@@ -53,9 +54,9 @@ class World:
         if crash == "before":
             raise Crash
         if name in self.lookups:
-            return self.next_results.pop() if self.next_results else Ok(self.lookups[name])
+            return self.next_results.pop() if self.next_results else Ok(self.fills.get(name, {}))
         if request.key not in self.outcomes:
-            result = self.next_results.pop() if self.next_results else Ok()
+            result = self.next_results.pop() if self.next_results else Ok(self.fills.get(name, {}))
             self.outcomes[request.key] = result
             if isinstance(result, Ok):
                 self.done.append((name, dict(request.slots)))
@@ -93,12 +94,13 @@ class RandomConversation(RuleBasedStateMachine):
     spec: ClassVar[AgentSpec]
     choices: ClassVar[Mapping[str, tuple[str, ...]]]
     values: ClassVar[Mapping[str, st.SearchStrategy[Any]]]
-    lookups: ClassVar[Mapping[str, Mapping[str, JsonValue]]]
+    lookups: ClassVar[frozenset[str]]
+    fills: ClassVar[Mapping[str, Mapping[str, JsonValue]]]
     some_slots: ClassVar[st.SearchStrategy[dict[str, Any]]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.lookups)
+        self.world = World(self.lookups, self.fills)
         self.now = NOON
         context = TaskContext("call-1", "t1", "+4930123", lambda: self.now, self.choices)
         self.context = context
@@ -298,15 +300,11 @@ def _declared(spec: AgentSpec) -> frozenset[tuple[str, str, str]]:
     return frozenset(opening | others)
 
 
-def _lookups(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
-    """What the effects that only read give to the slots they fill: any value of their types."""
-    examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "x", bool: True}
+def _fills(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
+    """What the effects give to the slots they fill: any value of their types."""
+    examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "4711", bool: True}
     acts = [state for state in spec.states.values() if isinstance(state, Act)]
-    return {
-        act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills}
-        for act in acts
-        if spec.reads_only(act)
-    }
+    return {act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills} for act in acts}
 
 
 def random_conversations(
@@ -333,6 +331,9 @@ def random_conversations(
         "choices": choices or {},
         "values": good,
         "some_slots": some_slots,
-        "lookups": _lookups(spec),
+        "lookups": frozenset(
+            each.effect for each in spec.states.values() if isinstance(each, Act) and spec.reads_only(each)
+        ),
+        "fills": _fills(spec),
     }
     return type(f"RandomConversationOf_{spec.name}", (RandomConversation,), own)

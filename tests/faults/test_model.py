@@ -17,7 +17,7 @@ from tests.faults.faultproxy import Link
 from tests.faults.scene import Scene, longest_gap_ms, play
 
 Figures = dict[str, float]
-WISH = ("slt_book_full", "slt_yes", "slt_goodbye")
+WISH = ("slt_book_named", "slt_yes", "slt_goodbye")
 QUESTION = ("slt_hours", "slt_goodbye")
 HOURS = "We are open every day from nine in the morning to five in the afternoon."
 ONE_MOMENT, CALL_AGAIN = "One moment, please.", "Please call again later."
