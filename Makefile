@@ -1,11 +1,11 @@
-# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make bench, make ratio: the relay's cost
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make hell: a model that misbehaves    make bench, make ratio: the relay's cost
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := actors,fsm,gateway,protocols,store
 
-.PHONY: setup demo test faults lint pictures bench ratio lock licences clean
+.PHONY: setup demo test faults hell lint pictures bench ratio lock licences clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.test_files
 
 test: lint
 	mkdir -p out
@@ -37,6 +38,10 @@ faults: setup
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults || failed=1; \
 	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults || failed=1; \
 	exit $$failed
+
+# A scripted model that misbehaves, and what its callers live through; `python -m tests.adversary --help` for some of it.
+hell: setup
+	$(BIN)/python -m tests.adversary
 
 pictures: setup
 	$(BIN)/python -m tools.pictures

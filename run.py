@@ -1,6 +1,6 @@
 """The command line: serve, check, agents, and the laboratory's demo, engine and call.
 
-Only here does the product meet the laboratory, and only inside the commands that need it: `.[lab]` is an extra.
+Only this module of the product imports `lab`, and only inside the commands that need it: `.[lab]` is an extra.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from store.appointments import Appointment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(__doc__))
-# No emoji: in "wait:soon: is no number" it would find one.
+# No emoji: rich would find one in "wait:soon: is no number".
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -52,7 +52,7 @@ OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on 
 
 
 def print_version(wanted: bool) -> None:
-    """Version of the installed package (setup.cfg has it), of the interpreter, and nothing else is done."""
+    """Print the versions of the installed package (from setup.cfg) and of the interpreter, and exit."""
     if wanted:
         out.print(f"tieline {version('tieline')}, Python {platform.python_version()}")
         raise typer.Exit
@@ -64,18 +64,18 @@ def for_all_commands(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options that stand before the command."""
+    """Options before the command."""
 
 
 def lab_or_exit() -> None:
-    """End in words where the `lab` extra is not installed; any of its packages tells."""
+    """Exit with an error if the `lab` extra is not installed: one of its packages shows that."""
     if find_spec("text_to_num") is None:
         err.print("[red]not installed[/red] the laboratory: " + escape("pip install 'tieline[lab]'"))
         raise typer.Exit(WRONG_SETTING)
 
 
 def settings_or_exit(**overrides: object) -> Settings:
-    """The settings, or an end in words: every fault with its variable, exit code 2."""
+    """Read the settings, or exit with 2 after printing every fault with its variable."""
     try:
         return read_settings(**overrides)
     except SettingsError as error:
@@ -91,7 +91,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes that share port and calls (default 1).")] = None,
     as_worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
-    """Be the daemon: take calls from VoiceAI Connect until told to stop."""
+    """Run the daemon: take calls from VoiceAI Connect until told to stop."""
     from gateway.daemon import run
     from gateway.logs import set_up_logs
     from gateway.workers import serve as serve_calls
@@ -123,7 +123,7 @@ def check() -> None:
     except SettingsError as error:
         settings, faults = None, error.faults
     if settings is not None:
-        # What is cut off cannot be checked.
+        # Fold long values: a truncated one cannot be checked.
         names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
         table = Table(names, values, "what it is", box=None, pad_edge=False)
         for name, field in Settings.model_fields.items():
@@ -168,9 +168,9 @@ def agents(
 def engine(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 9050,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    fault: Annotated[list[str] | None, typer.Option(help="A fault to have, as NAME=VALUE; see docs/lab.md.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
 ) -> None:
-    """Be the embedded realtime engine alone: hears and speaks the Realtime protocol, without any key."""
+    """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
     from gateway.logs import set_up_logs
     from lab.engine import EngineSettings, Faults
@@ -198,9 +198,9 @@ def call(
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
     ops: Annotated[str, typer.Option(help="The daemon's ops endpoint, for texts and tasks in the report.")] = OPS_URL,
     media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
-    speed: Annotated[float, typer.Option(help="Times real time; the bot must keep up.")] = 1.0,
+    speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
 ) -> None:
-    """Be the simulated caller alone: VoiceAI Connect's side of the wire, and a person with a telephone."""
+    """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     from gateway.logs import set_up_logs
     from lab.caller import CallSettings, ScriptError, parse_script, run_call
 
@@ -228,7 +228,7 @@ def call(
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def load(context: typer.Context) -> None:
-    """Be many callers and the model at once, and measure a bot between them; see load --help."""
+    """Run many callers and the model in one process, and measure a bot between them; see load --help."""
     from lab.load.command import app as load_app
 
     load_app(args=context.args, prog_name=context.command_path)
@@ -237,11 +237,11 @@ def load(context: typer.Context) -> None:
 @app.command()
 def demo(
     name: Annotated[str, typer.Option("--story", help="What happens in the call; see --list.")] = "book",
-    list_all: Annotated[bool, typer.Option("--list", help="List the stories, and call nobody.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the stories, without a call.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
     out_wav: Annotated[Path, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = DEMO_WAV,
 ) -> None:
-    """Place a phone call on a daemon of its own: recorded speech in, the right appointments in a database."""
+    """Place a phone call to a daemon started for it: recorded speech in, the right appointments in a database."""
     lab_or_exit()
     from gateway.daemon import run
     from gateway.logs import set_up_logs
@@ -266,13 +266,13 @@ def demo(
     out.print(f"listen     {out_wav}")
     faults = STORIES[name].faults(report, [each.starts_at for each in appointments], today, UTC)
     for fault in faults:
-        err.print(f"[red]wrong end[/red]  {fault}")
+        err.print(f"[red]wrong result[/red]  {fault}")
     if faults:
         raise typer.Exit(FAILED)
 
 
 async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> tuple[CallReport, list[Appointment]]:
-    """Start engine and daemon as processes of their own, call, and read what is booked for the caller."""
+    """Start engine and daemon as processes, call, and read what is booked for the caller."""
     from lab.caller import CallSettings
     from lab.demo import call_and_tell, free_port, wait_until_listening
     from lab.stories import CALLER
@@ -290,7 +290,7 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
         **story.settings,
     }
     database = open_database(database_url)
-    lay_out(story, today, database)
+    prepare_bookings(story, today, database)
     with (
         running(environment, "engine", "--port", str(engine_port)) as engine_alive,
         running(environment, "serve", "--port", str(port), "--ops-port", str(ops_port)) as daemon_alive,
@@ -311,8 +311,8 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
     return report, appointments
 
 
-def lay_out(story: Story, today: date, database: Engine) -> None:
-    """Book what a story has booked before it begins."""
+def prepare_bookings(story: Story, today: date, database: Engine) -> None:
+    """Book the appointments that exist before a story begins."""
     from fsm.agents.practice import LENGTH_MIN, RESOURCE
     from lab.stories import CALLER, NAME
     from store.appointments import book
@@ -333,7 +333,7 @@ def lay_out(story: Story, today: date, database: Engine) -> None:
 
 
 def booked_for(caller: str, database: Engine) -> list[Appointment]:
-    """What stands in the appointment book under a caller's number."""
+    """The appointments booked under a caller's number."""
     from store.appointments import AppointmentBook
 
     return [each for each in AppointmentBook(database).all() if each.caller == caller]
@@ -341,7 +341,7 @@ def booked_for(caller: str, database: Engine) -> list[Appointment]:
 
 @contextmanager
 def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[], bool]]:
-    """One of our own commands as a process; yields whether it still runs. Ended with the block."""
+    """Run one of our own commands as a process; yields a check whether it still runs. Ended with the block."""
     process = subprocess.Popen([sys.executable, __file__, *command], env=environment)
     try:
         yield lambda: process.poll() is None
@@ -354,7 +354,7 @@ def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[],
 
 
 def described(spec: AgentSpec) -> tuple[str, str, str]:
-    """A task in a line: what it asks for, how it may end, what it is for."""
+    """A task in one line: what it asks for, how it may end, what it is for."""
     asked = ", ".join(name for name, slot in spec.slots.items() if slot.asked) or "-"
     ends = ", ".join(state.outcome for state in spec.states.values() if isinstance(state, End))
     return asked, ends, spec.description.partition(". ")[0].rstrip(".")
@@ -387,7 +387,7 @@ def print_unknown() -> None:
 
 
 def print_report(report: CallReport) -> None:
-    """What a person wants to know of a call."""
+    """Print the call's outcome, latencies, tasks and errors."""
     latencies = [each for each in report.first_audio_ms if each is not None]
     out.print(f"outcome    {report.outcome}, {len(report.turns)} turns, {report.barge_ins} barge-ins")
     if latencies:
@@ -406,19 +406,19 @@ def main() -> None:
 
 
 def spread(args: list[str]) -> list[str]:
-    """Repeat `--say` before each of its values, as the option parser wants it."""
-    spreadout: list[str] = []
+    """Repeat `--say` before each of its values, as the option parser needs it."""
+    repeated: list[str] = []
     saying = False
     for arg in args:
         if arg.startswith("--"):
             saying = arg == "--say"
             if not saying:
-                spreadout.append(arg)
+                repeated.append(arg)
         elif saying:
-            spreadout += ["--say", arg]
+            repeated += ["--say", arg]
         else:
-            spreadout.append(arg)
-    return spreadout
+            repeated.append(arg)
+    return repeated
 
 
 if __name__ == "__main__":

@@ -36,5 +36,7 @@ SETTLE_LIMIT_S = 3.0
 MODEL_LIMIT_S = 20.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
+# The words of a turn whose yes is to be judged: they come 0.3 to 1 s after it, and a caller waits for them.
+WORDS_LIMIT_S = 2.0
 # One step of a task: a longer one has hung, and its agent is abandoned.
 STEP_LIMIT_S = 10.0

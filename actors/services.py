@@ -14,7 +14,9 @@ from actors.messages.clips import Clips
 from actors.messages.journal import JournalMessage
 from actors.system.address import Address
 from actors.transport.dialler import Dials
+from fsm.consent import Language
 from fsm.effects import Effects
+from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import ServerVad
 
@@ -39,6 +41,8 @@ class BotProfile:
     lead_ms: how far the play stream runs ahead of what the caller hears.
     region: see protocols.caller_id.e164.
     no_input_s: silence after a question before it is asked again. filler_s: see CallerSessionConfig.
+    language: that of the bot's sentences, in which a yes is judged. yes_without_words: a turn whose words were not
+    written down may be a yes to what was read back.
     """
 
     instructions: str
@@ -54,6 +58,8 @@ class BotProfile:
     no_input_s: float = 8.0
     filler_s: float = 1.5
     clips: Clips = field(default_factory=dict)
+    language: Language = field(default_factory=English)
+    yes_without_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

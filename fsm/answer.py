@@ -10,12 +10,23 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from fsm.context import Item
+from fsm.consent import Readback
+from fsm.context import ContextItem
 from fsm.scratchpad import Note
 from fsm.tools import ToolSpec
 
 Fault = Literal[
-    "bad_json", "too_long", "unknown_property", "bad_value", "wrong_state", "unknown_tool", "task_ended", "unheard"
+    "bad_json",
+    "too_long",
+    "unknown_property",
+    "bad_value",
+    "wrong_state",
+    "unknown_tool",
+    "task_ended",
+    "unheard",
+    "misstated",
+    "wordless",
+    "not_a_yes",
 ]
 
 
@@ -24,7 +35,7 @@ class Output(BaseModel):
 
     task: the run's id. needs: slots still missing, first the one that is being asked for. say: the sentence for the
     caller. slots: the values so far. result: the outcome, at the end, and values: what the effects gave back.
-    error, hint: what was wrong with the call, and how to make it good; then nothing has changed.
+    error, hint: what was wrong with the call, and how to make it good; of what it gave, only good values were taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,14 +56,15 @@ class Answer:
     """The answer to one function call.
 
     output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
-    fault: "" for a call that was in order. told: the part of `say` that gives the reason,
-    without the state's own words.
+    fault: "" for a call that was in order. word_for_word: the sentence must be spoken as it stands, for another one was
+    taken for it, or not heard. told: the part of `say` that gives the reason, without the state's own words.
     """
 
     output: str
     outcome: str | None
     say: str = ""
     fault: Fault | Literal[""] = ""
+    word_for_word: bool = False
     told: str = ""
 
 
@@ -60,14 +72,15 @@ class Snapshot(BaseModel):
     """A run between two calls; whoever restores it gives the answers this one would have given.
 
     visited: every state entered, in order. items: what it knows. no_match, no_input: answers that did not fit, and
-    silences, by slot or state. asked: the slot being asked for, "" if none. say: the sentence last given.
+    silences, by slot or state; no_match also counts the yeses to a read-back that did not count (Memory.refused_yes).
+    asked: the slot being asked for, "" if none. say: the sentence last given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str
     visited: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[ContextItem, ...]
     notes: tuple[Note, ...]
     no_match: dict[str, int]
     no_input: dict[str, int]
@@ -80,8 +93,8 @@ class TaskStatus:
     """Where a run stands between two calls, for the call it belongs to.
 
     tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many of the telephone's
-    keys make an answer now, 0 where `#` ends it, None where none do. reads_back: the sentence last given must be heard
-    to its end for a yes to count. transfer_to: for the outcome "transfer", the name of whereto; "" for the default.
+    keys make an answer now, 0 where `#` ends it, None where none do. readback: what a yes would agree to; None where
+    nothing is read back. transfer_to: for the outcome "transfer", the name of whereto; "" for the default.
     """
 
     snapshot: Snapshot
@@ -89,5 +102,5 @@ class TaskStatus:
     instructions: str = ""
     waits: bool = False
     keys: int | None = None
-    reads_back: bool = False
+    readback: Readback | None = None
     transfer_to: str = ""

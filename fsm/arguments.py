@@ -6,6 +6,7 @@ May import: protocols, pydantic, fsm, the standard library.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,33 +21,55 @@ LONGEST_CHARS = 10_000
 
 
 class CallFault(TielineError):
-    """A call that cannot be taken as it is. hint: tells the model how to make it good."""
+    """A call that cannot be taken as it is. hint: tells the model how to make it good. good: values that can be."""
 
-    def __init__(self, fault: Fault, hint: str) -> None:
+    def __init__(self, fault: Fault, hint: str, good: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{fault}: {hint}")
         self.fault = fault
         self.hint = hint
+        self.good = dict(good or {})
 
 
 def read_slots(
-    arguments: object, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]
+    arguments: object, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]], now: datetime
 ) -> dict[str, Any]:
-    """The values given for slots. choices: as a TaskContext has them. Raises: CallFault."""
+    """The values given for slots. choices, now: as a TaskContext has them.
+
+    Raises: CallFault, of the first thing that is wrong, with the values that are good all the same.
+    """
     given = read_object(arguments)
-    _only(given, tuple(slots))
+    faults: list[CallFault] = []
+    try:
+        _only(given, tuple(slots))
+    except CallFault as fault:
+        faults.append(fault)
     values: dict[str, Any] = {}
     for name, raw in given.items():
-        if raw is None or raw == "":  # models fill a parameter they have nothing for
+        # Models fill a parameter they have nothing for.
+        if name not in slots or raw is None or raw == "":
             continue
         try:
-            values[name] = slots[name].read(raw)
-        except ValidationError as error:
-            why = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
-            hint = f"{name!r} is not as declared: {why}. {slots[name].describe}".strip()
-            raise CallFault("bad_value", hint) from None
-        if slots[name].choices and values[name] not in (allowed := choices.get(slots[name].choices, ())):
-            raise CallFault("bad_value", f"{name!r} must be one of: {', '.join(allowed)}.")
+            values[name] = _read_slot(name, slots[name], raw, choices, now)
+        except CallFault as fault:
+            faults.append(fault)
+    if faults:
+        raise CallFault(faults[0].fault, faults[0].hint, values)
     return values
+
+
+def _read_slot(
+    name: str, slot: Slot[Any], raw: object, choices: Mapping[str, tuple[str, ...]], now: datetime
+) -> object:
+    try:
+        value = slot.read(raw, now)
+    except ValidationError as error:
+        why = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
+        raise CallFault("bad_value", f"{name!r} is not as declared: {why}. {slot.describe}".strip()) from None
+    except ValueError as error:
+        raise CallFault("bad_value", f"{name!r} is not as declared: {error}. {slot.describe}".strip()) from None
+    if slot.choices and value not in (allowed := choices.get(slot.choices, ())):
+        raise CallFault("bad_value", f"{name!r} must be one of: {', '.join(allowed)}.")
+    return value
 
 
 def read_yes(arguments: object) -> bool:

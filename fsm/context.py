@@ -1,4 +1,4 @@
-"""What a run knows: items that say where they came from, how sure they are, and until when they hold.
+"""A run's context: items with their source, confidence and expiry.
 
 Pure data. May import: pydantic, the standard library.
 """
@@ -16,8 +16,8 @@ Source = Literal["caller", "model", "store"]
 SLOT, CHOICE, FACT, RESULT = "slot", "choice", "fact", "result"
 
 
-class Item(BaseModel):
-    """One thing known. confidence: 0 to 1. expires_at: None where it holds as long as the run."""
+class ContextItem(BaseModel):
+    """One known value. confidence: 0 to 1. expires_at: None if it is kept as long as the run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,13 +32,13 @@ class Item(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The part of a context that is to be seen. categories, sources: empty for all."""
+    """Selects a part of a context. categories, sources: empty for all."""
 
     categories: frozenset[str] = frozenset()
     sources: frozenset[Source] = frozenset()
     min_confidence: float = 0.0
 
-    def passes(self, item: Item) -> bool:
+    def passes(self, item: ContextItem) -> bool:
         return (
             (not self.categories or item.category in self.categories)
             and (not self.sources or item.source in self.sources)
@@ -50,18 +50,18 @@ EVERYTHING = Filter()
 
 
 class Context:
-    """The items of one run, by name within their category. retention: how long those of a category hold."""
+    """The items of one run, by name within their category. retention: how long a category's items are kept."""
 
-    def __init__(self, retention: Mapping[str, timedelta], items: Iterable[Item] = ()) -> None:
+    def __init__(self, retention: Mapping[str, timedelta], items: Iterable[ContextItem] = ()) -> None:
         self._retention = retention
         self._items = {(item.category, item.name): item for item in items}
 
     def put(
         self, category: str, name: str, value: JsonValue, *, source: Source, confidence: float, now: datetime
     ) -> None:
-        """Keep an item; an earlier one of its name is replaced."""
+        """Store an item; it replaces an earlier one of the same name and category."""
         kept_for = self._retention.get(category)
-        self._items[category, name] = Item(
+        self._items[category, name] = ContextItem(
             name=name,
             value=value,
             category=category,
@@ -79,19 +79,19 @@ class Context:
         self._items = {key: item for key, item in self._items.items() if item.category != category}
 
     def trust(self, category: str) -> None:
-        """The items of a category were confirmed by the caller."""
+        """Mark the items of a category as confirmed by the caller."""
         for key, item in self._items.items():
             if item.category == category:
                 self._items[key] = item.model_copy(update={"source": "caller", "confidence": 1.0})
 
     def expire(self, now: datetime) -> None:
-        """Forget what has outlived its category's retention."""
+        """Drop the items that have outlived their category's retention."""
         for key, item in list(self._items.items()):
             if item.expires_at is not None and item.expires_at <= now:
                 del self._items[key]
 
-    def items(self, seen: Filter = EVERYTHING) -> Iterator[Item]:
-        """What a filter lets through, in the order it came."""
+    def items(self, seen: Filter = EVERYTHING) -> Iterator[ContextItem]:
+        """The items that pass a filter, in the order they were first stored."""
         return (item for item in self._items.values() if seen.passes(item))
 
     def values(self, category: str) -> dict[str, JsonValue]:

@@ -1,11 +1,11 @@
-"""A task as a state chart, made from its table: what the picture shows is what runs.
+"""A task's state chart, generated from the table that is run.
 
 May import: fsm, the standard library.
 """
 
 from __future__ import annotations
 
-from fsm.chart import Chart, Edge, Kind, Line, Node, render
+from fsm.chart import Chart, Edge, Kind, Node, TextLine, render
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End, State
 
 KINDS = {
@@ -24,7 +24,7 @@ def draw(spec: AgentSpec) -> str:
 
 
 def chart_of(spec: AgentSpec) -> Chart:
-    """The chart of a task. What its table derives is a jump: the states where it can happen show it."""
+    """The chart of a task. Derived arrows are drawn as jumps: chips in the states where they can happen."""
     edges = _edges(spec)
     notes = ("[if]: taken if a precondition holds",) if any(GUARDED in each.label[0].text for each in edges) else ()
     nodes = tuple(Node(name, type(state).__name__.lower(), _details(state)) for name, state in spec.states.items())
@@ -32,12 +32,14 @@ def chart_of(spec: AgentSpec) -> Chart:
 
 
 def _edges(spec: AgentSpec) -> tuple[Edge, ...]:
-    # Several arrows may differ only in the slot they are about, or in a precondition: each is shown once.
+    # Arrows that differ only in the slot they are about, or in a precondition, are drawn once.
     edges: dict[Edge, None] = {}
     for name in spec.states:
         for event, arrow in spec.arrows_from(name):
             guarded = any(each.to == arrow.to and each.when is not None for each in spec.arrows(name, event))
-            edges[Edge(name, arrow.to, (Line(event + GUARDED if guarded else str(event)),), jump=arrow.derived)] = None
+            edges[Edge(name, arrow.to, (TextLine(event + GUARDED if guarded else str(event)),), jump=arrow.derived)] = (
+                None
+            )
     return tuple(edges)
 
 

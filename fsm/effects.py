@@ -1,4 +1,4 @@
-"""Effects: what a task does to the world, once, and how that came out.
+"""Effects: what a task does outside its own state, exactly once, and the results.
 
 May import: fsm.scratchpad, pydantic, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
@@ -17,11 +17,11 @@ from fsm.scratchpad import Note
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What one run knows of the call it belongs to.
+    """What a run knows about the call it belongs to.
 
-    caller: the number that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's zone.
-    choices: the values that slots with `choices` may take, by the name of the setting they are the keys of.
-    notes: the scratchpads of the tasks before, for a task that carries them along.
+    caller: the number that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time
+    zone. choices: the values allowed for slots with `choices`, by the name of the setting whose keys they are.
+    notes: the scratchpads of the call's earlier tasks, for a task with `carries_notes`.
     """
 
     conversation_id: str
@@ -36,9 +36,9 @@ class TaskContext:
 class EffectRequest:
     """One effect to carry out.
 
-    key: the same for every attempt at this step of this run, and for no other: whoever sees it twice does it once.
-    slots: the values agreed on, of the types the table declares. facts: what else the run knows, such as what its
-    lookups gave back: an id is taken from there, and never from the model.
+    key: the idempotency key: equal for every attempt at this step of this run, and unique to it.
+    slots: the confirmed values, of the types the table declares. facts: other values the run knows, such as results of
+    its look-ups: take an id from there, never from the model.
     """
 
     key: str
@@ -48,22 +48,22 @@ class EffectRequest:
 
 
 def effect_key(conversation_id: str, run_id: str, entered: int) -> str:
-    """entered: how many states the run has entered, which is the same again for whoever repeats a step."""
+    """The idempotency key of a step. entered: how many states the run has entered; a repeated step has the same."""
     return f"{conversation_id}:{run_id}:{entered}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """It is done. values: what came of it, for the task's result (a booking's number)."""
+    """It is done. values: its results, for the task's output (a booking's number)."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It cannot be had like this, and nothing was done. say: why, in words for the caller.
+    """The request cannot be met as it is, and nothing was done. say: why, in words for the caller.
 
-    facts: by which the table's arrows tell one refusal from another. Only a look-up's: the log of effects has none.
+    facts: put into the run's context, where arrows tell refusals apart by them. Look-ups only: they are not logged.
     """
 
     say: str
@@ -78,19 +78,18 @@ class Failed:
 
 
 EffectResult = Ok | Refused | Failed
-# What becomes of an effect whose caller hangs up while it is carried out.
+# What happens to an effect if the caller hangs up while it is carried out.
 OnHangUp = Literal["finish", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """An effect in our own database: `do` and the record of its outcome are one transaction, so it is done once.
+    """An effect in our own database: `do` and the log of its outcome are one transaction, so it is done once.
 
-    do, undo: given the open connection of that transaction (SQLAlchemy's); what they raise rolls it back. The result
-    of a `do` other than Ok is rolled back too. undo: takes back what an Ok did. reads_only: it looks something up; it
-    may be done before anything was agreed to, and as often as it is needed.
-    tally: writes down that a look-up was tried, whatever came of it, in a transaction of its own; returns how it came
-    out, one of a few words that are counted and logged.
+    do, undo: get the open connection of that transaction (SQLAlchemy's); an exception rolls it back, and so does any
+    result of `do` other than Ok. undo: reverses an Ok. reads_only: a look-up; it may run before the caller confirmed
+    anything, and repeatedly. tally: records each run of a look-up, in a transaction of its own; returns its outcome, a
+    short word from a closed set, for the metric and the log.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
@@ -102,11 +101,11 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """An effect in somebody else's system, which no transaction of ours reaches.
+    """An effect in a remote system, outside our transactions.
 
-    recover: how to go on when it is not known whether `do` came through. "retry": do it again, the peer tells doubles
-    by the key. "human": nobody does it again; the caller is told that it is not certain. A function looks it up by the
-    key: its result where it was done, None where it was not.
+    recover: what to do when it is unknown whether `do` succeeded. "retry": do it again; the remote system drops
+    duplicates by the key. "human": do not repeat it; the caller is told that it is uncertain. A function looks it up by
+    the key: returns its result if it was done, None if not.
     """
 
     do: Callable[[EffectRequest], EffectResult]
@@ -119,12 +118,12 @@ DeclaredEffect = Local | Remote
 
 
 class Effects(Protocol):
-    """By which a run carries out the effects that its table names."""
+    """Carries out the effects that a run's table names."""
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        """Do it once for the request's key, however often it is asked for, and give the first result again."""
+        """Do the effect once for the request's key; later calls return the first result."""
         ...
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
-        """The caller left while it was carried out. Returns whether it was taken back, as its policy may be."""
+        """The caller hung up during the effect. Returns whether it was undone, as its policy decides."""
         ...

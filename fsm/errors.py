@@ -1,4 +1,4 @@
-"""What a task's own code raises.
+"""Errors that a task's own code raises.
 
 May import: protocols, the standard library.
 """
@@ -9,7 +9,7 @@ from protocols.errors import TielineError
 
 
 class SlotError(TielineError):
-    """A value will not do. `say`: the sentence the caller hears; the slot's own question follows it unless it asks."""
+    """A slot's value is not acceptable. say: what the caller hears; the slot's question follows unless it asks one."""
 
     def __init__(self, say: str) -> None:
         super().__init__(say)

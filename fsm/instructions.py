@@ -1,6 +1,6 @@
-"""What the session's instructions say of an open task, so that a digression does not lose it.
+"""The part of the session's instructions that keeps an open task in the model's mind during a digression.
 
-Only words of the table's author stand here, never the caller's: what a caller says must not become an instruction.
+Contains only words of the table's author, never the caller's: what a caller says must not become an instruction.
 May import: fsm, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
@@ -13,7 +13,7 @@ from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 
 
 def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str]) -> str:
-    """A few lines for the model; "" where nothing is waited for. needs: slots still missing, the next one first."""
+    """A few lines for the model; "" if the state waits for nothing. needs: slots still missing, the next one first."""
     match spec.states[state]:
         case Collect():
             now = f"Next, the caller is to be asked: {spec.slots[needs[0]].ask}" if needs else _ASK_WHAT_TO_CHANGE

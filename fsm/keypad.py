@@ -1,4 +1,4 @@
-"""Dates and times by the telephone's keys.
+"""Dates and times entered as DTMF digits.
 
 May import: fsm, the standard library.
 """
@@ -17,9 +17,9 @@ def read_time(keys: str, known: Known) -> time:
 
 
 def read_date(keys: str, known: Known) -> date:
-    """DDMM: the next such day from today on. Raises: ValueError."""
+    """DDMM: the next such date, today included. Raises: ValueError."""
     (day, month), today = _two_numbers(keys), known.now.date()
-    # A 29 February may be eight years away.
+    # The next 29 February may be eight years away.
     for year in range(today.year, today.year + 9):
         with suppress(ValueError):
             if (found := date(year, month, day)) >= today:

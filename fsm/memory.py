@@ -1,4 +1,4 @@
-"""All that one run has to remember from one call to the next.
+"""The state of one run from one function call to the next.
 
 Pure state. May import: protocols.errors, fsm, pydantic, the standard library.
 """
@@ -16,12 +16,12 @@ from fsm.soundness import straight_slots
 from fsm.spec import AgentSpec, Known
 from protocols.errors import MisuseError
 
-# A caller's word as the model heard it, before it was read back; and what needs no hearing.
-HEARD, CERTAIN = 0.8, 1.0
+HEARD = 0.8  # confidence of a value as the model heard it, before it was read back
+CERTAIN = 1.0  # confidence of a value that does not depend on hearing
 
 
 class Memory:
-    """visited: every state entered. slots: accepted values, typed; they are items of the context as well."""
+    """A run's working state. slots: accepted values, typed; each is also an item of `context`."""
 
     def __init__(self, spec: AgentSpec, task: TaskContext) -> None:
         self._spec = spec
@@ -38,7 +38,7 @@ class Memory:
 
     @classmethod
     def restore(cls, spec: AgentSpec, task: TaskContext, snapshot: Snapshot) -> Self:
-        """Raises: MisuseError where the snapshot is not of this table."""
+        """The state a snapshot holds. Raises: MisuseError if the snapshot does not fit this table."""
         if snapshot.agent != spec.name or not set(snapshot.visited) <= spec.states.keys():
             raise MisuseError(f"task {spec.name!r}: a snapshot of {snapshot.agent!r} does not fit its table")
         memory = cls(spec, task)
@@ -67,7 +67,7 @@ class Memory:
 
     @property
     def state(self) -> str:
-        """Where the run stands; before it was opened, where it will start."""
+        """The current state; before the opening, the start state."""
         return self._visited[-1] if self._visited else self._spec.start
 
     @property
@@ -75,11 +75,11 @@ class Memory:
         return tuple(self._visited)
 
     def enter(self, state: str) -> None:
-        """The run stands in another state. Only a Walk may say so, when it takes an arrow."""
+        """Enter a state. Only Walk calls this, when it takes an arrow."""
         self._visited.append(state)
 
     def known(self, seen: Filter = EVERYTHING) -> Known:
-        """What a filter lets rules, arrows and reasoning look at."""
+        """The input of rules, preconditions and reasoning, as far as it passes a filter."""
         items = list(self.context.items(seen))
         shown = {item.name for item in items if item.category == SLOT}
         slots = {name: value for name, value in self.slots.items() if name in shown}
@@ -99,11 +99,11 @@ class Memory:
         self.context.drop(SLOT, slot)
 
     def learn(self, category: str, name: str, value: Any, source: Source = "store") -> None:
-        """A fact, or the result of an effect."""
+        """Store a fact or the result of an effect."""
         self.context.put(category, name, value, source=source, confidence=CERTAIN, now=self._task.now())
 
     def expire(self) -> list[str]:
-        """Forget what has outlived its retention; returns the slots that the run has to find anew."""
+        """Drop values that have outlived their retention; returns the required slots among them."""
         self.context.expire(self._task.now())
         alive = self.context.values(SLOT)
         lost = [name for name in self.slots if name not in alive]
@@ -112,16 +112,30 @@ class Memory:
         return [name for name in lost if not self._spec.slots[name].optional]
 
     def confirmed(self) -> None:
-        """The caller has agreed to what was read back."""
+        """The caller confirmed what was read back."""
         self.context.trust(SLOT)
         self.note("conclusion", ", ".join(f"{name} = {value}" for name, value in self.context.values(SLOT).items()))
+
+    @property
+    def refused_yes(self) -> int:
+        """How often a yes to the read-back that the run stands at did not count."""
+        return self.no_match[self._this_reading]
+
+    def yes_refused(self) -> int:
+        """Count one more; returns how many there are now."""
+        self.no_match[self._this_reading] += 1
+        return self.refused_yes
+
+    @property
+    def _this_reading(self) -> str:
+        return f"{self.state} {len(self._visited)}"
 
     def note(self, kind: NoteKind, text: str) -> None:
         if len(self.notes) < MOST_NOTES:
             self.notes.append(Note(kind=kind, text=text, at=self._task.now(), state=self.state))
 
     def results(self) -> dict[str, Any]:
-        """What the effects gave back."""
+        """The values that effects returned."""
         return self.context.values(RESULT)
 
     def missing(self) -> list[str]:
@@ -129,6 +143,6 @@ class Memory:
         return [name for name, slot in self._spec.slots.items() if name not in self.slots and slot.asked]
 
     def needed(self) -> list[str]:
-        """Those of them that will be asked for, unless something is refused; first what is being asked for."""
+        """The missing slots that will be asked for unless something is refused; the one being asked for first."""
         needed = [name for name in self.missing() if name == self.asked or name in self._straight]
         return sorted(needed, key=lambda name: name != self.asked)

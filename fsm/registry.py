@@ -1,4 +1,4 @@
-"""Which tasks there are: the modules of fsm/agents, and what installed packages add by entry point.
+"""The registered tasks: those of fsm/agents, and those that installed packages add by entry point.
 
 May import: protocols, fsm, the standard library.
 """
@@ -21,13 +21,13 @@ ENTRY_POINT_GROUP = "tieline.agents"
 def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, AgentSpec]:
     """All tasks by name. installed: the packages' entry points, by default those of this environment.
 
-    Raises: MisuseError for a table that is not sound, an entry point that gives no table, or names that clash.
+    Raises: MisuseError for an unsound table, an entry point that is not an AgentSpec, or names that clash.
     """
     points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
     agents: dict[str, AgentSpec] = {}
     for spec in (*_own(), *(_installed(point) for point in points)):
         for other in agents:
-            # A run's functions are its name and a suffix; they must not read as those of another task.
+            # A run's tools are named after the task with a suffix: one task's tool must not match another's prefix.
             if f"{spec.name}_".startswith(f"{other}_") or f"{other}_".startswith(f"{spec.name}_"):
                 raise MisuseError(f"the tasks {other!r} and {spec.name!r} have names that begin alike")
         agents[spec.name] = spec
@@ -35,7 +35,7 @@ def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, Agen
 
 
 def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
-    """The effects of all tasks by name. Raises: MisuseError where two tasks mean different things by one name."""
+    """The effects of all tasks by name. Raises: MisuseError if two tasks declare different effects of one name."""
     declared: dict[str, DeclaredEffect] = {}
     for spec in agents.values():
         for name, effect in spec.effects.items():

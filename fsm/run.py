@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
+from fsm.consent import AGREED, UNHEARD, Agreement, Readback, Verdict, readback_of
 from fsm.context import CHOICE, SLOT, Source
 from fsm.effects import Effects, TaskContext
 from fsm.errors import SlotError
@@ -24,6 +25,12 @@ from fsm.walk import Reasoning, Step, Taken, Walk, no_reasoning
 from fsm.wording import settle
 
 __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
+
+# The first yes that does not count has the read-back said word for word, the second asks for a yes or no plainly. What
+# the caller answers to that and is neither counts as a failed answer.
+PLAIN_FROM = 2
+# A yes that cannot be taken for reasons of ours counts against nobody, but not for ever: then a human takes over.
+MOST_READINGS = 8
 
 
 class TaskRun:
@@ -111,9 +118,18 @@ class TaskRun:
             instructions=self.instructions(),
             waits=waits(state),
             keys=self._keys(),
-            reads_back=isinstance(state, Confirm),
+            readback=self.readback(),
             transfer_to=str(target),
         )
+
+    def readback(self) -> Readback | None:
+        """What a yes would agree to now; None where nothing is read back."""
+        state, memory = self._spec.states[self.state], self._memory
+        if not isinstance(state, Confirm):
+            return None
+        reading = (len(memory.visited), memory.refused_yes)
+        slots, today = memory.context.values(SLOT), self._context.now().date()
+        return readback_of(state.template, memory.slots, reading, slots, today)
 
     # --- what happens to it ---
 
@@ -129,7 +145,7 @@ class TaskRun:
         try:
             given = self._read_slots(arguments)
         except CallFault as found:
-            fault = found
+            fault, given = found, found.good
         step = self._begin_step()
         self._take_only_choices()
         self._take(given)
@@ -138,28 +154,29 @@ class TaskRun:
         self._settle()
         return self._answer(fault)
 
-    def call(self, tool: str, arguments: object, heard: bool = True, spoke: bool = True) -> Answer:
+    def call(self, tool: str, arguments: object, agreement: Agreement = AGREED, spoke: bool = True) -> Answer:
         """Take a call of one of this task's functions. arguments: JSON text as the model sent it.
 
-        heard: the caller spoke after hearing the last sentence to its end. spoke: the caller has spoken at all since
-        the last call; an attempt of the model alone is not counted as one of the caller's.
-        A call that does not fit changes nothing, and is answered with its fault and a hint how to make it good.
+        agreement: what the caller's last words are to what is read back now; a yes counts by it alone. spoke: the
+        caller has spoken since the last call; an attempt of the model alone is not counted as one of the caller's.
+        A call that does not fit is answered with its fault and a hint how to make it good; it changes nothing but the
+        values in it that are good.
         """
         step = self._begin_step()
         step.counts = spoke
         try:
-            unheard = self._dispatch(tool, arguments, heard and not step.taken)
-        except CallFault as fault:
-            return self._answer(fault)
+            fault = self._dispatch(tool, arguments, UNHEARD if step.taken else agreement)
+        except CallFault as refused:
+            return self._answer(refused)
         self._settle()
-        return self._answer(unheard)
+        return self._answer(fault)
 
-    def keyed(self, keys: str, heard: bool = True) -> Answer | None:
-        """The caller has pressed keys. None where the state has no use for them."""
+    def keyed(self, keys: str, agreement: Agreement = AGREED) -> Answer | None:
+        """The caller has pressed keys. agreement: as for `call`. None where the state has no use for them."""
         if self._keys() is None:
             return None
         step = self._begin_step()
-        heard = heard and not step.taken
+        agreement = UNHEARD if step.taken else agreement
         match self._spec.states[self.state]:
             case Collect() if self._memory.asked:
                 slot = self._memory.asked
@@ -170,7 +187,7 @@ class TaskRun:
                     given = {}
                 self._provide(given, confidence=CERTAIN)
             case Confirm() if keys in ("1", "2"):
-                self._confirm(keys == "1", heard)
+                self._confirm(keys == "1", agreement)
             case Choose(choices=choices) if keys.isdigit() and 1 <= int(keys) <= len(choices):
                 self._choose(list(choices)[int(keys) - 1])
             case _:
@@ -204,7 +221,8 @@ class TaskRun:
             self._settle()
         return self._walk.step
 
-    def _dispatch(self, tool: str, arguments: object, heard: bool) -> CallFault | None:
+    def _dispatch(self, tool: str, arguments: object, agreement: Agreement) -> CallFault | None:
+        """Returns the fault of a call that has led to another sentence all the same. Raises: CallFault."""
         name = self._spec.name
         if tool == name:  # the model begins again what is open already: it means the values
             tool = provide_name(name)
@@ -216,14 +234,25 @@ class TaskRun:
             raise CallFault("wrong_state", f"{tool} cannot be called now. {self._allowed()}")
         state = self._spec.states[self.state]
         if tool == provide_name(name):
-            self._provide(self._read_slots(arguments))
-        elif isinstance(state, Choose) and tool == choose_name(name):
+            return self._provide_good(arguments)
+        if isinstance(state, Choose) and tool == choose_name(name):
             self._choose(read_choice(arguments, tuple(state.choices)))
         elif tool == confirm_name(name):
-            return self._confirm(read_yes(arguments), heard)
+            return self._confirm(read_yes(arguments), agreement)
         else:
             read_object(arguments)
             self._walk.go(DerivedEvent.CANCELLED)
+        return None
+
+    def _provide_good(self, arguments: object) -> CallFault | None:
+        """Take what is good of the values given. Raises: CallFault where nothing is."""
+        try:
+            self._provide(self._read_slots(arguments))
+        except CallFault as fault:
+            if not fault.good:
+                raise
+            self._provide(fault.good)
+            return fault
         return None
 
     def _provide(self, given: Mapping[str, Any], confidence: float = HEARD) -> None:
@@ -264,18 +293,35 @@ class TaskRun:
         changed = [name for name in order if slots.get(name) != before.get(name)]
         return next((name for name in changed if order[name].asked), changed[0])
 
-    def _confirm(self, yes: bool, heard: bool) -> CallFault | None:
+    def _confirm(self, yes: bool, agreement: Agreement) -> CallFault | None:
         if not yes:
             self._walk.go("no")
             return None
-        if not heard:
-            self._walk.step.failed = True
-            return CallFault(
-                "unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."
-            )
-        self._memory.confirmed()
-        self._walk.go("yes")
+        verdict = agreement.verdict if agreement.readback in (None, self.readback()) else Verdict.UNHEARD
+        if verdict is not Verdict.AGREED:
+            return self._refuse_yes(verdict)
+        before = dict(self._memory.slots)
+        self._take({})  # what was good when it was read back may not be by now
+        if (lost := self._first_lost(before)) is not None:
+            self._walk.go(DerivedEvent.INVALIDATED, lost)
+        elif self._memory.slots != before:
+            self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
+        else:
+            self._memory.confirmed()
+            self._walk.go("yes")
         return None
+
+    def _refuse_yes(self, verdict: Verdict) -> CallFault:
+        """Have it read back again, more plainly each time."""
+        step, refused = self._walk.step, self._memory.yes_refused()
+        if refused >= MOST_READINGS:
+            self._walk.go("gave_up")
+        else:
+            step.word_for_word = True
+            step.told = self._spec.yes_or_no if refused >= PLAIN_FROM else ""
+            step.failed = refused > PLAIN_FROM and verdict in (Verdict.WORDLESS, Verdict.NOT_A_YES)
+        fault, hint = _NO_YES[verdict]
+        return CallFault(fault, hint)
 
     def _take(self, given: Mapping[str, Any], source: Source = "caller", confidence: float = HEARD) -> None:
         """Put new values in and check all again, in the table's order; keep what is good."""
@@ -306,7 +352,7 @@ class TaskRun:
 
     def _read_slots(self, arguments: object) -> dict[str, Any]:
         told = {name: slot for name, slot in self._spec.slots.items() if not slot.stored}
-        return read_slots(arguments, told, self._context.choices)
+        return read_slots(arguments, told, self._context.choices, self._context.now())
 
     # --- the answers ---
 
@@ -315,7 +361,7 @@ class TaskRun:
 
     def _answer(self, fault: CallFault | None = None) -> Answer:
         outcome, memory = self.outcome, self._memory
-        too_late = fault is not None and outcome is not None
+        too_late = fault is not None and fault.fault == "task_ended"
         output = Output(
             task=self._context.run_id,
             state=self.state,
@@ -328,8 +374,9 @@ class TaskRun:
             hint=fault and fault.hint,
         )
         text = output.model_dump_json(exclude_none=True)
+        word_for_word = self._walk.step.word_for_word and outcome is None
         told = self._walk.step.told if output.say else ""
-        return Answer(text, outcome, output.say or "", fault.fault if fault else "", told)
+        return Answer(text, outcome, output.say or "", fault.fault if fault else "", word_for_word, told)
 
     def _allowed(self) -> str:
         names = ", ".join(each.name for each in self.tools())
@@ -350,3 +397,12 @@ class TaskRun:
                 return 1
             case _:
                 return None
+
+
+# Why a yes does not count, as the model is told.
+_NO_YES: dict[Verdict, tuple[Fault, str]] = {
+    Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."),
+    Verdict.MISSTATED: ("misstated", "What was said is not what would be done. Say it word for word, then wait."),
+    Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Ask once more, then wait for an answer."),
+    Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes. Answer the caller, ask once more, then wait."),
+}

@@ -1,4 +1,4 @@
-"""A run's scratchpad: what it took for granted, guessed, concluded and decided. Stored, never spoken.
+"""A run's scratchpad: its facts, hypotheses, conclusions and decisions. Stored, never spoken.
 
 May import: pydantic, the standard library.
 """
@@ -10,12 +10,11 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 NoteKind = Literal["fact", "hypothesis", "conclusion", "decision"]
-# A run that would write more than this turns in circles, and they say so already.
-MOST_NOTES = 200
+MOST_NOTES = 200  # a run that writes more is going in circles; its notes show that already
 
 
 class Note(BaseModel):
-    """One entry. state: where the run stood."""
+    """One entry. state: the run's state when it was written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Is a task's table sound? Checked when it is built: a caller must never be the one who finds the hole.
+"""Checks a task's table when it is built, so that no hole in it is found during a call.
 
 Every check raises MisuseError, naming the task, the state and the event.
 May import: protocols.errors, fsm.states, fsm.table, the standard library.
@@ -14,14 +14,14 @@ from fsm.states import CANCELLED, Act, Arrow, Choose, Collect, Confirm, DerivedA
 from fsm.table import TaskTable, fields
 from protocols.errors import MisuseError
 
-# A function's name has at most 64 characters, and the longest suffix of ours is "_provide".
+# The API allows function names of 64 characters, and our longest suffix is "_provide".
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
-# What happens in a Choose besides its choices.
+# Events of a Choose that are not its choices.
 _NOT_CHOICES = frozenset({"gave_up", *DerivedEvent})
 
 
 def check_table(spec: TaskTable) -> None:
-    """Raises: MisuseError for the first thing that is wrong."""
+    """Raises: MisuseError for the first fault found."""
     _check_names(spec)
     for state in spec.states:
         _check_state(spec, state)
@@ -46,7 +46,7 @@ def _check_names(spec: TaskTable) -> None:
     collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
     for name, slot in spec.slots.items():
         if name in collected and not slot.asked:
-            _refuse(spec, f"the slot {name!r} is optional or stored, and yet a state waits for it")
+            _refuse(spec, f"the slot {name!r} is optional or stored, but a state collects it")
         if name not in collected and slot.asked:
             _refuse(spec, f"no state collects the slot {name!r}")
         if slot.stored != (name in filled):
@@ -125,7 +125,7 @@ def _check_preconditions(spec: TaskTable, place: str, tried: tuple[Arrow, ...]) 
 
 
 def straight_slots(spec: TaskTable) -> frozenset[str]:
-    """The slots that are asked for on the ways from the start on which nothing is refused, denied or given up."""
+    """The slots asked for on paths from the start without a refusal, a no or giving up."""
     onward = {
         name: {
             arrow.to for event, arrow in spec.written_from(name) if event not in ("refused", "failed", "no", "gave_up")
@@ -137,8 +137,8 @@ def straight_slots(spec: TaskTable) -> frozenset[str]:
 
 
 def _check_ways(spec: TaskTable) -> None:
-    """Every state can be reached, and has a way to an end that is not the caller giving up."""
-    # By written arrows: a state that only corrections lead to was forgotten, and one must not be needed to get on.
+    """Every state can be reached, and has a path to an End other than by the caller giving up."""
+    # Only written arrows count: a state must be reachable, and left, without a correction.
     onward = {name: {arrow.to for _, arrow in spec.written_from(name)} for name in spec.states}
     reached = _closure({spec.start, *spec.cancelled_ends()}, onward)
     for name in spec.states:
@@ -157,10 +157,10 @@ def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
 
 
 def _check_rounds(spec: TaskTable) -> None:
-    """No way round that never waits for the caller: a Confirm always waits, a refusal asks for its slots anew.
+    """No cycle that never waits for the caller: a Confirm always waits, a refusal asks for its slots again.
 
-    Of the derived arrows two are taken without the caller, from a Confirm: `unfilled` leads to where the caller is
-    asked, or to what fills the slot; `outdated` to a look-up, which after that is either up to date or forgotten.
+    Two derived arrows are taken without the caller, both from a Confirm: `unfilled` leads to where the caller is asked,
+    or to the Act that fills the slot; `outdated` to a look-up, whose result is then up to date or dropped.
     """
     onward = {name: set(_passed_through(spec, name)) for name in spec.states}
     for name in spec.states:
@@ -169,7 +169,7 @@ def _check_rounds(spec: TaskTable) -> None:
 
 
 def _passed_through(spec: TaskTable, name: str) -> Iterator[str]:
-    """Where a run may go on to from this state without the caller having been waited for."""
+    """The states a run may enter from this one without waiting for the caller."""
     state = spec.states[name]
     if isinstance(state, Confirm):
         return
@@ -177,15 +177,15 @@ def _passed_through(spec: TaskTable, name: str) -> Iterator[str]:
         if isinstance(state, Choose) and state.ask and not state.decides(event):
             continue
         if isinstance(state, Act) and event == "refused" and isinstance(spec.states[arrow.to], Collect):
-            # Its slots were emptied: it waits, unless it gives up at once.
+            # The refusal empties its slots, so it waits, unless it gives up at once.
             yield from (after.to for after in spec.arrows(arrow.to, "gave_up"))
         else:
             yield arrow.to
 
 
 def _check_templates(spec: TaskTable) -> None:
-    """What a state says is filled on every way to it."""
-    # A Confirm is not entered without what it speaks of: it has derived arrows for that. An End has none.
+    """The slots in a state's template are filled on every path to it."""
+    # A Confirm has derived arrows (`unfilled`) for missing slots, so written paths suffice. An End has none.
     by_table, by_any_way = _filled(spec, derived=False), _filled(spec, derived=True)
     for name, state in spec.states.items():
         match state:
@@ -200,7 +200,7 @@ def _check_templates(spec: TaskTable) -> None:
 
 
 def _filled(spec: TaskTable, derived: bool) -> dict[str, frozenset[str]]:
-    """Of each state, the slots that are filled whichever way it was entered. derived: also by derived arrows."""
+    """By state, the slots that are filled on every path to it. derived: paths by derived arrows count too."""
     filled: dict[str, frozenset[str]] = {spec.start: frozenset()}
     edge = [spec.start]
     while edge:
@@ -216,7 +216,7 @@ def _filled(spec: TaskTable, derived: bool) -> dict[str, frozenset[str]]:
 
 
 def _may_be_lost(spec: TaskTable, name: str) -> set[str]:
-    """The slots that a correction in this state may empty without leading to where they are filled."""
+    """The slots that a correction in this state may empty without leading to the state that fills them."""
     if not waits(spec.states[name]):
         return set()
     arrows = (arrow for event, arrow in spec.arrows_from(name) if event == DerivedEvent.INVALIDATED)
@@ -235,7 +235,7 @@ def _filled_after(spec: TaskTable, name: str, event: str, arrow: Arrow, filled: 
         case _, DerivedEvent.EXPIRED, _:
             return frozenset()
         case _, DerivedEvent.INVALIDATED, DerivedArrow(about=slot):
-            # It is about the first of those that are lost.
+            # The event is about the first slot that is lost; later ones with a check may be lost too.
             order = list(spec.slots)
             return filled - {each for each in order[order.index(slot) :] if spec.slots[each].check is not None}
         case Confirm(template=template), _, _ if event not in (DerivedEvent.UNFILLED, DerivedEvent.OUTDATED):

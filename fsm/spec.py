@@ -1,6 +1,6 @@
 """A task as one table: its slots, its states, and an arrow for every event a state can raise.
 
-The table is checked when it is built, so a task with a hole in it does not import.
+The table is checked when it is built, so a module with an incomplete task does not import.
 May import: protocols, fsm, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
@@ -41,16 +41,17 @@ Choices = Mapping[str, tuple[str, ...]]
 class AgentSpec(TaskTable):
     """One kind of task.
 
-    name: also that of the function that opens it. description: tells the model when to call that.
-    start: the state it begins in. slots, states: by name. effects: what the Act states name.
+    name: also that of the function that opens it. description: tells the model when to call that function.
+    start: the state it begins in. slots, states, effects: by name.
     transitions: (state, event) to a state, or to several arrows with preconditions: one for every event of every state.
-    What follows from the kinds of states and slots is derived, and not written: giving up (it leads to the table's one
-    End("cancelled")), corrections, look-ups to repeat (fsm.states.DerivedEvent).
-    retention: how long the context keeps items of a category (slot, fact, result); those not named, to the task's end.
-    carries_notes: it starts with the scratchpads of the tasks before it in the call.
-    patience: after so many states entered, a run that has not ended gives up where it waits.
-    not_understood, still_there: said before the question to a caller who gave no answer, or was silent.
-    Raises: MisuseError for a table that is not sound, naming state and event.
+    Arrows that follow from the kinds of states and slots are derived, not written: cancelling (to the table's one
+    End("cancelled")), corrections, repeated look-ups (fsm.states.DerivedEvent).
+    retention: how long the context keeps items of a category (slot, fact, result); others are kept to the task's end.
+    carries_notes: it starts with the scratchpads of the call's earlier tasks.
+    patience: the number of states entered after which a run gives up where it waits.
+    not_understood, still_there: said before the question to a caller who was not understood, or was silent.
+    yes_or_no: said before a read-back after a yes to it did not count twice.
+    Raises: MisuseError for an unsound table, naming state and event.
     """
 
     description: str
@@ -58,6 +59,7 @@ class AgentSpec(TaskTable):
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."
     still_there: str = "Are you still there?"
+    yes_or_no: str = "Please answer with yes or no."
 
     def __post_init__(self) -> None:
         check_table(self)
@@ -67,11 +69,11 @@ class AgentSpec(TaskTable):
         return frozenset(slot.choices for slot in self.slots.values() if slot.choices)
 
     def opening_tool(self, choices: Choices | None = None) -> ToolSpec:
-        """What the model calls to begin this task. choices: as a TaskContext has them."""
+        """The function that opens this task. choices: as in TaskContext."""
         return tools.opening_tool(self.name, self.description, self.slots, choices or {})
 
     def tools_in(self, state: str, choices: Choices | None = None) -> tuple[ToolSpec, ...]:
-        """What the model may call while a run waits in this state; nothing where none waits."""
+        """The functions the model may call while a run waits in this state; none if the state does not wait."""
         provide = (tools.provide_tool(self.name, self.slots, choices or {}),) if self.slots else ()
         match self.states[state]:
             case Collect():

@@ -1,4 +1,4 @@
-"""What a task's table is made of: slots, the kinds of state with the events each can raise, and arrows.
+"""The parts of a task's table: slots, the kinds of state with the events each can raise, and arrows.
 
 May import: fsm.context, pydantic, the standard library.
 """
@@ -22,10 +22,10 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a check, a rule or an arrow may look at.
+    """The input of checks, rules and preconditions.
 
-    now: the wall clock, aware, in the bot's time zone. slots: accepted values; for a check those of the slots that
-    stand before it in the table, and a change of theirs has it checked again. facts: what else the run's context holds.
+    now: the wall clock, aware, in the bot's time zone. slots: accepted values; for a check only those of earlier slots
+    in the table, and a change of one of them runs the check again. facts: all other values of the run's context.
     """
 
     now: datetime
@@ -35,10 +35,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Keypad(Generic[V]):
-    """How a slot is filled with the telephone's keys.
+    """How a slot is filled with DTMF digits.
 
-    ask: the question, naming the keys. read: raises ValueError for keys that mean nothing. length: how many keys make
-    an answer; None where `#` ends it.
+    ask: the question, naming the keys. read: parses the keys; raises ValueError for invalid ones. length: how many keys
+    make an answer; None if `#` ends it.
     """
 
     ask: str
@@ -53,7 +53,7 @@ def _adapter(value_type: Hashable) -> TypeAdapter[Any]:
 
 @cache
 def _json_schema(value_type: Hashable) -> dict[str, object]:
-    # Every call's tools hold it: building it anew took a fifth of a call's set-up.
+    # Cached because every call's tools contain it: building it took a fifth of a call's set-up time.
     schema: dict[str, object] = _adapter(value_type).json_schema()
     schema.pop("title", None)
     return schema
@@ -61,13 +61,13 @@ def _json_schema(value_type: Hashable) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Slot(Generic[V]):
-    """One value that a task needs of the caller.
+    """One value that a task needs from the caller.
 
     value_type: date, time, str, int, bool or an Enum. ask: the question for it. check: returns the value to keep, or
-    raises the SlotError that the caller hears; what it returned must pass it again. describe: for the model, what the
-    value is. example: helps a caller who was not understood the first time; keypad: offered the second time.
-    choices: a name in the house's settings whose keys are the values allowed, as only the house knows them.
-    optional: taken when the caller offers it, never asked for. stored: filled by an Act, and unknown to the model.
+    raises the SlotError that the caller hears; a returned value must pass it again. describe: tells the model what the
+    value is. example: added to the question after the first misunderstanding; keypad: asked for after the second.
+    choices: a name in the bot's settings whose keys are the allowed values.
+    optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
     """
 
     value_type: type[V]
@@ -82,7 +82,7 @@ class Slot(Generic[V]):
 
     @property
     def asked(self) -> bool:
-        """Whether the task needs it of the caller."""
+        """Whether the task asks the caller for it."""
         return not (self.optional or self.stored)
 
     @property
@@ -90,7 +90,7 @@ class Slot(Generic[V]):
         return _adapter(cast(Hashable, self.value_type))
 
     def question(self, attempts: int) -> str:
-        """The words to ask with, after so many attempts that failed: a ladder, whose last rung is a human."""
+        """The question after this many failed attempts: plain, then with an example, then by keypad."""
         if attempts >= 2 and self.keypad is not None:
             return self.keypad.ask
         return f"{self.ask} {self.example}".strip() if attempts else self.ask
@@ -100,12 +100,17 @@ class Slot(Generic[V]):
         schema = dict(_json_schema(cast(Hashable, self.value_type)))
         return {**schema, "description": self.describe} if self.describe else schema
 
-    def read(self, raw: object) -> V:
-        """The value of a piece of JSON. Raises: ValueError (pydantic's) where the type does not fit."""
+    def read(self, raw: object, now: datetime | None = None) -> V:
+        """The value of a piece of JSON. now: aware; a time of day may have its zone's offset, and no other.
+
+        Raises: ValueError (pydantic's) where the type does not fit.
+        """
         # Strict, and by way of JSON: else 1030 would be a time, and 20261124 a day of 1970.
         value: object = self._type.validate_json(json.dumps(raw), strict=True)
-        if isinstance(value, time):
-            # The schema's "time" (RFC 3339) has an offset, so models add a Z that nobody said.
+        if isinstance(value, time) and value.tzinfo is not None:
+            # What "10:30Z" means here depends on the day, and the model adds a Z that nobody said: it is asked.
+            if now is None or value.utcoffset() != now.utcoffset():
+                raise ValueError("the local time is needed, as HH:MM without an offset")
             value = value.replace(tzinfo=None)
         return cast(V, value)
 
@@ -120,10 +125,10 @@ class Slot(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Waits until its slots are filled; passed through where they are already.
+    """Waits until its slots are filled; passed through if they are already.
 
-    retries: so many answers that did not fit, or so many silences, to one question and it gives up. Counted for each
-    slot over the whole run, answers and silences apart.
+    retries: gives up after this many unusable answers, or this many silences, to one question. Counted for each slot
+    over the whole run, answers and silences separately.
     """
 
     events: ClassVar[tuple[str, ...]] = ("filled", "gave_up")
@@ -135,8 +140,8 @@ class Collect:
 class Confirm:
     """Waits for the caller's yes or no to what is read back; a yes counts once that was heard to its end.
 
-    template: a format string over the slots. change: asked after a bare no, in the Collect state that "no" leads to.
-    retries: so many times it is read back in vain, and it gives up.
+    template: a format string over the slots. change: asked after a plain no, in the Collect state that "no" leads to.
+    retries: gives up after reading back this often without a yes or no.
     """
 
     events: ClassVar[tuple[str, ...]] = ("yes", "no", "gave_up")
@@ -147,7 +152,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One way out of a Choose state. means: tells the model when it is the one. when: a rule that takes it at once."""
+    """One choice of a Choose state. means: tells the model when it applies. when: a rule that takes it unasked."""
 
     means: str
     when: Callable[[Known], bool] | None = None
@@ -155,9 +160,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A question to the model beside the conversation. limit_s: the default is taken when it has not answered by then.
+    """An out-of-band question to the model. limit_s: without an answer by then, the Choose's default is taken.
 
-    notes: the run's scratchpad is shown to it.
+    notes: whether the model sees the run's scratchpad.
     """
 
     question: str
@@ -167,11 +172,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Picks one of several ways, by what comes first: a rule, the model's reasoning, the caller's own words.
+    """Picks one of several choices, by the first that decides: a rule, the model's reasoning, the caller.
 
-    choices: by the event that each raises. ask: the question for the caller; "" waits for nobody. default: the event
-    for when nothing has decided; "" where the caller is asked, who then decides. sees: the part of the run's context
-    that rules and reasoning may look at.
+    choices: by the event that each raises. ask: the question for the caller; "" if the caller is not asked.
+    default: the event if nothing else decides; "" if the caller is asked. sees: the part of the run's context that
+    rules and reasoning may use.
     """
 
     choices: Mapping[str, Choice]
@@ -186,16 +191,16 @@ class Choose:
         return (*self.choices, "gave_up") if self.ask else tuple(self.choices)
 
     def decides(self, event: str) -> bool:
-        """Whether this event can come of a rule or of reasoning, without the caller having been asked."""
+        """Whether a rule or reasoning can raise this event without asking the caller."""
         return event in self.choices and (self.reason is not None or self.choices[event].when is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Carries out an effect and waits for nobody.
+    """Carries out an effect; does not wait for the caller.
 
-    effect: a name in the table's effects. Where "refused" leads to a Collect state, its slots are asked for anew.
-    fills: slots that an Ok's values of the same names fill; only the store does, never the model.
+    effect: a name in the table's effects. If "refused" leads to a Collect state, its slots are emptied and asked again.
+    fills: stored slots that take an Ok's values of the same names.
     """
 
     events: ClassVar[tuple[str, ...]] = ("ok", "refused", "failed")
@@ -205,10 +210,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run is over. outcome: "transfer" and "hangup" are the call's to carry out.
+    """The run has ended. outcome: "transfer" and "hangup" are carried out by the call.
 
     say: a format string over the slots. Every state that waits has a derived arrow to the table's End("cancelled").
-    target: for a transfer, the slot that names whereto; "" for the bot's own colleague.
+    target: for a transfer, the slot that names the target; "" for the bot's default target.
     """
 
     events: ClassVar[tuple[str, ...]] = ()
@@ -222,15 +227,15 @@ CANCELLED = "cancelled"
 
 
 def waits(state: State) -> bool:
-    """Whether a run may stand in this state between two calls."""
+    """Whether a run may stay in this state between two calls."""
     return isinstance(state, Collect | Confirm) or (isinstance(state, Choose) and bool(state.ask))
 
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One of several arrows for the same event. The highest priority is tried first; equal ones as they stand.
+    """One of several arrows for the same event. The highest priority is tried first; equal ones in the written order.
 
-    when: a precondition; the last to be tried must have none. then: facts that taking it puts into the context.
+    when: a precondition; the last one tried must have none. then: facts that taking it stores in the context.
     """
 
     to: str
@@ -266,13 +271,13 @@ class DerivedEvent(StrEnum):
     OUTDATED = "outdated"
 
 
-# Where a run is before it is opened: no state of its table.
+# The state of a run before it is opened; not in its table.
 UNOPENED = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedArrow(Arrow):
-    """An arrow that its table derives. about: the slot or the state that its event must be about; "" for any."""
+    """A derived arrow. about: the slot or state its event must be about; "" for any."""
 
     derived: ClassVar[bool] = True
     about: str = ""

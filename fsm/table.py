@@ -1,6 +1,6 @@
-"""A task's table: its states, the arrows its author has written, and those that follow from what it is made of.
+"""A task's table: its states, the arrows its author wrote, and those derived from its states and slots.
 
-Whatever can happen to a run is an arrow here: `arrows_from` gives all of a state's, and a run takes no other way.
+Everything that can happen to a run is an arrow here: `arrows_from` gives all of a state, and a run takes no others.
 Whether a table is sound is checked by fsm.soundness.
 May import: fsm.effects, fsm.states, the standard library.
 """
@@ -38,7 +38,7 @@ _DERIVED = frozenset(DerivedEvent)
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TaskTable:
-    """The part of an AgentSpec that says what can happen; the fields are described there."""
+    """The part of an AgentSpec that defines the transitions; AgentSpec describes the fields."""
 
     name: str
     start: str
@@ -53,8 +53,8 @@ class TaskTable:
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """The arrows for an event, in the order they are tried.
 
-        Of written ones the last has no precondition; of derived ones there is one for each slot or state that the
-        event can be about. state: UNOPENED for the opening. Raises: KeyError where the state never raises the event.
+        The last written one has no precondition; derived ones come one for each slot or state the event can be about.
+        state: UNOPENED for the opening. Raises: KeyError if the state never raises the event.
         """
         if event in _DERIVED:
             return self._derived(state)[event]
@@ -64,12 +64,12 @@ class TaskTable:
         return tuple(sorted(arrows, key=lambda arrow: -arrow.priority))
 
     def arrows_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
-        """Every (event, arrow) that leads out of a state, whatever its precondition: the derived ones last."""
+        """Every (event, arrow) that leads out of a state, whatever its precondition; derived ones last."""
         yield from self.written_from(state)
         yield from ((event, arrow) for event, arrows in self._derived(state).items() for arrow in arrows)
 
     def written_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
-        """Those that the author has written."""
+        """The (event, arrow) pairs that the author wrote."""
         return ((event, arrow) for event in self.states[state].events for arrow in self.arrows(state, event))
 
     def _derived(self, state: str) -> dict[str, tuple[DerivedArrow, ...]]:
@@ -90,14 +90,14 @@ class TaskTable:
 
     def _corrected(self, state: str) -> Iterator[DerivedArrow]:
         if isinstance(self.states[state], Collect):
-            return  # It goes on waiting for what it still lacks.
+            return  # a Collect keeps waiting for the slots it still lacks
         for name, slot in self.slots.items():
-            # A stored value can only be changed by its own check.
+            # Only its own check can change a stored value.
             if slot.asked or slot.optional or slot.check is not None:
                 yield DerivedArrow(self.home_of(name) if slot.asked else state, about=name)
 
     def _invalidated(self, state: str) -> Iterator[DerivedArrow]:
-        # A state that still collects is not left for one that comes after it: there the value is asked for in its turn.
+        # A Collect is not left for a later state, which will ask for its value in turn anyway.
         before = self._before(state) if isinstance(self.states[state], Collect) else self.states.keys()
         for name, slot in self.slots.items():
             if slot.asked and slot.check is not None and self.home_of(name) in before:
@@ -116,10 +116,10 @@ class TaskTable:
                 if isinstance(act, Act) and self.looks_up(act) and self.basis(act):
                     yield DerivedArrow(name, about=name)
 
-    # --- what is where ---
+    # --- look-ups in the table ---
 
     def _before(self, state: str) -> set[str]:
-        """The states that can be come to from the start without this one."""
+        """The states that can be reached from the start without passing this one."""
         reached = edge = {self.start} - {state}
         while edge:
             edge = {arrow.to for name in edge for _, arrow in self.written_from(name)} - reached - {state}
@@ -128,11 +128,11 @@ class TaskTable:
 
     @property
     def cancelled(self) -> str:
-        """The state that a caller who gives up is led to."""
+        """The End for a caller who cancels."""
         return self.cancelled_ends()[0]
 
     def cancelled_ends(self) -> list[str]:
-        """The states it could be; a sound table has one where it has a state that waits."""
+        """All End("cancelled") states; a sound table with a state that waits has exactly one."""
         return [name for name, state in self.states.items() if isinstance(state, End) and state.outcome == CANCELLED]
 
     def home_of(self, slot: str) -> str:
@@ -140,12 +140,12 @@ class TaskTable:
         return next(name for name, state in self.states.items() if isinstance(state, Collect) and slot in state.slots)
 
     def _filled_by(self, slot: str) -> str:
-        """Where a stored slot is found anew: by its look-up, or from the start where an effect had filled it."""
+        """The state that fills a stored slot again: its look-up, or the start if an effect filled it."""
         acts = ((name, state) for name, state in self.states.items() if isinstance(state, Act) and slot in state.fills)
         return next((name for name, act in acts if self.looks_up(act)), self.start)
 
     def looks_up(self, act: Act) -> bool:
-        """Whether it only reads, and so may be done before a yes and again, and fills slots by what it finds."""
+        """Whether it is a look-up: reads only, so that it may run before a yes and repeatedly, and fills slots."""
         return self.reads_only(act) and bool(act.fills)
 
     def reads_only(self, act: Act) -> bool:
@@ -154,10 +154,10 @@ class TaskTable:
         return isinstance(declared, Local) and declared.reads_only
 
     def basis(self, act: Act) -> tuple[str, ...]:
-        """What a look-up goes by: the slots that stand before those it fills."""
+        """The input of a look-up: the slots that precede those it fills."""
         return tuple(takewhile(lambda slot: slot not in act.fills, self.slots))
 
 
 def fields(template: str) -> set[str]:
-    """The names a format string asks for. Raises: ValueError for one that is none."""
+    """The field names in a format string. Raises: ValueError if it is malformed."""
     return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}

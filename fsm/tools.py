@@ -1,6 +1,6 @@
-"""The functions a task gives to the speech model: one that opens it, and those of the state it stands in.
+"""The functions (tools) of a task for the speech model: one that opens it, and those of its current state.
 
-The descriptions are read by the model while it listens to a caller: when to call, and with what.
+Their descriptions tell the model when to call them, and with what.
 May import: fsm.states, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/openai-realtime.md 3.3.
 """
 
@@ -15,7 +15,7 @@ from fsm.states import Choose, Slot
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A function as the model is told of it. parameters: a JSON schema of type object."""
+    """The declaration of a function. parameters: a JSON schema of type object."""
 
     name: str
     description: str
@@ -41,7 +41,7 @@ def choose_name(task: str) -> str:
 def opening_tool(
     task: str, description: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]
 ) -> ToolSpec:
-    """Begins the task, with whatever the caller has said of it already."""
+    """Opens the task, with the values the caller has already said."""
     return ToolSpec(task, description, _slots_schema(slots, choices))
 
 
@@ -57,7 +57,7 @@ def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str
 
 
 def confirm_tool(task: str) -> ToolSpec:
-    """Answers what was read back."""
+    """Answers a read-back with yes or no."""
     description = (
         f"The caller answers yes or no to what was read back for {_spoken(task)}. "
         "Call this only after the caller has answered, never on your own. "
@@ -68,7 +68,7 @@ def confirm_tool(task: str) -> ToolSpec:
 
 
 def choose_tool(task: str, state: Choose) -> ToolSpec:
-    """Takes one of the ways that the caller was asked to choose from."""
+    """Takes one of the choices the caller was offered."""
     ways = "; ".join(f"{event}: {choice.means}" for event, choice in state.choices.items())
     description = f"The caller chooses how to go on with {_spoken(task)}. Call this only after the caller has answered."
     choice = {"type": "string", "enum": list(state.choices), "description": ways}
@@ -76,7 +76,7 @@ def choose_tool(task: str, state: Choose) -> ToolSpec:
 
 
 def cancel_tool(task: str) -> ToolSpec:
-    """Gives the task up."""
+    """Cancels the task."""
     description = (
         f"The caller no longer wants to go on with {_spoken(task)} and gives it up. "
         "Do not call this for a question about something else, or to change a value."

@@ -67,7 +67,8 @@ class Step:
 
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: it brought the task no further; silent: because the caller said nothing; counts: the caller had a part in
-    it. acted: the effects done in it. taken: the arrows, in order.
+    it. word_for_word: the sentence it leads to must be spoken as it stands. acted: the effects done in it. taken: the
+    arrows, in order.
     """
 
     told: str = ""
@@ -75,6 +76,7 @@ class Step:
     failed: bool = False
     silent: bool = False
     counts: bool = True
+    word_for_word: bool = False
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
 

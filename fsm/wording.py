@@ -1,4 +1,4 @@
-"""What the caller hears next: the question of the state that a call has led to, rung by rung, until it gives up.
+"""What the caller hears next: the question of the current state, with more help at each attempt, until it gives up.
 
 May import: fsm, the standard library.
 """
@@ -11,7 +11,7 @@ from fsm.walk import Step, Walk
 
 
 def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
-    """Find the words for where the run stands now, and count an attempt that failed; it may give up first."""
+    """Set the sentence for the run's current state and count a failed attempt; may take `gave_up` first."""
     memory.asked = ""
     match spec.states[memory.state]:
         case Collect(retries=retries):
@@ -28,7 +28,7 @@ def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
         case _:
             return
     told = walk.step.told
-    # A sentence that asks already is not followed by another question; a silence is, or nobody knows what was asked.
+    # A sentence that is a question is not followed by another one; after a silence it is, to repeat what was asked.
     asks = told.endswith("?") and memory.asked and not walk.step.silent
     memory.say = told if asks else f"{told} {question}".strip()
 
@@ -52,6 +52,6 @@ def _question(spec: AgentSpec, memory: Memory) -> str:
     if memory.asked:
         attempts = memory.no_input[memory.asked] + memory.no_match[memory.asked]
         return spec.slots[memory.asked].question(attempts)
-    # It waits with nothing missing only after a no: the Confirm before it knows how to ask.
+    # A Collect waits with nothing missing only after a no: the Confirm before it has the question.
     confirm = spec.states[memory.visited[-2]]
     return confirm.change if isinstance(confirm, Confirm) else ""

@@ -1,4 +1,4 @@
-"""The daemon: puts the parts together, opens the doors, and takes everything down again in order.
+"""The daemon: builds the parts, opens the ports, drains, and shuts everything down in order.
 
 May import: actors, fsm, protocols, store, gateway, uvloop, the standard library.
 """
@@ -43,15 +43,15 @@ from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
 
-# How long calls may take to say goodbye when the process is told to end.
+# Calls to end, and then the actor tree, when the process shuts down.
 STOP_LIMIT_S = 10.0
-# And how long the last ones after a drain, who are told goodbye or sent elsewhere.
-LAST_CALL_S = 15.0
-LOOK_EVERY_S = 0.02
-# How long the loop may have to wait for a thread that computes: a tenth of the interpreter's own measure.
+# The calls left after a drain to be ended in words, or handed over.
+LAST_CALLS_LIMIT_S = 15.0
+POLL_INTERVAL_S = 0.02
+# How long the loop may wait for a thread that computes: a tenth of CPython's default.
 SWITCH_INTERVAL_S = 0.0005
-# Of collections of the middle generation, which come to 10,000 calls or more: then all objects are looked through, for
-# 35 ms with 500 calls.
+# Collections of the middle generation per full collection, which pauses for 35 ms with 500 calls: one per 10,000 calls
+# or more.
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
 
@@ -62,52 +62,58 @@ at 12 Linden Street, next to the town hall. For anything that one of your functi
 the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
 spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
 GREETING = "Hello, this is the Linden practice. How can I help you?"
-# What ends a process in order; the last, when its terminal is closed.
+# The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
-    speed: how many times faster than real time it lives; for demonstrations and tests. given: its listening sockets,
-    where somebody else has opened them. clock_s: monotonic time in s, by which the loop's timers run. Raises: OSError
-    when a port is taken, MisuseError when there is no store, or a recorded sentence cannot be read.
+    speed: factor by which its time runs faster than real time; for demonstrations and tests. inherited: listening
+    sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
+    now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
+    Raises: OSError if a port is taken, MisuseError if the store cannot be opened or a clip cannot be read.
     """
 
     def __init__(
         self,
         settings: Settings,
         speed: float = 1.0,
-        given: InheritedSockets | None = None,
+        inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
         self._speed = speed
         self._clock_s = clock_s
-        self._given = given or InheritedSockets()
+        self._now = now
+        self._agents = agents
+        self._inherited = inherited or InheritedSockets()
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
-        # Migrations may take a while, and the loop is already somebody's.
+        # Migrations may take long: not on the loop.
         self.engine = await asyncio.to_thread(open_database, settings.database_url)
         self.journal = Journal(self.engine)
-        agents = load_agents()
+        agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectRunner(self.engine, agents, _now, epoch_of=leases.epoch)
-        # Somebody else's system may let us wait; our callers shall not.
+        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch)
+        # On a thread: a remote system that is slow to answer must not delay calls.
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
         services = self._services(loop, agents, effects)
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
         self._ops = Ops(self.switchboard, self.journal)
-        # From now on: what had to be made ready has held the loop, and keeps nobody waiting.
+        # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port, self._given.vaic)
-            ops_port = await self._ops.listen(settings.ops_port, self._given.ops)
+            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic)
+            ops_port = await self._ops.listen(settings.ops_port, self._inherited.ops)
         except OSError:
             await self.__aexit__()
             raise
@@ -116,21 +122,21 @@ class Daemon:
         return self
 
     async def drain(self, hurry: asyncio.Event) -> None:
-        """Let calls end, or leave, in their own time. hurry: no more of that."""
+        """Take no more calls, and let those in progress end or move. hurry: skips the waits."""
         settings = self._settings
-        logger.info("no more calls are asked for", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
+        logger.info("draining", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
         self.switchboard.tell(SetAdmission(AdmissionState.LAME_DUCK))
         await self._first(settings.lame_duck_s, hurry.wait())
         moves = settings.drain_mode == "move"
         self.switchboard.tell(MoveCalls(now=False) if moves else SetAdmission(AdmissionState.CLOSED))
         await self._first(settings.drain_s, hurry.wait(), self._emptied())
         if left := await self.live_calls():
-            logger.warning("calls are left at the end", calls=len(left), mode=settings.drain_mode)
+            logger.warning("calls are left at the end of the drain", calls=len(left), mode=settings.drain_mode)
             self.switchboard.tell(MoveCalls(now=True) if moves else EndCalls("drained", in_words=True))
-            await self._first(LAST_CALL_S, self._emptied())
+            await self._first(LAST_CALLS_LIMIT_S, self._emptied())
 
     async def _first(self, limit_s: float, *events: Coroutine[Any, Any, object]) -> None:
-        """Wait for one of them, and no longer than that."""
+        """Wait for the first event, for `limit_s` at most."""
         tasks = [asyncio.ensure_future(each) for each in events]
         try:
             await asyncio.wait(tasks, timeout=limit_s / self._speed, return_when=asyncio.FIRST_COMPLETED)
@@ -140,20 +146,20 @@ class Daemon:
 
     async def _emptied(self) -> None:
         while await self.live_calls():
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def __aexit__(self, *_: object) -> None:
-        self._endpoint.refuse()
+        self._endpoint.stop_accepting()
         self.switchboard.tell(EndCalls("drained"))
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 await self._emptied()
                 self.switchboard.tell(ShutDown())
                 while self.switchboard.is_alive():
-                    await asyncio.sleep(LOOK_EVERY_S)
+                    await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
-            logger.warning("not everything ended in time")
-        self._endpoint.cut()
+            logger.warning("shutdown timed out: remaining connections are dropped")
+        self._endpoint.abort_all()
         self._dispatcher.stop_watching()
         await self._ops.close()
         self.engine.dispose()
@@ -165,7 +171,7 @@ class Daemon:
         return tuple((await future.answer(STOP_LIMIT_S)).conversations)
 
     async def status(self) -> str:
-        """How it fares, for whoever watches the process. Raises: TimeoutError, pykka.ActorDeadError."""
+        """The status line for the service manager. Raises: TimeoutError, pykka.ActorDeadError."""
         return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
 
     def _services(
@@ -190,69 +196,65 @@ class Daemon:
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
             effects=effects,
             journal=NullRef(),
-            now=_now,
+            now=self._now,
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
         )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+async def serve(settings: Settings, inherited: InheritedSockets) -> None:
+    """Serve until one of the signals in ENDING, or until the lifeline closes; then drain.
 
-
-async def serve(settings: Settings, given: InheritedSockets) -> None:
-    """Serve until one of ENDING, or until whoever holds the other end of the lifeline is gone; then drain.
-
-    A second signal hurries.
+    A second signal skips the waits of the drain.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def told() -> None:
+    def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
 
     for each in ENDING:
-        loop.add_signal_handler(each, told)
-    if given.lifeline is not None:
-        _when_cut(given.lifeline, stop.set)
-    async with Daemon(settings, given=given) as daemon:
-        _spare_the_loop()
-        given.notifier.tell(READY)
-        beat = loop.create_task(given.notifier.beat(daemon.status))
+        loop.add_signal_handler(each, on_signal)
+    if inherited.lifeline is not None:
+        _on_closed(inherited.lifeline, stop.set)
+    async with Daemon(settings, inherited=inherited) as daemon:
+        _tune_garbage_collector()
+        inherited.notifier.tell(READY)
+        beat = loop.create_task(inherited.notifier.beat(daemon.status))
         await stop.wait()
         logger.info("stopping")
-        given.notifier.tell(STOPPING)
-        extending = loop.create_task(given.notifier.extend())
+        inherited.notifier.tell(STOPPING)
+        extending = loop.create_task(inherited.notifier.extend())
         await daemon.drain(hurry)
     extending.cancel()
     beat.cancel()
 
 
-def _spare_the_loop() -> None:
-    """Have the garbage collector stop every call as seldom as can be."""
-    # What is there by now stays: to look through it takes a tenth of a second.
+def _tune_garbage_collector() -> None:
+    """Make full collections, which pause every call, as rare as possible."""
+    # The objects of the start-up are permanent: traversing them would take a tenth of a second.
     gc.collect()
     gc.freeze()
-    # Nor is the rest looked through whenever there are a hundred calls more. Calls leave nothing to it when they end.
-    often, seldom, _ = gc.get_threshold()
-    gc.set_threshold(often, seldom, FULL_COLLECTION_EVERY)
+    # Calls leave no cycles when they end, so the other objects need no full collection per hundred calls either.
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_COLLECTION_EVERY)
 
 
-def _when_cut(lifeline: socket.socket, callback: Callable[[], object]) -> None:
-    """Call back once the other end is closed. Nothing is ever sent on it."""
+def _on_closed(lifeline: socket.socket, callback: Callable[[], object]) -> None:
+    """Call back when the peer closes the lifeline. Nothing is ever sent on it."""
     loop = asyncio.get_running_loop()
 
-    def cut() -> None:
+    def closed() -> None:
         loop.remove_reader(lifeline)
-        logger.warning("whoever keeps this worker is gone")
+        logger.warning("the worker supervisor is gone")
         callback()
 
-    loop.add_reader(lifeline, cut)
+    loop.add_reader(lifeline, closed)
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run on uvloop where there is one."""
+    """Run on uvloop where it exists."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if sys.platform == "win32":
         return asyncio.run(main)

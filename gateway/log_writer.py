@@ -1,7 +1,7 @@
-"""Writes log lines from a thread of its own.
+"""Writes log lines from its own thread.
 
-Whoever logs is most often the event loop, and a pipe that nobody reads, or a disk that is busy, would stop every call.
-May import: actors' counters, the standard library.
+Most lines come from the event loop, where a blocked pipe or a busy disk would stop every call.
+May import: actors' metrics, the standard library.
 """
 
 from __future__ import annotations
@@ -15,35 +15,39 @@ from contextlib import suppress
 
 from actors.metrics import LOG_LINES_LOST
 
-# What waits to be written at the most, and is written at once; and how long an end waits for it.
-MOST_MESSAGES, AT_ONCE, LAST_LINES_S = 10_000, 500, 2.0
-# A line waits so long for others: a thread that is woken for each takes the interpreter from the loop each time.
+# Lines that may wait; more are dropped and counted.
+MAX_LINES = 10_000
+# Lines per write.
+BATCH_LINES = 500
+# How long the process waits at exit for the lines to be written.
+FLUSH_LIMIT_S = 2.0
+# How long a line waits for others: waking the thread for each would take the interpreter lock from the loop.
 GATHER_S = 0.02
 
 
 class LogWriter:
-    """Text for stderr, in order. What finds no room is counted, and missed."""
+    """Writes text to stderr, in order. Lines that find no room are dropped and counted."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[str] = queue.Queue(MOST_MESSAGES)
+        self._waiting: queue.Queue[str] = queue.Queue(MAX_LINES)
         self._begun = False
 
     def begin(self) -> None:
-        """Once a process."""
+        """Start the thread. Further calls do nothing."""
         if not self._begun:
             self._begun = True
             threading.Thread(target=self._write_on, name="log", daemon=True).start()
             atexit.register(self.flush)
 
     def write(self, text: str) -> None:
-        """Never blocks."""
+        """Queue a line. Never blocks."""
         try:
             self._waiting.put_nowait(text)
         except queue.Full:
             LOG_LINES_LOST.inc()
 
-    def flush(self, limit_s: float = LAST_LINES_S) -> None:
-        """Return when all is written, or when it takes too long."""
+    def flush(self, limit_s: float = FLUSH_LIMIT_S) -> None:
+        """Wait until all lines are written, for `limit_s` at most."""
         with self._waiting.all_tasks_done:
             self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, limit_s)
 
@@ -52,12 +56,12 @@ class LogWriter:
             texts = [self._waiting.get()]
             time.sleep(GATHER_S)
             with suppress(queue.Empty):
-                while len(texts) < AT_ONCE:
+                while len(texts) < BATCH_LINES:
                     texts.append(self._waiting.get_nowait())
             try:
                 sys.stderr.write("".join(texts))
                 sys.stderr.flush()
-            except (OSError, ValueError):  # whoever reads it has closed it
+            except (OSError, ValueError):  # stderr is closed
                 LOG_LINES_LOST.inc(len(texts))
             for _ in texts:
                 self._waiting.task_done()

@@ -1,4 +1,4 @@
-"""Logging: loguru to stderr, one line an event with its fields; the standard library's loggers are routed into it.
+"""Logging: loguru to stderr, one line per event with its fields; the standard library's loggers are routed into it.
 
 Secrets, audio and callers' words never appear above DEBUG.
 May import: gateway.log_writer, loguru, the standard library.
@@ -17,7 +17,7 @@ from gateway.log_writer import WRITER
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-# What looks like a credential: the password of a URL, a secret in its query or in a header, a key of OpenAI's.
+# Text that looks like a credential: a URL's password, a secret in a query or header, an OpenAI key.
 _SECRET = re.compile(
     r"""(?ix) (://[^/@\s:]*:) [^@\s]+ (?=@)
       | (bearer\s+ | api-key['"]?[:=]\s*['"]? | [?&][^=&\s]*(?:key|token|secret|password)[^=&\s]*=) [^\s'"&]+
@@ -29,20 +29,20 @@ def set_up_logs(level: str) -> None:
     """Write log lines of `level` and above to stderr."""
     logger.remove()
     WRITER.begin()
-    # diagnose would print the values of variables, and with them audio and words.
+    # `diagnose` would print the values of variables, and with them audio and callers' words.
     logger.add(_write, level=level, format="", backtrace=False, diagnose=False, enqueue=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
-    # Its trace dumps headers and frames; its ordinary lines say nothing that we do not.
+    # websocket-client's trace dumps headers and frames; its other lines repeat ours.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
 
 
 def without_secrets(text: str) -> str:
-    """The text with whatever looks like a credential in it starred out: the last line of defence."""
+    """The text with everything that looks like a credential replaced by ***: the last line of defence."""
     return _SECRET.sub(r"\1\2***", text)
 
 
 def _write(message: Message) -> None:
-    # The format is empty: a peer's text is data, and never goes where a format is parsed. What comes is the traceback.
+    # The format is empty, so a peer's text is never parsed as a format; `message` is the traceback alone.
     WRITER.write(_line(message.record) + without_secrets(message))
 
 

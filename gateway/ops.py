@@ -1,6 +1,6 @@
-"""The ops endpoint: is the process alive, is it ready, what does it count, what became of a call.
+"""The ops endpoint: liveness, readiness, metrics, calls and their records. On loopback; nothing here changes state.
 
-May import: actors, store, aiohttp, prometheus_client, the standard library. On loopback; nothing here changes state.
+May import: actors, store, aiohttp, prometheus_client, the standard library.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Ops:
         self._runner = web.AppRunner(app, access_log=None)
 
     async def listen(self, port: int, listening: socket.socket | None = None) -> int:
-        """Serve from now on; returns the port. listening: in place of one that is opened here. Raises: OSError."""
+        """Start to serve; returns the port. listening: a bound socket to use instead of `port`. Raises: OSError."""
         await self._runner.setup()
         if listening is None:
             await web.TCPSite(self._runner, OPS_HOST, port).start()
@@ -54,24 +54,24 @@ class Ops:
         await self._runner.cleanup()
 
     async def _status(self) -> SwitchboardStatus | None:
-        """Who is alive, or None when the switchboard does not answer."""
+        """The switchboard's status, or None if it does not answer."""
         status = await _ask(self._switchboard, GetStatus())
         return status if isinstance(status, SwitchboardStatus) else None
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:
-        """A call in progress, as it stands."""
+        """The record so far of a call in progress; None if there is none."""
         call = await _ask(self._switchboard, FindCall(conversation_id))
         record = await _ask(call, Describe()) if isinstance(call, pykka.ActorRef) else None
         return record if isinstance(record, CallRecord) else None
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return web.Response(text="alive\n")  # said from the loop itself: that it turns is all there is to say
+        return web.Response(text="alive\n")  # answered on the loop: that the loop runs is what this says
 
     async def _readyz(self, _: web.Request) -> web.Response:
         status = await self._status()
         if status is not None and status.accepting:
             return web.Response(text="ready\n")
-        # 404 rather than 503: a proxy then sends no new calls, yet leaves the live ones alone.
+        # 404 and not 503: a proxy then sends no new calls, but does not cut the live ones.
         return web.Response(status=404, text="not ready\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -86,16 +86,16 @@ class Ops:
         )
 
     async def _call(self, request: web.Request) -> web.Response:
-        # The store may wait for a disk: not on the loop.
+        # The store may block on a disk: not on the loop.
         conversation_id = request.match_info["conversation_id"]
         record = await self._ask_call(conversation_id) or await asyncio.to_thread(self._journal.record, conversation_id)
         if record is None:
-            return web.json_response({"error": "no such call in the books"}, status=404)
+            return web.json_response({"error": "no such call"}, status=404)
         return web.Response(text=record.model_dump_json(), content_type="application/json")
 
 
 async def _ask(actor: pykka.ActorRef[Any], message: object) -> object:
-    """The answer of a loop actor, or None when there is none in time."""
+    """The answer of a loop actor, or None if there is none within ANSWER_LIMIT_S."""
     future = actor.ask(message, block=False)
     assert isinstance(future, LoopFuture)
     try:

@@ -28,7 +28,7 @@ Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
 
 class SettingsError(Exception):
-    """What is wrong with the settings: lines of `VARIABLE: what is wrong`."""
+    """Wrong settings. faults: lines of `VARIABLE: what is wrong`."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    # A field's check sees the fields above it: a secret stands below what decides whether it is needed.
+    # A validator sees the fields above its own: a secret stands below the field that decides whether it is needed.
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         "gpt-realtime"
     )
     openai_voice: Annotated[str, Field(min_length=1, description="the voice of the bot")] = "marin"
-    transcription_model: Annotated[str, Field(min_length=1, description="writes down what callers say")] = (
+    transcription_model: Annotated[str, Field(min_length=1, description="the model that transcribes callers")] = (
         "gpt-4o-mini-transcribe"
     )
     host: Annotated[str, Field(description="address to listen on; without a token only loopback is allowed")] = ""
@@ -63,9 +63,9 @@ class Settings(BaseSettings):
     )
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
-    time_zone: Annotated[str, Field(description="where 'tomorrow' and 'at ten' are meant")] = "UTC"
+    time_zone: Annotated[str, Field(description="the time zone of 'tomorrow' and 'at ten'")] = "UTC"
     region: Annotated[
-        str, Field(description="country (ISO 3166) whose national numbers callers have; empty for the time zone's")
+        str, Field(description="country (ISO 3166) of callers' national numbers; empty for the time zone's")
     ] = ""
     transfer_targets: Annotated[
         dict[str, str],
@@ -78,21 +78,21 @@ class Settings(BaseSettings):
     filler_s: Annotated[
         float, Field(ge=0, le=20, description="silence before a waiting caller hears 'one moment'; 0: never")
     ] = 1.5
-    clips: Annotated[
-        str, Field(description="folder of the recorded sentences; empty for the English ones that come with it")
-    ] = ""
+    clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     max_lag_ms: Annotated[
-        int, Field(ge=0, description="past such a lateness of the event loop no new calls are taken; 0: however late")
+        int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
     ] = 50
-    max_memory_mb: Annotated[int, Field(ge=0, description="past so much no new calls are taken; 0: no limit")] = 0
+    max_memory_mb: Annotated[
+        int, Field(ge=0, description="resident memory above which no new calls are taken; 0: no limit")
+    ] = 0
     lame_duck_s: Annotated[
-        float, Field(ge=0, le=60, description="told to end: so long new calls are still taken, but not asked for")
+        float, Field(ge=0, le=60, description="in a drain: how long new calls are still taken while /readyz says no")
     ] = 3
-    drain_s: Annotated[float, Field(ge=0, le=86400, description="told to end: so long calls may end by themselves")] = (
-        600
-    )
+    drain_s: Annotated[
+        float, Field(ge=0, le=86400, description="in a drain: how long calls may take to end by themselves")
+    ] = 600
     drain_mode: Annotated[
-        Literal["goodbye", "move"], Field(description="calls that are left then: ended in words, or resumed elsewhere")
+        Literal["goodbye", "move"], Field(description="calls left after that: ended in words, or resumed elsewhere")
     ] = "goodbye"
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
 
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     @classmethod
     def _websocket_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        # Reading the port raises ValueError where it is no number.
+        # Reading `port` raises ValueError if it is not a number.
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
         return url
@@ -110,22 +110,22 @@ class Settings(BaseSettings):
     def _database_url(cls, url: str) -> str:
         try:
             make_url(url)
-        except (ArgumentError, ValueError):  # whose words hold the URL, and with it a password
+        except (ArgumentError, ValueError):  # their text holds the URL, and with it a password
             raise ValueError("must be an SQLAlchemy URL, like sqlite:///tieline.sqlite3") from None
         return url
 
     @field_validator("workers")
     @classmethod
-    def _place_for_each(cls, workers: int, info: ValidationInfo) -> int:
+    def _enough_for_each(cls, workers: int, info: ValidationInfo) -> int:
         if workers == 1:
             return workers
         if sys.platform == "win32":
             raise ValueError("must be 1 on Windows")
         if workers > info.data.get("max_calls", workers):
-            raise ValueError("must not be more than there may be calls")
-        # Each has an ops port of its own.
+            raise ValueError("must not be more than TIELINE_MAX_CALLS")
+        # Each has its own ops port.
         if info.data.get("ops_port", 0) + workers > HIGHEST_PORT:
-            raise ValueError("has no room for so many ports above TIELINE_OPS_PORT")
+            raise ValueError("needs a port for each above TIELINE_OPS_PORT, and there are not as many")
         return workers
 
     @field_validator("time_zone")
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("is no time zone of the IANA database") from None
+            raise ValueError("is not a time zone of the IANA database") from None
         return name
 
     @field_validator("region")
@@ -146,11 +146,11 @@ class Settings(BaseSettings):
 
     @field_validator("transfer_targets", mode="before")
     @classmethod
-    def _targets(cls, told: object) -> object:
-        if not isinstance(told, str):
-            return told
+    def _targets(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
         targets: dict[str, str] = {}
-        for each in filter(None, map(str.strip, told.split(","))):
+        for each in filter(None, map(str.strip, value.split(","))):
             name, _, uri = each.partition("=")
             if not name.strip() or not uri.strip().startswith(("tel:", "sip:", "sips:")):
                 raise ValueError("must be name=URI,name=URI, each URI a tel: or sip: one")
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
     @field_validator("openai_api_key")
     @classmethod
     def _key_where_needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
-        url = info.data.get("openai_url")  # missing where it is wrong itself
+        url = info.data.get("openai_url")  # missing if it is wrong itself
         if url is not None and not key.get_secret_value() and not is_loopback(urlsplit(url).hostname or ""):
             raise ValueError("needed for any model that does not run on this machine")
         return key
@@ -183,16 +183,16 @@ class Settings(BaseSettings):
         return self.region or region_of(self.time_zone)
 
     def model_url(self) -> str:
-        """The URL to dial, with path and model filled in where the setting leaves them out."""
+        """The URL to dial, with path and model filled in if the setting leaves them out."""
         parts = urlsplit(self.openai_url)
         query = parse_qs(parts.query, keep_blank_values=True)
-        if "deployment" not in query:  # the retired Azure shape names it otherwise
+        if "deployment" not in query:  # Azure's retired URLs name the model by this parameter
             query.setdefault("model", [self.openai_model])
         path = parts.path if parts.path.strip("/") else "/v1/realtime"
         return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query, doseq=True), ""))
 
     def model_headers(self) -> dict[str, str]:
-        """The credentials for the upgrade. An engine on this machine asks for some, and takes any."""
+        """The credentials for the upgrade. An engine on this machine needs a token, and accepts any."""
         key = self.openai_api_key.get_secret_value() or "local"
         if (urlsplit(self.openai_url).hostname or "").endswith(".openai.azure.com"):
             return {"api-key": key}
@@ -200,7 +200,7 @@ class Settings(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """The name or address is of this machine alone."""
+    """Whether a name or address reaches this machine only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -225,7 +225,7 @@ def variable_of(name: str) -> str:
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Read and check. overrides: what the command line says, which goes first. Raises: SettingsError."""
+    """Read and check. overrides: the command line's options, which win; None: not given. Raises: SettingsError."""
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:

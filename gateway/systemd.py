@@ -1,6 +1,6 @@
-"""What a process is given by whoever started it, and how it tells how it fares: in systemd's words.
+"""Inherited sockets and status notifications, by the protocol of systemd (sd_listen_fds, sd_notify).
 
-Workers are told of in the same words by the process that keeps them (gateway/workers.py).
+The worker supervisor (gateway/workers.py) uses the same protocol with its workers.
 May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), docs/specs/reliability.md 4.4.
 """
 
@@ -16,17 +16,19 @@ from loguru import logger
 
 READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
 STATUS = "STATUS="
-# How often the status is told where no watchdog asks for more.
+# How often the status is sent if no watchdog is set.
 STATUS_PERIOD_S = 10.0
-# Leaving may take so long more, told so often.
-EXTEND, EXTEND_EVERY_S = "EXTEND_TIMEOUT_USEC=30000000", 10.0
+# Asks for 30 s more to stop; repeated during a drain.
+EXTEND = "EXTEND_TIMEOUT_USEC=30000000"
+EXTEND_PERIOD_S = 10.0
 FIRST_HANDED_FD = 3
 
 
 class Notifier:
-    """Where to tell how this process fares; nowhere, when nobody asked.
+    """Sends status notifications to the service manager.
 
-    peer: connected, not blocking; its listener reads lines. watchdog_s: whoever is silent for longer is taken for dead.
+    peer: a connected, non-blocking socket; None: nothing is sent. watchdog_s: the silence after which the manager takes
+    the process for dead; None: no watchdog.
     """
 
     def __init__(self, peer: socket.socket | None = None, watchdog_s: float | None = None) -> None:
@@ -34,36 +36,36 @@ class Notifier:
         self.watchdog_s = watchdog_s
 
     def tell(self, *assignments: str) -> None:
-        """Tell, once; what cannot be told now is not told later."""
+        """Send assignments, without retry."""
         if self._peer is None:
             return
         try:
             self._peer.send("".join(f"{each}\n" for each in assignments).encode())
         except OSError as error:
-            logger.warning("how we fare could not be told", reason=str(error))
+            logger.warning("status notification failed", reason=str(error))
 
     @property
     def period_s(self) -> float | None:
-        """How often to say that we are alive: twice within what the watchdog allows. None: nobody wants to know."""
+        """The interval of keep-alive notifications: half of the watchdog's. None: there is no peer."""
         if self._peer is None:
             return None
         return STATUS_PERIOD_S if self.watchdog_s is None else self.watchdog_s / 2
 
     async def extend(self) -> None:
-        """Say, again and again, that leaving takes its time."""
+        """Ask for more time to stop, until cancelled."""
         while self._peer is not None:
             self.tell(EXTEND)
-            await asyncio.sleep(EXTEND_EVERY_S)
+            await asyncio.sleep(EXTEND_PERIOD_S)
 
     async def beat(self, look: Callable[[], Awaitable[str]]) -> None:
-        """Say that we are alive, again and again, for as long as a look says how we fare. look: may raise anything."""
+        """Send keep-alive notifications until cancelled. look: returns the status; while it raises, none is sent."""
         period_s = self.period_s
         while period_s is not None:
             try:
                 async with asyncio.timeout(period_s):
                     status = await look()
-            except Exception as error:  # noqa: BLE001 - whatever keeps us from answering, the watchdog is to hear of it
-                logger.warning("no sign of life is given", reason=repr(error))
+            except Exception as error:  # noqa: BLE001 - any failure to answer must make the watchdog act
+                logger.warning("keep-alive notification withheld", reason=repr(error))
             else:
                 self.tell(ALIVE, f"{STATUS}{status}")
             await asyncio.sleep(period_s)
@@ -71,7 +73,7 @@ class Notifier:
 
 @dataclass(frozen=True, slots=True)
 class InheritedSockets:
-    """What a process was given. vaic, ops: listening sockets. lifeline: reads as ended when this process is to end."""
+    """The sockets a process was started with. vaic, ops: listening ones. lifeline: its end of file begins a drain."""
 
     notifier: Notifier = field(default_factory=Notifier)
     vaic: socket.socket | None = None
@@ -80,7 +82,7 @@ class InheritedSockets:
 
 
 def sockets_of_systemd(environment: Mapping[str, str]) -> InheritedSockets:
-    """What stands in a unit's environment; nothing, outside of one."""
+    """What a systemd unit's environment names; nothing outside of one."""
     return InheritedSockets(_notifier(environment), _handed(environment))
 
 
@@ -91,10 +93,10 @@ def _notifier(environment: Mapping[str, str]) -> Notifier:
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     peer.setblocking(False)
     try:
-        # An address with @ is in no folder: the kernel writes it with a zero byte.
+        # @ marks an abstract address, which begins with a zero byte.
         peer.connect(f"\0{address[1:]}" if address[0] == "@" else address)
     except OSError as error:
-        logger.warning("nobody is there to be told how we fare", address=address, reason=str(error))
+        logger.warning("NOTIFY_SOCKET cannot be reached", address=address, reason=str(error))
         peer.close()
         return Notifier()
     asked = environment.get("WATCHDOG_USEC", "")
@@ -103,7 +105,7 @@ def _notifier(environment: Mapping[str, str]) -> Notifier:
 
 
 def _handed(environment: Mapping[str, str]) -> socket.socket | None:
-    """The first listening socket of a .socket unit. The variables are inherited on; the process id says whose."""
+    """The first listening socket of a .socket unit. Child processes inherit the variables: LISTEN_PID must be ours."""
     if environment.get("LISTEN_PID") != str(os.getpid()) or environment.get("LISTEN_FDS", "0") == "0":
         return None
     os.set_inheritable(FIRST_HANDED_FD, False)

@@ -1,6 +1,6 @@
-"""The VAIC endpoint: accepts sockets, judges the upgrade, and gives each open one to the switchboard as a wire.
+"""The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.gate, websockets, loguru, the standard library.
+May import: actors, protocols, gateway.connections, websockets, loguru, the standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
@@ -24,23 +24,25 @@ from actors.messages.switchboard import AdmissionRequest, SwitchboardMessage, Wi
 from actors.metrics import AUTH_FAILURES
 from actors.system.address import Address, send
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
-from gateway.gate import PERIOD_S, Connections, Failures
+from gateway.connections import FAILURE_PERIOD_S, AuthFailures, Connections
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
-# A peer that leaves so much unread (a quarter of a second, besides what the kernel holds) for so long is cut.
-SLOW_BYTES, SLOW_LIMIT_S = 16 * 1024, 5.0
-# What the kernel may hold of it: a second of audio. What it has taken counts as sent, so it is not to take more.
+# Unsent bytes (a quarter of a second of audio, besides the kernel's buffer) at which a peer counts as slow.
+SLOW_BYTES = 16 * 1024
+# How long a peer may be slow before it is disconnected.
+SLOW_LIMIT_S = 5.0
+# The kernel's send buffer: a second of audio. Its content counts as sent, so a larger one would hide a slow peer.
 KERNEL_BYTES = 64 * 1024
 HANDSHAKE_LIMIT_S = 5.0
-# Found out before the caller has waited for six seconds.
+# A dead peer is detected before the caller has waited six seconds.
 KEEPALIVE = KeepAlive(interval_s=1.5, limit_s=4.25)
 RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
 
 
 class BearerCheck:
-    """Compares in constant time, whatever bytes a stranger sends. An empty token lets everyone in."""
+    """Checks an Authorization header in constant time. token: "" accepts every header."""
 
     def __init__(self, token: str) -> None:
         self._digest = hashlib.sha256(token.encode()).digest() if token else None
@@ -49,17 +51,17 @@ class BearerCheck:
         if self._digest is None:
             return True
         scheme, _, presented = authorization.partition(" ")
-        # The bytes as they came: websockets 17 hands them on as Latin-1, older versions as ASCII with surrogates.
+        # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
         digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
         return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class EndpointState:
     """What all connections of an endpoint share."""
 
-    admits: BearerCheck
-    failures: Failures
+    accepts: BearerCheck
+    failures: AuthFailures
     connections: Connections[VaicConnection]
 
 
@@ -69,18 +71,18 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     def __init__(
         self,
         switchboard: Address[SwitchboardMessage],
-        gate: Gate,
+        shared: EndpointState,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        # VAIC sends no Origin; a browser always does: refusing any stops cross-site hijacking.
+        # VAIC sends no Origin, browsers always do: refusing any prevents cross-site WebSocket hijacking.
         framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
         super().__init__(framing, loop, KEEPALIVE)
         self._server = framing
         self._switchboard = switchboard
-        self._gate = gate
+        self._shared = shared
         self._transport: asyncio.Transport | None = None
-        self._slow: asyncio.TimerHandle | None = None  # runs while the peer reads less than it is sent
-        self._accepted: Response | None = None  # the answer of one that waits to be admitted
+        self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
+        self._accepted: Response | None = None  # the answer to send when the switchboard admits it
         self._credential = ""
 
     # --- asyncio.Protocol ---
@@ -89,29 +91,29 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
-        if self._gate.connections.came(self):
+        if self._shared.connections.accepted(self):
             self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
         else:
             self.abort()
 
     def eof_received(self) -> bool:
-        return False  # half a WebSocket is no use to anyone
+        return False  # a half-closed WebSocket is useless: close it
 
     def pause_writing(self) -> None:
-        self._slow = self._loop.call_later(SLOW_LIMIT_S, self._cut_off)
+        self._slow = self._loop.call_later(SLOW_LIMIT_S, self._disconnect_slow)
 
     def resume_writing(self) -> None:
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
 
-    def _cut_off(self) -> None:
-        logger.warning("a peer that does not read was cut")
+    def _disconnect_slow(self) -> None:
+        logger.warning("a peer that does not read was disconnected")
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()
-        self._gate.connections.left(self)
+        self._shared.connections.closed(self)
         self._lost()
 
     # --- FramedWire ---
@@ -124,7 +126,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
             if self._slow is not None and self._transport.get_write_buffer_size() > WRITE_LIMIT_BYTES:
-                self._cut_off()
+                self._disconnect_slow()
 
     def _shut(self) -> None:
         if self._transport is not None:
@@ -133,26 +135,26 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     def _requested(self, request: Request) -> None:
         answer = self._answer(request)
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            # All is well with the request itself: whether there is a place is the switchboard's to say.
+            # The request is valid: the switchboard decides whether there is room.
             self._accepted, self._credential = answer, request.headers.get("Authorization", "")
             send(self._switchboard, AdmissionRequest(self))
         else:
-            # Answers other than 101 end the connection: the Sans-I/O layer sends EOF behind them.
+            # The Sans-I/O layer sends EOF after any answer but 101.
             self._server.send_response(answer)
 
     def admit(self) -> None:
-        """There is a place: see Upgrade."""
+        """Complete the upgrade: see Upgrade."""
         if self._accepted is None or self._gone:
             return
         self._server.send_response(self._accepted)
         self._flush()
         if self._server.state is OPEN:
-            self._gate.connections.opened(self)
+            self._shared.connections.opened(self)
             self._opened()
             send(self._switchboard, WireOpened(self, self._credential))
 
     def refuse(self, reason: str) -> None:
-        """There is none: see Upgrade."""
+        """Answer with 503: see Upgrade."""
         if self._gone:
             return
         logger.info("upgrade refused", reason=reason)
@@ -163,7 +165,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def _answer(self, request: Request) -> Response:
         presented = request.headers.get_all("Authorization")
-        if not self._gate.admits(presented[0] if len(presented) == 1 else ""):
+        if not self._shared.accepts(presented[0] if len(presented) == 1 else ""):
             return self._deny()
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
@@ -174,9 +176,9 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def _deny(self) -> Response:
         address = self._transport.get_extra_info("peername")[0] if self._transport is not None else ""
-        if self._gate.failures.failed(address):
+        if self._shared.failures.failed(address):
             response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
-            response.headers["Retry-After"] = str(round(PERIOD_S))
+            response.headers["Retry-After"] = str(round(FAILURE_PERIOD_S))
         else:
             logger.warning("upgrade refused", reason="bad or missing bearer token")
             response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
@@ -186,7 +188,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
 
 def _limit_silence(connection: socket.socket) -> None:
-    """A peer that is gone, or takes nothing, is found out by the kernel too, even while there is nothing to write."""
+    """Have the kernel too detect a peer that is gone or does not read, even while nothing is written."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
@@ -200,23 +202,24 @@ def _limit_silence(connection: socket.socket) -> None:
 
 
 class VaicEndpoint:
-    """The listening socket and the connections it gave."""
+    """The listening socket and its connections. token: see BearerCheck. max_calls: see Connections."""
 
     def __init__(self, switchboard: Address[SwitchboardMessage], token: str, max_calls: int) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
-        self._gate = Gate(BearerCheck(token), Failures(loop.time), Connections(max_calls, loop.time, loop.call_later))
+        connections: Connections[VaicConnection] = Connections(max_calls, loop.time, loop.call_later)
+        self._shared = EndpointState(BearerCheck(token), AuthFailures(loop.time), connections)
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
-        """Accept from now on; returns the port, which matters when 0 was asked. Raises: OSError.
+        """Start to accept; returns the port, chosen by the kernel if `port` is 0. Raises: OSError.
 
-        listening: a socket that somebody else has bound, in place of host and port.
+        listening: a bound socket to use instead of host and port.
         """
         loop = asyncio.get_running_loop()
 
         def accepted() -> VaicConnection:
-            return VaicConnection(self._switchboard, self._gate, loop)
+            return VaicConnection(self._switchboard, self._shared, loop)
 
         if listening is None:
             self._server = await loop.create_server(accepted, host, port, backlog=BACKLOG)
@@ -224,16 +227,16 @@ class VaicEndpoint:
             self._server = await loop.create_server(accepted, sock=listening, backlog=BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
-    def refuse(self) -> None:
-        """Accept no more; open connections go on."""
+    def stop_accepting(self) -> None:
+        """Close the listening socket; open connections go on."""
         if self._server is not None:
             self._server.close()
 
-    def cut(self) -> None:
-        """Drop what is still open."""
-        for connection in self._gate.connections.all():
+    def abort_all(self) -> None:
+        """Drop the open connections."""
+        for connection in self._shared.connections.all():
             connection.abort()
 
     @property
     def open_connections(self) -> int:
-        return len(self._gate.connections)
+        return len(self._shared.connections)

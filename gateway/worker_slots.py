@@ -1,4 +1,4 @@
-"""The places of workers: listening sockets, opened once and inherited by one process after another.
+"""Worker slots: listening sockets, opened once and inherited by each process that is started for the slot.
 
 May import: gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 4.5.
 """
@@ -18,30 +18,31 @@ from gateway.settings import Settings, is_loopback
 from gateway.systemd import InheritedSockets, Notifier
 from gateway.vaic_endpoint import BACKLOG
 
-# Where the kernel spreads connects over the sockets of one port; elsewhere all workers accept from one socket.
-SPREADS = sys.platform == "linux"
-# How long a worker may be silent before it is taken for dead.
+# Whether the kernel distributes connections over several sockets of one port (SO_REUSEPORT); elsewhere all workers
+# accept from one socket.
+REUSES_PORT = sys.platform == "linux"
+# The time without a notification after which a worker is taken for dead.
 SILENCE_LIMIT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSlot:
-    """The place of one worker after another. number: from 1. settings: its own. vaic, ops: its listening sockets."""
+    """What each worker started for this slot inherits. number: from 1. settings: its own. vaic, ops: listening."""
 
     number: int
     settings: Settings
     vaic: socket.socket
     ops: socket.socket
 
-    def resume_state(self, lifeline: socket.socket) -> tuple[str, tuple[int, ...]]:
-        """What the worker is told that it inherits, and the file descriptors meant."""
+    def describe(self, lifeline: socket.socket) -> tuple[str, tuple[int, ...]]:
+        """The inherited sockets as a command line argument, and their file descriptors."""
         fds = (self.vaic.fileno(), self.ops.fileno(), lifeline.fileno())
         return ":".join(map(str, (self.number, *fds))), fds
 
 
-def sockets_of_worker(resume_state: str) -> InheritedSockets:
-    """The same, read in the worker; from now on its log lines bear its number."""
-    number, *fds = map(int, resume_state.split(":"))
+def sockets_of_worker(described: str) -> InheritedSockets:
+    """Open the sockets that `WorkerSlot.describe` named, in the worker. Its log lines carry its number from now on."""
+    number, *fds = map(int, described.split(":"))
     logger.configure(extra={"worker": number})
     for fd in fds:
         os.set_inheritable(fd, False)
@@ -51,17 +52,20 @@ def sockets_of_worker(resume_state: str) -> InheritedSockets:
 
 
 def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets: ExitStack) -> list[WorkerSlot]:
-    """Open what the workers listen on. handed: for all, already listening. sockets: closes them. Raises: OSError."""
+    """Open the workers' listening sockets. Raises: OSError.
+
+    handed: a listening socket for all workers, from systemd. sockets: closes what is opened here.
+    """
     shared = handed and sockets.enter_context(handed)
     host, port = settings.listen_host, settings.port
-    if shared is None and not SPREADS:
+    if shared is None and not REUSES_PORT:
         shared = sockets.enter_context(_listening(host, port))
     elif shared is None and port:
-        # Sockets that spread connects would share the port with those of another Tieline, and nobody would notice.
+        # Without SO_REUSEPORT first: otherwise another Tieline on this port would go unnoticed.
         _listening(host, port).close()
     slots: list[WorkerSlot] = []
     for number in range(1, settings.workers + 1):
-        vaic = shared or sockets.enter_context(_listening(host, port, spreads=True))
+        vaic = shared or sockets.enter_context(_listening(host, port, reuse_port=True))
         port = vaic.getsockname()[1]
         ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
         slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
@@ -69,7 +73,7 @@ def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets:
 
 
 def check_access(handed: socket.socket, settings: Settings) -> None:
-    """The rule of Settings, for a socket that Settings has not seen. Raises: PermissionError."""
+    """Check systemd's socket as Settings checks `host`: loopback only without a token. Raises: PermissionError."""
     if handed.family not in (socket.AF_INET, socket.AF_INET6):
         raise PermissionError("on the socket that systemd opened: it must be a TCP socket")
     if not settings.vaic_token.get_secret_value() and not is_loopback(handed.getsockname()[0]):
@@ -82,8 +86,8 @@ def _share(settings: Settings, number: int, port: int, ops_port: int) -> Setting
     return settings.model_copy(update=ours)
 
 
-def _listening(host: str, port: int, spreads: bool = False) -> socket.socket:
+def _listening(host: str, port: int, reuse_port: bool = False) -> socket.socket:
     """A listening socket at the host's first address, IPv4 before IPv6. Raises: OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=spreads)
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=reuse_port)

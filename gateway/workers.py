@@ -1,7 +1,6 @@
-"""Several processes that serve one port, kept by one that takes no calls itself.
+"""Several worker processes that serve one port, supervised by a process that takes no calls itself.
 
-It keeps the listening sockets for as long as it lives, so that what connects while a worker is dead waits for the next
-one and is not refused.
+The supervisor keeps the listening sockets open: connections that arrive while a worker is dead wait for the next one.
 May import: actors, protocols, store, gateway, loguru, the standard library.
 Rules from: docs/specs/reliability.md 1.3, 4.4, 4.5.
 """
@@ -28,37 +27,37 @@ from actors.system.supervisor import Supervisor
 from gateway import daemon
 from gateway.settings import Settings
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
-from gateway.worker import EndWorker, Worker, WorkerFares, WorkerMessage
+from gateway.worker import StopWorker, Worker, WorkerMessage, WorkerNotice
 from gateway.worker_slots import WorkerSlot, check_access, open_worker_slots, sockets_of_worker
 from protocols.errors import TransportLost
 from store.database import open_database
 
-# Of each worker, and of all of them together: beyond it, whoever started us must judge.
+# For each worker, and for all of them together: beyond it the supervisor exits, and the service manager decides.
 WORKER_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
 EX_SOFTWARE = 70
 
 
 class TooManyRestarts(TransportLost):
-    """The workers end so often that restarting them does not help. code: the exit code that says so."""
+    """The workers exceed the restart intensity. code: the supervisor's exit code."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopWorkers:
-    """Let all leave, and end; told again, hurry them."""
+    """Drain and stop all workers, then end; sent again: without the waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeatDue:
-    """Time to say that the supervisor lives."""
+    """A keep-alive notification is due."""
 
 
-SupervisorMessage = ChildDied | RestartDue | WorkerFares | StopWorkers | BeatDue
+SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDue
 
 
 class WorkerSupervisor(LoopActor):
-    """Keeps a worker at every berth. Is told: SupervisorMessage. Children: one Worker a berth. Dies of TooManyRestarts.
+    """Is told: SupervisorMessage. Children: one Worker per slot. Dies of TooManyRestarts.
 
-    notifier: is told when all are ready, how they fare, and that we leave.
+    command: see Worker. notifier: is told when all workers are ready, their status, and the stop. rand: in [0, 1).
     """
 
     def __init__(
@@ -75,25 +74,25 @@ class WorkerSupervisor(LoopActor):
         self._notifier = notifier
         self._rand = rand
         self._children = Supervisor(self.actor_ref, self.now_ms, rand, self.after)
-        self._seats: dict[str, StableRef[WorkerMessage]] = {f"worker:{slot.number}": StableRef() for slot in slots}
+        self._refs: dict[str, StableRef[WorkerMessage]] = {f"worker:{slot.number}": StableRef() for slot in slots}
         self._restarts = RestartHistory(WORKER_POLICY)
-        # Who has not been ready yet, not even once.
-        self._expected = set(self._seats)
+        # Workers that have not been ready yet.
+        self._expected = set(self._refs)
         self._status: dict[str, str] = {}
         self._leaving = False
         self._failure: TooManyRestarts | None = None
 
     def on_start(self) -> None:
-        for slot, (name, stable_ref) in zip(self._slots, self._seats.items(), strict=True):
+        for slot, (name, stable_ref) in zip(self._slots, self._refs.items(), strict=True):
             start = partial(Worker.start, slot=slot, command=self._command, supervisor=self.actor_ref)
             self._children.start(name, stable_ref, WORKER_POLICY, start)
 
     def on_receive(self, message: SupervisorMessage) -> None:
         match message:
-            case WorkerFares():
-                self._heard(message)
+            case WorkerNotice():
+                self._notice(message)
             case ChildDied():
-                self._judge(message)
+                self._worker_died(message)
             case RestartDue():
                 if not self._leaving:
                     self._children.restart(message.child)
@@ -104,22 +103,22 @@ class WorkerSupervisor(LoopActor):
             case _:
                 assert_never(message)
 
-    # --- how they fare ---
+    # --- status ---
 
-    def _heard(self, fares: WorkerFares) -> None:
-        if fares.line.startswith(STATUS):
-            self._status[fares.child] = fares.line.removeprefix(STATUS)
-        elif fares.line == EXTEND:
+    def _notice(self, notice: WorkerNotice) -> None:
+        if notice.line.startswith(STATUS):
+            self._status[notice.child] = notice.line.removeprefix(STATUS)
+        elif notice.line == EXTEND:
             self._notifier.tell(EXTEND)
-        elif fares.line == READY and fares.child in self._expected:
-            self._expected.discard(fares.child)
+        elif notice.line == READY and notice.child in self._expected:
+            self._expected.discard(notice.child)
             if not self._expected and not self._leaving:
-                logger.info("all workers serve", workers=len(self._seats), port=self._slots[0].settings.port)
+                logger.info("all workers serve", workers=len(self._refs), port=self._slots[0].settings.port)
                 self._notifier.tell(READY)
                 self._beat()
 
     def _beat(self) -> None:
-        """That we were told to is what shows that we live; a worker that does not is ours to kill."""
+        """Send a keep-alive: that this message was handled shows that the supervisor lives. Workers have their own."""
         if (period_s := self._notifier.period_s) is not None:
             each = "; ".join(f"{child}: {status}" for child, status in sorted(self._status.items()))
             self._notifier.tell(ALIVE, f"{STATUS}{each}")
@@ -127,16 +126,16 @@ class WorkerSupervisor(LoopActor):
 
     # --- children ---
 
-    def _judge(self, death: ChildDied) -> None:
+    def _worker_died(self, death: ChildDied) -> None:
         self._status.pop(death.child, None)
         if self._leaving:
             self._children.unlink(death)
-            self._end_when_alone()
+            self._stop_if_empty()
             return
         verdict = self._children.died(death)
         overall = self._restarts.died(death.reason, self.now_ms() / 1000, self._rand)
         if isinstance(verdict, Escalate) or isinstance(overall, Escalate):
-            logger.error("workers end too often: giving up", within_s=WORKER_POLICY.period_s)
+            logger.error("workers end too often: the supervisor exits", within_s=WORKER_POLICY.period_s)
             self._failure = TooManyRestarts(EX_SOFTWARE, "workers end too often")
             self._leave()
 
@@ -145,17 +144,17 @@ class WorkerSupervisor(LoopActor):
             self._leaving = True
             logger.info("stopping the workers")
             self._notifier.tell(STOPPING)
-            # From now on what connects is the workers' to take or to refuse; nobody comes after them.
+            # New connections now reach the workers only, which take or refuse them; no worker is started again.
             for slot in self._slots:
                 slot.vaic.close()
                 slot.ops.close()
-        for stable_ref in self._seats.values():
+        for stable_ref in self._refs.values():
             if stable_ref.occupant is not None:
-                stable_ref.tell(EndWorker())
-        self._end_when_alone()
+                stable_ref.tell(StopWorker())
+        self._stop_if_empty()
 
-    def _end_when_alone(self) -> None:
-        if any(stable_ref.occupant is not None for stable_ref in self._seats.values()):
+    def _stop_if_empty(self) -> None:
+        if any(stable_ref.occupant is not None for stable_ref in self._refs.values()):
             return
         if self._failure is not None:
             raise self._failure
@@ -163,7 +162,7 @@ class WorkerSupervisor(LoopActor):
 
 
 class _Root:
-    """The supervisor's own parent: whoever waits for its end."""
+    """The supervisor's parent: `supervise` awaits its death."""
 
     def __init__(self) -> None:
         self.death: asyncio.Future[ChildDied] = asyncio.get_running_loop().create_future()
@@ -172,37 +171,38 @@ class _Root:
         self.death.set_result(death)
 
 
-async def serve(settings: Settings, command: Sequence[str], resume_state: str = "") -> int:
+async def serve(settings: Settings, command: Sequence[str], as_worker: str = "") -> int:
     """Serve until told to stop, in this process or in several; returns the exit code.
 
-    command: starts a worker, when what it inherits is put behind it. inheritance: that, in a worker.
-    Raises: OSError when a port is taken, MisuseError when the store cannot be opened.
+    command: see Worker. as_worker: in a worker, the sockets it inherits, by WorkerSlot.describe.
+    Raises: OSError if a port is taken, MisuseError if the store cannot be opened.
     """
-    if resume_state:
-        await daemon.serve(settings, sockets_of_worker(resume_state))
+    if as_worker:
+        await daemon.serve(settings, sockets_of_worker(as_worker))
         return 0
-    given = sockets_of_systemd(os.environ)
-    if given.vaic is not None:
-        check_access(given.vaic, settings)
+    inherited = sockets_of_systemd(os.environ)
+    if inherited.vaic is not None:
+        check_access(inherited.vaic, settings)
     if settings.workers > 1:
-        return await supervise(settings, command, given)
-    await daemon.serve(settings, given)
+        return await supervise(settings, command, inherited)
+    await daemon.serve(settings, inherited)
     return 0
 
 
-async def supervise(settings: Settings, command: Sequence[str], given: InheritedSockets, speed: float = 1.0) -> int:
-    """Keep workers until one of ENDING, or until they end too often; returns the exit code.
+async def supervise(settings: Settings, command: Sequence[str], inherited: InheritedSockets, speed: float = 1.0) -> int:
+    """Run workers until one of the signals in ENDING, or until they end too often; returns the exit code.
 
-    speed: how many times faster than real time the supervisor lives; for tests. Raises: as serve.
+    speed: factor by which the supervisor's time runs faster than real time; for tests. Raises: as serve.
     """
     loop = asyncio.get_running_loop()
     install(LoopDispatcher(loop, speed))
-    # One process migrates, and what is wrong with the store is said once.
+    # Migrate here, before the workers start: a fault of the store is reported once.
     (await asyncio.to_thread(open_database, settings.database_url)).dispose()
     root = _Root()
     with ExitStack() as sockets:
-        slots = open_worker_slots(settings, given.vaic, sockets)
-        supervisor = WorkerSupervisor.start(ParentLink(root, "workers"), slots, command, given.notifier, random.random)
+        slots = open_worker_slots(settings, inherited.vaic, sockets)
+        link = ParentLink(root, "workers")
+        supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
         for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         death = await root.death

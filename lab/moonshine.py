@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000
 _START, _END = 1, 2
-# Nobody says more than this; without a bound a decoder that has lost its way repeats itself for ever.
-_MAX_TOKENS_PER_S = 6.5
+_MAX_TOKENS_PER_S = 6.5  # faster than speech; without a bound a decoder that goes astray repeats itself for ever
 # The cached attention of one layer: heads and their width (the base model).
 _HEADS, _HEAD_SIZE = 8, 52
 
@@ -56,7 +55,7 @@ class Moonshine:
             feed["input_ids"] = np.array([[token]])
             logits, *present = self._decoder.run(["logits", *map(_present, wanted)], feed)
             feed |= zip(wanted, present, strict=True)
-            # What the decoder keeps of the encoder never changes after the first step: it is not asked for again.
+            # The encoder part of the decoder's cache does not change after the first step: it is not fetched again.
             wanted = [name for name in self._past if ".decoder." in name]
             feed["use_cache_branch"] = np.array([True])
             scores = logits[0, -1]
@@ -71,14 +70,14 @@ def _present(past: str) -> str:
 
 
 def _session(model: Path) -> ort.InferenceSession:
-    """Load one network as fast as it can be made to run.
+    """Load one network, optimised.
 
-    The wheel's files hold 8-bit weights, which ONNX Runtime unpacks anew for every token, and it optimises nothing
-    it loads from its own format. Written back as ONNX and loaded again, the unpacking is folded away: 4 times faster.
+    The wheel's files hold 8-bit weights, which ONNX Runtime would unpack for every token, because it does not optimise
+    models in its own format. Written back as ONNX and loaded again, the unpacking is folded away: 4 times faster.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    # One thread for each caller: two callers at once make better use of two cores than one caller on both.
+    # One thread for each caller: two callers at once use two cores better than one caller on both.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         rewritten = Path(folder) / "model.onnx"
@@ -91,7 +90,7 @@ def _session(model: Path) -> ort.InferenceSession:
     return ort.InferenceSession(named, options, providers=["CPUExecutionProvider"])
 
 
-# Where graphs stand in an ONNX file: message -> field number -> the message in it (onnx.proto).
+# Where graphs are nested in an ONNX file: message -> field number -> submessage (onnx.proto).
 _GRAPHS_WITHIN = {
     "model": {7: "graph"},
     "graph": {1: "node"},
@@ -102,7 +101,7 @@ _NAME = b"\x12\x01g"  # field 2, one byte long
 
 
 def _name_graphs(message: memoryview, kind: str) -> bytes:
-    """Give every graph in a protobuf message a name: ONNX demands one, and ONNX Runtime's own format lost them."""
+    """Name every graph in a protobuf message: ONNX requires names, and ONNX Runtime's own format drops them."""
     parts: list[bytes | memoryview] = [_NAME] if kind == "graph" else []
     at = 0
     while at < len(message):

@@ -1,7 +1,7 @@
-"""The mouth of the lab's realtime engine: text in, speech out, without any key.
+"""Speech synthesis for the lab's realtime engine, without any API key.
 
-flite speaks where it is installed, being easier to understand; elsewhere eSpeak NG does, whose library comes as a
-wheel. Both are quick: a sentence takes 10 to 100 ms, so say() gives one piece for each sentence as it is ready.
+Uses flite if it is installed, because it is easier to understand; otherwise eSpeak NG, whose library comes as a wheel.
+A sentence takes 10 to 100 ms, so say() yields one piece for each sentence as it is ready.
 May import: espeakng_loader, soxr, numpy, the standard library. Rules from: espeak-ng's speak_lib.h, flite's manual.
 """
 
@@ -30,7 +30,7 @@ Samples = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How one voice sounds. flite_pitch: 1 is flite's own. espeak_pitch: 0..99. pace: 1 is 160 words a minute."""
+    """One voice's parameters. flite_pitch: 1 is flite's own. espeak_pitch: 0..99. pace: 1 is 160 words a minute."""
 
     flite: str
     flite_pitch: float
@@ -39,8 +39,8 @@ class Voice:
     pace: float = 1.0
 
 
-# The model's ten voices. What matters is that each is told from the others and stays the same, not whom it resembles.
-# Of eSpeak's hundred variants these are the ones a speech recogniser understood best.
+# The model's ten voices. Each must be distinct and constant; it need not resemble the model's. Of eSpeak's hundred
+# variants these are the ones a speech recogniser understood best.
 VOICES = {
     "alloy": Voice("slt", 1.0, "en-us+f3"),
     "ash": Voice("rms", 1.0, "en-us+m3"),
@@ -60,15 +60,15 @@ _CLOCK = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?P<half> ?[ap]\.?m\b)?", re
 
 
 class Synthesiser(Protocol):
-    """Speaks one sentence. Any thread may call it."""
+    """Speaks one sentence. Thread-safe."""
 
     def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
         """Return the speech and its sample rate in Hz."""
         ...
 
 
-class Mouth:
-    """Says text in one of the model's voices. Any thread may use it."""
+class SpeechSynthesis:
+    """Says text in one of the model's voices. Thread-safe."""
 
     def __init__(self, synthesiser: Synthesiser) -> None:
         self._synthesiser = synthesiser
@@ -76,9 +76,9 @@ class Mouth:
     def say(
         self, text: str, sample_rate_hz: int = 24_000, *, voice: str = "alloy", speed: float = 1.0
     ) -> Iterator[bytes]:
-        """Give the speech for text, sentence by sentence: s16le mono at sample_rate_hz; nothing for no words.
+        """Yield the speech for text, sentence by sentence: s16le mono at sample_rate_hz; nothing without words.
 
-        voice: a key of VOICES, any other sounds like alloy. speed: 0.25..1.5 (eSpeak goes no slower than half).
+        voice: a key of VOICES; others sound like alloy. speed: 0.25..1.5 (eSpeak: at least 0.5).
         """
         chosen = VOICES.get(voice, VOICES["alloy"])
         for sentence in _SENTENCE.split(spoken_form(text)):
@@ -92,10 +92,10 @@ class Mouth:
 
 
 @functools.cache
-def load_mouth() -> Mouth:
-    """Return the process's mouth: flite's where it is on PATH, eSpeak NG's elsewhere."""
+def load_synthesis() -> SpeechSynthesis:
+    """Return the process's synthesis: flite if it is on PATH, otherwise eSpeak NG."""
     flite = shutil.which("flite")
-    return Mouth(Flite(flite) if flite else espeak())
+    return SpeechSynthesis(Flite(flite) if flite else espeak())
 
 
 def spoken_form(text: str) -> str:
@@ -116,19 +116,19 @@ def _clock(found: re.Match[str]) -> str:
 
 
 class Flite:
-    """flite, one short-lived process for each sentence."""
+    """flite: one short-lived process for each sentence."""
 
     def __init__(self, program: str) -> None:
         self._program = program
 
     def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
-        """Return the speech and its sample rate in Hz. Raises subprocess.CalledProcessError where flite fails."""
+        """Return the speech and its sample rate in Hz. Raises: subprocess.CalledProcessError."""
         with tempfile.TemporaryDirectory() as folder:
             spoken, written = Path(folder) / "speech.wav", Path(folder) / "words.txt"
-            # The words go by file: as an argument, text that begins with a dash would be an option.
+            # The words go in a file: as an argument, text that begins with a dash would be an option.
             written.write_text(text, encoding="utf-8")
-            # flite's own pitch setting is ignored by some of its voices, so pitch is changed as on a tape machine: the
-            # speech is made slower or faster by as much, and given out at another sample rate.
+            # Some flite voices ignore its pitch setting, so the pitch is changed as on a tape recorder: the speech is
+            # stretched by the same factor, and its sample rate declared higher or lower.
             stretch = f"duration_stretch={voice.flite_pitch / (speed * voice.pace):.3f}"
             command = [self._program, "-voice", voice.flite, "--setf", stretch, "-f", str(written), "-o", str(spoken)]
             subprocess.run(command, check=True, capture_output=True, timeout=30)
@@ -145,9 +145,9 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Espeak:
-    """eSpeak NG, in this process. Its library is one big global: espeak() gives the only instance.
+    """eSpeak NG, in this process. The library has global state: espeak() returns the only instance.
 
-    Its voices tremble by chance, as ours do: the same words sound the same, but never sample for sample.
+    Its voices vary randomly: the same words sound the same, but are never equal sample for sample.
     """
 
     def __init__(self) -> None:
@@ -157,13 +157,13 @@ class Espeak:
         if self._sample_rate_hz <= 0:
             raise OSError("eSpeak NG found no voices")
         self._spoken: list[bytes] = []
-        # Kept for as long as the library may call it.
+        # Kept referenced for as long as the library may call it.
         self._callback = _Callback(self._take)
         self._lib.espeak_SetSynthCallback(self._callback)
         self._turn = threading.Lock()
 
     def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
-        """Return the speech and its sample rate in Hz. Raises OSError where the library refuses."""
+        """Return the speech and its sample rate in Hz. Raises: OSError if the library reports an error."""
         words = text.encode() + b"\0"
         pace_wpm = round(_WORDS_PER_MINUTE * voice.pace * speed)
         with self._turn:
@@ -189,7 +189,7 @@ _loading = threading.Lock()
 
 
 def espeak() -> Espeak:
-    """Return the process's eSpeak NG; threads that ask together wait for the first: the library aborts otherwise."""
+    """Return the process's eSpeak NG. Locked, because concurrent initialisation aborts the process."""
     with _loading:
         return _load_once()
 

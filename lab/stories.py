@@ -1,5 +1,4 @@
-"""The stories that the demo can tell: what the caller says, what is in the appointment book before, and what must be in
-it afterwards.
+"""The demo's stories: what the caller says, and which appointments are booked before and must be booked afterwards.
 
 Pure data.
 May import: lab.caller, the standard library.
@@ -14,7 +13,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
 from lab.caller import CallReport, Say
-from lab.caller.script import Step
+from lab.caller.script import ScriptStep
 
 SPEECH = Path(__file__).parent / "speech"
 VOICES = ("slt", "rms")
@@ -23,14 +22,14 @@ RECEPTION, BILLING = "tel:+4930555020", "tel:+4930555021"
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A time in the appointment book, so many days from the day of the call on."""
+class BookedTime:
+    """An appointment's time, relative to the call. days: after the day of the call. at: local time."""
 
     days: int
     at: time
 
     def on(self, today: date, zone: tzinfo) -> datetime:
-        """The moment, aware."""
+        """The date and time, aware."""
         return datetime.combine(today + timedelta(days=self.days), self.at, zone)
 
 
@@ -38,32 +37,32 @@ class Slot:
 class Story:
     """One call.
 
-    says: recordings, each said once the bot has spoken and is quiet. others, own: what is booked before, by others and
-    for the caller. leaves: what is booked under the caller's number afterwards.
-    ends: how the tasks ended, in the order they began. hears: words of which the bot must have spoken each.
-    outcome: the call's. put_through_to: whom the caller was handed over to. settings: of the daemon, by variable.
+    says: recordings, each said once the bot has spoken and is quiet. others, own: booked before the call, by others and
+    by the caller. leaves: booked under the caller's number afterwards. ends: the tasks' outcomes, in the order they
+    began. hears: words the bot must have said. outcome: the call's. put_through_to: the expected transfer target.
+    settings: of the daemon, by environment variable.
     """
 
     name: str
     about: str
     says: tuple[str, ...]
     ends: tuple[str, ...]
-    others: tuple[Slot, ...] = ()
-    own: tuple[Slot, ...] = ()
-    leaves: tuple[Slot, ...] = ()
+    others: tuple[BookedTime, ...] = ()
+    own: tuple[BookedTime, ...] = ()
+    leaves: tuple[BookedTime, ...] = ()
     hears: tuple[str, ...] = ()
     outcome: str = "bot-disconnected"
     put_through_to: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def script(self, rand: random.Random) -> list[Step]:
+    def script(self, rand: random.Random) -> list[ScriptStep]:
         """The call's script, in one of the recorded voices."""
         voice = rand.choice(VOICES)
         return [Say(SPEECH / f"{voice}_{sentence}.wav") for sentence in self.says]
 
     def faults(self, report: CallReport, left: Iterable[datetime], today: date, zone: tzinfo) -> list[str]:
-        """What came out otherwise than it should. left: what is booked under the caller's number now."""
-        found, wanted = sorted(left), sorted(slot.on(today, zone) for slot in self.leaves)
+        """The differences from what the story expects. left: what is booked under the caller's number now."""
+        found, wanted = sorted(left), sorted(each.on(today, zone) for each in self.leaves)
         ends = tuple(str(task.result) for task in report.tasks)
         heard = " ".join(turn.text for turn in report.turns if turn.role == "bot").lower()
         faults = [f"the bot never said {words!r}" for words in self.hears if words not in heard]
@@ -89,14 +88,14 @@ _TOLD = (
         "an appointment for tomorrow is booked",
         says=("book", "time_1030", "name", "yes", "goodbye"),
         ends=("booked", "hangup"),
-        leaves=(Slot(1, _HALF_PAST_TEN),),
+        leaves=(BookedTime(1, _HALF_PAST_TEN),),
     ),
     Story(
         "correct",
         "the caller takes back a time when it is read back, and gives another",
         says=("book_named", "correct_time", "yes", "goodbye"),
         ends=("booked", "hangup"),
-        leaves=(Slot(1, _HALF_PAST_TWO),),
+        leaves=(BookedTime(1, _HALF_PAST_TWO),),
         hears=("10:30", "14:30"),
     ),
     Story(
@@ -104,7 +103,7 @@ _TOLD = (
         "the caller asks for the opening hours before giving a time",
         says=("book", "hours", "time_1030", "name", "yes", "goodbye"),
         ends=("booked", "hangup"),
-        leaves=(Slot(1, _HALF_PAST_TEN),),
+        leaves=(BookedTime(1, _HALF_PAST_TEN),),
         hears=("nine in the morning to five in the afternoon",),
     ),
     Story(
@@ -118,8 +117,8 @@ _TOLD = (
         "the first time is outside the opening hours, the second is taken, the third is free",
         says=("book", "time_evening", "time_1030", "name", "yes", "time_eleven", "yes_correct", "goodbye"),
         ends=("booked", "hangup"),
-        others=(Slot(1, _HALF_PAST_TEN),),
-        leaves=(Slot(1, _ELEVEN),),
+        others=(BookedTime(1, _HALF_PAST_TEN),),
+        leaves=(BookedTime(1, _ELEVEN),),
         hears=("open from nine to five", "already taken"),
     ),
     Story(
@@ -127,15 +126,15 @@ _TOLD = (
         "an appointment is moved to another day and time",
         says=("reschedule", "name_john", "day_after_eleven", "yes", "goodbye"),
         ends=("moved", "hangup"),
-        own=(Slot(1, _HALF_PAST_TEN),),
-        leaves=(Slot(2, _ELEVEN),),
+        own=(BookedTime(1, _HALF_PAST_TEN),),
+        leaves=(BookedTime(2, _ELEVEN),),
     ),
     Story(
         "cancel_booking",
         "an appointment is cancelled that was booked before",
         says=("cancel_booking", "name_john", "yes", "goodbye"),
         ends=("removed", "hangup"),
-        own=(Slot(1, _HALF_PAST_TEN),),
+        own=(BookedTime(1, _HALF_PAST_TEN),),
     ),
     Story(
         "human",

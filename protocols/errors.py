@@ -1,4 +1,4 @@
-"""The kinds of error the product knows, each named for who is at fault.
+"""The product's error types, by who is at fault.
 
 May import: the standard library.
 """
@@ -24,7 +24,7 @@ class MisuseError(TielineError):
 
 
 class TransportLost(TielineError):
-    """A socket went away without being asked to. `code` is the WebSocket close code, or 1006 where there was none."""
+    """A socket was lost. `code` is the WebSocket close code, or 1006 if there was none."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(f"{code} {reason}".strip())
@@ -33,7 +33,7 @@ class TransportLost(TielineError):
 
 
 class ModelRefused(TielineError):
-    """The model's side will not serve us, and asking again changes nothing. `reason` is short and stable."""
+    """The model refuses to serve us, and a retry would fail too. `reason` is short and stable."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -41,8 +41,8 @@ class ModelRefused(TielineError):
 
 
 class Fenced(TielineError):
-    """Another process has taken over the call: what was to be written for it was not, and nothing else will be."""
+    """Another process has taken over the call: the write was rejected, and so will all later ones be."""
 
     def __init__(self, conversation_id: str) -> None:
-        super().__init__(f"conversation {conversation_id} is another process's now")
+        super().__init__(f"another process has taken over conversation {conversation_id}")
         self.conversation_id = conversation_id

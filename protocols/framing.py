@@ -1,7 +1,7 @@
-"""WebSocket frames out of a byte stream: whole text frames at once, everything else as it came.
+"""WebSocket frames from a byte stream: unfragmented text frames are decoded, all others passed on unchanged.
 
-Whatever is not a whole, unfragmented text frame (control frames, fragments, errors, the handshake) is left to the
-Sans-I/O protocol of `websockets`, which sees whole frames only and so can be taken up between any two.
+Everything else (control frames, fragments, errors, the handshake) is left to the Sans-I/O protocol of `websockets`. It
+is given whole frames only, so it can be used between any two of ours.
 Pure state. May import: the masking of websockets, the standard library. Rules from: RFC 6455, section 5.
 """
 
@@ -21,9 +21,9 @@ _HEAD_AND_LENGTH = Struct("!HH").unpack_from
 
 
 class FrameReader:
-    """Cuts a byte stream into frames. masked: whether the peer must mask. max_bytes: of one frame's payload.
+    """Splits a byte stream into frames. masked: whether the peer must mask. max_bytes: of one frame's payload.
 
-    in_message: set by the reader's user while a fragmented message is open; then no frame is a whole message.
+    in_message: set by the reader's user while a fragmented message is open: then no frame is a whole message.
     """
 
     __slots__ = ("_masked", "_max_bytes", "_medium", "_medium_head", "_rest", "in_message")
@@ -31,14 +31,14 @@ class FrameReader:
     def __init__(self, masked: bool, max_bytes: int) -> None:
         self.in_message = False
         self._masked = MASKED if masked else 0
-        # How a message of 126 to 65,535 bytes begins, as all that carry audio do.
+        # The first two bytes of a message of 126 to 65,535 bytes, as all audio messages are.
         self._medium = WHOLE_TEXT << 8 | self._masked | 126
         self._medium_head = 8 if masked else 4
         self._max_bytes = max_bytes
         self._rest = bytearray()
 
     def whole(self, data: bytes) -> bytes | None:
-        """The message, where the data is one text message of usual length and nothing else; if not, it is to be fed."""
+        """The payload if `data` is exactly one text message of 126 to 65,535 bytes; None: call `feed` with it."""
         size, begin = len(data), self._medium_head
         if size < 126 or self._rest or self.in_message:
             return None
@@ -49,9 +49,9 @@ class FrameReader:
         return apply_mask(payload, data[4:8]) if self._masked else payload
 
     def feed(self, data: bytes) -> Iterator[tuple[bool, bytes]]:
-        """The whole frames so far, in order: (True, a text message) or (False, any other frame as it came).
+        """The whole frames so far, in order: (True, payload of a text message) or (False, bytes of any other frame).
 
-        A frame that is too long comes as the bytes there are of it: they suffice to refuse it. To be used up.
+        Of a frame that is too long the bytes received so far are returned: enough to refuse it. To be exhausted.
         """
         buffer: bytes | bytearray = data
         if self._rest:

@@ -1,4 +1,4 @@
-"""Media formats: what they weigh, which one a call uses, and how one becomes another.
+"""Media formats: their sizes, negotiation, and conversion.
 
 May import: protocols, numpy, soxr, the standard library.
 Rules from: docs/specs/vaic-streaming.md 6, docs/specs/openai-realtime.md 5.
@@ -22,7 +22,7 @@ from protocols.realtime.objects import PcmFormat, PcmuFormat
 
 @dataclass(frozen=True, slots=True)
 class MediaFormat:
-    """A raw mono format. `bytes_per_ms` is exact for all of them; `name` is VAIC's word for it."""
+    """A raw mono format. name: VAIC's. bytes_per_ms: exact for all of them."""
 
     name: str
     sample_rate_hz: int
@@ -43,10 +43,10 @@ KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
 
 
 def negotiate(offered: Sequence[str]) -> MediaFormat | None:
-    """The format for both directions of a call, or None when we share none.
+    """The format for both directions of a call, or None if there is no common one.
 
-    24 kHz PCM is what the model speaks, so it wins wherever it stands; else VAIC's order (best first) decides. The
-    `wav/` formats are never chosen: where their header goes in a chunked stream is not documented.
+    24 kHz PCM is the model's own, so it is preferred anywhere in the list; else VAIC's order (best first) decides. The
+    `wav/` formats are never chosen: the place of their header in a chunked stream is not documented.
     """
     if LPCM16_24.name in offered:
         return LPCM16_24
@@ -54,24 +54,24 @@ def negotiate(offered: Sequence[str]) -> MediaFormat | None:
 
 
 def model_format(media: MediaFormat) -> MediaFormat:
-    """The format the model is asked for when VAIC's is `media`: mu-law stays untouched, all PCM becomes 24 kHz."""
+    """The model session's format if VAIC's is `media`: mu-law for mu-law, 24 kHz for all PCM."""
     return MULAW if media is MULAW else LPCM16_24
 
 
 def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
-    """The Realtime interface's word for a format that `model_side` gave."""
+    """The Realtime API's object for a format that `model_format` returned."""
     return PcmuFormat() if media is MULAW else PcmFormat(rate=24000)
 
 
 def decoded_bytes(payload: str) -> int:
-    """How many bytes a base64 text stands for, without decoding it."""
+    """The number of bytes that a base64 text encodes, without decoding it."""
     size = len(payload) * 3 // 4
     return size - payload.count("=", -2) if payload[-1:] == "=" else size
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
-    """Cut a base64 text into pieces of at most `piece_ms` at sample borders, without decoding it."""
-    # Four characters are three bytes; a cut must also fall between samples of one or two bytes: six bytes serve all.
+    """Split a base64 text at sample borders into pieces of about `piece_ms`, without decoding it."""
+    # Four characters are three bytes, and a piece must hold whole samples of one or two bytes: multiples of six bytes.
     width = media.bytes_per_ms * piece_ms // 6 * 8
     if len(payload) <= width + width // 4:
         return [payload]
@@ -79,9 +79,9 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
 
 
 class Transcoder:
-    """One direction of one call's audio, base64 in one format to base64 in another, as a stream.
+    """Converts one direction of a call's audio, as a stream: base64 in one format to base64 in another.
 
-    Where the formats are the same the text goes through as it came. Otherwise both are PCM and soxr resamples.
+    Equal formats pass through unchanged. Otherwise both are PCM, and soxr resamples.
     """
 
     __slots__ = ("_rest", "_stream", "_through")
@@ -89,7 +89,7 @@ class Transcoder:
     def __init__(self, source: MediaFormat, target: MediaFormat) -> None:
         self._through = source is target
         self._rest = b""
-        # "MQ" is soxr's medium quality: good far beyond what a telephone carries, with little delay.
+        # "MQ" is soxr's medium quality: far better than a telephone line, with little delay.
         self._stream = (
             None
             if self._through
@@ -97,20 +97,20 @@ class Transcoder:
         )
 
     def feed(self, payload: str) -> str:
-        """The next piece; may be empty while the filter fills. Raises: WireError("bad_audio") if it is no base64."""
+        """Convert a piece; may be empty while the filter fills. Raises: WireError("bad_audio") if it is no base64."""
         if self._stream is None:
             return payload
         try:
             audio = self._rest + b64decode(payload, validate=True)
         except (binascii.Error, ValueError):
             raise WireError("bad_audio") from None
-        # A sample may be torn between two chunks: its first byte waits for the second.
+        # A sample may be split between two chunks: keep its first byte.
         whole = len(audio) & ~1
         self._rest = audio[whole:]
         return self._resample(audio[:whole], last=False)
 
     def flush(self) -> str:
-        """The end of an utterance: what the filter still held. The next piece begins a new stream."""
+        """End an utterance: returns what the filter still held. The next piece begins a new stream."""
         if self._stream is None:
             return ""
         tail = self._resample(b"", last=True)
@@ -131,7 +131,7 @@ def mulaw(samples: NDArray[np.int16]) -> bytes:
 
 @cache
 def _to_mulaw() -> NDArray[np.uint8]:
-    """Indexed by the 16 bits of a sample taken as unsigned."""
+    """The codes, indexed by the 16 bits of a sample as unsigned."""
     samples = np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
     biased = np.minimum(np.abs(samples), 32635) + 132
     exponent = np.floor(np.log2(biased)).astype(np.int32) - 7

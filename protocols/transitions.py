@@ -8,7 +8,7 @@ A machine is three enums (states, events, actions) and two mappings:
 `Table` joins them, and refuses at import a pair that is missing or stands in both, a state that cannot be reached,
 an event that never happens. An event is named by what happened; a fact that decides makes two events of one
 ("answered in time", "answered late"), so that a table has no guards. An action is an enum member, or a tuple of them
-where several things are done in order; whoever owns the machine carries it out:
+where several things are done in order; the machine's owner carries it out:
 
     self._phase, action = CALL.step(self._phase, event)
     match action: ... case _: assert_never(action)
@@ -49,7 +49,7 @@ class Transition(NamedTuple, Generic[S, E, A]):
 
 @dataclass(frozen=True, eq=False)
 class Table(Generic[S, E, A]):
-    """A sound state machine. It holds no state: whoever owns one keeps the current state and asks `step`.
+    """A sound state machine. It holds no state: its owner keeps the current state and calls `step`.
 
     name: what the machine is, for errors and the caption of its picture. start: its first state.
     transitions, never: together every pair of a state and an event, each in exactly one of them. never: the reason.

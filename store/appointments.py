@@ -1,6 +1,6 @@
-"""The appointment book: who is expected when. Whatever races for a time, one caller gets it.
+"""The appointment book. Of callers that race for a time, one gets it.
 
-What changes the book is given the transaction that it is to be part of.
+Functions that change the book take the connection of the caller's transaction.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
@@ -24,9 +24,9 @@ CODE_DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """One booking. resource: whose time it is. starts_at, created_at: aware, in UTC. caller: the number, or "".
+    """One booking. resource: whose time is booked. starts_at, created_at: aware, in UTC. caller: the number, or "".
 
-    name: under which it is booked, or "". code: what the caller was told to ask for it by, or "".
+    name: under which it is booked, or "". code: told to the caller at the booking, or "".
     effect_key: of the effect that booked it.
     """
 
@@ -58,9 +58,9 @@ def book(
     effect_key: str,
     name: str = "",
 ) -> Appointment | None:
-    """Book a time; None where it is somebody else's. Again under one effect key, it is the first booking.
+    """Book a time; None if it is taken. Repeated under the same effect key, it returns the first booking.
 
-    starts_at: aware. Times are told apart by their start alone; overlaps are not looked for.
+    starts_at: aware. Only equal starts conflict; overlaps are not checked.
     """
     row = {
         "resource": resource,
@@ -77,15 +77,15 @@ def book(
 
 
 def by_effect(connection: Connection, effect_key: str) -> Appointment | None:
-    """What an effect has booked."""
+    """The appointment that an effect has booked."""
     found = _find(connection, schema.appointment.c.effect_key == effect_key)
     return found[0] if found else None
 
 
 def held(connection: Connection, appointment_id: int) -> Appointment | None:
-    """An appointment as it stands, and nobody changes it before the transaction ends. None where it is gone.
+    """Read an appointment and lock it until the transaction ends. None if it does not exist.
 
-    An id may be given to another appointment when its own is gone: look whose it is.
+    An id may be reused after a removal: check whose appointment it is.
     """
     query = select(schema.appointment).where(schema.appointment.c.id == appointment_id).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
@@ -93,7 +93,7 @@ def held(connection: Connection, appointment_id: int) -> Appointment | None:
 
 
 def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bool:
-    """Give an appointment another time. False where that is somebody else's, or the appointment is gone."""
+    """Give an appointment another time. False if that is taken, or the appointment does not exist."""
     column = schema.appointment.c
     statement = schema.appointment.update().where(column.id == appointment_id).values(starts_at=starts_at)
     try:
@@ -104,7 +104,7 @@ def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bo
 
 
 def remove(connection: Connection, appointment_id: int) -> bool:
-    """Take an appointment out of the book; its time is free again. False where it is gone already."""
+    """Remove an appointment, which frees its time. False if it does not exist."""
     statement = schema.appointment.delete().where(schema.appointment.c.id == appointment_id)
     return connection.execute(statement).rowcount == 1
 
@@ -117,9 +117,9 @@ def upcoming(
     code: str = "",
     day: tuple[datetime, datetime] | None = None,
 ) -> list[Appointment]:
-    """What is booked from a moment on for a number, under a code or on a day, the next one first.
+    """The appointments after a moment of a number, with a code or on a day (any of them), the next one first.
 
-    Each of them finds by itself; an empty number or code finds nothing. day: from and before when, both aware.
+    An empty number or code matches nothing. day: its begin and its end, which is excluded; both aware.
     """
     column = schema.appointment.c
     by: list[ColumnElement[bool]] = []
@@ -149,9 +149,9 @@ def free_times(connection: Connection, resource: str, candidates: Sequence[datet
 
 
 class AppointmentBook:
-    """The book for those who are in no transaction, on all threads.
+    """The book for callers without a transaction, on any thread.
 
-    Raises: SQLAlchemy's OperationalError where the database cannot be had.
+    Raises: SQLAlchemy's OperationalError if the database is unavailable.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -167,7 +167,7 @@ class AppointmentBook:
         effect_key: str,
         name: str = "",
     ) -> Appointment | None:
-        """As `book`, in a transaction of its own."""
+        """`book` in its own transaction."""
         with self._engine.begin() as connection:
             return book(
                 connection,
@@ -181,12 +181,12 @@ class AppointmentBook:
             )
 
     def by_conversation(self, conversation_id: str) -> list[Appointment]:
-        """What was booked in one call, in the order it was."""
+        """The appointments booked in one call, in order."""
         with reading(self._engine) as connection:
             return _find(connection, schema.appointment.c.conversation_id == conversation_id)
 
     def all(self) -> list[Appointment]:
-        """Every appointment, in the order they were booked."""
+        """Every appointment, in the order of booking."""
         with reading(self._engine) as connection:
             return _find(connection)
 

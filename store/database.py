@@ -1,4 +1,4 @@
-"""The database: opened, brought up to date, and set so that what was committed stays.
+"""Opens and migrates the database, with settings under which commits are durable.
 
 May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
@@ -36,19 +36,20 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from protocols.errors import MisuseError
 from store.schema import UtcDateTime
 
-# How long one writer waits for another, and a starting process for one that migrates.
+# How long a writer waits for another, and a starting process for one that migrates.
 BUSY_LIMIT_S = 5.0
-# How often a writer asks whether it is its turn, on SQLite.
+# How often a writer tries to take SQLite's write lock.
 RETRY_S = 0.002
-# PostgreSQL, in ms: one statement, one wait for a lock, one pause within a transaction. Whoever is frozen in the middle
-# of one keeps others waiting no longer than that.
-STATEMENT_LIMIT_MS, LOCK_LIMIT_MS, IDLE_LIMIT_MS = 2_000, 1_000, 5_000
-# What PostgreSQL says to a transaction that paused for too long, and where another server has become the first.
-PASSING_STATES = frozenset({"25P03", "25006"})
-# Chosen once, for PostgreSQL's advisory lock: one process migrates at a time.
+# PostgreSQL's limits, so that a process frozen in a transaction does not block others for longer.
+STATEMENT_LIMIT_MS = 2_000
+LOCK_LIMIT_MS = 1_000
+IDLE_LIMIT_MS = 5_000
+# SQLSTATEs that are temporary: idle_in_transaction_session_timeout, read_only_sql_transaction (a demoted server).
+TRANSIENT_STATES = frozenset({"25P03", "25006"})
+# An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time.
 MIGRATION_LOCK = 7_132_654
 
-# Alembic keeps the running migration in a module of its own: one at a time in a process.
+# Alembic keeps the running migration in a module global: one at a time in a process.
 _alembic = threading.Lock()
 
 
@@ -74,20 +75,20 @@ def open_database(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads: on SQLite it waits for no writer, and no writer for it."""
+    """A read-only transaction: on SQLite it neither waits for a writer nor blocks one."""
     with engine.connect().execution_options(tieline_reads=True) as connection, connection.begin():
         yield connection
 
 
 def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that may be told what to do on a conflict; SQLAlchemy has it by dialect only."""
+    """An INSERT that supports ON CONFLICT, which SQLAlchemy has per dialect only."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def moment(dialect: str, seconds: float = 0.0) -> ColumnElement[datetime]:
-    """So many seconds from now by the database's clock, which is the only one that all processes share."""
+    """A moment, in seconds from now by the database's clock, the only one that all processes share."""
     if dialect == "postgresql":
-        # Not now(), which is when the transaction began: it may have waited for a lock since.
+        # Not now(), the transaction's beginning: it may have waited for a lock since.
         interval = func.make_interval(0, 0, 0, 0, 0, 0, cast(seconds, Double))
         return func.clock_timestamp(type_=UtcDateTime()) + interval
     return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"{seconds:+.3f} seconds", type_=UtcDateTime())
@@ -109,7 +110,7 @@ def _parse(url: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    # An error's text must not carry what was to be written: it is logged, and callers' words are not.
+    # hide_parameters: errors are logged, and must not hold callers' words.
     if url.get_backend_name() == "postgresql":
         engine = create_engine(
             url,
@@ -118,9 +119,9 @@ def _engine(url: URL) -> Engine:
             pool_size=8,
             max_overflow=0,
             pool_timeout=BUSY_LIMIT_S,
-            connect_args=_patience(url),
+            connect_args=_connect_args(url),
         )
-        event.listen(engine, "handle_error", _name_what_passes, retval=True)
+        event.listen(engine, "handle_error", _map_transient, retval=True)
         return engine
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
@@ -128,12 +129,12 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _patience(url: URL) -> dict[str, str | int]:
-    """How long a connection to PostgreSQL waits for what. What the URL itself says goes before it."""
+def _connect_args(url: URL) -> dict[str, str | int]:
+    """The time limits of a connection to PostgreSQL. Parameters in the URL override them."""
     ours: dict[str, str | int] = {
         "connect_timeout": int(BUSY_LIMIT_S),
         "tcp_user_timeout": IDLE_LIMIT_MS,
-        # A server that is gone for good answers nothing, and its own limits end with it.
+        # A dead server answers nothing, and its own limits end with it.
         "keepalives_idle": int(BUSY_LIMIT_S),
         "keepalives_interval": 1,
     }
@@ -142,47 +143,47 @@ def _patience(url: URL) -> dict[str, str | int]:
         f"-c lock_timeout={LOCK_LIMIT_MS}",
         f"-c idle_in_transaction_session_timeout={IDLE_LIMIT_MS}",
     )
-    told = url.normalized_query
-    patience = {name: value for name, value in ours.items() if name not in told}
-    return patience | {"options": " ".join((*limits, *told.get("options", ())))}
+    given = url.normalized_query
+    defaults = {name: value for name, value in ours.items() if name not in given}
+    return defaults | {"options": " ".join((*limits, *given.get("options", ())))}
 
 
-def _name_what_passes(context: ExceptionContext) -> BaseException | None:
-    """An error of the moment is an OperationalError; the driver makes bugs of some."""
+def _map_transient(context: ExceptionContext) -> BaseException | None:
+    """Raise temporary errors as OperationalError, for which callers retry; psycopg classes some as bugs."""
     error = context.original_exception
-    if getattr(error, "sqlstate", None) not in PASSING_STATES:
+    if getattr(error, "sqlstate", None) not in TRANSIENT_STATES:
         return None
     gone = context.is_disconnect
     return OperationalError(context.statement, None, error, hide_parameters=True, connection_invalidated=gone)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # The driver is not to begin transactions of its own: _begin_sqlite does.
+    # Transactions are begun by _begin_sqlite, not by the driver.
     connection.isolation_level = None
     for pragma in (f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer says so at once: one that first reads and then writes may find that another has written in between.
+    # A writer takes the write lock at once: if it read first, another could write in between.
     if connection.get_execution_options().get("tieline_reads", False):
         connection.exec_driver_sql("BEGIN")
         return
     raw, give_up_s = connection.connection.driver_connection, time.monotonic() + BUSY_LIMIT_S
     assert isinstance(raw, sqlite3.Connection)
-    # SQLite itself asks ever more seldom, up to a tenth of a second: a busy writer would shut others out for seconds.
+    # SQLite's own retries back off to a tenth of a second: a busy writer would starve others for seconds.
     raw.execute("PRAGMA busy_timeout = 0")
     try:
         while _is_taken(raw) and time.monotonic() < give_up_s:
             time.sleep(RETRY_S)
-        if not raw.in_transaction:  # what keeps it from that is raised here
+        if not raw.in_transaction:  # the error is raised here
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_LIMIT_S * 1000:.0f}")
 
 
 def _is_taken(raw: sqlite3.Connection) -> bool:
-    """Somebody else writes. If nobody does, a transaction has begun."""
+    """Try to begin a write transaction. Returns True if another one holds the lock."""
     try:
         raw.execute("BEGIN IMMEDIATE")
     except sqlite3.DatabaseError as error:
@@ -197,7 +198,7 @@ def _prepare(engine: Engine) -> None:
     config.set_main_option("script_location", "store:migrations")
     with _alembic, engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            # A migration may take longer than what is done while a caller waits.
+            # A migration may take longer than the limits for calls.
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_LIMIT_S * 1000:.0f}")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
@@ -206,7 +207,7 @@ def _prepare(engine: Engine) -> None:
 
 
 def _set_wal(engine: Engine) -> None:
-    """The file keeps the mode. Changing it does not wait its turn as a transaction does, so we do that."""
+    """Set the journal mode, which the file keeps. SQLite does not wait for locks here, so we retry."""
     give_up_s = time.monotonic() + BUSY_LIMIT_S
     while True:
         try:
@@ -228,5 +229,5 @@ def _set_wal(engine: Engine) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, CommandError):
         return f"its tables are of another version ({error})"
-    told = str(error.orig if isinstance(error, DBAPIError) else error)
-    return told.strip().split("\n")[0] or type(error).__name__
+    text = str(error.orig if isinstance(error, DBAPIError) else error)
+    return text.strip().split("\n")[0] or type(error).__name__

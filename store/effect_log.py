@@ -1,6 +1,6 @@
-"""The log of effects: what was meant, and what came of it, each under its key.
+"""The log of effects: the intent and the outcome of each, by key.
 
-What changes it is given the transaction that it is to be part of: for a call that has a lease, a `leases.fenced` one.
+Functions that change it take the connection of a transaction; for a call with a lease, a `leases.fenced` one.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
@@ -16,16 +16,17 @@ from sqlalchemy import Connection, select
 from store import schema
 from store.database import insert
 
-# intended: nobody knows yet what came of it. unclear: nobody will find out but a human.
+# intended: the outcome is not known yet. unclear: only a human can find it out.
 Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEffect:
-    """One effect. slots: agreed on; facts: known to the task; values: what came of it; all as JSON has them.
+    """One effect.
 
-    say: what the caller is told of a refusal or a failure. intended_at: aware. epoch: of the lease under which it was
-    last intended, 0 where the call has none.
+    slots: the confirmed values. facts: what the task knew. values: the result. All three are JSON.
+    say: what the caller is told about a refusal or failure. intended_at: aware. epoch: of the lease under which it was
+    last intended, 0 without one.
     """
 
     key: str
@@ -43,13 +44,13 @@ class LoggedEffect:
 
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
-    """What is known under a key."""
+    """The effect under a key, or None."""
     rows = _select(connection, schema.effect.c.key == key)
     return rows[0] if rows else None
 
 
 def intend(connection: Connection, effect: LoggedEffect) -> bool:
-    """Write down that an effect is about to be carried out. False where its key is known already.
+    """Log that an effect is about to be carried out. False if its key exists already.
 
     Waits for a transaction that has written the same key and is still open.
     """
@@ -57,14 +58,14 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
     statement = (
         insert(connection.dialect.name, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
     )
-    # Not by rowcount, which PostgreSQL's driver does not know of an INSERT.
+    # Not by rowcount, which PostgreSQL's driver does not set for an INSERT.
     return connection.scalar(statement.returning(schema.effect.c.key)) is not None
 
 
 def take_over(connection: Connection, known: LoggedEffect, at: datetime, epoch: int = 0) -> bool:
-    """Go on with what somebody else has intended. False where it is settled, or another one has taken it over.
+    """Take over an effect that another process intended. False if it is settled, or was taken over meanwhile.
 
-    known: as it was found. at: aware, and later than its intent: it is intended anew, and under this epoch.
+    known: the effect as it was found. at: aware, later than its intent: the new intent's time. epoch: the new one.
     """
     column = schema.effect.c
     statement = (
@@ -76,7 +77,7 @@ def take_over(connection: Connection, known: LoggedEffect, at: datetime, epoch: 
 
 
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
-    """Write down what came of it. The first outcome stays; only what was unclear may still become clear."""
+    """Log an outcome. The first one stays, except that an unclear one may still be settled."""
     column = schema.effect.c
     changes = {"status": status, "values": dict(values), "say": say, "settled_at": at}
     open_still = column.status.in_(("intended", "unclear"))
@@ -84,14 +85,14 @@ def settle(connection: Connection, key: str, status: Status, values: Mapping[str
 
 
 def take_back(connection: Connection, key: str, at: datetime) -> bool:
-    """Write down that what was done is undone. False where it was not done, or was taken back before."""
+    """Log that an effect is undone. False if it was not done, or was undone before."""
     column = schema.effect.c
     statement = schema.effect.update().where(column.key == key, column.status == "ok")
     return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
 
 
 def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
-    """What was intended before a moment, and nobody knows what came of it."""
+    """The effects that were intended before a moment and have no outcome."""
     column = schema.effect.c
     return _select(connection, (column.status == "intended") & (column.intended_at < before))
 

@@ -52,9 +52,9 @@ class JournalRow:
 
 
 class TurnRecord(_Record):
-    """One turn. Times are in ms from the call's start; None where it was never heard.
+    """One turn. Times are in ms from the call's start; None if it was never heard.
 
-    text: as heard by the other side. heard_ms: how much of it was.
+    text: the part that was heard. heard_ms: how long that was.
     """
 
     role: Literal["caller", "bot"]
@@ -66,7 +66,7 @@ class TurnRecord(_Record):
 
 
 class TaskRecord(_Record):
-    """One run of a task. states: all that were entered, in order. result: the outcome, "open" if it had none.
+    """One run of a task. states: all that were entered, in order. result: the outcome, "open" without one.
 
     notes: its scratchpad, as (kind, state, text).
     """
@@ -79,7 +79,7 @@ class TaskRecord(_Record):
 
 
 class CallRecord(_Record):
-    """What a call leaves behind. usage: the model's tokens by kind. errors: what broke in it, in a few words each."""
+    """The record of an ended call. usage: the model's tokens by kind. errors: short descriptions of what failed."""
 
     conversation_id: str
     bot: str
@@ -96,7 +96,7 @@ class CallRecord(_Record):
 
 
 class Journal:
-    """For all threads; one that writes is enough. Raises SQLAlchemy's OperationalError where there is no database."""
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -104,10 +104,10 @@ class Journal:
     def append(self, rows: Sequence[JournalRow], ended: Sequence[tuple[CallRecord, int]] = ()) -> list[JournalRow]:
         """Write a batch in one transaction: rows, then the records of calls that have ended, as `finish` does.
 
-        A row that is there already stays as it is; all may be tried again as it is. Raises: Fenced, of a record: then
-        nothing was written. Returns the rows that were left out, for another process has taken over their calls.
+        A row that exists already is kept, so a batch can be retried. Returns the rows that were not written because
+        another process has taken over their calls. Raises: Fenced, for a record; then nothing was written.
         """
-        # Before the transaction: others wait for its end.
+        # Serialised before the transaction, which blocks other writers.
         records = [
             record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")} for record, _ in ended
         ]
@@ -122,34 +122,34 @@ class Journal:
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def finish(self, record: CallRecord, epoch: int = 0) -> None:
-        """Write a call's record, with which its lease ends; a second one for the same conversation replaces the first.
+        """Write a call's record and end its lease; a second record of the same conversation replaces the first.
 
-        epoch: of its lease, 0 where it has none. Raises: Fenced.
+        epoch: of its lease, 0 without one. Raises: Fenced.
         """
         self.append((), [(record, epoch)])
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
-        """What happened in a conversation, in order."""
+        """The rows of a conversation, in order."""
         table = schema.call_event
         query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
         with reading(self._engine) as connection:
             return [JournalRow(**row) for row in connection.execute(query).mappings()]
 
     def begun(self, keys: Collection[str]) -> frozenset[str]:
-        """Those of these keys under which an effect was begun, whatever came of it."""
+        """The given keys under which an effect was begun, whatever its outcome."""
         query = select(schema.effect.c.key).where(schema.effect.c.key.in_(keys))
         with reading(self._engine) as connection:
             return frozenset(connection.scalars(query))
 
     def record(self, conversation_id: str) -> CallRecord | None:
-        """The record of a call that is over; None of one that is not, or never was."""
+        """The record of an ended call, or None."""
         query = select(schema.call.c.record).where(schema.call.c.conversation_id == conversation_id)
         with reading(self._engine) as connection:
             stored = connection.scalar(query)
         return None if stored is None else CallRecord.model_validate(stored)
 
 
-# What of a record has a column of its own, to be searched by.
+# The fields of a record that have their own columns, for searches.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
 
 

@@ -1,8 +1,7 @@
-"""Who may write for a call: one lease a call, whose epoch goes up whenever another process takes the call over.
+"""Leases: which process may write for a call. The epoch of a lease, a fencing token, rises with every takeover.
 
-The epoch is the fence, and time is not: a process that was frozen does not know that its lease has run out, but what
-it writes bears an epoch that is no longer the call's. A call without a lease has the epoch 0. All moments are those of
-the database's clock.
+Time is not the fence: a process that was frozen does not know that its lease has expired, but its writes carry an epoch
+that is no longer the call's, and are rejected. A call without a lease has epoch 0. Times are by the database's clock.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
@@ -24,17 +23,17 @@ from protocols.errors import Fenced
 from store import schema
 from store.database import insert, moment, reading
 
-# parked: its holder has let go of it, for whoever the caller's side comes back to.
+# parked: its holder has released it, for the process at which the call is resumed.
 Status = Literal["open", "parked", "ended"]
 Refusal = Literal["unknown", "ended", "held", "credential", "too_late"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write for a call. epoch: what all that is written must bear.
+    """The right to write for a call. epoch: to be given with every write.
 
-    opening: what whoever opened the call has left for others to go on with. last_seq: of its journal, 0 if it is empty;
-    no row of an earlier epoch will come after it.
+    opening: what the process that opened the call stored for others. last_seq: of the journal, 0 if it is empty; no row
+    of an earlier epoch will follow it.
     """
 
     conversation_id: str
@@ -44,8 +43,8 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """No lease. reason: for our own log; whoever has asked is not told whether there is such a call."""
+class LeaseRefused:
+    """No lease. reason: for our log; the peer is not told whether the call exists."""
 
     reason: Refusal
 
@@ -55,27 +54,27 @@ class Refused:
 
 @contextmanager
 def fenced(engine: Engine, conversation_id: str, epoch: int) -> Iterator[Connection]:
-    """A transaction of a call: all that is written in it is undone where another process has taken the call over.
+    """A transaction of a call; it is rolled back if another process has taken the call over.
 
     Raises: Fenced, at the end.
     """
     with engine.begin() as connection:
         yield connection
-        # Last of all: who is frozen before this keeps nobody from taking the call over.
+        # Last: a process frozen before this line does not block a takeover.
         _check(epochs_of(connection, (conversation_id,)), conversation_id, epoch)
 
 
 def epochs_of(connection: Connection, conversation_ids: Iterable[str], *, to_change: bool = False) -> dict[str, int]:
-    """The epochs of calls that have leases; nobody changes them before the transaction ends.
+    """Read the epochs of calls that have leases, and lock them until the transaction ends.
 
-    to_change: but this transaction does.
+    to_change: for an update by this transaction; else a shared lock.
     """
     rows = connection.execute(_epochs(to_change), {"calls": list(conversation_ids)})
     return {row.conversation_id: row.epoch for row in rows}
 
 
 def let_go(connection: Connection, conversation_id: str, epoch: int, status: Literal["parked", "ended"]) -> None:
-    """Nobody holds the call any more. Whoever has held it may still write, until another one takes it over.
+    """Release a lease. Its former holder may still write, until another process takes the call over.
 
     Raises: Fenced.
     """
@@ -88,7 +87,7 @@ def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
         raise Fenced(conversation_id)
 
 
-# --- statements of every call: to build one costs more than to have it carried out ---
+# --- cached statements: building one costs more than executing it ---
 
 _LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
     schema.call_event.c.conversation_id == bindparam("of_call")
@@ -100,8 +99,8 @@ def _epochs(to_change: bool) -> Select[tuple[str, int]]:
     column = schema.lease.c
     query = select(column.conversation_id, column.epoch)
     query = query.where(column.conversation_id.in_(bindparam("calls", expanding=True)))
-    # A share of each row, or PostgreSQL would let a claim in between this and what is written next.
-    # In order, or two that want the same rows might each wait for the other.
+    # A row lock, or PostgreSQL would allow a claim between this and the next write.
+    # In order, to prevent deadlocks between transactions that lock the same rows.
     return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
 
 
@@ -113,7 +112,7 @@ def _letting_go(dialect: str) -> Update:
 
 
 def _lasting(dialect: str, ttl_s: float) -> dict[str, ColumnElement[datetime]]:
-    """What says that a lease is held from now on."""
+    """The columns that extend a lease from now on."""
     return {"lease_until": moment(dialect, ttl_s), "touched_at": moment(dialect)}
 
 
@@ -132,14 +131,14 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     ).returning(column.epoch)
 
 
-# --- taking and keeping ---
+# --- taking and renewing ---
 
 
 class Leases:
-    """The leases of one process, for all its threads. Raises: SQLAlchemy's OperationalError where there is no database.
+    """The leases of one process, for any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
 
-    node: names the process, and no other one. ttl_s: how long a lease lasts that is not renewed. window_s: for how long
-    after the end of its lease a call may be resumed.
+    node: a unique name of the process. ttl_s: how long a lease lasts without renewal. window_s: how long after the end
+    of its lease a call may be resumed.
     """
 
     def __init__(self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0) -> None:
@@ -153,7 +152,7 @@ class Leases:
 
     @property
     def renew_every_s(self) -> float:
-        """So that two renewals may fail."""
+        """The renewal interval: two renewals may fail."""
         return self._ttl_s / 3
 
     @property
@@ -162,48 +161,48 @@ class Leases:
         return {each: epoch for each, epoch in dict(self._epochs).items() if each not in self._parked}
 
     def epoch(self, conversation_id: str) -> int:
-        """What is written for a call must bear this; 0 where we have no lease for it."""
+        """The epoch for writes to a call; 0 if this process has no lease for it."""
         return self._epochs.get(conversation_id, 0)
 
     def forget(self, conversation_id: str) -> None:
-        """Another process has taken the call over, or it is over."""
+        """Drop the lease of a call that has ended, or that another process has taken over."""
         self._epochs.pop(conversation_id, None)
         self._parked.discard(conversation_id)
 
-    def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | Refused:
-        """A new call. Its epoch is 1, or the next one where the same credential has used the conversation's id before.
+    def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | LeaseRefused:
+        """Open a new call. Its epoch is 1, or the next one if the same credential used the conversation id before.
 
-        credential: what the call came with; a digest of it is kept. opening: as JSON has it.
-        Refused as "held": another process has such a call, or another credential had.
+        credential: the call's Authorization header; a digest of it is stored. opening: JSON.
+        Refused as "held": another process has such a call, or it belonged to another credential.
         """
         row = {"conversation_id": conversation_id, "epoch": 1, "node": self._node, "status": "open"}
         row |= {"credential": _digest(credential), "opening": dict(opening)}
         with self._engine.begin() as connection:
             epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
-                return Refused("held")
+                return LeaseRefused("held")
             lease = Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
         self._hold(conversation_id, epoch)
         return lease
 
-    def claim(self, conversation_id: str, credential: str) -> Lease | Refused:
-        """Take over a call that is resumed here, whoever holds it; from now on nobody else writes for it.
+    def claim(self, conversation_id: str, credential: str) -> Lease | LeaseRefused:
+        """Take over a call that is resumed here, from any holder; no other process can write for it from now on.
 
-        credential: what it is resumed with, which must be what it was opened with.
+        credential: of the resuming socket; must equal the one the call was opened with.
         """
         digest, column = _digest(credential), schema.lease.c
         if (refusal := self._objection(conversation_id, digest)) is not None:
-            return Refused(refusal)
+            return LeaseRefused(refusal)
         with self._engine.begin() as connection:
             in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
             values = self._held(connection) | {"status": "open"}
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
         if lease is not None:
             self._hold(conversation_id, lease.epoch)
-        return lease or Refused(self._objection(conversation_id, digest) or "too_late")
+        return lease or LeaseRefused(self._objection(conversation_id, digest) or "too_late")
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
-        """Hold leases for longer, all at once. held: epochs by conversation. Returns the conversations lost."""
+        """Renew leases, in one transaction. held: epochs by conversation. Returns the conversations lost."""
         column = schema.lease.c
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, held, to_change=True)
@@ -213,29 +212,29 @@ class Leases:
         return held.keys() - set(mine)
 
     def park(self, conversation_id: str, epoch: int) -> None:
-        """Leave a call to whoever it is resumed at. Should it end before, we write its record. Raises: Fenced."""
+        """Release a call, to be resumed elsewhere. If it ends first, this process writes its record. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "parked")
         self._parked.add(conversation_id)
 
     def end(self, conversation_id: str, epoch: int) -> None:
-        """A call is over that leaves no record; of one that does, the record ends the lease. Raises: Fenced."""
+        """End the lease of a call without a record; otherwise Journal.finish does. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "ended")
 
-    # --- what dead processes leave ---
+    # --- calls of dead processes ---
 
     def orphans(self, at_most: int = 16) -> list[str]:
-        """Calls that nobody holds and nobody can resume any more, and that were never ended: the oldest ones."""
+        """Calls that have no holder, can no longer be resumed, and were never ended: the oldest ones."""
         column = schema.lease.c
         with reading(self._engine) as connection:
             query = select(column.conversation_id).where(column.status != "ended", self._left(connection))
             return list(connection.scalars(query.order_by(column.lease_until).limit(at_most)))
 
-    def adopt(self, conversation_id: str) -> Lease | Refused:
-        """Take over what is left of a call, to bring it to its end; it cannot be resumed.
+    def adopt(self, conversation_id: str) -> Lease | LeaseRefused:
+        """Take over an orphan, to end it; it cannot be resumed.
 
-        Refused as "held" while somebody may still go on with it, or is at it: it is then left alone for ttl_s.
+        Refused as "held" while the call can still be resumed, or another process adopted it within ttl_s.
         """
         column = schema.lease.c
         with self._engine.begin() as connection:
@@ -245,9 +244,9 @@ class Leases:
         if lease is not None:
             self._hold(conversation_id, lease.epoch)
             return lease
-        return Refused("unknown" if known is None else "held")
+        return LeaseRefused("unknown" if known is None else "held")
 
-    # --- inside ---
+    # --- internals ---
 
     def _hold(self, conversation_id: str, epoch: int) -> None:
         self._epochs[conversation_id] = epoch
@@ -273,7 +272,7 @@ class Leases:
         return Lease(conversation_id, row.epoch, row.opening, _last_seq(connection, conversation_id))
 
     def _objection(self, conversation_id: str, digest: str) -> Refusal | None:
-        """Why a call can never be resumed so. Only read: whoever has no right to a call keeps no writer waiting."""
+        """Why a call cannot be resumed with this credential. Read-only: a foreign socket must not block writers."""
         column = schema.lease.c
         with reading(self._engine) as connection:
             query = select(column.status, column.credential).where(column.conversation_id == conversation_id)
@@ -286,7 +285,7 @@ class Leases:
 
 
 def _digest(credential: str) -> str:
-    # A header that is no UTF-8 is still a credential, and like no other.
+    # A header that is not UTF-8 is a credential too.
     return hashlib.sha256(credential.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The tables, for SQLite and PostgreSQL alike. What is written here must be what the migrations build.
+"""The tables, for SQLite and PostgreSQL alike. The migrations must build exactly these.
 
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
@@ -16,7 +16,7 @@ from protocols.errors import MisuseError
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept as UTC: SQLite knows no time zones, and would give back another moment than it took."""
+    """An aware datetime, stored as UTC: SQLite has no time zones, and would return a different moment."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -25,7 +25,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise MisuseError("a moment to be stored has no time zone")
+            raise MisuseError("a datetime to be stored has no time zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
@@ -71,7 +71,7 @@ identity_attempt = Table(
     Index("ix_identity_attempt_at", "at"),
 )
 
-# One row for every effect that was meant, by its key; written before or with what it does.
+# One row per effect, by key; written before the effect, or in one transaction with it.
 effect = Table(
     "effect",
     metadata,
@@ -115,7 +115,7 @@ call_event = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),
 )
 
-# One row for every call: who may write for it. Renewed every few seconds, so no moment in it has an index.
+# One row per call: which process may write for it. Renewed every few seconds, so its times have no index.
 lease = Table(
     "lease",
     metadata,

@@ -26,7 +26,7 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
     dispatcher.drain()
 
 
-# pytest tests/fsm/test_random.py --hypothesis-profile=thorough: more than ten thousand random conversations.
+# pytest tests/fsm/testing/test_machine.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
 # How long an example takes says nothing on a machine that is busy with other things.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

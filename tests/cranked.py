@@ -1,4 +1,4 @@
-"""A dispatcher turned by hand, for tests of actors: nothing runs and no time passes unless the test says so."""
+"""A hand-cranked dispatcher for tests of actors: nothing runs and no time passes unless the test says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports for those who listen later than they are told where: none that the kernel gives to somebody meanwhile."""
+"""Ports for servers that are told their port before they listen: none that the kernel may assign meanwhile."""
 
 from __future__ import annotations
 

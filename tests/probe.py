@@ -1,4 +1,4 @@
-"""What tests put in the place of other actors: a probe keeps what it is told, and says what did arrive."""
+"""Probes, which stand for other actors in tests: they keep what they are told, and report it in a failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ K = TypeVar("K")
 
 
 class Probe(Generic[M]):
-    """The address of somebody who only listens."""
+    """An address that only records."""
 
     def __init__(self, name: str) -> None:
         self.name = name

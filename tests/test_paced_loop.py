@@ -18,7 +18,7 @@ def compute(for_s: float) -> None:
         pass
 
 
-def test_a_turn_that_takes_long_counts_as_a_short_one_and_what_came_goes_before_what_is_due() -> None:
+def test_a_long_turn_counts_as_a_short_one_and_arrived_data_goes_before_due_timers() -> None:
     async def main() -> None:
         loop, done = asyncio.get_running_loop(), []
         with ExitStack() as stack:
@@ -44,7 +44,7 @@ def test_a_turn_that_takes_long_counts_as_a_short_one_and_what_came_goes_before_
     run_paced(main())
 
 
-def test_the_clock_stands_still_while_a_thread_does_a_job() -> None:
+def test_the_clock_stops_while_an_executor_job_runs() -> None:
     async def main() -> None:
         loop, go_on = asyncio.get_running_loop(), threading.Event()
         job = loop.run_in_executor(None, go_on.wait)
@@ -64,7 +64,7 @@ def test_the_clock_stands_still_while_a_thread_does_a_job() -> None:
     run_paced(main())
 
 
-def test_time_that_passed_meanwhile_is_made_up_for_up_to_a_bound() -> None:
+def test_the_clock_catches_up_with_real_time_up_to_a_bound() -> None:
     async def main() -> None:
         began_s, machine_s = loop_time_s(), time.monotonic()
         compute(4 * MADE_UP_S)

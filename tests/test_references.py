@@ -194,7 +194,7 @@ def test_every_reference_leads_to_a_document_and_a_section() -> None:
     assert not broken, "\n" + "\n".join(broken)
 
 
-def test_the_rules_of_the_code_are_found() -> None:
+def test_there_are_references_to_check() -> None:
     """That there are references to check at all."""
     rules = [
         rule for path in texts() if path.suffix == ".py" for rule in RULES_FROM.findall(_unwrapped(path.read_text()))
@@ -264,10 +264,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in SOUND.items() for text in texts])
-def test_a_reference_that_leads_somewhere_is_no_problem(repository: Path, name: str, text: str) -> None:
+def test_a_resolved_reference_is_no_problem(repository: Path, name: str, text: str) -> None:
     assert problems(repository / name, text, repository) == []
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BROKEN.items() for text in texts])
-def test_a_reference_that_leads_nowhere_is_found(repository: Path, name: str, text: str) -> None:
+def test_an_unresolved_reference_is_found(repository: Path, name: str, text: str) -> None:
     assert problems(repository / name, text, repository)

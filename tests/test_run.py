@@ -126,9 +126,7 @@ def test_the_console_command_is_the_command_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["demo", "engine"])
-def test_without_its_extra_a_command_of_the_laboratory_says_what_to_install(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "text_to_num", None)  # as if it were not there
     result = command(name)
     assert result.exit_code == run.WRONG_SETTING
@@ -145,7 +143,7 @@ def test_without_its_extra_a_command_of_the_laboratory_says_what_to_install(
         ("demo", ["--json", "--out"]),
     ],
 )
-def test_each_command_tells_its_options(name: str, options: list[str]) -> None:
+def test_each_command_lists_its_options(name: str, options: list[str]) -> None:
     result = command(name, "--help")
     assert result.exit_code == 0
     for option in options:
@@ -196,7 +194,7 @@ def test_check_prints_every_setting_in_force_and_hides_the_secrets(tmp_path: Pat
     assert re.search(r" 8050 \(default\) +port of the VAIC endpoint", table["TIELINE_PORT"])
 
 
-def test_check_cuts_nothing_off_where_lines_are_short(env: pytest.MonkeyPatch) -> None:
+def test_check_truncates_nothing_on_a_narrow_terminal(env: pytest.MonkeyPatch) -> None:
     url = "wss://a-rather-long-name-of-a-resource.openai.azure.com/openai/v1/realtime"
     env.setenv("OPENAI_API_KEY", KEY)
     env.setenv("TIELINE_OPENAI_URL", url)
@@ -210,7 +208,7 @@ def test_check_cuts_nothing_off_where_lines_are_short(env: pytest.MonkeyPatch) -
         assert re.search(rf"^{variable_of(name)} ", told, re.MULTILINE)
 
 
-def test_check_names_all_that_is_wrong_and_ends_with_2(tmp_path: Path) -> None:
+def test_check_reports_all_wrong_settings_and_exits_2(tmp_path: Path) -> None:
     env = environment(
         tmp_path,
         TIELINE_OPENAI_URL="wss://api.example",
@@ -228,7 +226,7 @@ def test_check_names_all_that_is_wrong_and_ends_with_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["check", "serve"])
-def test_a_misspelt_variable_is_named(name: str, env: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_variable_is_printed(name: str, env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
     env.setenv("TIELINE_DATABASE_URL", "sqlite:///:memory:")  # which ends `serve` early
     env.setenv("TIELINE_VAIC_TOKN", TOKEN)
@@ -240,7 +238,7 @@ def test_a_misspelt_variable_is_named(name: str, env: pytest.MonkeyPatch) -> Non
 # --- serve ---
 
 
-def test_serve_with_wrong_settings_names_them_all_and_ends_with_2(env: pytest.MonkeyPatch) -> None:
+def test_serve_reports_all_wrong_settings_and_exits_2(env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
     env.setenv("TIELINE_MAX_CALLS", "0")
     result = command("serve", "--port", "70000", "--host", "0.0.0.0")
@@ -252,9 +250,7 @@ def test_serve_with_wrong_settings_names_them_all_and_ends_with_2(env: pytest.Mo
 @pytest.mark.parametrize(
     "url", [f"mysql://tieline:{PASSWORD}@db/t", "sqlite:////no/such/folder/t.sqlite3", "sqlite:///:memory:"]
 )
-def test_serve_with_a_store_that_cannot_be_opened_names_its_variable_and_ends_with_2(
-    url: str, env: pytest.MonkeyPatch
-) -> None:
+def test_serve_reports_a_store_that_cannot_be_opened_and_exits_2(url: str, env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
     env.setenv("TIELINE_DATABASE_URL", url)
     result = command("serve", "--port", "0", "--ops-port", "0")
@@ -264,7 +260,7 @@ def test_serve_with_a_store_that_cannot_be_opened_names_its_variable_and_ends_wi
 
 
 @pytest.mark.parametrize("taken", ["--port", "--ops-port"])
-def test_a_port_in_use_is_said_in_one_line_and_ends_with_2(taken: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path: Path) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -280,9 +276,7 @@ def test_a_port_in_use_is_said_in_one_line_and_ends_with_2(taken: str, tmp_path:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
-def test_serve_says_where_it_listens_and_an_interrupt_or_a_hangup_ends_it_with_0(
-    tmp_path: Path, ending: signal.Signals
-) -> None:
+def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path: Path, ending: signal.Signals) -> None:
     with served(environment(tmp_path)) as daemon:
         assert "No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
@@ -290,11 +284,11 @@ def test_serve_says_where_it_listens_and_an_interrupt_or_a_hangup_ends_it_with_0
         daemon.process.send_signal(ending)
         code, told = daemon.ended()
         assert code == 0
-        lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: no more calls are asked for  .*calls=0.*")
+        lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: draining  .*calls=0.*")
         assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), told)
 
 
-def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) -> None:
+def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:
     drain = {"TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "0", "TIELINE_FILLER_S": "0", "TIELINE_MAX_LAG_MS": "0"}
     env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **drain)
 
@@ -327,7 +321,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_them_down(tmp_path: Path) ->
 # --- call ---
 
 
-def test_a_call_to_nobody_ends_with_1_and_says_why(tmp_path: Path) -> None:
+def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     result = finished("call", "--to", "ws://127.0.0.1:1", "--json", str(report), env=environment(tmp_path))
     assert result.returncode == 1
@@ -338,7 +332,7 @@ def test_a_call_to_nobody_ends_with_1_and_says_why(tmp_path: Path) -> None:
     assert '"outcome": "error"' in report.read_text()
 
 
-def test_a_call_with_the_wrong_token_ends_with_1_and_says_why(tmp_path: Path) -> None:
+def test_a_call_with_the_wrong_token_exits_1_with_the_reason(tmp_path: Path) -> None:
     env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
     with served(env) as daemon:
         result = finished("call", "--to", daemon.vaic_url, "--token", "wrong", "--ops", daemon.ops_url, env=env)
@@ -356,7 +350,7 @@ def test_a_call_with_the_wrong_token_ends_with_1_and_says_why(tmp_path: Path) ->
         (["--speed", "0"], "speed"),
     ],
 )
-def test_a_call_that_makes_no_sense_is_refused_before_anyone_is_called(args: list[str], said: str) -> None:
+def test_a_wrong_script_is_refused_before_the_call(args: list[str], said: str) -> None:
     result = command("call", "--to", "ws://127.0.0.1:1", *args)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
@@ -364,7 +358,7 @@ def test_a_call_that_makes_no_sense_is_refused_before_anyone_is_called(args: lis
     assert said in line
 
 
-def test_an_engine_with_a_fault_that_is_none_is_refused() -> None:
+def test_an_engine_with_an_unknown_fault_is_refused() -> None:
     result = command("engine", "--port", "0", "--fault", "explode=1")
     assert result.exit_code == 2
     assert result.stderr.startswith("wrong fault ")

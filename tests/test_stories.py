@@ -21,11 +21,11 @@ from sqlalchemy import create_engine, text
 import fsm.agents
 from gateway.daemon import Daemon
 from gateway.settings import Settings
-from lab.caller import CallReport, CallSettings, Say, Step, place_call
+from lab.caller import CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.engine import Engine, EngineSettings
-from lab.mouth import load_mouth
-from lab.stories import CALLER, SPEECH, STORIES, Slot, Story
-from run import booked_for, lay_out
+from lab.mouth import load_synthesis
+from lab.stories import CALLER, SPEECH, STORIES, BookedTime, Story
+from run import booked_for, prepare_bookings
 from tests.paced_loop import loop_time_s, run_paced
 
 SPEED = 8.0
@@ -36,11 +36,11 @@ LIMIT_S = 150.0
 async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, list[datetime]]:
     """Have the story happen; its report, and what is booked for the caller afterwards."""
     script = story.script(random.Random(story.name))
-    return await call(script, folder, lambda database: lay_out(story, today, database))
+    return await call(script, folder, lambda database: prepare_bookings(story, today, database))
 
 
 async def call(
-    script: Sequence[Step], folder: Path, prepare: Callable[[Database], None]
+    script: Sequence[ScriptStep], folder: Path, prepare: Callable[[Database], None]
 ) -> tuple[CallReport, list[datetime]]:
     """Place a call at a practice with a database of its own, laid out by prepare."""
     async with asyncio.timeout(LIMIT_S), Engine(EngineSettings(port=0, speed=SPEED)) as engine:
@@ -72,7 +72,7 @@ async def call(
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_a_story_told_by_speech_ends_as_it_should(
+def test_a_story_played_by_speech_ends_as_it_should(
     story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in story.settings.items():
@@ -112,7 +112,7 @@ def spoken(words: str, folder: Path) -> Path:
     path = folder / f"{words[:8]}.wav"
     with wave.open(str(path), "wb") as recording:
         recording.setparams((1, 2, 16_000, 0, "NONE", ""))
-        recording.writeframes(load_mouth().synthesize(words, 16_000, voice="alloy"))
+        recording.writeframes(load_synthesis().synthesize(words, 16_000, voice="alloy"))
     return path
 
 
@@ -128,10 +128,10 @@ def told(**changes: object) -> CallReport:
     return CallReport.model_validate(fields | changes)
 
 
-def test_a_story_that_ends_otherwise_is_found_out() -> None:
+def test_a_story_with_a_wrong_result_is_reported() -> None:
     today, story = date(2026, 11, 23), STORIES["book"]
     right = [slot.on(today, UTC) for slot in story.leaves]
-    wrong = [Slot(1, right[0].time().replace(hour=9)).on(today, UTC)]
+    wrong = [BookedTime(1, right[0].time().replace(hour=9)).on(today, UTC)]
 
     assert story.faults(told(), right, today, UTC) == []
     assert story.faults(told(), [], today, UTC) == ["booked is nothing, and should be 2026-11-24 10:30"]

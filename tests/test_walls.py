@@ -122,7 +122,7 @@ def where(path: Path, line: int) -> str:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_the_rooms_it_may_know(room: str) -> None:
+def test_a_room_imports_only_the_rooms_it_may(room: str) -> None:
     known = MAY_IMPORT[room] | {room.partition("/")[0]}
     broken = [
         f"{where(path, each.line)} imports {each.module}"
@@ -134,7 +134,7 @@ def test_a_room_imports_only_the_rooms_it_may_know(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ["protocols", "fsm", "fsm/agents", "actors", "gateway", "store", "lab"])
-def test_nobody_imports_the_command_line_the_tests_or_the_benchmarks(room: str) -> None:
+def test_no_room_imports_the_command_line_the_tests_or_the_benchmarks(room: str) -> None:
     outer = {"run", "tests", "tools", "benchmarks"}
     assert not [
         f"{where(path, each.line)} imports {each.module}"
@@ -142,6 +142,23 @@ def test_nobody_imports_the_command_line_the_tests_or_the_benchmarks(room: str) 
         for each in imports(path)
         if each.module.split(".")[0] in outer
     ]
+
+
+def test_no_test_is_imported_by_another() -> None:
+    """What several files use is in a helper module: a test file may be read, moved and deleted for itself."""
+    broken = [
+        f"{where(path, each.line)} imports {each.module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for each in imports(path)
+        if each.module.startswith("tests.") and module_path(each.module).name.startswith("test_")
+    ]
+    assert not broken
+
+
+def module_path(name: str) -> Path:
+    """The file of an imported module, or of the one that an imported name stands in. name: dotted, from ROOT."""
+    path = ROOT.joinpath(*name.split("."))
+    return (path if path.parent.is_dir() else path.parent).with_suffix(".py")
 
 
 def actors_room(module: str) -> str:
@@ -203,18 +220,18 @@ def cycle_of(known: dict[str, set[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize("room", ["protocols", "fsm", "store", "actors", "gateway", "lab"])
-def test_no_module_comes_round_to_itself_by_its_imports(room: str) -> None:
+def test_no_module_is_in_an_import_cycle(room: str) -> None:
     paths = sorted((ROOT / room).rglob("*.py"))
     named = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
     assert " imports ".join(cycle_of(imported_modules(named))) == ""
 
 
-def test_a_way_round_is_found_and_told() -> None:
+def test_an_import_cycle_is_found_and_printed() -> None:
     assert cycle_of({"a": {"b"}, "b": {"c", "d"}, "c": {"d"}, "d": {"b"}}) == ["b", "c", "d", "b"]
     assert cycle_of({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
 
 
-def test_of_the_store_the_actors_know_the_journal_leases_and_the_log_of_effects_only() -> None:
+def test_the_actors_import_only_journal_leases_and_effect_log_of_the_store() -> None:
     known = {
         ".".join(each.module.split(".")[:2])
         for path in modules("actors")
@@ -224,7 +241,7 @@ def test_of_the_store_the_actors_know_the_journal_leases_and_the_log_of_effects_
     assert known == {"store.journal", "store.database", "store.effect_log", "store.leases"}
 
 
-def test_fsm_itself_meets_its_tasks_only_by_looking_into_their_folder() -> None:
+def test_fsm_loads_its_tasks_by_folder_and_imports_none() -> None:
     named = [
         f"{where(path, each.line)} imports {each.module}"
         for path in modules("fsm")
@@ -234,13 +251,13 @@ def test_fsm_itself_meets_its_tasks_only_by_looking_into_their_folder() -> None:
     assert not named
 
 
-def test_the_command_line_meets_the_laboratory_only_inside_the_commands_that_need_it() -> None:
+def test_the_command_line_imports_lab_only_inside_the_commands_that_need_it() -> None:
     met = [each for each in imports(ROOT / "run.py") if each.module.split(".")[0] == "lab"]
     assert met
     assert not [each for each in met if each.at_start]
 
 
-def test_what_serves_calls_has_nothing_of_the_laboratory_in_memory() -> None:
+def test_the_serving_process_has_no_module_of_lab_loaded() -> None:
     look = "import sys, run, gateway.daemon; print(*sorted(n for n in sys.modules if n.split('.')[0] == 'lab'))"
     line = [sys.executable, "-c", look]
     told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
@@ -253,7 +270,7 @@ def test_what_serves_calls_has_nothing_of_the_laboratory_in_memory() -> None:
 @pytest.mark.parametrize(
     ("room", "meets"), [("protocols", frozenset()), ("fsm", frozenset()), ("fsm/agents", AGENTS_MEET)]
 )
-def test_rules_know_no_socket_no_thread_and_no_clock(room: str, meets: frozenset[str]) -> None:
+def test_pure_modules_import_no_socket_thread_or_clock(room: str, meets: frozenset[str]) -> None:
     reached = [
         f"{where(path, each.line)} imports {each.module}"
         for path in modules(room)
@@ -289,7 +306,7 @@ class A:
 """
 
 
-def test_imports_are_seen_wherever_they_stand() -> None:
+def test_imports_are_found_anywhere_in_a_module() -> None:
     seen = [(each.module, each.at_start) for each in imports_of(SAMPLE, ("actors", "inner"))]
     assert seen == [
         ("asyncio", True),
@@ -305,7 +322,7 @@ def test_imports_are_seen_wherever_they_stand() -> None:
     ]
 
 
-def test_the_wall_clock_is_seen_by_its_name_and_a_clock_handed_in_is_not() -> None:
+def test_a_call_of_the_wall_clock_is_found_and_a_clock_handed_in_is_not() -> None:
     assert clocks_of("a = datetime.now(UTC)\nb = datetime.datetime.utcnow\nc = dt.date.today()") == {
         "datetime.now",
         "datetime.utcnow",

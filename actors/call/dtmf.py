@@ -1,4 +1,4 @@
-"""Keys, gathered until they make an answer to what a task has asked.
+"""DTMF digits, collected until they make a complete answer to what a task asked.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
 """
@@ -11,12 +11,14 @@ from actors.messages.call import CallTimer, CallTimerKey
 from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskRouter
 
-# So long after a key another may follow.
-NEXT_KEY_S = 3.0
+NEXT_KEY_S = 3.0  # longest pause between two keys of one answer
 
 
 class DtmfCollector:
-    """taken: told the keys, whether a task takes them, and when it was."""
+    """Collects the keys pressed while a task asks for them, until `#`, the wanted length or a pause.
+
+    taken: called with the keys, whether a task took them, and the time in ms on `now_ms`'s clock.
+    """
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class DtmfCollector:
             self._timers.start(CallTimer.KEYS, NEXT_KEY_S)
 
     def complete(self) -> None:
-        """No more keys follow."""
+        """Hand over what was collected: no more keys follow."""
         self._timers.cancel(CallTimer.KEYS)
         keys, self._keys = self._keys.partition("#")[0], ""
         now_ms = self._now_ms()

@@ -1,4 +1,4 @@
-"""The end of a call in words: hang-up and transfer wait until the last sentence was heard.
+"""The spoken end of a call: hang-up and transfer wait until the caller heard the last sentence.
 
 What that means for the call is in actors/call/phase.py. Pure state.
 May import: actors.messages, actors.call.phase, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
@@ -21,9 +21,9 @@ NO_MODEL = "speech model unavailable"
 
 @dataclass(slots=True)
 class PendingHangup:
-    """How a call is to end, and what it waits for before it does. outcome: of the call.
+    """How a call is to end, and what it waits for first. outcome: the call's, for its record.
 
-    clip: its last words, where there is no model to say any; else the model's next sentence holds them.
+    clip: the recorded last words where no model can speak; None if the model's next sentence is the farewell.
     """
 
     act: HangUp | Transfer
@@ -33,12 +33,14 @@ class PendingHangup:
     _heard: set[str] = field(default_factory=set)
 
     def note(self, fact: SpeechFact) -> CallEvent | None:
-        """What a fact means for the end, if anything. A caller who speaks into the last words wins."""
+        """Turn a speech fact into an event, or None. A caller who speaks during the last words calls the end off."""
         match fact:
-            case ClipHeard(clip) if clip is self.clip:
+            case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
             case _ if self.clip is not None:
-                return None  # what the model still told is of before, and nobody would listen to the caller
+                # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
+                # was cut is said again: its socket is lost.
+                return None
             case CallerSpeaks(began=True) | BotHeard(barged_in=True, item=ItemHeard(complete=False)):
                 return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
@@ -53,7 +55,7 @@ class PendingHangup:
 
 
 def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, str]) -> PendingHangup | None:
-    """What the result of a task means for the call: its end, or None. targets: by name, who can be transferred to."""
+    """The end that a task's result asks for, or None. targets: transfer targets (phone number or URI) by name."""
     if result == "hangup":
         return PendingHangup(HangUp("conversation ended"), "completed")
     if result == "transfer" and targets and status is not None:
@@ -63,12 +65,12 @@ def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, s
 
 
 def hangup_by_us(outcome: str, in_words: bool) -> PendingHangup:
-    """The call ends because the process does. in_words: in a sentence of ours."""
+    """End the call for the daemon's own reasons (drain, operator). in_words: play a recorded sentence first."""
     return PendingHangup(HangUp(outcome), outcome, Clip.CALL_AGAIN if in_words else None)
 
 
 def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:
-    """There is no model for this call: it ends in a sentence of ours, or with a human. targets: see `hangup_after`."""
+    """End a call that has no model: transfer if there is a target, else apologise. targets: see `hangup_after`."""
     if target := next(iter(targets.values()), ""):
         return PendingHangup(Transfer(target, NO_MODEL), "failed", Clip.ONE_MOMENT)
     return PendingHangup(HangUp(NO_MODEL), "failed", Clip.CALL_AGAIN)

@@ -1,4 +1,4 @@
-"""How a call leaves a process that is told to end, for another one: at a moment at which nobody speaks.
+"""How a draining process hands a call over to another one: at a moment at which nobody speaks.
 
 Pure data. May import: protocols, actors.call.phase, the standard library. Rules from: docs/specs/reliability.md 4.1.
 """
@@ -10,23 +10,23 @@ from enum import Enum
 from actors.call.phase import CallEvent
 from protocols.transitions import Table, go, rows, stay
 
-# The close code that sends a caller to another process.
+# WebSocket close code; VAIC answers it with session.resume, which the load balancer sends to another process.
 SERVICE_RESTART = 1012
 
 
 class Drain(Enum):
     STAYING = "staying"
-    LEAVING = "leaving"  # from the next quiet moment on
+    LEAVING = "leaving"  # leaves at the next quiet moment
 
 
 class DrainEvent(Enum):
     MOVE_WANTED = "move wanted"
-    MOVE_NOW = "move now"  # whatever the call does
-    QUIET = "quiet"  # the bot was heard out, and neither the caller nor a task has begun anything since
-    CALLER_AWAY = "caller away"  # the caller has no socket, and may come back elsewhere as well
+    MOVE_NOW = "move now"  # without waiting for a quiet moment
+    QUIET = "quiet"  # the bot was heard to its end, and neither the caller nor a task has begun anything since
+    CALLER_AWAY = "caller away"  # the caller has no socket; session.resume may reach another process as well
 
 
-# The action is what happens to the call with it, if anything.
+# The action is the event for the call's table, if any.
 DRAIN: Table[Drain, DrainEvent, CallEvent | None] = Table(
     "drain",
     Drain.STAYING,

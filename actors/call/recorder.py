@@ -1,4 +1,4 @@
-"""A call's recorder: every fact becomes a row, which goes into the transcript and into the journal as it happens.
+"""A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
 May import: actors, protocols, loguru, the standard library. Rules from: docs/architecture.md 5.
@@ -49,7 +49,7 @@ from actors.system.address import send
 from actors.tasks.router import TaskHandle
 from protocols.ledger import ItemHeard
 
-# The outcomes that are told apart in the metrics: ours, and VAIC's reason codes.
+# Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
 OUTCOMES = frozenset(
     {
         "completed",
@@ -66,7 +66,7 @@ OUTCOMES = frozenset(
 
 
 class CallRecorder:
-    """transcript: the call as it stands. log: bound to the conversation."""
+    """Writes one call's rows. transcript: of the call so far. log: a logger bound to the conversation."""
 
     def __init__(self, services: Services, transcript: Transcript, log: Any) -> None:
         self.transcript = transcript
@@ -80,7 +80,7 @@ class CallRecorder:
         self._write(self._row(fact))
 
     def bot_unheard(self, item_id: str) -> ItemHeard:
-        """A sentence was spoken on a line that nobody held."""
+        """The bot spoke an item while the caller had no socket. Returns what is recorded: 0 ms heard."""
         unheard = ItemHeard(item_id, heard_ms=0, generated_ms=0, began_ms=None, complete=False)
         self.note(BotHeard(unheard, barged_in=False))
         return unheard
@@ -89,7 +89,7 @@ class CallRecorder:
         self._write(CalledRow(call=call.call_id, name=call.name, arguments=call.arguments, response=call.response_id))
 
     def answered(self, call_id: str, output: str) -> bool:
-        """A function call has its output. Returns False where there was no such call."""
+        """Record the output of a function call. Returns False if there was no such call."""
         known = self.transcript.has_call(call_id)
         if known:
             self._write(AnsweredRow(call=call_id, output=output))
@@ -99,9 +99,9 @@ class CallRecorder:
         self._write(CallerTypedRow(text=text, at_ms=self._since(at_ms)))
 
     def task(self, run: TaskHandle) -> None:
-        """A task as it stands."""
+        """Record a task's current state."""
         run_id = run.context.run_id
-        snapshot = run.status.snapshot if run.status else None  # None if it died over its first step
+        snapshot = run.status.snapshot if run.status else None  # None if it crashed in its first step
         state = snapshot.visited[-1] if snapshot and snapshot.visited else ""
         self._write(
             TaskRow(
@@ -116,32 +116,32 @@ class CallRecorder:
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
     def error(self, text: str) -> None:
-        """Something has broken that the record is to tell of. text: none of the caller's words."""
+        """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
 
     # --- where the call is ---
 
     def began(self) -> None:
-        book = self.transcript
-        self._write(CallRow(bot=book.bot, caller=book.caller, media=book.media_format), book.started_at)
+        call = self.transcript
+        self._write(CallRow(bot=call.bot, caller=call.caller, media=call.media_format), call.started_at)
 
     def resumed(self) -> None:
-        """The caller's side is back on another socket."""
+        """VAIC resumed the call on another socket."""
         self._write(ResumedRow())
 
     def parked(self) -> None:
-        """The call is let go of, for another process."""
+        """Record that this process releases the call for another one."""
         self._write(ParkedRow())
 
     def restore(self, rows: Sequence[JournalEntry]) -> None:
-        """Go on where another process left off."""
+        """Go on from the rows another process wrote."""
         for entry in rows:
             self.transcript.enter(entry)
         self._rows = rows[-1].seq if rows else 0
         self._write(InheritedRow())
 
     def close(self, outcome: str) -> None:
-        """The call has ended: its record is written."""
+        """The call has ended: write its record."""
         CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
         self._log.info("call ended", outcome=outcome)
         now = self._services.now()
@@ -185,14 +185,14 @@ class CallRecorder:
                 assert_never(fact)
 
     def _since(self, at_ms: float) -> int:
-        """In ms from the call's start: another process has another clock."""
+        """In ms from the call's start, because another process has another monotonic clock."""
         return round(at_ms - self.transcript.began_ms)
 
     def _since_or_none(self, at_ms: float | None) -> int | None:
         return None if at_ms is None else self._since(at_ms)
 
     def _write(self, row: Row, at: datetime | None = None) -> None:
-        """Into the transcript and into the journal, in the same words. at: now, unless given."""
+        """Write the same row to the transcript and the journal. at: default now."""
         self._rows += 1
         entry = JournalEntry(self.transcript.conversation_id, self._rows, at or self._services.now(), row)
         self.transcript.enter(entry)

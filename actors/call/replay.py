@@ -1,4 +1,4 @@
-"""A call read back from its journal, by the process that goes on with it or brings it to its end.
+"""A call read back from its journal, by a process that takes it over or closes its record.
 
 Pure. May import: actors, protocols, store's record types, the standard library.
 Rules from: docs/specs/reliability.md 5.4.
@@ -19,7 +19,7 @@ LOST = "lost"
 
 
 def initiate_of(conversation_id: str, opening: CallOpening) -> SessionInitiate:
-    """What the call was opened with, as far as it matters later."""
+    """The session.initiate the call began with, as far as the journal keeps it."""
     return SessionInitiate(
         conversation_id=conversation_id,
         bot_name=opening.bot,
@@ -30,14 +30,14 @@ def initiate_of(conversation_id: str, opening: CallOpening) -> SessionInitiate:
 
 
 def began_at(resume_state: ResumeState) -> datetime | None:
-    """When the call began; None where nothing tells."""
+    """When the call began; None if its journal is empty."""
     return resume_state.rows[0].at if resume_state.rows else None
 
 
 def new_transcript(
     services: Services, initiate: SessionInitiate, media: MediaFormat, now_ms: float, resume_state: ResumeState | None
 ) -> Transcript:
-    """The book of a call that begins; or, still empty, of one that began elsewhere. now_ms: on the call's clock."""
+    """An empty transcript of a new call, or of one that is taken over. now_ms: on the call's clock."""
     now = services.now()
     began = (resume_state and began_at(resume_state)) or now
     began_ms = round(now_ms - (now - began).total_seconds() * 1000)
@@ -45,9 +45,9 @@ def new_transcript(
 
 
 def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord | None:
-    """The record of a call that nobody will go on with; None where too little is known of it.
+    """The record of a call whose process is gone and which was not resumed; None if its journal is empty.
 
-    Its outcome is "lost", its end the moment of its last row; unless the journal has the call's end.
+    If the journal holds no end of the call, the outcome is "lost" and the end the time of the last row.
     """
     began, opening, rows = began_at(resume_state), resume_state.opening, resume_state.rows
     if began is None:

@@ -1,4 +1,4 @@
-"""What a call has its model say: answers of tasks, sentences of ours, and what is owed after an interruption.
+"""What a call has its model say: outputs of tasks, our own sentences, and what an interruption left unsaid.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
 """
@@ -20,13 +20,13 @@ from actors.system.address import Address
 from actors.tasks.router import TaskRouter
 from protocols.media import MediaFormat
 
-# So often in a row the caller is asked to say it again.
+# Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
 MOST_UNANSWERED = 1
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
 class BotSpeech:
-    """model, vaic: the places of the two sides."""
+    """Decides what the bot says next. model, vaic: stable addresses of the two sessions."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
-        self._told_at = ""  # the time as the model's instructions have it
-        self._owed: tuple[str, str] | None = None  # a sentence and its step, from when there was no model to say it
-        self._unanswered = 0  # times in a row that the model was to say something, and did not
+        self._told_at = ""  # date and time in the model's instructions
+        self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
+        self._unanswered = 0  # responses in a row that were given up without speech or a function call
 
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
@@ -58,7 +58,7 @@ class BotSpeech:
         self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
 
     def model_format(self, media: MediaFormat, answer_due: bool) -> ModelSessionConfig:
-        """The call as a session of the model is to know it. media: the model's format."""
+        """The configuration of a model session for the call as it is now. media: the model's format."""
         profile, transcript = self._services.profile, self._recorder.transcript
         self._told_at = self._services.clock()
         return ModelSessionConfig(
@@ -78,53 +78,59 @@ class BotSpeech:
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.profile.greeting}"))
 
     def say(self, words: str, step_id: str = "") -> None:
-        # Quoted, for there may be a caller's words in it, and those are no instructions.
+        self._model.tell(Speak(self._word_for_word(words), step_id))
+
+    def _word_for_word(self, words: str) -> str:
+        """The instructions for a response of just these words."""
+        # Quoted, because it may contain a caller's words, which must not act as instructions.
         told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
-        self._model.tell(Speak(f"{self.instructions()}\n\n{told}", step_id))
+        return f"{self.instructions()}\n\n{told}"
 
-    def answer(self, outputs: dict[str, str], ready: bool = True) -> None:
-        """Give the outputs of steps to the model, and before them what it may call from now on.
+    def answer(self, outputs: dict[str, str], ready: bool = True, word_for_word: bool = False) -> None:
+        """Send the outputs of steps to the model, after the tools it may call from now on.
 
-        ready: the model can speak; else what is to be said waits for `model_back`.
+        ready: a model can speak; if not, what is to be said waits for `model_back`. word_for_word: it is to say what
+        the outputs say, and nothing else.
         """
         self._change_session()
         for step_id, output in outputs.items():
             if self._recorder.answered(step_id, output):
-                self._model.tell(FunctionOutput(step_id, output))
+                instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
+                self._model.tell(FunctionOutput(step_id, output, instructions))
             elif ready:  # no function was called: keys, or silence
                 self.say(_words(json.loads(output)), step_id)
             else:
                 self._owed = (_words(json.loads(output)), step_id)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
-        """The caller has pressed keys. by_task: a task takes them."""
+        """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
         self.keep_time()
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:
-        """The model is ready, once more perhaps. said_again: it hears what the caller said last, and answers that."""
+        """A model session is ready, the first or a new one. said_again: it was sent the caller's last utterance."""
         if self._owed is not None:
-            # What the caller said last may have been lost with whoever heard it.
+            # The caller's last words may have been lost with the session that heard them.
             self.take_up(asked=True)
         elif not said_again and self._recorder.transcript.words_lost():
             self.say(LINE_BACK)
 
     def take_up(self, asked: bool = False) -> None:
-        """The caller is back: say what is owed. asked: and if nothing is, ask."""
+        """The caller is back: say what was left unsaid. asked: if there is nothing, ask what the caller said."""
         if asked or self._recorder.transcript.answer_due():
             words, step_id = self._owed or self._tasks.ask_again() or (self._unsaid(), "")
             self._owed = None
             self.say(words or LINE_BACK, step_id)
 
     def _unsaid(self) -> str:
-        """How a task has ended whose caller did not hear of it; "" where that was to end the call, which it did not."""
+        """The last output's words, if the caller did not hear them; "" if they were a farewell and the call went on."""
         told = json.loads(self._recorder.transcript.unsaid() or "{}")
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
-        """Returns whether the model is of no use any more: it takes what it is told, and answers nothing."""
+        """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:
@@ -135,11 +141,11 @@ class BotSpeech:
         return self._unanswered > MOST_UNANSWERED
 
     def own_words(self, clip: Clip) -> None:
-        """A sentence of ours, where the model says nothing."""
+        """Play a recorded clip in place of the model."""
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
 
 
 def _words(told: Mapping[str, Any]) -> str:
-    """What the caller is to hear of a step. told: its output."""
+    """The words of a step's output for the caller. told: the output, decoded."""
     return " ".join(filter(None, (told.get("say"), told.get("next"))))

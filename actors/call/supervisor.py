@@ -1,4 +1,4 @@
-"""One call: owns its two sockets and its tasks, their restarts, and the call's state of record.
+"""One call: owns its two sessions and its tasks, their restarts, and the call's record.
 
 May import: actors, protocols, store's record types, pykka, loguru. Rules from: docs/architecture.md 1, 4 and 5.
 """
@@ -55,6 +55,7 @@ from actors.messages.call import (
     TaskSettled,
     VaicEnded,
     VaicReady,
+    WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
@@ -82,7 +83,11 @@ T = TypeVar("T")
 
 
 class CallSupervisor(LoopActor):
-    """Is told: CallMessage. Its parent is the switchboard. Its end, by `finish`, is always a normal one."""
+    """Supervises one call. Receives: CallMessage. Parent: the switchboard.
+
+    Each message becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
+    """
 
     def __init__(
         self,
@@ -108,6 +113,7 @@ class CallSupervisor(LoopActor):
             self._children,
             self.actor_ref,
             self._call_timers.start,
+            self.now_ms,
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -121,8 +127,8 @@ class CallSupervisor(LoopActor):
         )
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._hangup: PendingHangup | None = None  # how we are to end the call, or do
-        self._outcome = ""  # of the call, once it is settled
+        self._hangup: PendingHangup | None = None  # the end that is due or under way
+        self._outcome = ""  # of the call, once it is decided
         self._resume_state = resume_state
 
     def on_start(self) -> None:
@@ -202,13 +208,15 @@ class CallSupervisor(LoopActor):
                 assert_never(message)
         return None
 
-    # --- what is told, as events ---
+    # --- messages to events ---
 
     def _overdue(self, key: CallTimerKey) -> None:
         match key:
             case StepLimit():
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(key.step_id))
+            case WordsLimit():
+                self._tasks.words_overdue(key.step_id)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
                 self._get_ready(ReadinessEvent.START_OVERDUE)
             case CallTimer.RENEW:
@@ -255,17 +263,14 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
             return
+        self._tasks.note(fact)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
                 self._call_timers.cancel(CallTimer.SILENCE)
-                self._tasks.caller_began(fact.at_ms)
                 self._speech.keep_time()
-            case BotHeard():
-                self._tasks.consent.heard(fact.item)
             case ResponseEnded():
-                self._tasks.consent.spoken(fact.steps, fact.spoken_items, fact.status == "completed")
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
@@ -296,7 +301,7 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if outputs and self._phase is not Phase.SETTLING:
-            self._speech.answer(outputs, self._readiness in MODEL_THERE)
+            self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
@@ -321,11 +326,11 @@ class CallSupervisor(LoopActor):
         self._get_ready(ReadinessEvent.GREETING_LOST if blank else ReadinessEvent.MODEL_LOST)
 
     def _restore(self, left: ResumeState) -> None:
-        """Go on with a call that another process has left, in the state in which it was."""
+        """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows)
         self._caller_leg.resumed()
-        self._caller_leg.incarnation = len(left.rows)  # more than there ever were
+        self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.TAKEN_OVER_BLANK if blank else ReadinessEvent.TAKEN_OVER)
         unanswered = self._tasks.restore(left.rows, left.acted)
@@ -335,12 +340,12 @@ class CallSupervisor(LoopActor):
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)
 
-    # --- the tables, and what they ask for ---
+    # --- tables and their actions ---
 
     def _advance(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case an action
         self, event: CallEvent, hangup: PendingHangup | None = None, *, outcome: str = "", wire: Wire | None = None
     ) -> None:
-        """hangup, outcome, wire: what the event brings, for the actions that it leads to."""
+        """hangup, outcome, wire: the event's parameters, for the actions it leads to."""
         self._phase, actions = CALL.step(self._phase, event)
         for action in actions:
             match action:
@@ -377,7 +382,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.TAKE_OUTCOME:
                     self._outcome = outcome
                 case CallAction.CLOSE_WIRE:
-                    # Nobody is left to hang up in words: VAIC does it by itself when it is not let back in.
+                    # No VAIC session is left to send a hang-up: VAIC ends the call when its resume is refused.
                     self._caller_leg.wire.close(1011, "internal error")
                 case CallAction.SETTLE:
                     self._settle()
@@ -391,7 +396,7 @@ class CallSupervisor(LoopActor):
                     assert_never(action)
 
     def _get_ready(self, event: ReadinessEvent, *, said_again: bool = False) -> None:
-        """said_again: the model is told once more what the caller said last."""
+        """said_again: the model session is sent the caller's last utterance again."""
         self._readiness, actions = READINESS.step(self._readiness, event)
         for action in actions:
             match action:
@@ -446,7 +451,7 @@ class CallSupervisor(LoopActor):
         return VAIC not in self._children
 
     def _config(self) -> ModelSessionConfig:
-        """The call as a session of the model is to know it, just now."""
+        """The configuration of a model session for the call as it is now."""
         spoken_to = self._readiness in GREETED and self._readiness is not Readiness.TAKEN_OVER
         return self._speech.model_format(model_format(self._media), spoken_to and self._transcript.answer_due())
 
@@ -456,7 +461,7 @@ class CallSupervisor(LoopActor):
 
 
 def _brought(what: T | None) -> T:
-    """What an action needs, and the event before it has brought. Raises: MisuseError."""
+    """An action's parameter, which its event must carry. Raises: MisuseError."""
     if what is None:
         raise MisuseError("an action has nothing to act on")
     return what

@@ -1,7 +1,7 @@
-"""What a call leaves behind: its turns as spoken and heard, its tasks, its end.
+"""A call's transcript: its turns as spoken and heard, its tasks, its end.
 
-Pure state: facts go in, the call's record comes out; and the items that rebuild the conversation for a fresh session.
-`enter` is the one way in for the process that sees a fact and for one that reads it in the journal.
+Pure state: journal rows go in; out come the call's record and the items that rebuild the conversation for a new model
+session. `enter` is used both by the process that sees a fact and by one that reads it from the journal.
 May import: actors.messages, protocols, store's record types, the standard library.
 """
 
@@ -57,7 +57,7 @@ class _Turn:
     heard: ItemHeard | None = None
 
     def text_as_heard(self) -> str:
-        """The words that reached the ear: by share of the sound, for nobody tells where each word stands in it."""
+        """The words the caller heard: cut by the share of audio heard, because the API gives no word timings."""
         if self.role == "caller" or self.heard is None or self.heard.complete or not self.heard.generated_ms:
             return self.text
         words = self.text.split()
@@ -72,12 +72,12 @@ class _Invocation:
     output: str | None = None
 
     def item(self, call_id: str) -> FunctionCallItem:
-        """The call for a fresh session, which takes ids of up to 32 characters from us."""
+        """The function call for a new session, which accepts ids of up to 32 characters from a client."""
         return FunctionCallItem(name=self.name, arguments=self.arguments, call_id=call_id[:32])
 
 
 def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
-    """One item that was played on two sockets: what the first had and was not heard is lost between them."""
+    """One item that was played on two sockets; what the first had sent unheard is lost."""
     return ItemHeard(
         item_id=first.item_id,
         heard_ms=first.heard_ms + then.heard_ms,
@@ -89,9 +89,9 @@ def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
 
 @dataclass(slots=True)
 class Transcript:
-    """One call's book. began_ms: the call's start on the clock of this process, in whole ms.
+    """One call's transcript. began_ms: the call's start on this process's monotonic clock, in whole ms.
 
-    ended: outcome and moment of a call whose end is in its journal.
+    ended: outcome and time of the end, if the journal holds one.
     """
 
     conversation_id: str
@@ -104,13 +104,13 @@ class Transcript:
     ended: tuple[str, datetime] | None = None
     errors: list[str] = field(default_factory=list)
     usage: Counter[str] = field(default_factory=Counter)
-    # Turns by item id and invocations by call id, together in the order they came up.
+    # Turns by item id and invocations by call id, in the order they were first reported.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
     _clips: dict[str, _Turn] = field(default_factory=dict)
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
     def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912 - one flat match, a case a kind
-        """One row of the call's journal, as it is written or as it is read."""
+        """Apply one journal row, whether just written or read back."""
         match row := entry.row:
             case CallerBeganRow():
                 self.caller_speaks(row.item, began=True, at_ms=self.began_ms + row.began_ms)
@@ -140,9 +140,11 @@ class Transcript:
                 self.errors.append(row.text)
             case EndedRow():
                 self.ended = (row.outcome, entry.at)
+            case InheritedRow():
+                self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | ResumedRow() | ParkedRow() | InheritedRow() | UnreadRow():
+            case CallRow() | ResumedRow() | ParkedRow() | UnreadRow():
                 pass
             case _:
                 assert_never(row)
@@ -152,7 +154,7 @@ class Transcript:
         return ItemHeard(row.item, row.heard_ms, row.generated_ms, began_ms, row.complete)
 
     def _clip_of_0_1(self, row: ClipRow, entry: JournalEntry) -> ItemHeard:
-        """Release 0.1 wrote the row when the clip had been heard, and said neither when it began nor its name."""
+        """Release 0.1 wrote the row after the clip was heard, with neither its start nor its item id."""
         ended_ms = round((entry.at - self.started_at).total_seconds() * 1000)
         began_ms = self.began_ms + max(0, ended_ms - row.heard_ms)
         return ItemHeard(f"clip-{entry.seq}", row.heard_ms, row.generated_ms, began_ms, row.complete)
@@ -166,7 +168,7 @@ class Transcript:
         self.task(TaskRecord(agent=row.agent, run_id=row.run, states=states, result=row.result, notes=notes))
 
     def speech_began_ms(self, item_id: str) -> float | None:
-        """When the caller began to say this; None where nobody has seen it."""
+        """When the caller began this utterance; None if unknown."""
         turn = self._entries.get(item_id)
         return turn.began_ms if isinstance(turn, _Turn) else None
 
@@ -193,7 +195,7 @@ class Transcript:
             self.barge_ins += 1
 
     def clip_heard(self, heard: ItemHeard, words: str) -> None:
-        """A sentence that no model knows of: it is in the record, and in no conversation that is rebuilt."""
+        """A recorded clip was heard. It is part of the record but not of `history`: no model said it."""
         if heard.began_ms is not None:
             ended_ms = heard.began_ms + heard.heard_ms
             self._clips[heard.item_id] = _Turn("bot", heard.item_id, words, heard.began_ms, ended_ms, heard)
@@ -202,7 +204,7 @@ class Transcript:
         self._entries[call_id] = _Invocation(name, arguments)
 
     def answered(self, call_id: str, output: str) -> bool:
-        """A function call has its output. Returns False where there was no such call."""
+        """Set a function call's output. Returns False if there was no such call."""
         invocation = self._entries.get(call_id)
         if not isinstance(invocation, _Invocation):
             return False
@@ -210,23 +212,23 @@ class Transcript:
         return True
 
     def has_call(self, call_id: str) -> bool:
-        """The model has called a function by this id."""
+        """Whether the model made a function call with this id."""
         return isinstance(self._entries.get(call_id), _Invocation)
 
     def caller_typed(self, text: str, at_ms: float) -> None:
-        """The caller has pressed keys; text: what the model is told of it."""
+        """The caller pressed keys. text: what the model is told about it."""
         turn = self._turn("caller", f"keys-{len(self._entries)}")
         turn.text, turn.began_ms, turn.ended_ms = text, at_ms, at_ms
 
     def task(self, task: TaskRecord) -> None:
-        """A task as it stands."""
+        """Set a task's current state."""
         self._tasks[task.run_id] = task
 
     def spent(self, usage: Mapping[str, int]) -> None:
         self.usage.update(usage)
 
     def record(self, outcome: str, ended_at: datetime) -> CallRecord:
-        """The call as it is stored; turn times in ms from its start."""
+        """The call's record for the store; turn times in ms from its start."""
         turns = [each for _, each in self._in_order(self._clips) if isinstance(each, _Turn)]
         return CallRecord(
             conversation_id=self.conversation_id,
@@ -244,7 +246,7 @@ class Transcript:
         )
 
     def history(self) -> tuple[NewItem, ...]:
-        """The conversation so far, for a session that knows nothing of it: words, calls with their outputs."""
+        """The conversation so far, for a new model session: what was said and heard, calls with their outputs."""
         items: list[NewItem] = []
         for key, origin in self._in_order():
             match origin:
@@ -256,20 +258,20 @@ class Transcript:
                     items.append(call := origin.item(key))
                     items.append(FunctionCallOutputItem(call_id=call.call_id or key, output=output))
                 case _:
-                    pass  # never transcribed, never heard, or never answered: not part of what was said
+                    pass  # never transcribed, heard or answered: not part of the conversation
         return tuple(items)
 
     def is_blank(self) -> bool:
-        """Nobody has said anything yet that anybody heard of."""
+        """Nothing was said yet, by caller or bot, and no function called."""
         return not self._entries
 
     def still_sounds(self, item_id: str) -> bool:
-        """Nobody has told yet how much of this sentence was heard."""
+        """It is not known yet how much of this bot item was heard."""
         turn = self._entries.get(item_id)
         return not isinstance(turn, _Turn) or turn.heard is None
 
     def words_lost(self) -> bool:
-        """The caller has spoken last, and nobody will ever know what."""
+        """The caller spoke last, and the utterance was never transcribed."""
         match next(reversed(self._entries.values()), None):
             case _Turn(role="caller", text="", ended_ms=float() | int()):
                 return True
@@ -277,7 +279,7 @@ class Transcript:
                 return False
 
     def open_calls(self) -> dict[str, FunctionCallItem]:
-        """The model's calls that were not answered yet, by call id."""
+        """Function calls without an output, by call id."""
         return {
             key: origin.item(key)
             for key, origin in self._entries.items()
@@ -285,12 +287,12 @@ class Transcript:
         }
 
     def answer_due(self) -> bool:
-        """The caller waits for words of the bot: what came last was not the bot's, or was not heard to its end."""
+        """The caller waits for the bot: the last turn was the caller's, or the bot's was not heard to its end."""
         match next(reversed(self._entries.values()), None):
             case _Turn(role="caller", text=text):
                 return bool(text)
             case _Turn(text=text, heard=None):
-                return not text  # a whole sentence may still sound
+                return not text  # with text, the whole sentence may still be playing
             case _Turn(heard=ItemHeard(complete=complete)):
                 return not complete
             case _Invocation(output=output):
@@ -299,7 +301,7 @@ class Transcript:
                 return False
 
     def unsaid(self) -> str | None:
-        """The output of the last call where the caller has not heard to its end what came of it; None elsewhere."""
+        """The last function call's output, if no bot turn after it was heard to its end; else None."""
         for origin in reversed(self._entries.values()):
             match origin:
                 case _Invocation(output=output):
@@ -311,7 +313,7 @@ class Transcript:
         return None
 
     def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
-        """By when each began: a sentence is told of when its words are written down, which may be after its answer."""
+        """Sorted by start: a caller's turn may be reported, once transcribed, after the bot's answer to it."""
         began_ms: float = self.began_ms
         placed = []
         for key, origin in (*self._entries.items(), *(beside or {}).items()):

@@ -35,7 +35,14 @@ class StepLimit:
     step_id: str
 
 
-CallTimerKey = CallTimer | StepLimit
+@dataclass(frozen=True, slots=True)
+class WordsLimit:
+    """The time limit for the words of the caller's turn that a step depends on."""
+
+    step_id: str
+
+
+CallTimerKey = CallTimer | StepLimit | WordsLimit
 
 
 @dataclass(frozen=True, slots=True)

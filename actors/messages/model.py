@@ -51,10 +51,14 @@ class CallerTyped:
 
 @dataclass(frozen=True, slots=True)
 class FunctionOutput:
-    """The output of a function call. output: JSON text."""
+    """The answer to a function call of the model. output: JSON text.
+
+    instructions: replace the session's for the response that speaks about it, which then calls nothing; "" for none.
+    """
 
     call_id: str
     output: str
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fsm.consent import AGREED, Agreement
+
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
     """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
-    heard: the caller spoke after hearing the task's last sentence to its end. spoke: the caller has spoken since the
-    last call, so this one may carry an answer.
+    agreement: what the caller's last words are to what the task reads back when this is taken. spoke: the caller has
+    spoken since the last call, so that this one may stand for an answer.
     """
 
     step_id: str
     tool: str
     arguments: str
-    heard: bool = True
+    agreement: Agreement = AGREED
     spoke: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class KeysPressed:
-    """The caller has answered this task with the telephone's keys. heard: as for Invoke."""
+    """The caller has answered this task by the telephone's keys. agreement: as for Invoke."""
 
     step_id: str
     keys: str
-    heard: bool = True
+    agreement: Agreement = AGREED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The caller's audio while nobody can hear it: the newest of it, for older sound is of no use to an answer.
+"""The caller's audio while no model session is live, and the utterance no session has understood yet.
 
 May import: the standard library. Rules from: docs/specs/openai-realtime.md 4.7.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-KEPT_MS = 4000
-# A voice is noticed some time after it began: as many pieces before that, of 20 ms as VAIC sends them.
+KEPT_MS = 4000  # a longer gap is bridged by asking the caller to repeat
+# The VAD reports speech some time after it began: chunks kept from before, of 20 ms each as VAIC sends them.
 BEFORE_PIECES = 20
 
 
 class AudioBuffer:
-    """length_ms: of a piece of base64 audio."""
+    """The newest KEPT_MS of audio; older audio is dropped. length_ms: gives the duration of a base64 chunk."""
 
     __slots__ = ("_kept_ms", "_length_ms", "_pieces")
 
@@ -30,17 +30,17 @@ class AudioBuffer:
             self._kept_ms -= self._length_ms(self._pieces.popleft())
 
     def take(self) -> list[str]:
-        """All of it, in order; none is kept any more."""
+        """Return the chunks in order and empty the buffer."""
         pieces = list(self._pieces)
         self._pieces.clear()
         self._kept_ms = 0.0
         return pieces
 
 
-class Utterance:
-    """What the caller says now, from a moment before it was noticed: to be said again to who comes next.
+class UtteranceBuffer:
+    """The caller's current utterance, from shortly before the VAD noticed it, for replay to the next model session.
 
-    Its beginning is kept rather than its end. length_ms: of a piece of base64 audio.
+    Keeps the first KEPT_MS and drops the rest. length_ms: gives the duration of a base64 chunk.
     """
 
     __slots__ = ("_before", "_kept_ms", "_length_ms", "_pieces")
@@ -59,16 +59,16 @@ class Utterance:
             self._kept_ms += self._length_ms(payload)
 
     def begin(self) -> None:
-        """The caller has begun to speak; what was said before is no longer owed an answer by itself."""
+        """The VAD reports that speech began. Speech that was still waiting for an answer is continued by it."""
         if self._pieces is None:
             self._pieces, self._kept_ms = list(self._before), 0.0
             self._before.clear()
 
     def forget(self) -> None:
-        """Somebody has understood it."""
+        """A model session has understood the utterance."""
         self._pieces = None
 
     def take(self) -> list[str]:
-        """What nobody has understood, in order; it is not kept any more."""
+        """Return the chunks of an utterance not understood yet, in order, and empty the buffer."""
         pieces, self._pieces = self._pieces or [], None
         return pieces

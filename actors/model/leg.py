@@ -1,6 +1,6 @@
-"""The model's place in a call: who speaks there, for how long it may be empty, and who comes next.
+"""The model's leg of a call: which session is active, which stands by, and how long the call may be without one.
 
-Not an actor: a part of a call's supervisor, which decides what an empty place means for the call.
+Not an actor: a part of a call's supervisor, which decides what the loss of the session means for the call.
 May import: actors, protocols, pykka, the standard library.
 Rules from: docs/specs/openai-realtime.md 1.3, 1.4, 4.7, 4.8.
 """
@@ -30,7 +30,7 @@ from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeO
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.metrics import SESSIONS_RENEWED
-from actors.model.audio_buffer import AudioBuffer, Utterance
+from actors.model.audio_buffer import AudioBuffer, UtteranceBuffer
 from actors.model.session import OpenAISocket
 from actors.policies import MODEL, POLICIES
 from actors.services import Services
@@ -42,22 +42,22 @@ from actors.system.timeouts import NamedTimers
 from protocols.errors import ModelRefused
 from protocols.media import MediaFormat, decoded_bytes
 
-# What is left of a session's life when its successor is dialled: in s, and at most this share of it.
-RENEW_MARGIN_S, RENEW_MARGIN = 60.0, 0.5
+RENEW_MARGIN_S = 60.0  # a session's remaining life when its successor is dialled
+RENEW_SHARE = 0.5  # but at most this share of what is left when it becomes ready
 
 
 class Loss(Enum):
-    """What the end of a session means for its call."""
+    """What the end of a session actor means for its call."""
 
-    NONE = "none"  # it did not hold the place: it stood by, was told to go, or was replaced before
-    LOST = "lost"  # another one will hold it
-    FINAL = "final"  # there is to be no model any more
+    NONE = "none"  # it was not the active session: it stood by, was told to stop, or was replaced before
+    LOST = "lost"  # another session will become active
+    FINAL = "final"  # no restart is left
 
 
 class ModelRef(StableRef[ModelSocketMessage]):
-    """While nobody there can hear, the caller's audio is kept; so is an utterance that was not understood yet.
+    """The stable address of the active session; buffers the caller's audio while none is live.
 
-    media: the model's format. caller_speaks: as far as whoever had the place has told.
+    media: the model's format. caller_speaks: as the last active session reported.
     """
 
     __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks")
@@ -68,7 +68,7 @@ class ModelRef(StableRef[ModelSocketMessage]):
         def length_ms(payload: str) -> float:
             return decoded_bytes(payload) / media.bytes_per_ms
 
-        self._kept, self._utterance = AudioBuffer(length_ms), Utterance(length_ms)
+        self._kept, self._utterance = AudioBuffer(length_ms), UtteranceBuffer(length_ms)
         self._hears = self.caller_speaks = False
 
     def tell(self, message: ModelSocketMessage, /) -> None:
@@ -80,7 +80,7 @@ class ModelRef(StableRef[ModelSocketMessage]):
         super().tell(message)
 
     def note(self, fact: SpeechFact | FunctionCalled) -> None:
-        """What the model has told: a turn of the caller's that it has made something of was understood."""
+        """A fact from the model: a transcript, an answer or a function call shows that the utterance was understood."""
         match fact:
             case CallerSpeaks():
                 self.caller_speaks = fact.began
@@ -92,9 +92,9 @@ class ModelRef(StableRef[ModelSocketMessage]):
                 pass
 
     def hears(self, whether: bool) -> bool:
-        """Whoever has the place can hear: what was not understood goes there first, and what was kept. Or nobody can.
+        """Set whether a session is live. If so, send it the utterance not understood yet, then the buffered audio.
 
-        Returns whether an utterance is said again.
+        Returns whether an utterance was sent again.
         """
         self._hears = whether
         said_again = self._utterance.take() if whether else []
@@ -105,7 +105,10 @@ class ModelRef(StableRef[ModelSocketMessage]):
 
 
 class ModelLeg:
-    """seat: where the rest of the call finds the model. side: the call as a session is to know it, just now."""
+    """Starts, renews and replaces model sessions. ref: the address the rest of the call uses.
+
+    config: gives the configuration of a session for the call as it is now.
+    """
 
     def __init__(
         self,
@@ -126,25 +129,25 @@ class ModelLeg:
         self._config = config
         self._log = children.log
         self._numbers = count(1)
-        self._name = self._next = ""  # of the child that has the place, and of the one that stands by
+        self._name = self._next = ""  # names of the active child and of the one that stands by
         self._next_ready = False
 
     def start(self) -> None:
-        """Dial."""
+        """Dial the first session."""
         self._timers.start(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
         self._children.start(self._name, self._ref, POLICIES[MODEL], self._dial)
 
     def stop(self) -> None:
-        """There is to be no model any more."""
+        """Stop all sessions; none is started again."""
         self._timers.cancel(CallTimer.MODEL)
         self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
         self._children.stop(self._next)
 
     def ready(self, session: ModelReady) -> bool:
-        """A session is configured. Returns whether what the caller said last is said to it again."""
+        """A session is configured. Returns whether the caller's last utterance was sent to it again."""
         if session.standby:
             self._next_ready = True
             self._ref.tell(Retire())
@@ -154,16 +157,16 @@ class ModelLeg:
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
             left_s = session.expires_at - self._services.now().timestamp()
-            self._timers.start(CallTimer.RENEW, max(left_s - RENEW_MARGIN_S, left_s * RENEW_MARGIN, 0.0))
+            self._timers.start(CallTimer.RENEW, max(left_s - RENEW_MARGIN_S, left_s * RENEW_SHARE, 0.0))
         return said_again
 
     def renew(self) -> None:
-        """The session will end before long: have another stand by."""
+        """The session expires soon: start another one that stands by."""
         self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
         self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial)
 
     def died(self, death: ChildDied) -> Loss:
-        """One of the children of this place has ended."""
+        """One of this leg's session actors has ended."""
         if death.child == self._name and self._next_ready:
             return self._promote(death)
         refused = isinstance(death.reason, ModelRefused) and self._children.unlink(death)
@@ -197,7 +200,7 @@ class ModelLeg:
         return Loss.LOST
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
-        # Asked at every start: one that stood by at first may have the call when it is restarted.
+        # Evaluated at every start: a session that stood by may be the active one when it is restarted.
         standby = parent_link.child == self._next
         config = replace(self._config(), standby=standby)
         return OpenAISocket.start(parent_link, config, self._services.dialler, self._call, self._vaic)

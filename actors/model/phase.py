@@ -1,4 +1,4 @@
-"""The life of one model session, from dialling to its end: what may happen in each phase, and what is then to be done.
+"""The phases of one model session, from dialling to its end, as a transition table.
 
 Pure data: session.py turns messages into events and carries the actions out.
 May import: protocols.transitions, the standard library. Rules from: docs/specs/openai-realtime.md 1.3 to 1.5, 4.1, 4.8.
@@ -13,13 +13,13 @@ from protocols.transitions import Table, go, never, rows, stay
 
 class Phase(Enum):
     DIALLING = "dialling"
-    CONNECTED = "connected"  # there is a socket; session.created is to come
-    CONFIGURING = "configuring"  # session.update was sent; session.updated is to come
+    CONNECTED = "connected"  # the socket is open; waits for session.created
+    CONFIGURING = "configuring"  # session.update was sent; waits for session.updated
     STANDBY = "standby"  # configured, without the conversation: another session has the call
-    LIVE = "live"  # it hears and speaks
-    RETIRING = "retiring"  # live until the next moment at which nothing can be lost
-    STOPPING = "stopping"  # told itself to stop; what is in its mailbox before that is still served
-    FAILED = "failed"  # it raised: its supervisor decides what comes next
+    LIVE = "live"  # has the conversation
+    RETIRING = "retiring"  # live until the next quiet moment
+    STOPPING = "stopping"  # its stop is queued; messages queued before that are still handled
+    FAILED = "failed"  # raised an error: its supervisor decides what comes next
 
 
 class Event(Enum):
@@ -27,16 +27,16 @@ class Event(Enum):
     DIAL_FAILED = "dial failed"
     SESSION_CREATED = "session.created"
     SESSION_UPDATED = "session.updated"
-    SPARE_UPDATED = "spare updated"  # session.updated, to one that is to stand by
-    FORMAT_REFUSED = "format refused"  # session.updated, with another format: that is noise on the line
+    SPARE_UPDATED = "spare updated"  # session.updated, in a standby session
+    FORMAT_REFUSED = "format refused"  # session.updated with another audio format, which would be noise to the caller
     TAKE_OVER = "told to take over"
     RETIRE = "told to retire"  # another session stands by
     QUIET = "quiet"  # nobody speaks, and nothing is owed
     ERROR = "error"
-    REFUSED = "refused for good"  # by an error after which asking again changes nothing
+    REFUSED = "refused for good"  # an error that a retry will not change
     CLOSED = "socket closed"
     SETUP_OVERDUE = "set-up overdue"
-    ANSWERS_NOTHING = "answers nothing"  # so the scheduler judges
+    ANSWERS_NOTHING = "answers nothing"  # the response scheduler's verdict
 
 
 class Action(Enum):
@@ -49,9 +49,9 @@ class Action(Enum):
     RAISE = "raise the error"
 
 
-# It has the conversation: what is told to the model reaches it.
+# The session has the conversation: items and responses may be sent to it.
 LIVE = (Phase.LIVE, Phase.RETIRING, Phase.STOPPING)
-# It was sent a session.update: later changes are to be sent as well.
+# A session.update was sent: later changes must be sent as well.
 CONFIGURED = (Phase.CONFIGURING, Phase.STANDBY, *LIVE)
 
 _SETTING_UP = (Phase.DIALLING, Phase.CONNECTED, Phase.CONFIGURING)
@@ -65,7 +65,7 @@ SESSION: Table[Phase, Event, Action] = Table(
     "model session",
     Phase.DIALLING,
     rows(
-        # The way of a session that has the call, and of one that stands by until it is given the call.
+        # The life of an active session, and of one that stands by until it takes over.
         {
             (Phase.DIALLING, Event.DIALLED): (Phase.CONNECTED, Action.NOTHING),
             (Phase.CONNECTED, Event.SESSION_CREATED): (Phase.CONFIGURING, Action.CONFIGURE),
@@ -76,20 +76,20 @@ SESSION: Table[Phase, Event, Action] = Table(
             (Phase.RETIRING, Event.RETIRE): (Phase.RETIRING, Action.LEAVE_IF_QUIET),
             (Phase.RETIRING, Event.QUIET): (Phase.STOPPING, Action.STOP),
         },
-        # Another session is ready, and this one has nothing to lose yet.
+        # Another session is ready, and this one holds nothing that could be lost.
         go(_SETTING_UP, Event.RETIRE, Phase.STOPPING, Action.STOP),
         stay(Phase.STOPPING, (Event.DIALLED, Event.RETIRE), Action.NOTHING),
         go((Phase.DIALLING, Phase.STOPPING), Event.DIAL_FAILED, Phase.FAILED, Action.RAISE),
-        # The echo of a change, or of what was not asked for.
+        # The echo of a later session.update, or unsolicited.
         stay((Phase.CONNECTED, Phase.STANDBY, *LIVE), _UPDATED, Action.NOTHING),
-        # The server says this once; said again, it is no other session.
+        # The server sends this once; a repetition does not mean a new session.
         stay(CONFIGURED, Event.SESSION_CREATED, Action.NOTHING),
         go((Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY), Event.FORMAT_REFUSED, Phase.FAILED, Action.RAISE),
         stay(LIVE, Event.FORMAT_REFUSED, Action.NOTHING),
         stay(
             (Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY, Phase.LIVE, Phase.STOPPING), Event.QUIET, Action.NOTHING
         ),
-        # In a live session an error is somebody's who was a moment too late; before, it refuses the configuration.
+        # In a live session an error is about one late event; before that it refuses the configuration.
         go((Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY), Event.ERROR, Phase.FAILED, Action.RAISE),
         stay(LIVE, Event.ERROR, Action.NOTHING),
         go(_CONNECTED, _FATAL, Phase.FAILED, Action.RAISE),
@@ -102,8 +102,8 @@ SESSION: Table[Phase, Event, Action] = Table(
             (Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY, Phase.LIVE, Phase.RETIRING), _DIAL, "it is dialled once"
         ),
         never(Phase.DIALLING, _FROM_SERVER, "there is no socket yet"),
-        never((*_SETTING_UP, *LIVE), Event.TAKE_OVER, "the call tells only a session that said it stands by"),
-        never(Phase.STANDBY, Event.RETIRE, "the call tells only the session that has it"),
+        never((*_SETTING_UP, *LIVE), Event.TAKE_OVER, "only a session that reported standby is told to take over"),
+        never(Phase.STANDBY, Event.RETIRE, "only the active session is told to retire"),
         never(Phase.FAILED, Event, "the actor has ended"),
     ),
 )

@@ -1,6 +1,6 @@
-"""The model's side of a call: speaks the OpenAI Realtime GA interface on one wire.
+"""One model session: speaks the OpenAI Realtime GA interface on one socket.
 
-It alone asks for responses (through the scheduler), drops what comes too late, and tells the model what was heard.
+Only it asks for responses (through the scheduler); it drops late audio and reports to the model what was heard.
 May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/openai-realtime.md 4, 6, 7.
 """
 
@@ -73,18 +73,17 @@ from protocols.realtime.responses import STEP, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
-# A session that is not configured by then is not going to be.
-SETUP_LIMIT_S = 15.0
-# Errors the interface sends in the normal course of things (1.5): somebody was a moment too late.
+SETUP_LIMIT_S = 15.0  # from dialling to session.updated; a slower session counts as lost
+# Errors the API sends in normal operation, when an event of ours arrives a moment too late (1.5).
 BENIGN = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value"})
 
 
 class OpenAISocket(LoopActor):
     """One model session of one conversation.
 
-    Is told: ModelSocketMessage. Tells the caller's side: BotAudio and the caller's turns; its supervisor: the rest.
-    Dies of TransportLost when the socket goes, of WireError when the session cannot be had as asked, of ModelRefused
-    when no other session could be had either.
+    Receives: ModelSocketMessage. Sends the VAIC session BotAudio and the caller's turns, its supervisor the rest.
+    Raises: TransportLost if the socket is lost, WireError if the server refuses the configuration, ModelRefused if it
+    would refuse any other session too.
     """
 
     droppable = (CallerAudio,)
@@ -109,10 +108,11 @@ class OpenAISocket(LoopActor):
         self._expires_at: float | None = None
         self._scheduler = ResponseScheduler()
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
-        self._untold: set[str] = set()  # the caller's turns whose words are still to come
+        self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._calls = FunctionCalls(config.open_calls)
+        self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref)
@@ -134,7 +134,7 @@ class OpenAISocket(LoopActor):
 
     def on_receive(self, message: ModelSocketMessage) -> None:
         match message:
-            case CallerAudio():  # first, being one of the two that come fifty times a second
+            case CallerAudio():  # first: this and WireText arrive fifty times a second
                 if self._wire is not None:
                     self._wire.send(APPEND.fill(message.payload))
             case WireText():
@@ -171,6 +171,7 @@ class OpenAISocket(LoopActor):
                 self._send_all(self._responses.heard(message.items))
             case FunctionOutput():
                 self._calls.answered(message.call_id, message.output)
+                self._answer_instructions = message.instructions
                 self._settle()
             case SessionChanged():
                 self._change(message.instructions, message.tools)
@@ -212,7 +213,7 @@ class OpenAISocket(LoopActor):
             case server.ConversationItemAdded() if event.item.type == "function_call_output":
                 self._responses.answer_added(event.item.call_id)
             case _:
-                pass  # known, and of no consequence to a bridge
+                pass  # known events that need no action
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
         if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):
@@ -234,7 +235,7 @@ class OpenAISocket(LoopActor):
                 self._take_error(event)
 
     def _step(self, event: Event, error: Exception | None = None) -> None:
-        """error: what ends the session, where the table says that this event does."""
+        """error: raised if the table says that this event ends the session."""
         self._phase, action = SESSION.step(self._phase, event)
         match action:
             case Action.NOTHING:
@@ -250,12 +251,12 @@ class OpenAISocket(LoopActor):
             case Action.STOP:
                 self.stop()
             case Action.RAISE:
-                raise error or MisuseError(f"{event.name} ends a session, and has no error")
+                raise error or MisuseError(f"{event.name} ends a session but carries no error")
             case _:
                 assert_never(action)
 
     def _refused_formats(self, event: server.SessionUpdated) -> str:
-        """The sides whose format is not the one asked for, "" if there are none."""
+        """The directions (input, output) whose format is not the one asked for; "" if none."""
         wanted = realtime_format(self._config.media).type
         got = {side: event.session.format_type(side) for side in ("input", "output")}
         return ", ".join(f"{side}: {form}" for side, form in got.items() if form not in ("", wanted))
@@ -279,7 +280,7 @@ class OpenAISocket(LoopActor):
             self._step(Event.QUIET)
 
     def _refused(self, reason: str) -> None:
-        """The model's side will not serve us, nor any other session for a while."""
+        """The API refuses service: open the circuit breaker for new sessions and end this one."""
         self._dialler.trip(reason)
         self._step(Event.REFUSED, ModelRefused(reason))
 
@@ -319,7 +320,7 @@ class OpenAISocket(LoopActor):
                 self._told(event.item_id)
 
     def _told(self, item_id: str) -> None:
-        """All that there is of a caller's turn has been passed on."""
+        """The transcript of a caller's turn was passed on, or failed."""
         self._untold.discard(item_id)
         self._look_for_quiet()
 
@@ -344,7 +345,7 @@ class OpenAISocket(LoopActor):
                 send(self._call, BotSaid(event.item_id, event.transcript))
 
     def _take_call(self, response_id: str, item: Item) -> None:
-        # A cancelled response leaves half-written calls behind: only a completed one is meant.
+        # A cancelled response leaves incomplete calls behind: take only completed ones.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
         self._calls.called(item.call_id, response_id)
@@ -359,7 +360,7 @@ class OpenAISocket(LoopActor):
             if response.error_code in FINAL_CODES:
                 self._refused(response.error_code)
         calls = self._calls.response_ended(response.id)
-        # Before the slot is free: outputs that waited for this end go out ahead of the next response, which is one.
+        # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up = self._scheduler.given_up
@@ -369,14 +370,15 @@ class OpenAISocket(LoopActor):
     # --- to the model ---
 
     def _settle(self) -> None:
-        """Send the outputs whose calls are in the conversation; once none is owed, have them spoken about."""
+        """Send the outputs whose calls are in the conversation; when all are sent, ask for a response about them."""
         if self._phase not in LIVE:
             return
         items, speak = self._calls.settle()
         for item in items:
             self._create(item)
         if speak:
-            self._want(ResponseRequest())
+            told, self._answer_instructions = self._answer_instructions, ""
+            self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())
 
     def _want(self, request: ResponseRequest) -> None:
         self._order(self._scheduler.want(request, self.now_ms()))

@@ -1,4 +1,4 @@
-"""A question to the model beside the conversation: neither heard by the caller nor remembered.
+"""Out-of-band requests: questions to the model that are not part of the conversation.
 
 Pure state. May import: actors.messages, fsm, protocols, the standard library.
 Rules from: docs/specs/openai-realtime.md 4.5.
@@ -13,37 +13,37 @@ from actors.messages.model import OutOfBandRequest
 from fsm.walk import ReasoningRequest
 from protocols.realtime.objects import InputText, Response, ResponseRequest, UserMessage
 
-# In a response's metadata: which consultation it is.
+# The key in a response's metadata that holds the request's name.
 CONSULT = "consult"
 
 
 class OutOfBandRequests:
-    """Those of one model session that wait for their answers."""
+    """The requests of one model session that wait for an answer."""
 
     def __init__(self) -> None:
         self._open: dict[str, OutOfBandRequest] = {}
         self._asked = 0
 
     def ask(self, consult: OutOfBandRequest) -> ResponseRequest:
-        """The response that will answer it."""
+        """Register a request; return the response.create parameters that ask it."""
         self._asked += 1
         self._open[name := f"c{self._asked}"] = consult
         return consultation(consult.request, name)
 
     def ended(self, response: Response) -> None:
-        """A response that was one has ended; nothing if nobody waits for it any more."""
+        """An out-of-band response has ended: deliver its choice, if its request still waits."""
         consult = self._open.pop((response.metadata or {}).get(CONSULT, ""), None)
         if consult is not None:
             consult.reply.set(chosen(response, tuple(consult.request.choices)))
 
 
 def is_out_of_band(response: Response) -> bool:
-    """It is beside the conversation: neither heard nor in anybody's way."""
+    """Whether a response belongs to an out-of-band request, by its metadata."""
     return CONSULT in (response.metadata or {})
 
 
 def consultation(request: ReasoningRequest, name: str) -> ResponseRequest:
-    """The response to ask for. What is known goes in as data, not as instructions: callers had a hand in it."""
+    """The response.create parameters. Facts go in as data, not as instructions: they may contain a caller's words."""
     choices = "; ".join(f"{event}: {meaning}" for event, meaning in request.choices.items())
     rule = f"Answer with exactly one of: {', '.join(request.choices)}."
     known = {
@@ -64,7 +64,7 @@ def consultation(request: ReasoningRequest, name: str) -> ResponseRequest:
 
 
 def chosen(response: Response, events: Sequence[str]) -> str | None:
-    """The event that the answer names, and no other; None where it does not."""
+    """The one event the answer names; None if it names none or several."""
     text = " ".join(part.text or "" for item in response.output for part in item.content)
     words = text.replace(".", " ").replace(",", " ").replace('"', " ").split()
     named = {event for event in events if event in words}

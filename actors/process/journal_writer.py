@@ -38,7 +38,7 @@ from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
 from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
-from store.leases import Lease, Leases, Refused
+from store.leases import Lease, LeaseRefused, Leases
 
 # Rows and records in one transaction. Batches, since each transaction takes the interpreter lock from the loop a dozen
 # times.
@@ -197,14 +197,14 @@ class JournalWriter(ThreadActor):
         lease = self._try(
             lambda: self._leases.open(conversation_id, message.credential, opening), "lease", conversation_id
         )
-        if isinstance(lease, Refused):
+        if isinstance(lease, LeaseRefused):
             logger.bind(conversation=conversation_id).error("another process holds this conversation's lease")
             self._report_lost((conversation_id,))
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
         lease = self._try(lambda: self._leases.claim(conversation_id, message.credential), "lease", conversation_id)
-        if lease is None or isinstance(lease, Refused):
+        if lease is None or isinstance(lease, LeaseRefused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
         resume_state = self._resume_state(lease)
@@ -235,7 +235,7 @@ class JournalWriter(ThreadActor):
     def _end_orphan(self, conversation_id: str) -> None:
         """Write the record of a call whose process died and that was not resumed, from its journal."""
         lease = self._retrying(lambda: self._leases.adopt(conversation_id))
-        if isinstance(lease, Refused):
+        if isinstance(lease, LeaseRefused):
             return
         logger.bind(conversation=conversation_id).warning("a call whose process died was not resumed: it is ended")
         record = left_record(conversation_id, self._resume_state(lease))

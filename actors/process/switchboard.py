@@ -137,7 +137,9 @@ class Switchboard(LoopActor):
             LOST_ROWS.inc(lost)
             logger.error("no journal writer was left: rows are lost", lost=lost)
 
-    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+    def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
+        self, message: SwitchboardMessage
+    ) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))
@@ -152,16 +154,34 @@ class Switchboard(LoopActor):
                 self._take_pending(message.wire)
             case AdmissionRequest():
                 self._answer(message.upgrade)
-            case CallClaimed() | CallsLost() | RenewLeases():
-                self._lease(message)
-            case ChildDied() | ShutdownTimeout() | RestartDue():
-                self._supervise(message)
+            case CallClaimed():
+                self._take_over(message.conversation_id, message.resume_state, message.reason)
+            case CallsLost():
+                for conversation_id in message.conversation_ids:
+                    self._children.stop(f"call:{conversation_id}")
+            case RenewLeases():
+                self._journal_writer.tell(message)
+                self.after(self._leases.renew_every_s, message)
+            case ChildDied():
+                self._child_died(message)
+            case ShutdownTimeout():
+                self._overdue(message)
+            case RestartDue():
+                self._children.restart(message.child)
             case Unwritten():
                 self._journal_writer.requeue(message.message)
-            case CallCrashed() | CallerAway():
-                self._note_call(message)
-            case SetAdmission() | EndCalls() | MoveCalls():
-                self._drain(message)
+            case CallCrashed():
+                self._drop(message.conversation_id)
+            case CallerAway(away=True):
+                self._away.add(message.conversation_id)
+            case CallerAway():
+                self._away.discard(message.conversation_id)
+            case SetAdmission():
+                self._admission = message.state
+            case EndCalls():
+                self._close_for(EndCall(message.outcome, message.in_words))
+            case MoveCalls():
+                self._close_for(MoveCall(message.now))
             case ShutDown():
                 self._leaving = True
                 for conversation_id in self._calls:
@@ -177,14 +197,11 @@ class Switchboard(LoopActor):
                 assert_never(message)
         return None
 
-    def _note_call(self, message: CallCrashed | CallerAway) -> None:
-        match message:
-            case CallCrashed():
-                self._drop(message.conversation_id)
-            case CallerAway(away=True):
-                self._away.add(message.conversation_id)
-            case CallerAway():
-                self._away.discard(message.conversation_id)
+    def _close_for(self, message: EndCall | MoveCall) -> None:
+        """Admit no more calls, and tell those in progress."""
+        self._admission = AdmissionState.CLOSED
+        for call in self._calls.values():
+            call.stable_ref.tell(message)
 
     def _drop(self, conversation_id: str) -> _Call | None:
         """Remove a call that is over at this process."""
@@ -192,19 +209,6 @@ class Switchboard(LoopActor):
         self._away.discard(conversation_id)
         CALLS_LIVE.set(len(self._calls))
         return ended
-
-    def _drain(self, message: SetAdmission | EndCalls | MoveCalls) -> None:
-        match message:
-            case SetAdmission():
-                self._admission = message.state
-            case EndCalls():
-                self._admission = AdmissionState.CLOSED
-                for call in self._calls.values():
-                    call.stable_ref.tell(EndCall(message.outcome, message.in_words))
-            case MoveCalls():
-                self._admission = AdmissionState.CLOSED
-                for call in self._calls.values():
-                    call.stable_ref.tell(MoveCall(message.now))
 
     @property
     def _full(self) -> bool:
@@ -319,17 +323,6 @@ class Switchboard(LoopActor):
         self._claims[conversation_id] = _Claim(wire, credential, limit)
         self._journal_writer.tell(ClaimCall(conversation_id, credential))
 
-    def _lease(self, message: CallClaimed | CallsLost | RenewLeases) -> None:
-        match message:
-            case RenewLeases():
-                self._journal_writer.tell(message)
-                self.after(self._leases.renew_every_s, message)
-            case CallClaimed():
-                self._take_over(message.conversation_id, message.resume_state, message.reason)
-            case CallsLost():
-                for conversation_id in message.conversation_ids:
-                    self._children.stop(f"call:{conversation_id}")
-
     def _take_over(self, conversation_id: str, resume_state: ResumeState | None, reason: str) -> None:
         """Go on with a claimed call, or refuse the socket that wants it."""
         claim = self._claims.pop(conversation_id, None)
@@ -365,19 +358,13 @@ class Switchboard(LoopActor):
     def _start_journal_writer(self, parent_link: ParentLink) -> pykka.ActorRef[JournalWriter]:
         return JournalWriter.start(parent_link, self._journal, self._leases, self.actor_ref)
 
-    def _supervise(self, message: ChildDied | ShutdownTimeout | RestartDue) -> None:
-        match message:
-            case ChildDied():
-                self._child_died(message)
-            case RestartDue():
-                self._children.restart(message.child)
-            case ShutdownTimeout():
-                self._children.overdue(message)
-                kind, _, conversation_id = message.child.partition(":")
-                if kind == "call":
-                    self._drop(conversation_id)
-                if self._leaving:
-                    self._stop_if_empty()
+    def _overdue(self, message: ShutdownTimeout) -> None:
+        self._children.overdue(message)
+        kind, _, conversation_id = message.child.partition(":")
+        if kind == "call":
+            self._drop(conversation_id)
+        if self._leaving:
+            self._stop_if_empty()
 
     def _stop_if_empty(self) -> None:
         if self._calls:

@@ -1,4 +1,4 @@
-"""One function invocation: a thread of its own around a task's run, so that its database and its bugs are its own.
+"""One function invocation: a task's run on its own thread, where it may block on the database and may crash.
 
 May import: actors, fsm, protocols, pykka, the standard library.
 """
@@ -22,9 +22,11 @@ from fsm.walk import ReasoningRequest
 
 
 class FsmAgent(ThreadActor):
-    """Is told: FsmAgentMessage. Tells the call's supervisor: TaskAnswered, once for each step; and Consult.
+    """Runs one task.
 
-    snapshot: where a former holder of this run left off; None for a new one.
+    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, OutOfBandRequest, and
+    TaskSettled once the caller has left.
+    snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class FsmAgent(ThreadActor):
             case Invoke() if message.tool == self._spec.name and not run.visited:
                 self._answer(message.step_id, run.open(message.arguments))
             case Invoke():
-                self._answer(message.step_id, run.call(message.tool, message.arguments, message.heard, message.spoke))
+                answer = run.call(message.tool, message.arguments, message.agreement, message.spoke)
+                self._answer(message.step_id, answer)
             case KeysPressed():
-                self._answer(message.step_id, run.keyed(message.keys, message.heard))
+                self._answer(message.step_id, run.keyed(message.keys, message.agreement))
             case CallerSilent():
                 self._answer(message.step_id, run.silence())
             case CallerLeft():
@@ -71,7 +74,7 @@ class FsmAgent(ThreadActor):
         send(self._call, TaskAnswered(self._context.run_id, step_id, answer, self._run.status()))
 
     def _consult(self, request: ReasoningRequest) -> str | None:
-        """Ask the model beside the conversation, and wait: this thread has nothing else to do."""
+        """Ask the model outside the conversation and block for the answer; None if it is late or names no choice."""
         reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
         send(self._call, OutOfBandRequest(request, reply))
         try:

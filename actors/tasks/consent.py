@@ -1,46 +1,158 @@
-"""Whether a caller's yes came after the read-back was heard to its end: only then has the caller agreed to it.
+"""Whether a caller's yes agrees to what a task reads back: it was said, heard to its end, and answered in words.
 
-Pure state: facts go in, in any order.
-May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 7.3.
+Pure state: the facts of one call go in, as they happen; a yes is judged when its step is taken.
+May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from protocols.ledger import ItemHeard
+from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, SpeechFact
+from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, names_another, states
+from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
-# A step goes by its function call's id, which a fresh session knows by its first 32 characters only.
-ID_CHARS = 32
+# The beginning of an item is told in whole ms, the moment of a step is not.
+ROUNDING_MS = 1
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What the caller said. words: None while they are not known."""
+
+    began_ms: float
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    readback: Readback
+    at_ms: float
 
 
 @dataclass(slots=True)
 class ReadbackConsent:
-    """For one call; times are on the clock that its facts bear."""
+    """For one call; times are on the clock of its facts.
 
-    _asked: dict[str, str] = field(default_factory=dict)  # run id -> the step that gave its read-back
-    _spoken: dict[str, tuple[str, ...]] = field(default_factory=dict)  # step -> the items that spoke of it, completely
-    _heard_until_ms: dict[str, float] = field(default_factory=dict)  # item -> when its end was heard
+    yes_without_words: a turn whose words nobody writes down may be a yes.
+    """
 
-    def asked(self, run_id: str, step_id: str) -> None:
-        """A step's sentence is what the run's next yes will be to."""
-        self._asked[run_id] = step_id[:ID_CHARS]
+    language: Language
+    yes_without_words: bool = False
+    _asked: dict[str, _Asked] = field(default_factory=dict)  # by run
+    _said: dict[str, str] = field(default_factory=dict)  # by item
+    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # by item, in the order in which they were heard
+    _turns: dict[str, _Turn] = field(default_factory=dict)  # by item, in the order in which they began
 
-    def spoken(self, steps: Iterable[str], items: tuple[str, ...], completed: bool) -> None:
-        """A response that saw these steps' outputs has ended. items: those of it that had audio."""
-        for step_id in steps:
-            # Only the first response after it says it; what comes later speaks of something else.
-            self._spoken.setdefault(step_id[:ID_CHARS], items if completed else ())
+    def asked(self, run_id: str, readback: Readback | None, at_ms: float) -> None:
+        """A run has taken a step, and reads this back. The same as before was asked for when it was first read back."""
+        known = self._asked.get(run_id)
+        if readback is None:
+            self._asked.pop(run_id, None)
+        elif known is None or known.readback != readback:
+            self._asked[run_id] = _Asked(readback, at_ms)
 
-    def heard(self, item: ItemHeard) -> None:
-        """An item has ended for the caller."""
-        if item.complete and item.began_ms is not None:
-            self._heard_until_ms[item.item_id] = item.began_ms + item.heard_ms
+    def note(self, fact: SpeechFact) -> None:
+        match fact:
+            case BotSaid():
+                self._said[fact.item_id] = fact.text
+            case BotHeard():
+                self._hear(fact.item)
+            case CallerSpeaks(began=True):
+                self._turns[fact.item_id] = _Turn(fact.at_ms)
+            case CallerSaid() if (turn := self._turns.get(fact.item_id)) is not None:
+                turn.words = fact.text
+            case _:
+                pass
 
-    def holds(self, run_id: str, caller_began_ms: float | None) -> bool:
-        """Whether what the caller began to say (or key) then can be an answer to the run's read-back."""
-        items = self._spoken.get(self._asked.get(run_id, ""), ())
-        if not items or caller_began_ms is None:
-            return False
-        return all(self._heard_until_ms.get(item_id, float("inf")) <= caller_began_ms for item_id in items)
+    def _hear(self, item: ItemHeard) -> None:
+        before = self._heard.pop(item.item_id, None)
+        if before is not None:  # it was played on two sockets: what the first had and was not heard is lost
+            whole = item.complete and before.heard_ms >= before.generated_ms
+            item = replace(item, complete=whole)
+        self._heard[item.item_id] = item
+
+    def judge(self, run_id: str, *, final: bool = False) -> Agreement | None:
+        """What the caller's last words are to the run's read-back. None: they are to be waited for.
+
+        final: there is no more waiting.
+        """
+        asked = self._asked.get(run_id)
+        if asked is None:
+            return Agreement(Verdict.UNHEARD)
+        turns = [turn for turn in self._turns.values() if turn.began_ms >= asked.at_ms]
+        worded = [turn for turn in turns if turn.words is None or self._reply(turn) is not Reply.WORDLESS]
+        if not worded:
+            # Nobody has answered it; a cough after it is no answer.
+            return self._no_words(asked, turns)
+        *before, answer = worded
+        verdict = self._verdict(asked, before, answer, final)
+        return None if verdict is None else Agreement(verdict, asked.readback)
+
+    def keyed(self, run_id: str, at_ms: float) -> Agreement:
+        """What a key for yes, pressed at that moment, is to the run's read-back."""
+        asked = self._asked.get(run_id)
+        if asked is None:
+            return Agreement(Verdict.UNHEARD)
+        return Agreement(self._statement(asked.readback, self._items(asked.at_ms, at_ms), at_ms), asked.readback)
+
+    def _no_words(self, asked: _Asked, turns: Sequence[_Turn]) -> Agreement:
+        verdict = Verdict.UNHEARD
+        if turns:
+            until_ms = turns[-1].began_ms
+            verdict = self._statement(asked.readback, self._items(asked.at_ms, until_ms), until_ms)
+        return Agreement(Verdict.WORDLESS if verdict is Verdict.AGREED else verdict, asked.readback)
+
+    def _verdict(self, asked: _Asked, before: Iterable[_Turn], answer: _Turn, final: bool) -> Verdict | None:
+        since_ms, question_ms = asked.at_ms, None
+        for turn in before:
+            match self._reply(turn):
+                case Reply.NO:  # what was read back before is off
+                    since_ms = turn.began_ms
+                case Reply.QUESTION:
+                    question_ms = turn.began_ms
+                case _:
+                    pass
+        items = self._items(since_ms, answer.began_ms)
+        verdict = self._statement(asked.readback, items, answer.began_ms)
+        if verdict is not Verdict.AGREED:
+            return verdict
+        if answer.words is None and not final:
+            return None
+        if answer.words is None:
+            return Verdict.AGREED if self.yes_without_words else Verdict.WORDLESS
+        if self._reply(answer) is not Reply.ANSWER or names_another(asked.readback, answer.words, self.language):
+            return Verdict.NOT_A_YES
+        # After a question of the caller's, a yes may be meant for what it was answered with.
+        if question_ms is not None and not any(
+            "?" in self._said.get(item.item_id, "") for item in items if (item.began_ms or 0) >= question_ms
+        ):
+            return Verdict.NOT_A_YES
+        return Verdict.AGREED
+
+    def _items(self, since_ms: float, until_ms: float) -> list[ItemHeard]:
+        """What the bot began to say between these moments."""
+        return [
+            item
+            for item in self._heard.values()
+            if item.began_ms is not None and since_ms - ROUNDING_MS <= item.began_ms < until_ms
+        ]
+
+    def _statement(self, readback: Readback, items: Iterable[ItemHeard], until_ms: float) -> Verdict:
+        """Whether these items, as far as they were heard by then, read it back."""
+        spoken = [Spoken(self._said.get(item.item_id, ""), _ended_by(item, until_ms)) for item in items]
+        if states(readback, spoken, self.language):
+            return Verdict.AGREED
+        return Verdict.MISSTATED if any(each.heard for each in spoken) else Verdict.UNHEARD
+
+    def _reply(self, turn: _Turn) -> Reply:
+        return Reply.WORDLESS if turn.words is None else self.language.reply(turn.words)
+
+
+def _ended_by(item: ItemHeard, at_ms: float) -> bool:
+    """Heard to its end by then; who answers into its last moment has heard it too."""
+    if not item.complete or item.began_ms is None:
+        return False
+    last_moment_ms = min(LAST_MOMENT_MS, item.generated_ms / 2)
+    return item.began_ms + item.heard_ms - last_moment_ms <= at_ms

@@ -1,8 +1,8 @@
-"""Carrying out what tasks do to the world: once for a key, whoever dies in between.
+"""Carries out the effects of tasks: once for each idempotency key, even across crashes.
 
-For the threads of all FsmAgents. A local effect is one transaction with its intent and outcome; a remote one leaves its
-intent first, so that whoever comes after a crash knows that it may have been done.
-May import: actors' counters, fsm, store, SQLAlchemy, loguru. Rules from: docs/specs/reliability.md 5.3.
+Called by the threads of all FsmAgents. A local effect is one transaction together with its intent and outcome; a remote
+effect commits its intent first, so that after a crash it is known that the effect may have been done.
+May import: actors' metrics, fsm, store, SQLAlchemy, loguru. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from store.leases import fenced
 
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
-# An intent that is older and has no outcome belongs to a process that is gone: no step takes so long.
+# No step takes so long: an older intent without an outcome belongs to a process that is gone.
 ABANDONED = timedelta(seconds=60)
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
 _STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed"}
 
 
 class _NoStore(Exception):
-    """The database cannot be had. say: to the caller, and true: it may have gone while it was committing."""
+    """The database is unavailable. say: for the caller; UNSURE after a failed commit, which may have succeeded."""
 
     def __init__(self, say: str) -> None:
         super().__init__(say)
@@ -43,10 +43,10 @@ class _NoStore(Exception):
 
 
 class EffectRunner:
-    """agents: whose effects these are. now: the wall clock, aware.
+    """Runs effects against the database. agents: the tasks that declare them. now: the wall clock, aware.
 
-    patience_s: how long an attempt waits for another one under the same key, before it says that it cannot tell.
-    epoch_of: the epoch of a conversation's lease, 0 for none: where it is no longer the call's, nothing is changed.
+    patience_s: how long an attempt waits for another one with the same key before it answers UNSURE.
+    epoch_of: the epoch of a conversation's lease, 0 if it has none; a stale epoch is fenced and changes nothing.
     """
 
     def __init__(
@@ -67,55 +67,55 @@ class EffectRunner:
         self._done = threading.Condition()
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        """Do it once for the request's key, and give the first result again. What the effect raises passes through."""
+        """Do the effect once for the request's key; later calls return its first result. Raises what it raises."""
         try:
             result = self._carry_out(name, self._declared[name], request)
         except _NoStore as error:
-            logger.bind(conversation=request.context.conversation_id).exception("the database cannot be had")
+            logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
             result = Failed(error.say)
         EFFECTS.labels(name, _STATUS[type(result)]).inc()
         return result
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
-        """The caller left while it was carried out: take it back, if that is its policy. Returns whether it was."""
+        """The caller hung up during the effect: undo it, if that is its policy. Returns whether it was undone."""
         effect = self._declared[name]
         if effect.on_hang_up != "undo" or effect.undo is None:
             return False
         try:
-            taken_back = self._undo(effect, request)
+            undone = self._undo(effect, request)
         except _NoStore:
-            logger.bind(conversation=request.context.conversation_id).exception("an effect could not be taken back")
+            logger.bind(conversation=request.context.conversation_id).exception("an effect could not be undone")
             return False
-        if taken_back:
+        if undone:
             EFFECTS.labels(name, "undone").inc()
-        return taken_back
+        return undone
 
     def recover(self) -> int:
-        """Bring to an end what processes that are gone have left half done; returns how many effects that were.
+        """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
 
-        What cannot be brought to an end now is left for the next time.
+        An effect that cannot be settled now is tried again by the next call.
         """
         ended = 0
         try:
             with reading(self._engine) as connection:
                 left = effect_log.unsettled(connection, self._now() - ABANDONED)
         except _GONE:
-            logger.exception("the effects left half done cannot be looked for")
+            logger.exception("abandoned effects cannot be looked up")
             return 0
         for known in left:
             log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
             try:
-                status = self._bring_to_an_end(known)
-            except Exception:  # somebody else's code and network: one must not keep the others, or the house, waiting
-                log.exception("an effect left half done could not be brought to an end")
+                status = self._recover_one(known)
+            except Exception:  # code of a task and a remote system: one failure must not hold up the others
+                log.exception("an abandoned effect could not be settled")
                 continue
             if status is not None:
                 ended += 1
                 EFFECTS.labels(known.name, status).inc()
-                log.warning("effect left half done", now=status)
+                log.warning("abandoned effect settled", status=status)
         return ended
 
-    # --- once ---
+    # --- once for each key ---
 
     def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
         if isinstance(effect, Local) and effect.reads_only:
@@ -132,7 +132,7 @@ class EffectRunner:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[bool]:
-        """Wait for an attempt of another thread. Yields False where it takes too long: it may hang in the effect."""
+        """Wait for another thread's attempt with this key. Yields False after `patience_s`: that effect may hang."""
         with self._done:
             alone = self._done.wait_for(lambda: key not in self._under_way, self._patience_s)
             if alone:
@@ -147,7 +147,7 @@ class EffectRunner:
 
     @contextmanager
     def _transaction(self, conversation_id: str) -> Iterator[Connection]:
-        """Of a call. Raises: _NoStore, Fenced."""
+        """A transaction fenced by the call's lease. Raises: _NoStore, Fenced."""
         committing = False
         try:
             with fenced(self._engine, conversation_id, self._epoch_of(conversation_id)) as connection:
@@ -163,7 +163,7 @@ class EffectRunner:
             with reading(self._engine) as connection:
                 savepoint = connection.begin_nested()
                 result = lookup.do(request, connection)
-                # Nobody has agreed to anything yet: should it have written, then not for long.
+                # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
                 savepoint.rollback()
                 return result
         except _GONE as error:
@@ -188,7 +188,7 @@ class EffectRunner:
                 return _recorded(_known(connection, meant.key), meant)
             savepoint = connection.begin_nested()
             result = local.do(request, connection)
-            # What was refused or failed half way has changed nothing.
+            # A refused or failed effect must have changed nothing.
             (savepoint.commit if isinstance(result, Ok) else savepoint.rollback)()
             self._settle(connection, meant.key, result)
             return result
@@ -207,11 +207,11 @@ class EffectRunner:
             with self._transaction(meant.conversation_id) as connection:
                 self._settle(connection, meant.key, result, status)
         except _NoStore:
-            logger.bind(conversation=meant.conversation_id).exception("an outcome could not be written down")
+            logger.bind(conversation=meant.conversation_id).exception("an effect's outcome could not be stored")
         return result
 
-    def _bring_to_an_end(self, known: LoggedEffect) -> Status | None:
-        """The caller has gone long ago: finish or undo, as its policy says. None where somebody else is at it."""
+    def _recover_one(self, known: LoggedEffect) -> Status | None:
+        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over."""
         with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now()):
                 return None
@@ -232,21 +232,21 @@ class EffectRunner:
     def _undo(self, effect: DeclaredEffect, request: EffectRequest) -> bool:
         if isinstance(effect, Local):
             with self._transaction(request.context.conversation_id) as connection:
-                taken_back = effect_log.take_back(connection, request.key, self._now())
-                if taken_back and effect.undo is not None:
+                undone = effect_log.take_back(connection, request.key, self._now())
+                if undone and effect.undo is not None:
                     effect.undo(request, connection)
-            return taken_back
+            return undone
         with self._transaction(request.context.conversation_id) as connection:
             known = effect_log.find(connection, request.key)
         if known is None or known.status != "ok" or effect.undo is None:
             return False
-        # In no transaction: nobody is to wait for us while we wait for somebody else's system.
+        # Outside a transaction, which would hold locks while we wait for the remote system.
         effect.undo(request)
         with self._transaction(request.context.conversation_id) as connection:
             effect_log.take_back(connection, request.key, self._now())
         return True
 
-    # --- the log ---
+    # --- the effect log ---
 
     def _settle(self, connection: Connection, key: str, result: EffectResult, status: Status | None = None) -> None:
         values = result.values if isinstance(result, Ok) else {}
@@ -268,7 +268,7 @@ class EffectRunner:
         )
 
     def _request(self, known: LoggedEffect) -> EffectRequest | None:
-        """What was asked for; None where the task's table has changed so that it cannot be read any more."""
+        """The logged request; None if it no longer fits the task's table, which has changed since."""
         context = TaskContext(known.conversation_id, known.run_id, known.caller, self._now)
         try:
             slots = self._specs[known.name].slots
@@ -280,7 +280,7 @@ class EffectRunner:
 
 def _known(connection: Connection, key: str) -> LoggedEffect:
     found = effect_log.find(connection, key)
-    assert found is not None  # its key was taken
+    assert found is not None  # the insert failed because this key exists
     return found
 
 
@@ -289,9 +289,11 @@ def _is(known: LoggedEffect, meant: LoggedEffect) -> bool:
 
 
 def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
-    """What came of it the first time."""
+    """The result of the first attempt, as logged."""
     if not _is(known, meant):
-        logger.bind(conversation=known.conversation_id).error("one key, two effects", key=known.key, effect=meant.name)
+        logger.bind(conversation=known.conversation_id).error(
+            "two different effects have the same key", key=known.key, effect=meant.name
+        )
         return Failed(UNSURE)
     match known.status:
         case "ok":
@@ -305,7 +307,7 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
 
 
 def _recovered(remote: Remote, request: EffectRequest) -> tuple[EffectResult, Status | None]:
-    """The result of what may have been done before, and its status where that is another than the result says."""
+    """The result of a remote effect that may have been done before, and its status if the result does not imply it."""
     match remote.recover:
         case "retry":
             return remote.do(request), None

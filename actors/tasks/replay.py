@@ -1,4 +1,4 @@
-"""The tasks of a call read back from its journal, by the process that goes on with the call.
+"""The tasks of a call read back from its journal, by the process that takes the call over.
 
 Pure. May import: actors.messages, fsm, the standard library.
 Rules from: docs/specs/reliability.md 5.4.
@@ -20,7 +20,7 @@ STATES_AHEAD = 8
 
 
 def tasks_left(rows: Sequence[JournalEntry]) -> list[TaskRow]:
-    """Every run of the call as it stood last, in the order they began. snapshot: None where it had not taken a step."""
+    """The last row of every run, in the order they began, with its last snapshot; None if it finished no step."""
     runs: dict[str, TaskRow] = {}
     for entry in rows:
         match entry.row:
@@ -34,7 +34,7 @@ def tasks_left(rows: Sequence[JournalEntry]) -> list[TaskRow]:
 
 
 def keys_ahead(conversation_id: str, rows: Sequence[JournalEntry]) -> dict[str, str]:
-    """The keys that effects bear of which the journal knows nothing yet, should there be any; and their runs."""
+    """Idempotency keys of effects that may have been done without being in the journal; each with its run id."""
     return {
         effect_key(conversation_id, left.run, len(left.snapshot.visited) + ahead): left.run
         for left in tasks_left(rows)
@@ -44,7 +44,7 @@ def keys_ahead(conversation_id: str, rows: Sequence[JournalEntry]) -> dict[str, 
 
 
 def calls_left(rows: Sequence[JournalEntry]) -> tuple[list[FunctionCalled], set[str]]:
-    """The function calls that were never answered; and the ids of those that were."""
+    """The function calls without an output; and the ids of those with one."""
     called: dict[str, FunctionCalled] = {}
     answered: set[str] = set()
     for entry in rows:

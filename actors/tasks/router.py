@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pykka
 
-from actors.messages.call import CallMessage, FunctionCalled, StepLimit, TaskAnswered, TaskSettled
+from actors.messages.call import (
+    CallerSaid,
+    CallerSpeaks,
+    CallMessage,
+    FunctionCalled,
+    SpeechFact,
+    StepLimit,
+    TaskAnswered,
+    TaskSettled,
+    WordsLimit,
+)
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
-from actors.policies import STEP_LIMIT_S, TASK_POLICY
+from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
 from actors.services import Services
 from actors.system.address import Address, ParentLink, StableRef
 from actors.system.supervisor import Supervisor
@@ -25,6 +35,8 @@ from actors.tasks.consent import ReadbackConsent
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
+from fsm.arguments import CallFault, read_yes
+from fsm.consent import AGREED, Agreement
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
@@ -41,16 +53,21 @@ NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is t
 
 @dataclass(slots=True)
 class TaskHandle:
-    """One invocation, as the call sees it. pending: steps that are not answered yet. result: "open" until it ended.
+    """One invocation, as the call sees it. result: "open" until it ended.
 
-    response_id: the response whose function call opened it.
+    response_id, arguments: the response whose function call opened it, and with what. pending: steps that are not
+    answered yet, in order; they are taken one after another. taking: the one that its agent was told, "" for none.
+    waits_for_words: the next one does, of the caller.
     """
 
     spec: AgentSpec
     context: TaskContext
     response_id: str
+    arguments: str = ""
     stable_ref: StableRef[FsmAgentMessage] = field(default_factory=StableRef)
     pending: dict[str, Invoke | KeysPressed | CallerSilent] = field(default_factory=dict)
+    taking: str = ""
+    waits_for_words: bool = False
     status: TaskStatus | None = None
     say: str = ""
     result: str = OPEN
@@ -62,15 +79,22 @@ class TaskHandle:
 
 @dataclass(frozen=True, slots=True)
 class TaskReply:
-    """A run that has taken a step. outputs: by step, "" where it had no use for what happened. ended: by this step."""
+    """A run that has taken a step. outputs: by step, "" where it had no use for what happened. ended: by this step.
+
+    word_for_word: what the outputs say must be spoken as it stands.
+    """
 
     run: TaskHandle
     outputs: dict[str, str]
     ended: bool = False
+    word_for_word: bool = False
 
 
 class TaskRouter:
-    """caller: in E.164, "" for nobody. limit: starts the time limit of a step, in s."""
+    """caller: in E.164, "" for nobody. limit: starts a time limit of a step, in s.
+
+    now_ms: the clock of the conversation's facts.
+    """
 
     def __init__(
         self,
@@ -79,7 +103,8 @@ class TaskRouter:
         caller: str,
         children: Supervisor,
         call: Address[CallMessage],
-        limit: Callable[[StepLimit, float], None],
+        limit: Callable[[StepLimit | WordsLimit, float], None],
+        now_ms: Callable[[], float],
     ) -> None:
         self._services = services
         self._conversation_id = conversation_id
@@ -87,8 +112,8 @@ class TaskRouter:
         self._children = children
         self._call = call
         self._limit = limit
-        self._consent = ReadbackConsent()
-        self._caller_began_ms: float | None = None
+        self._now_ms = now_ms
+        self._consent = ReadbackConsent(services.profile.language, services.profile.yes_without_words)
         self._calls_in_a_row = 0
         self._seen: set[str] = set()
         self._steps = 0
@@ -117,6 +142,7 @@ class TaskRouter:
                 continue
             run.status = standing.status()
             run.say = run.status.snapshot.say
+            self._read_back(run)
             if run.result == OPEN:
                 self._start(run)
             if run.result == OPEN and each.run in acted:
@@ -142,15 +168,17 @@ class TaskRouter:
 
     # --- facts of the conversation ---
 
-    @property
-    def consent(self) -> ReadbackConsent:
-        """To be told what was spoken and heard."""
-        return self._consent
-
-    def caller_began(self, at_ms: float) -> None:
-        """The caller began to speak."""
-        self._caller_began_ms = at_ms
-        self._calls_in_a_row = 0
+    def note(self, fact: SpeechFact) -> None:
+        """Something was said or heard."""
+        self._consent.note(fact)
+        match fact:
+            case CallerSpeaks(began=True):
+                self._calls_in_a_row = 0
+            case CallerSaid():
+                for run in self._open_runs():
+                    self._take_next(run)
+            case _:
+                pass
 
     # --- steps ---
 
@@ -168,14 +196,12 @@ class TaskRouter:
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
         if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
-            run = self._open(spec, called.response_id)
+            run = self._open(spec, called)
         if run is None:
             return self._answer_late(called) or self._refuse(called.name)
         if run.status is None:
             arguments = called.arguments  # its own parameters may bear any name
-        agreed = self._consent.holds(run.context.run_id, self._caller_began_ms)
-        heard = agreed or run.context.run_id in self._acted
-        self._step(run, Invoke(called.call_id, called.name, arguments, heard, spoke=self._calls_in_a_row == 1))
+        self._step(run, Invoke(called.call_id, called.name, arguments, spoke=self._calls_in_a_row == 1))
         return None
 
     def keys_wanted(self) -> int | None:
@@ -189,7 +215,7 @@ class TaskRouter:
         if run is None:
             return False
         self._calls_in_a_row = 0
-        self._step(run, KeysPressed(self._step_id(), keys, self._consent.holds(run.context.run_id, at_ms)))
+        self._step(run, KeysPressed(self._step_id(), keys, self._consent.keyed(run.context.run_id, at_ms)))
         return True
 
     def silence(self) -> None:
@@ -202,35 +228,42 @@ class TaskRouter:
         run = self._asking()
         if run is None or run.status is None:
             return None
-        step_id = self._step_id()
-        if run.status.reads_back:
-            self._consent.asked(run.context.run_id, step_id)
-        return run.say, step_id
+        return run.say, self._step_id()
 
     def answered(self, message: TaskAnswered) -> TaskReply | None:
         """Note a run's next step. None: it was answered for it already, and this comes too late."""
         run = self.runs.get(message.run_id)
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
-        run.status = message.status
+        run.status, run.taking = message.status, ""
+        self._read_back(run)
+        reply = self._reply(run, message)
+        self._take_next(run)
+        return reply
+
+    def _reply(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
         if message.answer is None:
             return TaskReply(run, {message.step_id: ""})
         answer, output = message.answer, message.answer.output
         if answer.fault:
             TASK_FAULTS.labels(answer.fault).inc()
         run.say = answer.say or run.say
-        if message.status.reads_back:
-            self._consent.asked(message.run_id, message.step_id)
         if answer.outcome is None or run.result != OPEN:
-            return TaskReply(run, {message.step_id: output})
+            return TaskReply(run, {message.step_id: output}, word_for_word=answer.word_for_word)
         output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
+
+    def words_overdue(self, step_id: str) -> None:
+        """The words that a step waits for have not come in time: it is taken without them."""
+        for run in self._open_runs():
+            if run.waits_for_words and next(iter(run.pending), None) == step_id:
+                self._take_next(run, final=True)
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
         for run in self.runs.values():
             if run.child == child:
-                for step in run.pending.values():
+                if (step := run.pending.get(run.taking)) is not None:
                     run.stable_ref.tell(step)
                 if run.context.run_id in self._unsettled:
                     run.stable_ref.tell(CallerLeft())
@@ -253,7 +286,13 @@ class TaskRouter:
         return None
 
     def caller_left(self) -> bool:
-        """Tell the runs that are in the middle of a step; returns whether there are any to be waited for."""
+        """Tell the runs that are in the middle of a step; returns whether there are any to be waited for.
+
+        A yes is judged by what is known by now; what was to come after another step is not taken any more.
+        """
+        for run in self._open_runs():
+            self._take_next(run, final=True)
+            run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
         self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending}
         for run_id in self._unsettled:
             self.runs[run_id].stable_ref.tell(CallerLeft())
@@ -299,15 +338,46 @@ class TaskRouter:
 
     def _step(self, run: TaskHandle, step: Invoke | KeysPressed | CallerSilent) -> None:
         run.pending[step.step_id] = step
+        self._take_next(run)
+
+    def _take_next(self, run: TaskHandle, final: bool = False) -> None:
+        """Hand a run its next step, once the one before is answered, and what a yes is to be judged by is known.
+
+        final: it is judged by what is known.
+        """
+        if run.taking or not run.pending:
+            return
+        step = next(iter(run.pending.values()))
+        if isinstance(step, Invoke) and _says_yes(run.spec, step):
+            agreement = self._agreement(run, final)
+            if agreement is None:
+                if not run.waits_for_words:
+                    run.waits_for_words = True
+                    self._limit(WordsLimit(step.step_id), WORDS_LIMIT_S)
+                return
+            # Kept, so that an agent that is restarted is told the same.
+            step = run.pending[step.step_id] = replace(step, agreement=agreement)
+        run.taking, run.waits_for_words = step.step_id, False
         self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
+
+    def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
+        """What the caller's last words are to what the run reads back. None: they are waited for."""
+        if run.context.run_id in self._acted:
+            return AGREED
+        return self._consent.judge(run.context.run_id, final=final)
+
+    def _read_back(self, run: TaskHandle) -> None:
+        readback = run.status.readback if run.status is not None and run.result == OPEN else None
+        self._consent.asked(run.context.run_id, readback, self._now_ms())
 
     def _step_id(self) -> str:
         self._steps += 1
         return f"step-{self._steps}"
 
-    def _open(self, spec: AgentSpec, response_id: str) -> TaskHandle:
-        run = self._run(spec, f"t{len(self.runs) + 1}", response_id)
+    def _open(self, spec: AgentSpec, called: FunctionCalled) -> TaskHandle:
+        run = self._run(spec, f"t{len(self.runs) + 1}", called.response_id)
+        run.arguments = called.arguments
         self._start(run)
         return run
 
@@ -346,8 +416,8 @@ class TaskRouter:
         """The open run that this call belongs to: the one it names, or the newest that has such a function."""
         for run in reversed(self._open_runs()):
             if called.name == run.spec.name:
-                # Two openings in one response are two tasks; a later one means the task that is open.
-                if run.response_id != called.response_id:
+                # Two openings in one response are two tasks, if they differ; a later one means the task that is open.
+                if run.response_id != called.response_id or _same(run.arguments, called.arguments):
                     return run
             elif called.name.startswith(f"{run.spec.name}_") and run_id in (None, run.context.run_id):
                 return run
@@ -380,10 +450,10 @@ class TaskRouter:
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
         # After a yes the effect may have been carried out, whatever became of the agent.
-        read_back = run.status is not None and run.status.reads_back
-        acted = read_back and any(not isinstance(step, CallerSilent) for step in run.pending.values())
+        read_back = run.status is not None and run.status.readback is not None
+        acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
-        steps, run.pending = list(run.pending), {}
+        steps, run.pending, run.taking = list(run.pending), {}, ""
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
 
     def _end(self, run: TaskHandle, outcome: str) -> None:
@@ -394,6 +464,23 @@ class TaskRouter:
 def _refusal(fault: str, hint: str) -> str:
     TASK_FAULTS.labels(fault).inc()
     return json.dumps({"error": fault, "hint": hint})
+
+
+def _says_yes(spec: AgentSpec, step: Invoke) -> bool:
+    if step.tool != confirm_name(spec.name):
+        return False
+    try:
+        return read_yes(step.arguments)
+    except CallFault:
+        return False
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two calls have the same arguments, however they are written."""
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return one == other
 
 
 _SEVERAL = "Several tasks are open. Go on with the last of them first; when it has ended, come back to the one before."

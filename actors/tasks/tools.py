@@ -1,6 +1,6 @@
-"""The functions of all open tasks of a call, as the model is told of them: each name once.
+"""The tools of all open tasks of a call, each name declared once.
 
-Where two runs of one task are open, their functions have one more parameter that tells which is meant.
+If two runs of one task are open, their functions get one more parameter that names the run.
 Pure. May import: fsm, pydantic, the standard library.
 """
 
@@ -16,7 +16,7 @@ RUN = "task"
 
 
 def merged(tools: Iterable[tuple[str, ToolSpec]]) -> tuple[ToolSpec, ...]:
-    """tools: (run id, function) of every open run, the newest run last, whose declaration is the one that is kept."""
+    """Merge tools of one name, keeping the newest run's. tools: (run id, function) of every open run, newest last."""
     by_name: dict[str, ToolSpec] = {}
     runs: dict[str, list[str]] = {}
     for run_id, tool in tools:
@@ -34,7 +34,7 @@ def _for_one_of(tool: ToolSpec, run_ids: list[str]) -> ToolSpec:
 
 
 def which_run(arguments: str) -> tuple[str | None, str]:
-    """Which run a call names, None if none, and the arguments without that."""
+    """The run id a call names, None if it names none; and the arguments without it."""
     try:
         given = json.loads(arguments)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Booking an appointment: a day, a time, a name, a yes, and one row in the appointment book.
+"""Books an appointment: asks for day, time, name and a yes, then inserts one row.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -17,7 +17,7 @@ from store import appointments
 
 
 def book(request: EffectRequest, connection: Connection) -> EffectResult:
-    """Write the appointment down, or say what else could be had."""
+    """Insert the appointment, or refuse with the nearest free time."""
     slots, context = request.slots, request.context
     booked = appointments.book(
         connection,
@@ -32,14 +32,14 @@ def book(request: EffectRequest, connection: Connection) -> EffectResult:
     return taken(request, connection) if booked is None else Ok({"appointment": booked.id, "code": booked.code})
 
 
-def take_back(request: EffectRequest, connection: Connection) -> None:
-    """For a caller who hung up while it was booked."""
+def unbook(request: EffectRequest, connection: Connection) -> None:
+    """Remove the booking of a caller who hung up while it was made."""
     booked = appointments.by_effect(connection, request.key)
     if booked is not None:
         appointments.remove(connection, booked.id)
 
 
-# Written for the ear: no leading zeros.
+# For speech: no leading zeros.
 WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
 SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(appointments.CODE_DIGITS))
 NAME = Slot(
@@ -82,9 +82,9 @@ BOOK_APPOINTMENT = AgentSpec(
         ("Confirm", "no"): "CollectDate",
         ("Confirm", "gave_up"): "HandedOver",
         ("Execute", "ok"): "Booked",
-        ("Execute", "refused"): "CollectTime",  # the time went to someone else while the caller was thinking
+        ("Execute", "refused"): "CollectTime",  # another caller booked the time in the meantime
         ("Execute", "failed"): "HandedOver",
     },
-    # A caller who has said yes and hangs up means it: the appointment stands.
-    effects={"appointments.book": Local(book, undo=take_back, on_hang_up="finish")},
+    # A caller who says yes and hangs up still wants the appointment.
+    effects={"appointments.book": Local(book, undo=unbook, on_hang_up="finish")},
 )

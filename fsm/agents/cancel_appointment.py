@@ -1,4 +1,4 @@
-"""Cancelling a booked appointment, found by two facts that are its own.
+"""Cancels a booked appointment, found by two facts that are its own.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -15,7 +15,7 @@ from store import appointments
 
 
 def cancel(request: EffectRequest, connection: Connection) -> EffectResult:
-    """Take the appointment that was found out of the book."""
+    """Delete the appointment that was found."""
     mine = still_theirs(request, connection)
     return Ok() if mine is not None and appointments.remove(connection, mine.id) else Refused(GONE)
 

@@ -1,4 +1,4 @@
-"""The caller is done: the farewell, after which the call hangs up.
+"""Ends the call: says the farewell, after which the call hangs up.
 
 May import: fsm, the standard library.
 """

@@ -1,4 +1,4 @@
-"""Handing the caller over to a human, by VAIC's transfer.
+"""Transfers the caller to a human, by VAIC's transfer activity.
 
 May import: fsm, the standard library.
 """

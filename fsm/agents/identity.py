@@ -79,8 +79,13 @@ class Claims:
         )
 
     def prove(self, appointment: Appointment, starts_at: datetime) -> bool:
-        """Whether it is theirs who claims them. starts_at: as for `fitting`."""
-        return self.fitting(appointment, starts_at) >= ENOUGH
+        """Whether it is theirs who claims them. starts_at: as for `fitting`.
+
+        A name that is another's outweighs number and day, which anybody may know; a code outweighs a misheard name.
+        """
+        others = bool(_letters(appointment.name) and self.name) and not alike(appointment.name, self.name)
+        by_code = bool(self.code) and appointment.code == self.code
+        return self.fitting(appointment, starts_at) >= ENOUGH and (by_code or not others)
 
 
 def alike(stored: str, said: str) -> bool:
@@ -117,7 +122,8 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     said = f"I cannot find an appointment {_described(claims)}."
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
-    return _ask("name" if wrong == 0 else "which", "wrong", said)
+    # With number and day it is the name that does not fit; else it is anybody's guess, so each is asked in its turn.
+    return _ask("which" if wrong and not (claims.number and claims.day) else "name", "wrong", said)
 
 
 def tally(request: EffectRequest, result: EffectResult, connection: Connection) -> str:
@@ -164,7 +170,7 @@ def _the_one_meant(proven: dict[int, datetime], request: EffectRequest) -> Effec
     day, at = request.slots.get("which"), request.slots.get("which_at")
     on_day = {each: local for each, local in proven.items() if day in (None, local.date())}
     if not on_day:
-        return _ask("which", "matched", f"There is none on {_day(day)}. {_listed(proven)}")
+        return _ask("which", "matched", f"There is none on {_day(day)}. {_listed(proven)}".strip())
     fitting = {each: local for each, local in on_day.items() if at in (None, local.time())}
     if len(fitting) == 1:
         [(found, local)] = fitting.items()
@@ -172,7 +178,7 @@ def _the_one_meant(proven: dict[int, datetime], request: EffectRequest) -> Effec
     left = fitting or on_day
     one_day = len({local.date() for local in left.values()}) == 1
     none_then = "" if fitting else f"There is none at {_at(at)}. "
-    return _ask("which_at" if one_day else "which", "matched", f"{none_then}{_listed(left)}")
+    return _ask("which_at" if one_day else "which", "matched", f"{none_then}{_listed(left)}".strip())
 
 
 def _ask(slot: str, tried: Outcome, say: str) -> Refused:
@@ -193,10 +199,10 @@ def _described(claims: Claims) -> str:
 
 
 def _listed(proven: dict[int, datetime]) -> str:
-    told = [f"{_day(local.date())} at {_at(local.time())}" for local in proven.values()][:3]
-    if len(told) == 1:
-        return f"Your next appointment is on {told[0]}."
-    *most, last = told
+    """What there is to choose from; "" for one, which must not be taken for what the caller has named."""
+    if len(proven) == 1:
+        return ""
+    *most, last = [f"{_day(local.date())} at {_at(local.time())}" for local in proven.values()][:3]
     return f"Your next appointments are on {', '.join(most)} and {last}."
 
 

@@ -1,4 +1,4 @@
-"""The practice that the appointment tasks speak for: when it is open, and what they ask their callers.
+"""The practice of the appointment tasks: opening hours, slots shared by the tasks, and taken times.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -33,7 +33,7 @@ def starts() -> list[time]:
 
 
 def open_day(day: date, known: Known) -> date:
-    """A day to come; we are open on all of them."""
+    """Check that the day is not past and within AHEAD; the practice is open every day. Raises: SlotError."""
     today = known.now.date()
     if day < today:
         raise SlotError("That day has already passed. Which day would suit you?")
@@ -45,7 +45,7 @@ def open_day(day: date, known: Known) -> date:
 
 
 def open_time(at: time, known: Known) -> time:
-    """A time at which an appointment can begin, and today one that is still to come."""
+    """Check that an appointment can begin at this time, and that it is not past. Raises: SlotError."""
     if not OPENS <= at < CLOSES:
         raise SlotError("We are open from nine to five. What time would suit you?")
     if at not in starts():
@@ -79,7 +79,7 @@ AT = Slot(
     example="For example, half past ten.",
     keypad=KEYPAD_TIME,
 )
-# Which of the caller's appointments; asked for only where that is not clear.
+# Which of the caller's appointments: asked for only if that is not clear.
 WHICH = Slot(
     date,
     ask="On which day is the one that you mean?",
@@ -98,7 +98,7 @@ CODE = Slot(
     describe="The code of the appointment that is booked already, digits only; only if the caller says it.",
     optional=True,
 )
-# What was looked up for the read-back.
+# Filled by the look-up, for the read-back.
 WAS_DAY, WAS_AT = Slot(date, stored=True), Slot(time, stored=True)
 WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
 # What a caller has to say of an appointment that is booked already, and what is found by it, in a table's order.
@@ -119,7 +119,7 @@ BOOKED_ALREADY: Mapping[str, Slot[Any]] = {
 
 
 def taken(request: EffectRequest, connection: Connection) -> Refused:
-    """The time that was wanted is not free: whose it is, if it is the caller's own; else what could be had."""
+    """Refuse a time that is already booked: say so if it is the caller's own, else name the nearest free one."""
     day, at, now = request.slots["day"], request.slots["at"], request.context.now()
     wanted = datetime.combine(day, at, now.tzinfo)
     holder = appointments.at(connection, RESOURCE, wanted)

@@ -1,4 +1,4 @@
-"""Moving a booked appointment, found by two facts that are its own, to another day and time.
+"""Moves a booked appointment, found by two facts that are its own, to another day and time.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -18,7 +18,7 @@ from store import appointments
 
 
 def reschedule(request: EffectRequest, connection: Connection) -> EffectResult:
-    """Give the appointment that was found its new time, or say what else could be had."""
+    """Move the appointment that was found, or refuse with the nearest free time."""
     mine = still_theirs(request, connection)
     if mine is None:
         return Failed(GONE)

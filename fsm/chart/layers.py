@@ -1,7 +1,7 @@
-"""Ranks and order: which row a node stands in, and where in the row.
+"""Ranks and order: the row of each node, and its position in the row.
 
-Nodes stand in even rows; odd rows are for labels. Every edge is a chain of cells, one a row, so that what passes a row
-has a place of its own in it: this is what keeps arrows off nodes and labels.
+Nodes are in even rows, labels in odd rows. Every edge is a chain of cells, one in each row it passes, so that it has a
+position of its own there: this keeps arrows off nodes and labels.
 May import: fsm.chart, the standard library.
 """
 
@@ -11,17 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-# Rounds of sorting rows by their neighbours; a small graph settles within a few.
-SWEEPS = 12
-# The initial dot, among the nodes.
-START = "(start)"
+SWEEPS = 12  # rounds of sorting rows by their neighbours; a small graph converges within a few
+START = "(start)"  # the name of the initial dot among the nodes
 
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """What has a place in a row: a node, a label, or an edge that passes by.
+    """An entry of a row: a node, a label, or an edge that passes through.
 
-    left, right: how far it reaches from its axis, in px. height: in px. label: whether it carries its edge's label.
+    left, right: its extent from its axis, in px. height: in px. label: whether it carries its edge's label.
     """
 
     row: int
@@ -36,7 +34,7 @@ class Cell:
 
 
 def leading_back(start: str, nodes: Sequence[str], pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges to a node that the way from the start has come through, and all to the start: it stands on top."""
+    """The edges that close a cycle on a path from the start, and all edges to the start, which is the top node."""
     onward: dict[str, list[str]] = {name: [] for name in nodes}
     back: set[tuple[str, str]] = set()
     for source, target in pairs:
@@ -68,11 +66,11 @@ def leading_back(start: str, nodes: Sequence[str], pairs: Iterable[tuple[str, st
 def ranks(
     nodes: Sequence[str], downward: Sequence[tuple[str, str]], widths: Mapping[str, float], limit_px: float
 ) -> dict[str, int]:
-    """A rank for each node such that every edge leads down, edges are short, and no rank is wider than the limit.
+    """A rank for each node so that every edge leads down, edges are short, and no rank is wider than `limit_px`.
 
-    nodes: first the initial dot, then the start.
+    nodes: the initial dot first, then the start.
     """
-    # The initial dot has the first row for itself, and the start stands below it.
+    # The initial dot has the first row to itself, with the start below it.
     rank = _longest(nodes, downward, {name: int(number > 0) for number, name in enumerate(nodes)})
     linked = {name for pair in downward for name in pair}
     for _ in nodes:
@@ -103,7 +101,7 @@ def _longest(nodes: Sequence[str], downward: Sequence[tuple[str, str]], least: M
 
 
 def _shorten(nodes: Sequence[str], downward: Sequence[tuple[str, str]], rank: dict[str, int]) -> bool:
-    """Moves nodes with more edges below than above down, and the other way round."""
+    """Move nodes with more edges below than above down, and others up. Returns whether any moved."""
     moved = False
     for name in nodes:
         above = [rank[upper] for upper, lower in downward if lower == name]
@@ -118,14 +116,14 @@ def _shorten(nodes: Sequence[str], downward: Sequence[tuple[str, str]], rank: di
 
 
 def link(chain: Sequence[Cell]) -> None:
-    """Joins the cells of an edge, from the upper node's to the lower one's."""
+    """Link the cells of an edge, from the upper node's to the lower one's."""
     for upper, lower in pairwise(chain):
         upper.down.append(lower)
         lower.up.append(upper)
 
 
 def ordered(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The rows, each in an order that makes few edges cross."""
+    """The rows, each ordered so that few edges cross."""
     best: list[list[Cell]] = []
     least: tuple[int, int] | None = None
     for mirrored in (False, True):

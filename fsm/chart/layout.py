@@ -1,6 +1,6 @@
-"""Where everything of a chart goes: boxes, arrows, labels, chips and the legend, in px from the top left corner.
+"""Positions of a chart's boxes, arrows, labels, chips and legend, in px from the top left corner.
 
-True of every layout: no arrow crosses a box or another arrow's label, no label lies on a label or a box.
+Invariants: no arrow crosses a box or another arrow's label; no label overlaps a label or a box.
 May import: fsm.chart, the standard library.
 """
 
@@ -21,8 +21,8 @@ from fsm.chart.shapes import (
     LABEL_GAP_PX,
     LOOP_PX,
     MARGIN_PX,
-    Arrow,
     Box,
+    DrawnArrow,
     Label,
     Layout,
     Point,
@@ -31,36 +31,35 @@ from fsm.chart.shapes import (
     legend,
 )
 
-# The width of a README's column: what is no wider is shown there in its own size.
-WIDTH_PX = 830.0
-# Room above and below the tracks between two rows; the arrow's head is in the lower one, or in the upper one.
-ABOVE_PX, BELOW_PX = 12.0, 14.0
-# How wide text in a node may be: where the page has room, and where it has not.
-WIDE_TEXT_PX, TEXT_LIMIT_PX = 230.0, 150.0
+WIDTH_PX = 830.0  # a README's column: a chart no wider is shown there unscaled
+ABOVE_PX = 12.0  # space above the tracks between two rows, for heads of arrows that lead up
+BELOW_PX = 14.0  # space below them, for heads of arrows that lead down
+WIDE_TEXT_PX = 230.0  # text width in a node if the chart then fits
+TEXT_LIMIT_PX = 150.0  # text width in a node otherwise
 
 
 def lay_out(chart: Chart, width_px: float = WIDTH_PX) -> Layout:
-    """A place for everything. Where arrows would make it too wide, the longest of them become jumps."""
+    """Lay a chart out. If arrows make it wider than `width_px`, the longest ones become jumps."""
     edges = merged(chart.edges)
     for text_px in (WIDE_TEXT_PX, TEXT_LIMIT_PX):
         found = _Draft(chart, edges, text_px).layout(width_px)
         if found.width <= width_px:
             return found
-    # What leads nowhere else loses least.
+    # Loops first: as jumps they lose least.
     edges = merged(replace(edge, jump=edge.jump or edge.source == edge.target) for edge in edges)
     while True:
         draft = _Draft(chart, edges, TEXT_LIMIT_PX)
         found = draft.layout(width_px)
         if found.width <= width_px or not draft.arrows:
             return found
-        # A dense chart would take as many attempts as it has arrows; half of what is too much is surely so.
+        # One arrow at a time would take as many attempts as there are arrows; remove half of the estimated excess.
         over = 1 - width_px / found.width
         longest = draft.longest(max(1, int(len(draft.arrows) * over / 2)))
         edges = merged(replace(edge, jump=True) if edge in longest else edge for edge in edges)
 
 
 class _Draft:
-    """One attempt, with the edges as they are."""
+    """One attempt with a given set of jumps."""
 
     def __init__(self, chart: Chart, edges: Sequence[Edge], text_px: float) -> None:
         self._chart = chart
@@ -71,7 +70,7 @@ class _Draft:
         self._jumps = [edge for edge in edges if edge.jump]
         self._sizes = {node.name: self._size(node, set()) for node in chart.nodes}
         self._cells: dict[str, Cell] = {}
-        # By edge, from the upper node to the lower one; the initial arrow is the one of no edge.
+        # Cells of each edge, from the upper node to the lower one; the initial arrow has the edge None.
         self._chains: list[tuple[Edge | None, list[Cell]]] = []
 
     def _size(self, node: Node, back: set[Edge]) -> Sizes:
@@ -80,7 +79,7 @@ class _Draft:
         return Sizes.of(node, jumps, self._text_px, self._ports(node.name, back), wish)
 
     def _at_side(self, name: str, back: set[Edge], above: bool) -> list[Edge]:
-        """The arrows that begin or end at one side of a node."""
+        """The arrows that begin or end at the upper or lower side of a node."""
         return [
             edge
             for edge in self.arrows
@@ -91,7 +90,7 @@ class _Draft:
         return max(len(self._at_side(name, back, above)) for above in (False, True))
 
     def _wish(self, name: str, back: set[Edge], above: bool) -> float:
-        """The width at which the arrows whose labels are next to one side of a node run straight to it."""
+        """The node width at which the arrows with labels next to one of its sides run straight."""
         widths = [
             Label.size(edge)[0]
             for edge in self._at_side(name, back, above)
@@ -102,7 +101,7 @@ class _Draft:
         return sum(widths) - min(widths) + (len(widths) - 1) * GAP_PX + 2 * PORT_PX
 
     def longest(self, count: int) -> list[Edge]:
-        """The arrows that pass most ranks; of equal ones, those to the target that most lead to."""
+        """The arrows that span the most ranks; among equals, those to the most frequent target."""
         into = Counter(edge.target for edge in self.arrows)
 
         def length(edge: Edge) -> tuple[int, int]:
@@ -119,7 +118,7 @@ class _Draft:
         return _Drawing(self._chart, self._sizes, self._cells, self._loops, self._chains, back, rows).layout(width_px)
 
     def _set_ranks(self, width_px: float) -> set[Edge]:
-        """Ranks the nodes; returns the edges that lead up."""
+        """Rank the nodes; return the edges that lead up."""
         names = [node.name for node in self._chart.nodes]
         pairs = [(edge.source, edge.target) for edge in self.arrows]
         back = layers.leading_back(self._chart.start, names, pairs)
@@ -160,7 +159,7 @@ class _Draft:
     def _chain(self, upper: str, lower: str, edge: Edge | None, back: bool) -> list[Cell]:
         first, last = self._cells[upper], self._cells[lower]
         between = []
-        # A label stands where its arrow leaves the source.
+        # A label is placed where its arrow leaves the source.
         at = last.row - 1 if back else first.row + 1
         for row in range(first.row + 1, last.row):
             if edge is not None and edge.label and row == at:
@@ -173,7 +172,7 @@ class _Draft:
 
 @dataclass(slots=True)
 class _Drawing:
-    """Turns placed cells into shapes."""
+    """Turns positioned cells into shapes."""
 
     chart: Chart
     sizes: dict[str, Sizes]
@@ -210,7 +209,7 @@ class _Drawing:
         )
 
     def _ends(self, chain: list[Cell]) -> tuple[float, float]:
-        """Where on the upper node's lower side and on the lower node's upper side an edge begins and ends."""
+        """The x at which an edge meets the upper node's lower side and the lower node's upper side."""
         return self._port(chain[0], chain, below=True), self._port(chain[-1], chain, below=False)
 
     def _port(self, cell: Cell, chain: list[Cell], below: bool) -> float:
@@ -227,7 +226,7 @@ class _Drawing:
     def _rows_and_lanes(
         self, ways: list[list[tuple[float, float]]]
     ) -> tuple[list[list[int | None]], list[float], list[float]]:
-        """The track of each edge below each of its rows; the y at which each row begins and ends."""
+        """The track of each edge below each of its rows; the top and bottom y of each row."""
         lanes: list[list[int | None]] = [[] for _ in ways]
         tops, bottoms, y = [], [], MARGIN_PX
         for number, row in enumerate(self.rows):
@@ -256,7 +255,7 @@ class _Drawing:
         lanes: list[int | None],
         tops: list[float],
         bottoms: list[float],
-    ) -> tuple[Arrow, Label | None]:
+    ) -> tuple[DrawnArrow, Label | None]:
         strokes: list[list[Point]] = [[(way[0][0], self._side(chain[0], tops, bottoms, below=True))]]
         label = None
         for cell, (top, bottom), lane in zip(chain, way, lanes, strict=False):
@@ -273,7 +272,7 @@ class _Drawing:
         strokes[-1].append((way[-1][1], self._side(chain[-1], tops, bottoms, below=False)))
         if edge in self.back:
             strokes = [stroke[::-1] for stroke in reversed(strokes)]
-        return Arrow(edge, tuple(tuple(stroke) for stroke in strokes)), label
+        return DrawnArrow(edge, tuple(tuple(stroke) for stroke in strokes)), label
 
     def _side(self, cell: Cell, tops: list[float], bottoms: list[float], below: bool) -> float:
         middle = (tops[cell.row] + bottoms[cell.row]) / 2
@@ -284,14 +283,14 @@ class _Drawing:
 
 
 def _columns(chain: list[Cell], first: float, last: float) -> list[tuple[float, float]]:
-    """Of each step from row to row, the x above and the x below."""
+    """For each step from row to row, the x above and the x below."""
     xs = [first, *(cell.x for cell in chain[1:-1]), last]
     return list(pairwise(xs))
 
 
-def _loop(edge: Edge, box: Rect) -> tuple[Arrow, Label | None]:
+def _loop(edge: Edge, box: Rect) -> tuple[DrawnArrow, Label | None]:
     x, middle = box.right, (box.top + box.bottom) / 2
     points = ((x, middle - 8), (x + LOOP_PX, middle - 8), (x + LOOP_PX, middle + 8), (x, middle + 8))
     width = Label.size(edge)[0]
     label = Label.at(edge, x + LOOP_PX + LABEL_GAP_PX + width / 2, middle) if edge.label else None
-    return Arrow(edge, (points,)), label
+    return DrawnArrow(edge, (points,)), label

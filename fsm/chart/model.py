@@ -1,4 +1,4 @@
-"""What a chart consists of, before anything has a place.
+"""The input of a layout: a chart's nodes, edges and kinds, without positions.
 
 May import: protocols.errors, the standard library.
 """
@@ -15,10 +15,10 @@ HUES = ("blue", "amber", "violet", "green", "grey", "red", "teal")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of node, by which it is coloured.
+    """A kind of node, which decides its look.
 
-    legend: what the legend says of it. hue: one of HUES. rounded: round corners. double: a second outline inside.
-    dashed: the outline is.
+    legend: its text in the legend. hue: one of HUES. rounded: round corners. double: a second outline inside.
+    dashed: a dashed outline.
     """
 
     legend: str
@@ -29,8 +29,8 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of text. muted: in a paler colour, as what belongs to the line above."""
+class TextLine:
+    """One line of text. muted: in a paler colour, for an addition to the line above."""
 
     text: str
     muted: bool = False
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state. kind: a key of the chart's kinds. details: what stands below its name."""
+    """A state. kind: a key of the chart's kinds. details: the text below its name."""
 
     name: str
     kind: str
@@ -47,14 +47,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An arrow. label: what takes it, one line below the other; edges between the same two nodes become one.
+    """An arrow. label: its events, one a line; edges between the same two nodes are merged into one.
 
-    jump: reachable from many nodes. It is drawn as a chip in its source that names the target, not as an arrow.
+    jump: drawn as a chip in the source that names the target, not as an arrow; for targets reached from many nodes.
     """
 
     source: str
     target: str
-    label: tuple[Line, ...] = ()
+    label: tuple[TextLine, ...] = ()
     jump: bool = False
 
 
@@ -62,7 +62,7 @@ class Edge:
 class Chart:
     """A state chart. start: the node that the initial arrow leads to. notes: sentences below the legend.
 
-    Raises: MisuseError for an edge or a kind that names nothing.
+    Raises: MisuseError for duplicate node names and for unknown nodes, kinds or hues.
     """
 
     title: str
@@ -88,7 +88,7 @@ class Chart:
 
 
 def merged(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """One arrow for each pair of nodes, with the labels of all between them; jumps apart from arrows."""
+    """One edge for each pair of nodes, with all their labels; jumps are merged separately."""
     found: dict[tuple[str, str, bool], Edge] = {}
     for edge in edges:
         key = edge.source, edge.target, edge.jump

@@ -1,8 +1,8 @@
-"""Where in its row a cell stands.
+"""The x of each cell in its row.
 
-An arrow's cells form a block with one axis, so that it runs straight past everything between its two nodes; only where
-arrows cross each other is a block cut. The initial dot, its arrow and the start are one block too. Blocks are drawn
-towards their neighbours as far as the rows' order allows.
+An arrow's cells form a block with one axis, so that it runs straight between its two nodes; a block is cut only where
+arrows cross. The initial dot, its arrow and the start are one block too. Blocks are moved towards their neighbours as
+far as the rows' order allows.
 May import: fsm.chart, the standard library.
 """
 
@@ -16,18 +16,16 @@ from fsm.chart.layers import START, Cell
 
 GAP_PX = 16.0
 NODE_GAP_PX = 28.0
-# An arrow may leave a node's side anywhere but this near to its corner; two arrows keep this distance.
-PORT_PX = 14.0
-ROUNDS, REFINEMENTS = 80, 6
-# How much a node wants to stand in the middle of its arrows, beside their being straight.
-CENTRING = 0.25
-# What a bend costs, in px of distance.
-BEND_PX = 400.0
+PORT_PX = 14.0  # least distance of an arrow from a node's corner, and of two arrows at one side
+ROUNDS = 80  # of moving all blocks at once
+REFINEMENTS = 6  # rounds of moving single blocks after that
+CENTRING = 0.25  # weight of a node's being centred on its arrows, relative to their being straight
+BEND_PX = 400.0  # the cost of a bend, as px of distance
 
 
 @dataclass(slots=True, eq=False)
 class _Block:
-    """Cells on one axis. before, after: blocks beside it in some row, with the least distance of the axes."""
+    """Cells with one axis. before, after: blocks next to it in some row, with the least distance of the axes."""
 
     cells: list[Cell]
     x: float = 0.0
@@ -36,7 +34,7 @@ class _Block:
 
 
 def place(rows: Sequence[list[Cell]]) -> None:
-    """Gives every cell its x, in whole px; cells of a row keep their order and their distance."""
+    """Set the x of every cell, in whole px; cells of a row keep their order and least distance."""
     blocks = _blocks(rows)
     of = {cell: block for block in blocks for cell in block.cells}
     _project(blocks, dict.fromkeys(blocks, 0.0))
@@ -54,7 +52,7 @@ def place(rows: Sequence[list[Cell]]) -> None:
 
 
 def _line_up_loose(rows: Sequence[list[Cell]], of: Mapping[Cell, _Block]) -> None:
-    """Rows of nodes that no arrow leads to begin where the others do."""
+    """Align rows of unconnected nodes with the left edge of the others."""
     begin = min((of[cell].x - cell.left for row in rows for cell in row if cell.up or cell.down), default=0.0)
     for row in rows:
         if row and not any(cell.up or cell.down for cell in row):
@@ -64,8 +62,8 @@ def _line_up_loose(rows: Sequence[list[Cell]], of: Mapping[Cell, _Block]) -> Non
 
 
 def spread(wanted: Sequence[float], least: float, most: float) -> list[float]:
-    """Places for arrows at a node's side, in their order, PORT_PX apart and as near to those wanted as they can be."""
-    pools: list[tuple[float, int]] = []  # mean without the distances, how many
+    """Positions at a node's side, in order and at least PORT_PX apart, as near to the wanted ones as possible."""
+    pools: list[tuple[float, int]] = []  # (mean position less the distances, number of arrows)
     for index, want in enumerate(wanted):
         pool = (min(max(want, least), most) - index * PORT_PX, 1)
         while pools and pools[-1][0] > pool[0]:
@@ -86,7 +84,7 @@ def _gap(one: Cell, two: Cell) -> float:
 
 
 def _blocks(rows: Sequence[list[Cell]]) -> list[_Block]:
-    """The blocks, each after those to its left."""
+    """The blocks in an order in which each comes after those to its left."""
     first = next(cell for cell in rows[0] if cell.node == START)
     lead = [first]
     while not lead[-1].node or lead[-1] is first:
@@ -120,7 +118,7 @@ def _chains(rows: Sequence[list[Cell]]) -> Iterator[list[Cell]]:
 
 
 def _left_to_right(blocks: Sequence[_Block]) -> list[_Block]:
-    """In an order in which each comes after those to its left, as far as there is one."""
+    """The blocks in such an order; those in a cycle are left out."""
     waits = {block: len(block.before) for block in blocks}
     ready = [block for block in blocks if not waits[block]]
     for block in ready:
@@ -132,7 +130,7 @@ def _left_to_right(blocks: Sequence[_Block]) -> list[_Block]:
 
 
 def _cut(groups: list[list[Cell]], free: set[Cell], rows: Sequence[list[Cell]]) -> list[list[Cell]]:
-    """Cuts one of the blocks that stand left of each other in a circle: where it changes sides, else in the middle."""
+    """Cut one block of a cycle of left-of relations: where it changes sides, else in the middle."""
     index_of = {cell: index for row in rows for index, cell in enumerate(row)}
     tied = [number for number, group in enumerate(groups) if len(group) > 1 and group[0] not in free]
     sides = [
@@ -149,7 +147,7 @@ def _cut(groups: list[list[Cell]], free: set[Cell], rows: Sequence[list[Cell]]) 
 
 
 def _changes_sides(group: list[Cell], other: list[Cell], index_of: Mapping[Cell, int]) -> int:
-    """The first cell of a group that is on another side of the other than the cell before; 0 for none."""
+    """The index of the first cell that is on another side of `other` than the cell before it; 0 if none."""
     beside = {cell.row: index_of[cell] for cell in other}
     side: bool | None = None
     for number, cell in enumerate(group):
@@ -162,7 +160,7 @@ def _changes_sides(group: list[Cell], other: list[Cell], index_of: Mapping[Cell,
 
 
 def _ends(block: _Block, of: Mapping[Cell, _Block]) -> list[tuple[float, float]]:
-    """Of each neighbour above and below its axis, and how far off an arrow is still straight."""
+    """For each neighbour above and below: its axis, and the distance within which an arrow is still straight."""
     first, last = block.cells[0], block.cells[-1]
     return [(of[each].x, _reach(first, each)) for each in first.up] + [
         (of[each].x, _reach(last, each)) for each in last.down
@@ -170,7 +168,7 @@ def _ends(block: _Block, of: Mapping[Cell, _Block]) -> list[tuple[float, float]]
 
 
 def _reach(one: Cell, two: Cell) -> float:
-    """How far apart two axes may be with a straight arrow between them."""
+    """The largest distance of two axes with a straight arrow between them."""
     return max(0.0, _half(one) - PORT_PX, _half(two) - PORT_PX)
 
 
@@ -187,7 +185,7 @@ def _wanted(block: _Block, of: Mapping[Cell, _Block]) -> float:
 
 
 def _project(blocks: Sequence[_Block], wanted: Mapping[_Block, float]) -> None:
-    """Halfway between pushing all that is too near to the right, and to the left: both keep every distance."""
+    """Keep all least distances: average the solutions of pushing blocks right and of pushing them left."""
     right: dict[_Block, float] = {}
     for block in blocks:
         right[block] = max([wanted[block], *(right[each] + distance for each, distance in block.before.items())])
@@ -198,12 +196,12 @@ def _project(blocks: Sequence[_Block], wanted: Mapping[_Block, float]) -> None:
 
 
 def _refine(block: _Block, of: Mapping[Cell, _Block]) -> None:
-    """Moves one block to where, the others being where they are, it has the fewest bends and the shortest ways."""
+    """Move one block to where it has the fewest bends and the shortest arrows, with the others fixed."""
     least = max((each.x + distance for each, distance in block.before.items()), default=float("-inf"))
     most = min((each.x - distance for each, distance in block.after.items()), default=float("inf"))
     near = _ends(block, of)
     if not near:
-        # Nothing holds it: beside what is there.
+        # No arrows: put it next to its neighbour.
         block.x = least if block.before else most if block.after else block.x
         return
     places = [block.x, *(x + side * reach for x, reach in near for side in (-1, 0, 1))]

@@ -1,6 +1,6 @@
-"""The ways of arrows between two rows: straight down, across on a track of its own, straight down.
+"""Routes of arrows between two rows: down, across on a track of its own, down.
 
-Nothing but arrows is in the space between two rows, so what stays in it crosses no node and no label.
+The space between two rows holds only arrows, so routes inside it cross no node and no label.
 May import: the standard library.
 """
 
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TRACK_PX = 9.0
-# What runs nearer to each other than this is taken for one line by who looks at it.
-NEAR_PX = 7.0
-_OVERLAP = 100
+TRACK_PX = 9.0  # distance of two tracks
+NEAR_PX = 7.0  # lines nearer to each other than this look like one
+_OVERLAP = 100  # the cost of two overlapping lines, in crossings
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """What leads from `top` in the upper row to `bottom` in the lower one; both x, in px."""
+    """A step of an arrow from x `top` in the upper row to x `bottom` in the lower one, in px."""
 
     top: float
     bottom: float
@@ -40,10 +39,10 @@ class Crossing:
 
 
 def tracks(crossings: Sequence[Crossing]) -> tuple[list[int | None], int]:
-    """The track of each, counted from above, and the number of the last one.
+    """The track of each crossing, counted from above, and the number of the last track.
 
-    None for what goes straight to its place: down where both its ends are one below the other, else aslant, as of two
-    that change places no order keeps one from running on the other.
+    None for a straight line: vertical if both ends have the same x, else slanted, for two arrows that swap places and
+    would overlap in any order of tracks.
     """
     bent = [number for number, each in enumerate(crossings) if not each.straight]
     order = sorted(bent, key=lambda number: (crossings[number].right, crossings[number].left, number))
@@ -63,7 +62,7 @@ def tracks(crossings: Sequence[Crossing]) -> tuple[list[int | None], int]:
 
 
 def _runs_on(number: int, order: list[int], crossings: Sequence[Crossing]) -> bool:
-    """Whether it comes down where one below it has not yet turned aside."""
+    """Whether its lower end overlaps the upper end of one on a lower track."""
     below = order[order.index(number) + 1 :]
     return any(abs(crossings[each].top - crossings[number].bottom) < NEAR_PX for each in below)
 
@@ -81,6 +80,6 @@ def _best_place(number: int, order: list[int], crossings: Sequence[Crossing]) ->
 
 
 def _cost(upper: Crossing, lower: Crossing) -> int:
-    """How often two cross if one's track lies above the other's, and what it costs if they run on one another."""
+    """The crossings of two arrows if `upper` has the upper track, plus the cost of an overlap."""
     cost = int(upper.left < lower.top < upper.right) + int(lower.left < upper.bottom < lower.right)
     return cost + (_OVERLAP if abs(lower.top - upper.bottom) < NEAR_PX else 0)

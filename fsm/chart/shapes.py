@@ -1,4 +1,4 @@
-"""The shapes of a layout and how large they are.
+"""The shapes of a layout and their sizes.
 
 May import: fsm.chart, the standard library.
 """
@@ -11,30 +11,28 @@ from itertools import groupby
 from math import ceil
 from typing import Self
 
-from fsm.chart.model import Chart, Edge, Kind, Line, Node
+from fsm.chart.model import Chart, Edge, Kind, Node, TextLine
 from fsm.chart.place import PORT_PX
 from fsm.chart.text import BETWEEN, NAME_PX, TEXT_PX, width_px, wrapped
 
 NAME_LINE_PX, LINE_PX = 20.0, 15.0
 MARGIN_PX = 20.0
 LABEL_LIMIT_PX = 130.0
-# So wide is a node made at the most for its arrows to run straight.
-STRETCH_LIMIT_PX = 200.0
+STRETCH_LIMIT_PX = 200.0  # the width up to which a node is widened to make its arrows straight
 PAD_X_PX, PAD_Y_PX = 14.0, 8.0
 CHIP_PAD_PX, CHIP_GAP_PX = 8.0, 4.0
 LABEL_PAD_PX, LABEL_GAP_PX = 4.0, 4.0
 LOOP_PX = 20.0
 DOT_PX = 14.0
 SWATCH_PX = 14.0
-# So wide may a legend make a narrow chart.
-LEGEND_LIMIT_PX = 480.0
+LEGEND_LIMIT_PX = 480.0  # the width up to which a legend may widen a narrow chart
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """In px, y downward."""
+    """In px; y grows downward."""
 
     left: float
     top: float
@@ -52,16 +50,16 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A jump, as a node shows it: what takes it and whereto."""
+    """A jump, drawn in its source: its events and its target."""
 
     edge: Edge
     rect: Rect
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node. details: its text, in the lines it was broken into."""
+    """A node. details: its text, wrapped into lines."""
 
     node: Node
     rect: Rect
@@ -71,17 +69,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What takes an arrow, standing on it. lines: the edge's label, broken where it would be too wide."""
+    """An arrow's label, placed on it. lines: the edge's label, wrapped."""
 
     edge: Edge
     rect: Rect
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
 
     @staticmethod
-    def lines_of(edge: Edge) -> tuple[Line, ...]:
-        """The label as it is written."""
+    def lines_of(edge: Edge) -> tuple[TextLine, ...]:
+        """The edge's label, wrapped into lines."""
         whole = [(line, wrapped(line.text, TEXT_PX, LABEL_LIMIT_PX)) for line in edge.label]
-        return tuple(Line(text, line.muted) for line, texts in whole for text in texts)
+        return tuple(TextLine(text, line.muted) for line, texts in whole for text in texts)
 
     @classmethod
     def size(cls, edge: Edge) -> tuple[float, float]:
@@ -92,14 +90,14 @@ class Label:
 
     @classmethod
     def at(cls, edge: Edge, x: float, y: float) -> Self:
-        """The label with its middle there."""
+        """The label centred at x, y."""
         width, height = cls.size(edge)
         return cls(edge, Rect(x - width / 2, float(round(y - height / 2)), width, height), cls.lines_of(edge))
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
-    """strokes: its lines, parted by its own label; the head is at the end of the last. edge: None for the initial."""
+class DrawnArrow:
+    """An arrow's lines. strokes: split by its own label; the head is at the end of the last. edge: None if initial."""
 
     edge: Edge | None
     strokes: tuple[tuple[Point, ...], ...]
@@ -107,7 +105,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A kind in the legend; its text begins to the right of the rect."""
+    """A kind in the legend. rect: of its colour sample. text: of its text, to the right."""
 
     name: str
     kind: Kind
@@ -116,7 +114,7 @@ class Swatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class FootNote:
     """A line of text below the legend."""
 
     text: str
@@ -125,34 +123,34 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A chart with a place for everything. start: the centre of the initial dot."""
+    """A chart with all positions. start: the centre of the initial dot."""
 
     chart: Chart
     width: float
     height: float
     boxes: tuple[Box, ...]
-    arrows: tuple[Arrow, ...]
+    arrows: tuple[DrawnArrow, ...]
     labels: tuple[Label, ...]
     start: Point
     legend: tuple[Swatch, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[FootNote, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a node is, and what stands in it."""
+    """The size of a node, and its wrapped text and chips."""
 
     width: float
     height: float
     details: tuple[str, ...]
-    chips: tuple[tuple[Edge, tuple[Line, ...]], ...]
+    chips: tuple[tuple[Edge, tuple[TextLine, ...]], ...]
 
     @classmethod
     def of(cls, node: Node, jumps: Sequence[Edge], text_px: float, ports: int, wish_px: float) -> Self:
-        """How large a node with these jumps is.
+        """The size of a node with these jumps.
 
-        text_px: how wide its text may be. ports: how many arrows must find room at one side. wish_px: the width at
-        which they would run straight.
+        text_px: the limit for its text's width. ports: the most arrows at one side. wish_px: the width at which they
+        would run straight.
         """
         chips = tuple((edge, _chip_lines(edge, text_px)) for edge in jumps)
         widest = max((width_px(line.text, TEXT_PX) for _, lines in chips for line in lines), default=0.0)
@@ -171,7 +169,7 @@ class Sizes:
         return cls(_even(width + 2 * PAD_X_PX), _even(height), details, chips)
 
     def box(self, node: Node, x: float, top: float) -> Box:
-        """The node with its axis at x."""
+        """The node's box, centred at x."""
         left = x - self.width / 2
         y = top + PAD_Y_PX + NAME_LINE_PX + len(self.details) * LINE_PX + CHIP_GAP_PX + 3
         chips = []
@@ -184,8 +182,8 @@ class Sizes:
 
 def legend(
     chart: Chart, boxes: Iterable[Box], bottom: float, right: float, limit_px: float
-) -> tuple[tuple[Swatch, ...], tuple[Note, ...], float, float]:
-    """The kinds there are, in lines below the chart; with them the width and height of the whole."""
+) -> tuple[tuple[Swatch, ...], tuple[FootNote, ...], float, float]:
+    """The kinds in use and the notes, in lines below the chart; and the width and height of the whole picture."""
     used = {box.node.kind for box in boxes}
     limit = max(right, min(limit_px, LEGEND_LIMIT_PX)) - MARGIN_PX
     x, y, widest = MARGIN_PX, bottom + 22, right
@@ -204,29 +202,29 @@ def legend(
     notes = []
     for text in (line for note in chart.notes for line in wrapped(note, TEXT_PX, limit - MARGIN_PX)):
         wide = width_px(text, TEXT_PX)
-        notes.append(Note(text, Rect(MARGIN_PX, y, wide, LINE_PX)))
+        notes.append(FootNote(text, Rect(MARGIN_PX, y, wide, LINE_PX)))
         widest = max(widest, MARGIN_PX + wide + MARGIN_PX)
         y += LINE_PX + 2
     return tuple(swatches), tuple(notes), float(ceil(widest)), float(ceil(y - 4 + MARGIN_PX / 2))
 
 
-def _chip_lines(edge: Edge, text_px: float) -> tuple[Line, ...]:
-    """In one line if it fits; else what takes it, and below that whereto."""
+def _chip_lines(edge: Edge, text_px: float) -> tuple[TextLine, ...]:
+    """Events and target in one line if it fits; else the target in a line of its own."""
     whereto = "→ stays" if edge.target == edge.source else f"→ {edge.target}"
     short = f"{BETWEEN.join(line.text for line in edge.label)} {whereto}".strip()
     if not any(line.muted for line in edge.label) and width_px(short, TEXT_PX) <= text_px:
-        return (Line(short),)
+        return (TextLine(short),)
     lines = []
     for muted, group in groupby(edge.label, key=lambda line: line.muted):
         text = (" " if muted else BETWEEN).join(line.text for line in group)
-        lines += [Line(line, muted) for line in wrapped(text, TEXT_PX, text_px)]
-    return (*lines, Line(whereto))
+        lines += [TextLine(line, muted) for line in wrapped(text, TEXT_PX, text_px)]
+    return (*lines, TextLine(whereto))
 
 
-def _chip_height(lines: Sequence[Line]) -> float:
+def _chip_height(lines: Sequence[TextLine]) -> float:
     return len(lines) * LINE_PX + 5
 
 
 def _even(length: float) -> float:
-    """Rounded up, so that its half is whole."""
+    """Rounded up to an even number, so that its half is whole."""
     return float(2 * ceil(length / 2))

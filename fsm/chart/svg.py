@@ -1,4 +1,4 @@
-"""A layout as SVG, for light and for dark pages: it has a background of its own.
+"""A layout as SVG, for light and dark pages; it has its own background.
 
 May import: fsm.chart, the standard library.
 """
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from fsm.chart.layout import lay_out
-from fsm.chart.model import Chart, Kind, Line
-from fsm.chart.shapes import LINE_PX, PAD_Y_PX, Arrow, Box, Label, Point, Rect, Swatch
+from fsm.chart.model import Chart, Kind, TextLine
+from fsm.chart.shapes import LINE_PX, PAD_Y_PX, Box, DrawnArrow, Label, Point, Rect, Swatch
 from fsm.chart.text import NAME_PX, TEXT_PX, width_px
 
-# Fill and outline by hue, for a light page and for a dark one.
+# Fill and outline by hue, for light and for dark pages.
 LIGHT = {
     "blue": ("#e3effc", "#3b7cc4"),
     "amber": ("#fdf1cf", "#b98a12"),
@@ -93,13 +93,13 @@ def _box(chart: Chart, box: Box) -> str:
     return "".join(parts)
 
 
-def _arrow(arrow: Arrow) -> str:
+def _arrow(arrow: DrawnArrow) -> str:
     *first, last = (f'<path class="line" d="{_path(stroke)}"' for stroke in arrow.strokes)
     return "".join([*(f"{each}/>" for each in first), f'{last} marker-end="url(#head)"/>'])
 
 
 def _path(points: Sequence[Point]) -> str:
-    """A line with round corners."""
+    """The path of a line with round corners."""
     parts = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
     for (x1, y1), (x2, y2), (x3, y3) in zip(points, points[1:], points[2:], strict=False):
         before, after = abs(x2 - x1) + abs(y2 - y1), abs(x3 - x2) + abs(y3 - y2)
@@ -115,7 +115,7 @@ def _label(label: Label) -> str:
     return _lines(label.lines, (label.rect.left + label.rect.right) / 2, label.rect.top + 13)
 
 
-def _lines(lines: Sequence[Line], x: float, y: float) -> str:
+def _lines(lines: Sequence[TextLine], x: float, y: float) -> str:
     return "".join(
         _text(line.text, x, y + number * LINE_PX, "muted mid" if line.muted else "mid")
         for number, line in enumerate(lines)

@@ -1,6 +1,7 @@
 """A chart of a transition table.
 
-What happens alike in every state leaves one node that stands for all of them; what a state ignores is told in it.
+A row that is equal for every state is drawn once, from a node that stands for all of them; ignored events are listed in
+their state's box.
 May import: fsm.chart, the standard library.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import TypeVar
 
-from fsm.chart.model import Chart, Edge, Kind, Line, Node
+from fsm.chart.model import Chart, Edge, Kind, Node, TextLine
 from fsm.chart.text import BETWEEN
 
 S = TypeVar("S", bound=Hashable)
@@ -25,8 +26,7 @@ KINDS = {
     "state": Kind("state", "violet", rounded=True),
     "last": Kind("ends here", "grey", double=True),
 }
-# From so many states on, an event that leads to the same state is a jump: as arrows it would hide the others.
-JUMP_FROM = 3
+JUMP_FROM = 3  # from this many states, an event with one target is drawn as a jump: arrows would hide the others
 
 
 def table_chart(
@@ -41,8 +41,8 @@ def table_chart(
     """The chart of a table from (state, event) to (next state, action).
 
     Members of an enum of strings are named by their value, others by their name. An action may be a tuple; one that is
-    None or has an empty name is not written. kinds, kind_of: colours of one's own; without them the first state, those
-    that nothing leads out of, and others are told apart. details: what stands below a state's name.
+    None or has an empty name is not written. kinds, kind_of: custom kinds; the default distinguishes the first state,
+    those that nothing leads out of, and others. details: text below a state's name.
     """
     rows = [(source, event, target, name_of(action)) for (source, event), (target, action) in transitions.items()]
     states = list(dict.fromkeys([start, *(source for source, *_ in rows), *(target for _, _, target, _ in rows)]))
@@ -70,9 +70,9 @@ def table_chart(
 
 
 def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
-    """The arrows, those with the same way and the same action in one; and what changes nothing, as (state, event).
+    """The edges, with equal source, target and action merged; and the ignored events, as (state, event).
 
-    leaving: the states that something leads out of.
+    leaving: the states that have an arrow to another state.
     """
     alike: dict[tuple[E, S, str], set[S]] = {}
     for source, event, target, action in rows:
@@ -92,13 +92,13 @@ def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tupl
         grouped.setdefault(key, {})[name_of(event)] = None
     edges = []
     for (name, into, jump, action), events in grouped.items():
-        done = [Line(f"/ {action}", muted=True)] if action else []
-        edges.append(Edge(name, into, (*map(Line, events), *done), jump))
+        done = [TextLine(f"/ {action}", muted=True)] if action else []
+        edges.append(Edge(name, into, (*map(TextLine, events), *done), jump))
     return tuple(edges), ignores
 
 
 def name_of(value: object) -> str:
-    """A state's, an event's or an action's name, as it is written."""
+    """The printed name of a state, an event or an action."""
     match value:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""How wide a text is, without a font at hand.
+"""Text widths, computed without a font file.
 
 The widths are Helvetica's (Adobe's metrics, which Arial and Liberation Sans share). The SVG states the computed width
 of each text (`textLength`), so that a viewer with another font keeps to it.
@@ -7,7 +7,7 @@ May import: the standard library.
 
 from __future__ import annotations
 
-# Thousandths of the font's size.
+# Characters by width, in thousandths of the font size.
 _BY_WIDTH = {
     222: "'`ijl",
     260: "|",
@@ -28,11 +28,10 @@ _BY_WIDTH = {
 }
 _WIDTHS = {char: width for width, chars in _BY_WIDTH.items() for char in chars}
 _OTHER = 667
-# The size of a name, and of all other text.
-NAME_PX, TEXT_PX = 14.0, 12.0
-BOLD = 1.07
-# Between the items of a list.
-BETWEEN = " · "
+NAME_PX = 14.0  # font size of names
+TEXT_PX = 12.0  # font size of all other text
+BOLD = 1.07  # width of bold text relative to regular
+BETWEEN = " · "  # separator of list items
 
 
 def width_px(text: str, size_px: float, bold: bool = False) -> float:
@@ -43,7 +42,7 @@ def width_px(text: str, size_px: float, bold: bool = False) -> float:
 def wrapped(text: str, size_px: float, limit_px: float) -> tuple[str, ...]:
     """The text in lines no wider than a limit; a single word may be wider.
 
-    It is broken between the items of a list ("one · two"), and at spaces where an item alone is too wide.
+    It is broken between the items of a list ("one · two"), and at spaces if one item is too wide.
     """
     *first, last = text.split(BETWEEN)
     lines: list[str] = []

@@ -1,7 +1,7 @@
-"""For people who write tasks: scripted and random conversations with a task, and proofs about its table.
+"""For authors of tasks: scripted and random conversations with a task, and proofs about its table.
 
-No audio, no sockets, no database: a conversation runs in milliseconds. `machine` needs hypothesis, the rest needs
-nothing more than Tieline.
+No audio, no sockets, no database: a conversation runs in milliseconds. `machine` needs hypothesis, the rest only
+Tieline.
 May import: fsm, the standard library.
 """
 

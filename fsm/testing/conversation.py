@@ -1,4 +1,4 @@
-"""A conversation with one task, as a script: what the caller does, what the model calls, and what came of it.
+"""A scripted conversation with one task: what the caller does, what the model calls, and the results.
 
 May import: fsm, the standard library.
 """
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from fsm.answer import Answer, Snapshot
+from fsm.consent import AGREED, UNHEARD, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
@@ -23,9 +24,9 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
 
 @dataclass(slots=True)
 class Recorder:
-    """Carries out every effect in its own memory, once for a key, as the house does in its database.
+    """Carries out every effect in memory, once for a key, as the product does in its database.
 
-    results: of each effect by name, in turn; Ok when there are no more. undone: what is taken back on a hang-up.
+    results: of each effect by name, in turn; Ok after the last. undone: the effects that a hang-up undoes.
     """
 
     results: Mapping[str, Sequence[EffectResult]] = field(default_factory=dict)
@@ -46,9 +47,9 @@ class Recorder:
 
 
 class Conversation:
-    """One run, spoken to. Every method that does something returns the conversation, so that a script reads as one.
+    """One run and its script. Every method that acts returns the conversation, so that calls can be chained.
 
-    A model that calls as it should is not part of it: the script says what was called, and so tests the task alone.
+    There is no model: the script makes the function calls, and so tests the task alone.
     """
 
     def __init__(self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoning) -> None:
@@ -58,13 +59,13 @@ class Conversation:
         self._reasoning = reasoning
         self._run = TaskRun(spec, context, effects, reasoning)
         self._saved: Snapshot | None = None
-        self._heard = True
+        self._agreement = AGREED
         self.answers: list[dict[str, Any]] = []
 
     # --- what the model calls for the caller ---
 
     def opens(self, **slots: object) -> Self:
-        """The caller wants it, and the model opens it with what was said already."""
+        """The model opens the task with the values the caller has already said."""
         return self._called(self._spec.name, slots)
 
     def gives(self, **slots: object) -> Self:
@@ -84,32 +85,37 @@ class Conversation:
         return self._called(cancel_name(self._spec.name), {})
 
     def calls(self, tool: str, arguments: str) -> Self:
-        """Any function with any text as its arguments."""
+        """Call any function with any text as its arguments."""
         return self._take(self._call(tool, arguments))
 
-    # --- what the caller does by himself ---
+    # --- what the caller does without the model ---
 
     def talks_over(self) -> Self:
-        """The caller does not hear the last sentence to its end; so what comes next is no answer to it."""
-        self._heard = False
+        """The caller interrupts the last sentence, so the next call does not answer it."""
+        self._agreement = UNHEARD
+        return self
+
+    def answers_otherwise(self, verdict: Verdict) -> Self:
+        """The next call's yes gets this verdict: what the caller said or heard does not make it count."""
+        self._agreement = Agreement(verdict, self._run.readback())
         return self
 
     def keys(self, keys: str) -> Self:
-        """The caller presses keys, one answer of them."""
-        return self._take(self._run.keyed(keys, self._heard))
+        """The caller presses keys that make up one answer."""
+        return self._take(self._run.keyed(keys, self._agreement))
 
     def is_silent(self) -> Self:
         return self._take(self._run.silence())
 
     def hangs_up(self) -> Self:
-        """In the middle of the last step, before its answer was heard."""
+        """The caller hangs up during the last step, before its answer was heard."""
         self._run.hung_up()
         return self
 
-    # --- what befalls the process ---
+    # --- crashes ---
 
     def crashes(self, *, before_it_was_saved: bool = False) -> Self:
-        """The run is lost, and goes on elsewhere from what was saved: after the last step, or only before it."""
+        """The run crashes and is restored from the snapshot saved after the last step, or from the one before it."""
         saved = self._saved if before_it_was_saved else self._run.snapshot()
         if saved is None:
             self._run = TaskRun(self._spec, self._context, self._effects, self._reasoning)
@@ -117,7 +123,7 @@ class Conversation:
             self._run = TaskRun.restore(self._spec, self._context, self._effects, saved, self._reasoning)
         return self
 
-    # --- what came of it ---
+    # --- results ---
 
     @property
     def says(self) -> str:
@@ -126,7 +132,7 @@ class Conversation:
 
     @property
     def fault(self) -> str:
-        """What was wrong with the last call, "" if nothing."""
+        """The fault of the last call; "" if it was valid."""
         return str(self.answers[-1].get("error", ""))
 
     @property
@@ -140,7 +146,7 @@ class Conversation:
 
     @property
     def slots(self) -> dict[str, object]:
-        """The values so far, as JSON has them."""
+        """The values so far, as JSON."""
         return dict(self.answers[-1]["slots"])
 
     @property
@@ -149,7 +155,7 @@ class Conversation:
 
     @property
     def run(self) -> TaskRun:
-        """The run itself, for what has no name here."""
+        """The run itself, for what this class does not offer."""
         return self._run
 
     # --- inside ---
@@ -162,14 +168,14 @@ class Conversation:
         if tool == self._spec.name and not self._run.visited:
             answer = self._run.open(arguments)
         else:
-            answer = self._run.call(tool, arguments, self._heard)
+            answer = self._run.call(tool, arguments, self._agreement)
         self._saved = saved
         return answer
 
     def _take(self, answer: Answer | None) -> Self:
         if answer is not None:
             self.answers.append(json.loads(answer.output))
-            self._heard = True
+            self._agreement = AGREED
         return self
 
 
@@ -182,6 +188,6 @@ def converse(
     choices: Mapping[str, tuple[str, ...]] | None = None,
     reasoning: Reasoning = no_reasoning,
 ) -> Conversation:
-    """A conversation with a task that is not open yet. effects: a Recorder by default. choices: as in TaskContext."""
+    """A conversation with a task that is not opened yet. effects: default a Recorder. choices: as in TaskContext."""
     context = TaskContext("call-1", "t1", caller, lambda: now, choices or {})
     return Conversation(spec, context, effects or Recorder(), reasoning)

@@ -1,6 +1,6 @@
 """Random conversations: answers, corrections, repeats, silences, hang-ups and crashes in any order.
 
-Needs hypothesis, which is for tests only.
+Needs hypothesis, which only tests install.
 May import: fsm, hypothesis, the standard library.
 """
 
@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import JsonValue
 
 from fsm.answer import Snapshot
+from fsm.consent import AGREED, UNHEARD
 from fsm.context import SLOT
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
 from fsm.run import TaskRun
@@ -31,14 +32,14 @@ _GARBAGE = ("", "{", '{"day": ', "null", "[]", '{"nonsense": 1}', '{"yes": "mayb
 
 
 class Crash(Exception):
-    """The process dies here."""
+    """Simulates the death of the process."""
 
 
 class World:
-    """Where effects happen, and what outlives a crash: what was done, by key, and on which agreement.
+    """The store of effects, which survives a crash: results by key, and the slots each was done with.
 
-    crash: where the next effect is to die: "before" it is done, "after" it, or "" for nowhere. lookups: the effects
-    that only read. fills: what effects give by name.
+    crash: when the next effect crashes: "before" it is done, "after" it, or "" for never. lookups: effects that only
+    read. fills: values that effects give, by effect.
     """
 
     def __init__(self, lookups: frozenset[str], fills: Mapping[str, Mapping[str, JsonValue]]) -> None:
@@ -69,7 +70,7 @@ class World:
 
 
 def good_values(slot: Slot[Any], now: datetime = NOON) -> st.SearchStrategy[JsonValue]:
-    """Values of a slot's type as JSON has them, such as most checks take."""
+    """JSON values of a slot's type that most checks accept."""
     match slot.value_type:
         case kind if kind is date:
             return st.sampled_from([(now.date() + timedelta(days=days)).isoformat() for days in (1, 2, 7)])
@@ -109,14 +110,14 @@ class RandomConversation(RuleBasedStateMachine):
         self.last_call: tuple[str, str, bool] | None = None
         self.event = ""
         self.visited: tuple[str, ...] = ()
-        self.late = False  # whether something may expire with the next step
+        self.late = False  # whether a value may expire at the next step
         self.declared = _declared(self.spec)
 
     def reason(self, request: ReasoningRequest) -> str | None:
         return self.event if self.event in request.choices else None
 
     def take(self, tool: str, arguments: str, heard: bool = True) -> None:
-        """One function call of the model; a crash in it is repeated by whoever comes next."""
+        """One function call of the model; after a crash in it, the restored run gets the call again."""
         self.last_call = (tool, arguments, heard)
         read_back, slots = isinstance(self.spec.states[self.run.state], Confirm), self.run.slots
         before = len(self.world.done)
@@ -140,7 +141,7 @@ class RandomConversation(RuleBasedStateMachine):
     def call(self, tool: str, arguments: str, heard: bool) -> Any:
         if tool == self.spec.name and not self.run.visited:
             return self.run.open(arguments)
-        return self.run.call(tool, arguments, heard)
+        return self.run.call(tool, arguments, AGREED if heard else UNHEARD)
 
     def finish_step(self) -> None:
         stood, taken = self.visited[-1] if self.visited else UNOPENED, self.run.taken
@@ -169,7 +170,7 @@ class RandomConversation(RuleBasedStateMachine):
 
     @rule(data=st.data(), heard=st.sampled_from([True, True, True, False]))
     def does_as_asked(self, data: st.DataObject, heard: bool) -> None:
-        """What most callers do; without it hardly a conversation would reach its effect."""
+        """What most callers do; without it few conversations would reach their effect."""
         state = self.spec.states[self.run.state]
         if isinstance(state, Confirm):
             self.take(confirm_name(self.spec.name), json.dumps({"yes": True}), heard)
@@ -179,7 +180,7 @@ class RandomConversation(RuleBasedStateMachine):
         elif isinstance(state, Choose):
             self.take(choose_name(self.spec.name), json.dumps({"choice": data.draw(st.sampled_from([*state.choices]))}))
 
-    # More than one name, for it to be drawn more often.
+    # Several names, so that hypothesis draws it more often.
     does_as_asked_again = does_as_asked
     does_as_asked_once_more = does_as_asked
 
@@ -219,10 +220,10 @@ class RandomConversation(RuleBasedStateMachine):
     def presses(self, keys: str, heard: bool) -> None:
         before, read_back = len(self.world.done), isinstance(self.spec.states[self.run.state], Confirm)
         try:
-            answer = self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, AGREED if heard else UNHEARD)
         except Crash:
             self.restore(self.saved)
-            answer = self.run.keyed(keys, heard)
+            answer = self.run.keyed(keys, AGREED if heard else UNHEARD)
         if len(self.world.done) > before:
             agreed = read_back and heard and keys == "1"
             assert agreed, f"an effect by {keys!r}"
@@ -245,7 +246,7 @@ class RandomConversation(RuleBasedStateMachine):
     @precondition(lambda self: SLOT in self.spec.retention)
     @rule(share=st.sampled_from([0.4, 0.7]))
     def takes_time(self, share: float) -> None:
-        """So long that some values outlive what they are kept for, and others do not."""
+        """Long enough for some values to expire, and others not."""
         self.late = True
         self.now += self.spec.retention[SLOT] * share
 
@@ -274,7 +275,7 @@ class RandomConversation(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 9))
     def gives_up(self, chance: int) -> None:
-        if chance == 0:  # seldom, or no conversation would get far
+        if chance == 0:  # rarely, or conversations would end too early
             self.take(cancel_name(self.spec.name), "{}")
 
     @invariant()
@@ -284,7 +285,7 @@ class RandomConversation(RuleBasedStateMachine):
             assert self.run.outcome is not None or self.run.snapshot().say, "the caller is left in silence"
 
     def teardown(self) -> None:
-        """Whatever happened: a caller who falls silent is not asked for ever."""
+        """A caller who stays silent is not asked for ever."""
         self.world.crash = ""
         for _ in range(10 * len(self.spec.states)):
             if self.run.silence() is None:
@@ -294,14 +295,14 @@ class RandomConversation(RuleBasedStateMachine):
 
 
 def _declared(spec: AgentSpec) -> frozenset[tuple[str, str, str]]:
-    """Every (state, event, target) that the table knows."""
+    """Every (state, event, target) of the table, written or derived."""
     opening = {(UNOPENED, str(DerivedEvent.OPENED), arrow.to) for arrow in spec.arrows(UNOPENED, DerivedEvent.OPENED)}
     others = {(state, event, arrow.to) for state in spec.states for event, arrow in spec.arrows_from(state)}
     return frozenset(opening | others)
 
 
 def _fills(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
-    """What the effects give to the slots they fill: any value of their types."""
+    """Results of the effects: for each slot they fill, some value of its type."""
     examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "4711", bool: True}
     acts = [state for state in spec.states.values() if isinstance(state, Act)]
     return {act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills} for act in acts}
@@ -315,10 +316,10 @@ def random_conversations(
 ) -> type[RandomConversation]:
     """A hypothesis state machine for a task; its `TestCase` is a test.
 
-    values: good ones for slots for which `good_values` has none.
-    Checks: an effect only after a yes to a read-back that was heard, of the very values that were read back; never
-    twice under one key; every call answered; no state entered but by an arrow of the table, written or derived; no run
-    that neither waits nor has ended; none that goes on for ever.
+    values: valid values for slots whose check refuses those of `good_values`.
+    Checks: an effect runs only after a yes to a read-back that was heard, with exactly the values read back, and never
+    twice with one key; every call is answered; states are entered only by arrows of the table, written or derived;
+    a run always waits or has ended; none goes on for ever.
     """
     good = {name: good_values(slot) for name, slot in spec.slots.items() if not slot.stored}
     for name, slot in spec.slots.items():

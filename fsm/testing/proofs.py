@@ -1,4 +1,4 @@
-"""What must be true of every task, shown by walking its table.
+"""Properties of every task, proved by walking its table.
 
 May import: fsm, the standard library.
 """
@@ -13,14 +13,14 @@ from typing import TypeVar
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End
 from fsm.states import waits
 
-# A place on a walk: the state, and whether what is about to be done was agreed to.
+# A node of a walk: the state, and whether the caller's last yes still applies.
 _Place = tuple[str, bool]
 _Path = tuple[str, ...]
 P = TypeVar("P")
 
 
 def prove(spec: AgentSpec) -> None:
-    """Raises: AssertionError, with the path that shows what is wrong."""
+    """Prove all properties. Raises: AssertionError, with the path that violates one."""
     _no_effect_without_a_yes(spec)
     _giving_up_ends(spec)
     _a_human_can_be_reached(spec)
@@ -28,7 +28,7 @@ def prove(spec: AgentSpec) -> None:
 
 
 def _no_effect_without_a_yes(spec: AgentSpec) -> None:
-    """A yes holds until the caller is waited for again: what was said since then was not agreed to."""
+    """Every effect that changes something follows a yes, with no state that waits in between."""
 
     def onward(place: _Place) -> Iterable[tuple[str, _Place]]:
         name, agreed = place
@@ -45,15 +45,15 @@ def _no_effect_without_a_yes(spec: AgentSpec) -> None:
 
 
 def _giving_up_ends(spec: AgentSpec) -> None:
-    """A run whose patience is over gives up wherever it waits: that must lead to an end, and not round.
+    """A run that is out of patience gives up wherever it waits: that must lead to an End, not in a cycle.
 
-    Derived arrows are the caller's doing, or are taken once: a look-up that was repeated is up to date.
+    Derived arrows cannot form such a cycle: the caller causes them, or they are taken once (a repeated look-up).
     """
 
     def onward(name: str, start: str) -> Iterable[tuple[str, str]]:
         state = spec.states[name]
         for event, arrow in spec.written_from(name):
-            # Where it gives up, it waits: only on the way from there may a Collect be filled, and passed through.
+            # It waits where it gives up; only on the path after that may a filled Collect be passed through.
             passed = name != start and (not waits(state) or isinstance(state, Collect))
             if event == "gave_up" or passed or (isinstance(state, Choose) and state.decides(event)):
                 yield event, arrow.to
@@ -64,7 +64,7 @@ def _giving_up_ends(spec: AgentSpec) -> None:
 
 
 def _a_human_can_be_reached(spec: AgentSpec) -> None:
-    """Also for a caller who has nothing to correct."""
+    """A transfer can be reached from every state that waits, without a correction."""
 
     def onward(name: str) -> Iterable[tuple[str, str]]:
         return ((event, arrow.to) for event, arrow in spec.written_from(name))
@@ -89,7 +89,7 @@ def _walk(
     found: Callable[[P], bool],
     from_start: bool = True,
 ) -> _Path | None:
-    """The shortest path to a place that is looked for, as words; None where there is none."""
+    """The shortest path to a node for which `found` is true, as words; None if there is none."""
     if from_start and found(start):
         return (_name(start),)
     edge: list[tuple[P, _Path]] = [(start, (_name(start),))]

@@ -1,4 +1,4 @@
-"""The simulated caller: AudioCodes VoiceAI Connect and a person with a telephone, as a WebSocket client.
+"""The simulated caller: AudioCodes VoiceAI Connect and a person on the telephone, as a WebSocket client.
 
 May import: lab.caller, protocols.
 """
@@ -15,7 +15,7 @@ from lab.caller.events import (
     Resumed,
 )
 from lab.caller.report import CallReport, Outage, Task, Turn
-from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, Step, Wait, parse_script
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, parse_script
 from lab.caller.settings import CallSettings
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "Resumed",
     "Say",
     "ScriptError",
-    "Step",
+    "ScriptStep",
     "Task",
     "Turn",
     "Wait",

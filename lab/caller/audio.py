@@ -1,4 +1,4 @@
-"""Recorded speech, and the formats it travels in.
+"""Recorded speech, and its encoding in the wire's media formats.
 
 May import: lab.caller.script, protocols.media, numpy, soxr, the standard library.
 Rules from: docs/specs/vaic-streaming.md 6; mu-law as in ITU-T G.711.
@@ -22,15 +22,15 @@ from protocols.media import MediaFormat, mulaw
 Samples = NDArray[np.int16]
 
 TICK_MS = 20
-# Quieter than the loudest 10 ms by this much, a file's edge is no speech: room noise lies below it, a last "s" above.
+# A file's edges this much quieter than its loudest 10 ms are not speech: room noise is below, a final "s" above.
 _SILENCE_DB = 35
 _WINDOW_MS = 10
 
 
-# Compared by identity, so that one file's encodings can be remembered.
+# Compared by identity, so that one file's encodings can be cached.
 @dataclass(frozen=True, slots=True, eq=False)
-class Speech:
-    """One recording, mono. Of its `length_ms` only `began_ms` to `ended_ms` is speech, the rest silence round it."""
+class Recording:
+    """One recording, mono. Of its `length_ms` only `began_ms` to `ended_ms` is speech; the rest is silence."""
 
     file: Path
     samples: Samples
@@ -44,7 +44,7 @@ class Speech:
 
 
 @lru_cache(maxsize=128)
-def read_speech(file: Path) -> Speech:
+def read_recording(file: Path) -> Recording:
     """Read a WAV file of any rate and number of channels, 16-bit PCM. Raises: ScriptError."""
     try:
         with wave.open(str(file), "rb") as wav:
@@ -58,11 +58,11 @@ def read_speech(file: Path) -> Speech:
     samples = together[:, 0] if channels == 1 else together.mean(axis=1)
     mono = samples.astype(np.int16)
     began_ms, ended_ms = _spoken_part(mono, rate)
-    return Speech(file, mono, rate, began_ms, ended_ms)
+    return Recording(file, mono, rate, began_ms, ended_ms)
 
 
 def _spoken_part(samples: Samples, rate: int) -> tuple[int, int]:
-    """From when to when there is speech, in ms. All of it, when there is nothing but silence."""
+    """The start and end of the speech, in ms; the whole recording if it is only silence."""
     window = rate * _WINDOW_MS // 1000
     whole = samples[: len(samples) // window * window].reshape(-1, window).astype(np.float64)
     power = (whole**2).mean(axis=1)
@@ -73,7 +73,7 @@ def _spoken_part(samples: Samples, rate: int) -> tuple[int, int]:
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """The same sound at another rate."""
+    """The same audio at another sample rate."""
     if from_hz == to_hz or not len(samples):
         return samples
     resampled: Samples = soxr.resample(samples, from_hz, to_hz)
@@ -81,21 +81,21 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 
 def encode(samples: Samples, media: MediaFormat) -> bytes:
-    """Samples at the format's rate as its bytes."""
+    """Encode samples at the format's rate."""
     return samples.astype("<i2").tobytes() if media.is_pcm else mulaw(samples)
 
 
 def decode(audio: bytes | bytearray, media: MediaFormat) -> Samples:
-    """The format's bytes as samples at its rate; half a sample at the end is dropped."""
+    """Decode to samples at the format's rate; half a sample at the end is dropped."""
     if media.is_pcm:
         return np.frombuffer(audio, dtype="<i2", count=len(audio) // 2)
     return _from_mulaw()[np.frombuffer(audio, dtype=np.uint8)]
 
 
 @lru_cache(maxsize=256)
-def payloads(speech: Speech, media: MediaFormat) -> tuple[str, ...]:
-    """The recording as base64 texts of 20 ms each, the last one filled up with silence."""
-    audio = encode(resample(speech.samples, speech.sample_rate_hz, media.sample_rate_hz), media)
+def payloads(recording: Recording, media: MediaFormat) -> tuple[str, ...]:
+    """The recording as base64 chunks of 20 ms, the last one padded with silence."""
+    audio = encode(resample(recording.samples, recording.sample_rate_hz, media.sample_rate_hz), media)
     width = media.bytes_per_ms * TICK_MS
     audio += silence(media, -len(audio) % width)
     return tuple(b64encode(audio[at : at + width]).decode("ascii") for at in range(0, len(audio), width))
@@ -108,7 +108,7 @@ def silent_payload(media: MediaFormat) -> str:
 
 
 def silence(media: MediaFormat, length: int) -> bytes:
-    """That many bytes of digital silence."""
+    """Digital silence. length: in bytes."""
     return (b"\0" if media.is_pcm else b"\xff") * length
 
 

@@ -1,4 +1,4 @@
-"""A simulated call: a person, a telephone, a socket, and the time.
+"""Runs a simulated call: drives a person and a phone with a socket and a clock.
 
 May import: lab.caller, websockets, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 2, 7.9.
 """
@@ -13,41 +13,38 @@ from loguru import logger
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from lab.caller.audio import TICK_MS, read_speech
+from lab.caller.audio import TICK_MS, read_recording
 from lab.caller.events import CallerEvent
 from lab.caller.person import Person
 from lab.caller.phone import Phone
 from lab.caller.record import fetch_record
 from lab.caller.report import CallReport, report_call
-from lab.caller.script import Interrupt, Say, Step
+from lab.caller.script import Interrupt, Say, ScriptStep
 from lab.caller.settings import CallSettings
 from lab.caller.wav import write_call
 
 _DIAL_LIMIT_S = 10.0
 REDIAL_MS = 500
-# Later than this on a busy loop, several ticks are made up for at a time: one for each of its turns may never do.
-_LATE_S = 0.05
+_LATE_S = 0.05  # if ticks run later than this, on a busy loop, several are made up between two yields to it
 _CATCH_UP_TICKS = 5
-# An utterance handed over in one go is lawful (7.4), and may be long.
-_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-_NEVER_AGAIN = (400, 401, 403, 404)
+_MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # the protocol allows a whole utterance in one chunk (7.4)
+_FINAL_STATUS = (400, 401, 403, 404)  # HTTP statuses after which VAIC does not dial again
 
 
 async def place_call(
     settings: CallSettings,
-    script: Sequence[Step],
+    script: Sequence[ScriptStep],
     on_event: Callable[[CallerEvent], None] | None = None,
     bot_owes: Callable[[], bool] | None = None,
 ) -> CallReport:
-    """Call the bot, live through the script, and report. A call that fails is reported, not raised.
+    """Call the bot, play the script, and report. A call that fails is reported, not raised.
 
-    on_event: hears what happens while it happens. bot_owes: whether the bot is about to say something, where that can
-    be known and the caller shall wait for it, however long it takes. Raises: ScriptError for a file that is no speech,
-    before it dials.
+    on_event: called with each event during the call. bot_owes: whether the bot is about to say something; while it is,
+    the caller waits without a limit. Raises: ScriptError for a file that cannot be read, before it dials.
     """
     for step in script:
         if isinstance(step, Say | Interrupt):
-            read_speech(step.file)
+            read_recording(step.file)
     call = _Call(settings, script, on_event or _ignore, bot_owes or _never)
     await call.live()
     phone = call.phone
@@ -57,15 +54,15 @@ async def place_call(
         if record is None:
             phone.complaints.add("no_call_record", "the daemon's ops endpoint gave none")
     if settings.out_wav is not None:
-        length_ms = phone.course.ended_ms or 0
-        await asyncio.to_thread(write_call, settings.out_wav, length_ms, phone.mouth.utterances, phone.ear.pieces)
+        length_ms = phone.progress.ended_ms or 0
+        await asyncio.to_thread(write_call, settings.out_wav, length_ms, phone.mouth.utterances, phone.ear.segments)
     return report_call(settings.conversation_id, phone, record)
 
 
 def run_call(
-    settings: CallSettings, script: Sequence[Step], on_event: Callable[[CallerEvent], None] | None = None
+    settings: CallSettings, script: Sequence[ScriptStep], on_event: Callable[[CallerEvent], None] | None = None
 ) -> CallReport:
-    """`place_call` for those who have no event loop."""
+    """`place_call` for callers without an event loop."""
     return asyncio.run(place_call(settings, script, on_event))
 
 
@@ -78,17 +75,17 @@ def _never() -> bool:
 
 
 def tick_s(number: int, speed: float) -> float:
-    """When a tick is due, in seconds since the first: an absolute time, so that no lateness adds up."""
+    """When a tick is due, in seconds since the first: an absolute time, so that delays do not add up."""
     return number * TICK_MS / 1000 / speed
 
 
 class _Call:
-    """Keeps time, and the socket: every 20 ms of the person's time the person acts and the telephone plays."""
+    """The clock and the socket of a call: every 20 ms of the call's time the person acts and the phone plays."""
 
     def __init__(
         self,
         settings: CallSettings,
-        script: Sequence[Step],
+        script: Sequence[ScriptStep],
         tell: Callable[[CallerEvent], None],
         bot_owes: Callable[[], bool],
     ) -> None:
@@ -107,7 +104,7 @@ class _Call:
         self._log = logger.bind(conversation=settings.conversation_id)
 
     async def live(self) -> None:
-        """The whole call."""
+        """Run the whole call."""
         async with asyncio.TaskGroup() as tasks:
             line = tasks.create_task(self._keep_line())
             await self._keep_time()
@@ -115,7 +112,7 @@ class _Call:
                 line.cancel()
             else:
                 await self._socket.close()
-        if self.phone.course.outcome not in ("client-disconnected", "refused") and (undone := self._person.undone):
+        if self.phone.progress.outcome not in ("client-disconnected", "refused") and (undone := self._person.undone):
             self.phone.complaints.add("script_not_finished", ", ".join(undone))
 
     # --- time ---
@@ -125,7 +122,7 @@ class _Call:
         loop = asyncio.get_running_loop()
         began_s, ticks, life = loop.time(), 0, self._person.live()
         while not self.phone.over:
-            if not self.phone.course.ended:
+            if not self.phone.progress.ended:
                 next(life, None)
             self.phone.tick()
             await self._flush()
@@ -137,13 +134,13 @@ class _Call:
                 await asyncio.sleep(max(0.0, early_s))
 
     async def _flush(self) -> None:
-        """Write what the telephone has to say. Two tasks may be here: taken one by one, frames keep their order."""
+        """Write the outbox. Two tasks may run this: popping one by one keeps the order."""
         outbox = self.phone.outbox
         try:
             while outbox and self._socket is not None:
                 await self._socket.send(outbox.popleft())
         except ConnectionClosed:
-            pass  # whoever reads the socket will tell
+            pass  # the reading task reports it
 
     # --- the socket ---
 
@@ -159,7 +156,7 @@ class _Call:
             await asyncio.sleep((REDIAL_MS if pause_ms is None else pause_ms) / 1000 / self._settings.speed)
 
     async def _dial(self) -> ClientConnection | None:
-        """Open a socket, if the bot lets us. A first refusal ends the call, a later one only if it is for good."""
+        """Open a socket. A first refusal ends the call, a later one only if its status is final."""
         try:
             return await connect(
                 self._settings.url,
@@ -174,7 +171,7 @@ class _Call:
             )
         except InvalidStatus as error:
             status = error.response.status_code
-            if not self._begun.is_set() or status in _NEVER_AGAIN:
+            if not self._begun.is_set() or status in _FINAL_STATUS:
                 self._give_up("refused", "upgrade_refused", f"HTTP {status}")
         except (OSError, InvalidHandshake, InvalidURI) as error:
             if not self._begun.is_set():

@@ -1,4 +1,4 @@
-"""What went wrong in a call, each thing once: a broken rule of the wire, or something the person missed.
+"""The complaints about a call, each once: a broken rule of the protocol, or a missing answer.
 
 May import: the standard library.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class Complaints:
-    """Collects complaints in the order of their first time. now_ms: the call's time."""
+    """Collects complaints in order of first occurrence. now_ms: the call's time."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
@@ -17,13 +17,13 @@ class Complaints:
         self._times: dict[tuple[str, str], int] = {}
 
     def add(self, rule: str, detail: str = "") -> None:
-        """rule: a stable word for what was broken. detail: where; the same one twice is counted, not repeated."""
+        """rule: the stable name of the broken rule. detail: where; repetitions are counted."""
         key = (rule, detail)
         self._first_ms.setdefault(key, self._now_ms())
         self._times[key] = self._times.get(key, 0) + 1
 
     def lines(self) -> list[str]:
-        """One line each: `rule: detail (at 1240 ms)`, with a count where it happened again."""
+        """One line each: `rule: detail (at 1240 ms)`, with a count if it was repeated."""
         lines = []
         for (rule, detail), at_ms in self._first_ms.items():
             times = self._times[rule, detail]

@@ -1,6 +1,6 @@
-"""The ear: plays what the bot sends at playback speed, and knows which samples were heard, and when.
+"""The ear: plays what the bot sends at playback speed, and records which samples were heard, and when.
 
-Its clock is a count of samples, advanced 20 ms at a time by whoever owns it; no socket, thread or clock of its own.
+Its clock is a count of samples, advanced by its owner 20 ms at a time; it has no socket, thread or clock.
 May import: lab.caller.audio, protocols.media, the standard library. Rules from: docs/specs/vaic-streaming.md 7.4, 7.5.
 """
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from lab.caller.audio import TICK_MS
 from protocols.media import MediaFormat
 
-# The finest grain of time here: a sample of every format is a whole number of these.
+# The unit of time here: a sample of every format is a whole number of units.
 UNITS_PER_MS = 48
 _TICK_UNITS = TICK_MS * UNITS_PER_MS
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class HeardUtterance:
     """One utterance as it was heard: a play stream, or a part of one between long silences.
 
-    `gap_units`: silence inside it, because its audio came too late. `lost_samples`: had been sent, was cut unheard.
+    gap_units: silence inside it because audio came late. lost_samples: sent but cut before it was heard.
     """
 
     stream_id: str
@@ -51,8 +51,8 @@ class Run:
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
-    """Unbroken sound, for the recording."""
+class AudioSegment:
+    """Continuous audio, for the recording."""
 
     at_units: int
     media: MediaFormat
@@ -68,7 +68,7 @@ class _Stream:
     opened_units: int
     held: bytearray = field(default_factory=bytearray)
     open: bool = True
-    run: Run | None = None
+    run: HeardUtterance | None = None
 
     @property
     def held_samples(self) -> int:
@@ -86,7 +86,7 @@ class _Stream:
 class Ear:
     """Plays streams one after the other.
 
-    split_ms: a silence this long inside a stream ends one utterance and begins another. keep: remember the sound.
+    split_ms: a silence this long inside a stream separates two utterances. keep: keep the audio.
     """
 
     def __init__(self, *, split_ms: int, keep: bool) -> None:
@@ -94,39 +94,39 @@ class Ear:
         self._keep = keep
         self._at_units = 0
         self._queue: deque[_Stream] = deque()
-        self._over: list[Run] = []
+        self._over: list[HeardUtterance] = []
         self._finished = 0
-        self.runs: list[Run] = []
-        self.pieces: list[Piece] = []
+        self.runs: list[HeardUtterance] = []
+        self.segments: list[AudioSegment] = []
         self.max_lead_ms = 0
 
-    # --- what is known ---
+    # --- state ---
 
     @property
     def now_ms(self) -> int:
-        """Up to here everything is decided: heard or not."""
+        """The time played so far."""
         return self._at_units // UNITS_PER_MS
 
     @property
     def sounding(self) -> bool:
-        """Something is held that will be heard next."""
+        """There is buffered audio that will be heard next."""
         return any(stream.held_samples for stream in self._queue)
 
     @property
     def busy(self) -> bool:
-        """A stream is open, or still being heard."""
+        """A stream is open, or still playing."""
         return bool(self._queue)
 
     @property
     def quiet_since_ms(self) -> int:
-        """Since when nothing was heard; now, while something is."""
+        """The time since which nothing is heard; now, while something is."""
         if self.sounding:
             return self.now_ms
         return self.runs[-1].ended_ms if self.runs else 0
 
     @property
     def dry_open(self) -> tuple[str, int] | None:
-        """The stream that is open although nothing is left to hear of it, and for how many ms that has been so."""
+        """A stream that is open but has run out of audio, and for how many ms."""
         if not self.accepting or self.sounding:
             return None
         stream = self._queue[-1]
@@ -135,7 +135,7 @@ class Ear:
 
     @property
     def accepting(self) -> bool:
-        """A stream is open: what is fed will be heard."""
+        """A stream is open: fed audio will be heard."""
         return bool(self._queue) and self._queue[-1].open
 
     @property
@@ -144,25 +144,25 @@ class Ear:
         return self._queue[-1].media if self.accepting else None
 
     def may_be_cut(self, *, barge_in: bool) -> bool:
-        """Nothing that is open or heard now is protected. barge_in: what holds for streams that do not say."""
+        """Whether all open streams may be interrupted. barge_in: the default for streams that do not say."""
         return all(self._may_cut(stream, barge_in) for stream in self._queue)
 
     # --- what the bot sends ---
 
     def open(self, stream_id: str, media: MediaFormat, *, text: str = "", barge_in: bool | None = None) -> None:
-        """A new stream, heard when all earlier ones are. barge_in: whether it may be interrupted, if it says so."""
+        """Open a stream, heard after all earlier ones. barge_in: whether it may be interrupted; None: the default."""
         self.close()
         self._queue.append(_Stream(stream_id, media, text, barge_in, self._at_units))
 
     def feed(self, audio: bytes) -> None:
-        """More of the open stream; nothing, when none is."""
+        """Add audio to the open stream; ignored if none is open."""
         if self.accepting:
             self._queue[-1].held += audio
             lead_ms = sum(stream.held_units for stream in self._queue) // UNITS_PER_MS
             self.max_lead_ms = max(self.max_lead_ms, lead_ms)
 
     def close(self) -> None:
-        """The open stream gets no more; what is held of it will be heard."""
+        """Close the open stream; its buffered audio will still be heard."""
         if self._queue:
             self._queue[-1].open = False
 
@@ -185,10 +185,10 @@ class Ear:
             self._ended(stream)
         self._at_units = end_units
 
-    def cut(self, *, barge_in: bool) -> Run | None:
-        """Drop what is held of all streams that may be interrupted; the utterance that was being heard, if one was.
+    def cut(self, *, barge_in: bool) -> HeardUtterance | None:
+        """Drop all streams that may be interrupted; return the utterance that was being heard, if any.
 
-        barge_in: what holds for streams that do not say.
+        barge_in: the default for streams that do not say.
         """
         spoken = None
         for stream in list(self._queue):
@@ -201,18 +201,18 @@ class Ear:
         return spoken
 
     def void(self) -> None:
-        """The line is gone, and every stream with it."""
+        """The socket is lost, and every stream with it."""
         for stream in self._queue:
             stream.barge_in = True
         self.cut(barge_in=True)
 
-    def take_over(self) -> list[Run]:
-        """The utterances that ended since this was last asked."""
+    def take_over(self) -> list[HeardUtterance]:
+        """The utterances that ended since the last call of this."""
         over, self._over = self._over, []
         return over
 
     def take_finished(self) -> int:
-        """How many streams were played to their end since this was last asked."""
+        """How many streams were played to their end since the last call of this."""
         finished, self._finished = self._finished, 0
         return finished
 
@@ -228,7 +228,7 @@ class Ear:
         run = stream.run
         if run is None or at_units - run.ended_units >= self._split_units:
             self._ended(stream)
-            run = stream.run = Run(stream.stream_id, stream.text, stream.media, at_units, at_units)
+            run = stream.run = HeardUtterance(stream.stream_id, stream.text, stream.media, at_units, at_units)
             self.runs.append(run)
         run.gap_units += at_units - run.ended_units
         width = samples * stream.media.bytes_per_sample
@@ -238,8 +238,8 @@ class Ear:
         run.heard_samples += samples
         run.ended_units = at_units + samples * stream.units_per_sample
 
-    def _remember(self, run: Run, at_units: int, audio: bytearray) -> None:
-        if self.pieces and run.heard_samples and run.ended_units == at_units:
-            self.pieces[-1].audio += audio
+    def _remember(self, run: HeardUtterance, at_units: int, audio: bytearray) -> None:
+        if self.segments and run.heard_samples and run.ended_units == at_units:
+            self.segments[-1].audio += audio
         else:
-            self.pieces.append(Piece(at_units, run.media, audio))
+            self.segments.append(AudioSegment(at_units, run.media, audio))

@@ -1,4 +1,4 @@
-"""What a simulated call tells while it goes on, for a line of progress. All times in ms since `session.initiate`.
+"""The events of a simulated call, reported while it goes on. All times in ms since `session.initiate`.
 
 May import: the standard library.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class CallerSpoke:
-    """A sentence of the script was said to its end; the times are of the speech, without silence round it."""
+    """A sentence of the script was said to its end; the times exclude the silence around the speech."""
 
     file: Path
     began_ms: int
@@ -20,7 +20,7 @@ class CallerSpoke:
 
 @dataclass(frozen=True, slots=True)
 class CallerRecognised:
-    """The bot told (`userStream.speech.recognition`) what it understood."""
+    """The bot reported what it recognised (`userStream.speech.recognition`)."""
 
     at_ms: int
     text: str
@@ -28,7 +28,7 @@ class CallerRecognised:
 
 @dataclass(frozen=True, slots=True)
 class BotSpoke:
-    """An utterance of the bot was heard, to its end or to where it was cut. `text` is the stream's altText, if any."""
+    """An utterance of the bot was heard, to its end or until it was cut. text: the stream's altText, if any."""
 
     began_ms: int
     ended_ms: int
@@ -38,7 +38,7 @@ class BotSpoke:
 
 @dataclass(frozen=True, slots=True)
 class BargedIn:
-    """The bot was cut. `stop_ms`: since the caller's speech began; None when the caller was not speaking."""
+    """The bot was interrupted. stop_ms: since the caller's speech began; None if the caller was not speaking."""
 
     at_ms: int
     stop_ms: int | None
@@ -46,7 +46,7 @@ class BargedIn:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The socket is lost. `code`: how it was closed; 1006 when it was not."""
+    """The socket was lost. code: the close code, 1006 without one."""
 
     at_ms: int
     code: int
@@ -54,7 +54,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The bot took the conversation up again on a new socket."""
+    """The bot resumed the conversation on a new socket."""
 
     at_ms: int
 

@@ -1,4 +1,4 @@
-"""The mouth: what the person says, 20 ms at a time, and silence in between.
+"""The mouth: what the person says, in chunks of 20 ms, with silence in between.
 
 May import: lab.caller.audio, protocols.media, the standard library.
 """
@@ -8,53 +8,53 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from lab.caller.audio import TICK_MS, Speech, payloads, silent_payload
+from lab.caller.audio import TICK_MS, Recording, payloads, silent_payload
 from protocols.media import MediaFormat
 
 
 @dataclass(slots=True, eq=False)
-class Utterance:
-    """One sentence that was said, from `began_ms` on. `sent_ms`: how much of its speech went out on the wire."""
+class SpokenSentence:
+    """One sentence of the caller, from `began_ms` on. sent_ms: how much of its speech was sent."""
 
-    speech: Speech
+    speech: Recording
     began_ms: int
     sent_ms: int = 0
     text: str = ""
 
     @property
     def onset_ms(self) -> int:
-        """When the first sound of it was made."""
+        """When its speech begins."""
         return self.began_ms + self.speech.began_ms
 
     @property
     def end_ms(self) -> int:
-        """When the last sound of it was made."""
+        """When its speech ends."""
         return self.began_ms + self.speech.ended_ms
 
 
 class Mouth:
-    """Speaks one sentence after the other."""
+    """Speaks the caller's sentences one after the other."""
 
     def __init__(self) -> None:
-        self.utterances: list[Utterance] = []
+        self.utterances: list[SpokenSentence] = []
         self._unsaid: deque[str] = deque()
-        # What was spoken during the last 20 ms: a telephone sends a chunk when its last sample is in.
+        # The chunk spoken during the last 20 ms: a phone sends a chunk once its last sample is recorded.
         self._spoken: str | None = None
 
     @property
     def speaking(self) -> bool:
-        """A sentence is not yet said, or its last 20 ms not yet sent."""
+        """A sentence is being said, or its last chunk is not sent yet."""
         return bool(self._unsaid) or self._spoken is not None
 
-    def say(self, speech: Speech, media: MediaFormat, now_ms: int) -> Utterance:
+    def say(self, speech: Recording, media: MediaFormat, now_ms: int) -> SpokenSentence:
         """Begin a sentence. now_ms: the call's time."""
-        utterance = Utterance(speech, now_ms)
+        utterance = SpokenSentence(speech, now_ms)
         self.utterances.append(utterance)
         self._unsaid.extend(payloads(speech, media))
         return utterance
 
     def next_chunk(self, media: MediaFormat, now_ms: int, *, sent: bool) -> str:
-        """The chunk to send now, of what was spoken until `now_ms`. sent: whether it will be."""
+        """The chunk spoken until `now_ms`. sent: whether it will be sent."""
         spoken, self._spoken = self._spoken, self._unsaid.popleft() if self._unsaid else None
         if spoken is None:
             return silent_payload(media)
@@ -65,7 +65,7 @@ class Mouth:
         return spoken
 
     def recognised(self, text: str, now_ms: int) -> None:
-        """Put a transcript to the sentence it belongs to: the oldest without one, else the latest."""
+        """Assign a transcript to the oldest sentence without one, else to the latest."""
         begun = [utterance for utterance in self.utterances if utterance.onset_ms <= now_ms]
         if begun:
             said = next((utterance for utterance in begun if not utterance.text), begun[-1])

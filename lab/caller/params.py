@@ -1,4 +1,4 @@
-"""VAIC's parameters that a bot may change with `config`, as far as this telephone has them.
+"""VAIC's session parameters that a bot may change with `config`, as far as the simulation supports them.
 
 May import: pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 1.2, 4.3.
 """
@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 
 class SessionParams(BaseModel):
-    """In force for the rest of the call. Unknown parameters are VAIC's own business and ignored."""
+    """Effective for the rest of the call. Unknown parameters are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
@@ -24,5 +24,5 @@ class SessionParams(BaseModel):
     resume_recognition_timeout_ms: int = Field(default=10_000, alias="resumeRecognitionTimeoutMS")
 
     def changed(self, params: dict[str, Any]) -> SessionParams:
-        """These, with some of them replaced. Raises: pydantic.ValidationError for a value of the wrong type."""
+        """A copy with some parameters replaced. Raises: pydantic.ValidationError for a value of the wrong type."""
         return SessionParams.model_validate(self.model_dump(by_alias=True) | params)

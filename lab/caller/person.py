@@ -1,4 +1,4 @@
-"""The person: lives through the script, one step of 20 ms at a time, and waits for its turn as people do.
+"""The person: plays the script in steps of 20 ms, and waits for its turn as people do.
 
 May import: lab.caller, the standard library.
 """
@@ -9,25 +9,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from lab.caller.audio import TICK_MS, Speech, read_speech
+from lab.caller.audio import TICK_MS, Recording, read_recording
 from lab.caller.events import CallerEvent, CallerSpoke
 from lab.caller.phone import Phone
-from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, Step, Wait, as_word
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, as_word
 
-_KEY_MS = 200
+_KEY_MS = 200  # between two keys pressed
 
 
 class Person:
-    """Holds one telephone.
+    """One caller and their phone.
 
     pause_ms: how long the bot must be quiet before the person speaks. patience_ms: how long the person waits for it to
-    say something. tell: hears what was said. bot_owes: whether the bot is about to say something; until it no longer
-    is, its silence does not count.
+    say something. tell: called with CallerSpoke. bot_owes: whether the bot is about to say something; meanwhile its
+    silence does not count.
     """
 
     def __init__(
         self,
-        script: Sequence[Step],
+        script: Sequence[ScriptStep],
         phone: Phone,
         *,
         pause_ms: int,
@@ -36,7 +36,7 @@ class Person:
         bot_owes: Callable[[], bool],
     ) -> None:
         self._steps = deque(script)
-        self._doing: Step | None = None
+        self._doing: ScriptStep | None = None
         self._phone = phone
         self._pause_ms = pause_ms
         self._patience_ms = patience_ms
@@ -49,12 +49,12 @@ class Person:
 
     @property
     def undone(self) -> list[str]:
-        """The steps the call left no time for, as words."""
+        """The steps that were not played, as script words."""
         steps = self._steps if self._doing is None else [self._doing, *self._steps]
         return [as_word(step) for step in steps]
 
     def live(self) -> Iterator[None]:
-        """One `next` for every 20 ms, until the person has put the phone down."""
+        """Advance 20 ms with each `next`, until the person has hung up."""
         for _ in self._live_through():
             if self._bot_owes():
                 self._owed_until_ms = self._phone.now_ms
@@ -68,14 +68,14 @@ class Person:
         yield from self._await_hangup()
         self._phone.hang_up()
 
-    def _do(self, step: Step) -> Iterator[None]:
+    def _do(self, step: ScriptStep) -> Iterator[None]:
         match step:
             case Say():
                 yield from self._await_turn()
-                yield from self._speak(read_speech(step.file))
+                yield from self._speak(read_recording(step.file))
             case Interrupt():
                 yield from self._await_speech(step.after_ms)
-                yield from self._speak(read_speech(step.file))
+                yield from self._speak(read_recording(step.file))
             case Dtmf():
                 yield from self._await_turn()
                 yield from self._press(step.digits)
@@ -94,13 +94,13 @@ class Person:
 
     @property
     def _answered(self) -> bool:
-        """The bot has begun to speak since the person last did, and not only while the person spoke."""
+        """The bot has spoken since the person did, and not only over the person."""
         runs = self._phone.ear.runs
         return bool(runs) and runs[-1].began_ms >= self._asked_ms and runs[-1].ended_ms > self._asked_until_ms
 
     @property
     def _idle_ms(self) -> int:
-        """For how long nobody has said anything, or was about to; a line that is down does not count as silence."""
+        """How long neither has spoken nor the bot owed speech; time without a socket does not count."""
         up_since_ms = self._phone.up_since_ms
         if up_since_ms is None:
             return 0
@@ -140,7 +140,7 @@ class Person:
 
     # --- what the person does ---
 
-    def _speak(self, speech: Speech) -> Iterator[None]:
+    def _speak(self, speech: Recording) -> Iterator[None]:
         said = self._phone.say(speech)
         self._last = str(speech.file)
         self._asked_ms, self._asked_until_ms = said.onset_ms, said.end_ms
@@ -148,7 +148,7 @@ class Person:
             yield
         self._tell(CallerSpoke(speech.file, said.onset_ms, said.end_ms))
         self._doing = None
-        # The file's last silence: it is not speech, but nothing else can be said meanwhile.
+        # The silence at the file's end is not speech, but nothing else can be said meanwhile.
         while self._phone.mouth.speaking:
             yield
 

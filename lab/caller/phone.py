@@ -1,4 +1,4 @@
-"""The telephone: VAIC's side of one call, without its socket. It is told of frames and of time, and fills an outbox.
+"""The phone: VAIC's part in one call, without a socket. Takes messages and time, and fills an outbox.
 
 May import: lab.caller, protocols, pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 """
@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lab.caller.audio import TICK_MS, Speech
+from lab.caller.audio import TICK_MS, Recording
 from lab.caller.complaints import Complaints
-from lab.caller.course import Course, Loss
 from lab.caller.ear import Ear
 from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
-from lab.caller.mouth import Mouth, Utterance
+from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.params import SessionParams
+from lab.caller.progress import CallProgress, SocketLoss
 from lab.caller.referee import OPEN_LIMIT_MS, Referee
 from lab.caller.settings import CallSettings
 from lab.caller.user_stream import UserStream, Wish
@@ -53,14 +53,13 @@ from protocols.vaic import (
 _ACCEPT_LIMIT_MS = 10_000
 _RESUME_LIMIT_MS = 30_000
 _CLOSE_LIMIT_MS = 5_000
-# The bot's frames may cross with `session.end`; later ones were sent by a bot that goes on without a caller.
-_CROSSING_MS = 2_000
+_CROSSING_MS = 2_000  # messages of the bot may cross with `session.end`; later ones are a fault
 
 
 class Phone:
-    """One call, from `session.initiate` to the end, over as many sockets as it takes.
+    """One call, from `session.initiate` to its end, over one or more sockets.
 
-    tell: hears what happens. timestamp: the time of day in ISO 8601, for activities.
+    tell: called with each CallerEvent. timestamp: gives the time of day in ISO 8601, for activities.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Phone:
         self._activities = 0
         self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
         self.mouth = Mouth()
-        self.course = Course()
+        self.progress = CallProgress()
         self.complaints = Complaints(lambda: self.now_ms)
         self._referee = Referee(settings.conversation_id, settings.formats, self.complaints)
         self.outbox: deque[str] = deque()
@@ -86,7 +85,7 @@ class Phone:
 
     @property
     def now_ms(self) -> int:
-        """Since `session.initiate`, by the count of samples."""
+        """The time since `session.initiate`, by the count of samples."""
         return self.ear.now_ms
 
     @property
@@ -95,10 +94,10 @@ class Phone:
 
     # --- what the person does ---
 
-    def say(self, speech: Speech) -> Utterance:
-        """Begin to say it. Raises: MisuseError before the call was accepted."""
+    def say(self, speech: Recording) -> SpokenSentence:
+        """Begin a sentence. Raises: MisuseError before the call was accepted."""
         if self.media is None:
-            raise MisuseError("nobody has taken the call yet")
+            raise MisuseError("the call is not accepted yet")
         return self.mouth.say(speech, self.media, self.now_ms)
 
     def press(self, keys: str) -> None:
@@ -112,11 +111,11 @@ class Phone:
 
     @property
     def collects_keys(self) -> bool:
-        """Several keys go into one event."""
+        """Several keys are reported in one event."""
         return self._params.dtmf_collect
 
     def drop(self, resume_after_ms: int) -> None:
-        """Lose the socket: from now on nothing passes. Its owner learns by `drop_for_ms` when to dial again."""
+        """Lose the socket at once. `drop_for_ms` tells the owner when to dial again."""
         if self.up_since_ms is not None:
             self.drop_for_ms = resume_after_ms
             self.lost(1006)
@@ -124,13 +123,13 @@ class Phone:
     def hang_up(self) -> None:
         self._end("client-disconnected", "caller hung up")
 
-    # --- what the socket tells ---
+    # --- events of the socket ---
 
     def connected(self) -> None:
-        """A socket is open: begin the call, or go on with it."""
+        """A socket is open: begin the call, or resume it."""
         self._referee.connected()
         self._asked_ms = self.now_ms
-        if self.course.losses:
+        if self.progress.losses:
             self._send(SessionResume(conversation_id=self._settings.conversation_id))
             return
         self._send(
@@ -144,33 +143,33 @@ class Phone:
         )
 
     def lost(self, code: int) -> None:
-        """The socket is gone. code: the bot's close code, or 1006."""
+        """The socket is lost. code: the bot's close code, or 1006."""
         self._asked_ms = None
-        if self.course.ended:
+        if self.progress.ended:
             if not self.over and code != 1000:
                 self.complaints.add("closed_badly", f"code {code} after session.end")
             self.over = True
         elif self.media is None:
             self.fail("error", "lost_before_session_accepted", f"code {code}")
-        elif self.course.open_loss is None:
+        elif self.progress.open_loss is None:
             self.up_since_ms = None
             self.outbox.clear()
             self._user.void()
             self.ear.void()
             self._tell_heard()
-            self.course.losses.append(Loss(self.now_ms, code))
+            self.progress.losses.append(SocketLoss(self.now_ms, code))
             self._tell(Dropped(self.now_ms, code))
 
     def fail(self, outcome: str, rule: str, detail: str) -> None:
-        """The call cannot go on, and nobody is left to be told."""
+        """End the call without a message to the bot."""
         self.complaints.add(rule, detail)
         self._finish(outcome)
         self.over = True
 
     def received(self, message: str | bytes) -> None:
-        """A message of the bot's."""
+        """Take a message of the bot."""
         if not self._on_line:
-            return  # it lay in a socket that is lost
+            return  # buffered in a socket that is lost
         if isinstance(message, bytes):
             self.complaints.add("binary_frame")
             return
@@ -179,7 +178,7 @@ class Phone:
         except WireError as error:
             self.complaints.add(error.reason, error.detail)
             return
-        if self.course.ended_ms is not None and self.now_ms - self.course.ended_ms > _CROSSING_MS:
+        if self.progress.ended_ms is not None and self.now_ms - self.progress.ended_ms > _CROSSING_MS:
             self.complaints.add("after_session_end", frame.type)
         if self._referee.allows(frame):
             self._obey(frame)
@@ -187,8 +186,8 @@ class Phone:
     # --- time ---
 
     def tick(self) -> None:
-        """20 ms pass: the mouth's chunk goes out, the ear hears its own."""
-        if self.up_since_ms is not None and not self.course.ended:
+        """Advance 20 ms: send the mouth's chunk, let the ear play its own."""
+        if self.up_since_ms is not None and not self.progress.ended:
             self._ask_for_stream()
             self._send_spoken()
         elif self.media is not None:
@@ -222,15 +221,15 @@ class Phone:
             self._tell(BotSpoke(run.began_ms, run.ended_ms, run.heard_ms, run.text))
 
     def _watch_limits(self) -> None:
-        now_ms, course = self.now_ms, self.course
-        if course.ended_ms is not None:
-            if now_ms - course.ended_ms > _CLOSE_LIMIT_MS and not self.over:
+        now_ms, progress = self.now_ms, self.progress
+        if progress.ended_ms is not None:
+            if now_ms - progress.ended_ms > _CLOSE_LIMIT_MS and not self.over:
                 self.complaints.add("not_closed_after_session_end")
                 self.over = True
         elif self._asked_ms is not None and now_ms - self._asked_ms > _ACCEPT_LIMIT_MS:
-            self.fail("error", "not_answered", "session.resume" if course.losses else "session.initiate")
-        elif course.open_loss is not None and now_ms - course.open_loss.lost_ms > _RESUME_LIMIT_MS:
-            self.fail("error", "not_resumed", f"lost with code {course.open_loss.code}")
+            self.fail("error", "not_answered", "session.resume" if progress.losses else "session.initiate")
+        elif progress.open_loss is not None and now_ms - progress.open_loss.lost_ms > _RESUME_LIMIT_MS:
+            self.fail("error", "not_resumed", f"lost with code {progress.open_loss.code}")
         elif now_ms > self._settings.limit_s * 1000:
             self.complaints.add("call_too_long")
             self._end("error", "the call took too long")
@@ -268,7 +267,7 @@ class Phone:
                     if self._referee.allows_activity(activity):
                         self._act(activity)
             case _:
-                pass  # what only feeds VAIC's own timers and log
+                pass  # messages that affect only VAIC's timers and log
 
     def _hear(self, frame: PlayStreamChunk) -> None:
         media = self.ear.media
@@ -282,7 +281,7 @@ class Phone:
             self.ear.feed(audio)
 
     def _cut(self, *, barge_in: bool) -> None:
-        """Drop what is held of the bot's speech. barge_in: what holds for streams that do not say."""
+        """Interrupt the bot's speech. barge_in: the default for streams that do not say."""
         heard = self.ear.cut(barge_in=barge_in)
         if not self.ear.accepting:
             self._referee.interrupted()
@@ -292,8 +291,8 @@ class Phone:
         stop_ms = None
         if said is not None and heard.began_ms <= said.onset_ms <= self.now_ms:
             stop_ms = max(heard.ended_ms - said.onset_ms, 0)
-            self.course.barge_in_stop_ms.append(stop_ms)
-        self.course.barge_ins += 1
+            self.progress.barge_in_stop_ms.append(stop_ms)
+        self.progress.barge_ins += 1
         self._tell_heard()
         self._tell(BargedIn(self.now_ms, stop_ms))
 
@@ -310,7 +309,7 @@ class Phone:
             return
         self._asked_ms, self.up_since_ms = None, self.now_ms
         if self.media is not None:
-            if (loss := self.course.open_loss) is not None:
+            if (loss := self.progress.open_loss) is not None:
                 loss.resumed_ms = self.now_ms
             self._tell(Resumed(self.now_ms))
             return
@@ -327,7 +326,7 @@ class Phone:
         }
 
     def _given_up(self, reason: str) -> None:
-        loss = self.course.open_loss
+        loss = self.progress.open_loss
         if loss is not None:
             if loss.code == 1000:
                 self.complaints.add("closed_to_hang_up")
@@ -346,7 +345,7 @@ class Phone:
                 self._referee.hung_up()
                 self._end("bot-disconnected", str(params.get("hangupReason", "")))
             case "transfer" | "handover":
-                self.course.transfer_target = str(params["transferTarget"])
+                self.progress.transfer_target = str(params["transferTarget"])
                 self._referee.hung_up()
                 self._end("transferred", str(params.get("handoverReason", "")))
             case "abortprompts":
@@ -354,7 +353,7 @@ class Phone:
             case "playurl" | "message" as prompt:
                 self.complaints.add("not_played", f"{prompt}: this telephone plays streams only")
             case _:
-                pass  # recordings, keys and recognition are nothing a caller hears
+                pass  # recordings, keys and recognition: not audible to the caller
 
     def _configure(self, params: dict[str, Any]) -> None:
         try:
@@ -363,10 +362,10 @@ class Phone:
             wrong = ", ".join(str(each["loc"][0]) for each in error.errors())
             self.complaints.add("bad_params", wrong)
 
-    # --- VAIC's words ---
+    # --- messages to the bot ---
 
     def _end(self, reason_code: str, reason: str) -> None:
-        if self.course.ended:
+        if self.progress.ended:
             return
         was_up = self._on_line
         if was_up:
@@ -376,16 +375,16 @@ class Phone:
         self.over = not was_up
 
     def _finish(self, outcome: str) -> None:
-        if self.course.ended:
+        if self.progress.ended:
             return
         self._referee.ended()
         self.ear.void()
         self._tell_heard()
-        self.course.end(outcome, self.now_ms)
+        self.progress.end(outcome, self.now_ms)
         self._tell(Ended(self.now_ms, outcome))
 
     def _event(self, name: str, **fields: Any) -> None:
-        if self.course.ended:
+        if self.progress.ended:
             return
         self._activities += 1
         activity = Activity(type="event", name=name, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)

@@ -1,6 +1,6 @@
-"""The daemon's record of a call, fetched from its ops endpoint: what was said in words, and which tasks ran.
+"""The daemon's record of a call, fetched from its ops endpoint: the transcript and the tasks.
 
-Read tolerantly: it is another program's, and may grow.
+Unknown fields are ignored, because the record may grow.
 May import: aiohttp, pydantic, the standard library.
 """
 
@@ -18,7 +18,7 @@ _POLL_S = 0.1
 
 
 class RecordedTurn(BaseModel):
-    """One turn as the daemon has it; times in ms of the call, by the daemon's clock."""
+    """One turn; times in ms of the call, by the daemon's clock."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,7 +29,7 @@ class RecordedTurn(BaseModel):
 
 
 class RecordedTask(BaseModel):
-    """One run of a task: the states it went through, and what came of it."""
+    """One run of a task: its states and its result."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -40,7 +40,7 @@ class RecordedTask(BaseModel):
 
 
 class DaemonRecord(BaseModel):
-    """What of the daemon's record a call report is made of."""
+    """The part of the daemon's record that a call report uses."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -51,7 +51,7 @@ class DaemonRecord(BaseModel):
 
 
 async def fetch_record(ops_url: str, conversation_id: str, limit_s: float = _LIMIT_S) -> DaemonRecord | None:
-    """The record of a call that has just ended, or None when there is none, or none that can be read, within `limit_s`.
+    """The record of a call that has just ended; None if no readable record appears within `limit_s`.
 
     ops_url: of the daemon's ops endpoint, without a path.
     """

@@ -1,4 +1,4 @@
-"""The referee: what the bot may say on VAIC's wire, and when. It complains of what breaks the rules.
+"""The referee: checks which messages the bot may send to VAIC, and when. Complains of broken rules.
 
 May import: lab.caller.complaints, protocols, the standard library.
 Rules from: docs/specs/vaic-streaming.md 4.4, 5, 7, 11.
@@ -33,7 +33,7 @@ from protocols.vaic import (
     UserStreamStopped,
 )
 
-# A stream that has run dry, or is fed digital silence, for so long is being kept open between utterances (7.4).
+# A stream without audio, or fed digital silence, for this long is being kept open between utterances (7.4).
 OPEN_LIMIT_MS = 2000
 _DIGITS = re.compile(r"[0-9*#]{1,20}")
 _EVENTS = frozenset(
@@ -47,17 +47,15 @@ _EVENTS = frozenset(
 )
 
 
-class Phase(Enum):
-    """Of the socket: a question is open, the call is on, the bot has hung up, VAIC has said its last word."""
-
-    ASKED = "asked"
+class SocketPhase(Enum):
+    ASKED = "asked"  # session.initiate or session.resume waits for its answer
     TALKING = "talking"
-    CLOSING = "closing"
-    ENDED = "ended"
+    CLOSING = "closing"  # the bot has hung up
+    ENDED = "ended"  # VAIC has sent session.end
 
 
 class _Streams:
-    """The bot's play streams, as the wire has them."""
+    """The state of the bot's play streams."""
 
     def __init__(self, offered: tuple[str, ...], complaints: Complaints) -> None:
         self._offered = offered
@@ -104,7 +102,7 @@ class _Streams:
         return True
 
     def sound(self, audio: bytes, media: MediaFormat) -> None:
-        """Look at a lawful chunk's audio."""
+        """Check the audio of an allowed chunk."""
         if len(audio) % media.bytes_per_sample:
             self._complaints.add("torn_sample", f"{self._open}")
         silent = audio == silence(media, len(audio))
@@ -122,7 +120,7 @@ class _Streams:
 
 
 class Referee:
-    """Judges one call's frames, over all its sockets.
+    """Checks one call's messages, over all its sockets.
 
     offered: the media formats of `session.initiate`.
     """
@@ -132,50 +130,50 @@ class Referee:
         self._offered = offered
         self._complaints = complaints
         self._streams = _Streams(offered, complaints)
-        # None where either may come next: a resumed call may be within an utterance, and after a commit nothing need.
+        # None if either may come next: a resumed call may be inside an utterance, and a commit may end one.
         self._caller_speaks: bool | None = False
         self._format: str | None = None
-        self.phase = Phase.ASKED
+        self.phase = SocketPhase.ASKED
 
-    # --- what happened on VAIC's side ---
+    # --- events at VAIC ---
 
     def connected(self) -> None:
-        """A new socket: the bot owes an answer, and every stream is void."""
-        self.phase = Phase.ASKED
+        """A new socket: the bot must answer, and all streams are void."""
+        self.phase = SocketPhase.ASKED
         if self._format is not None:
             self._caller_speaks = None
         self._streams.void()
 
     def hung_up(self) -> None:
         """The bot has sent `hangup` or `transfer`: only acknowledgements may follow."""
-        self.phase = Phase.CLOSING
+        self.phase = SocketPhase.CLOSING
 
     def ended(self) -> None:
-        """`session.end` was sent. A bot that hung up itself has nothing under way that would excuse further frames."""
-        if self.phase is not Phase.CLOSING:
-            self.phase = Phase.ENDED
+        """`session.end` was sent. After its own hang-up the bot has no messages in flight that would be excused."""
+        if self.phase is not SocketPhase.CLOSING:
+            self.phase = SocketPhase.ENDED
 
     def interrupted(self) -> None:
-        """VAIC has cut the open play stream: no more of it may come."""
+        """VAIC has interrupted the open play stream: no more chunks of it may come."""
         self._streams.interrupted()
 
     def sound(self, audio: bytes, media: MediaFormat) -> None:
-        """The audio of a chunk that was allowed."""
+        """Check the audio of an allowed chunk."""
         self._streams.sound(audio, media)
 
-    # --- what the bot sends ---
+    # --- messages of the bot ---
 
     def allows(self, frame: ToVaic | Unknown) -> bool:
-        """Whether VAIC obeys this frame. What breaks a rule is complained of, even where it is obeyed."""
-        if isinstance(frame, PlayStreamChunk) and self.phase is Phase.TALKING:
+        """Whether VAIC obeys this message. Broken rules are complained of even if it obeys."""
+        if isinstance(frame, PlayStreamChunk) and self.phase is SocketPhase.TALKING:
             return self._right_conversation(frame.conversation_id) and self._streams.chunk(frame)
         match self.phase:
-            case Phase.ENDED:
-                return False  # it may have been under way when the bot read `session.end`
-            case Phase.ASKED if not isinstance(frame, SessionAccepted | SessionError):
+            case SocketPhase.ENDED:
+                return False  # it may have been in flight when the bot read `session.end`
+            case SocketPhase.ASKED if not isinstance(frame, SessionAccepted | SessionError):
                 self._complaints.add("before_session_accepted", frame.type)
                 return False
-            case Phase.CLOSING if not isinstance(frame, UserStreamStarted | UserStreamStopped):
+            case SocketPhase.CLOSING if not isinstance(frame, UserStreamStarted | UserStreamStopped):
                 self._complaints.add("after_hangup", frame.type)
                 return False
         return self._talk(frame)
@@ -215,10 +213,10 @@ class Referee:
         return True
 
     def _accepted(self, frame: SessionAccepted) -> bool:
-        if self.phase is not Phase.ASKED:
+        if self.phase is not SocketPhase.ASKED:
             self._complaints.add("second_answer", frame.type)
             return False
-        self.phase = Phase.TALKING
+        self.phase = SocketPhase.TALKING
         if frame.media_format not in self._offered:
             self._complaints.add("format_not_offered", frame.media_format)
         elif self._format is not None and frame.media_format != self._format:
@@ -245,8 +243,8 @@ class Referee:
                     self._complaints.add("no_alternatives", frame.type)
 
     def allows_activity(self, activity: BotActivity) -> bool:
-        """Whether VAIC obeys this activity of an allowed frame."""
-        if self.phase is Phase.CLOSING:
+        """Whether VAIC obeys this activity of an allowed message."""
+        if self.phase is SocketPhase.CLOSING:
             self._complaints.add("after_hangup", activity.name or activity.type)
             return False
         name = (activity.name or "").lower()

@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lab.caller.course import Course
-from lab.caller.ear import UNITS_PER_MS, Run
-from lab.caller.mouth import Utterance
+from lab.caller.ear import UNITS_PER_MS, HeardUtterance
+from lab.caller.mouth import SpokenSentence
 from lab.caller.phone import Phone
 from lab.caller.record import DaemonRecord, RecordedTurn
 
@@ -25,8 +24,8 @@ class _Part(BaseModel):
 class Turn(_Part):
     """One sentence of the script, or one utterance of the bot; times in ms since `session.initiate`.
 
-    heard_ms: of a bot's turn, what reached the caller's ear; of a caller's, what went out on the wire. sent_ms: what
-    was sent to be heard: more than heard_ms when the turn was cut. gap_ms: silence within it, as audio came too late.
+    heard_ms: of a bot's turn, what the caller heard; of a caller's, what was sent. sent_ms: all that was sent or said:
+    more than heard_ms if the turn was cut. gap_ms: silence inside it because audio came late.
     """
 
     role: Role
@@ -39,7 +38,7 @@ class Turn(_Part):
 
 
 class Task(_Part):
-    """One run of a task of the daemon's."""
+    """One run of a task in the daemon."""
 
     agent: str
     run_id: str | None
@@ -48,7 +47,7 @@ class Task(_Part):
 
 
 class Outage(_Part):
-    """The socket was lost and, if `resumed_ms` is not None, taken up again."""
+    """A lost socket. resumed_ms: when the call was resumed, None if it was not."""
 
     lost_ms: int
     code: int
@@ -56,13 +55,13 @@ class Outage(_Part):
 
 
 class CallReport(_Part):
-    """One call, as its caller had it.
+    """One call, as its caller experienced it.
 
     outcome: bot-disconnected, client-disconnected, transferred, refused or error.
-    first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 when the bot
-    did not wait for that end, None when it never spoke before the next turn of the caller.
-    barge_ins: how often the bot was cut; barge_in_stop_ms: for those that the caller's speech caused, from its first
-    sound to the bot's last. max_lead_ms: the most the bot was ahead of the ear. usage: as the daemon recorded it.
+    first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 if the bot
+    did not wait for that end, None if it did not speak before the caller's next turn.
+    barge_ins: how often the bot was interrupted; barge_in_stop_ms: for each one by the caller's speech, from its first
+    sound to the bot's last. max_lead_ms: the most the bot's audio was ahead of playback. usage: of the daemon's record.
     """
 
     conversation_id: str
@@ -81,34 +80,34 @@ class CallReport(_Part):
 
 
 def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None) -> CallReport:
-    """Put together what the telephone knows and what the daemon recorded."""
-    course: Course = phone.course
+    """Combine what the phone knows with the daemon's record."""
+    progress = phone.progress
     said, heard = phone.mouth.utterances, phone.ear.runs
-    ended_ms = phone.now_ms if course.ended_ms is None else course.ended_ms
+    ended_ms = phone.now_ms if progress.ended_ms is None else progress.ended_ms
     caller = _worded([_caller_turn(utterance, ended_ms) for utterance in said], record)
     bot = _worded([_bot_turn(run) for run in heard], record)
     daemon_errors = tuple(f"daemon: {error}" for error in record.errors) if record else ()
     return CallReport(
         conversation_id=conversation_id,
-        outcome=course.outcome,
+        outcome=progress.outcome,
         media_format=phone.media.name if phone.media else None,
         turns=tuple(sorted(caller + bot, key=lambda turn: turn.began_ms)),
         tasks=tuple(Task(**task.model_dump()) for task in record.tasks) if record else (),
         first_audio_ms=tuple(first_audio(said, heard)),
-        barge_ins=course.barge_ins,
-        barge_in_stop_ms=tuple(course.barge_in_stop_ms),
+        barge_ins=progress.barge_ins,
+        barge_in_stop_ms=tuple(progress.barge_in_stop_ms),
         outages=tuple(
-            Outage(lost_ms=each.lost_ms, code=each.code, resumed_ms=each.resumed_ms) for each in course.losses
+            Outage(lost_ms=each.lost_ms, code=each.code, resumed_ms=each.resumed_ms) for each in progress.losses
         ),
-        transfer_target=course.transfer_target,
+        transfer_target=progress.transfer_target,
         max_lead_ms=phone.ear.max_lead_ms,
         usage=record.usage if record else None,
         errors=(*phone.complaints.lines(), *daemon_errors),
     )
 
 
-def first_audio(said: list[Utterance], heard: list[Run]) -> list[int | None]:
-    """For each sentence, how long after its last sound the bot was first heard, if it was before the next sentence."""
+def first_audio(said: list[SpokenSentence], heard: list[HeardUtterance]) -> list[int | None]:
+    """For each sentence, the ms from its end to the bot's first sound; None if the next sentence came first."""
     latencies: list[int | None] = []
     for number, utterance in enumerate(said):
         until_ms = said[number + 1].onset_ms if number + 1 < len(said) else None
@@ -121,7 +120,7 @@ def first_audio(said: list[Utterance], heard: list[Run]) -> list[int | None]:
     return latencies
 
 
-def _caller_turn(utterance: Utterance, call_ended_ms: int) -> Turn:
+def _caller_turn(utterance: SpokenSentence, call_ended_ms: int) -> Turn:
     ended_ms = max(min(utterance.end_ms, call_ended_ms), utterance.onset_ms)
     return Turn(
         role="caller",
@@ -133,7 +132,7 @@ def _caller_turn(utterance: Utterance, call_ended_ms: int) -> Turn:
     )
 
 
-def _bot_turn(run: Run) -> Turn:
+def _bot_turn(run: HeardUtterance) -> Turn:
     return Turn(
         role="bot",
         text=run.text,
@@ -146,7 +145,7 @@ def _bot_turn(run: Run) -> Turn:
 
 
 def _worded(turns: list[Turn], record: DaemonRecord | None) -> list[Turn]:
-    """The turns of one role with the daemon's words put to them."""
+    """The turns of one role, with the text of the daemon's record."""
     if record is None or not turns:
         return turns
     recorded = [each for each in record.turns if each.role == turns[0].role and each.text and each.heard_ms != 0]
@@ -159,7 +158,7 @@ def _worded(turns: list[Turn], record: DaemonRecord | None) -> list[Turn]:
 
 
 def _match(place: int, recorded: RecordedTurn, turns: list[Turn], *, paired: bool) -> int:
-    """Which turn a recorded one is: by order when there are as many, else the one that began nearest to it."""
+    """The turn a recorded one corresponds to: by order if the numbers agree, else the nearest by start."""
     began_ms = recorded.began_ms
     if paired or began_ms is None:
         return min(place, len(turns) - 1)

@@ -1,4 +1,4 @@
-"""What the simulated caller is to do, step by step, in Python or as words on a command line.
+"""The simulated caller's script, in Python or as words on a command line.
 
 May import: the standard library.
 """
@@ -14,19 +14,19 @@ _KEYS = re.compile(r"[0-9*#]+")
 
 
 class ScriptError(ValueError):
-    """The script cannot be played: a word nobody knows, a file that is no speech."""
+    """The script cannot be played: an unknown word, or a file that is not readable speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Say what is in a WAV file, once the bot has spoken and then been quiet."""
+    """Say a WAV file, once the bot has spoken and then been quiet."""
 
     file: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Say it while the bot speaks: after `after_ms` of its speech were heard."""
+    """Say a WAV file while the bot speaks, after `after_ms` of its speech were heard."""
 
     file: Path
     after_ms: int = 800
@@ -55,13 +55,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Put the phone down at once."""
+    """Hang up at once."""
 
 
-Step = Say | Interrupt | Dtmf | Drop | Wait | HangUp
+ScriptStep = Say | Interrupt | Dtmf | Drop | Wait | HangUp
 
 
-def parse_script(words: Iterable[str]) -> list[Step]:
+def parse_script(words: Iterable[str]) -> list[ScriptStep]:
     """A script from words: `FILE`, `interrupt:FILE@MS`, `dtmf:12`, `drop`, `drop:MS`, `wait:MS`, `hangup`.
 
     Raises: ScriptError, naming the word.
@@ -69,7 +69,7 @@ def parse_script(words: Iterable[str]) -> list[Step]:
     return [_step(word) for word in words]
 
 
-def _step(word: str) -> Step:
+def _step(word: str) -> ScriptStep:
     kind, colon, rest = word.partition(":")
     match kind if colon or kind in ("drop", "hangup") else "":
         case "interrupt":
@@ -95,7 +95,7 @@ def _ms(text: str, word: str) -> int:
     return int(text)
 
 
-def as_word(step: Step) -> str:
+def as_word(step: ScriptStep) -> str:
     """The step as one word, the way `parse_script` reads it."""
     match step:
         case Say():

@@ -1,4 +1,4 @@
-"""How a simulated call is placed.
+"""The settings of a simulated call.
 
 May import: lab.caller.script, protocols.media, the standard library.
 """
@@ -14,14 +14,14 @@ from protocols.media import KNOWN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
-    """All times are the person's: at `speed` 4 the person lives, speaks, hears and waits four times as fast.
+    """One call's settings. All times are in call time: at `speed` 4 the call runs four times as fast.
 
-    url: the bot's, ws:// or wss://. token: sent as bearer token when it is not empty.
-    formats: what is offered, best first; raw formats only. barge_in, send_dtmf: VAIC's settings until the bot's
-    `config` says otherwise. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how long the
-    person waits for the bot to say something. limit_s: the longest a call may last.
-    out_wav: where the call is recorded, caller left, bot right. ops_url: where the daemon's call record is fetched.
-    Raises: ScriptError for a format nobody can speak, or a speed that is not positive.
+    url: the bot's, ws:// or wss://. token: the bearer token, "" for none.
+    formats: offered media formats, best first; raw formats only. barge_in, send_dtmf: VAIC's settings until the bot
+    changes them with `config`. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how long
+    the person waits for the bot to say something. limit_s: the longest a call may last.
+    out_wav: where to record the call, caller left, bot right. ops_url: where to fetch the daemon's call record.
+    Raises: ScriptError for an unknown format, or a speed that is not positive.
     """
 
     url: str

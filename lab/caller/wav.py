@@ -1,4 +1,4 @@
-"""The call as a recording: caller left, bot right, each as mouth and ear had it, aligned in time.
+"""The call as a stereo recording: caller left, bot right, as spoken and as heard, aligned in time.
 
 May import: lab.caller, numpy, the standard library.
 """
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from lab.caller.audio import Samples, decode, resample
-from lab.caller.ear import UNITS_PER_MS, Piece
-from lab.caller.mouth import Utterance
+from lab.caller.ear import UNITS_PER_MS, AudioSegment
+from lab.caller.mouth import SpokenSentence
 
 RATE_HZ = 24_000
 _UNITS_PER_SAMPLE = UNITS_PER_MS * 1000 // RATE_HZ
 
 
-def write_call(path: Path, length_ms: int, said: Iterable[Utterance], heard: Iterable[Piece]) -> None:
+def write_call(path: Path, length_ms: int, said: Iterable[SpokenSentence], heard: Iterable[AudioSegment]) -> None:
     """Write a 16-bit stereo WAV at 24 kHz. length_ms: from `session.initiate` to the end of the call."""
     tracks = np.zeros((length_ms * RATE_HZ // 1000, 2), dtype="<i2")
     for utterance in said:
@@ -38,6 +38,6 @@ def write_call(path: Path, length_ms: int, said: Iterable[Utterance], heard: Ite
 
 
 def _place(track: Samples, at: int, sound: Samples) -> None:
-    """Put the sound where it was; what would lie beyond the end of the call was cut off by it."""
+    """Copy the audio to its time; the end of the call cuts off the rest."""
     room = track[at : at + len(sound)]
     room[:] = sound[: len(room)]

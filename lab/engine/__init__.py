@@ -1,4 +1,4 @@
-"""The embedded realtime engine: serves the OpenAI Realtime GA interface, and really hears and speaks, without any key.
+"""The embedded realtime engine: serves the OpenAI Realtime GA interface with real speech, without any API key.
 
     async with Engine(EngineSettings(port=0)) as engine:   # in a test
         ... connect to engine.url ...

@@ -1,4 +1,4 @@
-"""A session's configuration in force, and what a `session.update` makes of it.
+"""A session's effective configuration, and how a `session.update` changes it.
 
 May import: protocols, lab.ears, lab.mouth, lab.engine.refusals, the standard library.
 Rules from: docs/specs/openai-realtime.md 2.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.ears import VadSettings
-from lab.engine.refusals import Refused
+from lab.engine.refusals import InvalidEvent
 from lab.mouth import VOICES
 from protocols.realtime.objects import (
     AudioFormat,
@@ -46,17 +46,17 @@ _DEFAULTS: Mapping[str, Any] = {
     "prompt": None,
     "include": None,
 }
-# What null puts into these is not the default but nothing.
+# Fields that null clears instead of resetting to the default.
 _CLEARED = {"turn_detection": None, "instructions": ""}
-# Parts that are changed field by field; anything else is replaced as a whole.
+# Objects that are merged field by field; anything else is replaced as a whole.
 _PARTS = frozenset({"audio", "input", "output", "noise_reduction", "transcription", "turn_detection", "reasoning"})
-# The turn-completion model is stood in for by silence alone: the more eager, the less of it.
+# Replaces the semantic turn detection by silence alone: the more eager, the shorter.
 _SEMANTIC_SILENCE_MS = {"low": 1000, "medium": 650, "auto": 650, "high": 400}
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is in force in one session. `session` has every field of the interface set."""
+    """One session's effective configuration. session: every field of the interface is set."""
 
     id: str
     expires_at: int
@@ -64,20 +64,20 @@ class Configuration:
 
     @staticmethod
     def default(session_id: str, model: str, expires_at: int) -> Configuration:
-        """What a session begins with. expires_at: unix seconds."""
+        """The initial configuration. expires_at: unix seconds."""
         return Configuration(session_id, expires_at, Session.model_validate({**_DEFAULTS, "model": model}))
 
     def updated(self, change: Session, has_spoken: bool) -> Configuration:
-        """The configuration after `change`. has_spoken: the voice can no longer change. Raises: Refused."""
+        """The configuration after `change`. has_spoken: the voice can no longer change. Raises: InvalidEvent."""
         if change.model is not None and change.model != self.session.model:
-            raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
+            raise InvalidEvent("invalid_value", "The model of a session cannot be changed.", "session.model")
         merged = _merged(
             self.session.model_dump(mode="json"), change.model_dump(mode="json", exclude_unset=True), _DEFAULTS
         )
         after = replace(self, session=Session.model_validate(merged))
         check_voice(after.output.voice, "session.audio.output.voice")
         if has_spoken and after.output.voice != self.output.voice:
-            raise Refused(
+            raise InvalidEvent(
                 "cannot_update_voice",
                 "Cannot update a conversation's voice if assistant audio is present.",
                 "session.audio.output.voice",
@@ -85,10 +85,10 @@ class Configuration:
         return after
 
     def effective(self) -> EffectiveSession:
-        """The whole of it, as `session.created` and `session.updated` tell it."""
+        """The whole session, as `session.created` and `session.updated` report it."""
         told = self.session.model_dump(mode="json")
         for name in ("reasoning", "parallel_tool_calls"):
-            if told[name] is None:  # of the reasoning models only
+            if told[name] is None:  # only reasoning models have these
                 del told[name]
         return EffectiveSession(
             **{**told, "id": self.id, "object": "realtime.session", "expires_at": self.expires_at},
@@ -118,7 +118,7 @@ class Configuration:
 
     @property
     def voice_detection(self) -> VadSettings | None:
-        """What the ears are told; None without turn detection."""
+        """The settings of voice activity detection; None without turn detection."""
         match self.input.turn_detection:
             case ServerVad() as vad:
                 return VadSettings(vad.threshold, vad.prefix_padding_ms, vad.silence_duration_ms)
@@ -134,9 +134,11 @@ class Configuration:
 
 
 def check_voice(voice: str | CustomVoice | None, param: str) -> None:
-    """Raises: Refused, for a voice the model does not have."""
+    """Raises: InvalidEvent for a voice the model does not have."""
     if isinstance(voice, str) and voice not in VOICES:
-        raise Refused("invalid_value", f"Invalid value: '{voice}'. Supported values are: {', '.join(VOICES)}.", param)
+        raise InvalidEvent(
+            "invalid_value", f"Invalid value: '{voice}'. Supported values are: {', '.join(VOICES)}.", param
+        )
 
 
 def _merged(now: Mapping[str, Any], change: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _merged(now: Mapping[str, Any], change: Mapping[str, Any], default: Mapping[
             after[name] = _CLEARED.get(name, default.get(name))
         elif name in _PARTS:
             before = now.get(name) or {}
-            if before.get("type") != value.get("type"):  # another kind of turn detection begins with its defaults
+            if before.get("type") != value.get("type"):  # another type of turn detection starts from its defaults
                 before = {}
             after[name] = _merged(before, value, default.get(name) or {})
         else:

@@ -1,6 +1,4 @@
-"""A session's default conversation: its items in order, and what the mind gets to see of them.
-
-Pure state, apart from the audio it keeps for `conversation.item.retrieve`.
+"""A session's default conversation: its items in order, and their form as input of `lab.mind`.
 May import: protocols, lab.mind, lab.engine.refusals, lab.engine.sound, the standard library.
 Rules from: docs/specs/openai-realtime.md 3.3, 4.6.
 """
@@ -12,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lab import mind
-from lab.engine.refusals import Refused
+from lab.engine.refusals import InvalidEvent
 from lab.engine.sound import HEARING_HZ, Intake, audio_bytes, resampled
 from protocols.realtime.objects import (
     AssistantMessage,
@@ -33,11 +31,11 @@ NewId = Callable[[str], str]
 
 
 @dataclass(slots=True)
-class Entry:
-    """One item, and what of it is not on the wire.
+class StoredItem:
+    """One item, and what is kept with it beyond the API's fields.
 
-    said: its words, as the mind sees them. audio: of a caller's item, s16le at 16 kHz. words: of a spoken item, each
-    with the ms from its start at which it is over. sent_ms: how much of its speech was sent.
+    said: its text for `lab.mind`. audio: of a caller's item, s16le at 16 kHz. words: of a spoken item, each with the ms
+    from its start at which the word ends. sent_ms: how much of its speech was sent.
     """
 
     item: Item
@@ -48,17 +46,17 @@ class Entry:
     was_cut: bool = False
 
     def add_words(self, words: str, over_ms: float) -> None:
-        """The model goes on speaking; words carry their own space."""
+        """Add words of the model's speech, with their leading space. over_ms: where they end."""
         self.words.append((words, over_ms))
         if not self.was_cut:
             self.said += words
 
     def cut(self, heard_ms: int) -> None:
-        """Forget what lies after the first heard_ms."""
+        """Drop what follows the first heard_ms."""
         self.was_cut = True
         self.said = "".join(words for words, over_ms in self.words if over_ms <= heard_ms)
         self.sent_ms = heard_ms
-        # The cut item keeps no transcript on the wire: nobody knows what half a word was.
+        # As in the API, a truncated item has no transcript.
         self.item = self.item.model_copy(update={"content": (ContentPart(type="output_audio"),)})
 
     def with_audio(self) -> Item:
@@ -70,7 +68,7 @@ class Entry:
         return self.item.model_copy(update={"content": (first.model_copy(update={"audio": audio}), *rest)})
 
     def seen(self) -> mind.Item | None:
-        """The item as the mind sees it; None when there is nothing to see."""
+        """The item as input of `lab.mind`; None if it has no content for it."""
         match self.item.type, self.item.role:
             case "message", "system":
                 return mind.SystemNote(self.said)
@@ -86,8 +84,8 @@ class Entry:
                 return None
 
 
-def seen(entries: Iterable[Entry]) -> tuple[mind.Item, ...]:
-    """The mind's view of a conversation."""
+def seen(entries: Iterable[StoredItem]) -> tuple[mind.Item, ...]:
+    """A conversation as input of `lab.mind`."""
     return tuple(item for entry in entries if (item := entry.seen()) is not None)
 
 
@@ -96,55 +94,59 @@ class Conversation:
 
     def __init__(self, conversation_id: str) -> None:
         self.id = conversation_id
-        self._entries: list[Entry] = []
+        self._entries: list[StoredItem] = []
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[StoredItem]:
         return iter(tuple(self._entries))
 
     @property
     def last_id(self) -> str | None:
         return self._entries[-1].item.id if self._entries else None
 
-    def add(self, entry: Entry, after: str | None = None) -> str | None:
-        """Put an item in, and return the id of the one before it. after: an id, "root", or None for the end.
+    def add(self, entry: StoredItem, after: str | None = None) -> str | None:
+        """Insert an item; return the id of the one before it. after: an id, "root", or None for the end.
 
-        Raises: Refused.
+        Raises: InvalidEvent.
         """
         item = entry.item
         if self._at(item.id) is not None:
-            raise Refused("item_create_duplicate_item_id", f"An item with id '{item.id}' already exists.", "item.id")
+            raise InvalidEvent(
+                "item_create_duplicate_item_id", f"An item with id '{item.id}' already exists.", "item.id"
+            )
         if item.type == "function_call_output" and not self._has_call(item.call_id):
-            raise Refused("invalid_tool_call_id", f"Tool call ID '{item.call_id}' not found in conversation.")
+            raise InvalidEvent("invalid_tool_call_id", f"Tool call ID '{item.call_id}' not found in conversation.")
         at = self._place(after)
         self._entries.insert(at, entry)
         return self._entries[at - 1].item.id if at else None
 
     def before(self, item_id: str) -> str | None:
-        """The id of the item before one, if both are there."""
+        """The id of the item before this one, if both exist."""
         at = self._at(item_id)
         return self._entries[at - 1].item.id if at else None
 
-    def get(self, item_id: str, verb: str) -> Entry:
-        """Raises: Refused, whose code names the verb: item_<verb>_invalid_item_id."""
+    def get(self, item_id: str, verb: str) -> StoredItem:
+        """The item with this id. Raises: InvalidEvent with the code item_<verb>_invalid_item_id."""
         at = self._at(item_id)
         if at is None:
-            raise Refused(f"item_{verb}_invalid_item_id", f"Item with item_id '{item_id}' not found.", "item_id")
+            raise InvalidEvent(f"item_{verb}_invalid_item_id", f"Item with item_id '{item_id}' not found.", "item_id")
         return self._entries[at]
 
     def delete(self, item_id: str) -> None:
-        """Raises: Refused."""
+        """Raises: InvalidEvent."""
         self._entries.remove(self.get(item_id, "delete"))
 
     def truncate(self, item_id: str, content_index: int, heard_ms: int) -> None:
-        """Keep only what the caller heard of a spoken item. Raises: Refused."""
+        """Keep only what the caller heard of a spoken item. Raises: InvalidEvent."""
         entry = self.get(item_id, "truncate")
         if not entry.sent_ms:
-            raise Refused("unsupported_content_type", "Only model output audio messages can be truncated.", "item_id")
+            raise InvalidEvent(
+                "unsupported_content_type", "Only model output audio messages can be truncated.", "item_id"
+            )
         if content_index != 0:
-            raise Refused("invalid_value", f"The item has no content at {content_index}.", "content_index")
+            raise InvalidEvent("invalid_value", f"The item has no content at {content_index}.", "content_index")
         if heard_ms > entry.sent_ms:
             already = f"Audio content of {entry.sent_ms:.0f}ms is already shorter than {heard_ms}ms"
-            raise Refused("invalid_value", already, "audio_end_ms")
+            raise InvalidEvent("invalid_value", already, "audio_end_ms")
         entry.cut(heard_ms)
 
     def _at(self, item_id: str) -> int | None:
@@ -161,12 +163,12 @@ class Conversation:
         at = self._at(after)
         if at is None:
             message = f"Previous item with id '{after}' not found."
-            raise Refused("item_create_invalid_previous_item_id", message, "previous_item_id")
+            raise InvalidEvent("item_create_invalid_previous_item_id", message, "previous_item_id")
         return at + 1
 
 
-def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> Entry:
-    """An item the client made. media: the format of its audio, if it has any. Raises: Refused."""
+def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> StoredItem:
+    """An item that the client created. media: the format of its audio, if any. Raises: InvalidEvent."""
     common = {"object": "realtime.item", "status": "completed"}
     match new:
         case SystemMessage() | UserMessage() | AssistantMessage():
@@ -174,10 +176,10 @@ def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> Entry:
             texts = (part.text for part in new.content if not isinstance(part, InputAudio | InputImage))
             item = Item(id=new.id or new_id("item"), type="message", role=new.role, content=parts, **common)
             audio = b"".join(_recorded(part.audio, media) for part in new.content if isinstance(part, InputAudio))
-            return Entry(item, said=" ".join(texts), audio=audio)
+            return StoredItem(item, said=" ".join(texts), audio=audio)
         case FunctionCallItem():
             call_id = new.call_id or new_id("call")
-            return Entry(
+            return StoredItem(
                 Item(
                     id=new.id or new_id("item"),
                     type=new.type,
@@ -188,11 +190,13 @@ def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> Entry:
                 )
             )
         case FunctionCallOutputItem():
-            return Entry(
+            return StoredItem(
                 Item(id=new.id or new_id("item"), type=new.type, call_id=new.call_id, output=new.output, **common)
             )
         case McpApprovalResponse():
-            raise Refused("invalid_value", "There is no approval to answer: MCP tools are not served.", "item.type")
+            raise InvalidEvent(
+                "invalid_value", "There is no approval to answer: MCP tools are not served.", "item.type"
+            )
 
 
 def _recorded(payload: str, media: AudioFormat) -> bytes:
@@ -200,8 +204,8 @@ def _recorded(payload: str, media: AudioFormat) -> bytes:
     return intake.take(audio_bytes(payload, "item.content.audio")) + intake.flush()
 
 
-def caller_entry(item_id: str, audio: bytes) -> Entry:
-    """What a caller said, still to be written down. audio: s16le at 16 kHz."""
+def caller_entry(item_id: str, audio: bytes) -> StoredItem:
+    """A caller's utterance, not transcribed yet. audio: s16le at 16 kHz."""
     part = ContentPart(type="input_audio", transcript=None)
     item = Item(id=item_id, object="realtime.item", type="message", status="completed", role="user", content=(part,))
-    return Entry(item, audio=audio)
+    return StoredItem(item, audio=audio)

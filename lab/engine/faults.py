@@ -1,4 +1,4 @@
-"""Faults on demand: what the engine shall do wrong, so that whoever talks to it can be seen to cope.
+"""Injected faults: what the engine does wrong on demand, to test its clients.
 
 May import: pydantic, the standard library.
 """
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Faults(BaseModel):
-    """What goes wrong. All may be set together; nothing set is a healthy engine."""
+    """The faults to inject. All may be set together; with none set the engine is healthy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,14 +19,14 @@ class Faults(BaseModel):
     drop_after_ms: int | None = Field(None, ge=0, description="abort each connection this long after it opened")
     drop_on: str | None = Field(None, description="abort when an event of this type arrives or is about to be sent")
     expire_after_s: float | None = Field(None, ge=0, description="end each session as if its time were up")
-    times: int | None = Field(None, ge=1, description="how often the four above strike in all; None: always")
+    times: int | None = Field(None, ge=1, description="how often the four above happen in total; None: always")
     fail_responses: int = Field(0, ge=0, description="this many responses fail with rate_limit_exceeded")
-    mute: bool = Field(False, description="responses run as ever, but their audio is never sent")
-    silent: bool = Field(False, description="events are read, and none is sent")
+    mute: bool = Field(False, description="responses run as usual, but their audio is not sent")
+    silent: bool = Field(False, description="events are read, but none is sent")
 
     @staticmethod
     def parse(pairs: Iterable[str]) -> Faults:
-        """Read "name=value" pairs, as a command line gives them. Raises: ValueError."""
+        """Read "name=value" pairs of a command line. Raises: ValueError."""
         return Faults.model_validate(dict(pair.partition("=")[::2] for pair in pairs))
 
 
@@ -34,13 +34,13 @@ NO_FAULTS = Faults()
 
 
 class ArmedFaults:
-    """Faults, and how often they may still strike. One for a whole engine."""
+    """Faults, and how often they may still happen. One for a whole engine."""
 
     def __init__(self, faults: Faults) -> None:
         self.arm(faults)
 
     def arm(self, faults: Faults) -> None:
-        """Begin anew with these."""
+        """Replace the faults and reset the counts."""
         self.faults = faults
         self._strikes_left = faults.times
         self._failures_left = faults.fail_responses
@@ -50,15 +50,15 @@ class ArmedFaults:
         return self.faults.upgrade_status if self.faults.upgrade_status is not None and self._strikes() else None
 
     def drops_on(self, event_type: str) -> bool:
-        """Whether the connection goes down instead of this event."""
+        """Whether the connection is aborted instead of this event."""
         return event_type == self.faults.drop_on and self._strikes()
 
     def drops_now(self) -> bool:
-        """Whether a connection whose drop_after_ms has run out goes down."""
+        """Whether a connection whose drop_after_ms has passed is aborted."""
         return self.faults.drop_after_ms is not None and self._strikes()
 
     def expires_now(self) -> bool:
-        """Whether a session whose expire_after_s has run out ends."""
+        """Whether a session whose expire_after_s has passed ends."""
         return self.faults.expire_after_s is not None and self._strikes()
 
     def fails_response(self) -> bool:

@@ -1,4 +1,4 @@
-"""The input audio buffer of one session, and the writing down of what callers said in it.
+"""The input audio buffer of one session, and the transcription of the caller's items.
 
 May import: protocols, lab.ears, lab.engine, loguru, the standard library.
 Rules from: docs/specs/openai-realtime.md 2.3, 2.4, 4.3.
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from lab.ears import TurnDetector, VadEvent
 from lab.engine.config import Configuration
-from lab.engine.conversation import Entry
-from lab.engine.refusals import Refused
+from lab.engine.conversation import StoredItem
+from lab.engine.refusals import InvalidEvent
 from lab.engine.sound import HEARING_HZ, Intake, audio_bytes
 from lab.engine.work import Workshop
 from protocols.realtime.objects import ContentPart, ErrorDetail
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 Emit = Callable[[AnyServerEvent], None]
 _LEAST_COMMIT_MS = 100
-# What is heard between two glances at the other sessions: voice detection takes 60 us for each ms of speech.
+# Audio processed before other sessions get a turn: voice activity detection takes 60 us for each ms of speech.
 _PIECE_MS = 100
 
 
 class InputBuffer:
-    """Caller audio that belongs to no item yet. Time in it is counted in samples: no clock runs here."""
+    """Caller audio that belongs to no item yet. Its time is counted in samples, not by a clock."""
 
     def __init__(self, config: Configuration) -> None:
         self._format = config.input_format
@@ -44,14 +44,14 @@ class InputBuffer:
         self.heard_ms = 0.0
 
     def configure(self, config: Configuration) -> None:
-        """Follow a changed configuration from the next audio on."""
+        """Apply a changed configuration from the next audio on."""
         if config.input_format != self._format:
             self._format = config.input_format
             self._intake = Intake(self._format)
         self._detector.configure(config.voice_detection)
 
     def take(self, payload: str) -> Iterator[list[VadEvent]]:
-        """Hear the next audio, in pieces of 100 ms, and give what happened in each. Raises: Refused."""
+        """Process audio in pieces of 100 ms; yield the VAD events of each. Raises: InvalidEvent."""
         encoded = audio_bytes(payload, "audio")
         width = self._intake.sound.bytes_per_ms * _PIECE_MS
         for start in range(0, len(encoded), width):
@@ -62,14 +62,14 @@ class InputBuffer:
             yield self._detector.feed(self._intake.take(piece))
 
     def utterance(self) -> bytes:
-        """The utterance that was just seen to end."""
+        """The audio of the utterance that has just ended."""
         self._uncommitted_ms = 0
         return self._detector.utterance()
 
     def commit(self) -> bytes:
-        """All that is buffered. Raises: Refused, and keeps it, below 100 ms."""
+        """Take all that is buffered. Raises: InvalidEvent if that is less than 100 ms, which is kept."""
         if self._uncommitted_ms < _LEAST_COMMIT_MS:
-            raise Refused(
+            raise InvalidEvent(
                 "input_audio_buffer_commit_empty",
                 "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer "
                 f"only has {self._uncommitted_ms:.2f}ms of audio.",
@@ -83,7 +83,7 @@ class InputBuffer:
 
 
 class Listener:
-    """Writes down callers' items while the conversation goes on."""
+    """Transcribes the caller's items in the background."""
 
     def __init__(self, workshop: Workshop, emit: Emit, log: Logger) -> None:
         self._workshop = workshop
@@ -91,16 +91,16 @@ class Listener:
         self._log = log
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
-    def listen(self, entry: Entry, announced: bool) -> None:
-        """Begin to write down an item. announced: tell the client, as a session with transcription does."""
+    def listen(self, entry: StoredItem, announced: bool) -> None:
+        """Start transcribing an item. announced: send the client transcription events."""
         if entry.item.id in self._at_work:
             return
         task = asyncio.create_task(self._write_down(entry, announced))
         self._at_work[entry.item.id] = task
         task.add_done_callback(lambda _: self._at_work.pop(entry.item.id, None))
 
-    async def settle(self, entries: Iterable[Entry]) -> None:
-        """Wait until all of these are written down: the mind reads what a model would hear."""
+    async def settle(self, entries: Iterable[StoredItem]) -> None:
+        """Wait until all of these are transcribed: `lab.mind` needs the text of what a model would hear."""
         tasks = [task for entry in entries if (task := self._at_work.get(entry.item.id))]
         if tasks:
             await asyncio.wait(tasks)
@@ -109,11 +109,11 @@ class Listener:
         for task in self._at_work.values():
             task.cancel()
 
-    async def _write_down(self, entry: Entry, announced: bool) -> None:
+    async def _write_down(self, entry: StoredItem, announced: bool) -> None:
         item_id = entry.item.id
         try:
             entry.said = await self._workshop.transcribe(entry.audio)
-        except Exception:  # noqa: BLE001  # whatever the recogniser does, the conversation goes on without these words
+        except Exception:  # noqa: BLE001  # a crash of the recogniser must not end the conversation
             self._log.exception("transcription failed")
             if announced:
                 failure = ErrorDetail(type="server_error", code="transcription_failed", message="No transcript.")
@@ -123,7 +123,7 @@ class Listener:
         if announced:
             self._announce(entry)
 
-    def _announce(self, entry: Entry) -> None:
+    def _announce(self, entry: StoredItem) -> None:
         part = ContentPart(type="input_audio", transcript=entry.said)
         entry.item = entry.item.model_copy(update={"content": (part,)})
         if entry.said:

@@ -1,4 +1,4 @@
-"""The writing side of one connection: server events in order, and the faults that cut them short.
+"""The sending half of one connection: server events in order, and the faults that end it early.
 
 May import: protocols, lab.engine, websockets, the standard library.
 Rules from: docs/specs/openai-realtime.md 1.4, 4.8.
@@ -26,7 +26,7 @@ _EXPIRED = ErrorDetail(
 
 
 class Outlet:
-    """Events go out as they were emitted; a slow client delays them, never the session."""
+    """Sends events in the order they were emitted; a slow client delays the sending, not the session."""
 
     def __init__(self, socket: ServerConnection, faults: ArmedFaults, new_id: NewId) -> None:
         self._socket = socket
@@ -36,33 +36,33 @@ class Outlet:
         self._timers: list[asyncio.TimerHandle] = []
 
     def emit(self, event: AnyServerEvent) -> None:
-        """Send an event, under an id of its own."""
+        """Queue an event, with an id of its own."""
         self._events.put_nowait(event.model_copy(update={"event_id": self._new_id("event")}))
 
     def abort(self) -> None:
-        """Cut the TCP connection, without a close frame."""
+        """Abort the TCP connection, without a close frame."""
         self._socket.transport.abort()
 
     async def run(self, lifetime_s: float) -> None:
-        """Write until the connection ends. lifetime_s: after so long the session has expired."""
+        """Send until the connection ends. lifetime_s: the session expires after this time."""
         expiry = asyncio.get_running_loop().call_later(lifetime_s, self._expire)
         self.schedule_faults()
         try:
             await self._write()
         except ConnectionClosed:
-            return  # whoever reads from the socket sees it too
+            return  # the reading task sees it too
         finally:
             expiry.cancel()
             self._cancel_timers()
 
     async def reject(self, code: str, message: str) -> None:
-        """Refuse the whole connection after its upgrade."""
+        """Reject the connection after its upgrade."""
         detail = ErrorDetail(type="invalid_request_error", code=code, message=message, param=None, event_id=None)
         await self._socket.send(Error(event_id=self._new_id("event"), error=detail).to_wire(), text=True)
         await self._socket.close(4000, f"invalid_request_error.{code}")
 
     def schedule_faults(self) -> None:
-        """Have the faults that wait for a time strike, counted from now."""
+        """Start the timers of the timed faults."""
         self._cancel_timers()
         loop, faults = asyncio.get_running_loop(), self._faults.faults
         if faults.drop_after_ms is not None:

@@ -1,4 +1,4 @@
-"""In what pieces, with which words and how fast a message's speech is sent.
+"""Splits a message's speech into pieces with their words, and paces the sending.
 
 May import: lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 5.
 """
@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from lab.engine.settings import EngineSettings
 from lab.engine.sound import Sound
 
-# The first pieces of a message are small, so that it is heard soon; 250 ms is what the model's server sends then.
-_FIRST_PIECES_MS = (50, 100)
-_PIECE_MS = 250
-# So far the transcript runs ahead of the speech.
-_LEAD_MS = 400
+_FIRST_PIECES_MS = (50, 100)  # small, so that a message is heard soon
+_PIECE_MS = 250  # as OpenAI's server sends
+_LEAD_MS = 400  # the transcript is this far ahead of the speech
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SpeechPiece:
+    """words: those whose time has come, each with the ms at which it ends."""
+
     audio: bytes
     length_ms: float
     words: tuple[tuple[str, float], ...]
 
 
-class Speech:
-    """Cuts a message's speech into pieces, and gives each the words whose turn has come."""
+class SpeechSplitter:
+    """Cuts a message's speech into pieces, each with its words."""
 
     def __init__(self, sound: Sound) -> None:
         self._sound = sound
@@ -39,7 +39,7 @@ class Speech:
         self._pieces = 0
 
     def add(self, sentence: str, encoded: bytes) -> None:
-        """The next sentence. Where its words fall is estimated by their length."""
+        """Add a sentence. The times of its words are estimated by their length."""
         length_ms = len(encoded) / self._sound.bytes_per_ms
         characters = 0
         for words in spaced_words(sentence):
@@ -49,17 +49,17 @@ class Speech:
         self._made_ms += length_ms
         self._audio += encoded
 
-    def piece(self) -> Piece | None:
-        """The next whole piece, if there is one."""
+    def piece(self) -> SpeechPiece | None:
+        """The next full piece, if there is one."""
         length_ms = _FIRST_PIECES_MS[self._pieces] if self._pieces < len(_FIRST_PIECES_MS) else _PIECE_MS
         size = length_ms * self._sound.bytes_per_ms
         return self._cut(size) if len(self._audio) >= size else None
 
-    def rest(self) -> Piece | None:
-        """What is left at the end."""
+    def rest(self) -> SpeechPiece | None:
+        """The last, shorter piece."""
         return self._cut(len(self._audio), last=True) if self._audio or self._words else None
 
-    def _cut(self, size: int, last: bool = False) -> Piece:
+    def _cut(self, size: int, last: bool = False) -> SpeechPiece:
         audio = bytes(self._audio[:size])
         del self._audio[:size]
         length_ms = size / self._sound.bytes_per_ms
@@ -67,11 +67,11 @@ class Speech:
         self._cut_ms += length_ms
         due = [words for words in self._words if last or words[1] < self._cut_ms + _LEAD_MS]
         del self._words[: len(due)]
-        return Piece(audio, length_ms, tuple((words, over_ms) for words, _, over_ms in due))
+        return SpeechPiece(audio, length_ms, tuple((words, over_ms) for words, _, over_ms in due))
 
 
 class Pace:
-    """Keeps speech from running further ahead than the model's own server lets it."""
+    """Limits the rate at which speech is sent, as OpenAI's server does."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._factor = settings.pace * settings.speed
@@ -90,5 +90,5 @@ class Pace:
 
 
 def spaced_words(text: str) -> Iterator[str]:
-    """Words with the space before them."""
+    """The words of a text, each with the space before it."""
     return (match[0] for match in re.finditer(r"\s*\S+", text))

@@ -1,4 +1,4 @@
-"""What one response shall be: the session's configuration under the request's own words.
+"""The parameters of one response: the session's configuration, overridden by the request.
 
 May import: protocols, lab.mind, lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 3.3.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from lab import mind
 from lab.engine.config import Configuration, check_voice
-from lab.engine.conversation import Conversation, Entry, NewId, entry_of
-from lab.engine.refusals import Refused
+from lab.engine.conversation import Conversation, NewId, StoredItem, entry_of
+from lab.engine.refusals import InvalidEvent
 from lab.engine.sound import Sound, sound_of
 from protocols.realtime.objects import (
     AudioFormat,
@@ -31,13 +31,16 @@ _METADATA_LIMITS = (16, 64, 512)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """own_instructions: the request's, which replace the session's. given: the request's own input, in place of the
-    conversation's items. speaks: audio, or else text."""
+    """The parameters of one response.
+
+    own_instructions: the request's, which replace the session's. given: the request's input, which replaces the
+    conversation's items; None for those. speaks: output audio, else text.
+    """
 
     in_conversation: bool
     instructions: str
     own_instructions: str | None
-    given: tuple[Entry, ...] | None
+    given: tuple[StoredItem, ...] | None
     tools: tuple[mind.Tool, ...]
     tool_choice: str
     speaks: bool
@@ -57,7 +60,7 @@ class Plan:
 
 
 def plan_of(request: ResponseRequest, config: Configuration, conversation: Conversation, new_id: NewId) -> Plan:
-    """Read a request. Raises: Refused."""
+    """Combine a request with the configuration. Raises: InvalidEvent."""
     session = config.session
     _check_metadata(request.metadata)
     asked = (request.audio.output if request.audio else None) or ResponseAudioOutput()
@@ -67,7 +70,7 @@ def plan_of(request: ResponseRequest, config: Configuration, conversation: Conve
     modalities = request.output_modalities or session.output_modalities or ("audio",)
     return Plan(
         in_conversation=request.conversation != "none",
-        # Replaced means unseen; but a client that puts its own words behind the session's has kept those.
+        # A request's instructions hide the session's, unless the client repeats those in front of its own.
         instructions=instructions if own is None or instructions in own else "",
         own_instructions=own,
         given=None if request.input is None else tuple(_given(request, config, conversation, new_id)),
@@ -84,7 +87,7 @@ def plan_of(request: ResponseRequest, config: Configuration, conversation: Conve
 
 def _given(
     request: ResponseRequest, config: Configuration, conversation: Conversation, new_id: NewId
-) -> Iterable[Entry]:
+) -> Iterable[StoredItem]:
     for item in request.input or ():
         if isinstance(item, ItemReference):
             yield conversation.get(item.id, "reference")
@@ -111,6 +114,6 @@ def _check_metadata(metadata: dict[str, str] | None) -> None:
     if metadata is None:
         return
     if len(metadata) > most:
-        raise Refused("invalid_value", f"Metadata may hold {most} pairs.", "response.metadata")
+        raise InvalidEvent("invalid_value", f"Metadata may hold {most} pairs.", "response.metadata")
     if any(len(key) > longest_key or len(value) > longest_value for key, value in metadata.items()):
-        raise Refused("string_above_max_length", "A metadata key or value is too long.", "response.metadata")
+        raise InvalidEvent("string_above_max_length", "A metadata key or value is too long.", "response.metadata")

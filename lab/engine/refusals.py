@@ -1,4 +1,4 @@
-"""Client events as typed messages, and the errors that answer those which are not.
+"""Client events as typed messages, and the error events that answer invalid ones.
 
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
 """
@@ -22,12 +22,12 @@ _CODES = {
     "string_too_long": ("string_above_max_length", "Invalid '{}': string too long."),
 }
 
-# The model's own server does not say which event these answer.
+# Errors in which OpenAI's server does not name the event they answer.
 _NAMELESS = frozenset({ALREADY_ACTIVE})
 
 
-class Refused(Exception):  # it is an answer to the client, not a failure
-    """What the client asked for is not to be had. param: the path to what is wrong with it, if it has one."""
+class InvalidEvent(Exception):
+    """A client event that cannot be carried out. param: the path to the invalid part, if any."""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Refused(Exception):  # it is an answer to the client, not a failure
         self.param = param
 
     def detail(self, event_id: str | None) -> ErrorDetail:
-        """The error as it is told. event_id: the client's own, of the event that is refused."""
+        """The error as sent to the client. event_id: the client's id of the invalid event."""
         known = None if self.code in _NAMELESS else event_id
         return ErrorDetail(
             type="invalid_request_error", code=self.code, message=self.message, param=self.param, event_id=known
@@ -44,18 +44,18 @@ class Refused(Exception):  # it is an answer to the client, not a failure
 
 
 def read(frame: str | bytes) -> AnyClientEvent:
-    """One client event. Raises: Refused."""
+    """Parse one client event. Raises: InvalidEvent."""
     if isinstance(frame, bytes):
-        raise Refused("invalid_event", "Events are JSON objects in text frames.")
+        raise InvalidEvent("invalid_event", "Events are JSON objects in text frames.")
     try:
-        # Strict: a number in quotes is refused, as the model's own server does.
+        # Strict: a number in quotes is refused, as by OpenAI's server.
         return _ADAPTER.validate_json(frame, strict=True)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0], frame) from None
 
 
 def event_id_of(frame: str | bytes) -> str | None:
-    """The client's own id of an event that may be broken otherwise."""
+    """The client's id of an event that may be invalid otherwise."""
     try:
         raw = from_json(frame)
     except ValueError:
@@ -64,25 +64,25 @@ def event_id_of(frame: str | bytes) -> str | None:
     return event_id if isinstance(event_id, str) else None
 
 
-def _refusal(error: ErrorDetails, frame: str) -> Refused:
+def _refusal(error: ErrorDetails, frame: str) -> InvalidEvent:
     if error["type"] == "json_invalid":
-        return Refused("invalid_event", "The event is not valid JSON.")
+        return InvalidEvent("invalid_event", "The event is not valid JSON.")
     raw = from_json(frame)
     if not isinstance(raw, dict):
-        return Refused("invalid_event", "The event is not a JSON object.")
+        return InvalidEvent("invalid_event", "The event is not a JSON object.")
     if "type" not in raw:
-        return Refused("missing_required_parameter", "Missing required parameter: 'type'.", "type")
+        return InvalidEvent("missing_required_parameter", "Missing required parameter: 'type'.", "type")
     loc = list(error["loc"])
     if loc[:1] == [raw["type"]]:
         loc = loc[1:]
     is_tag = error["type"].startswith("union_tag")
     param = _path(raw, [*loc, "type"] if is_tag else loc, keep_last=error["type"] == "missing" or is_tag)
     code, message = _CODES.get(error["type"], ("invalid_value", "Invalid value for '{}': " + error["msg"] + "."))
-    return Refused(code, message.format(param), param)
+    return InvalidEvent(code, message.format(param), param)
 
 
 def _path(raw: Any, loc: list[int | str], keep_last: bool) -> str:
-    """The path as the client would write it: without the names of union members that pydantic puts into it."""
+    """The path as the client would write it: without the names of union members that pydantic inserts."""
     path = ""
     for at, part in enumerate(loc):
         if isinstance(part, int) and isinstance(raw, list) and part < len(raw):

@@ -1,4 +1,4 @@
-"""One response from thought to speech: waits for what was said, thinks, and speaks at the model's pace.
+"""Runs one response: waits for transcripts, calls `lab.mind`, and speaks at the model's pace.
 
 May import: protocols, lab.mind, lab.engine, loguru, the standard library.
 Rules from: docs/specs/openai-realtime.md 4.2, 5.
@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lab import mind
-from lab.engine.conversation import Conversation, Entry, seen
+from lab.engine.conversation import Conversation, StoredItem, seen
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Listener
-from lab.engine.pacing import Pace, Piece, Speech, spaced_words
+from lab.engine.pacing import Pace, SpeechPiece, SpeechSplitter, spaced_words
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
 from lab.engine.writer import ResponseWriter
@@ -35,7 +35,7 @@ _BROKEN = ErrorDetail(type="server_error", code="server_error", message="The eng
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every response of a session works with. now: the caller's local time."""
+    """The dependencies of a session's responses. now: the caller's local time."""
 
     settings: EngineSettings
     workshop: Workshop
@@ -47,7 +47,7 @@ class Surroundings:
 
 
 class Responder:
-    """Runs one response. `ended` is called once, right after its `response.done`."""
+    """Runs one response. ended: called once, right after its `response.done`."""
 
     def __init__(self, writer: ResponseWriter, around: Surroundings, ended: Callable[[ResponseWriter], None]) -> None:
         self.writer = writer
@@ -60,12 +60,12 @@ class Responder:
         self._task = asyncio.create_task(self._run())
 
     def cancel(self, reason: str) -> None:
-        """Stop at once; the closing events are written before this returns. reason: turn_detected, client_cancelled."""
+        """Stop at once; the closing events are sent before this returns. reason: turn_detected or client_cancelled."""
         self._end("cancelled", reason)
         self.stop()
 
     def stop(self) -> None:
-        """Stop without a word: nobody is there to read it."""
+        """Stop without closing events: the connection is gone."""
         if self._task is not None:
             self._task.cancel()
 
@@ -76,7 +76,7 @@ class Responder:
                 return
             await self._carry_out(await self._think())
             self._end("completed")
-        except Exception:  # the client is told, as it would be by the model's own server
+        except Exception:  # reported to the client, as OpenAI's server does
             self._around.log.exception("response failed", response=self.writer.id)
             self._end("failed", error=_BROKEN)
 
@@ -103,7 +103,7 @@ class Responder:
         around.log.debug("thought", response=self.writer.id, words=reply.text, calls=reply.calls)
         return reply
 
-    def _context(self) -> Sequence[Entry]:
+    def _context(self) -> Sequence[StoredItem]:
         given = self.writer.plan.given
         return tuple(self._around.conversation) if given is None else given
 
@@ -119,11 +119,11 @@ class Responder:
     async def _write(self, text: str) -> None:
         for words in spaced_words(text):
             self.writer.words(words, 0)
-            await asyncio.sleep(0)  # let a cancel in
+            await asyncio.sleep(0)  # so that a cancel can be handled
 
     async def _speak(self, text: str) -> None:
         sound = self.writer.plan.sound
-        pace, speech = Pace(self._around.settings), Speech(sound)
+        pace, speech = Pace(self._around.settings), SpeechSplitter(sound)
         async for sentence, pcm in self._synthesised(text):
             speech.add(sentence, sound.encode(pcm))
             while (piece := speech.piece()) is not None:
@@ -131,7 +131,7 @@ class Responder:
         while (piece := speech.rest()) is not None:
             await self._say(piece, pace)
 
-    async def _say(self, piece: Piece, pace: Pace) -> None:
+    async def _say(self, piece: SpeechPiece, pace: Pace) -> None:
         await pace.wait()
         for words, over_ms in piece.words:
             self.writer.words(words, over_ms)
@@ -140,7 +140,7 @@ class Responder:
         pace.sent(piece.length_ms)
 
     async def _synthesised(self, text: str) -> AsyncIterator[tuple[str, bytes]]:
-        """Each sentence and its speech (s16le); the next is in the making while one is being said."""
+        """Yield each sentence and its speech (s16le); the next one is synthesised while one is being sent."""
         sentences = _SENTENCE.split(text.strip())
         coming: asyncio.Future[bytes] | None = None
         for at, sentence in enumerate(sentences):

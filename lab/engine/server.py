@@ -25,17 +25,16 @@ from websockets.http11 import Request, Response
 
 from lab.engine.faults import ArmedFaults, Faults
 from lab.engine.outlet import Outlet
-from lab.engine.session import Session, World
+from lab.engine.session import EngineServices, EngineSession
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
 
 PATH = "/v1/realtime"
-# One append may carry 15 MiB of audio; the rest is room for its JSON.
-_MOST_BYTES = 17 * 2**20
+_MOST_BYTES = 17 * 2**20  # one append may carry 15 MiB of audio; the rest is for its JSON
 
 
 class Engine:
-    """A realtime engine that runs in the caller's event loop, from `async with` to its end."""
+    """A realtime engine that runs in the current event loop, for the time of an `async with`."""
 
     def __init__(
         self,
@@ -43,11 +42,11 @@ class Engine:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         new_id: Callable[[str], str] = lambda kind: f"{kind}_{uuid.uuid4().hex[:20]}",
     ) -> None:
-        """now: the caller's local time. new_id: a new id of a kind ("item", "resp"), at most 32 characters."""
+        """now: gives the caller's local time. new_id: makes an id of a kind ("item", "resp"), at most 32 characters."""
         self.settings = settings or EngineSettings()
         self._faults = ArmedFaults(self.settings.faults)
         self._workshop = Workshop()
-        self._world = World(self.settings, self._workshop, self._faults, now, new_id)
+        self._services = EngineServices(self.settings, self._workshop, self._faults, now, new_id)
         self._server: Server | None = None
         self._outlets: set[Outlet] = set()
 
@@ -76,7 +75,7 @@ class Engine:
 
     @property
     def url(self) -> str:
-        """Where clients connect, without the model: ws://127.0.0.1:9050/v1/realtime."""
+        """The URL for clients, without the model: ws://127.0.0.1:9050/v1/realtime."""
         port = self.settings.port
         if self._server is not None:
             port = next(iter(self._server.sockets)).getsockname()[1]
@@ -87,7 +86,7 @@ class Engine:
         return len(self._outlets)
 
     def inject(self, faults: Faults) -> None:
-        """Have these faults from now on, in place of all earlier ones; for open connections too."""
+        """Replace all faults by these, for open connections too."""
         self._faults.arm(faults)
         for outlet in self._outlets:
             outlet.schedule_faults()
@@ -95,7 +94,7 @@ class Engine:
     def _judge_upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
         status = self._faults.refuses_upgrade()
         if status is not None:
-            return connection.respond(HTTPStatus(status), "A fault that was asked for.\n")
+            return connection.respond(HTTPStatus(status), "An injected fault.\n")
         if urlsplit(request.path).path != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, f"The realtime interface is at {PATH}.\n")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -107,14 +106,14 @@ class Engine:
         assert socket.request is not None
         model = "".join(parse_qs(urlsplit(socket.request.path).query).get("model", [""])[:1])
         log = logger.bind(peer=str(socket.remote_address))
-        outlet = Outlet(socket, self._faults, self._world.new_id)
+        outlet = Outlet(socket, self._faults, self._services.new_id)
         if "OpenAI-Beta" in socket.request.headers:
             await outlet.reject("beta_api_shape_disabled", "The beta interface is retired: leave out OpenAI-Beta.")
             return
         if not model:
             await outlet.reject("missing_model", "Name a model in the URL.")
             return
-        session = Session(model, self._world, outlet.emit, outlet.abort, log)
+        session = EngineSession(model, self._services, outlet.emit, outlet.abort, log)
         self._outlets.add(outlet)
         writing = asyncio.create_task(outlet.run(self.settings.session_s))
         try:

@@ -1,4 +1,4 @@
-"""One session: what each client event does, and what hearing the caller does.
+"""One session: the effect of each client event and of the caller's speech.
 
 May import: protocols, lab.engine, lab.ears, loguru, the standard library.
 Rules from: docs/specs/openai-realtime.md 2 to 4.
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from lab import ears
 from lab.engine.config import Configuration
-from lab.engine.conversation import Conversation, Entry, NewId, caller_entry, entry_of
+from lab.engine.conversation import Conversation, NewId, StoredItem, caller_entry, entry_of
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Emit, InputBuffer, Listener
 from lab.engine.plan import plan_of
-from lab.engine.refusals import ALREADY_ACTIVE, Refused, event_id_of, read
+from lab.engine.refusals import ALREADY_ACTIVE, InvalidEvent, event_id_of, read
 from lab.engine.responder import Responder, Surroundings
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
@@ -34,8 +34,8 @@ _TOKENS_A_MINUTE = 250_000
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What a session is handed from outside. now: the caller's local time."""
+class EngineServices:
+    """The dependencies of a session. now: gives the caller's local time."""
 
     settings: EngineSettings
     workshop: Workshop
@@ -44,21 +44,23 @@ class World:
     new_id: NewId
 
 
-class Session:
-    """Speaks for the model on one connection. Everything it says goes through `emit`, in order."""
+class EngineSession:
+    """Acts as the model on one connection. All events go through `emit`, in order."""
 
-    def __init__(self, model: str, world: World, emit: Emit, abort: Callable[[], None], log: Logger) -> None:
-        """abort: cuts the connection without a close, when a fault asks for it."""
-        new_id = world.new_id
-        expires_at = int(world.now().timestamp() + world.settings.session_s)
+    def __init__(
+        self, model: str, services: EngineServices, emit: Emit, abort: Callable[[], None], log: Logger
+    ) -> None:
+        """abort: cuts the connection without a close frame, for an injected fault."""
+        new_id = services.new_id
+        expires_at = int(services.now().timestamp() + services.settings.session_s)
         self._config = Configuration.default(new_id("sess"), model, expires_at)
-        self._world = world
+        self._services = services
         self._emit = emit
         self._abort = abort
         self._log = log.bind(session=self._config.id)
         self._conversation = Conversation(new_id("conv"))
         self._buffer = InputBuffer(self._config)
-        self._listener = Listener(world.workshop, emit, self._log)
+        self._listener = Listener(services.workshop, emit, self._log)
         self._responses: dict[str, Responder] = {}
         self._active: Responder | None = None
         self._turn_id = ""
@@ -69,17 +71,17 @@ class Session:
         self._emit(server.SessionCreated(session=self._config.effective()))
 
     def close(self) -> None:
-        """The connection is gone."""
+        """The connection has ended."""
         self._stop_idle()
         self._listener.close()
         for response in tuple(self._responses.values()):
             response.stop()
 
     async def receive(self, frame: str | bytes) -> None:
-        """Take one client event, and do all that follows from it at once."""
+        """Handle one client event and everything that follows from it at once."""
         try:
             event = read(frame)
-            if self._world.faults.drops_on(event.type):
+            if self._services.faults.drops_on(event.type):
                 self._abort()
             elif isinstance(event, client.InputAudioBufferAppend):
                 for happened in self._buffer.take(event.audio):
@@ -87,9 +89,9 @@ class Session:
                     await asyncio.sleep(0)
             else:
                 self._do(event)
-        except Refused as refused:
-            self._log.debug("refused", code=refused.code, param=refused.param)
-            self._emit(server.Error(error=refused.detail(event_id_of(frame))))
+        except InvalidEvent as error:
+            self._log.debug("refused", code=error.code, param=error.param)
+            self._emit(server.Error(error=error.detail(event_id_of(frame))))
 
     def _do(self, event: client.AnyClientEvent) -> None:
         match event:
@@ -122,9 +124,9 @@ class Session:
             case client.ResponseCancel():
                 self._cancel(event.response_id)
             case client.OutputAudioBufferClear():
-                raise Refused("invalid_value", "On a WebSocket the client owns the playback buffer.", "type")
+                raise InvalidEvent("invalid_value", "On a WebSocket the client owns the playback buffer.", "type")
             case client.InputAudioBufferAppend():
-                raise AssertionError("appended audio is taken piece by piece")
+                raise AssertionError("appended audio is handled in `receive`")
             case _:
                 assert_never(event)
 
@@ -140,7 +142,7 @@ class Session:
     def _has_voice(self) -> bool:
         return self._has_spoken or any(response.writer.spoken_ms for response in self._responses.values())
 
-    # --- hearing ---
+    # --- the caller's speech ---
 
     def _hear(self, events: list[ears.VadEvent]) -> None:
         for event in events:
@@ -151,12 +153,12 @@ class Session:
                     self._speech_stopped(event.audio_end_ms)
 
     def _speech_started(self, audio_start_ms: int) -> None:
-        self._turn_id = self._world.new_id("item")
+        self._turn_id = self._services.new_id("item")
         self._emit(server.SpeechStarted(audio_start_ms=audio_start_ms, item_id=self._turn_id))
         detection = self._config.input.turn_detection
         if detection is not None and detection.interrupt_response and self._active is not None:
             self._active.cancel("turn_detected")
-        # After the cancel: the end of a response is what starts the idle timer.
+        # After the cancel, because the end of a response starts the idle timer.
         self._stop_idle()
 
     def _speech_stopped(self, audio_end_ms: int) -> None:
@@ -168,7 +170,7 @@ class Session:
             self._respond_unasked()
 
     def _commit(self, audio: bytes) -> None:
-        entry = caller_entry(self._turn_id or self._world.new_id("item"), audio)
+        entry = caller_entry(self._turn_id or self._services.new_id("item"), audio)
         self._turn_id = ""
         previous = self._conversation.last_id
         self._emit(server.InputAudioBufferCommitted(item_id=entry.item.id, previous_item_id=previous))
@@ -178,12 +180,12 @@ class Session:
     # --- items ---
 
     def _create(self, event: client.ConversationItemCreate) -> None:
-        entry = entry_of(event.item, self._world.new_id, self._config.input_format)
+        entry = entry_of(event.item, self._services.new_id, self._config.input_format)
         self._add(entry, event.previous_item_id)
         if entry.audio:
             self._listener.listen(entry, announced=False)
 
-    def _add(self, entry: Entry, after: str | None) -> None:
+    def _add(self, entry: StoredItem, after: str | None) -> None:
         previous = self._conversation.add(entry, after)
         self._emit(server.ConversationItemAdded(item=entry.item, previous_item_id=previous))
         self._emit(server.ConversationItemDone(item=entry.item, previous_item_id=previous))
@@ -191,9 +193,9 @@ class Session:
     # --- responses ---
 
     def _respond(self, request: ResponseRequest) -> None:
-        plan = plan_of(request, self._config, self._conversation, self._world.new_id)
+        plan = plan_of(request, self._config, self._conversation, self._services.new_id)
         if plan.in_conversation and self._active is not None:
-            raise Refused(
+            raise InvalidEvent(
                 ALREADY_ACTIVE,
                 f"Conversation already has an active response in progress: {self._active.writer.id}.",
             )
@@ -201,7 +203,7 @@ class Session:
         for entry in plan.given or ():
             if entry.audio and not entry.said:
                 self._listener.listen(entry, announced=False)
-        writer = ResponseWriter(plan, self._conversation, self._emit, self._world.new_id)
+        writer = ResponseWriter(plan, self._conversation, self._emit, self._services.new_id)
         response = Responder(writer, self._around(), self._ended)
         self._responses[writer.id] = response
         if plan.in_conversation:
@@ -209,22 +211,28 @@ class Session:
         response.start()
 
     def _respond_unasked(self) -> None:
-        """The answer that voice detection begins; the error it runs into answers no event of the client."""
+        """The response that voice detection starts; its error answers no client event."""
         try:
             self._respond(ResponseRequest())
-        except Refused as refused:
-            self._emit(server.Error(error=refused.detail(None)))
+        except InvalidEvent as error:
+            self._emit(server.Error(error=error.detail(None)))
 
     def _around(self) -> Surroundings:
-        world = self._world
+        services = self._services
         return Surroundings(
-            world.settings, world.workshop, world.faults, self._listener, self._conversation, world.now, self._log
+            services.settings,
+            services.workshop,
+            services.faults,
+            self._listener,
+            self._conversation,
+            services.now,
+            self._log,
         )
 
     def _cancel(self, response_id: str | None) -> None:
         response = self._active if response_id is None else self._responses.get(response_id)
         if response is None:
-            raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
+            raise InvalidEvent("response_cancel_not_active", "Cancellation failed: no active response found")
         response.cancel("client_cancelled")
 
     def _ended(self, writer: ResponseWriter) -> None:
@@ -242,12 +250,12 @@ class Session:
             self._active = None
             self._start_idle(writer.spoken_ms)
 
-    # --- silence ---
+    # --- the idle timeout ---
 
     def _start_idle(self, playback_ms: float) -> None:
         timeout_ms = self._config.idle_timeout_ms
         if timeout_ms is not None:
-            delay_s = (playback_ms + timeout_ms) / 1000 / self._world.settings.speed
+            delay_s = (playback_ms + timeout_ms) / 1000 / self._services.settings.speed
             self._idle = asyncio.get_running_loop().call_later(delay_s, self._idled, timeout_ms)
 
     def _stop_idle(self) -> None:
@@ -256,10 +264,10 @@ class Session:
             self._idle = None
 
     def _idled(self, timeout_ms: int) -> None:
-        """Nobody spoke for so long that the model asks whether anybody is there."""
+        """The idle timeout has passed: the model speaks on its own."""
         self._idle = None
         end_ms = int(self._buffer.heard_ms)
-        self._turn_id = self._world.new_id("item")
+        self._turn_id = self._services.new_id("item")
         self._emit(
             server.TimeoutTriggered(
                 audio_start_ms=max(0, end_ms - timeout_ms), audio_end_ms=end_ms, item_id=self._turn_id

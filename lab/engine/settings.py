@@ -1,4 +1,4 @@
-"""How the embedded realtime engine is set up.
+"""The settings of the embedded realtime engine.
 
 May import: lab.engine.faults, pydantic, the standard library.
 """
@@ -11,11 +11,11 @@ from lab.engine.faults import NO_FAULTS, Faults
 
 
 class EngineSettings(BaseModel):
-    """port: 0 for any that is free. session_s: what `expires_at` promises, and keeps.
+    """port: 0 for any free one. session_s: the session's lifetime, reported as `expires_at`.
 
-    think_ms: a wait before each answer, on top of the real work. pace: how much faster than it plays speech is sent.
-    speed: how much faster than the clock the model's own waits run (think_ms, pace, idle timeout); hearing needs no
-    clock, and a session's lifetime and the faults keep to the real one.
+    think_ms: a wait before each answer, on top of the real work. pace: how much faster than real time speech is sent.
+    speed: how much faster than real time the model's own waits run (think_ms, pace, idle timeout); VAD counts samples,
+    and a session's lifetime and the faults keep to real time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""The session's audio formats to and from what ears and mouth use: 16-bit linear samples.
+"""Converts between the session's audio formats and 16-bit linear samples, which hearing and synthesis use.
 
 May import: protocols, lab.engine.refusals, numpy, soxr, the standard library.
 Rules from: docs/specs/openai-realtime.md 5, ITU-T G.711.
@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from lab.engine.refusals import Refused
+from lab.engine.refusals import InvalidEvent
 from protocols.realtime.objects import AudioFormat, PcmaFormat, PcmFormat, PcmuFormat
 
 HEARING_HZ = 16_000
@@ -35,7 +35,7 @@ def _a_law() -> Samples:
 
 
 class G711:
-    """One of the two companding laws, by table."""
+    """One of the two companding laws of G.711, by table."""
 
     def __init__(self, levels: Samples) -> None:
         self._levels = levels
@@ -59,7 +59,7 @@ A_LAW = G711(_a_law())
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """How one audio format is written. law: None for linear samples."""
+    """The encoding of one audio format. law: None for linear samples."""
 
     sample_rate_hz: int
     bytes_per_ms: int
@@ -80,7 +80,7 @@ _PCMA = Sound(8_000, 8, A_LAW)
 
 
 def sound_of(media: AudioFormat) -> Sound:
-    """How a format of the interface is written."""
+    """The encoding of one of the API's formats."""
     match media:
         case PcmFormat():
             return _PCM
@@ -91,15 +91,15 @@ def sound_of(media: AudioFormat) -> Sound:
 
 
 def audio_bytes(payload: str, param: str) -> bytes:
-    """The bytes of a base64 text. Raises: Refused."""
+    """Decode base64. Raises: InvalidEvent."""
     try:
         return b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("invalid_value", f"Invalid '{param}'. Expected base64-encoded audio bytes.", param) from None
+        raise InvalidEvent("invalid_value", f"Invalid '{param}'. Expected base64-encoded audio bytes.", param) from None
 
 
 class Intake:
-    """One session's incoming audio, in any format, as a stream of s16le at 16 kHz."""
+    """Converts one session's incoming audio, in any format, to a stream of s16le at 16 kHz."""
 
     def __init__(self, media: AudioFormat) -> None:
         self.sound = sound_of(media)
@@ -107,16 +107,16 @@ class Intake:
         self._stream = soxr.ResampleStream(self.sound.sample_rate_hz, HEARING_HZ, 1, dtype="int16", quality="MQ")
 
     def take(self, encoded: bytes) -> bytes:
-        """The next piece; less may come out than went in, while the filter fills."""
+        """Convert the next piece; less may come out than went in, while the filter fills."""
         if self.sound.law is None:
-            # A sample may be torn between two events: its first byte waits for the second.
+            # A sample may be split between two events: its first byte waits for the second.
             encoded = self._rest + encoded
             whole = len(encoded) & ~1
             encoded, self._rest = encoded[:whole], encoded[whole:]
         return self._resample(self.sound.decode(encoded), last=False)
 
     def flush(self) -> bytes:
-        """What the filter still holds; then it begins anew."""
+        """Return what the filter still holds, and reset it."""
         tail = self._resample(np.zeros(0, np.int16), last=True)
         self._stream.clear()
         self._rest = b""

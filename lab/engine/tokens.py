@@ -1,4 +1,4 @@
-"""What a response would have cost: plausible counts, for whoever adds them up.
+"""Plausible token counts of a response, for the usage in `response.done`.
 
 May import: lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 3.3, 5.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lab.engine.conversation import Entry
+from lab.engine.conversation import StoredItem
 from lab.engine.plan import Plan
 from lab.engine.sound import HEARING_HZ
 
@@ -17,8 +17,8 @@ _CALLER_MS = 100  # of a caller's audio in a token
 _MODEL_MS = 50  # of the model's
 
 
-def usage(plan: Plan, context: Sequence[Entry], output: Sequence[Entry]) -> dict[str, Any]:
-    """The `usage` of a response. context: the items it was made from; output: those it made."""
+def usage(plan: Plan, context: Sequence[StoredItem], output: Sequence[StoredItem]) -> dict[str, Any]:
+    """The `usage` of a response. context: its input items; output: the items it created."""
     told = len(plan.own_instructions or plan.instructions) + sum(
         len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in plan.tools
     )
@@ -40,11 +40,11 @@ def usage(plan: Plan, context: Sequence[Entry], output: Sequence[Entry]) -> dict
     }
 
 
-def _text(entry: Entry) -> int:
+def _text(entry: StoredItem) -> int:
     characters = len(entry.item.name) + len(entry.item.arguments) + len(entry.item.output)
     return -(-(characters + (0 if entry.audio else len(entry.said))) // _CHARACTERS)
 
 
-def _audio(entry: Entry) -> int:
+def _audio(entry: StoredItem) -> int:
     caller_ms = len(entry.audio) / 2 / HEARING_HZ * 1000
     return round(caller_ms / _CALLER_MS + entry.sent_ms / _MODEL_MS)

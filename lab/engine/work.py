@@ -1,4 +1,4 @@
-"""Where work that blocks is done: two small pools, so that twenty sessions share two cores fairly.
+"""Thread pools for blocking work, so that twenty sessions share two cores fairly.
 
 May import: lab.ears, lab.mouth, the standard library.
 """
@@ -12,35 +12,35 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from lab.ears import Transcriber, load_transcriber
-from lab.mouth import Mouth, load_mouth
+from lab.mouth import SpeechSynthesis, load_synthesis
 
 T = TypeVar("T")
 
 
 class Workshop:
-    """Writing down what was heard has a pool of its own: an answer that is ready need not wait behind it."""
+    """Transcription has a pool of its own, so that speech synthesis does not wait behind it."""
 
     def __init__(self) -> None:
         cores = os.cpu_count() or 1
         self._hearing = ThreadPoolExecutor(cores, "hearing")
         self._speaking = ThreadPoolExecutor(cores, "speaking")
         self._transcriber: Transcriber | None = None
-        self._mouth: Mouth | None = None
+        self._mouth: SpeechSynthesis | None = None
 
     async def open(self) -> None:
-        """Load what takes long to load (about 2 s, once a process)."""
+        """Load the models (about 2 s, once per process)."""
         self._transcriber, self._mouth = await asyncio.gather(
-            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_mouth)
+            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_synthesis)
         )
 
     async def transcribe(self, pcm16k: bytes) -> str:
-        """The words in s16le at 16 kHz."""
+        """Transcribe s16le at 16 kHz."""
         assert self._transcriber is not None
         transcriber = self._transcriber
         return await self._run(self._hearing, lambda: transcriber.transcribe(pcm16k))
 
     def synthesize(self, sentence: str, sample_rate_hz: int, voice: str, speed: float) -> asyncio.Future[bytes]:
-        """A sentence as s16le, begun at once."""
+        """Start synthesising a sentence, as s16le."""
         assert self._mouth is not None
         mouth = self._mouth
         return self._run(self._speaking, lambda: mouth.synthesize(sentence, sample_rate_hz, voice=voice, speed=speed))

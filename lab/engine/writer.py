@@ -1,6 +1,6 @@
-"""The events of one response, in the order the model's server sends them.
+"""The events of one response, in the order OpenAI's server sends them.
 
-No clock: a Responder says what is said when. May import: protocols, lab.engine, the standard library.
+Has no clock: a Responder decides the timing. May import: protocols, lab.engine, the standard library.
 Rules from: docs/specs/openai-realtime.md 4.2, 4.4.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from lab import mind
-from lab.engine.conversation import Conversation, Entry, NewId
+from lab.engine.conversation import Conversation, NewId, StoredItem
 from lab.engine.plan import Plan
 from lab.engine.tokens import usage
 from protocols.realtime.objects import ContentPart, ErrorDetail, Item, Response, StatusDetails
@@ -46,27 +46,27 @@ class _Where(TypedDict):
 
 
 class ResponseWriter:
-    """One response on the wire, from `response.created` to `response.done`. At most one message is open in it."""
+    """The events of one response, from `response.created` to `response.done`. At most one message is open at a time."""
 
     def __init__(
         self, plan: Plan, conversation: Conversation, emit: Callable[[AnyServerEvent], None], new_id: NewId
     ) -> None:
         self.id = new_id("resp")
         self.plan = plan
-        self.context: Sequence[Entry] = ()
+        self.context: Sequence[StoredItem] = ()
         self.ended = False
         self._conversation = conversation
         self._emit = emit
         self._new_id = new_id
-        self._output: list[Entry] = []
-        self._message: Entry | None = None
+        self._output: list[StoredItem] = []
+        self._message: StoredItem | None = None
         self._sent_ms = 0.0
 
     def begin(self) -> None:
         self._emit(ResponseCreated(response=self._response("in_progress")))
 
     def open_message(self) -> None:
-        """The model begins to speak or write."""
+        """Begin a message."""
         item = Item(
             id=self._new_id("item"),
             object="realtime.item",
@@ -75,12 +75,12 @@ class ResponseWriter:
             role="assistant",
             content=(),
         )
-        self._message = self._open(Entry(item))
+        self._message = self._open(StoredItem(item))
         empty = ContentPart(type="audio", transcript="") if self.plan.speaks else ContentPart(type="text", text="")
         self._emit(ContentPartAdded(**self._where(), part=empty))
 
     def words(self, words: str, over_ms: float) -> None:
-        """The next words of the open message. over_ms: where in its speech they are over."""
+        """Send words of the open message. over_ms: where in its speech they end."""
         message = self._current()
         if self.plan.speaks:
             message.add_words(words, over_ms)
@@ -90,7 +90,7 @@ class ResponseWriter:
             self._emit(OutputTextDelta(**self._where(), delta=words))
 
     def audio(self, encoded: bytes) -> None:
-        """The next speech of the open message, in the response's format."""
+        """Send speech of the open message, in the response's format."""
         message = self._current()
         length_ms = len(encoded) / self.plan.sound.bytes_per_ms
         self._sent_ms += length_ms
@@ -99,7 +99,7 @@ class ResponseWriter:
         self._emit(OutputAudioDelta(**self._where(), delta=b64encode(encoded).decode()))
 
     def close_message(self, status: str = "completed") -> None:
-        """The message is as long as it will be."""
+        """End the open message."""
         message = self._current()
         where = self._where()
         if self.plan.speaks:
@@ -118,7 +118,7 @@ class ResponseWriter:
         self._close(message, status)
 
     def call(self, call: mind.FunctionCall) -> None:
-        """A whole function call; a message that is still open is closed within it, as the traces have it."""
+        """Send a function call; an open message is closed inside it, as in recorded traces."""
         item = Item(
             id=self._new_id("item"),
             object="realtime.item",
@@ -128,7 +128,7 @@ class ResponseWriter:
             call_id=self._new_id("call"),
             arguments="",
         )
-        entry = self._open(Entry(item))
+        entry = self._open(StoredItem(item))
         if self._message is not None:
             self.close_message()
         of_call = {
@@ -145,7 +145,7 @@ class ResponseWriter:
         self._close(entry, "completed")
 
     def end(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
-        """Close what is open, and the response. Only the first call counts: nothing is written after it."""
+        """End the open message and the response. Only the first call has an effect."""
         if self.ended:
             return
         if self._message is not None:
@@ -155,7 +155,7 @@ class ResponseWriter:
 
     @property
     def spoken_ms(self) -> float:
-        """How much speech was sent."""
+        """The length of the speech sent."""
         return self._sent_ms
 
     @property
@@ -163,7 +163,7 @@ class ResponseWriter:
         """The response's usage."""
         return usage(self.plan, self.context, self._output)
 
-    def _open(self, entry: Entry) -> Entry:
+    def _open(self, entry: StoredItem) -> StoredItem:
         self._output.append(entry)
         index = len(self._output) - 1
         self._emit(OutputItemAdded(response_id=self.id, output_index=index, item=entry.item))
@@ -172,14 +172,14 @@ class ResponseWriter:
             self._emit(ConversationItemAdded(item=entry.item, previous_item_id=previous))
         return entry
 
-    def _close(self, entry: Entry, status: str) -> None:
+    def _close(self, entry: StoredItem, status: str) -> None:
         entry.item = entry.item.model_copy(update={"status": status})
         index = self._output.index(entry)
         if self.plan.in_conversation:
             self._emit(ConversationItemDone(item=entry.item, previous_item_id=self._conversation.before(entry.item.id)))
         self._emit(OutputItemDone(response_id=self.id, output_index=index, item=entry.item))
 
-    def _current(self) -> Entry:
+    def _current(self) -> StoredItem:
         assert self._message is not None
         return self._message
 

@@ -104,10 +104,10 @@ class StampsByLength:
         """The delays in µs of the chunks that are complete with this audio."""
         if not self._begun and self._sent:
             self._begun = True
-            newest = self._sent[-1]
-            self._held_first = len(self._sent) - 1
-            self._sent.clear()
-            self._sent.append(newest)
+            # A resampler keeps back a few chunks. What was sent beyond them before its first audio came waited for a
+            # late machine: it is yet to arrive, and to be counted, but not as late.
+            self._held_first = min(len(self._sent) - 1, HELD_CHUNKS)
+            self._sent = deque([self._sent[-1]] * (len(self._sent) - self._held_first))
         self._missing_ms += length_ms
         delays = []
         # Half a chunk of tolerance: a resampler gives now a little more, now a little less.

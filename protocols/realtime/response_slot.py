@@ -86,7 +86,7 @@ SLOT: Table[Slot, SlotEvent, tuple[SlotAction, ...]] = Table(
         # The server decides what runs: the newest response holds the slot, whatever we believed before.
         go(Slot, SlotEvent.CREATED, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT,)),
         go(Slot, SlotEvent.CREATED_TOO_LATE, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL)),
-        # Whoever speaks over a response hears nothing of it: its silence says nothing about the session.
+        # A caller who speaks over a response hears nothing of it: its silence says nothing about the session.
         go((Slot.AWAITING_SOUND, Slot.RUNNING), SlotEvent.SPEECH_STARTED, Slot.RUNNING, ()),
         go(_PRESSED, SlotEvent.SPEECH_STARTED, Slot.EXCUSED_MUTE, ()),
         stay((Slot.FREE, Slot.REQUESTED, Slot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),

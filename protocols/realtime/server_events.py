@@ -370,7 +370,7 @@ AnyServerEvent = (
     | RateLimitsUpdated
     | Error
 )
-# What tells of the caller's turn, and what of a response: for whoever treats each kind in one place.
+# The events about the caller's turn, and those about a response: for modules that handle each group in one place.
 OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

@@ -412,10 +412,11 @@ class Call:
         return [item for item in every if item["type"] == kind]
 
     def hears_out(self, *, until_ms: int = 1000) -> None:
-        """What the functions gave is spoken, the caller hears it for so long, and says yes to it."""
+        """What the functions gave last is spoken, the caller hears it for so long, and says yes to it."""
         for item in self.items("function_call_output"):
             self.event("conversation.item.added", item={"id": f"o-{item['call_id']}", **item})
-        self.bot_says("Shall I?", ms=1000)
+        said = [f"{told['say']} {told.get('next', '')}" for told in self.outputs().values() if "say" in told]
+        self.bot_says(said[-1], ms=1000)
         self.mailboxes.advance(until_ms)
         self.caller_says("Yes.")
 
@@ -426,6 +427,23 @@ class Call:
         self.model_calls((call_id, name, arguments))
         self.mailboxes.until(lambda: call_id in self.outputs())
         return self.outputs()[call_id]
+
+    def thinks(self, answer: str) -> None:
+        """The model answers what a task has asked it beside the conversation."""
+
+        def asked() -> list[dict[str, Any]]:
+            return [
+                each["response"] for each in self.model.all("response.create") if "conversation" in each["response"]
+            ]
+
+        self.mailboxes.until(lambda: bool(asked()))
+        metadata = asked()[-1]["metadata"]
+        content = [{"type": "output_text", "text": answer}]
+        item = {"id": "i-c", "type": "message", "role": "assistant", "content": content}
+        self.event("response.created", response={"id": "r-c", "status": "in_progress", "metadata": metadata})
+        self.event(
+            "response.done", response={"id": "r-c", "status": "completed", "metadata": metadata, "output": [item]}
+        )
 
     # --- the rest of the house ---
 
@@ -445,7 +463,7 @@ class Call:
         """What was given to the journal to be kept of this call: at its end, once."""
         return [message.record for message in self.journal.arrived if isinstance(message, WriteRecord)]
 
-    def jotted(self) -> list[str]:
+    def row_kinds(self) -> list[str]:
         """The kinds of what the journal was told, in order."""
         return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 

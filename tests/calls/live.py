@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from gateway.daemon import Daemon
 from gateway.settings import Settings
-from lab.caller import CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.caller import CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
 from lab.mouth import Voice, espeak
 from store.appointments import Appointment, AppointmentBook
@@ -54,7 +54,7 @@ def spoken(text: str, file: Path, voice: str = "en+m7") -> Path:
     return file
 
 
-def _step(step: str | Path | Step) -> Step:
+def _step(step: str | Path | ScriptStep) -> ScriptStep:
     match step:
         case str():
             return Say(recording(step))
@@ -78,7 +78,7 @@ class Practice:
 
     async def call(
         self,
-        *steps: str | Path | Step,
+        *steps: str | Path | ScriptStep,
         conversation_id: str = "c-1",
         on_event: Callable[[CallerEvent], None] | None = None,
         **settings: Any,

@@ -23,7 +23,7 @@ from actors.call.transcript import Transcript
 from actors.system.actor import LoopActor
 from actors.tasks.agent import FsmAgent
 from actors.transport.websocket import FramedWire
-from lab.caller import CallReport, Drop, HangUp, Step, Wait
+from lab.caller import CallReport, Drop, HangUp, ScriptStep, Wait
 from tests.calls.live import Practice, heard_words, practice
 from tests.gateway.daemons import until
 from tests.paced_loop import run_paced
@@ -61,10 +61,10 @@ def is_socket(descriptor: int) -> bool:
         return False
 
 
-async def ten_calls(services: Practice, name: str, *steps: str | Step) -> list[CallReport]:
+async def ten_calls(services: Practice, name: str, *steps: str | ScriptStep) -> list[CallReport]:
     """Ten calls at a time: cut off early and late, resumed, in every format; and one that lives through the steps."""
 
-    def place(number: int, *steps: str | Step, **settings: Any) -> Awaitable[CallReport]:
+    def place(number: int, *steps: str | ScriptStep, **settings: Any) -> Awaitable[CallReport]:
         return services.call(*steps, conversation_id=f"{name}-{number}", **settings)
 
     return await asyncio.gather(

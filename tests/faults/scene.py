@@ -26,7 +26,7 @@ import aiohttp
 from sqlalchemy import Engine as Database
 
 from gateway.daemon import run
-from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, Step, place_call
+from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.caller.call import REDIAL_MS
 from lab.demo import wait_until_listening
 from lab.engine import Faults
@@ -247,7 +247,7 @@ class Scene:
 
     async def call(
         self,
-        *steps: str | Step,
+        *steps: str | ScriptStep,
         conversation_id: str = "c-1",
         node: int = 0,
         on_event: Callable[[CallerEvent], None] | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
 from tests.faults.scene import CRASHABLE, Scene, longest_gap_ms, play
-from tests.faults.test_model import QUESTION, WISH
+from tests.faults.scripts import QUESTION, WISH
 
 # After the caller's question, so long until the bot is in the middle of its answer.
 INTO_THE_ANSWER_S = 2.0

@@ -17,8 +17,7 @@ from lab.demo import wait_until_listening
 from lab.load.course import LoadSettings
 from tests.faults.faultproxy import Target
 from tests.faults.scene import ROOT, Background, Node, Scene, play
-from tests.faults.test_model import WISH
-from tests.faults.test_vaic import booked_once_more_asked
+from tests.faults.scripts import WISH, booked_once_more_asked
 from tests.ports import free_ports
 
 Figures = dict[str, float]

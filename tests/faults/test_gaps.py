@@ -21,7 +21,7 @@ from store.journal import CallRecord
 from tests.calls.live import BOOKED, heard_words, spoken
 from tests.calls.tap import Passed
 from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
-from tests.faults.test_model import WISH
+from tests.faults.scripts import WISH
 
 Figures = dict[str, float]
 QUESTION, TOLD = "Shall I book it?", "is booked. Is there anything else I can do for you?"

@@ -11,8 +11,7 @@ import pytest
 
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
 from tests.faults.scene import BACKGROUND_CALLS, Node, Scene, play
-from tests.faults.test_model import QUESTION, WISH
-from tests.faults.test_vaic import booked_once_more_asked
+from tests.faults.scripts import QUESTION, WISH, booked_once_more_asked
 from tests.gateway.daemons import until, upgrade_request
 
 Figures = dict[str, float]

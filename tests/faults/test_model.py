@@ -5,36 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from datetime import time
 from pathlib import Path
 
 import pytest
 
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
-from tests.calls.live import BOOKED, said_on
 from tests.calls.tap import Passed, at_the
 from tests.faults.faultproxy import Link
 from tests.faults.scene import Scene, longest_gap_ms, play
+from tests.faults.scripts import ONE_MOMENT, QUESTION, WISH, booked_once
 
 Figures = dict[str, float]
-WISH = ("slt_book_named", "slt_yes", "slt_goodbye")
-QUESTION = ("slt_hours", "slt_goodbye")
 HOURS = "We are open every day from nine in the morning to five in the afternoon."
-ONE_MOMENT, CALL_AGAIN = "One moment, please.", "Please call again later."
+CALL_AGAIN = "Please call again later."
 SAY_AGAIN = "Could you say it again?"
-
-
-async def booked_once(scene: Scene) -> None:
-    """One appointment, one run of the task, which went its whole way once."""
-    record = await scene.record()
-    assert record.outcome == "completed"
-    assert [(task.states, task.result) for task in record.tasks if task.agent == "book_appointment"] == [
-        (BOOKED, "booked")
-    ]
-    [appointment] = scene.appointments()
-    assert appointment.starts_at in said_on(record, 1, time(10, 30))
-    said = Counter(turn.text for turn in record.turns if turn.role == "bot" and turn.text != ONE_MOMENT)
-    assert set(said.values()) == {1}
 
 
 def in_second_responses(scene: Scene, do: Callable[[Link], object]) -> Callable[[Passed], None]:

@@ -12,8 +12,7 @@ import pytest
 from store.journal import Journal
 from tests.calls.tap import at_the
 from tests.faults.scene import Scene, after_the_question, play
-from tests.faults.test_model import WISH
-from tests.faults.test_vaic import booked_once_more_asked
+from tests.faults.scripts import WISH, booked_once_more_asked
 from tests.gateway.daemons import until
 
 Figures = dict[str, float]

@@ -16,7 +16,7 @@ from lab.caller import CallReport
 from store.journal import Journal
 from tests.calls.tap import at_the
 from tests.faults.scene import Scene, play
-from tests.faults.test_model import WISH
+from tests.faults.scripts import WISH
 from tests.store.postgres import PostgresServer, running_server
 
 Figures = dict[str, float]

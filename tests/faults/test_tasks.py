@@ -9,7 +9,7 @@ import pytest
 
 from actors.tasks.router import SORRY, UNSURE
 from lab.caller import CallReport, Say
-from lab.caller.script import Step
+from lab.caller.script import ScriptStep
 from store.journal import CallRecord
 from tests.calls.live import heard_words, spoken
 from tests.faults.bad_tasks import install
@@ -32,7 +32,7 @@ def refused_politely(scene: Scene, report: CallReport, record: CallRecord, apolo
     scene.measured(f"{name}: words", answer.began_ms - asked.ended_ms, limit_s)
 
 
-async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | Step) -> CallReport:
+async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | ScriptStep) -> CallReport:
     said = Say(spoken(wish, scene.folder / f"{name}.wav"))
     return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0], pause_ms=pause_ms)
 

@@ -9,7 +9,7 @@ import pytest
 from lab.caller import BotSpoke, CallerEvent
 from tests.calls.tap import at_the
 from tests.faults.scene import Scene, after_the_question, play
-from tests.faults.test_model import WISH, booked_once
+from tests.faults.scripts import WISH, booked_once, booked_once_more_asked
 from tests.gateway.daemons import until
 
 Figures = dict[str, float]
@@ -32,14 +32,6 @@ def test_vaic_reset_is_resumed_and_nothing_is_lost(tmp_path: Path, figures: Figu
             scene.measured("talk after resume", talk.began_ms - resumed_ms, 4)
 
     play(tmp_path, figures, act, nodes=2 if elsewhere else 1)
-
-
-async def booked_once_more_asked(scene: Scene) -> None:
-    """As booked_once; but who has taken the call over may have asked its question again."""
-    record = await scene.record()
-    assert record.outcome == "completed"
-    assert [task.result for task in record.tasks] == ["booked", "hangup"]
-    assert len(scene.appointments()) == 1
 
 
 def test_vaic_reset_in_mid_utterance_is_resumed(tmp_path: Path, figures: Figures) -> None:

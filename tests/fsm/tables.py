@@ -80,6 +80,10 @@ def table(**changes: Any) -> AgentSpec:
     return AgentSpec(**parts)
 
 
+# The slots of its whole order.
+WHOLE = {"size": "small", "count": 3, "note": "no olives", "crisp": True}
+
+
 class Oven:
     """An effect that keeps what it was asked, and answers as it is told to."""
 
@@ -220,3 +224,37 @@ TRIAGE = AgentSpec(
     effects={"triage.order": Local(eat)},
     retention={"slot": timedelta(minutes=10)},
 )
+
+
+def positive(value: int, known: Known) -> int:
+    if value < 1:
+        raise SlotError("That is too few.")
+    return value
+
+
+# No read-back stands between what is collected and the end that speaks of it.
+PAIR_PICKED: dict[str, Any] = {
+    "name": "pair",
+    "description": "Two numbers, and what to do with them.",
+    "start": "First",
+    "slots": {
+        "first": Slot(int, ask="First?", check=positive),
+        "second": Slot(int, ask="Second?", check=positive),
+    },
+    "states": {
+        "First": Collect(slots=("first",)),
+        "Second": Collect(slots=("second",)),
+        "Pick": Choose(choices={"sum": Choice("both")}, ask="Which?"),
+        "Done": End("done", say="{first} and {second}."),
+        "Human": End("transfer"),
+        "Cancelled": End("cancelled"),
+    },
+    "transitions": {
+        ("First", "filled"): "Second",
+        ("First", "gave_up"): "Human",
+        ("Second", "filled"): "Pick",
+        ("Second", "gave_up"): "Human",
+        ("Pick", "sum"): "Done",
+        ("Pick", "gave_up"): "Human",
+    },
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.testing import Recorder, converse
+from fsm.testing import converse
 from fsm.walk import ReasoningRequest
 from tests.fsm.tables import TRIAGE
 
@@ -65,16 +65,3 @@ def test_a_choice_that_nobody_makes_ends_with_a_human() -> None:
     for _ in range(3):
         talk.is_silent()
     assert talk.outcome == "transfer"
-
-
-def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:
-    talk = converse(TRIAGE, effects=Recorder()).opens(hours=2).chooses("post").says_yes()
-    notes = [(note.kind, note.state, note.text) for note in talk.run.snapshot().notes]
-    assert notes == [
-        ("hypothesis", "Ask", "hours = 2"),
-        ("decision", "Weigh", "normal, by default"),
-        ("decision", "Pick", "post: to Confirm"),
-        ("conclusion", "Confirm", "hours = 2"),
-        ("fact", "Order", "triage.order: ok"),
-        ("decision", "Order", "ok: to Ordered"),
-    ]

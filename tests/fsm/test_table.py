@@ -1,121 +1,113 @@
-"""A table that is not sound does not import, and says where it is broken."""
+"""Arrows that follow from what a table is made of: which there are, that a run takes them, and no others."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from fsm.effects import Local
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
-from protocols.errors import MisuseError
-from tests.fsm.tables import eat, table
+from fsm.registry import load_agents
+from fsm.spec import AgentSpec
+from fsm.states import DerivedArrow, DerivedEvent, waits
+from run import app
+from tests.fsm.tables import LOCKER, TRIAGE, table
 
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"name": "Order Pizza"}, "the name must be"),
-        ({"name": "x" * 57}, "the name must be"),
-        ({"start": "Nowhere"}, "the start state 'Nowhere' is not in the table"),
-        ({"slots": {"address": Slot(str, ask="Where?")}}, "no state collects the slot 'address'"),
-        ({"slots": {"note": Slot(dict, ask="What?")}}, "the type of slot 'note'"),
-        ({"slots": {"note": Slot(object, ask="What?")}}, "the type of slot 'note'"),
-        ({"effects": {"pizza.eat": eat}}, "no state acts by the effect 'pizza.eat'"),
-        ({"effects": {"pizza.bake": None}}, "state 'Bake' acts by the unknown effect 'pizza.bake'"),
-        ({"states": {"Cancelled": None}}, 'exactly one End("cancelled")'),
-        ({"states": {"Other": End("cancelled")}}, 'exactly one End("cancelled")'),
-        ({"states": {"What": Collect(slots=())}}, "no state collects the slot 'size'"),
-        ({"states": {"More": Collect(slots=())}}, "state 'More' needs at least one slot"),
-        ({"states": {"What": Collect(slots=("size", "count"), retries=0)}}, "state 'What' needs at least one slot"),
-        ({"states": {"What": Collect(slots=("size", "count", "colour"))}}, "collects the unknown slot 'colour'"),
-        ({"states": {"Confirm": Confirm("{colour}?")}}, "state 'Confirm' speaks of the unknown slot 'colour'"),
-        ({"states": {"Confirm": Confirm("{size")}}, "what state 'Confirm' says is no format string"),
-        ({"states": {"Baked": End("baked", say="{}")}}, "state 'Baked' speaks of the unknown slot ''"),
-        ({"transitions": {("Nowhere", "filled"): "Human"}}, "('Nowhere', 'filled') -> 'Human' leaves from an unknown"),
-        ({"transitions": {("What", "yes"): "Human"}}, "('What', 'yes') -> 'Human' is for an event"),
-        ({"transitions": {("Baked", "ok"): "Human"}}, "('Baked', 'ok') -> 'Human' is for an event"),
-        ({"transitions": {("Confirm", "no"): "Nowhere"}}, "('Confirm', 'no') -> 'Nowhere' leads to an unknown state"),
-        ({"transitions": {("Bake", "failed"): None}}, "state 'Bake' has no arrow for 'failed'"),
-        ({"transitions": {("Confirm", "no"): None}}, "state 'Confirm' has no arrow for 'no'"),
-        ({"states": {"Attic": End("attic")}}, "state 'Attic' cannot be reached"),
-        ({"transitions": {("What", "filled"): "Confirm", ("Bake", "refused"): "What"}}, "'Details' cannot be reached"),
-        ({"transitions": {("Bake", "ok"): "Human"}}, "state 'Baked' cannot be reached"),
-        (
-            {"states": {"Human": End("transfer", say="{note}")}},
-            "'Human' speaks of the slot 'note', which",
-        ),
-        ({"states": {"Cancelled": End("cancelled", say="{note}")}}, "'Cancelled' speaks of the slot 'note'"),
-    ],
-)
-def test_a_hole_in_the_table_is_refused_by_name(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(MisuseError, match=re.escape(complaint)):
-        table(**changes)
+ALL = [*load_agents(installed=()).values(), table(), TRIAGE, LOCKER]
 
 
-def test_a_state_with_no_way_to_an_end_is_refused() -> None:
-    rounds = {
-        ("Ask", "filled"): "Check",
-        ("Ask", "gave_up"): "Check",
-        ("Check", "yes"): "Ask",
-        ("Check", "no"): "Ask",
-        ("Check", "gave_up"): "Ask",
+def derived(spec: AgentSpec, state: str) -> set[tuple[str, str, str]]:
+    """(event, what it is about, target)."""
+    arrows = [(event, arrow) for event, arrow in spec.arrows_from(state) if isinstance(arrow, DerivedArrow)]
+    return {(str(event), arrow.about, arrow.to) for event, arrow in arrows}
+
+
+# --- which there are ---
+
+
+def test_a_state_that_collects_may_be_left_for_giving_up_for_time_and_for_an_earlier_value_refused_now() -> None:
+    always = {("cancelled", "", "Cancelled"), ("expired", "", "Letter")}
+    assert derived(LOCKER, "Letter") == always
+    assert derived(LOCKER, "Pin") == {*always, ("invalidated", "letter", "Letter")}
+
+
+def test_a_read_back_may_be_left_for_every_value_and_every_look_up() -> None:
+    assert derived(LOCKER, "Confirm") == {
+        ("cancelled", "", "Cancelled"),
+        ("expired", "", "Letter"),
+        ("corrected", "letter", "Letter"),
+        ("corrected", "row", "Row"),
+        ("corrected", "pin", "Pin"),
+        ("corrected", "tip", "Confirm"),
+        ("invalidated", "letter", "Letter"),
+        ("unfilled", "locker", "Find"),
+        ("unfilled", "pin", "Pin"),
+        ("outdated", "Find", "Find"),
     }
-    with pytest.raises(MisuseError, match="state 'Ask' has no way to an end"):
-        AgentSpec(
-            name="quiz",
-            description="The caller wants to play.",
-            start="Ask",
-            slots={"guess": Slot(int, ask="Your guess?")},
-            states={"Ask": Collect(slots=("guess",)), "Check": Confirm("Sure?"), "Stopped": End("cancelled")},
-            transitions=rounds,
-        )
 
 
-@pytest.mark.parametrize(
-    "arrows",
-    [
-        {("Bake", "failed"): "Bake"},
-        {("Bake", "refused"): "Bake"},
-        {("Bake", "failed"): "Details", ("Details", "filled"): "Bake", ("What", "filled"): "Confirm"},
-        {("Details", "filled"): "What", ("Details", "gave_up"): "Confirm"},
-        {("Details", "gave_up"): "Bake"},
-    ],
-)
-def test_a_way_round_that_never_waits_for_the_caller_is_refused(arrows: dict[tuple[str, str], str]) -> None:
-    with pytest.raises(MisuseError, match="a way round to itself that never waits"):
-        table(transitions=arrows, states={"Confirm": Confirm("Right?")})
+def test_a_question_which_way_to_go_may_be_left_for_what_it_was_decided_by() -> None:
+    assert derived(TRIAGE, "Pick") == {
+        ("cancelled", "", "Cancelled"),
+        ("expired", "", "Ask"),
+        ("corrected", "hours", "Ask"),
+        ("corrected", "name", "Pick"),
+    }
 
 
-def test_a_template_must_be_filled_on_every_way_to_it() -> None:
-    with pytest.raises(
-        MisuseError, match="state 'Confirm' speaks of the slot 'note', which is not filled on every way"
-    ):
-        table(transitions={("What", "gave_up"): "Confirm"}, states={"Confirm": Confirm("{note}?")})
+def test_a_state_that_collects_is_left_for_what_was_asked_before_it_and_not_for_what_comes_after() -> None:
+    spec = load_agents(installed=())["reschedule_appointment"]
+    assert ("invalidated", "day", "CollectDate") in derived(spec, "CollectTime")
+    assert derived(spec, "CollectDate") == {("cancelled", "", "Cancelled"), ("invalidated", "name", "CollectName")}
 
 
-def test_a_refused_effect_empties_the_slots_it_asks_for_anew() -> None:
-    with pytest.raises(MisuseError, match="'Human' speaks of the slot 'note'"):
-        table(
-            states={"Human": End("transfer", say="{note}"), "Nobody": End("nobody")},
-            transitions={("What", "gave_up"): "Nobody"},
-        )
+def test_without_retention_nothing_expires() -> None:
+    assert not [each for state in table().states for each in derived(table(), state) if each[0] == "expired"]
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
+def test_only_states_that_wait_have_derived_arrows_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
+    for name, state in spec.states.items():
+        events = {event for event, _, _ in derived(spec, name)}
+        assert ("cancelled" in events) == waits(state)
+        assert waits(state) or not events
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
+def test_every_derived_arrow_is_found_by_its_event_and_leads_to_a_state(spec: AgentSpec) -> None:
+    for name in spec.states:
+        for event, about, target in derived(spec, name):
+            assert target in spec.states
+            hits = [each for each in spec.arrows(name, event) if isinstance(each, DerivedArrow) and each.about == about]
+            assert [each.to for each in hits] == [target], "one arrow for what an event is about"
+
+
+def test_a_state_has_no_arrow_for_what_it_never_raises() -> None:
+    for state, event in (("Baked", "cancelled"), ("What", "corrected"), ("Confirm", "outdated"), ("What", "yes")):
+        with pytest.raises(KeyError):
+            table().arrows(state, event)
+
+
+def test_the_command_and_the_documents_tell_all_of_them() -> None:
+    listed = CliRunner().invoke(app, ["agents", "cancel_appointment"]).stdout
+    assert "unfilled (was_day)" in listed
+    told = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
+    section = told.partition("## Arrows you do not write")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(DerivedEvent)
+
+
+# --- they are taken ---
+
+
+# --- no other is taken ---
+
+
+# --- what comes of it ---
+
+
+# --- what they are checked and proved for ---
 
 
 def test_cancel_leads_to_the_end_that_is_called_so() -> None:
     assert table().cancelled == "Cancelled"
-
-
-def test_a_table_that_waits_for_nobody_needs_no_end_for_those_who_give_up() -> None:
-    act = Act(effect="pizza.bake")
-    spec = AgentSpec(
-        name="bake",
-        description="Bakes.",
-        start="Bake",
-        slots={},
-        states={"Bake": act, "Done": End("done")},
-        transitions={("Bake", event): "Done" for event in act.events},
-        effects={"pizza.bake": Local(eat)},
-    )
-    assert spec.tools_in("Bake") == ()

@@ -1,4 +1,4 @@
-"""What tests of the gateway share: the real daemon on free ports, and VAIC's side of a socket, frame by frame."""
+"""What tests of the gateway share: the real daemon on free ports, and VAIC's end of a socket, frame by frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
 
 @contextmanager
 def logs_put_back() -> Iterator[None]:
-    """Loguru and logging afterwards as they were before, whoever set them up his own way."""
+    """Restore loguru and logging after a test that sets them up."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -1,4 +1,4 @@
-"""Told to end, a real daemon lets its calls end first: nobody is sent to it, nobody is cut, and it leaves in order."""
+"""A real daemon drains: it takes no new calls, cuts none in progress, and exits normally."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.gateway.daemons import LIMIT_S, NO_MODEL, Vaic, until, upgrade_reques
 
 
 class Told(Node):
-    """A daemon as a process, which can be told to end."""
+    """A daemon as a process, to be sent signals."""
 
     async def ends(self) -> int:
         async with asyncio.timeout(3 * LIMIT_S):
@@ -75,7 +75,7 @@ def play(scene: Callable[[], Awaitable[None]]) -> None:
     run(bounded())
 
 
-def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those_in_progress_end_by_themselves(
+def test_a_lame_duck_takes_new_calls_then_refuses_them_and_calls_in_progress_end_by_themselves(
     tmp_path: Path,
 ) -> None:
     async def scene() -> None:
@@ -83,7 +83,7 @@ def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those
             await one.calls("c-1")
             daemon.signal(signal.SIGTERM)
             await daemon.not_ready()
-            async with line(daemon) as two:  # whoever sent it did not know yet
+            async with line(daemon) as two:  # the balancer has not noticed yet
                 await two.calls("c-2")
                 answer = await daemon.refuses()
                 assert b"\r\nRetry-After: 1\r\n" in answer
@@ -96,7 +96,7 @@ def test_new_calls_are_taken_while_nobody_is_to_send_more_then_refused_and_those
     play(scene)
 
 
-def test_a_call_that_has_lost_its_socket_is_let_in_again_and_nobody_else_is(tmp_path: Path) -> None:
+def test_when_draining_a_call_that_lost_its_socket_can_resume_and_no_new_call_is_taken(tmp_path: Path) -> None:
     async def scene() -> None:
         async with told(tmp_path, TIELINE_LAME_DUCK_S="0", TIELINE_DRAIN_S="60") as daemon:
             async with line(daemon) as one:

@@ -1,4 +1,4 @@
-"""Guessed tokens, slow handshakes and floods on real sockets: they are turned away, and no call notices."""
+"""Guessed tokens, slow handshakes and floods on real sockets: they are rejected, and no other call is affected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from actors.transport.rate_limit import (
     BAD_AHEAD,
 )
 from actors.transport.websocket import KEPT_LIMIT_BYTES
-from gateway.gate import GRACE_S, MOST_ADDRESSES, MOST_FAILURES, MOST_HANDSHAKES, PERIOD_S, Connections, Failures
+from gateway.connections import (
+    FAILURE_PERIOD_S,
+    GRACE_S,
+    MAX_ADDRESSES,
+    MAX_FAILURES,
+    MAX_HANDSHAKES,
+    AuthFailures,
+    Connections,
+)
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
 
@@ -40,41 +48,41 @@ class Clock:
 # --- tokens ---
 
 
-def test_an_address_that_fails_too_often_waits_a_minute_and_no_other_does() -> None:
+def test_an_address_that_fails_too_often_waits_a_minute_and_no_other_address_does() -> None:
     clock = Clock()
-    failures = Failures(clock)
-    assert [failures.failed("a") for _ in range(MOST_FAILURES + 2)] == [False] * MOST_FAILURES + [True, True]
+    failures = AuthFailures(clock)
+    assert [failures.failed("a") for _ in range(MAX_FAILURES + 2)] == [False] * MAX_FAILURES + [True, True]
     assert not failures.failed("b")
-    clock.now += PERIOD_S - 1
+    clock.now += FAILURE_PERIOD_S - 1
     assert failures.failed("a")
     clock.now += 1
     assert not failures.failed("a")
 
 
-def test_failures_that_lie_further_apart_are_no_guessing() -> None:
+def test_failures_further_apart_than_the_period_are_allowed() -> None:
     clock = Clock()
-    failures = Failures(clock)
-    for _ in range(10 * MOST_FAILURES):
+    failures = AuthFailures(clock)
+    for _ in range(10 * MAX_FAILURES):
         assert not failures.failed("a")
-        clock.now += PERIOD_S / MOST_FAILURES
+        clock.now += FAILURE_PERIOD_S / MAX_FAILURES
 
 
-def test_only_so_many_addresses_are_kept_in_mind() -> None:
-    failures = Failures(Clock())
-    for number in range(MOST_ADDRESSES + 1):
+def test_the_number_of_remembered_addresses_is_bounded() -> None:
+    failures = AuthFailures(Clock())
+    for number in range(MAX_ADDRESSES + 1):
         failures.failed(f"10.0.{number}")
-    assert len(failures._by_address) == MOST_ADDRESSES
-    for _ in range(MOST_FAILURES):
+    assert len(failures._by_address) == MAX_ADDRESSES
+    for _ in range(MAX_FAILURES):
         assert not failures.failed("10.0.0"), "it was the first, and is forgotten"
 
 
-def test_guessing_tokens_ends_in_429_and_keeps_out_nobody_who_has_one(tmp_path: Path) -> None:
+def test_guessing_tokens_ends_in_429_and_a_valid_token_is_still_accepted(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, vaic_token=TOKEN) as daemon, socket(daemon, TOKEN) as vaic:
             await vaic.calls("c-1")
-            answers = [await exchange(daemon.vaic_url, GUESS) for _ in range(3 * MOST_FAILURES)]
+            answers = [await exchange(daemon.vaic_url, GUESS) for _ in range(3 * MAX_FAILURES)]
             statuses = [answer.split()[1] for answer in answers]
-            assert statuses == [b"401"] * MOST_FAILURES + [b"429"] * 2 * MOST_FAILURES
+            assert statuses == [b"401"] * MAX_FAILURES + [b"429"] * 2 * MAX_FAILURES
             assert b"Retry-After: 60" in answers[-1]
             async with socket(daemon, TOKEN) as other:
                 await other.calls("c-2")
@@ -101,28 +109,28 @@ class Timers(list[Callable[[], None]]):
         self.append(callback)
 
 
-def test_the_oldest_handshakes_give_way_after_a_while_and_those_that_just_came_do_not() -> None:
+def test_the_oldest_handshakes_are_dropped_after_the_grace_period() -> None:
     clock, timers = Clock(), Timers()
     connections = Connections[Caller](1000, clock, timers.later)
-    callers = [Caller() for _ in range(3 * MOST_HANDSHAKES)]
-    for each in callers[: 2 * MOST_HANDSHAKES]:
-        connections.came(each)
+    callers = [Caller() for _ in range(3 * MAX_HANDSHAKES)]
+    for each in callers[: 2 * MAX_HANDSHAKES]:
+        connections.accepted(each)
     assert len(timers) == 1
     clock.now += GRACE_S
-    for each in callers[2 * MOST_HANDSHAKES :]:
-        connections.came(each)
+    for each in callers[2 * MAX_HANDSHAKES :]:
+        connections.accepted(each)
     timers.pop()()
-    assert [each.cut for each in callers] == [True] * 2 * MOST_HANDSHAKES + [False] * MOST_HANDSHAKES
-    assert len(connections) == MOST_HANDSHAKES
+    assert [each.cut for each in callers] == [True] * 2 * MAX_HANDSHAKES + [False] * MAX_HANDSHAKES
+    assert len(connections) == MAX_HANDSHAKES
     assert not timers
 
 
-def test_a_burst_of_callers_who_all_finish_their_handshakes_loses_nobody() -> None:
+def test_a_burst_of_callers_that_finish_their_handshakes_loses_none() -> None:
     clock, timers = Clock(), Timers()
     connections = Connections[Caller](1000, clock, timers.later)
     callers = [Caller() for _ in range(500)]
     for each in callers:
-        connections.came(each)
+        connections.accepted(each)
     for each in callers:
         connections.opened(each)
     clock.now += GRACE_S
@@ -130,22 +138,22 @@ def test_a_burst_of_callers_who_all_finish_their_handshakes_loses_nobody() -> No
     assert not any(each.cut for each in callers)
 
 
-def test_connections_are_bounded_and_a_handshake_gives_way_before_a_newcomer() -> None:
+def test_connections_are_bounded_and_the_oldest_handshake_is_dropped_for_a_new_one() -> None:
     connections = Connections[Caller](100, Clock(), Timers().later)
-    most = 120 + 32 + MOST_HANDSHAKES
+    most = 120 + 32 + MAX_HANDSHAKES
     callers = [Caller() for _ in range(most)]
     for each in callers:
-        assert connections.came(each)
+        assert connections.accepted(each)
     for each in callers[1:]:
         connections.opened(each)
-    assert connections.came(Caller())
+    assert connections.accepted(Caller())
     assert [callers[0].cut, len(connections)] == [True, most]
     late = [Caller(), Caller()]
-    assert connections.came(late[0]), "another handshake went for it"
+    assert connections.accepted(late[0]), "another handshake went for it"
     connections.opened(late[0])
-    assert not connections.came(late[1])
-    connections.left(callers[5])
-    assert connections.came(late[1])
+    assert not connections.accepted(late[1])
+    connections.closed(callers[5])
+    assert connections.accepted(late[1])
     assert not any(each.cut for each in callers[1:])
 
 
@@ -157,10 +165,10 @@ async def begin_a_handshake(stack: ExitStack, url: str) -> None:
     slow.send(b"GET / HTTP/1.1\r\nX-Slow: ")
 
 
-def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Path) -> None:
+def test_sockets_that_never_finish_their_handshake_do_not_keep_calls_out(tmp_path: Path) -> None:
     async def scene() -> None:
         before = counted("tieline_connections_cut_total", reason="slow_handshake")
-        slow = 3 * MOST_HANDSHAKES
+        slow = 3 * MAX_HANDSHAKES
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
             with ExitStack() as stack:
@@ -175,7 +183,7 @@ def test_sockets_that_never_finish_their_handshake_keep_no_call_out(tmp_path: Pa
                     await daemon.live_calls()
                     return (
                         counted("tieline_connections_cut_total", reason="slow_handshake") - before
-                        >= slow - MOST_HANDSHAKES
+                        >= slow - MAX_HANDSHAKES
                     )
 
                 await until(thinned_out)
@@ -213,7 +221,7 @@ async def is_cut(vaic: Vaic) -> None:
     assert await vaic.closed() == 1008
 
 
-def test_a_flood_of_messages_costs_its_socket_and_no_call(tmp_path: Path) -> None:
+def test_a_flood_of_messages_closes_its_socket_and_ends_no_call(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as other:
             await other.calls("c-other")
@@ -230,7 +238,7 @@ def test_a_flood_of_messages_costs_its_socket_and_no_call(tmp_path: Path) -> Non
     run(scene)
 
 
-def test_a_peer_that_sends_nothing_of_use_is_cut(tmp_path: Path) -> None:
+def test_a_peer_that_sends_only_bad_frames_is_disconnected(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
@@ -244,7 +252,7 @@ def test_a_peer_that_sends_nothing_of_use_is_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pings", "fragments"])
-def test_a_flood_of_what_is_no_message_costs_its_socket(tmp_path: Path, kind: str) -> None:
+def test_a_flood_of_pings_or_fragments_closes_its_socket(tmp_path: Path, kind: str) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as other, socket(daemon) as vaic:
             await other.calls("c-other")
@@ -256,7 +264,7 @@ def test_a_flood_of_what_is_no_message_costs_its_socket(tmp_path: Path, kind: st
     run(scene)
 
 
-def test_a_flood_at_the_door_while_a_call_is_sought_is_cut(tmp_path: Path) -> None:
+def test_a_flood_before_a_call_is_claimed_closes_its_socket(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             with contextlib.closing(sqlite3.connect(tmp_path / "tieline.sqlite3", isolation_level=None)) as store:

@@ -1,4 +1,4 @@
-"""The logs: one line an event whatever it holds, a call's story by its id, and never a secret or a caller's words."""
+"""The logs: one line per event whatever it holds, a call's lines by its id, and never a secret or a caller's words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loguru import logger
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
-from gateway.log_writer import MOST_MESSAGES, WRITER
+from gateway.log_writer import MAX_LINES, WRITER
 from gateway.logs import set_up_logs
 from tests.gateway.daemons import Vaic, counted, logs_put_back, run, serving, socket
 
@@ -46,7 +46,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 # --- one line ---
 
 
-def test_an_event_is_one_line_with_its_conversation_first_and_its_fields_behind(
+def test_an_event_is_one_line_with_its_conversation_first_then_its_fields(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up_logs("INFO")
@@ -72,9 +72,7 @@ def test_an_event_is_one_line_with_its_conversation_first_and_its_fields_behind(
         ("käse", "käse"),
     ],
 )  # fmt: skip
-def test_what_a_peer_puts_into_a_field_stays_in_its_field(
-    value: str, shown: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_of_a_peer_stays_within_its_field(value: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("INFO")
     logger.info("frame ignored", detail=value)
     (line,) = lines(capsys)
@@ -96,7 +94,7 @@ def test_levels_below_the_one_set_are_not_written(capsys: pytest.CaptureFixture[
     assert [line.rpartition(": ")[2] for line in lines(capsys)] == ["warning"]
 
 
-def test_the_standard_librarys_loggers_come_out_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_standard_librarys_loggers_are_written_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("INFO")
     logging.getLogger("pykka").warning("Unhandled message in %s", "Switchboard")
     logging.getLogger("pykka").info("registered")
@@ -129,7 +127,7 @@ def crash_with(words: str) -> None:
 # --- who reads ---
 
 
-def test_a_log_that_nobody_reads_stops_nobody_and_what_it_has_no_room_for_is_counted(
+def test_a_log_that_is_not_read_blocks_nothing_and_dropped_lines_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()
@@ -137,16 +135,16 @@ def test_a_log_that_nobody_reads_stops_nobody_and_what_it_has_no_room_for_is_cou
     with os.fdopen(writing, "w") as pipe, os.fdopen(reading) as reader:
         monkeypatch.setattr(sys, "stderr", pipe)
         set_up_logs("INFO")
-        for number in range(2 * MOST_MESSAGES):
+        for number in range(2 * MAX_LINES):
             logger.info("nobody reads this", number=number)
         missed = round(counted(LOST) - lost)
         assert missed > 0
-        numbers = [int(reader.readline().rpartition("=")[2]) for _ in range(2 * MOST_MESSAGES - missed)]
+        numbers = [int(reader.readline().rpartition("=")[2]) for _ in range(2 * MAX_LINES - missed)]
         assert numbers == sorted(set(numbers))
         WRITER.flush()
 
 
-def test_a_log_whose_reader_has_left_is_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_after_the_reader_closed_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     lost = counted(LOST)
@@ -178,7 +176,7 @@ def test_a_log_whose_reader_has_left_is_counted_as_lost(monkeypatch: pytest.Monk
         ("sqlite:////var/lib/tieline.sqlite3", "sqlite:////var/lib/tieline.sqlite3"),
     ],
 )  # fmt: skip
-def test_what_looks_like_a_secret_is_starred_out_wherever_it_stands(
+def test_text_that_looks_like_a_secret_is_replaced_everywhere(
     text: str, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("DEBUG")
@@ -257,7 +255,7 @@ async def whole_call(vaic: Vaic, conversation_id: str) -> None:
     await vaic.says("activities", conversationId=conversation_id, activities=[{"type": SAID, "name": {"x": SAID}}])
 
 
-def test_a_calls_story_is_found_by_its_id_and_tells_neither_words_nor_secrets(
+def test_a_calls_lines_are_found_by_its_id_and_hold_neither_words_nor_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -294,7 +292,7 @@ def test_a_calls_story_is_found_by_its_id_and_tells_neither_words_nor_secrets(
     assert [line for line in story if task.fullmatch(line)]
 
 
-def test_a_bad_frame_is_logged_once_in_a_conversation_however_often_it_comes(
+def test_a_kind_of_bad_frame_is_logged_once_per_conversation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("INFO")
@@ -315,7 +313,7 @@ def test_a_bad_frame_is_logged_once_in_a_conversation_however_often_it_comes(
     assert ignored == [f"conversation={c} leg=vaic reason={kind} detail=''" for c in ("c-1", "c-2") for kind in kinds]
 
 
-def test_a_call_that_is_refused_is_told_with_its_id_and_the_reason(
+def test_a_refused_call_is_logged_with_its_id_and_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_up_logs("INFO")

@@ -23,7 +23,7 @@ async def get_json(url: str) -> tuple[int, Any]:
 
 
 async def record_of(daemon: Daemon, conversation_id: str) -> dict[str, Any]:
-    """A call's record once it is in the books."""
+    """A call's record, once it is written."""
 
     async def look() -> dict[str, Any] | None:
         status, record = await get_json(f"{daemon.ops_url}/calls/{conversation_id}")
@@ -69,7 +69,7 @@ def test_a_full_daemon_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_a_draining_daemon_is_alive_not_ready_and_hangs_its_calls_up_in_words(tmp_path: Path) -> None:
+def test_a_draining_daemon_is_alive_not_ready_and_ends_its_calls_in_words(tmp_path: Path) -> None:
     async def scene() -> None:
         daemon_left = asyncio.Event()
         may_leave = asyncio.Event()
@@ -125,7 +125,7 @@ def test_a_call_in_progress_is_listed_and_described(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_a_call_that_has_ended_stays_in_the_books_even_for_the_next_process(tmp_path: Path) -> None:
+def test_the_record_of_an_ended_call_is_served_by_the_next_process_too(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
             async with socket(daemon) as vaic:
@@ -140,10 +140,10 @@ def test_a_call_that_has_ended_stays_in_the_books_even_for_the_next_process(tmp_
     run(scene)
 
 
-def test_an_unknown_call_is_404_in_words(tmp_path: Path) -> None:
+def test_an_unknown_call_is_404_with_an_error(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
-            assert await get_json(f"{daemon.ops_url}/calls/c-unknown") == (404, {"error": "no such call in the books"})
+            assert await get_json(f"{daemon.ops_url}/calls/c-unknown") == (404, {"error": "no such call"})
             assert (await get(f"{daemon.ops_url}/nothing"))[0] == 404
 
     run(scene)
@@ -176,7 +176,7 @@ def test_metrics_count_calls_refusals_and_bad_frames_and_name_no_conversation(tm
     run(scene)
 
 
-def test_nothing_on_the_ops_endpoint_takes_an_order(tmp_path: Path) -> None:
+def test_the_ops_endpoint_answers_get_only(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic, aiohttp.ClientSession() as session:
             await vaic.calls("c-1")
@@ -191,7 +191,7 @@ def test_nothing_on_the_ops_endpoint_takes_an_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 without being asked")
-def test_the_ops_endpoint_stays_on_loopback_where_calls_are_taken_from_everywhere(tmp_path: Path) -> None:
+def test_the_ops_endpoint_stays_on_loopback_when_calls_are_taken_from_everywhere(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, vaic_token="s3cret-token") as daemon:
             assert daemon.vaic_url.startswith("ws://0.0.0.0:")
@@ -204,7 +204,7 @@ def test_the_ops_endpoint_stays_on_loopback_where_calls_are_taken_from_everywher
     run(scene)
 
 
-def test_a_model_that_nobody_serves_ends_the_call_in_words_and_in_the_books(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_reached_ends_the_call_in_words_with_a_record(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, speed=20.0) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")

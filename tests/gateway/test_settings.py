@@ -1,4 +1,4 @@
-"""The settings: read from the environment, judged all at once, named by their variables, silent about secrets."""
+"""The settings: read from the environment, checked together, reported by variable, without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment in which everything is right."""
+    """An environment with valid settings."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     return monkeypatch
 
@@ -85,7 +85,7 @@ def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> Non
     assert plain == WELL_SET
 
 
-def test_the_command_line_goes_before_the_environment_and_what_it_leaves_out_does_not(env: pytest.MonkeyPatch) -> None:
+def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_PORT", "9000")
     env.setenv("TIELINE_OPS_PORT", "9001")
     settings = read_settings(port=9100, ops_port=None)
@@ -127,7 +127,7 @@ def test_the_command_line_goes_before_the_environment_and_what_it_leaves_out_doe
         ("TIELINE_LOG_LEVEL", "TRACE"),
     ],
 )
-def test_a_wrong_setting_is_named_by_its_variable_and_alone(variable: str, value: str, env: pytest.MonkeyPatch) -> None:
+def test_only_the_wrong_setting_is_reported_by_its_variable(variable: str, value: str, env: pytest.MonkeyPatch) -> None:
     env.setenv(variable, value)
     (fault,) = faults()
     assert fault.startswith(f"{variable}: ")
@@ -136,13 +136,13 @@ def test_a_wrong_setting_is_named_by_its_variable_and_alone(variable: str, value
 
 @pytest.mark.parametrize(("option", "variable"), [("port", "TIELINE_PORT"), ("ops_port", "TIELINE_OPS_PORT")])
 @pytest.mark.usefixtures("env")
-def test_a_wrong_option_is_named_as_the_variable_it_stands_for(option: str, variable: str) -> None:
+def test_a_wrong_option_is_reported_by_its_variable(option: str, variable: str) -> None:
     with pytest.raises(SettingsError) as wrong:
         read_settings(**{option: 70_000})
     assert named(wrong.value.faults) == [variable]
 
 
-def test_everything_that_is_wrong_is_reported_at_once(env: pytest.MonkeyPatch) -> None:
+def test_all_wrong_settings_are_reported_at_once(env: pytest.MonkeyPatch) -> None:
     wrong = {
         "OPENAI_API_KEY": "",
         "TIELINE_HOST": "0.0.0.0",
@@ -160,7 +160,7 @@ def test_everything_that_is_wrong_is_reported_at_once(env: pytest.MonkeyPatch) -
     assert sorted(named(faults())) == sorted(set(wrong) - {"TIELINE_HOST"} | {"TIELINE_VAIC_TOKEN"})
 
 
-def test_a_wrong_url_is_not_also_blamed_on_the_key(env: pytest.MonkeyPatch) -> None:
+def test_a_wrong_url_does_not_make_the_key_wrong_too(env: pytest.MonkeyPatch) -> None:
     env.delenv("OPENAI_API_KEY")
     env.setenv("TIELINE_OPENAI_URL", "nonsense")
     assert named(faults()) == ["TIELINE_OPENAI_URL"]
@@ -182,7 +182,7 @@ def test_no_key_is_needed_for_a_model_on_this_machine(url: str, env: pytest.Monk
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "bots.example"])
-def test_without_a_token_only_loopback_may_be_listened_on(host: str, env: pytest.MonkeyPatch) -> None:
+def test_without_a_token_only_loopback_is_allowed(host: str, env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_HOST", host)
     assert faults() == ["TIELINE_VAIC_TOKEN: needed to listen beyond loopback"]
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
@@ -190,20 +190,20 @@ def test_without_a_token_only_loopback_may_be_listened_on(host: str, env: pytest
 
 
 @pytest.mark.usefixtures("env")
-def test_without_a_host_a_token_decides_how_far_one_listens(env: pytest.MonkeyPatch) -> None:
+def test_without_a_host_the_token_decides_where_to_listen(env: pytest.MonkeyPatch) -> None:
     assert read_settings().listen_host == "127.0.0.1"
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
     assert read_settings().listen_host == "0.0.0.0"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
-def test_loopback_may_be_listened_on_without_a_token(host: str, env: pytest.MonkeyPatch) -> None:
+def test_loopback_needs_no_token(host: str, env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_HOST", host)
     assert is_loopback(host)
     assert read_settings().listen_host == host
 
 
-def test_no_secret_is_in_the_settings_text_nor_in_what_is_said_of_wrong_ones(env: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_in_the_settings_text_or_in_an_error(env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
     settings = read_settings()
     assert KEY not in repr(settings)
@@ -224,7 +224,7 @@ def test_settings_do_not_change_once_read() -> None:
         settings.port = 1  # type: ignore[misc]
 
 
-def test_a_misspelt_variable_is_noticed(env: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_variable_is_reported(env: pytest.MonkeyPatch) -> None:
     assert unknown_variables() == []
     env.setenv("TIELINE_MAX_CALL", "5")
     env.setenv("TIELINE_OPENAI_API_KEY", "x")
@@ -250,9 +250,7 @@ def test_a_misspelt_variable_is_noticed(env: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_the_models_url_is_completed_where_it_leaves_something_out(
-    url: str, dialled: str, env: pytest.MonkeyPatch
-) -> None:
+def test_missing_parts_of_the_models_url_are_filled_in(url: str, dialled: str, env: pytest.MonkeyPatch) -> None:
     env.setenv("TIELINE_OPENAI_URL", url)
     assert read_settings().model_url() == dialled
 
@@ -265,14 +263,14 @@ def test_the_models_url_is_completed_where_it_leaves_something_out(
         ("wss://openai.azure.com.evil.example", {"Authorization": f"Bearer {KEY}"}),
     ],
 )
-def test_the_key_is_presented_as_the_endpoint_wants_it(
+def test_the_key_is_sent_in_the_header_of_the_endpoint(
     url: str, headers: dict[str, str], env: pytest.MonkeyPatch
 ) -> None:
     env.setenv("TIELINE_OPENAI_URL", url)
     assert read_settings().model_headers() == headers
 
 
-def test_every_setting_says_what_it_is_and_stands_in_the_readme() -> None:
+def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name, field in Settings.model_fields.items():
         assert field.description, name

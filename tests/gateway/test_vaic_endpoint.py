@@ -1,4 +1,4 @@
-"""The VAIC endpoint on real sockets: who is let in, what a first message may be, and nobody ends another's call."""
+"""The VAIC endpoint on real sockets: the upgrade, the first message, and that no socket ends another's call."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_right_token_opens_any_path(scheme: str, tmp_path: Path) -> None:
 
 
 async def opening(daemon: Daemon, request: bytes) -> str:
-    """The head of the answer to a handshake; then we hang up."""
+    """The head of the answer to a handshake; then the socket is closed."""
     parts = urlsplit(daemon.vaic_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(request)
@@ -110,7 +110,7 @@ def test_a_token_need_not_be_ascii(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_without_a_token_anyone_on_this_machine_is_let_in_with_or_without_one(tmp_path: Path) -> None:
+def test_without_a_token_every_socket_on_this_machine_is_accepted(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
             for token in ("", "whatever"):
@@ -134,7 +134,7 @@ def test_a_browser_is_refused_by_its_origin(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_compression_is_never_agreed_on(tmp_path: Path) -> None:
+def test_compression_is_never_negotiated(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, connect(daemon.vaic_url, compression="deflate") as connection:
             assert connection.protocol.extensions == []
@@ -145,7 +145,7 @@ def test_compression_is_never_agreed_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/bots/front-desk?x=1"])
-def test_a_plain_get_with_the_token_is_answered_as_the_validate_button_wants(path: str, tmp_path: Path) -> None:
+def test_a_plain_get_with_the_token_is_answered_for_the_validate_button(path: str, tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, vaic_token=TOKEN, host="127.0.0.1") as daemon:
             request = f"GET {path} HTTP/1.1\r\nHost: bot\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
@@ -163,7 +163,7 @@ def test_a_plain_get_with_the_token_is_answered_as_the_validate_button_wants(pat
     [b"\x16\x03\x01\x02\x00\x01\xfc\n", b"POST / HTTP/1.1\r\nHost: bot\r\n\r\n", b"hello\r\n\r\n", b"G" * 70_000],
     ids=["TLS", "POST", "not HTTP", "endless line"],
 )
-def test_what_is_no_opening_handshake_is_hung_up_on(request_bytes: bytes, tmp_path: Path) -> None:
+def test_a_connection_without_an_opening_handshake_is_closed(request_bytes: bytes, tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
             assert not (await exchange(daemon.vaic_url, request_bytes)).startswith(b"HTTP/1.1 101")
@@ -219,7 +219,7 @@ def test_connection_validate_starts_no_call_and_a_call_may_follow_on_the_same_so
     ],
     ids=["no JSON", "list", "no type", "no id", "chunk", "end", "binary", "empty"],
 )
-def test_a_first_message_that_begins_nothing_is_counted_and_ignored(
+def test_a_first_message_that_opens_no_session_is_counted_and_ignored(
     first: str | bytes, reason: str, tmp_path: Path
 ) -> None:
     async def scene() -> None:
@@ -255,7 +255,7 @@ def test_a_binary_frame_that_holds_json_counts_as_text(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_whoever_says_nothing_after_the_upgrade_is_shown_out(tmp_path: Path) -> None:
+def test_a_socket_that_sends_nothing_after_the_upgrade_is_closed(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
             assert await vaic.closed() == 1008
@@ -263,7 +263,7 @@ def test_whoever_says_nothing_after_the_upgrade_is_shown_out(tmp_path: Path) -> 
     run(scene)
 
 
-def test_noise_does_not_buy_more_time_at_the_door(tmp_path: Path) -> None:
+def test_ignored_messages_do_not_extend_the_time_limit(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
             await vaic.says("connection.validate")
@@ -282,7 +282,9 @@ def test_noise_does_not_buy_more_time_at_the_door(tmp_path: Path) -> None:
         ({"expectAudioMessages": False}, "this bot can only speak audio"),
     ],
 )
-def test_a_call_that_cannot_be_held_is_refused_in_words(fields: dict[str, object], reason: str, tmp_path: Path) -> None:
+def test_a_call_that_cannot_be_served_is_refused_with_the_reason(
+    fields: dict[str, object], reason: str, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with serving(tmp_path, speed=FAST) as daemon, socket(daemon) as vaic:
             await vaic.initiates("c-1", **fields)
@@ -380,7 +382,7 @@ def test_a_message_of_1_mib_is_read_and_a_longer_one_ends_its_socket_with_1009(t
     run(scene)
 
 
-def test_an_oversize_frame_in_a_call_costs_the_socket_and_not_the_call(tmp_path: Path) -> None:
+def test_an_oversize_frame_closes_the_socket_and_not_the_call(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as other:
             await other.calls("c-other")
@@ -419,7 +421,7 @@ BREACHES = {
 
 
 @pytest.mark.parametrize("breach", BREACHES.values(), ids=BREACHES)
-def test_whatever_one_socket_does_another_call_goes_on(breach: bytes, tmp_path: Path) -> None:
+def test_no_socket_can_end_another_call(breach: bytes, tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
@@ -469,7 +471,7 @@ def test_a_bad_frame_in_a_call_ends_neither_this_call_nor_another(frame: str | b
     run(scene)
 
 
-def test_text_that_is_no_utf_8_is_ignored(tmp_path: Path) -> None:
+def test_text_that_is_not_utf_8_is_ignored(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
@@ -480,7 +482,7 @@ def test_text_that_is_no_utf_8_is_ignored(tmp_path: Path) -> None:
     run(scene)
 
 
-def test_a_peer_that_asks_and_does_not_read_is_cut(tmp_path: Path) -> None:
+def test_a_peer_that_sends_but_does_not_read_is_disconnected(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as deaf, socket(daemon) as other:
             await other.calls("c-other")
@@ -531,7 +533,7 @@ def actor_names() -> list[str]:
     return [ref.actor_class.__name__ for ref in pykka.ActorRegistry.get_all()]
 
 
-def test_a_daemon_that_cannot_open_its_doors_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_daemon_whose_port_is_taken_leaves_nothing_open(tmp_path: Path) -> None:
     async def scene() -> None:
         with sockets.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Several processes on one port: real workers, killed and told to leave, and whoever connects meanwhile."""
+"""Several processes on one port: real workers, killed and stopped, and connections meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY = b"READY=1"
 
 
 class Manager:
-    """`run.py serve --workers 2` as systemd would start it: it tells a socket of ours how it fares."""
+    """`run.py serve --workers 2` as systemd would start it, with a notification socket of ours."""
 
     def __init__(self, process: subprocess.Popen[bytes], told: socket.socket, port: int) -> None:
         self.process = process
@@ -49,7 +49,7 @@ def children(pid: int) -> list[int]:
 
 
 def wait_for_end(pids: list[int]) -> None:
-    """Until processes that are not ours to wait for are gone."""
+    """Wait until processes that are not our children are gone."""
     give_up_s = time.monotonic() + LIMIT_S
     for pid in pids:
         try:
@@ -88,12 +88,12 @@ def managed(tmp_path: Path, **settings: str) -> Iterator[Manager]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_killed_worker_is_followed_by_another_and_no_connect_is_refused(tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_and_no_connection_is_refused(tmp_path: Path) -> None:
     with managed(tmp_path) as manager:
         manager.wait_until(READY)
         first, second = manager.workers()
         os.kill(first, signal.SIGKILL)
-        # Half of these are the dead one's: they wait for its successor.
+        # Half of these reach the dead worker's socket: they wait for its successor.
         assert all(manager.connects() for _ in range(20))
         workers = manager.workers()
         assert second in workers
@@ -106,7 +106,7 @@ def test_a_killed_worker_is_followed_by_another_and_no_connect_is_refused(tmp_pa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_leave_when_the_one_that_keeps_them_is_killed(tmp_path: Path) -> None:
+def test_workers_exit_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with managed(tmp_path) as manager:
         manager.wait_until(READY)
         workers = manager.workers()
@@ -130,7 +130,7 @@ def test_workers_that_die_again_and_again_end_the_process_with_70(tmp_path: Path
         assert manager.process.wait(LIMIT_S) == 70
 
 
-def test_a_port_that_is_taken_is_said_once(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]

@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from lab.caller import CallerEvent, CallReport, CallSettings, Step, place_call
+from lab.caller import CallerEvent, CallReport, CallSettings, ScriptStep, place_call
 from tests.paced_loop import run_paced
 
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
@@ -189,7 +189,7 @@ async def serving(*conducts: Conduct, refuse: HTTPStatus | None = None) -> Async
 
 
 def call(
-    script: Sequence[Step],
+    script: Sequence[ScriptStep],
     *conducts: Conduct,
     refuse: HTTPStatus | None = None,
     on_event: Callable[[CallerEvent], None] | None = None,

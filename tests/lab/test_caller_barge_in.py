@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.caller import BargedIn, CallerEvent, HangUp, Interrupt, Say, Wait
-from lab.caller.audio import read_speech
+from lab.caller.audio import read_recording
 from tests.lab.caller_bot import NO, YES, Bot, call
 
 
@@ -29,7 +29,7 @@ def test_an_interruption_cuts_what_vaic_had_buffered() -> None:
     story, said, answer = report.turns
     assert story.sent_ms == 20_000
     assert story.heard_ms == story.ended_ms - story.began_ms
-    assert said.began_ms - story.began_ms == 800 + read_speech(NO).began_ms
+    assert said.began_ms - story.began_ms == 800 + read_recording(NO).began_ms
     assert report.barge_ins == 1
     assert report.barge_in_stop_ms == (story.ended_ms - said.began_ms,)
     assert 0 < report.barge_in_stop_ms[0] < 5000

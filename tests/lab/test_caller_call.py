@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.caller import BotSpoke, CallerEvent, CallerRecognised, CallerSpoke, Ended, HangUp, Say, Wait
-from lab.caller.audio import read_speech, resample
+from lab.caller.audio import read_recording, resample
 from tests.lab.caller_bot import BYTES_PER_MS, CALL, NO, YES, Bot, answering, call, channels, mulaw_size, tone
 
 
@@ -20,7 +20,7 @@ def test_a_call_is_reported_turn_by_turn() -> None:
     assert [turn.role for turn in report.turns] == ["bot", "caller", "bot", "caller", "bot"]
     assert [turn.heard_ms for turn in report.turns if turn.role == "bot"] == [400, 600, 600]
     for said, file in zip([turn for turn in report.turns if turn.role == "caller"], [NO, YES], strict=True):
-        speech = read_speech(file)
+        speech = read_recording(file)
         assert said.ended_ms - said.began_ms == speech.ended_ms - speech.began_ms == said.heard_ms
     # 300 ms is what the bot waits for; the rest is the way there and back, at twenty times the speed.
     assert all(ms is not None and 280 <= ms < 5000 for ms in report.first_audio_ms)
@@ -82,7 +82,7 @@ def test_the_bot_hears_the_recording_in_the_format_it_chose(media: str) -> None:
     assert report.media_format == media
     assert bot.chunk_sizes == {BYTES_PER_MS[media] * 20}
     rate = 8000 if media == "raw/mulaw" else BYTES_PER_MS[media] * 500
-    speech = read_speech(NO)
+    speech = read_recording(NO)
     spoken = np.abs(resample(speech.samples, speech.sample_rate_hz, rate).astype(float))
     heard = mulaw_size(bytes(bot.audio)) if media == "raw/mulaw" else np.frombuffer(bot.audio, "<i2")
     heard = np.abs(heard.astype(float))
@@ -147,7 +147,7 @@ def test_the_recording_has_both_sides_where_mouth_and_ear_had_them(tmp_path: Pat
         heard = right[turn.began_ms * 24 : turn.ended_ms * 24]
         assert heard.tobytes() == tone(turn.heard_ms)
     assert np.count_nonzero(right) == (400 + 600) * 24
-    speech = read_speech(NO)
+    speech = read_recording(NO)
     sound = resample(speech.samples, speech.sample_rate_hz, 24_000)
     at = (said.began_ms - speech.began_ms) * 24
     assert np.array_equal(left[at : at + len(sound)], sound)

@@ -65,7 +65,7 @@ def test_audio_that_comes_late_leaves_a_gap_in_the_utterance() -> None:
 
     [run] = ear.runs
     assert (run.heard_ms, run.began_ms, run.ended_ms, run.gap_units) == (50, 0, 120, 70 * UNITS_PER_MS)
-    assert [(piece.at_units // UNITS_PER_MS, len(piece.audio)) for piece in ear.pieces] == [(0, 1440), (100, 960)]
+    assert [(piece.at_units // UNITS_PER_MS, len(piece.audio)) for piece in ear.segments] == [(0, 1440), (100, 960)]
 
 
 def test_a_long_silence_within_a_stream_parts_two_utterances() -> None:
@@ -113,7 +113,7 @@ def test_no_sample_is_heard_twice_or_lost(feeds: list[tuple[int, int]]) -> None:
     ear.close()
     listen(ear, 3000)
 
-    heard = b"".join(bytes(piece.audio) for piece in ear.pieces)
+    heard = b"".join(bytes(piece.audio) for piece in ear.segments)
     assert heard == sent[: len(sent) // 2 * 2]
     assert sum(run.heard_samples for run in ear.runs) == len(sent) // 2
     for run, later in zip(ear.runs, ear.runs[1:], strict=False):

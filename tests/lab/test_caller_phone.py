@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab.caller import Drop, Interrupt, Say, Step, Wait
-from lab.caller.audio import read_speech, silent_payload
+from lab.caller import Drop, Interrupt, Say, ScriptStep, Wait
+from lab.caller.audio import read_recording, silent_payload
 from lab.caller.events import BargedIn, CallerEvent
 from lab.caller.person import Person
 from lab.caller.phone import Phone
@@ -60,7 +60,7 @@ def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:
     line = Line()
     line.stream(5000)
     line.run(400)
-    speech = read_speech(a_recording(tmp_path, lead_ms=100, speech_ms=300))
+    speech = read_recording(a_recording(tmp_path, lead_ms=100, speech_ms=300))
     line.phone.say(speech)
     line.run(240)
     line.bot("userStream.speech.started")
@@ -68,7 +68,7 @@ def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:
 
     [run] = line.phone.ear.runs
     assert run.heard_ms == 640
-    assert line.phone.course.barge_in_stop_ms == [240 - 100]
+    assert line.phone.progress.barge_in_stop_ms == [240 - 100]
     assert BargedIn(at_ms=660, stop_ms=140) in line.events
 
 
@@ -78,7 +78,7 @@ def test_speech_started_while_nobody_speaks_cuts_but_is_nobodys_barge_in() -> No
     line.run(400)
     line.bot("userStream.speech.started")
 
-    assert (line.phone.course.barge_ins, line.phone.course.barge_in_stop_ms) == (1, [])
+    assert (line.phone.progress.barge_ins, line.phone.progress.barge_in_stop_ms) == (1, [])
     assert BargedIn(at_ms=420, stop_ms=None) in line.events
 
 
@@ -108,7 +108,7 @@ def test_abort_prompts_empties_the_ear() -> None:
 def test_one_chunk_goes_out_every_20_ms_and_silence_when_nothing_is_said(tmp_path: Path) -> None:
     line = Line()
     line.sent()
-    line.phone.say(read_speech(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
+    line.phone.say(read_recording(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
     line.run(200)
 
     chunks = [json.loads(text)["audioChunk"] for text in line.phone.outbox]
@@ -134,7 +134,7 @@ def test_nothing_can_be_said_before_the_call_is_taken(tmp_path: Path) -> None:
     phone = Phone(CallSettings(url="ws://bot", conversation_id="c-1"), lambda _event: None, str)
     phone.connected()
     with pytest.raises(MisuseError):
-        phone.say(read_speech(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
+        phone.say(read_recording(a_recording(tmp_path, lead_ms=0, speech_ms=60)))
 
 
 def test_a_new_socket_begins_with_the_resume_and_with_nothing_of_the_old_one() -> None:
@@ -163,7 +163,7 @@ def test_after_a_resume_an_utterance_may_begin_or_end(before: list[str], after: 
 class Life:
     """A person at a phone whose bot is played by hand."""
 
-    def __init__(self, *script: Step) -> None:
+    def __init__(self, *script: ScriptStep) -> None:
         self.line = Line()
         self.bot_owes = False
         self._person = Person(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.caller import CallerEvent, Drop, Dropped, HangUp, Resumed, Say, Step, Wait
+from lab.caller import CallerEvent, Drop, Dropped, HangUp, Resumed, Say, ScriptStep, Wait
 from tests.lab.caller_bot import CALL, NO, YES, Bot, call, until_lost
 
 
@@ -16,7 +16,7 @@ async def resumed(bot: Bot) -> None:
 
 def test_a_dropped_call_is_resumed_on_a_new_socket_and_goes_on() -> None:
     events: list[CallerEvent] = []
-    script: list[Step] = [Wait(1000), Drop(resume_after_ms=400), Say(NO), Say(YES)]
+    script: list[ScriptStep] = [Wait(1000), Drop(resume_after_ms=400), Say(NO), Say(YES)]
     report, [first, second] = call(script, until_lost, resumed, on_event=events.append)
 
     assert report.errors == ()

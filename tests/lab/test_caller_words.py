@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.caller import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, Step, Wait, parse_script
-from lab.caller.audio import Speech, decode, encode, payloads, read_speech, silent_payload
+from lab.caller import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, parse_script
+from lab.caller.audio import Recording, decode, encode, payloads, read_recording, silent_payload
 from lab.caller.call import tick_s
-from lab.caller.ear import UNITS_PER_MS, Run
-from lab.caller.mouth import Mouth, Utterance
+from lab.caller.ear import UNITS_PER_MS, HeardUtterance
+from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.report import first_audio
 from lab.caller.script import as_word
 from protocols.media import KNOWN, LPCM16, LPCM16_24, MULAW
@@ -20,7 +20,9 @@ from tests.lab.caller_bot import a_recording
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (16_000, 1), (22_050, 2), (44_100, 2), (48_000, 1)])
 def test_a_recording_of_any_rate_and_width_keeps_its_length_and_edges(rate: int, channels: int, tmp_path: Path) -> None:
-    speech = read_speech(a_recording(tmp_path, lead_ms=200, speech_ms=500, tail_ms=300, rate=rate, channels=channels))
+    speech = read_recording(
+        a_recording(tmp_path, lead_ms=200, speech_ms=500, tail_ms=300, rate=rate, channels=channels)
+    )
 
     assert speech.length_ms == pytest.approx(1000, abs=1)
     assert speech.began_ms == pytest.approx(200, abs=10)
@@ -32,7 +34,7 @@ def test_a_recording_of_any_rate_and_width_keeps_its_length_and_edges(rate: int,
 
 def test_a_recording_of_other_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="16-bit"):
-        read_speech(a_recording(tmp_path, lead_ms=0, speech_ms=100, width=1))
+        read_recording(a_recording(tmp_path, lead_ms=0, speech_ms=100, width=1))
 
 
 def test_mulaw_is_g711s() -> None:
@@ -54,7 +56,7 @@ def test_ticks_are_due_at_absolute_times() -> None:
     assert tick_s(50, 4.0) == 0.25
 
 
-SCRIPT: list[tuple[str, Step]] = [
+SCRIPT: list[tuple[str, ScriptStep]] = [
     ("a.wav", Say(Path("a.wav"))),
     ("odd:name@1.wav", Say(Path("odd:name@1.wav"))),
     ("interrupt:dir/b@2.wav@900", Interrupt(Path("dir/b@2.wav"), 900)),
@@ -66,7 +68,7 @@ SCRIPT: list[tuple[str, Step]] = [
 
 
 @pytest.mark.parametrize(("word", "step"), SCRIPT)
-def test_a_step_is_read_from_its_word_and_written_as_it(word: str, step: Step) -> None:
+def test_a_step_is_read_from_its_word_and_written_as_it(word: str, step: ScriptStep) -> None:
     assert parse_script([word]) == [step]
     assert as_word(step) == word
 
@@ -81,16 +83,20 @@ def test_a_word_that_means_nothing_is_named(word: str) -> None:
         parse_script(["a.wav", word])
 
 
-def a_speech(began_ms: int, ended_ms: int) -> Speech:
-    return Speech(Path("a.wav"), np.zeros(16 * (ended_ms + 100), np.int16), 16_000, began_ms, ended_ms)
+def a_speech(began_ms: int, ended_ms: int) -> Recording:
+    return Recording(Path("a.wav"), np.zeros(16 * (ended_ms + 100), np.int16), 16_000, began_ms, ended_ms)
 
 
-def a_run(began_ms: int, ended_ms: int) -> Run:
-    return Run("p", "", LPCM16_24, began_ms * UNITS_PER_MS, ended_ms * UNITS_PER_MS)
+def a_run(began_ms: int, ended_ms: int) -> HeardUtterance:
+    return HeardUtterance("p", "", LPCM16_24, began_ms * UNITS_PER_MS, ended_ms * UNITS_PER_MS)
 
 
 def test_the_first_audio_is_counted_from_the_last_sound_of_the_sentence() -> None:
-    said = [Utterance(a_speech(100, 1000), 0), Utterance(a_speech(0, 500), 5000), Utterance(a_speech(0, 500), 7000)]
+    said = [
+        SpokenSentence(a_speech(100, 1000), 0),
+        SpokenSentence(a_speech(0, 500), 5000),
+        SpokenSentence(a_speech(0, 500), 7000),
+    ]
     heard = [a_run(1300, 2000), a_run(5200, 5400), a_run(7400, 8000)]
 
     # The second was answered into its middle only, and then not before the third; the third before its end.

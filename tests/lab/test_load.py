@@ -80,6 +80,16 @@ def test_resampled_audio_is_told_by_its_length() -> None:
     assert times.arrived(20.2, 43_000) == [3_000]
 
 
+def test_audio_that_waited_for_a_late_machine_is_not_lost() -> None:
+    times = StampsByLength(20)
+    for number in range(10):
+        times.sent(20_000 * number)
+    arrived = [delay for _ in range(10) for delay in times.arrived(20.0, 190_000)]
+    times.sent(200_000)
+    arrived += times.arrived(20.0, 201_000)
+    assert len(arrived) + times.held == 11
+
+
 # --- whole runs ---
 
 

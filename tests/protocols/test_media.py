@@ -34,7 +34,7 @@ from protocols.media import (
         ([], None),
     ],
 )
-def test_the_models_own_format_wins_then_vaics_order(offered: list[str], chosen: MediaFormat | None) -> None:
+def test_the_models_own_format_is_preferred_then_vaics_order(offered: list[str], chosen: MediaFormat | None) -> None:
     assert negotiate(offered) is chosen
 
 
@@ -45,13 +45,13 @@ def test_mulaw_stays_mulaw_and_all_pcm_becomes_24_khz() -> None:
 
 
 @pytest.mark.parametrize("size", range(12))
-def test_the_length_of_base64_is_told_without_decoding(size: int) -> None:
+def test_the_length_of_base64_is_computed_without_decoding(size: int) -> None:
     assert decoded_bytes(b64encode(bytes(size)).decode()) == size
 
 
 @pytest.mark.parametrize("media", [LPCM16_24, LPCM16, LPCM16_8, MULAW])
 @pytest.mark.parametrize("length_ms", [1, 99, 100, 124, 126, 333, 1000])
-def test_pieces_are_whole_samples_and_together_the_whole(media: MediaFormat, length_ms: int) -> None:
+def test_pieces_are_whole_samples_and_together_the_input(media: MediaFormat, length_ms: int) -> None:
     audio = bytes(range(256)) * 200
     audio = audio[: media.bytes_per_ms * length_ms]
     cut = [b64decode(piece, validate=True) for piece in pieces(b64encode(audio).decode(), media, 100)]
@@ -60,7 +60,7 @@ def test_pieces_are_whole_samples_and_together_the_whole(media: MediaFormat, len
     assert all(len(piece) <= media.bytes_per_ms * 125 for piece in cut)
 
 
-def test_the_same_format_goes_through_as_it_came() -> None:
+def test_equal_formats_are_passed_through_unchanged() -> None:
     through = Transcoder(LPCM16_24, LPCM16_24)
     payload = "not even base64!"
     assert through.feed(payload) is payload
@@ -101,6 +101,6 @@ def test_a_stream_can_be_flushed_and_used_again() -> None:
     assert sizes == [3200, 3200, 3200]
 
 
-def test_what_is_no_base64_is_refused() -> None:
+def test_invalid_base64_is_refused() -> None:
     with pytest.raises(WireError, match="bad_audio"):
         Transcoder(LPCM16, LPCM16_24).feed("***")

@@ -38,12 +38,12 @@ def sent_audio(frames: list[bytes]) -> bytes:
     return b"".join(b64decode(frame.audio_chunk) for frame in read(frames) if isinstance(frame, PlayStreamChunk))
 
 
-def test_the_first_piece_opens_a_stream_and_leaves_at_once() -> None:
+def test_the_first_piece_opens_a_stream_and_is_sent_at_once() -> None:
     frames = playout().bot_audio("i-1", audio(20), now_ms=1000)
     assert types(frames) == ["start", "chunk"]
 
 
-def test_vaic_is_kept_a_small_lead_ahead_and_no_more() -> None:
+def test_the_play_stream_runs_ahead_by_the_lead_and_no_more() -> None:
     out = playout(lead_ms=400)
     frames = out.bot_audio("i-1", audio(2000), now_ms=0)
     assert types(frames) == ["start"] + ["chunk"] * 4
@@ -65,7 +65,7 @@ def test_the_stream_is_stopped_when_the_last_of_the_item_was_sent_and_heard_late
     assert out.next_due_ms() is None
 
 
-def test_two_items_follow_one_another_in_streams_of_their_own() -> None:
+def test_two_items_are_played_in_two_streams() -> None:
     out = playout(lead_ms=1000)
     frames = out.bot_audio("i-1", audio(100), now_ms=0) + out.item_done("i-1", now_ms=0)
     frames += out.bot_audio("i-2", audio(100), now_ms=0) + out.item_done("i-2", now_ms=0)
@@ -74,7 +74,7 @@ def test_two_items_follow_one_another_in_streams_of_their_own() -> None:
     assert [(item.item_id, item.began_ms) for item in out.pop_finished(now_ms=200)] == [("i-1", 0), ("i-2", 100)]
 
 
-def test_barge_in_stops_the_stream_and_knows_what_was_heard() -> None:
+def test_barge_in_stops_the_stream_and_returns_what_was_heard() -> None:
     out = playout()
     out.bot_audio("i-1", audio(2000), now_ms=0)
     frames, cut = out.cut(now_ms=150)
@@ -83,7 +83,7 @@ def test_barge_in_stops_the_stream_and_knows_what_was_heard() -> None:
     assert out.due(now_ms=5000) == []
 
 
-def test_a_cut_after_all_was_sent_needs_no_frame_but_still_tells_what_was_heard() -> None:
+def test_a_cut_after_everything_was_sent_needs_no_frame_but_returns_what_was_heard() -> None:
     out = playout()
     out.bot_audio("i-1", audio(300), now_ms=0)
     out.item_done("i-1", now_ms=0)
@@ -92,7 +92,7 @@ def test_a_cut_after_all_was_sent_needs_no_frame_but_still_tells_what_was_heard(
     assert [(item.heard_ms, item.generated_ms, item.complete) for item in cut] == [(120, 300, False)]
 
 
-def test_items_behind_the_one_that_was_cut_were_not_heard_at_all() -> None:
+def test_items_after_the_one_that_was_cut_were_not_heard() -> None:
     out = playout()
     out.bot_audio("i-1", audio(1000), now_ms=0)
     out.item_done("i-1", now_ms=0)

@@ -1,4 +1,4 @@
-"""The form of a state machine: what a table says, and what it refuses to be."""
+"""Transition tables: their steps, and the faults that are refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def without(state: Door, event: Happened) -> Rows:
 
 
 @pytest.mark.parametrize(("state", "event"), door().pairs)
-def test_a_step_is_the_row_of_its_pair_or_is_refused(state: Door, event: Happened) -> None:
+def test_a_step_follows_the_row_of_its_pair_or_is_refused(state: Door, event: Happened) -> None:
     if (state, event) in TRANSITIONS:
         assert door().step(state, event) == TRANSITIONS[state, event]
     else:
@@ -64,7 +64,7 @@ def test_pairs_are_all_states_with_all_events() -> None:
     assert len(door().pairs) == len(set(door().pairs)) == 6
 
 
-def test_it_gives_its_rows_in_the_order_they_were_written() -> None:
+def test_a_table_iterates_its_rows_in_the_order_they_were_written() -> None:
     drawn = list(door())
     assert drawn[0] == Transition(Door.OPEN, Happened.PUSHED, Door.SHUT, Do.CREAK)
     assert [(each.state, each.event) for each in drawn] == list(TRANSITIONS)
@@ -84,7 +84,7 @@ def test_a_pair_that_is_missing_is_refused() -> None:
     ]
 
 
-def test_a_pair_that_both_happens_and_does_not_is_refused() -> None:
+def test_a_pair_that_is_both_a_transition_and_never_is_refused() -> None:
     assert refusal(nevers={**NEVER, (Door.SHUT, Happened.PUSHED): "it is locked"}) == [
         "PUSHED in SHUT: both a transition and a reason why it never happens"
     ]
@@ -95,21 +95,21 @@ def test_never_needs_a_reason(reason: str) -> None:
     assert refusal(nevers=dict.fromkeys(NEVER, reason)) == ["KEY_TURNED in OPEN: never, without a reason"]
 
 
-def test_a_state_that_is_not_reached_from_the_start_is_refused() -> None:
+def test_a_state_that_cannot_be_reached_from_the_start_is_refused() -> None:
     turned = without(Door.SHUT, Happened.KEY_TURNED)
     assert refusal({**turned, (Door.SHUT, Happened.KEY_TURNED): (Door.SHUT, Do.NOTHING)}) == [
         "LOCKED: cannot be reached"
     ]
 
 
-def test_a_way_from_what_is_not_reached_itself_reaches_nothing() -> None:
+def test_a_transition_from_an_unreachable_state_reaches_nothing() -> None:
     assert refusal({**TRANSITIONS, (Door.OPEN, Happened.PUSHED): (Door.OPEN, Do.NOTHING)}) == [
         "SHUT: cannot be reached",
         "LOCKED: cannot be reached",
     ]
 
 
-def test_an_event_that_happens_nowhere_is_refused() -> None:
+def test_an_event_without_a_transition_is_refused() -> None:
     transitions: Rows = {
         (Door.OPEN, Happened.PUSHED): (Door.SHUT, Do.CREAK),
         (Door.SHUT, Happened.PUSHED): (Door.LOCKED, Do.CREAK),
@@ -120,7 +120,7 @@ def test_an_event_that_happens_nowhere_is_refused() -> None:
     ]
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_all_faults_of_a_table_are_reported_at_once() -> None:
     assert len(refusal(without(Door.SHUT, Happened.KEY_TURNED), {})) == 3
 
 
@@ -129,7 +129,7 @@ def test_an_empty_table_is_refused() -> None:
         door({}, {})
 
 
-def test_what_was_checked_cannot_be_changed_afterwards() -> None:
+def test_a_table_cannot_be_changed_after_its_check() -> None:
     mine = dict(TRANSITIONS)
     table = door(mine)
     mine[Door.OPEN, Happened.KEY_TURNED] = (Door.LOCKED, Do.CLICK)
@@ -153,7 +153,7 @@ def test_helpers_write_the_same_rows_as_a_dict() -> None:
     assert never({Door.OPEN}, Happened.KEY_TURNED, "why") == {(Door.OPEN, Happened.KEY_TURNED): "why"}
 
 
-def test_rows_of_a_set_stand_in_the_order_of_its_enum() -> None:
+def test_rows_from_a_set_are_in_the_order_of_its_enum() -> None:
     assert [state for state, _ in stay(frozenset(Door), Happened.PUSHED, Do.CREAK)] == list(Door)
     assert [state for state, _ in stay({Door.LOCKED, Door.OPEN}, Happened.PUSHED, Do.CREAK)] == [Door.OPEN, Door.LOCKED]
 
@@ -166,7 +166,7 @@ def test_a_member_of_an_enum_of_strings_is_one_member() -> None:
     assert stay(Level.LOW, Happened.PUSHED, ()) == {(Level.LOW, Happened.PUSHED): (Level.LOW, ())}
 
 
-def test_a_pair_that_is_written_twice_is_refused_where_parts_are_joined() -> None:
+def test_joining_parts_refuses_a_pair_that_is_written_twice() -> None:
     locked = go(Door.SHUT, Happened.KEY_TURNED, Door.LOCKED, Do.CLICK)
     assert rows(locked, stay(Door, Happened.PUSHED, Do.CREAK)).items() >= locked.items()
     with pytest.raises(MisuseError, match="KEY_TURNED in SHUT is written twice"):

@@ -1,4 +1,4 @@
-"""Databases of one's own: a SQLite file, and one on a PostgreSQL server that this session has started."""
+"""Databases for tests: a SQLite file, and one on a PostgreSQL server that this session has started."""
 
 from __future__ import annotations
 

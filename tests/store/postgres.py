@@ -17,7 +17,7 @@ import psycopg
 
 
 class PostgresServer:
-    """Programs of the newest installed version. Needs another user than root, and finds one.
+    """The programs of the newest installed version. They refuse to run as root: another user is chosen.
 
     settings: for postgresql.conf. Raises: FileNotFoundError where there is no PostgreSQL.
     """
@@ -43,11 +43,11 @@ class PostgresServer:
         self.start()
 
     def start(self) -> None:
-        """Returns when it takes connections."""
+        """Start it; returns when it accepts connections."""
         self._run("pg_ctl", "start", "--pgdata=data", "--wait", "--silent", "--log=log")
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Whoever is connected is thrown out. immediate: as if its machine had lost power."""
+        """Stop it, with its connections. immediate: as if its machine had lost power."""
         self._run("pg_ctl", "stop", "--pgdata=data", "--wait", "--silent", f"--mode={mode}")
 
     def destroy(self) -> None:
@@ -56,7 +56,7 @@ class PostgresServer:
         shutil.rmtree(self.folder)
 
     def url(self, database: str, **options: str) -> str:
-        """As SQLAlchemy takes it. options: libpq's."""
+        """The URL for SQLAlchemy. options: libpq's."""
         told = "".join(f"&{name}={value}" for name, value in options.items())
         return f"postgresql://tieline@/{database}?host={self.folder}{told}"
 

@@ -13,7 +13,7 @@ from store.appointments import Appointment, AppointmentBook, by_effect, free_tim
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
-def test_a_booking_is_kept_with_all_that_is_known_of_it(engine: Engine) -> None:
+def test_a_booking_is_stored_with_all_its_fields(engine: Engine) -> None:
     book = AppointmentBook(engine)
     booked = book.book("practice", AT, 30, "+4930123", "c-1", "c-1:t1:4")
     assert booked is not None
@@ -33,7 +33,7 @@ def test_the_same_effect_again_gives_the_first_booking(engine: Engine) -> None:
     assert len(book.all()) == 1
 
 
-def test_a_taken_time_is_refused_and_another_resource_has_it_free(engine: Engine) -> None:
+def test_a_taken_time_is_refused_but_free_at_another_resource(engine: Engine) -> None:
     book = AppointmentBook(engine)
     book.book("practice", AT, 30, "", "c-1", "k-1")
     assert book.book("practice", AT, 30, "", "c-2", "k-2") is None
@@ -54,7 +54,7 @@ def test_threads_that_race_for_a_time_have_one_winner(engine: Engine) -> None:
     assert book.all() == winners
 
 
-def test_threads_that_carry_out_one_effect_book_once_and_all_hear_of_it(engine: Engine) -> None:
+def test_threads_that_carry_out_one_effect_book_once_and_all_get_the_booking(engine: Engine) -> None:
     book, together = AppointmentBook(engine), Barrier(8)
 
     def race(_: int) -> Appointment | None:
@@ -66,7 +66,7 @@ def test_threads_that_carry_out_one_effect_book_once_and_all_hear_of_it(engine: 
     assert results == [book.all()[0]] * 8
 
 
-def test_an_appointment_that_is_moved_leaves_its_time_to_others(engine: Engine) -> None:
+def test_moving_an_appointment_frees_its_time(engine: Engine) -> None:
     book = AppointmentBook(engine)
     mine, other = (book.book("practice", AT + timedelta(hours=each), 30, "", "c-1", f"k-{each}") for each in (0, 1))
     assert mine is not None
@@ -80,7 +80,7 @@ def test_an_appointment_that_is_moved_leaves_its_time_to_others(engine: Engine) 
     assert [each.starts_at for each in book.all()] == [AT + timedelta(hours=2), AT + timedelta(hours=1)]
 
 
-def test_an_appointment_that_is_removed_leaves_its_time_to_others(engine: Engine) -> None:
+def test_removing_an_appointment_frees_its_time(engine: Engine) -> None:
     book = AppointmentBook(engine)
     mine = book.book("practice", AT, 30, "", "c-1", "k-1", "Ada")
     assert mine is not None
@@ -91,7 +91,7 @@ def test_an_appointment_that_is_removed_leaves_its_time_to_others(engine: Engine
     assert book.book("practice", AT, 30, "", "c-2", "k-2") is not None
 
 
-def test_what_is_to_come_is_found_by_number_the_next_one_first(engine: Engine) -> None:
+def test_upcoming_appointments_are_found_by_number_the_next_one_first(engine: Engine) -> None:
     book = AppointmentBook(engine)
     for hours, caller in ((3, "+491"), (1, "+491"), (0, "+491"), (2, "+492")):
         book.book("practice", AT + timedelta(hours=hours), 30, caller, "c-1", f"k-{hours}")

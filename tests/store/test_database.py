@@ -1,4 +1,4 @@
-"""Opening the database: from nothing, from several sides at once, and when it cannot be had."""
+"""Opening the database: a new one, from several processes at once, and when it is unavailable."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
     engine.dispose()
 
 
-def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
+def test_the_migrations_build_the_schema(engine: Engine) -> None:
     with reading(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
@@ -67,7 +67,7 @@ def downgrade(engine: Engine, revision: str) -> None:
         command.downgrade(config, revision)
 
 
-def test_what_an_older_version_has_written_is_kept(fresh_url: str) -> None:
+def test_data_of_an_older_version_is_kept(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     AppointmentBook(engine).book("practice", AT, 30, "+4930123", "c-1", "k-1", "Ada")
     downgrade(engine, "0001")
@@ -81,7 +81,7 @@ def test_what_an_older_version_has_written_is_kept(fresh_url: str) -> None:
     engine.dispose()
 
 
-def test_a_process_of_the_version_before_goes_on_writing(fresh_url: str) -> None:
+def test_a_process_of_the_previous_version_goes_on_writing(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     downgrade(engine, "0002")
     before = """INSERT INTO call_event (conversation_id, seq, kind, body, at)
@@ -95,7 +95,7 @@ def test_a_process_of_the_version_before_goes_on_writing(fresh_url: str) -> None
     engine.dispose()
 
 
-def test_opening_again_keeps_what_is_there(url: str) -> None:
+def test_opening_again_keeps_the_data(url: str) -> None:
     first = open_database(url)
     AppointmentBook(first).book("practice", AT, 30, "", "c-1", "k-1")
     first.dispose()
@@ -104,7 +104,7 @@ def test_opening_again_keeps_what_is_there(url: str) -> None:
     second.dispose()
 
 
-def test_every_connection_to_sqlite_keeps_what_it_committed(sqlite_url: str) -> None:
+def test_every_connection_to_sqlite_has_durable_commits(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
     with reading(engine) as one, reading(engine) as other:
         for connection in (one, other):
@@ -137,13 +137,13 @@ def test_every_connection_to_postgresql_has_limits_and_the_url_may_set_others(
     engine.dispose()
 
 
-def test_a_reader_waits_for_no_writer(engine: Engine) -> None:
+def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
     with engine.begin() as writer:
         writer.execute(schema.appointment.delete())
         assert AppointmentBook(engine).all() == []
 
 
-def test_a_writer_to_sqlite_shuts_out_the_other_from_its_first_word(sqlite_url: str) -> None:
+def test_a_writer_to_sqlite_has_the_write_lock_from_its_begin(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
     with engine.begin() as writer:
         writer.execute(select(schema.appointment))
@@ -155,7 +155,7 @@ def test_a_writer_to_sqlite_shuts_out_the_other_from_its_first_word(sqlite_url: 
 
 
 @pytest.mark.parametrize("before", [None, "0002"])
-def test_processes_and_threads_that_start_together_all_get_it(fresh_url: str, before: str | None) -> None:
+def test_processes_and_threads_that_start_together_all_open_it(fresh_url: str, before: str | None) -> None:
     if before is not None:
         engine = open_database(fresh_url)
         downgrade(engine, before)
@@ -185,7 +185,7 @@ with ThreadPoolExecutor(3) as pool:
     engine.dispose()
 
 
-def test_a_process_killed_before_its_commit_leaves_nothing(url: str) -> None:
+def test_a_process_killed_before_its_commit_writes_nothing(url: str) -> None:
     open_database(url).dispose()
     source = """
 import sys
@@ -211,7 +211,7 @@ with open_database(sys.argv[1]).begin() as connection:
     engine.dispose()
 
 
-def test_a_moment_comes_back_as_it_was_whatever_its_zone(engine: Engine) -> None:
+def test_a_moment_is_read_back_unchanged_whatever_its_zone(engine: Engine) -> None:
     book = AppointmentBook(engine)
     in_kathmandu = AT.astimezone(timezone(timedelta(hours=5, minutes=45)))
     booked = book.book("practice", in_kathmandu, 30, "", "c-1", "k-1")
@@ -255,24 +255,24 @@ def test_a_moment_without_a_zone_is_refused(engine: Engine) -> None:
         ("postgresql+nonsense://user:secret@host/x", "driver is not installed"),
     ],
 )
-def test_a_wrong_url_is_named_without_its_password(url: str, complaint: str) -> None:
+def test_a_wrong_url_is_reported_without_its_password(url: str, complaint: str) -> None:
     with pytest.raises(MisuseError, match=complaint) as caught:
         open_database(url)
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one\n" * 50)
     with pytest.raises(MisuseError, match=r"notes\.txt: file is not a database"):
         open_database(f"sqlite:///{tmp_path}/notes.txt")
 
 
-def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MisuseError, match=r"database postgresql\+psycopg://tieline@/x: .*No such file"):
         open_database(f"postgresql://tieline@/x?host={tmp_path}")
 
 
-def test_tables_of_a_newer_version_are_not_touched(fresh_url: str) -> None:
+def test_tables_of_a_newer_version_are_not_changed(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -1,4 +1,4 @@
-"""The log of effects: an intent once for a key, a first outcome that stays, and one who goes on with what was left."""
+"""The log of effects: one intent per key, a first outcome that stays, and one takeover of what was left unsettled."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def settled(engine: Engine, status: Status, values: dict[str, Any] | None = None
     return found(engine)
 
 
-def test_an_intent_is_kept_with_all_that_is_known_of_it(intended: Engine) -> None:
+def test_an_intent_is_stored_with_all_its_fields(intended: Engine) -> None:
     assert found(intended) == MEANT
     assert found(intended, "c-1:t1:5") is None
 
 
-def test_a_key_is_intended_once_and_by_the_first(intended: Engine) -> None:
+def test_a_key_is_intended_once_by_the_first(intended: Engine) -> None:
     other = LoggedEffect("c-1:t1:4", "pizza.eat", "c-2", "t2", "", {}, {}, AT + timedelta(hours=1))
     with intended.begin() as connection:
         assert effect_log.intend(connection, other) is False
@@ -56,7 +56,7 @@ def test_a_key_is_intended_once_and_by_the_first(intended: Engine) -> None:
 
 
 @pytest.mark.parametrize(("status", "say"), [("ok", ""), ("refused", "No."), ("failed", "Sorry."), ("unclear", "?")])
-def test_an_outcome_is_kept_with_its_values_and_words(intended: Engine, status: Status, say: str) -> None:
+def test_an_outcome_is_stored_with_its_values_and_sentence(intended: Engine, status: Status, say: str) -> None:
     outcome = settled(intended, status, {"ticket": 7}, say)
     assert outcome is not None
     assert (outcome.status, outcome.values, outcome.say) == (status, {"ticket": 7}, say)
@@ -72,14 +72,14 @@ def test_the_first_outcome_stays_and_only_what_was_unclear_becomes_clear(intende
     assert settled(intended, "refused", say="No.") == first
     with intended.begin() as connection:
         assert effect_log.take_back(connection, MEANT.key, AT)
-    # Somebody who was believed dead comes back with what he thinks is the outcome.
+    # A process that was taken for dead resumes and reports its outcome.
     late = settled(intended, "ok", {"ticket": 8})
     assert late is not None
     assert (late.status, late.values) == ("undone", {"ticket": 7})
 
 
 @pytest.mark.parametrize("status", [None, "refused", "failed", "unclear"])
-def test_only_what_was_done_is_taken_back(intended: Engine, status: Status | None) -> None:
+def test_only_an_effect_that_was_done_is_taken_back(intended: Engine, status: Status | None) -> None:
     if status is not None:
         settled(intended, status)
     with intended.begin() as connection:
@@ -87,13 +87,13 @@ def test_only_what_was_done_is_taken_back(intended: Engine, status: Status | Non
     assert settled(intended, "ok") is not None
 
 
-def test_it_is_taken_back_once(intended: Engine) -> None:
+def test_an_effect_is_taken_back_once(intended: Engine) -> None:
     settled(intended, "ok")
     with intended.begin() as connection:
         assert [effect_log.take_back(connection, MEANT.key, AT) for _ in range(2)] == [True, False]
 
 
-def test_what_was_left_is_found_by_its_age_and_taken_over_by_one(intended: Engine) -> None:
+def test_an_unsettled_intent_is_found_by_age_and_taken_over_once(intended: Engine) -> None:
     with intended.begin() as connection:
         assert effect_log.unsettled(connection, AT) == []
         left = effect_log.unsettled(connection, AT + timedelta(microseconds=1))
@@ -104,7 +104,7 @@ def test_what_was_left_is_found_by_its_age_and_taken_over_by_one(intended: Engin
         assert effect_log.unsettled(connection, later) == [], "it counts as begun anew"
 
 
-def test_what_is_settled_is_not_taken_over(intended: Engine) -> None:
+def test_a_settled_effect_is_not_taken_over(intended: Engine) -> None:
     settled(intended, "ok")
     with intended.begin() as connection:
         assert effect_log.take_over(connection, MEANT, AT + timedelta(minutes=2)) is False

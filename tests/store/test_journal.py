@@ -43,21 +43,21 @@ RECORD = CallRecord(
 )
 
 
-def test_rows_come_back_in_order_and_by_conversation(engine: Engine) -> None:
+def test_rows_are_read_in_order_by_conversation(engine: Engine) -> None:
     journal = Journal(engine)
     journal.append([row(2, text="später", nested={"a": [1, None]}), row(1), row(1, conversation_id="c-2")])
     assert journal.rows("c-1") == [row(1), row(2, text="später", nested={"a": [1, None]})]
     assert journal.rows("c-3") == []
 
 
-def test_a_row_written_again_stays_as_it_was_and_holds_up_no_other(engine: Engine) -> None:
+def test_a_row_written_again_keeps_its_first_content_and_blocks_no_other(engine: Engine) -> None:
     journal = Journal(engine)
     journal.append([row(1, "first")])
     journal.append([row(1, "second"), row(2)])
     assert [each.kind for each in journal.rows("c-1")] == ["first", "said"]
 
 
-def test_an_empty_batch_is_no_batch(engine: Engine) -> None:
+def test_an_empty_batch_writes_nothing(engine: Engine) -> None:
     Journal(engine).append([])
     assert Journal(engine).rows("c-1") == []
 
@@ -78,14 +78,14 @@ def test_what_is_no_json_is_not_written(engine: Engine) -> None:
     assert Journal(engine).rows("c-1") == []
 
 
-def test_a_record_comes_back_as_it_was_written(engine: Engine) -> None:
+def test_a_record_is_read_as_it_was_written(engine: Engine) -> None:
     journal = Journal(engine)
     assert journal.record("c-1") is None
     journal.finish(RECORD)
     assert journal.record("c-1") == RECORD
 
 
-def test_what_records_are_searched_by_has_columns(engine: Engine) -> None:
+def test_the_searchable_fields_of_records_have_columns(engine: Engine) -> None:
     Journal(engine).finish(RECORD)
     with reading(engine) as connection:
         stored = connection.execute(select(schema.call)).mappings().one()

@@ -1,4 +1,4 @@
-"""Leases: who may write for a call, who may take it over, and what becomes of those who were too late."""
+"""Leases: which process may write for a call, which may take it over, and how late writes are rejected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store import schema
 from store.appointments import AppointmentBook, book
 from store.database import open_database, reading
 from store.journal import Journal
-from store.leases import Lease, Leases, Refused, fenced
+from store.leases import Lease, LeaseRefused, Leases, fenced
 from tests.store.other_process import AT, record, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
@@ -45,7 +45,7 @@ def stored(engine: Engine, conversation_id: str = "c-1") -> Any:
 
 
 def grow_older(engine: Engine, seconds: float) -> None:
-    """All leases, as if so much time had gone by since they were last written."""
+    """Move all leases into the past, as if this much time had gone by since they were written."""
     with engine.begin() as connection:
         for each in connection.execute(select(schema.lease)).all():
             aged: dict[str, datetime] = {
@@ -58,7 +58,7 @@ def grow_older(engine: Engine, seconds: float) -> None:
 # --- opening ---
 
 
-def test_a_new_call_has_the_first_epoch_and_keeps_no_credential(here: Leases, engine: Engine) -> None:
+def test_a_new_call_has_epoch_1_and_stores_no_plain_credential(here: Leases, engine: Engine) -> None:
     assert here.open("c-1", "secret", OPENING) == Lease("c-1", 1, OPENING, 0)
     kept = stored(engine)
     assert (kept.node, kept.epoch, kept.status, kept.opening) == ("here", 1, "open", OPENING)
@@ -68,11 +68,11 @@ def test_a_new_call_has_the_first_epoch_and_keeps_no_credential(here: Leases, en
 
 def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
-    assert there.open("c-1", "secret", {}) == Refused("held")
+    assert there.open("c-1", "secret", {}) == LeaseRefused("held")
     assert (stored(engine).node, stored(engine).epoch, stored(engine).opening) == ("here", 1, OPENING)
 
 
-def test_who_cannot_tell_whether_a_call_was_opened_opens_it_again(here: Leases) -> None:
+def test_a_process_that_does_not_know_whether_it_opened_a_call_can_open_it_again(here: Leases) -> None:
     assert [opened(here).epoch for _ in range(2)] == [1, 2]
 
 
@@ -92,14 +92,14 @@ def test_an_id_is_never_used_again_by_another_credential(here: Leases, there: Le
     opened(here)
     here.end("c-1", 1)
     for leases in (here, there):
-        assert leases.open("c-1", "Secret", {}) == Refused("held")
+        assert leases.open("c-1", "Secret", {}) == LeaseRefused("held")
     assert stored(engine).epoch == 1
 
 
 # --- taking over ---
 
 
-def test_a_call_is_taken_over_from_whoever_holds_it_with_all_that_was_left(
+def test_a_call_is_taken_over_from_its_holder_with_its_opening_and_last_seq(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
     Journal(engine).append([row(1, opened(here).epoch), row(2, 1)])
@@ -111,21 +111,21 @@ def test_a_call_is_taken_over_from_whoever_holds_it_with_all_that_was_left(
 @pytest.mark.parametrize("credential", ["", "Secret", "secret ", "\udcff"])
 def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: Leases, credential: str) -> None:
     opened(here)
-    assert there.claim("c-1", credential) == Refused("credential")
+    assert there.claim("c-1", credential) == LeaseRefused("credential")
     assert here.renew({"c-1": 1}) == set()
 
 
-def test_a_credential_that_is_no_text_is_one_all_the_same(here: Leases) -> None:
+def test_a_credential_that_is_not_utf_8_works(here: Leases) -> None:
     opened(here, credential="\udcff")
     assert isinstance(here.claim("c-1", "\udcff"), Lease)
 
 
-def test_what_is_unknown_or_over_is_not_taken_over(here: Leases, there: Leases) -> None:
-    assert there.claim("c-1", "secret") == Refused("unknown")
+def test_an_unknown_or_ended_call_is_not_taken_over(here: Leases, there: Leases) -> None:
+    assert there.claim("c-1", "secret") == LeaseRefused("unknown")
     opened(here)
     here.end("c-1", 1)
-    assert there.claim("c-1", "secret") == Refused("ended")
-    assert there.claim("c-1", "Secret") == Refused("credential"), "nobody else learns even that"
+    assert there.claim("c-1", "secret") == LeaseRefused("ended")
+    assert there.claim("c-1", "Secret") == LeaseRefused("credential"), "nobody else learns even that"
 
 
 def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine, url: str) -> None:
@@ -139,7 +139,7 @@ def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine,
 
     checkouts = count(1)
     event.listen(engine, "checkout", end_now)
-    assert Leases(engine, "here").claim("c-1", "secret") == Refused("ended")
+    assert Leases(engine, "here").claim("c-1", "secret") == LeaseRefused("ended")
     assert stored(engine).epoch == 1
     other.dispose()
 
@@ -151,7 +151,7 @@ def test_a_call_is_taken_over_until_the_window_after_its_lease_has_passed(
     grow_older(engine, TTL_S + WINDOW_S - 5)
     assert isinstance(there.claim("c-1", "secret"), Lease)
     grow_older(engine, TTL_S + WINDOW_S)
-    assert there.claim("c-1", "secret") == Refused("too_late")
+    assert there.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
 def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
@@ -164,7 +164,7 @@ def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
     assert isinstance(there.claim("c-1", "secret"), Lease)
     there.park("c-1", 2)
     grow_older(engine, WINDOW_S)
-    assert here.claim("c-1", "secret") == Refused("too_late")
+    assert here.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
 def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
@@ -194,21 +194,19 @@ def test_what_was_parked_and_is_forgotten_has_no_epoch(here: Leases) -> None:
 def test_threads_that_race_to_open_a_call_have_one_winner(engine: Engine) -> None:
     together = Barrier(6)
 
-    def race(number: int) -> Lease | Refused:
+    def race(number: int) -> Lease | LeaseRefused:
         together.wait(timeout=60)
         return Leases(engine, f"node-{number}").open("c-1", "secret", OPENING)
 
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(race, range(6)))
-    assert sorted(type(each).__name__ for each in results) == ["Lease"] + ["Refused"] * 5
+    assert sorted(type(each).__name__ for each in results) == ["Lease"] + ["LeaseRefused"] * 5
 
 
 # --- keeping ---
 
 
-def test_leases_are_renewed_together_and_those_that_are_lost_are_told(
-    here: Leases, there: Leases, engine: Engine
-) -> None:
+def test_leases_are_renewed_together_and_lost_ones_are_returned(here: Leases, there: Leases, engine: Engine) -> None:
     held = {each: opened(here, each).epoch for each in ("c-1", "c-2", "c-3")}
     there.claim("c-2", "secret")
     grow_older(engine, 10)
@@ -219,7 +217,7 @@ def test_leases_are_renewed_together_and_those_that_are_lost_are_told(
     assert here.renew({}) == set()
 
 
-def test_a_lease_that_was_let_go_is_neither_renewed_nor_lost(here: Leases, engine: Engine) -> None:
+def test_a_released_lease_is_neither_renewed_nor_lost(here: Leases, engine: Engine) -> None:
     for conversation_id in ("c-1", "c-2"):
         opened(here, conversation_id)
     here.park("c-1", 1)
@@ -229,7 +227,7 @@ def test_a_lease_that_was_let_go_is_neither_renewed_nor_lost(here: Leases, engin
     assert [stored(engine, each).lease_until for each in ("c-1", "c-2")] == before
 
 
-def test_who_has_lost_a_lease_can_neither_park_nor_end_it(here: Leases, there: Leases, engine: Engine) -> None:
+def test_a_process_that_lost_a_lease_can_neither_park_nor_end_it(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     there.claim("c-1", "secret")
     for let_go in (here.park, here.end):
@@ -239,7 +237,7 @@ def test_who_has_lost_a_lease_can_neither_park_nor_end_it(here: Leases, there: L
     assert stored(engine).status == "open"
 
 
-def test_what_has_ended_is_not_parked(here: Leases, engine: Engine) -> None:
+def test_an_ended_call_is_not_parked(here: Leases, engine: Engine) -> None:
     opened(here)
     here.end("c-1", 1)
     here.park("c-1", 1)
@@ -249,9 +247,7 @@ def test_what_has_ended_is_not_parked(here: Leases, engine: Engine) -> None:
 # --- the fence ---
 
 
-def test_rows_of_lost_calls_are_left_out_and_told_and_the_others_written(
-    here: Leases, there: Leases, engine: Engine
-) -> None:
+def test_rows_of_lost_calls_are_returned_and_the_others_written(here: Leases, there: Leases, engine: Engine) -> None:
     journal = Journal(engine)
     for conversation_id in ("c-1", "c-2"):
         opened(here, conversation_id)
@@ -261,7 +257,7 @@ def test_rows_of_lost_calls_are_left_out_and_told_and_the_others_written(
     assert [journal.rows(each) for each in ("c-1", "c-2", "c-3")] == [[new], [kept], [without]]
 
 
-def test_who_has_a_lease_must_say_so(here: Leases, engine: Engine) -> None:
+def test_a_write_for_a_leased_call_needs_its_epoch(here: Leases, engine: Engine) -> None:
     opened(here)
     assert Journal(engine).append([row(1, 0)]) == [row(1, 0)]
     assert Journal(engine).append([row(1, 1, "c-2")]) == [row(1, 1, "c-2")], "and nobody may who has none"
@@ -272,7 +268,7 @@ def test_who_has_a_lease_must_say_so(here: Leases, engine: Engine) -> None:
 def test_a_record_ends_the_lease(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     Journal(engine).finish(record(), 1)
-    assert there.claim("c-1", "secret") == Refused("ended")
+    assert there.claim("c-1", "secret") == LeaseRefused("ended")
     assert Journal(engine).append([row(1, 1)]) == [], "what comes late is still written: nobody else writes"
     Journal(engine).finish(record(outcome="failed"), 1)
 
@@ -287,7 +283,7 @@ def test_a_record_of_a_lost_call_is_not_written(here: Leases, there: Leases, eng
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_all_of_a_fenced_transaction_is_undone_where_the_call_was_lost_by_its_end(
+def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     here: Leases, there: Leases, engine: Engine, lost: bool
 ) -> None:
     epoch = opened(here).epoch
@@ -307,10 +303,10 @@ def test_all_of_a_fenced_transaction_is_undone_where_the_call_was_lost_by_its_en
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
 
 
-# --- what dead processes leave ---
+# --- calls of dead processes ---
 
 
-def test_what_a_dead_process_left_is_found_when_it_cannot_be_resumed_and_goes_to_one(
+def test_orphans_of_a_dead_process_are_found_after_the_window_and_adopted_by_one(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
     opened(here)
@@ -320,22 +316,22 @@ def test_what_a_dead_process_left_is_found_when_it_cannot_be_resumed_and_goes_to
     here.end("c-3", 1)
     grow_older(engine, TTL_S + WINDOW_S - 5)
     assert there.orphans() == ["c-2"], "the others may be resumed, or are over"
-    assert there.adopt("c-1") == Refused("held")
+    assert there.adopt("c-1") == LeaseRefused("held")
     grow_older(engine, 5)
     assert there.orphans() == ["c-2", "c-1"]
     assert there.orphans(at_most=1) == ["c-2"]
 
     assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
-    assert here.adopt("c-1") == Refused("held"), "one is at it"
+    assert here.adopt("c-1") == LeaseRefused("held"), "one is at it"
     assert here.orphans() == ["c-2"]
-    assert here.claim("c-1", "secret") == Refused("too_late"), "and the call does not come back"
+    assert here.claim("c-1", "secret") == LeaseRefused("too_late"), "and the call does not come back"
     assert Journal(engine).append([row(1, 1)]) == [row(1, 1)]
     Journal(engine).finish(record(outcome="lost"), 2)
     grow_older(engine, TTL_S + WINDOW_S)
     assert there.orphans() == ["c-2"]
 
 
-def test_an_heir_that_dies_has_an_heir(here: Leases, there: Leases, engine: Engine) -> None:
+def test_an_orphan_is_adopted_again_if_its_adopter_dies(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     grow_older(engine, TTL_S + WINDOW_S)
     assert isinstance(there.adopt("c-1"), Lease)
@@ -344,11 +340,13 @@ def test_an_heir_that_dies_has_an_heir(here: Leases, there: Leases, engine: Engi
     assert here.adopt("c-1") == Lease("c-1", 3, OPENING, 0)
 
 
-def test_an_effect_that_outlived_its_call_may_be_inherited_with_it(here: Leases, there: Leases, engine: Engine) -> None:
+def test_an_ended_call_can_be_adopted_after_the_window_and_stays_ended(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
     opened(here)
     here.end("c-1", 1)
-    assert there.adopt("c-1") == Refused("held")
+    assert there.adopt("c-1") == LeaseRefused("held")
     grow_older(engine, WINDOW_S)
     assert there.adopt("c-1") == Lease("c-1", 2, OPENING, 0)
     assert stored(engine).status == "ended"
-    assert there.adopt("c-9") == Refused("unknown")
+    assert there.adopt("c-9") == LeaseRefused("unknown")

@@ -1,4 +1,4 @@
-"""A database that cannot be had for a while: what is raised, and that nothing is lost to whoever tries again."""
+"""A database that is unavailable for a while: what is raised, and that a retry loses nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server() -> Iterator[PostgresServer]:
         pytest.skip(f"PostgreSQL is not installed (apt-get install postgresql): {error}")
 
 
-def test_sqlite_held_up_by_a_frozen_process_says_so_in_time_and_nothing_is_lost_to_who_tries_again(
+def test_sqlite_locked_by_a_frozen_process_raises_in_time_and_a_retry_loses_nothing(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.database, "BUSY_LIMIT_S", 0.5)
@@ -46,7 +46,7 @@ def test_sqlite_held_up_by_a_frozen_process_says_so_in_time_and_nothing_is_lost_
     engine.dispose()
 
 
-def test_a_server_that_is_started_again_finds_everybody_as_they_were(server: PostgresServer) -> None:
+def test_connections_recover_when_the_server_is_restarted(server: PostgresServer) -> None:
     engine = open_database(server.url("postgres"))
     leases, journal = Leases(engine, "here"), Journal(engine)
     leases.open("c-1", "secret", {"bot": "practice"})
@@ -71,7 +71,7 @@ def test_a_server_that_is_started_again_finds_everybody_as_they_were(server: Pos
     engine.dispose()
 
 
-def test_a_transaction_that_the_server_dies_in_is_an_operational_error_and_leaves_nothing(
+def test_a_server_that_dies_within_a_transaction_raises_an_operational_error_and_keeps_nothing(
     server: PostgresServer,
 ) -> None:
     engine = open_database(server.url("postgres"))
@@ -93,7 +93,7 @@ def test_a_transaction_that_the_server_dies_in_is_an_operational_error_and_leave
 @pytest.mark.parametrize(
     ("limit", "sentence"), [("statement", "SELECT pg_sleep(3)"), ("lock", "UPDATE lease SET node = 'x'")]
 )
-def test_a_statement_that_is_given_up_is_an_operational_error(postgres_url: str, limit: str, sentence: str) -> None:
+def test_a_statement_that_times_out_raises_an_operational_error(postgres_url: str, limit: str, sentence: str) -> None:
     engine = open_database(f"{postgres_url}&options=-c%20{limit}_timeout=600ms")
     Leases(engine, "here").open("c-1", "secret", {})
     with engine.begin() as holder, engine.connect() as other:
@@ -103,7 +103,7 @@ def test_a_statement_that_is_given_up_is_an_operational_error(postgres_url: str,
     engine.dispose()
 
 
-def test_a_server_that_another_one_has_taken_over_from_is_an_operational_error(postgres_url: str) -> None:
+def test_a_server_demoted_to_a_standby_raises_an_operational_error(postgres_url: str) -> None:
     engine = open_database(f"{postgres_url}&options=-c%20default_transaction_read_only=on")
     assert Journal(engine).rows("c-1") == []
     for what in (lambda: Journal(engine).append([row(1, 0)]), lambda: Leases(engine, "here").open("c-1", "secret", {})):

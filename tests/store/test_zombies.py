@@ -1,4 +1,4 @@
-"""Processes that race for a call, and those that were frozen while it went to another: real ones, on real databases."""
+"""Real processes on real databases that race for a call, or are frozen while another takes it over."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_process_that_was_frozen_while_its_call_was_taken_over_writes_nothing(
     assert Journal(engine).append([row(2, 2)]) == []
 
 
-def test_no_row_of_the_one_before_comes_after_a_claim_however_busy_it_is(zombie: OtherProcess, engine: Engine) -> None:
+def test_no_row_of_the_previous_holder_follows_a_claim_however_busy_it_is(zombie: OtherProcess, engine: Engine) -> None:
     journal, leases = Journal(engine), Leases(engine, "here")
     epoch = 1
     for _ in range(40):
@@ -103,7 +103,7 @@ def test_a_claim_waits_for_a_row_that_is_being_written(url: str, engine: Engine)
     other.dispose()
 
 
-def test_a_process_frozen_in_an_effect_keeps_nobody_from_its_call_and_the_effect_is_undone(
+def test_a_process_frozen_in_an_effect_does_not_block_a_claim_and_its_effect_is_rolled_back(
     postgres_url: str,
 ) -> None:
     engine = open_database(postgres_url)
@@ -118,7 +118,7 @@ def test_a_process_frozen_in_an_effect_keeps_nobody_from_its_call_and_the_effect
     engine.dispose()
 
 
-def test_a_process_frozen_over_a_row_is_thrown_out_by_the_server(postgres_url: str) -> None:
+def test_a_process_frozen_while_writing_a_row_is_disconnected_by_the_server(postgres_url: str) -> None:
     url = f"{postgres_url}&options=-c%20idle_in_transaction_session_timeout=300ms"
     engine = open_database(url)
     with OtherProcess(url, "zombie") as zombie:

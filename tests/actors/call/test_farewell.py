@@ -28,8 +28,8 @@ def heard(item: str, complete: bool = True, barged_in: bool = False) -> BotHeard
     return BotHeard(ItemHeard(item, 100, 100 if complete else 500, 0, complete), barged_in)
 
 
-def clip_heard(clip: Clip) -> ClipHeard:
-    return ClipHeard(clip, ItemHeard("clip", 100, 100, 0, complete=True))
+def clip_heard(clip: Clip, complete: bool = True) -> ClipHeard:
+    return ClipHeard(clip, ItemHeard("clip", 100, 100 if complete else 500, 0, complete))
 
 
 # --- the rule ---
@@ -85,6 +85,7 @@ def test_a_sentence_of_ours_is_waited_for_whatever_else_is_said() -> None:
     pending_hangup = PendingHangup(HangUp("drained"), "drained", Clip.CALL_AGAIN)
     for fact in (ended("i-1"), heard("i-1"), CallerSpeaks("u-1", began=True, at_ms=0), clip_heard(Clip.ONE_MOMENT)):
         assert pending_hangup.note(fact) is None
+    assert pending_hangup.note(clip_heard(Clip.CALL_AGAIN, complete=False)) is None
     assert pending_hangup.note(clip_heard(Clip.CALL_AGAIN)) is HEARD
 
 

@@ -9,7 +9,7 @@ from actors.messages.call import BotHeard, EndCall, MoveCall, Parked
 from actors.messages.journal import Park
 from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
 from protocols.ledger import ItemHeard
-from store.leases import Lease, Leases, Refused
+from store.leases import Lease, LeaseRefused, Leases
 from tests.actors.calls import PIZZA_SLOTS, TEN_WORDS, Call, StuckOven, WaitingDispatcher
 from tests.actors.process.scene import Scene, initiate, refusal
 
@@ -105,7 +105,7 @@ def test_a_caller_who_hangs_up_while_the_call_is_being_parked_leaves_a_record(sc
     assert record is not None
     assert record.outcome == "client-disconnected"
     # And it cannot be resumed anywhere.
-    assert Leases(engine, "there").claim("c-1", "") == Refused("ended")
+    assert Leases(engine, "there").claim("c-1", "") == LeaseRefused("ended")
 
 
 def test_a_parked_call_that_another_process_has_taken_over_is_not_ended_by_this_one(

@@ -8,7 +8,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.messages.call import Rebind
+from actors.messages.call import EndCall, Rebind
 from actors.model.session import OpenAISocket
 from actors.transport.dialler import DialFailed
 from actors.vaic.session import VaicSocket
@@ -16,11 +16,13 @@ from protocols.media import MediaFormat
 from tests.actors.calls import (
     BEGAN,
     MS_100,
+    PIZZA_SLOTS,
     TEN_WORDS,
     Call,
     Clock,
     PaperExchange,
     PaperWire,
+    StuckOven,
     WaitingDispatcher,
     living,
 )
@@ -44,7 +46,7 @@ def test_a_lost_caller_is_waited_for_and_goes_on_with_the_same_session_of_the_mo
     call.mailboxes.advance(120_000)
     assert call.records() == []
     assert len(call.exchange.wires) == 1
-    assert "resumed" in call.jotted()
+    assert "resumed" in call.row_kinds()
     wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "client-disconnected"})
     call.mailboxes.drain()
     assert call.outcome() == "client-disconnected"
@@ -234,6 +236,57 @@ def test_a_model_that_refuses_us_for_good_is_not_asked_again(mailboxes: WaitingD
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 
+def without_model(mailboxes: WaitingDispatcher) -> Call:
+    """A call that is just saying so, in a sentence of 900 ms."""
+    call = Call(mailboxes).greeted()
+    call.model.breaks(4000)
+    mailboxes.drain()
+    return call
+
+
+def test_a_caller_who_was_away_while_he_was_told_so_is_told_again(mailboxes: WaitingDispatcher) -> None:
+    call = without_model(mailboxes)
+    mailboxes.advance(400)
+    call.wire.breaks()
+    mailboxes.advance(2000)
+    call.wire = call.resumes()
+    mailboxes.advance(800)
+    assert call.activities() == []
+    mailboxes.advance(100)
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
+    assert clips(call) == ["", "call_again"], "of the first nothing that makes a word was heard"
+    call.ends("bot-disconnected")
+    assert call.outcome() == "failed"
+
+
+def test_a_task_that_ends_does_not_put_off_the_end_of_a_call_without_a_model(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.model.breaks(4000)
+    mailboxes.drain()
+    stuck.freed.set()
+    mailboxes.until(lambda: call.describe().tasks[0].result != "open")
+    mailboxes.advance(900)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_call_that_has_hung_up_keeps_its_outcome_when_its_model_is_gone(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.told(EndCall("drained"))
+    call.model.breaks(4000)
+    mailboxes.advance(2000)
+    assert clips(call) == []
+    call.ends("bot-disconnected")
+    assert call.outcome() == "drained"
+
+
 def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailboxes: WaitingDispatcher) -> None:
     exchange = PaperExchange()
     exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
@@ -327,6 +380,22 @@ def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailbox
     mailboxes.advance(0)
     assert len(call.exchange.wires) == 2
     assert second.types()[-1] == "response.create", "the caller waits for an answer"
+
+
+def test_a_session_that_only_stood_by_is_not_missed_when_it_ends(mailboxes: WaitingDispatcher) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, standby = call.exchange.wires
+    call.exchange.wires.remove(standby)  # the call speaks with the first
+    call.answered("call-1", "order_pizza")
+    call.bot_says("Small or large?", ms=500)
+    mailboxes.advance(500)
+    standby.breaks()
+    mailboxes.advance(0)
+    first.frames.clear()
+    mailboxes.advance(8000)
+    mailboxes.until(lambda: first.all("response.create"))
+    assert "Small or large?" in first.last("response.create")["response"]["instructions"]
 
 
 # --- deaths ---

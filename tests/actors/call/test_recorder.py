@@ -28,7 +28,7 @@ from actors.messages.journal_rows import JournalEntry
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.router import TaskHandle
 from fsm.answer import Snapshot, TaskStatus
-from fsm.context import Item
+from fsm.context import ContextItem
 from fsm.effects import TaskContext
 from fsm.scratchpad import Note
 from protocols.ledger import ItemHeard
@@ -198,6 +198,15 @@ def test_a_sentence_that_was_sent_to_nobody_does_not_sound_at_another_process_ei
     assert second.recorder.transcript.answer_due()
 
 
+def test_an_end_whose_record_was_not_written_does_not_hold_where_the_call_went_on() -> None:
+    first = Process(5000, 0)
+    first.ends("completed")
+    rows = first.journal() + Process(7000, 1000, first.journal()).journal()
+    left = left_record("c-1", ResumeState(OPENING, tuple(rows)))
+    assert left is not None
+    assert (left.outcome, left.ended_at) == ("lost", rows[-1].at)
+
+
 # --- any facts ---
 
 words = st.text(max_size=12)
@@ -214,7 +223,7 @@ snapshots = st.builds(
     visited=states,
     items=st.lists(
         st.builds(
-            Item,
+            ContextItem,
             name=words,
             value=json_values,
             category=words,

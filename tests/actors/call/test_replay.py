@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from actors.call.speech import LINE_BACK
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, TaskRow, UnreadRow
 from actors.tasks.effect_runner import EffectRunner
@@ -119,3 +120,26 @@ def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
     call = left.taken_over(left.rows)
     call.model_is_ready()
     assert TOLD in asked_to_say(call)
+
+
+def test_words_for_our_having_been_away_are_said_once(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    rows = tuple(told.entry for told in first.journal.all(AppendRow))
+    call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    call.model_is_ready()
+    assert LINE_BACK in asked_to_say(call)
+    call.bot_says(LINE_BACK, ms=1000)
+    mailboxes.advance(1000)
+    call.model.breaks()
+    mailboxes.advance(0)
+    call.model_is_ready()
+    assert len(call.exchange.wires) == 2
+    assert call.model.all("response.create") == []
+
+
+def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes)
+    rows = tuple(told.entry for told in first.journal.all(AppendRow))
+    call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    call.model_is_ready()
+    assert asked_to_say(call).endswith("Greet the caller with: Hello.")

@@ -59,7 +59,7 @@ def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDis
     call = Call(mailboxes)
     assert call.wire.types() == ["session.accepted"]
     assert len(call.exchange.callers) == 1
-    assert call.jotted() == ["call"]
+    assert call.row_kinds() == ["call"]
 
 
 @pytest.mark.parametrize("order", [("starts", "model_is_ready"), ("model_is_ready", "starts")])
@@ -121,7 +121,7 @@ def test_sound_goes_both_ways_and_what_was_said_and_heard_stands_in_the_record(c
     assert [(turn.role, turn.text) for turn in call.describe().turns] == [
         ("bot", "Hello."), ("caller", "Tomorrow."), ("bot", "At what time?"),
     ]  # fmt: skip
-    assert [kind for kind in call.jotted() if kind.startswith(("bot", "caller"))] == [
+    assert [kind for kind in call.row_kinds() if kind.startswith(("bot", "caller"))] == [
         "bot_said", "bot_heard", "caller_began", "caller_spoke", "caller_said", "bot_said", "bot_heard",
     ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
     assert record.outcome == "client-disconnected"
     assert [task.result for task in record.tasks] == ["open", "open"]
     assert isinstance(call.journal.arrived[-1], WriteRecord)
-    assert call.jotted()[-1] == "ended"
+    assert call.row_kinds()[-1] == "ended"
 
 
 def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_behind(

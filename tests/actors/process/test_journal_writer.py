@@ -34,7 +34,7 @@ from tests.probe import ThreadProbe
 TOO_LARGE = 2**70
 
 
-def jot(seq: int, conversation_id: str = "c-1") -> AppendRow:
+def append(seq: int, conversation_id: str = "c-1") -> AppendRow:
     return AppendRow(JournalEntry(conversation_id, seq, BEGAN, BotSaidRow(item=f"i-{seq}", text="Hello.")))
 
 
@@ -85,8 +85,8 @@ def office(engine: Engine) -> Iterator[Office]:
 
 
 def test_a_row_alone_is_written_at_once(office: Office) -> None:
-    office.written(jot(1))
-    assert [decode(row) for row in office.journal.rows("c-1")] == [jot(1).entry]
+    office.written(append(1))
+    assert [decode(row) for row in office.journal.rows("c-1")] == [append(1).entry]
 
 
 def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batches(
@@ -95,8 +95,8 @@ def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batche
     rows = 3 * BATCH_ROWS
     with engine.begin():  # holds SQLite's write lock: the writer waits with its first row
         for seq in range(1, rows):
-            office.writer.tell(jot(seq))
-        last = office.writer.ask(jot(rows), block=False)
+            office.writer.tell(append(seq))
+        last = office.writer.ask(append(rows), block=False)
         office.commits = -1  # the one that puts the pen down
     last.get(timeout=60)
     assert 3 <= office.commits <= 4
@@ -106,7 +106,7 @@ def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batche
 def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in (1, 2, 3):
-            office.writer.tell(jot(seq))
+            office.writer.tell(append(seq))
         last = office.writer.ask(WriteRecord(record()), block=False)
     last.get(timeout=60)
     assert office.seqs() == [1, 2, 3]
@@ -114,7 +114,7 @@ def test_a_call_is_closed_only_after_its_rows_are_written(office: Office, engine
 
 
 def test_rows_and_records_do_not_wait_behind_a_lease(office: Office) -> None:
-    office.written(jot(1), WriteRecord(record()), OpenLease("c-2", "", CallOpening()))
+    office.written(append(1), WriteRecord(record()), OpenLease("c-2", "", CallOpening()))
     assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
 
@@ -128,7 +128,7 @@ def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:
 def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in range(1, 8):
-            office.writer.tell(jot(seq))
+            office.writer.tell(append(seq))
         stopped = office.writer.stop(block=False)
     assert stopped.get(timeout=60)
     assert office.seqs() == [1, 2, 3, 4, 5, 6, 7]
@@ -138,28 +138,28 @@ def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Offi
 def test_what_a_crashed_writer_did_not_write_is_given_back_in_order(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in (1, 2, 3):
-            office.writer.tell(jot(seq))
+            office.writer.tell(append(seq))
         office.writer.tell("nonsense")
-        for told in (jot(4), WriteRecord(record()), jot(5)):
+        for told in (append(4), WriteRecord(record()), append(5)):
             office.writer.tell(told)
     assert isinstance(office.parent.expect(ChildDied).reason, AssertionError)
     back: list[object] = []
-    while back[-1:] != [jot(5)]:
+    while back[-1:] != [append(5)]:
         back.append(office.switchboard.expect(Unwritten).message)
-    assert back[-3:] == [jot(4), WriteRecord(record()), jot(5)]
+    assert back[-3:] == [append(4), WriteRecord(record()), append(5)]
     # Of the first three, what was not written is there too.
     assert [*office.seqs(), *(each.entry.seq for each in back[:-3] if isinstance(each, AppendRow))] == [1, 2, 3]
     office.switchboard.expect_nothing()
 
 
 def test_a_row_that_is_written_twice_stays_as_it_was_and_harms_nothing(office: Office) -> None:
-    office.written(jot(1), jot(1), jot(2))
+    office.written(append(1), append(1), append(2))
     assert office.seqs() == [1, 2]
     office.parent.expect_nothing()
 
 
 def test_a_row_that_cannot_be_written_is_left_out_and_the_writer_goes_on(office: Office) -> None:
-    office.written(jot(1), jot(TOO_LARGE), jot(2), WriteRecord(record()))
+    office.written(append(1), append(TOO_LARGE), append(2), WriteRecord(record()))
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
     office.parent.expect_nothing()
@@ -167,7 +167,7 @@ def test_a_row_that_cannot_be_written_is_left_out_and_the_writer_goes_on(office:
 
 def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: Office, engine: Engine) -> None:
     with engine.begin():
-        for message in (jot(1), jot(TOO_LARGE), jot(2), WriteRecord(record())):
+        for message in (append(1), append(TOO_LARGE), append(2), WriteRecord(record())):
             office.writer.tell(message)
     office.writer.stop(timeout=60)
     office.parent.expect(ChildDied)  # its thread has said all it had to say

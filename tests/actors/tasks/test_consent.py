@@ -1,90 +1,244 @@
-"""A yes counts when it came after the read-back was heard to its end; facts arrive in any order."""
+"""Which yes agrees to what was read back, by the facts of one call: said, heard to its end, answered in words."""
 
 from __future__ import annotations
 
-from itertools import permutations
+from datetime import date, time
+from itertools import count
 
+import pytest
+
+from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks
 from actors.tasks.consent import ReadbackConsent
-from protocols.ledger import ItemHeard
+from fsm.consent import Agreement, Readback, Verdict
+from fsm.english import English
+from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
-WHOLE = ItemHeard("i-1", heard_ms=2000, generated_ms=2000, began_ms=5000, complete=True)
-CUT = ItemHeard("i-1", heard_ms=900, generated_ms=2000, began_ms=5000, complete=False)
-
-
-def read_back(item: ItemHeard = WHOLE, *, completed: bool = True) -> ReadbackConsent:
-    consent = ReadbackConsent()
-    consent.asked("t1", "call-1")
-    consent.spoken(["call-1"], ("i-1",), completed)
-    consent.heard(item)
-    return consent
+SENTENCE = "Thursday 26 November at 10:30. Shall I book it?"
+MONDAY = date(2026, 11, 23)
 
 
-def test_it_holds_for_a_caller_who_heard_it_out_whatever_order_the_facts_came_in() -> None:
-    for order in permutations(range(3)):
-        consent = ReadbackConsent()
-        facts = (
-            lambda it: it.asked("t1", "call-1"),
-            lambda it: it.spoken(["call-1"], ("i-1",), True),
-            lambda it: it.heard(WHOLE),
-        )
-        for each in order:
-            assert not consent.holds("t1", 7000)
-            facts[each](consent)
-        assert consent.holds("t1", 7000)
+def readback(day: int = 26, at: time = time(10, 30), reading: int = 3) -> Readback:
+    slots = {"day": f"2026-11-{day}", "at": at.isoformat()}
+    return Readback((reading, 0), slots, (date(2026, 11, day),), (at,), (), MONDAY)
 
 
-def test_it_does_not_hold_for_who_began_to_speak_before_the_end() -> None:
-    assert not read_back().holds("t1", 6999)
+class Conversation:
+    """The facts of a call, told as they happen. now_ms: moves on as somebody speaks."""
+
+    def __init__(self, *, yes_without_words: bool = False) -> None:
+        self.consent = ReadbackConsent(English(), yes_without_words)
+        self.now_ms = 1000.0
+        self._numbers = count(1)
+
+    def asked(self, what: Readback | None = None) -> Conversation:
+        self.consent.asked("t1", what or readback(), self.now_ms)
+        return self
+
+    def bot(self, text: str = SENTENCE, ms: int = 2000, heard_ms: int | None = None) -> Conversation:
+        """The bot says this; heard_ms: where it was cut."""
+        item, until_ms = f"i-{next(self._numbers)}", ms if heard_ms is None else heard_ms
+        self.consent.note(BotSaid(item, text))
+        heard = ItemHeard(item, until_ms, ms, int(self.now_ms), complete=heard_ms is None)
+        self.consent.note(BotHeard(heard, barged_in=heard_ms is not None))
+        self.now_ms += until_ms
+        return self
+
+    def caller(self, words: str | None = "Yes.", after_ms: float = 300) -> Conversation:
+        """The caller says this. words: None where nobody has written them down yet."""
+        self.now_ms += after_ms
+        item = f"u-{next(self._numbers)}"
+        self.consent.note(CallerSpeaks(item, began=True, at_ms=self.now_ms))
+        self.now_ms += 500
+        self.consent.note(CallerSpeaks(item, began=False, at_ms=self.now_ms))
+        if words is not None:
+            self.consent.note(CallerSaid(item, words))
+        return self
+
+    @property
+    def agreement(self) -> Agreement | None:
+        return self.consent.judge("t1")
+
+    @property
+    def verdict(self) -> Verdict:
+        agreement = self.consent.judge("t1", final=True)
+        assert agreement is not None
+        return agreement.verdict
 
 
-def test_it_does_not_hold_for_who_said_nothing_since_the_call_began() -> None:
-    assert not read_back().holds("t1", None)
+def test_a_yes_to_what_was_read_back_and_heard_agrees_to_that_read_back() -> None:
+    assert Conversation().asked().bot().caller().agreement == Agreement(Verdict.AGREED, readback())
 
 
-def test_it_does_not_hold_for_what_was_talked_over() -> None:
-    assert not read_back(CUT).holds("t1", 9000)
+def test_a_run_that_reads_nothing_back_has_nothing_agreed_to() -> None:
+    talk = Conversation().bot().caller()
+    assert talk.verdict is Verdict.UNHEARD
+    talk.asked().bot().caller()
+    assert talk.consent.judge("t2") == Agreement(Verdict.UNHEARD)
+    talk.consent.asked("t1", None, talk.now_ms)
+    assert talk.verdict is Verdict.UNHEARD
 
 
-def test_it_does_not_hold_for_a_response_that_was_broken_off() -> None:
-    assert not read_back(completed=False).holds("t1", 9000)
+def test_what_was_said_before_the_step_is_not_its_read_back() -> None:
+    assert Conversation().bot().asked().caller().verdict is Verdict.UNHEARD
+    assert Conversation().bot().caller().asked().verdict is Verdict.UNHEARD
 
 
-def test_what_is_said_in_a_later_response_is_not_the_read_back() -> None:
-    consent = read_back(CUT)
-    consent.spoken(["call-1"], ("i-2",), True)
-    consent.heard(ItemHeard("i-2", 1000, 1000, 9000, complete=True))
-    assert not consent.holds("t1", 11000)
+@pytest.mark.parametrize(
+    "said",
+    [
+        SENTENCE,
+        "So that is tomorrow week... no: Thursday the twenty-sixth at half past ten. Shall I book it?",
+        "I have the 26th at ten thirty. Is that right?",
+        "In three days, at half past ten in the morning, ok?",
+    ],
+)
+def test_a_paraphrase_that_names_the_same_values_counts(said: str) -> None:
+    assert Conversation().asked().bot(said).caller().verdict is Verdict.AGREED
 
 
-def test_said_again_it_holds_for_the_second_time() -> None:
-    consent = read_back(CUT)
-    consent.asked("t1", "call-2")
-    consent.spoken(["call-2"], ("i-2",), True)
-    consent.heard(ItemHeard("i-2", 1000, 1000, 9000, complete=True))
-    assert consent.holds("t1", 10000)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Lovely! Shall I also tell you how to find us?",
+        "Friday 27 November at 10:30. Shall I book it?",
+        "Friday 26 November at 10:30. Shall I book it?",
+        "Thursday 26 November at 10:00. Shall I book it?",
+        "Thursday 26 November. Shall I book it?",
+        "At half past ten, shall I book it?",
+        "Thursday 26 November at 10:30, or Friday at 10:30. Which one?",
+        "Thursday 26 November at 10:30. No, sorry, Friday. Shall I book it?",
+        "",
+    ],
+)
+def test_a_read_back_with_another_or_a_missing_value_agrees_to_nothing(said: str) -> None:
+    assert Conversation().asked().bot(said).caller().verdict is Verdict.MISSTATED
 
 
-def test_all_of_what_was_said_must_have_been_heard() -> None:
-    consent = ReadbackConsent()
-    consent.asked("t1", "call-1")
-    consent.spoken(["call-1"], ("i-1", "i-2"), True)
-    consent.heard(WHOLE)
-    assert not consent.holds("t1", 9000)
-    consent.heard(ItemHeard("i-2", 1000, 1000, 7000, complete=True))
-    assert consent.holds("t1", 9000)
+def test_a_read_back_may_be_spoken_in_several_items() -> None:
+    talk = Conversation().asked().bot("Thursday 26 November", ms=900).bot("at 10:30. Shall I book it?", ms=900)
+    assert talk.caller().verdict is Verdict.AGREED
 
 
-def test_each_run_has_its_own_and_one_that_asked_nothing_has_none() -> None:
-    consent = read_back()
-    consent.asked("t2", "call-2")
-    assert not consent.holds("t2", 9000)
-    assert not consent.holds("t3", 9000)
-    assert consent.holds("t1", 9000)
+@pytest.mark.parametrize("words", ["Yes.", "Yes please.", "Go ahead.", "Er, yes?", "Mm-hmm.", "Yes, half past ten."])
+def test_words_that_agree_count(words: str) -> None:
+    assert Conversation().asked().bot().caller(words).verdict is Verdict.AGREED
 
 
-def test_a_step_is_known_by_the_part_of_its_name_that_a_fresh_session_keeps() -> None:
-    consent = ReadbackConsent()
-    consent.asked("t1", "c" * 40)
-    consent.spoken(["c" * 32], ("i-1",), True)
-    consent.heard(WHOLE)
-    assert consent.holds("t1", 7000)
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ("", Verdict.WORDLESS),
+        ("[cough]", Verdict.WORDLESS),
+        ("Hm.", Verdict.WORDLESS),
+        ("No, that does not suit me.", Verdict.NOT_A_YES),
+        ("What does it cost?", Verdict.NOT_A_YES),
+        ("No, the Friday one.", Verdict.NOT_A_YES),
+        ("Yes, but at eleven.", Verdict.NOT_A_YES),
+        ("Yes, at eleven.", Verdict.NOT_A_YES),
+        ("Friday please.", Verdict.NOT_A_YES),
+        ("Wait.", Verdict.NOT_A_YES),
+    ],
+)
+def test_a_cough_a_no_a_question_or_another_value_is_no_yes(words: str, verdict: Verdict) -> None:
+    assert Conversation().asked().bot().caller(words).verdict is verdict
+
+
+def test_words_that_come_late_are_waited_for() -> None:
+    talk = Conversation().asked().bot().caller(None)
+    assert talk.agreement is None
+    talk.consent.note(CallerSaid("u-2", "Yes."))
+    assert talk.agreement == Agreement(Verdict.AGREED, readback())
+
+
+def test_words_that_never_come_are_no_yes_unless_a_setting_says_so() -> None:
+    assert Conversation().asked().bot().caller(None).verdict is Verdict.WORDLESS
+    assert Conversation(yes_without_words=True).asked().bot().caller(None).verdict is Verdict.AGREED
+    assert Conversation(yes_without_words=True).asked().bot().caller("").verdict is Verdict.WORDLESS
+
+
+def test_nothing_is_waited_for_where_no_words_could_make_a_yes_of_it() -> None:
+    assert Conversation().asked().caller(None).agreement == Agreement(Verdict.UNHEARD, readback())
+
+
+def test_a_caller_who_has_not_answered_has_not_agreed() -> None:
+    assert Conversation().asked().bot().verdict is Verdict.UNHEARD
+
+
+def test_a_cough_after_the_yes_takes_nothing_back_and_words_after_it_do() -> None:
+    assert Conversation().asked().bot().caller("Yes.").caller("").verdict is Verdict.AGREED
+    assert Conversation().asked().bot().caller("Yes.").caller("No, wait.").verdict is Verdict.NOT_A_YES
+    assert Conversation().asked().bot().caller("Yes.").caller(None).agreement is None
+
+
+def test_a_read_back_cut_by_a_cough_and_said_again_in_full_counts() -> None:
+    talk = Conversation().asked().bot(heard_ms=600).caller("")
+    assert talk.verdict is Verdict.UNHEARD
+    assert talk.bot().caller().verdict is Verdict.AGREED
+
+
+@pytest.mark.parametrize(
+    ("early_ms", "verdict"),
+    [(0, Verdict.AGREED), (LAST_MOMENT_MS, Verdict.AGREED), (LAST_MOMENT_MS + 1, Verdict.UNHEARD)],
+)
+def test_a_yes_into_the_last_moment_of_the_read_back_counts(early_ms: float, verdict: Verdict) -> None:
+    assert Conversation().asked().bot().caller(after_ms=-early_ms).verdict is verdict
+
+
+def test_the_last_moment_of_a_short_sentence_is_half_of_it() -> None:
+    said = "Thursday 26 November at 10:30?"
+    assert Conversation().asked().bot(said, ms=100).caller(after_ms=-50).verdict is Verdict.AGREED
+    assert Conversation().asked().bot(said, ms=100).caller(after_ms=-51).verdict is Verdict.UNHEARD
+
+
+def test_the_last_moment_is_a_tenth_of_a_second() -> None:
+    # What nobody misses of a sentence. Twice as much is a syllable, half as much is less than two clocks agree to.
+    assert LAST_MOMENT_MS == 100
+
+
+def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard() -> None:
+    talk = Conversation().asked().bot().asked()  # the silence was a step, and it reads the same back
+    assert talk.bot(f"Are you still there? {SENTENCE}", heard_ms=700).caller("Yes!").verdict is Verdict.AGREED
+
+
+def test_a_step_that_changes_nothing_does_not_want_the_read_back_again() -> None:
+    assert Conversation().asked().bot().caller("Yes.").asked().verdict is Verdict.AGREED
+
+
+def test_another_read_back_wants_another_yes() -> None:
+    for other in (readback(day=27), readback(at=time(11)), readback(reading=5)):
+        assert Conversation().asked().bot().caller("Yes, but another.").asked(other).verdict is Verdict.UNHEARD
+
+
+def test_a_no_is_not_outlived_by_what_was_read_back_before_it() -> None:
+    talk = Conversation().asked().bot().caller("No.").bot("I see. What else?").caller("Yes.")
+    assert talk.verdict is Verdict.MISSTATED
+    assert talk.bot().caller("Yes.").verdict is Verdict.AGREED
+
+
+def test_after_a_question_of_the_callers_the_bot_must_have_asked_again() -> None:
+    question = Conversation().asked().bot().caller("Is that in Munich?")
+    assert question.bot("It is in Berlin.").caller("Yes, I see.").verdict is Verdict.NOT_A_YES
+    asked = Conversation().asked().bot().caller("What are your hours?")
+    assert asked.bot("We are open from nine to five. Shall I book it?").caller("Yes.").verdict is Verdict.AGREED
+
+
+def test_what_the_bot_offers_after_the_read_back_is_what_the_caller_answers() -> None:
+    talk = Conversation().asked().bot().caller("Anything else?").bot("Eleven is free too, at 11:00. Shall I?").caller()
+    assert talk.verdict is Verdict.MISSTATED
+
+
+def test_an_item_played_on_two_sockets_was_heard_if_nothing_of_it_was_lost() -> None:
+    for first_heard_ms, verdict in ((900, Verdict.UNHEARD), (1000, Verdict.AGREED)):
+        talk = Conversation().asked()
+        talk.consent.note(BotSaid("i-1", SENTENCE))
+        talk.consent.note(BotHeard(ItemHeard("i-1", first_heard_ms, 1000, 1000, complete=False), barged_in=False))
+        talk.consent.note(BotHeard(ItemHeard("i-1", 1000, 1000, 3000, complete=True), barged_in=False))
+        talk.now_ms = 4000
+        assert talk.caller().verdict is verdict
+
+
+def test_a_key_needs_the_read_back_and_no_words() -> None:
+    talk = Conversation().asked().bot()
+    assert talk.consent.keyed("t1", talk.now_ms).verdict is Verdict.AGREED
+    assert talk.consent.keyed("t1", talk.now_ms - LAST_MOMENT_MS - 1).verdict is Verdict.UNHEARD
+    assert talk.consent.keyed("t2", talk.now_ms).verdict is Verdict.UNHEARD

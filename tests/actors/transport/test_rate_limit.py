@@ -18,7 +18,7 @@ class Clock:
         return self.now
 
 
-def test_a_bucket_gives_what_time_brings_and_no_more_than_it_holds() -> None:
+def test_a_bucket_fills_at_its_rate_up_to_its_capacity() -> None:
     clock = Clock()
     bucket = TokenBucket(per_s=10, most=5, now_ms=clock)
     assert [bucket.take(1) for _ in range(6)] == [True] * 5 + [False]

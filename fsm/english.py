@@ -1,0 +1,512 @@
+"""English, as far as it must be known to judge consent: days, times of day, and what a caller's words answer.
+
+It reads transcripts, of a bot that may paraphrase and of a caller: digits and number words, "half past ten",
+"Thursday the 26th", "tomorrow". What it does not know is not named, and then a read-back is said again word for word.
+May import: fsm.consent, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+
+from fsm.consent import Reply
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_ORDINALS = {
+    **{
+        word: number
+        for number, word in enumerate(
+            (
+                "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+                "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+                "eighteenth", "nineteenth", "twentieth",
+            ),
+            start=1,
+        )
+    },
+    "thirtieth": 30,
+}  # fmt: skip
+_NUMBERS = {**{word: number for number, word in enumerate(_UNITS)}, **_TENS}
+_PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm", "tonight": "pm"}
+# A number before one of these counts nothing: "at ten, please", but not "for ten people".
+_FREE = frozenset({
+    "please", "at", "on", "in", "would", "will", "is", "was", "if", "and", "or", "then", "for", "around", "about",
+    "instead", "sharp", "today", "tomorrow", "tonight", "this", "next", "thanks", "thank", "because", "suits",
+    "should", "could", "can", "but", "to", "not", "from", "with", "right", "ok", "okay", "shall", "do", "that",
+    "the", "as", "it", "i"
+}) | frozenset(WEEKDAYS)  # fmt: skip
+_AT = frozenset({"at", "around", "about", "by", "for", "to", "make", "it", "until", "till", "before", "after", "say"})
+
+_O_CLOCK = ("o'clock", "oclock")
+_MARKS = ".,;:?!"
+_TOKEN = re.compile(
+    r"(?P<iso>\d{4}-\d{2}-\d{2})|(?P<clock>\d{1,2}[:.]\d{2}(?!\d|[.:]\d))|(?P<number>\d+)(?P<nth>st|nd|rd|th)?\b"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)|(?P<mark>[.,;:?!])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """text: as it compares. number: of digits and number words. ordinal: "26th". clock: "10:30" in minutes."""
+
+    text: str
+    number: int | None = None
+    ordinal: bool = False
+    clock: int | None = None
+    iso: date | None = None
+
+    @property
+    def is_mark(self) -> bool:
+        return self.text in _MARKS
+
+
+_NOTHING = _Token(".")
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What is named of a day. weeks: "Thursday next week" is one week on; None where it may be meant or not."""
+
+    exact: date | None = None
+    weekday: int | None = None
+    day: int | None = None
+    month: int | None = None
+    year: int | None = None
+    weeks: int | None = 0
+
+    def with_(self, other: _Day) -> _Day | None:
+        """Both together; None where they cannot be of one day's name."""
+        changes: dict[str, object] = {}
+        for name in ("exact", "weekday", "day", "month", "year"):
+            theirs, ours = getattr(other, name), getattr(self, name)
+            if theirs is not None and ours is not None and theirs != ours:
+                return None
+            if theirs is not None:
+                changes[name] = theirs
+        if other.weekday is not None:
+            changes["weeks"] = other.weeks
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def meant(self, today: date) -> frozenset[date]:
+        if self.exact is not None:
+            return frozenset({self.exact}) if self._fits(self.exact) else frozenset()
+        if self.day is None:
+            return self._weekday(today)
+        if self.year is not None and self.month is not None:
+            return frozenset(day for day in _days_of(self.year) if self._fits(day))
+        # The next one; where weekday and date do not go together, that is years away, and none that is meant.
+        ahead = (today + timedelta(days=days) for days in range(366 * 8 + 1))
+        return frozenset([next((day for day in ahead if self._fits(day)), date.min)])
+
+    def _fits(self, day: date) -> bool:
+        return (
+            self.weekday in (None, day.weekday())
+            and self.day in (None, day.day)
+            and self.month in (None, day.month)
+            and self.year in (None, day.year)
+        )
+
+    def _weekday(self, today: date) -> frozenset[date]:
+        assert self.weekday is not None
+        first = today + timedelta(days=(self.weekday - today.weekday()) % 7)
+        week = timedelta(days=7)
+        if self.weeks is None:  # "next Thursday"
+            return frozenset({first, first + week}) - {today}
+        if self.weeks:
+            monday = today - timedelta(days=today.weekday())
+            return frozenset({first + week, monday + week + timedelta(days=self.weekday)})
+        # "Thursday" on a Thursday may be meant for today.
+        return frozenset({first, first + week}) if first == today else frozenset({first})
+
+
+def _days_of(year: int) -> Iterator[date]:
+    first = date(year, 1, 1)
+    return (first + timedelta(days=days) for days in range(366) if (first + timedelta(days=days)).year == year)
+
+
+class English:
+    """A `Language`."""
+
+    def dates(self, text: str, today: date) -> list[frozenset[date]]:
+        return [found for _, _, found in _dates(_tokens(text), today)]
+
+    def times(self, text: str, today: date) -> list[frozenset[time]]:
+        tokens = _tokens(text)
+        for first, end, _ in _dates(tokens, today):
+            tokens[first:end] = [_Token("day")] * (end - first)
+        return _times(tokens)
+
+    def words(self, text: str) -> tuple[str, ...]:
+        return tuple(token.text for token in _tokens(text) if not token.is_mark)
+
+    def sentences(self, text: str) -> list[str]:
+        return [each for each in re.split(r"(?<=[.?!])\s+", _plain(text)) if each]
+
+    def reply(self, text: str) -> Reply:
+        return _reply(text)
+
+
+def _plain(text: str) -> str:
+    text = text.replace("’", "'").lower()
+    text = re.sub(r"\b([ap])\. ?m\b\.?", r"\1m", text)
+    text = re.sub(r"(?<=\d)([ap])m\b", r" \1m", text)
+    return re.sub(r"(?<=[a-z])[-–](?=[a-z])", " ", text)
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    for match in _TOKEN.finditer(_plain(text)):
+        token = _token(match)
+        before = tokens[-1] if tokens else _NOTHING
+        # "twenty six", "twenty sixth"
+        if token.number in range(1, 10) and not match["number"] and before.text in _TENS:
+            number = _TENS[before.text] + (token.number or 0)
+            tokens[-1] = _Token(str(number), number, token.ordinal)
+        else:
+            tokens.append(token)
+    return [replace(token, text=str(token.number)) if token.number is not None else token for token in tokens]
+
+
+def _token(match: re.Match[str]) -> _Token:
+    text = match[0]
+    if match["iso"]:
+        try:
+            return _Token(text, iso=date.fromisoformat(text))
+        except ValueError:
+            return _Token(text)
+    if match["clock"]:
+        hour, minute = map(int, re.split("[:.]", text))
+        return _Token(f"{hour}:{minute:02}", clock=hour * 60 + minute if hour < 25 and minute < 60 else None)
+    if match["number"]:
+        return _Token(text, int(match["number"]) if len(text) < 10 else None, bool(match["nth"]))
+    if text in _ORDINALS:
+        return _Token(text, _ORDINALS[text], ordinal=True)
+    return _Token(text, _NUMBERS.get(text))
+
+
+# --- days ---
+
+
+def _dates(tokens: list[_Token], today: date) -> list[tuple[int, int, frozenset[date]]]:
+    """The days that are named: where each begins, where it ends, and which may be meant."""
+    found: list[tuple[int, int, frozenset[date]]] = []
+    at = 0
+    while at < len(tokens):
+        part, end = _day_at(tokens, at, today)
+        if part is None:
+            at += 1
+            continue
+        first, day = at, part
+        while True:  # "tomorrow, Thursday the 26th" is one day
+            start = _after_glue(tokens, end)
+            more, more_end = _day_at(tokens, start, today, after=day)
+            joined = day.with_(more) if more is not None else None
+            if joined is None:
+                break
+            day, end = joined, more_end
+        found.append((first, end, day.meant(today)))
+        at = end
+    return found
+
+
+def _after_glue(tokens: list[_Token], at: int) -> int:
+    while _get(tokens, at).text in (",", "the", "on", "of", "that", "is", "which", "that's"):
+        at += 1
+    return at
+
+
+def _get(tokens: list[_Token], at: int) -> _Token:
+    return tokens[at] if 0 <= at < len(tokens) else _NOTHING
+
+
+def _texts(tokens: list[_Token], at: int, count: int) -> tuple[str, ...]:
+    return tuple(_get(tokens, at + step).text for step in range(count))
+
+
+def _day_at(tokens: list[_Token], at: int, today: date, after: _Day | None = None) -> tuple[_Day | None, int]:
+    """The part of a day's name that stands there, and where it ends. after: what was named of the same day so far."""
+    token = _get(tokens, at)
+    if token.iso is not None:
+        return _Day(exact=token.iso), at + 1
+    for read in (_relative, _ahead, _weekday, _of_month):
+        if (day := read(tokens, at, today)) is not None:
+            return day
+    if token.number is not None and 1 <= token.number <= 31 and after is not None and after.day is None:
+        clear = token.ordinal or (token.number > 24 and not _counts(_get(tokens, at + 1)))
+        return (_Day(day=token.number), at + 1) if clear else (None, at)
+    if token.ordinal and _get(tokens, at - 1).text == "the" and not _counts(_get(tokens, at + 1)):
+        return (_Day(day=token.number), at + 1) if (token.number or 0) <= 31 else (None, at)
+    return None, at
+
+
+def _counts(following: _Token) -> bool:
+    """A number before such a word is of things: "the second appointment"."""
+    return not following.is_mark and following.text not in _FREE and following.clock is None and not following.number
+
+
+def _relative(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | None:
+    if _texts(tokens, at, 3) == ("day", "after", "tomorrow"):
+        return _Day(exact=today + timedelta(days=2)), at + 3
+    match _texts(tokens, at, 2):
+        case ("tomorrow", "week"):
+            return _Day(exact=today + timedelta(days=8)), at + 2
+        case ("tomorrow", _):
+            return _Day(exact=today + timedelta(days=1)), at + 1
+        case ("today" | "tonight", _):
+            return _Day(exact=today), at + 1
+        case ("this", "morning" | "afternoon" | "evening"):
+            return _Day(exact=today), at + 1  # the part of the day is the time's
+        case _:
+            return None
+
+
+def _ahead(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | None:
+    """As in "in two days", "a week from today"."""
+    start = at + (_get(tokens, at).text == "in")
+    token = _get(tokens, start)
+    count = 1 if token.text in ("a", "an") else token.number
+    unit = {"day": 1, "days": 1, "days'": 1, "week": 7, "weeks": 7, "fortnight": 14}.get(_get(tokens, start + 1).text)
+    if count is None or unit is None or count > 400:
+        return None
+    end = start + 2
+    if start > at:
+        return _Day(exact=today + timedelta(days=count * unit)), end
+    if _get(tokens, end).text == "from" and (base := _get(tokens, end + 1).text) in ("now", "today", "tomorrow"):
+        return _Day(exact=today + timedelta(days=count * unit + (base == "tomorrow"))), end + 2
+    return None
+
+
+def _weekday(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | None:
+    start = at + (_get(tokens, at).text in ("next", "this", "coming"))
+    text = _get(tokens, start).text
+    if text not in WEEKDAYS:
+        return None
+    weeks: int | None = None if _get(tokens, at).text == "next" else 0
+    end = start + 1
+    if _texts(tokens, end, 2) == ("next", "week"):
+        weeks, end = 1, end + 2
+    elif _get(tokens, end).text == "week":
+        weeks, end = 1, end + 1
+    return _Day(weekday=WEEKDAYS.index(text), weeks=weeks), end
+
+
+def _of_month(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | None:
+    start = at + (_get(tokens, at).text == "the")
+    token = _get(tokens, start)
+    if token.number is not None and _get(tokens, at - 1).text != "at":  # "26 November", "the 26th of November"
+        at_month = start + 1 + (_get(tokens, start + 1).text == "of")
+        if (month := _get(tokens, at_month).text) in MONTHS:
+            return _year(_Day(day=token.number, month=MONTHS.index(month) + 1), tokens, at_month + 1, today)
+    if start == at and token.text in MONTHS:  # "November 26", "November the 26th"
+        day = start + 1 + (_get(tokens, start + 1).text == "the")
+        if (number := _get(tokens, day).number) is not None:
+            return _year(_Day(day=number, month=MONTHS.index(token.text) + 1), tokens, day + 1, today)
+    return None
+
+
+def _year(day: _Day, tokens: list[_Token], at: int, today: date) -> tuple[_Day, int]:
+    """With the year that may follow: "2026", "twenty twenty six"."""
+    at_year = at + (_get(tokens, at).text == ",")
+    first, second = _get(tokens, at_year).number, _get(tokens, at_year + 1).number
+    if first is not None and 1900 <= first < 2200:
+        return replace(day, year=first), at_year + 1
+    # "twenty thirty" is half past eight in the evening sooner than a year far away.
+    if first == 20 and second is not None and 2000 + second in (today.year, today.year + 1):
+        return replace(day, year=2000 + second), at_year + 2
+    return day, at
+
+
+# --- times of day ---
+
+
+def _times(tokens: list[_Token]) -> list[frozenset[time]]:
+    """Hours up to twelve are of both halves of the day, unless the half is said."""
+    halves = {
+        _PARTS[token.text]
+        for at, token in enumerate(tokens)
+        if token.text in _PARTS and _get(tokens, at - 1).text != "good"
+    }
+    of_the_day = halves.pop() if len(halves) == 1 else ""
+    found: list[frozenset[time]] = []
+    at = 0
+    hours = any(token.text in ("open", "opening", "hours") for token in tokens)
+    while at < len(tokens):
+        if hours and (end := _range(tokens, at)):  # when we are open is no time for anything
+            at = end
+            continue
+        read = _time_at(tokens, at)
+        if read is None:
+            at += 1
+            continue
+        minutes, half, at = read
+        found.append(_of_day(minutes, half or of_the_day))
+    return found
+
+
+def _of_day(minutes: int, half: str) -> frozenset[time]:
+    """minutes: on the clock's face, past midnight. half: am, pm or nothing."""
+    hour, minute = divmod(minutes % (24 * 60), 60)
+    if minutes >= 13 * 60 or hour == 0 or minutes == 24 * 60:
+        return frozenset({time(hour, minute)})
+    morning, evening = time(hour % 12, minute), time(hour % 12 + 12, minute)
+    return frozenset({"am": {morning}, "pm": {evening}}.get(half, {morning, evening}))
+
+
+def _time_at(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
+    """A time that stands there: minutes on the clock's face, the half of the day if it is said, where it ends."""
+    token = _get(tokens, at)
+    if token.text in ("noon", "midday", "midnight"):
+        return (0, "am", at + 1) if token.text == "midnight" else (12 * 60, "pm", at + 1)
+    if (to_or_past := _to_or_past(tokens, at)) is not None:
+        return to_or_past
+    if token.clock is not None:
+        return _half(tokens, token.clock, at + 1)
+    if token.number is None or token.ordinal:
+        return None
+    return _hour(tokens, token.number, at) if token.number <= 24 else _written_together(tokens, token, at)
+
+
+def _written_together(tokens: list[_Token], token: _Token, at: int) -> tuple[int, str, int] | None:
+    """As in "at 1030"."""
+    hour, minute = divmod(token.number or 0, 100)
+    if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not _is_at(tokens, at):
+        return None
+    return _half(tokens, hour * 60 + minute, at + 1)
+
+
+def _hour(tokens: list[_Token], hour: int, at: int) -> tuple[int, str, int] | None:
+    """A number that may be an hour, with its minutes, if it has some."""
+    following, units = _get(tokens, at + 1), _get(tokens, at + 2).number
+    if following.text in ("noon", "midday") and hour == 12:
+        return 12 * 60, "pm", at + 2
+    if following.text in ("oh", "o", "0") and units is not None and 1 <= units <= 9:
+        return _half(tokens, hour * 60 + units, at + 3)
+    minute = following.number
+    if minute is not None and 10 <= minute < 60 and not following.ordinal and hour < 24:
+        return _half(tokens, hour * 60 + minute, at + 2)
+    minutes, half, end = _half(tokens, hour * 60, at + 1)
+    is_hour = half or following.text in _O_CLOCK or (_is_at(tokens, at) and not _counts(following))
+    return (minutes, half, end) if is_hour else None
+
+
+def _is_at(tokens: list[_Token], at: int) -> bool:
+    """A bare number stands where a time does: "at ten", "tomorrow, ten"."""
+    before = _get(tokens, at - 1 - (_get(tokens, at - 1).text == ","))
+    return before.text in _AT or before.text == "day"
+
+
+def _half(tokens: list[_Token], minutes: int, at: int) -> tuple[int, str, int]:
+    """With what follows a time: "am", "pm", "in the morning", "at night", "o'clock"."""
+    at += _get(tokens, at).text in _O_CLOCK
+    if _get(tokens, at).text in ("am", "pm"):
+        return minutes, _get(tokens, at).text, at + 1
+    skipped = at
+    while _get(tokens, skipped).text in ("in", "the", "at", "day", "this"):
+        skipped += 1
+    if (part := _PARTS.get(_get(tokens, skipped).text)) is not None:
+        return minutes, part, skipped + 1
+    return minutes, "", at
+
+
+def _to_or_past(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
+    """As in "half past ten", "quarter to eleven", "ten minutes past nine"."""
+    at += _get(tokens, at).text == "a"
+    token = _get(tokens, at)
+    minute = {"half": 30, "quarter": 15}.get(token.text, token.number)
+    if minute is None or minute >= 60 or token.ordinal:
+        return None
+    way = at + 1 + (_get(tokens, at + 1).text in ("minutes", "minute"))
+    hour = _get(tokens, way + 1)
+    if token.text == "half" and (bare := _get(tokens, at + 1).number) is not None and bare <= 12:  # "half ten"
+        return _half(tokens, bare * 60 + 30, at + 2)
+    face = 12 if hour.text in ("noon", "midday", "midnight") else hour.number
+    if face is None or not 0 < face <= 24 or hour.ordinal:
+        return None
+    if _get(tokens, way).text in ("past", "after"):
+        return _half(tokens, face * 60 + minute, way + 2)
+    if _get(tokens, way).text in ("to", "before", "till", "of"):
+        return _half(tokens, face * 60 - minute, way + 2)
+    return None
+
+
+def _range(tokens: list[_Token], at: int) -> int:
+    """Where "nine to five", "from 9:00 until 17:00" ends; 0 where none begins there."""
+
+    def bare(at: int) -> int:
+        token = _get(tokens, at)
+        if token.clock is None and (token.number is None or token.number > 24 or token.ordinal):
+            return 0
+        return _half(tokens, 0, at + 1)[2]
+
+    if (end := bare(at)) and _get(tokens, end).text in ("to", "until", "till", "and"):
+        return bare(end + 1)
+    return 0
+
+
+# --- what a caller answers ---
+
+# What recognisers write of breath, hums and noise; a hum that agrees ("mhm", "uh huh") is not among them.
+_HUMS = frozenset({
+    "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
+    "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
+    "breathing", "laughter", "applause"
+})  # fmt: skip
+# What recognisers were seen to write of noise alone.
+_IMAGINED = frozenset({"thank you for watching", "thanks for watching", "you", "bye bye bye", "subtitles by"})
+_YES = frozenset({
+    "yes", "yeah", "yep", "yup", "yea", "yah", "yo", "aye", "sure", "ok", "okay", "okey", "right", "correct",
+    "exactly", "absolutely", "definitely", "certainly", "perfect", "fine", "good", "great", "lovely", "please",
+    "affirmative", "agreed", "alright", "indeed", "mhm", "mmhmm"
+})  # fmt: skip
+_NOT = re.compile(
+    r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
+    r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt)\b"
+)
+# Said with a no in them, and none.
+_HARMLESS = re.compile(
+    r"\b(?:(?:no|not a|isn't a|it's no) (?:problem|worries|worry|trouble|objections?|bother)|why not|can't wait"
+    r"|do not hesitate|don't worry|nothing else|no doubt|no need to change)\b"
+)
+_UNDECIDED = re.compile(
+    r"\b(?:wait|hold on|hang on|hang|one moment|a moment|just a (?:second|sec|minute)|one (?:second|sec|minute)|let me"
+    r"|maybe|perhaps|possibly|actually|but|except|different|another|change|later|earlier|i guess|depends|hello"
+    r"|are you there|say (?:that|it) again|repeat|pardon|sorry|excuse me|think about)\b"
+)
+_ASKS = re.compile(
+    r"^(?:(?:and|so|well|ok|okay|um|uh|er|yes|yeah|sorry|oh) )*(?:what|when|where|who|whom|whose|how|why|which"
+    r"|(?:can|could|is|are|am|does|did|will|would|should|shall|has|was|were)(?:n't)? "
+    r"(?:i|you|we|he|she|it|they|that|this|there|the|my|your|a|an)\b|(?:do|may|have)(?:n't)? (?:i|you|we|they)\b)"
+)
+
+
+def _reply(text: str) -> Reply:
+    words = re.sub(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|<[^>]*>", " ", _plain(text))
+    words = re.sub(r"\buh huh\b|\bmm hm+\b|\bm hm+\b", "mhm", words)
+    spoken = [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", words) if word not in _HUMS]
+    if not spoken or " ".join(spoken) in _IMAGINED:
+        return Reply.WORDLESS
+    *_, last = [each for each in re.split(r"(?<=[.?!])\s+", words.strip()) if re.search(r"\w", each)]
+    rest = [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", last) if word not in _HUMS]
+    if all(word in _YES for word in spoken):  # "er, yes?" is a yes, however it is sung
+        return Reply.ANSWER
+    clean = _HARMLESS.sub(" ", " ".join(spoken))
+    asks = not all(word in _YES for word in rest) and (last.endswith("?") or _ASKS.search(" ".join(rest)))
+    if _NOT.search(clean):
+        return Reply.NO
+    if asks:
+        return Reply.QUESTION
+    undecided = [match.end() for match in _UNDECIDED.finditer(clean)]
+    then = clean[undecided[-1] :].split() if undecided else ["yes"]
+    return Reply.ANSWER if then and all(word in _YES for word in then) else Reply.UNDECIDED

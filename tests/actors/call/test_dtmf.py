@@ -1,0 +1,88 @@
+"""Keys that a caller presses: gathered until they make an answer to what a task has asked, or for the model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.actors.calls import Call, Oven, WaitingDispatcher
+from tests.fsm.tables import TRIAGE
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher) -> Call:
+    return Call(mailboxes).greeted()
+
+
+def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}, effects={"triage.order": Oven()}).greeted()
+    call.answered("call-1", "triage")
+    call.bot_says("For how many hours?")
+    for key in "2#":
+        call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": key}])
+    call.thinks("normal")
+    mailboxes.until(lambda: any("Visit or post?" in json.dumps(frame) for frame in call.model.all("response.create")))
+    typed = call.items("message")[-1]["content"][0]["text"]
+    assert typed == "The caller pressed these keys: 2."
+    assert call.describe().turns[-1].text == typed
+    said = call.model.last("response.create")["response"]
+    assert said["instructions"].endswith('Say to the caller, word for word: "Visit or post?"')
+
+
+def test_a_key_after_which_no_other_comes_is_an_answer_after_a_while(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
+    call.answered("call-1", "triage")
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "2"}])
+    mailboxes.advance(2900)
+    assert call.items("message") == []
+    mailboxes.advance(100)
+    assert len(call.items("message")) == 1
+
+
+def test_keys_that_no_task_asked_for_are_the_models_to_answer(call: Call) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "7"}])
+    assert call.items("message")[-1]["content"][0]["text"] == "The caller pressed these keys: 7."
+    assert call.model.types()[-1] == "response.create"
+
+
+def pressed(call: Call, keys: str) -> None:
+    for key in keys:
+        call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": key}])
+
+
+def typed(call: Call) -> list[str]:
+    return [item["content"][0]["text"] for item in call.items("message") if item["role"] == "user"]
+
+
+def test_each_key_has_the_next_one_waited_for_anew(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
+    call.answered("call-1", "triage")
+    pressed(call, "1")
+    mailboxes.advance(2900)
+    pressed(call, "2")
+    mailboxes.advance(2900)
+    assert typed(call) == []
+    mailboxes.advance(100)
+    assert typed(call) == ["The caller pressed these keys: 1 2."]
+
+
+def test_a_question_of_so_many_keys_is_answered_by_the_last_of_them(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.answered("call-1", "book_appointment")
+    pressed(call, "241")
+    assert typed(call) == []
+    pressed(call, "1")
+    assert typed(call) == ["The caller pressed these keys: 2 4 1 1."]
+    mailboxes.advance(3000)
+    assert len(typed(call)) == 1, "no timer is left"
+
+
+def test_the_keys_of_one_answer_are_not_part_of_the_next(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
+    call.answered("call-1", "triage")
+    call.bot_says("For how many hours?")
+    pressed(call, "*#")
+    mailboxes.until(lambda: any("did not get that" in json.dumps(each) for each in call.model.frames))
+    pressed(call, "2#")
+    assert typed(call) == ["The caller pressed these keys: *.", "The caller pressed these keys: 2."]

@@ -1,0 +1,226 @@
+"""How tasks talk in a call: what was heard, keys, silence, patience, one task inside another, a caller who leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.tasks.router import MOST_CALLS
+from fsm.agents.hand_over import HAND_OVER
+from tests.actors.calls import PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
+from tests.fsm.tables import TRIAGE
+
+
+@pytest.fixture
+def oven() -> Oven:
+    return Oven()
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher, oven: Oven) -> Call:
+    return Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+
+
+def confirms(call: Call, call_id: str) -> dict[str, Any]:
+    """The model says that the caller has agreed, whatever the caller has heard."""
+    call.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: call_id in call.outputs())
+    return call.outputs()[call_id]
+
+
+# --- heard means agreed ---
+
+
+def test_a_yes_that_comes_before_the_read_back_was_spoken_is_none(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.caller_says("Yes.")
+    output = confirms(call, "call-2")
+    assert (output["error"], output["state"], oven.requests) == ("unheard", "Confirm", [])
+    assert output["say"] == "2 small, none. Right?"
+
+
+def test_a_yes_that_talks_over_the_read_back_has_it_said_again_and_then_counts(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out(until_ms=400)
+    assert confirms(call, "call-2")["error"] == "unheard"
+    assert oven.requests == []
+    call.hears_out()
+    assert confirms(call, "call-3")["result"] == "baked"
+    assert len(oven.requests) == 1
+
+
+def test_a_model_that_confirms_without_a_word_of_the_caller_is_not_believed(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    for item in call.items("function_call_output"):
+        call.event("conversation.item.added", item={"id": "o-1", **item})
+    call.bot_says("Right?", ms=1000)
+    call.mailboxes.advance(1000)
+    assert confirms(call, "call-2")["error"] == "unheard"
+    assert oven.requests == []
+
+
+# --- keys and silence ---
+
+
+def asked(call: Call) -> None:
+    """The task's question was heard to its end."""
+    call.answered("call-1", "order_pizza")
+    call.bot_says("Small or large?", ms=500)
+    call.mailboxes.advance(500)
+    call.model.frames.clear()
+
+
+def spoken(call: Call) -> list[str]:
+    return [frame["response"]["instructions"].splitlines()[-1] for frame in call.model.all("response.create")]
+
+
+def test_a_caller_who_is_silent_is_asked_again_and_in_the_end_handed_over(call: Call) -> None:
+    asked(call)
+    for number in range(3):
+        call.mailboxes.advance(7900)
+        assert len(spoken(call)) == number
+        call.mailboxes.advance(100)
+        call.mailboxes.until(lambda number=number: len(spoken(call)) > number)  # type: ignore[misc]
+        call.bot_says("Are you still there?", ms=500)
+        call.mailboxes.advance(500)
+    assert spoken(call)[0].endswith('"Are you still there? Small or large?"')
+    assert [task.result for task in call.describe().tasks] == ["transfer"]
+
+
+def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
+    asked(call)
+    call.mailboxes.advance(7000)
+    call.caller_begins()
+    call.mailboxes.advance(20_000)
+    assert spoken(call) == []
+
+
+def test_silence_without_a_task_is_nobodys_business(call: Call) -> None:
+    call.bot_says("What can I do for you?", ms=500)
+    call.mailboxes.advance(30_000)
+    assert spoken(call) == []
+
+
+def test_a_step_that_takes_long_is_bridged_by_a_word(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.model.frames.clear()
+    call.wire.frames.clear()
+    mailboxes.advance(1500)
+    assert spoken(call) == []
+    assert call.wire.types()[:2] == ["playStream.start", "playStream.chunk"], "one moment, please"
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "baked"
+
+
+def test_a_yes_by_key_whose_effect_hangs_is_in_doubt_and_not_denied(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.bot_says("Hm?", ms=100)
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "1"}])
+    assert stuck.entered.wait(5)
+    call.model.frames.clear()
+    mailboxes.advance(10_000)
+    assert any("cannot tell whether that went through" in each for each in spoken(call))
+
+
+# --- several tasks ---
+
+
+def test_a_task_inside_another_goes_back_to_it(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    call.answered("call-2", "book_appointment", day="2026-11-24")
+    instructions = call.model.last("session.update")["session"]["instructions"]
+    assert "come back to the one before" in instructions
+    output = call.answered("call-3", "book_appointment_cancel")
+    assert (output["result"], output["next"]) == ("cancelled", "How many?")
+
+
+def test_two_openings_in_one_response_are_two_tasks_that_do_not_see_each_other(call: Call) -> None:
+    call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "large"}))
+    call.mailboxes.until(lambda: len(call.outputs()) == 2)
+    assert [call.outputs()[each]["slots"] for each in ("call-1", "call-2")] == [{"size": "small"}, {"size": "large"}]
+    session = call.model.last("session.update")["session"]
+    (provide,) = [tool for tool in session["tools"] if tool["name"] == "order_pizza_provide"]
+    assert provide["parameters"]["properties"]["task"]["enum"] == ["t1", "t2"]
+    assert provide["parameters"]["required"] == ["task"]
+    assert call.answered("call-3", "order_pizza_provide", task="t1", count=3)["slots"] == {"size": "small", "count": 3}
+    assert call.answered("call-4", "order_pizza_provide", task="t2", count=1)["slots"] == {"size": "large", "count": 1}
+
+
+def test_three_hundred_calls_in_a_row_are_answered_and_do_nothing(call: Call, oven: Oven) -> None:
+    call.answered("call-0", "order_pizza", **PIZZA_SLOTS)
+    rate_limits: list[tuple[str, str, dict[str, object]]]
+    rate_limits = [(f"flood-{number}", "order_pizza_provide", {"count": 3}) for number in range(300)]
+    call.model_calls(*rate_limits)
+    call.mailboxes.until(lambda: len(call.outputs()) == 301)
+    refused = [output for output in call.outputs().values() if output.get("error") == "too_many_calls"]
+    assert len(refused) == 301 - MOST_CALLS
+    assert oven.requests == []
+    call.caller_says("Hello?")
+    assert call.answered("call-1", "order_pizza_provide", count=1).get("error") is None
+
+
+def test_the_same_call_again_is_not_carried_out_again(call: Call) -> None:
+    call.answered("call-1", "order_pizza", size="small")
+    call.model.frames.clear()
+    call.model_calls(("call-1", "order_pizza", {"size": "large"}))
+    call.mailboxes.advance(1000)
+    assert call.items("function_call_output", [call.model]) == []
+    assert len(call.describe().tasks) == 1
+
+
+# --- humans ---
+
+
+def test_a_caller_is_handed_over_to_whom_he_asked_for_with_what_the_tasks_knew(mailboxes: WaitingDispatcher) -> None:
+    targets = {"reception": "tel:+4930555001", "billing": "sip:billing@example.org"}
+    call = Call(mailboxes, agents={"triage": TRIAGE, "hand_over": HAND_OVER}, transfer_targets=targets).greeted()
+    call.model_calls(("call-1", "triage", {"hours": 2}))
+    call.thinks("normal")
+    mailboxes.until(lambda: "call-1" in call.outputs())
+    assert call.answered("call-2", "hand_over", to="billing")["result"] == "transfer"
+    notes = [text for _, _, text in call.describe().tasks[1].notes]
+    assert "hours = 2" in notes
+    call.bot_says("I will put you through to a colleague.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    ((name, params),) = call.activities()
+    assert (name, params["transferTarget"]) == ("transfer", "sip:billing@example.org")
+
+
+def test_where_there_is_no_human_none_is_offered_and_none_is_promised(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE, "hand_over": HAND_OVER}).greeted()
+    output = call.answered("call-1", "triage", hours=9)
+    assert output["result"] == "transfer"
+    assert output["say"].startswith("I am sorry, nobody is free")
+    names = [tool["name"] for tool in call.model.last("session.update")["session"]["tools"]]
+    assert names == ["triage"]
+
+
+# --- a caller who leaves ---
+
+
+def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    kitchen = Kitchen({"pizza.bake": stuck})
+    call = Call(mailboxes, effects=kitchen).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.ends()
+    assert call.records() == [], "how the task ended is part of the record"
+    stuck.freed.set()
+    mailboxes.until(lambda: bool(call.records()))
+    assert kitchen.left == ["pizza.bake"]
+    assert [task.result for task in call.records()[0].tasks] == ["undone"]

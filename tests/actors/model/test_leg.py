@@ -1,0 +1,79 @@
+"""The model's place in a call: audio is kept for who hears next, and an utterance nobody understood is said again."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.messages.call import BotSaid, CallerSaid, CallerSpeaks, FunctionCalled, SpeechFact
+from actors.messages.model import (
+    CallerAudio,
+    ModelSocketMessage,
+)
+from actors.model.leg import ModelRef
+from protocols.media import LPCM16_24
+from tests.probe import Probe
+
+
+def test_caller_audio_waits_for_somebody_who_hears_and_only_the_newest_is_kept() -> None:
+    stable_ref, model = ModelRef(LPCM16_24), Probe[ModelSocketMessage]("model")
+    chunks = [CallerAudio(f"{number:04d}" * 1600) for number in range(60)]  # 100 ms each
+    for chunk in chunks[:50]:
+        stable_ref.tell(chunk)
+    stable_ref.occupant = model
+    for chunk in chunks[50:]:
+        stable_ref.tell(chunk)
+    model.expect_nothing()
+    stable_ref.hears(True)
+    assert model.arrived == chunks[-40:]
+
+
+def piece(name: str) -> CallerAudio:
+    return CallerAudio(name * 1600)  # 100 ms
+
+
+def hearing() -> tuple[ModelRef, Probe[ModelSocketMessage]]:
+    ref, model = ModelRef(LPCM16_24), Probe[ModelSocketMessage]("model")
+    ref.occupant = model
+    ref.hears(True)
+    return ref, model
+
+
+def test_what_nobody_understood_is_said_again_before_what_was_kept() -> None:
+    ref, _ = hearing()
+    ref.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    ref.tell(piece("said"))
+    ref.hears(False)
+    ref.occupant = model = Probe[ModelSocketMessage]("the next model")
+    ref.tell(piece("kept"))
+    assert ref.hears(True)
+    assert model.arrived == [piece("said"), piece("kept")]
+    assert not ref.hears(True), "once"
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        CallerSaid("u-1", "hello"),
+        BotSaid("i-1", "hello"),
+        FunctionCalled(call_id="c-1", name="book", arguments="{}", response_id="r-1"),
+    ],
+    ids=lambda fact: type(fact).__name__,
+)
+def test_what_the_model_made_something_of_is_not_said_again(fact: SpeechFact | FunctionCalled) -> None:
+    ref, model = hearing()
+    ref.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    ref.tell(piece("said"))
+    ref.note(CallerSpeaks("u-1", began=False, at_ms=100))
+    ref.note(fact)
+    model.arrived.clear()
+    assert not ref.hears(True)
+    model.expect_nothing()
+
+
+def test_whether_the_caller_speaks_is_as_the_model_has_told() -> None:
+    ref, _ = hearing()
+    told = []
+    for began in (True, False):
+        ref.note(CallerSpeaks("u-1", began=began, at_ms=0))
+        told.append(ref.caller_speaks)
+    assert told == [True, False]

@@ -1,0 +1,238 @@
+"""What days and times English words name, and what they answer: a table of examples."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsm.agents.book_appointment import WHEN
+from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from fsm.consent import Reply, Spoken, names_another, readback_of, states
+from fsm.english import English
+from fsm.spec import Confirm
+
+ENGLISH = English()
+MONDAY = date(2026, 11, 23)
+
+
+def nov(*days: int) -> set[date]:
+    return {date(2026, 11, day) for day in days}
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("Thursday 26 November at 10:30.", [nov(26)]),
+        ("Thursday, November 26th, 2026 at 10:30 AM", [nov(26)]),
+        ("Thursday the twenty-sixth of November", [nov(26)]),
+        ("November twenty sixth, ten thirty", [nov(26)]),
+        ("the 26th at ten thirty", [nov(26)]),
+        ("Thursday the 26th", [nov(26)]),
+        ("2026-11-26", [nov(26)]),
+        ("26 November twenty twenty-six at noon", [nov(26)]),
+        ("today", [nov(23)]),
+        ("tonight at eight", [nov(23)]),
+        ("this afternoon", [nov(23)]),
+        ("tomorrow, half past ten", [nov(24)]),
+        ("tomorrow, Tuesday the 24th", [nov(24)]),
+        ("the day after tomorrow", [nov(25)]),
+        ("in two days", [nov(25)]),
+        ("a week from tomorrow", [{date(2026, 12, 1)}]),
+        ("tomorrow week", [{date(2026, 12, 1)}]),
+        ("on Thursday", [nov(26)]),
+        ("on Monday", [nov(23, 30)]),
+        ("next Thursday", [nov(26) | {date(2026, 12, 3)}]),
+        ("Thursday next week", [{date(2026, 12, 3)}]),
+        ("the first of December", [{date(2026, 12, 1)}]),
+        ("the 5th", [{date(2026, 12, 5)}]),
+        ("from Tuesday 24 November to Thursday 26 November", [nov(24), nov(26)]),
+        ("Thursday or Friday", [nov(26), nov(27)]),
+        ("Friday 26 November", [{date(2027, 11, 26)}]),  # it is a Thursday
+        ("tomorrow, Friday", [set()]),  # it is a Tuesday
+        ("the second appointment", []),
+        ("you may come at ten", []),
+        ("in the 2 rooms", []),
+        ("", []),
+    ],
+)
+def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
+    assert ENGLISH.dates(text, MONDAY) == days
+
+
+def both(hour: int, minute: int = 0) -> set[time]:
+    return {time(hour, minute), time(hour + 12, minute)}
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("Thursday 26 November at 10:30. Shall I book it?", [both(10, 30)]),
+        ("at 9:00", [both(9)]),
+        ("at 16:45", [{time(16, 45)}]),
+        ("at ten thirty", [both(10, 30)]),
+        ("tomorrow, half past ten", [both(10, 30)]),
+        ("at half ten", [both(10, 30)]),
+        ("quarter to eleven in the morning", [{time(10, 45)}]),
+        ("a quarter past four in the afternoon", [{time(16, 15)}]),
+        ("ten minutes past nine", [both(9, 10)]),
+        ("ten oh five", [both(10, 5)]),
+        ("4:45 p.m.", [{time(16, 45)}]),
+        ("4.45pm", [{time(16, 45)}]),
+        ("four forty-five pm", [{time(16, 45)}]),
+        ("ten o'clock", [both(10)]),
+        ("tomorrow at ten", [both(10)]),
+        ("tomorrow morning at ten", [{time(10)}]),
+        ("tomorrow ten, please", [both(10)]),
+        ("the 26th, ten thirty", [both(10, 30)]),
+        ("November 26 at 10", [both(10)]),
+        ("at noon", [{time(12)}]),
+        ("twelve noon", [{time(12)}]),
+        ("midnight", [{time(0)}]),
+        ("at 1030", [both(10, 30)]),
+        ("Good morning, at 16:00", [{time(16)}]),
+        ("We are open from nine to five.", []),
+        ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),
+        ("from 10:30 to 11:00", [both(10, 30), both(11)]),
+        ("at ten of your offices", []),
+        ("for two people", []),
+        ("Thursday 26 November", []),
+        ("three small ones", []),
+    ],
+)
+def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
+    assert ENGLISH.times(text, MONDAY) == times
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply.WORDLESS, ["", "  ", "...", "Hm.", "Uh, um.", "[cough]", "(inaudible)", "*sighs*", "you"]),
+        (
+            Reply.ANSWER,
+            [
+                "Yes.",
+                "Yes please.",
+                "Yeah, sure",
+                "Er, yes?",
+                "okay?",
+                "Mm-hmm.",
+                "Uh-huh",
+                "Go ahead.",
+                "Do it.",
+                "Please do.",
+                "That's right.",
+                "Correct",
+                "Perfect, thank you.",
+                "That works for me.",
+                "Sounds good",
+                "I would like that.",
+                "No problem, yes.",
+                "Sure, why not.",
+                "Sorry, yes.",
+                "Hello? Yes.",
+                "What does it cost? Ah, yes, okay.",
+                "Yes, tomorrow at half past ten.",
+            ],
+        ),
+        (
+            Reply.NO,
+            [
+                "No.",
+                "No, that does not suit me.",
+                "Nope",
+                "No, the Friday one.",
+                "I don't want that.",
+                "That's wrong.",
+                "Not on Friday",
+                "Yes... no, stop.",
+                "Cancel it.",
+                "Nein.",
+                "Thursday instead",
+            ],
+        ),
+        (
+            Reply.QUESTION,
+            [
+                "What does it cost?",
+                "what does it cost",
+                "Is that in Berlin?",
+                "Can you send me a text",
+                "And where is that?",
+                "Yes. What does it cost?",
+                "On Thursday?",
+                "Eleven?",
+            ],
+        ),
+        (Reply.UNDECIDED, ["Wait.", "Hold on", "Maybe.", "Let me think.", "Yes, but at eleven.", "Pardon"]),
+    ],
+)
+def test_what_words_answer(reply: Reply, words: list[str]) -> None:
+    found = {each: ENGLISH.reply(each) for each in words}
+    assert {each: got for each, got in found.items() if got is not reply} == {}
+
+
+DAYS = st.dates(MONDAY, MONDAY + timedelta(days=365))
+TIMES = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+
+
+@given(day=DAYS, at=TIMES, other_day=DAYS, other_at=TIMES)
+def test_a_tasks_own_sentence_states_its_own_values_and_no_others(
+    day: date, at: time, other_day: date, other_at: time
+) -> None:
+    template = f"{WHEN}. Shall I book it?"
+    readback = readback_of(template, {"day": day, "at": at}, (1,), {}, MONDAY)
+    assert states(readback, [Spoken(template.format(day=day, at=at), heard=True)], ENGLISH)
+    assert not states(readback, [Spoken(template.format(day=day, at=at), heard=False)], ENGLISH)
+    if other_day != day:
+        assert not states(readback, [Spoken(template.format(day=other_day, at=at), heard=True)], ENGLISH)
+    twelve_hours = {at.hour % 12 * 60 + at.minute, other_at.hour % 12 * 60 + other_at.minute}
+    if len(twelve_hours) == 2:
+        assert not states(readback, [Spoken(template.format(day=day, at=other_at), heard=True)], ENGLISH)
+
+
+PIECES = [
+    "the", "26th", "at", "ten", "to", "past", "half", "10", ":", ".", "tomorrow", "next", "thursday", "november",
+    "may", "of", "in", "a", "week", "from", "day", "after", "oh", "99999", "31", "february", "am", "noon",
+]  # fmt: skip
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join))
+def test_whatever_is_said_it_is_read(text: str) -> None:
+    for each in ENGLISH.sentences(text):
+        assert all(isinstance(one, frozenset) for one in ENGLISH.dates(each, MONDAY) + ENGLISH.times(each, MONDAY))
+    ENGLISH.reply(text)
+    ENGLISH.words(text)
+
+
+def test_from_and_to_are_not_taken_for_each_other() -> None:
+    confirm = RESCHEDULE_APPOINTMENT.states["Confirm"]
+    assert isinstance(confirm, Confirm)
+    old, new = {"was_day": date(2026, 11, 24), "was_at": time(10, 30)}, {"day": date(2026, 11, 26), "at": time(11)}
+    readback = readback_of(confirm.template, {**old, **new}, (1,), {}, MONDAY)
+    assert readback.dates == (date(2026, 11, 24), date(2026, 11, 26))
+    said = confirm.template.format(**old, **new)
+    swapped = confirm.template.format(was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"])
+    assert states(readback, [Spoken(said, heard=True)], ENGLISH)
+    assert not states(readback, [Spoken(swapped, heard=True)], ENGLISH)
+
+
+def test_phrases_are_said_as_the_tasks_formatter_writes_them_in_digits_or_words() -> None:
+    readback = readback_of(
+        "{count} {size}, {note}. Right?", {"count": 3, "size": "small", "note": "no olives"}, (1,), {}, MONDAY
+    )
+    for said in ("3 small, no olives. Right?", "Three small pizzas with no olives, right?", "No olives, small, three?"):
+        assert states(readback, [Spoken(said, heard=True)], ENGLISH)
+    for said in ("2 small, no olives. Right?", "Three small pizzas, right?", "Three large, no olives?"):
+        assert not states(readback, [Spoken(said, heard=True)], ENGLISH)
+
+
+def test_a_caller_names_another_value_only_where_there_is_one() -> None:
+    readback = readback_of(WHEN, {"day": date(2026, 11, 26), "at": time(10, 30)}, (1,), {}, MONDAY)
+    for words in ("at eleven", "Friday", "tomorrow", "quarter past ten"):
+        assert names_another(readback, words, ENGLISH)
+    for words in ("half past ten", "Thursday", "for two people", "in three days, ten thirty"):
+        assert not names_another(readback, words, ENGLISH)
+    assert not names_another(readback_of("Right?", {}, (1,), {}, MONDAY), "at eleven on Friday", ENGLISH)

@@ -1,0 +1,58 @@
+"""What a run remembers: values and what it noted of them, for as long as they hold, and its snapshot."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from fsm.context import ContextItem
+from fsm.effects import TaskContext
+from fsm.run import TaskRun
+from fsm.testing import Recorder, converse
+from fsm.testing.conversation import NOON
+from protocols.errors import MisuseError
+from tests.fsm.conversation import opened, says_yes
+from tests.fsm.tables import NOW, TRIAGE, WHOLE, Kitchen, Oven, context, pizza, table
+
+
+def test_what_was_said_long_ago_is_asked_for_again() -> None:
+    times = [NOON]
+    run = TaskRun(TRIAGE, TaskContext("c-1", "t1", "", lambda: times[0]), Recorder())
+    run.open('{"hours": 2}')
+    times[0] += timedelta(minutes=11)
+    assert '"needs":["hours"]' in run.call("triage_provide", '{"name": "Ada"}').output
+    assert run.state == "Ask"
+
+
+def test_what_was_agreed_to_is_certain() -> None:
+    run = pizza()
+    opened(run, **WHOLE)
+    assert {item.confidence for item in run.snapshot().items} == {0.8}
+    says_yes(run)
+    agreed = [item for item in run.snapshot().items if item.category == "slot"]
+    assert {(item.name, item.source, item.confidence) for item in agreed} == {(name, "caller", 1.0) for name in WHOLE}
+
+
+def test_a_snapshot_of_another_table_is_refused() -> None:
+    saved = pizza().snapshot()
+    for change in ({"agent": "other"}, {"visited": ("Nowhere",)}):
+        with pytest.raises(MisuseError, match="does not fit its table"):
+            TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update=change))
+    for name, value in (("colour", "red"), ("count", "three")):
+        item = ContextItem(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
+        with pytest.raises(MisuseError, match="slots of a snapshot do not fit"):
+            TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update={"items": (item,)}))
+
+
+def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:
+    talk = converse(TRIAGE, effects=Recorder()).opens(hours=2).chooses("post").says_yes()
+    notes = [(note.kind, note.state, note.text) for note in talk.run.snapshot().notes]
+    assert notes == [
+        ("hypothesis", "Ask", "hours = 2"),
+        ("decision", "Weigh", "normal, by default"),
+        ("decision", "Pick", "post: to Confirm"),
+        ("conclusion", "Confirm", "hours = 2"),
+        ("fact", "Order", "triage.order: ok"),
+        ("decision", "Order", "ok: to Ordered"),
+    ]

@@ -1,0 +1,217 @@
+"""A run's way through its table: the arrows it takes, derived ones among them, and that it takes no other."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fsm
+from fsm.effects import Failed, Ok, Refused, TaskContext
+from fsm.errors import SlotError
+from fsm.memory import Memory
+from fsm.run import TaskRun
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
+from fsm.states import UNOPENED, DerivedEvent
+from fsm.testing import Conversation, Recorder, converse
+from fsm.testing.conversation import NOON
+from fsm.walk import Walk, no_reasoning
+from protocols.errors import MisuseError
+from tests.fsm.tables import LOCKER, PAIR_PICKED, context, positive, table
+
+
+def found(**results: Any) -> Recorder:
+    return Recorder({"locker.find": [Ok({"locker": number}) for number in (7, 8, 9)], **results})
+
+
+def at_confirm(spec: AgentSpec = LOCKER, effects: Recorder | None = None) -> Conversation:
+    talk = converse(spec, effects=effects or found()).opens(letter="x", pin=1)
+    assert talk.says == "7 with 1?"
+    return talk
+
+
+def taken(talk: Conversation) -> list[tuple[str, str, str]]:
+    return [(each.state, each.event, each.to) for each in talk.run.taken]
+
+
+def test_opening_leads_to_the_start() -> None:
+    assert taken(converse(LOCKER).opens()) == [(UNOPENED, "opened", "Letter")]
+
+
+def test_giving_up_leads_to_its_end() -> None:
+    assert taken(at_confirm().gives_up()) == [("Confirm", "cancelled", "Cancelled")]
+
+
+def test_a_corrected_value_leads_through_the_state_that_collects_it() -> None:
+    assert taken(at_confirm().gives(pin=2)) == [("Confirm", "corrected", "Pin"), ("Pin", "filled", "Confirm")]
+
+
+def test_a_value_that_is_never_asked_for_has_the_same_state_begin_again() -> None:
+    talk = at_confirm().gives(tip="the left one")
+    assert taken(talk) == [("Confirm", "corrected", "Confirm")]
+    assert talk.says == "7 with 1?"
+
+
+def test_of_several_values_corrected_the_first_that_is_asked_for_leads_on() -> None:
+    assert taken(at_confirm().gives(tip="left", pin=2, row=3))[0] == ("Confirm", "corrected", "Row")
+
+
+def test_an_earlier_value_that_is_refused_now_leads_back() -> None:
+    talk = converse(LOCKER, effects=found()).opens(letter="x").gives(letter="z")
+    assert taken(talk) == [("Pin", "invalidated", "Letter")]
+
+
+def test_a_look_up_whose_basis_was_corrected_is_repeated_before_it_is_read_back() -> None:
+    talk = converse(LOCKER, effects=found()).opens(letter="x").gives(letter="y", pin=1)
+    assert taken(talk) == [
+        ("Pin", "filled", "Confirm"),
+        ("Confirm", "outdated", "Find"),
+        ("Find", "ok", "Pin"),
+        ("Pin", "filled", "Confirm"),
+    ]
+    assert talk.says == "8 with 1?"
+
+
+def test_a_looked_up_value_that_no_longer_holds_is_looked_up_again() -> None:
+    def not_below(locker: int, known: Known) -> int:
+        if known.slots.get("floor") == 2 and locker < 8:
+            raise SlotError("That is one floor down.")
+        return locker
+
+    stored = {"shelf": Slot(int, stored=True), "locker": Slot(int, stored=True, check=not_below)}
+    # The look-up goes by what stands before the first that it fills: the floor is no part of that.
+    order = ("letter", "row", "shelf", "floor", "locker", "pin")
+    slots = {**LOCKER.slots, **stored, "floor": Slot(int, optional=True)}
+    spec = replace(
+        LOCKER,
+        slots={name: slots[name] for name in order},
+        states={**LOCKER.states, "Find": Act(effect="locker.find", fills=("shelf", "locker"))},
+    )
+    world = Recorder({"locker.find": [Ok({"locker": number, "shelf": 1}) for number in (7, 8)]})
+    talk = at_confirm(spec, world).gives(floor=2)
+    assert taken(talk)[:2] == [("Confirm", "corrected", "Confirm"), ("Confirm", "unfilled", "Find")]
+    assert talk.says == "That is one floor down. 8 with 1?"
+
+
+def later(spec: AgentSpec, minutes: list[int]) -> TaskRun:
+    """A run whose clock stands at the sum of `minutes` past noon."""
+
+    def now() -> datetime:
+        return NOON + timedelta(minutes=sum(minutes))
+
+    return TaskRun(spec, TaskContext("c-1", "t1", "", now), found())
+
+
+def test_what_has_expired_leads_to_the_start() -> None:
+    minutes = [0]
+    run = later(LOCKER, minutes)
+    run.open('{"letter": "x"}')
+    minutes.append(11)
+    run.call("open_locker_provide", '{"pin": 1}')
+    assert [tuple(each) for each in run.taken] == [("Pin", "expired", "Letter")]
+    assert run.state == "Letter"
+
+
+def test_a_yes_to_what_was_read_back_before_something_expired_is_no_yes() -> None:
+    minutes = [0]
+    run = later(LOCKER, minutes)
+    run.open('{"letter": "x", "pin": 1}')
+    minutes.append(8)
+    run.call("open_locker_provide", '{"letter": "x", "pin": 1}')
+    assert run.slots["locker"] == 7
+    minutes.append(3)  # only what was found has outlived its retention: it is found anew, and is another one
+    answer = run.call("open_locker_confirm", '{"yes": true}')
+    assert (answer.fault, run.state, run.slots["locker"]) == ("unheard", "Confirm", 8)
+    assert json.loads(answer.output)["say"] == "8 with 1?"
+    assert run.keyed("1") is not None
+    assert run.outcome == "opened"
+
+
+def test_a_run_takes_no_arrow_that_is_not_in_its_table() -> None:
+    memory = Memory(table(), context())
+    walk = Walk(table(), context(), Recorder(), no_reasoning, memory)
+    walk.go(DerivedEvent.OPENED)
+    for event, about in (("yes", ""), ("corrected", "size"), ("invalidated", "size"), ("cancelled", "size")):
+        with pytest.raises(MisuseError, match=rf"no arrow for \('What', '{event}'\) about '{about}'"):
+            walk.go(event, about)
+    assert memory.visited == ("What",)
+
+
+def test_a_run_comes_to_another_state_in_one_place() -> None:
+    places = []
+    for path in sorted(Path(str(fsm.__file__)).parent.rglob("*.py")):
+        for scope in ast.walk(ast.parse(path.read_text())):
+            if isinstance(scope, ast.FunctionDef):
+                named = [node.attr for node in ast.walk(scope) if isinstance(node, ast.Attribute)]
+                places += [(path.name, scope.name)] * (named.count("enter") + named.count("_visited.append"))
+    assert places == [("walk.py", "_follow")]
+
+
+def test_a_no_puts_the_facts_of_its_arrow_into_the_context() -> None:
+    items = at_confirm().says_no().run.snapshot().items
+    assert ("fact", "denied", True) in [(item.category, item.name, item.value) for item in items]
+
+
+def test_a_look_up_that_is_not_to_be_had_again_is_not_repeated_for_ever() -> None:
+    transitions = {**LOCKER.transitions, ("Find", "refused"): "Confirm", ("Find", "failed"): "Confirm"}
+    del transitions["Row", "filled"], transitions["Row", "gave_up"]
+    states = {name: state for name, state in LOCKER.states.items() if name != "Row"}
+    slots = {name: slot for name, slot in LOCKER.slots.items() if name != "row"}
+    spec = replace(
+        LOCKER,
+        transitions=transitions,
+        states={**states, "Confirm": Confirm("{letter}?"), "Opened": End("opened")},
+        slots=slots,
+    )
+    for result in (Refused("It is full."), Failed("I cannot see it.")):
+        world = Recorder({"locker.find": [Ok({"locker": 7}), result]})
+        talk = converse(spec, effects=world).opens(letter="x", pin=1).gives(letter="y")
+        assert (talk.state, talk.says) == ("Confirm", f"{result.say} y?")
+        assert talk.says_yes().outcome == "opened"
+
+
+def test_which_of_two_lost_values_leads_on_does_not_depend_on_the_order_in_which_they_came() -> None:
+    spec = AgentSpec(
+        name="pair",
+        description="Two numbers.",
+        start="First",
+        slots={"second": Slot(int, ask="Second?", check=positive), "first": Slot(int, ask="First?", check=positive)},
+        states={
+            "First": Collect(slots=("first",)),
+            "Second": Collect(slots=("second",)),
+            "Confirm": Confirm("{first} and {second}?"),
+            "Done": End("done"),
+            "Cancelled": End("cancelled"),
+        },
+        transitions={
+            ("First", "filled"): "Second",
+            ("First", "gave_up"): "Done",
+            ("Second", "filled"): "Confirm",
+            ("Second", "gave_up"): "Done",
+            ("Confirm", "yes"): "Done",
+            ("Confirm", "no"): "First",
+            ("Confirm", "gave_up"): "Done",
+        },
+    )
+    talk = converse(spec).opens(first=1).gives(second=2).crashes().gives(first=0, second=0)
+    assert taken(talk) == [("Confirm", "invalidated", "Second")]
+    assert taken(talk.gives(second=5)) == [("Second", "filled", "Confirm"), ("Confirm", "unfilled", "First")]
+
+
+def test_a_state_that_still_collects_is_not_left_for_one_that_comes_after_it() -> None:
+    talk = converse(AgentSpec(**PAIR_PICKED)).opens(first=1, second=2)
+    assert taken(talk.gives(first=0)) == [("Pick", "invalidated", "First")]
+    assert talk.gives(second=0).says == "That is too few. Second?"
+    assert (talk.state, taken(talk)) == ("First", [])
+    assert talk.gives(second=4).says == "First?"
+    assert talk.gives(first=3).chooses("sum").says == "3 and 4."
+
+
+def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_author() -> None:
+    with pytest.raises(MisuseError, match="task 'open_locker': an effect was to fill locker"):
+        converse(LOCKER, effects=Recorder({"locker.find": [Ok({"shelf": 1})]})).opens(letter="x")

@@ -1,0 +1,104 @@
+"""A caller who mishears, is silent, talks over, presses keys, or takes his time."""
+
+from __future__ import annotations
+
+from fsm.effects import Refused
+from fsm.testing import converse
+from tests.fsm.conversation import opened, provides, says_yes
+from tests.fsm.tables import TRIAGE, WHOLE, Oven, pizza, table
+
+
+def test_each_question_climbs_its_own_ladder_and_the_last_rung_is_a_human() -> None:
+    talk = converse(TRIAGE).opens()
+    assert talk.says == "For how many hours?"
+    assert talk.gives().says == "Sorry, I did not get that. For how many hours? For example: two hours."
+    assert talk.gives().says == "Sorry, I did not get that. Please key in the hours, and then the hash key."
+    assert talk.gives().outcome == "transfer"
+
+
+def test_silence_and_misunderstanding_are_counted_apart() -> None:
+    talk = converse(TRIAGE).opens().gives().gives().is_silent().is_silent()
+    assert talk.outcome is None
+    assert talk.says == "Are you still there? Please key in the hours, and then the hash key."
+    assert talk.run.snapshot().no_match == {"hours": 2}
+    assert talk.run.snapshot().no_input == {"hours": 2}
+    assert talk.is_silent().outcome == "transfer"
+
+
+def test_a_caller_who_changes_his_mind_for_ever_is_handed_over() -> None:
+    talk = converse(table()).opens(**WHOLE)
+    for count in range(100):
+        talk.gives(count=count % 3 + 1)
+        if talk.outcome:
+            break
+    assert talk.outcome == "transfer"
+    assert len(talk.states) <= table().patience + 1
+
+
+def test_after_a_bare_no_an_empty_answer_is_asked_again() -> None:
+    run = pizza()
+    opened(run, **WHOLE)
+    says_yes(run, False)
+    assert provides(run)["say"] == "Sorry, I did not get that. What should I change?"
+
+
+def test_the_third_no_gives_up() -> None:
+    run = pizza()
+    opened(run, **WHOLE)
+    for count in (4, 5):
+        says_yes(run, False)
+        provides(run, count=count)
+    answer = says_yes(run, False)
+    assert (answer["result"], answer["say"]) == ("transfer", "I will put you through.")
+
+
+def test_an_empty_answer_to_a_read_back_has_it_read_back_again() -> None:
+    run = pizza()
+    opened(run, **WHOLE)
+    assert provides(run)["say"] == "Sorry, I did not get that. 3 small, no olives. Right?"
+    assert run.visited == ("What", "Details", "Confirm")
+
+
+def test_a_task_gives_up_after_as_many_failures_as_the_state_allows() -> None:
+    run = pizza()
+    opened(run)
+    assert provides(run)["say"] == "Sorry, I did not get that. Small or large?"
+    assert provides(run, count=12)["say"] == "I can give you at most 9. How many?"
+    assert provides(run)["say"] == "Sorry, I did not get that. Small or large?"  # each question has its own count
+    answer = provides(run)
+    assert (answer["state"], answer["result"], answer["say"]) == ("Human", "transfer", "I will put you through.")
+
+
+def test_an_opening_without_values_is_no_failure() -> None:
+    run = pizza()
+    opened(run)
+    provides(run)
+    provides(run)
+    assert run.outcome is None
+
+
+def test_progress_is_no_failure() -> None:
+    run = pizza()
+    opened(run)
+    provides(run)
+    provides(run, size="small")
+    provides(run)
+    assert run.outcome is None
+    assert provides(run, count=1)["state"] == "Details"
+
+
+def test_failures_are_counted_for_each_state_alone() -> None:
+    run = pizza()
+    opened(run)
+    provides(run)
+    provides(run)
+    provides(run, size="small", count=1)
+    provides(run)
+    assert run.state == "Details"
+    assert provides(run)["result"] == "transfer"  # this state allows two
+
+
+def test_a_sentence_that_asks_already_is_not_followed_by_another_question() -> None:
+    run = pizza(Oven(Refused("We are out of it. What else would you like?")))
+    opened(run, **WHOLE)
+    assert says_yes(run)["say"] == "We are out of it. What else would you like?"

@@ -1,0 +1,80 @@
+"""Outputs of functions: each sent once, after its response, and spoken about when none is owed."""
+
+from __future__ import annotations
+
+from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, NewItem
+
+
+def outputs(items: list[NewItem]) -> list[tuple[str, str]]:
+    return [(item.call_id, item.output) for item in items if isinstance(item, FunctionCallOutputItem)]
+
+
+def called(*call_ids: str) -> FunctionCalls:
+    """Calls made in the response r-1."""
+    calls = FunctionCalls()
+    for call_id in call_ids:
+        calls.called(call_id, "r-1")
+    return calls
+
+
+def test_an_output_waits_for_the_end_of_its_own_response() -> None:
+    calls = called("c-1")
+    calls.answered("c-1", "{}")
+    assert calls.settle() == ([], False)
+    assert calls.response_ended("r-2") == 0
+    assert calls.settle() == ([], False)
+    assert calls.response_ended("r-1") == 1
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-1", "{}")], True)
+
+
+def test_words_are_owed_once_the_last_output_of_all_is_there() -> None:
+    calls = called("c-1", "c-2")
+    assert calls.response_ended("r-1") == 2
+    calls.answered("c-2", "two")
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-2", "two")], False)
+    calls.answered("c-1", "one")
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-1", "one")], True)
+
+
+def test_nothing_new_is_nothing_to_speak_about() -> None:
+    calls = called("c-1")
+    calls.response_ended("r-1")
+    calls.answered("c-1", "{}")
+    calls.settle()
+    assert calls.settle() == ([], False)
+
+
+def test_a_call_has_one_answer() -> None:
+    calls = called("c-1")
+    calls.response_ended("r-1")
+    calls.answered("c-1", "first")
+    calls.settle()
+    calls.answered("c-1", "second")
+    assert calls.settle() == ([], False)
+
+
+def test_an_output_that_nobody_asked_for_is_dropped() -> None:
+    calls = FunctionCalls()
+    calls.answered("c-1", "{}")
+    assert calls.settle() == ([], False)
+
+
+def test_a_call_of_a_lost_session_enters_with_its_output_and_by_the_name_it_bears_there() -> None:
+    lost = FunctionCallItem(name="book", arguments="{}", call_id="old-1")
+    calls = FunctionCalls({"c-1": lost})
+    calls.called("c-2", "r-1")
+    calls.answered("c-1", "{}")
+    items, speak = calls.settle()
+    assert items == [lost, FunctionCallOutputItem(call_id="old-1", output="{}")]
+    assert not speak, "c-2 is owed"
+
+
+def test_a_lost_call_without_a_name_of_its_own_keeps_its_id() -> None:
+    calls = FunctionCalls({"c-1": FunctionCallItem(name="book", arguments="{}")})
+    calls.answered("c-1", "{}")
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-1", "{}")], True)

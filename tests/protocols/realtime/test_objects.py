@@ -1,0 +1,70 @@
+"""Sessions, items and responses: as they are written, and what is read of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from openai.types.realtime import RealtimeClientEvent
+from pydantic import TypeAdapter
+
+from protocols.realtime import objects, server_events
+from protocols.realtime.client_events import ConversationItemCreate, SessionUpdate
+from protocols.realtime.objects import (
+    AssistantMessage,
+    AudioInput,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputText,
+    NewItem,
+    OutputText,
+    Session,
+    SessionAudio,
+    UserMessage,
+)
+from protocols.realtime.server_events import SERVER_EVENTS
+
+
+def test_null_and_absent_differ_on_the_wire() -> None:
+    off = SessionUpdate(
+        session=Session(type="realtime", audio=SessionAudio(input=AudioInput(turn_detection=None)), tools=())
+    )
+    assert json.loads(off.to_wire()) == {
+        "type": "session.update",
+        "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}, "tools": []},
+    }
+
+
+def test_formats_keep_their_type_when_written() -> None:
+    update = SessionUpdate(
+        session=Session(type="realtime", audio=SessionAudio(input=AudioInput(format=objects.PcmFormat())))
+    )
+    assert json.loads(update.to_wire())["session"]["audio"]["input"]["format"] == {"type": "audio/pcm"}
+
+
+def test_the_effective_session_has_the_formats_in_force() -> None:
+    event = SERVER_EVENTS.parse(
+        '{"type":"session.updated","event_id":"e","session":{"type":"realtime",'
+        '"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{}}}}'
+    )
+    assert isinstance(event, server_events.SessionUpdated)
+    assert event.session.format_type("input") == "audio/pcmu"
+    assert event.session.format_type("output") == ""
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        UserMessage(content=(InputText(text="Hello."),)),
+        AssistantMessage(content=(OutputText(text="Hello."),)),
+        FunctionCallItem(name="book", arguments="{}", call_id="call-1"),
+        FunctionCallOutputItem(call_id="call-1", output="{}"),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> None:
+    sent = json.loads(ConversationItemCreate(item=item).to_wire())
+    event = TypeAdapter(RealtimeClientEvent).validate_python(sent)
+    assert event.to_dict() == sent
+    role = {"UserMessage": "user", "AssistantMessage": "assistant"}.get(type(item).__name__)
+    assert sent["item"].get("role") == role

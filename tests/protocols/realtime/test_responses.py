@@ -1,0 +1,122 @@
+"""Responses that run: what is passed on, what comes too late, and what is cut or taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.ledger import ItemHeard
+from protocols.media import LPCM16_24
+from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
+from protocols.realtime.objects import Response
+from protocols.realtime.responses import STEP, RunningResponses
+
+MS_100 = "A" * 6400
+
+
+def response(name: str = "r-1", step_id: str = "") -> Response:
+    return Response(id=name, metadata={STEP: step_id} if step_id else None)
+
+
+def running(*names: str) -> RunningResponses:
+    found = RunningResponses(LPCM16_24)
+    for name in names or ("r-1",):
+        found.begun(response(name), discarded=False)
+    return found
+
+
+def heard(heard_ms: int, complete: bool = False, item_id: str = "i-1") -> ItemHeard:
+    return ItemHeard(item_id, heard_ms, 0, 0, complete)
+
+
+def test_only_what_runs_and_is_not_discarded_is_passed_on() -> None:
+    found = running("r-1", "r-2")
+    assert found.takes("r-1", "i-1", MS_100)
+    assert not found.takes("r-9", "i-9", MS_100)
+    found.discard_all()
+    assert found.discarded("r-1")
+    assert found.discarded("r-2")
+    assert not found.takes("r-1", "i-1", MS_100)
+    found.begun(response("r-3"), discarded=False)
+    assert found.takes("r-3", "i-3", MS_100)
+    found.begun(response("r-4"), discarded=True)
+    assert not found.takes("r-4", "i-4", MS_100)
+
+
+def test_something_was_heard_of_what_still_runs_only() -> None:
+    found = running()
+    assert not found.something_heard()
+    found.takes("r-1", "i-1", MS_100)
+    assert found.something_heard()
+    found.ended("r-1")
+    assert not found.something_heard()
+
+
+def test_an_ended_response_tells_what_was_spoken_and_is_not_discarded_any_more() -> None:
+    found = running()
+    found.takes("r-1", "i-1", MS_100)
+    found.takes("r-1", "i-1", MS_100)
+    found.takes("r-1", "i-2", MS_100)
+    found.discard_all()
+    over, cuts = found.ended("r-1")
+    assert (over.spoken, cuts) == ({"i-1": 200.0, "i-2": 100.0}, [])
+    assert not found.discarded("r-1")
+    over, cuts = found.ended("r-1")
+    assert (over.spoken, over.steps, cuts) == ({}, (), [])
+
+
+def test_the_first_response_after_answers_knows_of_them_and_of_its_own_step() -> None:
+    found = running()
+    found.answer_added("s-1")
+    found.answer_added("s-2")
+    found.begun(response("r-2", step_id="s-3"), discarded=False)
+    found.begun(response("r-3", step_id="s-4"), discarded=False)
+    found.begun(response("r-4"), discarded=False)
+    assert [found.ended(name)[0].steps for name in ("r-1", "r-2", "r-3", "r-4")] == [
+        (),
+        ("s-1", "s-2", "s-3"),
+        ("s-4",),
+        (),
+    ]
+
+
+@pytest.mark.parametrize(("heard_ms", "end_ms"), [(1, 1), (150, 150), (200, 200), (201, 200), (900, 200)])
+def test_an_item_is_cut_where_it_was_heard_to_and_not_behind_its_own_end(heard_ms: int, end_ms: int) -> None:
+    found = running()
+    found.takes("r-1", "i-1", MS_100)
+    found.takes("r-1", "i-1", MS_100)
+    assert found.heard([heard(heard_ms)]) == [
+        ConversationItemTruncate(item_id="i-1", content_index=0, audio_end_ms=end_ms)
+    ]
+
+
+def test_an_item_of_less_than_a_millisecond_is_still_cut_behind_its_beginning() -> None:
+    found = running()
+    found.takes("r-1", "i-1", "AAAA")
+    (cut,) = found.heard([heard(5)])
+    assert isinstance(cut, ConversationItemTruncate)
+    assert cut.audio_end_ms == 1
+
+
+def test_an_item_whose_response_is_over_is_cut_where_it_was_heard_to() -> None:
+    found = running()
+    found.takes("r-1", "i-1", MS_100)
+    found.ended("r-1")
+    (cut,) = found.heard([heard(70)])
+    assert isinstance(cut, ConversationItemTruncate)
+    assert cut.audio_end_ms == 70
+
+
+def test_what_was_heard_to_its_end_or_is_not_of_this_session_is_left_alone() -> None:
+    found = running()
+    found.takes("r-1", "i-1", MS_100)
+    assert found.heard([heard(100, complete=True), heard(50, item_id="i-old"), heard(0, item_id="i-old")]) == []
+
+
+def test_what_was_not_heard_at_all_is_taken_back_once_it_is_complete() -> None:
+    found = running("r-1", "r-2")
+    found.takes("r-1", "i-1", MS_100)
+    found.takes("r-2", "i-2", MS_100)
+    assert found.heard([heard(0)]) == []
+    assert found.ended("r-2")[1] == []
+    assert found.ended("r-1")[1] == [ConversationItemDelete(item_id="i-1")]
+    assert found.heard([heard(0)]) == [ConversationItemDelete(item_id="i-1")], "complete already"

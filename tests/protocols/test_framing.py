@@ -1,0 +1,71 @@
+"""WebSocket frames out of a byte stream: the same messages as the library's own protocol, however the bytes are cut."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.transport.frames import TextFrames
+from protocols.framing import FrameReader
+from tests.protocols.wire import library
+
+LIMIT = 1_000_000
+
+
+def read(reader: FrameReader, data: bytes) -> list[tuple[bool, bytes]]:
+    return list(reader.feed(data))
+
+
+@settings(max_examples=200)
+@given(
+    texts=st.lists(st.one_of(st.text(max_size=300), st.integers(120, 70_000).map("x".__mul__)), max_size=5),
+    cuts=st.lists(st.integers(1, 2000), min_size=1, max_size=20),
+    masks=st.booleans(),
+)
+def test_texts_arrive_whole_and_in_order_however_the_bytes_are_split(
+    texts: list[str], cuts: list[int], masks: bool
+) -> None:
+    peer = library(masks)
+    for text in texts:
+        peer.send_text(text.encode())
+    stream = b"".join(peer.data_to_send())
+    reader, got, at, turn = FrameReader(masks, LIMIT), [], 0, 0
+    while at < len(stream):
+        got += read(reader, stream[at : at + cuts[turn % len(cuts)]])
+        at += cuts[turn % len(cuts)]
+        turn += 1
+    assert got == [(True, text.encode()) for text in texts]
+
+
+def test_other_frames_are_passed_unchanged_to_the_library() -> None:
+    peer = library(masks=True)
+    peer.send_ping(b"are you there")
+    peer.send_text(b"part one, ", fin=False)
+    peer.send_continuation(b"part two", fin=True)
+    peer.send_binary(b"\x00\x01")
+    raw = peer.data_to_send()
+    reader = FrameReader(masked=True, max_bytes=LIMIT)
+    assert read(reader, b"".join(raw)) == [(False, frame) for frame in raw]
+
+
+def test_inside_a_fragmented_message_no_frame_is_a_whole_text() -> None:
+    peer = library(masks=True)
+    peer.send_text(b"x")
+    (raw,) = peer.data_to_send()
+    reader = FrameReader(masked=True, max_bytes=LIMIT)
+    reader.in_message = True
+    assert read(reader, raw) == [(False, raw)]
+
+
+def test_a_frame_with_the_wrong_masking_is_left_to_the_library() -> None:
+    peer = library(masks=False)
+    peer.send_text(b"unmasked")
+    (raw,) = peer.data_to_send()
+    assert read(FrameReader(masked=True, max_bytes=LIMIT), raw) == [(False, raw)]
+
+
+def test_a_frame_that_is_too_long_is_refused_at_its_header_and_not_buffered() -> None:
+    raw = TextFrames(masks=False).build(b"x" * 2000)
+    reader = FrameReader(masked=False, max_bytes=1999)
+    assert read(reader, raw[:10]) == [(False, raw[:10])]
+    assert read(FrameReader(masked=False, max_bytes=2000), raw) == [(True, b"x" * 2000)]

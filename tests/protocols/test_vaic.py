@@ -1,0 +1,39 @@
+"""VoiceAI Connect's language: what is read, what is refused, what is written."""
+
+from __future__ import annotations
+
+import json
+
+from protocols.vaic import (
+    FROM_VAIC,
+    Activities,
+    FromVaic,
+    PlayStreamStart,
+    ToVaic,
+)
+from tests.protocols.wire import models
+
+
+def test_vaic_frames_of_ours_have_camel_case_names_and_no_nulls() -> None:
+    start = PlayStreamStart(conversation_id="c-1", stream_id="p-1", media_format="raw/lpcm16")
+    assert json.loads(start.to_wire()) == {
+        "type": "playStream.start",
+        "conversationId": "c-1",
+        "streamId": "p-1",
+        "mediaFormat": "raw/lpcm16",
+    }
+
+
+def test_event_names_are_compared_without_regard_to_case() -> None:
+    frame = FROM_VAIC.parse('{"type":"activities","activities":[{"type":"Event","name":"DTMF","value":"4"}]}')
+    assert isinstance(frame, Activities)
+    assert [activity.event for activity in frame.activities] == ["dtmf"]
+
+
+def test_all_vaic_messages_of_the_spec_are_known_in_both_directions() -> None:
+    assert len(models(FromVaic)) == 9
+    assert len(models(ToVaic)) == 15
+    for model in models(FromVaic).values():
+        values = {"conversation_id": "c-1", "audio_chunk": "AAAA", "activities": ()}
+        frame = model.model_validate({k: v for k, v in values.items() if k in model.model_fields})
+        assert FROM_VAIC.parse(frame.to_wire()) == frame
