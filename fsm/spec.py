@@ -47,6 +47,7 @@ class AgentSpec(TaskTable):
     Arrows that follow from the kinds of states and slots are derived, not written: cancelling (to the table's one
     End("cancelled")), corrections, repeated look-ups (fsm.states.DerivedEvent).
     retention: how long the context keeps items of a category (slot, fact, result); others are kept to the task's end.
+    ends_call: opening it ends the caller's talk with the bot, so the caller must have spoken first.
     carries_notes: it starts with the scratchpads of the call's earlier tasks.
     patience: the number of states entered after which a run gives up where it waits.
     not_understood, still_there: said before the question to a caller who was not understood, or was silent.
@@ -55,6 +56,7 @@ class AgentSpec(TaskTable):
     """
 
     description: str
+    ends_call: bool = False
     carries_notes: bool = False
     patience: int = 40
     not_understood: str = "Sorry, I did not get that."

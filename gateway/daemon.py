@@ -30,7 +30,7 @@ from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.tasks.effect_runner import EffectRunner
+from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -102,7 +102,8 @@ class Daemon:
         self.journal = Journal(self.engine)
         agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch)
+        limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
+        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
         # On a thread: a remote system that is slow to answer must not delay calls.
         threading.Thread(target=effects.recover, name="recover", daemon=True).start()
         services = self._services(loop, agents, effects)
@@ -188,6 +189,7 @@ class Daemon:
             transfer_targets=settings.transfer_targets,
             region=settings.number_region(),
             no_input_s=settings.no_input_s,
+            yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )

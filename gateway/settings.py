@@ -75,6 +75,15 @@ class Settings(BaseSettings):
     no_input_s: Annotated[
         float, Field(ge=2, le=120, description="silence after a question before it is asked again")
     ] = 8
+    yes_without_words: Annotated[
+        bool, Field(description="a yes to what was read back counts even where no transcript of it comes")
+    ] = False
+    effects_per_call: Annotated[
+        int, Field(ge=0, description="bookings, moves and cancellations in one call, then a human; 0: any number")
+    ] = 5
+    effects_per_number: Annotated[
+        int, Field(ge=0, description="the same for one caller's number within 24 hours; 0: any number")
+    ] = 10
     filler_s: Annotated[
         float, Field(ge=0, le=20, description="silence before a waiting caller hears 'one moment'; 0: never")
     ] = 1.5

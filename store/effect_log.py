@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from store import schema
 from store.database import insert
@@ -89,6 +89,22 @@ def take_back(connection: Connection, key: str, at: datetime) -> bool:
     column = schema.effect.c
     statement = schema.effect.update().where(column.key == key, column.status == "ok")
     return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
+
+
+def count_of_call(connection: Connection, conversation_id: str) -> int:
+    """How many effects of a call have been carried out, or may have been."""
+    return _count(connection, schema.effect.c.conversation_id == conversation_id)
+
+
+def count_of_caller(connection: Connection, caller: str, since: datetime) -> int:
+    """The same for a caller's number, since a moment (aware)."""
+    column = schema.effect.c
+    return _count(connection, (column.caller == caller) & (column.intended_at >= since))
+
+
+def _count(connection: Connection, where: Any) -> int:
+    done = schema.effect.c.status.in_(("intended", "ok", "unclear"))
+    return connection.scalar(select(func.count()).select_from(schema.effect).where(where, done)) or 0
 
 
 def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:

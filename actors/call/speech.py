@@ -107,6 +107,7 @@ class BotSpeech:
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
         self.keep_time()
+        self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
     def model_back(self, said_again: bool) -> None:

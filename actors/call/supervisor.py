@@ -216,7 +216,8 @@ class CallSupervisor(LoopActor):
                 self._log.warning("task step overdue")
                 self._reply(self._tasks.overdue(key.step_id))
             case WordsLimit():
-                self._tasks.words_overdue(key.step_id)
+                if outputs := self._tasks.words_overdue(key.step_id):
+                    self._speech.answer(outputs, self._readiness in MODEL_THERE)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
                 self._get_ready(ReadinessEvent.START_OVERDUE)
             case CallTimer.RENEW:
@@ -263,7 +264,8 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
             return
-        self._tasks.note(fact)
+        if outputs := self._tasks.note(fact):
+            self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))

@@ -44,6 +44,7 @@ class ReadbackConsent:
     _said: dict[str, str] = field(default_factory=dict)  # by item
     _heard: dict[str, ItemHeard] = field(default_factory=dict)  # by item, in the order in which they were heard
     _turns: dict[str, _Turn] = field(default_factory=dict)  # by item, in the order in which they began
+    _keyed_ms: float | None = None  # when the caller pressed keys last
 
     def asked(self, run_id: str, readback: Readback | None, at_ms: float) -> None:
         """A run has taken a step, and reads this back. The same as before was asked for when it was first read back."""
@@ -89,6 +90,27 @@ class ReadbackConsent:
         *before, answer = worded
         verdict = self._verdict(asked, before, answer, final)
         return None if verdict is None else Agreement(verdict, asked.readback)
+
+    def keys_pressed(self, at_ms: float) -> None:
+        """The caller has pressed keys, of whatever meaning."""
+        self._keyed_ms = at_ms
+
+    def has_spoken(self, since_ms: float = 0.0, *, final: bool = False) -> bool | None:
+        """Whether the caller has said something in words, or by key, since the bot was last heard to its end.
+
+        since_ms: and since then. None: the words are to be waited for; final: there is no more waiting.
+        """
+        newest_ms = next((turn.began_ms for turn in reversed(self._turns.values())), 0.0)
+        ends_ms = (_end_ms(item) for item in self._heard.values() if item.complete and _ended_by(item, newest_ms))
+        since_ms = max(since_ms, *ends_ms, 0.0)
+        if self._keyed_ms is not None and self._keyed_ms >= since_ms:
+            return True
+        turns = [turn for turn in self._turns.values() if turn.began_ms >= since_ms]
+        if any(turn.words is not None and self._reply(turn) is not Reply.WORDLESS for turn in turns):
+            return True
+        if all(turn.words is not None for turn in turns):
+            return False
+        return self.yes_without_words if final else None
 
     def keyed(self, run_id: str, at_ms: float) -> Agreement:
         """What a key for yes, pressed at that moment, is to the run's read-back."""
@@ -152,7 +174,9 @@ class ReadbackConsent:
 
 def _ended_by(item: ItemHeard, at_ms: float) -> bool:
     """Heard to its end by then; who answers into its last moment has heard it too."""
-    if not item.complete or item.began_ms is None:
-        return False
-    last_moment_ms = min(LAST_MOMENT_MS, item.generated_ms / 2)
-    return item.began_ms + item.heard_ms - last_moment_ms <= at_ms
+    return item.complete and item.began_ms is not None and _end_ms(item) <= at_ms
+
+
+def _end_ms(item: ItemHeard) -> float:
+    """Where its last moment begins: who answers there has heard it all."""
+    return (item.began_ms or 0) + item.heard_ms - min(LAST_MOMENT_MS, item.generated_ms / 2)

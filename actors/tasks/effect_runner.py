@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from loguru import logger
@@ -29,6 +30,7 @@ from store.leases import fenced
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
 # No step takes so long: an older intent without an outcome belongs to a process that is gone.
+TOO_MANY = "I am sorry, I cannot do more than that for you by myself."
 ABANDONED = timedelta(seconds=60)
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
 _STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed"}
@@ -40,6 +42,21 @@ class _NoStore(Exception):
     def __init__(self, say: str) -> None:
         super().__init__(say)
         self.say = say
+
+
+@dataclass(frozen=True, slots=True)
+class EffectLimits:
+    """How many effects that change something are carried out; 0: any number.
+
+    per_call, per_number_a_day: for one conversation; for one caller's number within 24 hours. Withheld numbers are
+    of many callers, and are limited by call alone.
+    """
+
+    per_call: int = 0
+    per_number_a_day: int = 0
+
+
+NO_LIMITS = EffectLimits()
 
 
 class EffectRunner:
@@ -56,11 +73,13 @@ class EffectRunner:
         now: Callable[[], datetime],
         patience_s: float = 5.0,
         epoch_of: Callable[[str], int] = lambda _: 0,
+        limits: EffectLimits = NO_LIMITS,
     ) -> None:
         self._engine = engine
         self._epoch_of = epoch_of
         self._now = now
         self._patience_s = patience_s
+        self._limits = limits
         self._declared = effects_of(agents)
         self._specs = {name: spec for spec in agents.values() for name in spec.effects}
         self._under_way: set[str] = set()
@@ -186,12 +205,32 @@ class EffectRunner:
         with self._transaction(meant.conversation_id) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
+            if self._too_many(connection, meant):
+                return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
             result = local.do(request, connection)
             # A refused or failed effect must have changed nothing.
             (savepoint.commit if isinstance(result, Ok) else savepoint.rollback)()
             self._settle(connection, meant.key, result)
             return result
+
+    # --- limits ---
+
+    def _too_many(self, connection: Connection, meant: LoggedEffect) -> bool:
+        """Whether an effect that was just logged is one more than a call or a caller may have."""
+        limits, caller = self._limits, meant.caller
+        if 0 < limits.per_call < effect_log.count_of_call(connection, meant.conversation_id):
+            return True
+        if not limits.per_number_a_day or not caller:
+            return False
+        since = self._now() - timedelta(days=1)
+        return effect_log.count_of_caller(connection, caller, since) > limits.per_number_a_day
+
+    def _refuse(self, connection: Connection, meant: LoggedEffect) -> EffectResult:
+        logger.bind(conversation=meant.conversation_id).warning("too many effects", effect=meant.name)
+        result = Failed(TOO_MANY)
+        self._settle(connection, meant.key, result)
+        return result
 
     # --- remote ---
 
@@ -202,6 +241,8 @@ class EffectRunner:
                 known = _known(connection, meant.key)
                 if not (_is(known, meant) and effect_log.take_over(connection, known, self._now())):
                     return _recorded(known, meant)
+            elif self._too_many(connection, meant):
+                return self._refuse(connection, meant)
         result, status = (remote.do(request), None) if first else _recovered(remote, request)
         try:
             with self._transaction(meant.conversation_id) as connection:

@@ -119,6 +119,9 @@ class TaskRouter:
         self._steps = 0
         self._unsettled: set[str] = set()
         self._left: set[str] = set()  # calls that another process has not answered
+        # Calls that would lead the caller away, while they wait for the caller's words.
+        self._leaving: dict[str, FunctionCalled] = {}
+        self._asked_to_stay: dict[str, float] = {}  # by run, when its read-back was held against leaving
         self._acted: set[str] = set()  # runs of which it had carried out a yes
         self.runs: dict[str, TaskHandle] = {}
 
@@ -168,8 +171,8 @@ class TaskRouter:
 
     # --- facts of the conversation ---
 
-    def note(self, fact: SpeechFact) -> None:
-        """Something was said or heard."""
+    def note(self, fact: SpeechFact) -> dict[str, str]:
+        """Something was said or heard. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         match fact:
             case CallerSpeaks(began=True):
@@ -177,8 +180,14 @@ class TaskRouter:
             case CallerSaid():
                 for run in self._open_runs():
                     self._take_next(run)
+                return self._leave(self._leaving)
             case _:
                 pass
+        return {}
+
+    def keys_pressed(self, at_ms: float) -> None:
+        """The caller has pressed keys, whoever takes them."""
+        self._consent.keys_pressed(at_ms)
 
     # --- steps ---
 
@@ -196,6 +205,9 @@ class TaskRouter:
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
         if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
+            if spec.ends_call and called.call_id not in self._left:
+                self._leaving[called.call_id] = called
+                return self._leave((called.call_id,)).get(called.call_id)
             run = self._open(spec, called)
         if run is None:
             return self._answer_late(called) or self._refuse(called.name)
@@ -253,11 +265,12 @@ class TaskRouter:
         output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
-    def words_overdue(self, step_id: str) -> None:
-        """The words that a step waits for have not come in time: it is taken without them."""
+    def words_overdue(self, step_id: str) -> dict[str, str]:
+        """The words that a step waits for have not come in time: it is taken without them. Returns: as `note`."""
         for run in self._open_runs():
             if run.waits_for_words and next(iter(run.pending), None) == step_id:
                 self._take_next(run, final=True)
+        return self._leave({step_id} & self._leaving.keys(), final=True)
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
@@ -290,6 +303,7 @@ class TaskRouter:
 
         A yes is judged by what is known by now; what was to come after another step is not taken any more.
         """
+        self._leaving.clear()
         for run in self._open_runs():
             self._take_next(run, final=True)
             run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
@@ -360,6 +374,39 @@ class TaskRouter:
         run.taking, run.waits_for_words = step.step_id, False
         self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
+
+    def _leave(self, call_ids: Collection[str], final: bool = False) -> dict[str, str]:
+        """Open the tasks that lead the caller away, where the caller wants that. Returns the outputs of the others."""
+        outputs = {}
+        for call_id in tuple(call_ids):
+            spoken = self._consent.has_spoken(final=final)
+            if spoken is None:
+                self._limit(WordsLimit(call_id), WORDS_LIMIT_S)
+                continue
+            called = self._leaving.pop(call_id)
+            if not spoken:
+                outputs[call_id] = _refusal("not_asked_for", "The caller has said nothing. Ask what the caller wants.")
+            elif (held := self._held_back_by()) is not None:
+                outputs[call_id] = self._hold_back(held)
+            else:
+                run = self._open(self._services.profile.agents[called.name], called)
+                self._step(run, Invoke(call_id, called.name, called.arguments, spoke=self._calls_in_a_row == 1))
+        return outputs
+
+    def _held_back_by(self) -> TaskHandle | None:
+        """The run that waits for a yes, unless the caller has been asked and wants to leave all the same."""
+        for run in reversed(self._open_runs()):
+            if run.status is not None and run.status.readback is not None and not run.pending:
+                asked_ms = self._asked_to_stay.get(run.context.run_id)
+                return run if asked_ms is None or not self._consent.has_spoken(asked_ms, final=True) else None
+        return None
+
+    def _hold_back(self, run: TaskHandle) -> str:
+        self._asked_to_stay[run.context.run_id] = self._now_ms()
+        TASK_FAULTS.labels("task_open").inc()
+        confirm = confirm_name(run.spec.name)
+        hint = f"The caller has not answered this. If the answer was yes, call {confirm}; else ask, and wait."
+        return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
         """What the caller's last words are to what the run reads back. None: they are waited for."""

@@ -10,6 +10,7 @@ from fsm.spec import AgentSpec, End
 END_CALL = AgentSpec(
     name="end_call",
     description="The caller says goodbye or has nothing more to ask: ends the call after your farewell.",
+    ends_call=True,
     start="HungUp",
     slots={},
     states={"HungUp": End("hangup", say="Thank you for calling. Goodbye.")},

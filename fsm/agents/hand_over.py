@@ -26,4 +26,5 @@ HAND_OVER = AgentSpec(
     },
     transitions={("Collect", "filled"): "HandedOver", ("Collect", "gave_up"): "HandedOver"},
     carries_notes=True,
+    ends_call=True,
 )

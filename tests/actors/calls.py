@@ -213,11 +213,12 @@ class StuckOven:
 
     def __init__(self) -> None:
         self.entered, self.freed = threading.Event(), threading.Event()
+        self.result: EffectResult = Ok()
 
     def __call__(self, request: EffectRequest) -> EffectResult:
         self.entered.set()
         self.freed.wait(10)
-        return Ok()
+        return self.result
 
 
 BOOKED = Ok({"appointment": 1, "code": "4711"})
@@ -421,9 +422,14 @@ class Call:
         self.caller_says("Yes.")
 
     def answered(self, call_id: str, name: str, /, **arguments: object) -> dict[str, Any]:
-        """Have the model call one function, and wait for its output. A yes is one to what was heard."""
+        """Have the model call one function, and wait for its output. A yes is one to what was heard.
+
+        A caller who is to leave has asked for it.
+        """
         if arguments.get("yes"):
             self.hears_out()
+        elif name in ("end_call", "hand_over"):
+            self.caller_says("That is all, thank you.")
         self.model_calls((call_id, name, arguments))
         self.mailboxes.until(lambda: call_id in self.outputs())
         return self.outputs()[call_id]

@@ -126,6 +126,7 @@ async def practice(
             time_zone="UTC",
             transfer_targets={},
             no_input_s=120,
+            effects_per_number=0,  # all callers have one number
             # A machine that is slow to hear and think, and so many times slower by this clock, is not to be bridged.
             filler_s=0,
             max_lag_ms=0,  # whoever hears and thinks for the model shares this loop

@@ -72,6 +72,7 @@ async def _serve(engine_url: str, database_url: str, speed: float) -> None:
         time_zone="UTC",
         transfer_targets={},
         no_input_s=120,
+        effects_per_number=0,  # all callers have one number
         filler_s=0,
         max_lag_ms=0,
     )

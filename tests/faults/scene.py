@@ -329,6 +329,7 @@ async def _opened(
             "TIELINE_HOST": "127.0.0.1",
             "TIELINE_TIME_ZONE": "UTC",
             "TIELINE_NO_INPUT_S": "60",
+            "TIELINE_EFFECTS_PER_NUMBER": "0",  # all callers have one number
         }
         if not IN_TIME:
             # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.

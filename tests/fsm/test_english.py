@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.agents.book_appointment import WHEN
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
-from fsm.consent import Reply, Spoken, names_another, readback_of, states
+from fsm.consent import Reply
 from fsm.english import English
-from fsm.spec import Confirm
 
 ENGLISH = English()
 MONDAY = date(2026, 11, 23)
@@ -174,25 +171,6 @@ def test_what_words_answer(reply: Reply, words: list[str]) -> None:
     assert {each: got for each, got in found.items() if got is not reply} == {}
 
 
-DAYS = st.dates(MONDAY, MONDAY + timedelta(days=365))
-TIMES = st.times().map(lambda at: at.replace(second=0, microsecond=0))
-
-
-@given(day=DAYS, at=TIMES, other_day=DAYS, other_at=TIMES)
-def test_a_tasks_own_sentence_states_its_own_values_and_no_others(
-    day: date, at: time, other_day: date, other_at: time
-) -> None:
-    template = f"{WHEN}. Shall I book it?"
-    readback = readback_of(template, {"day": day, "at": at}, (1,), {}, MONDAY)
-    assert states(readback, [Spoken(template.format(day=day, at=at), heard=True)], ENGLISH)
-    assert not states(readback, [Spoken(template.format(day=day, at=at), heard=False)], ENGLISH)
-    if other_day != day:
-        assert not states(readback, [Spoken(template.format(day=other_day, at=at), heard=True)], ENGLISH)
-    twelve_hours = {at.hour % 12 * 60 + at.minute, other_at.hour % 12 * 60 + other_at.minute}
-    if len(twelve_hours) == 2:
-        assert not states(readback, [Spoken(template.format(day=day, at=other_at), heard=True)], ENGLISH)
-
-
 PIECES = [
     "the", "26th", "at", "ten", "to", "past", "half", "10", ":", ".", "tomorrow", "next", "thursday", "november",
     "may", "of", "in", "a", "week", "from", "day", "after", "oh", "99999", "31", "february", "am", "noon",
@@ -205,34 +183,3 @@ def test_whatever_is_said_it_is_read(text: str) -> None:
         assert all(isinstance(one, frozenset) for one in ENGLISH.dates(each, MONDAY) + ENGLISH.times(each, MONDAY))
     ENGLISH.reply(text)
     ENGLISH.words(text)
-
-
-def test_from_and_to_are_not_taken_for_each_other() -> None:
-    confirm = RESCHEDULE_APPOINTMENT.states["Confirm"]
-    assert isinstance(confirm, Confirm)
-    old, new = {"was_day": date(2026, 11, 24), "was_at": time(10, 30)}, {"day": date(2026, 11, 26), "at": time(11)}
-    readback = readback_of(confirm.template, {**old, **new}, (1,), {}, MONDAY)
-    assert readback.dates == (date(2026, 11, 24), date(2026, 11, 26))
-    said = confirm.template.format(**old, **new)
-    swapped = confirm.template.format(was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"])
-    assert states(readback, [Spoken(said, heard=True)], ENGLISH)
-    assert not states(readback, [Spoken(swapped, heard=True)], ENGLISH)
-
-
-def test_phrases_are_said_as_the_tasks_formatter_writes_them_in_digits_or_words() -> None:
-    readback = readback_of(
-        "{count} {size}, {note}. Right?", {"count": 3, "size": "small", "note": "no olives"}, (1,), {}, MONDAY
-    )
-    for said in ("3 small, no olives. Right?", "Three small pizzas with no olives, right?", "No olives, small, three?"):
-        assert states(readback, [Spoken(said, heard=True)], ENGLISH)
-    for said in ("2 small, no olives. Right?", "Three small pizzas, right?", "Three large, no olives?"):
-        assert not states(readback, [Spoken(said, heard=True)], ENGLISH)
-
-
-def test_a_caller_names_another_value_only_where_there_is_one() -> None:
-    readback = readback_of(WHEN, {"day": date(2026, 11, 26), "at": time(10, 30)}, (1,), {}, MONDAY)
-    for words in ("at eleven", "Friday", "tomorrow", "quarter past ten"):
-        assert names_another(readback, words, ENGLISH)
-    for words in ("half past ten", "Thursday", "for two people", "in three days, ten thirty"):
-        assert not names_another(readback, words, ENGLISH)
-    assert not names_another(readback_of("Right?", {}, (1,), {}, MONDAY), "at eleven on Friday", ENGLISH)

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
-from actors.tasks.effect_runner import ABANDONED, NO_STORE, UNSURE, EffectRunner
+from actors.tasks.effect_runner import ABANDONED, NO_STORE, TOO_MANY, UNSURE, EffectLimits, EffectRunner
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext
 from fsm.spec import Act, AgentSpec, Slot
 from store import effect_log, schema
@@ -227,6 +227,54 @@ def test_without_a_database_nothing_was_taken_back(engine: Engine) -> None:
     schema.effect.drop(engine)
     assert services.hung_up("pizza.bake", REQUEST) is False
     assert baked(engine) == 1
+
+
+# --- limits ---
+
+
+def another(number: int, conversation_id: str = "c-1", caller: str = "+4930123", now: datetime = NOW) -> EffectRequest:
+    context = TaskContext(conversation_id, f"t{number}", caller, lambda: now)
+    return replace(REQUEST, key=f"{conversation_id}:t{number}:4", context=context)
+
+
+def limited(engine: Engine, effect: Local | Remote, now: datetime = NOW) -> EffectRunner:
+    spec: AgentSpec = table(effects={"pizza.bake": effect})
+    return EffectRunner(engine, {spec.name: spec}, lambda: now, limits=EffectLimits(per_call=2, per_number_a_day=3))
+
+
+def ways() -> list[Local | Remote]:
+    return [Local(lambda request, connection: Ok()), Remote(lambda request: Ok(), recover="retry")]
+
+
+@pytest.mark.parametrize("effect", ways(), ids=["local", "remote"])
+def test_a_call_has_so_many_effects_and_then_a_human(engine: Engine, effect: Local | Remote) -> None:
+    runner = limited(engine, effect)
+    results = [runner.carry_out("pizza.bake", another(number)) for number in (1, 2, 3)]
+    assert results == [Ok(), Ok(), Failed(TOO_MANY)]
+    assert runner.carry_out("pizza.bake", another(2)) == Ok(), "asked for again, it is the same one"
+    assert runner.carry_out("pizza.bake", another(1, "c-2")) == Ok()
+
+
+def test_a_number_has_so_many_effects_within_a_day(engine: Engine) -> None:
+    effect = ways()[0]
+    for number in (1, 2, 3):
+        assert limited(engine, effect).carry_out("pizza.bake", another(number, f"c-{number}")) == Ok()
+    assert limited(engine, effect).carry_out("pizza.bake", another(4, "c-4")) == Failed(TOO_MANY)
+    assert limited(engine, effect).carry_out("pizza.bake", another(5, "c-5", caller="+49301")) == Ok()
+    tomorrow = NOW + timedelta(days=1, seconds=1)
+    assert limited(engine, effect, tomorrow).carry_out("pizza.bake", another(6, "c-6", now=tomorrow)) == Ok()
+
+
+def test_withheld_numbers_are_limited_by_call_alone(engine: Engine) -> None:
+    runner = limited(engine, ways()[0])
+    assert [runner.carry_out("pizza.bake", another(1, f"c-{each}", caller="")) for each in range(5)] == [Ok()] * 5
+
+
+def test_what_was_refused_or_failed_counts_for_nothing(engine: Engine) -> None:
+    refuses = limited(engine, Local(lambda request, connection: Refused("No.")))
+    for number in range(4):
+        assert refuses.carry_out("pizza.bake", another(number)) == Refused("No.")
+    assert limited(engine, ways()[0]).carry_out("pizza.bake", another(9)) == Ok()
 
 
 # --- remote ---

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
+from actors.messages.call import FunctionCalled
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_runner import EffectRunner
-from fsm.effects import Refused
+from fsm.effects import Ok, Refused
 from store.appointments import AppointmentBook
 from store.journal import TaskRecord
 from tests.actors.calls import (
@@ -23,6 +24,7 @@ from tests.actors.calls import (
     WaitingDispatcher,
     living,
 )
+from tests.fsm.tables import LOCKER
 
 
 @pytest.fixture
@@ -282,3 +284,240 @@ def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> N
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
     call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
     assert ended() - before == 1
+
+
+# --- what a yes is bound to ---
+
+
+def spoken_to_its_end(call: Call, said: str = "2 small, none. Right?") -> None:
+    """The bot says this, and the caller hears it to its end."""
+    call.bot_says(said, ms=1000)
+    call.mailboxes.advance(1000)
+    call.model.frames.clear()
+
+
+@pytest.fixture
+def read_back(call: Call) -> Call:
+    """A call whose task was read back, and heard to its end."""
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    spoken_to_its_end(call)
+    return call
+
+
+def confirms(call: Call, call_id: str) -> dict[str, Any]:
+    """The output of a yes that the model hears in the caller's last words."""
+    call.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: call_id in call.outputs())
+    return call.outputs()[call_id]
+
+
+def turn_without_words(call: Call, item: str) -> None:
+    call.caller_begins(item)
+    call.event("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=900)
+    call.event("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+
+
+def words(call: Call, item: str, text: str) -> None:
+    kind = "conversation.item.input_audio_transcription.completed"
+    call.event(kind, item_id=item, content_index=0, transcript=text)
+
+
+def test_a_correction_and_a_yes_in_one_response_do_not_do_what_was_never_read_back(read_back: Call, oven: Oven) -> None:
+    read_back.caller_says("Yes, but three.")
+    read_back.model_calls(
+        ("call-2", "order_pizza_provide", {"count": 3}), ("call-3", "order_pizza_confirm", {"yes": True})
+    )
+    read_back.mailboxes.until(lambda: {"call-2", "call-3"} <= read_back.outputs().keys())
+    assert read_back.outputs()["call-2"]["say"] == "3 small, none. Right?"
+    assert read_back.outputs()["call-3"]["error"] == "unheard"
+    assert oven.requests == []
+
+
+def test_a_yes_is_judged_when_its_step_is_taken_however_long_the_step_before_it_takes(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    looked_up, oven = StuckOven(), StuckOven()
+    call = Call(mailboxes, agents={LOCKER.name: LOCKER}, effects={"locker.find": looked_up, "locker.open": oven})
+    looked_up.result = Ok({"locker": 7})
+    looked_up.freed.set()
+    call.greeted().answered("call-1", "open_locker", letter="x", pin=1)
+    spoken_to_its_end(call, "7 with 1?")
+    call.caller_says("Yes.")
+    looked_up.freed.clear()
+    looked_up.entered.clear()
+    call.model_calls(
+        ("call-2", "open_locker_provide", {"letter": "y"}), ("call-3", "open_locker_confirm", {"yes": True})
+    )
+    assert looked_up.entered.wait(5)
+    looked_up.freed.set()
+    mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
+    assert call.outputs()["call-3"]["error"] == "unheard"
+    assert not oven.entered.is_set()
+
+
+def test_a_function_call_that_is_told_twice_is_taken_once(read_back: Call, oven: Oven) -> None:
+    read_back.caller_says("Yes.")
+    oven.answers = [Refused("Not like this.")]
+    confirms(read_back, "call-2")
+    told = len(read_back.items("function_call_output"))
+    read_back.told(FunctionCalled("call-2", "order_pizza_confirm", '{"yes": true}'))
+    read_back.told(FunctionCalled("call-2", "order_pizza_cancel", "{}"))
+    read_back.mailboxes.advance(3000)
+    assert len(read_back.items("function_call_output")) == told
+    assert [task.result for task in read_back.describe().tasks] == ["open"]
+    assert len(oven.requests) == 1
+
+
+def test_words_that_come_late_are_waited_for(read_back: Call, oven: Oven) -> None:
+    turn_without_words(read_back, "u-9")
+    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    read_back.mailboxes.advance(1900)
+    assert "call-2" not in read_back.outputs()
+    words(read_back, "u-9", "Yes.")
+    read_back.mailboxes.until(lambda: "call-2" in read_back.outputs())
+    assert read_back.outputs()["call-2"]["result"] == "baked"
+
+
+def test_words_that_never_come_are_waited_for_two_seconds(read_back: Call, oven: Oven) -> None:
+    turn_without_words(read_back, "u-9")
+    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    read_back.mailboxes.advance(2000)
+    read_back.mailboxes.until(lambda: "call-2" in read_back.outputs())
+    assert read_back.outputs()["call-2"]["error"] == "wordless"
+    assert oven.requests == []
+
+
+def test_a_caller_who_hangs_up_before_the_words_of_a_yes_are_there_has_agreed_to_nothing(
+    read_back: Call, oven: Oven
+) -> None:
+    turn_without_words(read_back, "u-9")
+    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    read_back.ends()
+    read_back.mailboxes.until(read_back.records)
+    assert oven.requests == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [("", "wordless"), ("No, that does not suit me.", "not_a_yes"), ("What does it cost?", "not_a_yes")],
+)
+def test_a_turn_that_is_no_yes_leads_to_a_new_read_back_word_for_word(
+    read_back: Call, oven: Oven, said: str, error: str
+) -> None:
+    read_back.caller_says(said)
+    assert confirms(read_back, "call-2")["error"] == error
+    asked = read_back.model.last("response.create")["response"]
+    assert asked["instructions"].endswith('Say to the caller, word for word: "2 small, none. Right?"')
+    assert asked["tools"] == []
+    assert oven.requests == []
+    spoken_to_its_end(read_back)
+    read_back.caller_says("Yes.")
+    assert confirms(read_back, "call-3")["result"] == "baked"
+
+
+def test_a_read_back_with_another_value_is_said_again_word_for_word(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    spoken_to_its_end(call, "Three small ones then, none. Right?")
+    call.caller_says("Yes.")
+    assert confirms(call, "call-2")["error"] == "misstated"
+    assert '"2 small, none. Right?"' in call.model.last("response.create")["response"]["instructions"]
+    assert oven.requests == []
+
+
+def test_a_faulty_yes_that_the_model_corrects_at_once_does_not_lose_the_consent(read_back: Call, oven: Oven) -> None:
+    read_back.caller_says("Yes.")
+    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": "true"}))
+    read_back.mailboxes.until(lambda: "call-2" in read_back.outputs())
+    assert read_back.outputs()["call-2"]["error"] == "bad_value"
+    assert confirms(read_back, "call-3")["result"] == "baked"
+
+
+def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard(read_back: Call, oven: Oven) -> None:
+    read_back.mailboxes.advance(8000)
+    read_back.mailboxes.until(lambda: read_back.model.all("response.create"))
+    read_back.bot_says("Are you still there? 2 small, none. Right?", ms=1000)
+    read_back.mailboxes.advance(500)
+    read_back.caller_says("Yes!")
+    assert confirms(read_back, "call-2")["result"] == "baked"
+
+
+def test_three_refusals_that_are_ours_hand_nobody_over(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    for number in range(2, 5):
+        call.bot_says("2 small, none. Right?", ms=1000)
+        call.mailboxes.advance(300)
+        call.caller_says("Yes.")
+        assert confirms(call, f"call-{number}")["error"] == "unheard"
+    spoken_to_its_end(call)
+    call.caller_says("Yes.")
+    assert confirms(call, "call-9")["result"] == "baked"
+
+
+def test_two_identical_openings_in_one_response_are_one_task(call: Call) -> None:
+    call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "small"}))
+    call.mailboxes.until(lambda: len(call.outputs()) == 2)
+    assert {output["task"] for output in call.outputs().values()} == {"t1"}
+
+
+def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> None:
+    call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "large"}))
+    call.mailboxes.until(lambda: len(call.outputs()) == 2)
+    assert {output["task"] for output in call.outputs().values()} == {"t1", "t2"}
+
+
+# --- leading the caller away ---
+
+
+def test_nobody_is_hung_up_on_who_has_said_nothing(call: Call) -> None:
+    call.caller_says("")
+    call.model_calls(("call-1", "end_call", {}))
+    assert call.outputs()["call-1"]["error"] == "not_asked_for"
+    call.caller_says("Goodbye.")
+    call.model_calls(("call-2", "end_call", {}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "hangup"
+
+
+def test_the_words_of_a_goodbye_are_waited_for(call: Call) -> None:
+    turn_without_words(call, "u-9")
+    call.model_calls(("call-1", "end_call", {}))
+    assert call.outputs() == {}
+    words(call, "u-9", "Bye.")
+    call.mailboxes.until(lambda: "call-1" in call.outputs())
+    assert call.outputs()["call-1"]["result"] == "hangup"
+
+
+def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
+    turn_without_words(call, "u-9")
+    call.model_calls(("call-1", "end_call", {}))
+    call.mailboxes.advance(2000)
+    assert call.outputs()["call-1"]["error"] == "not_asked_for"
+
+
+def test_keys_are_words_enough_to_be_led_away(call: Call) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "0"}])
+    call.model_calls(("call-1", "end_call", {}))
+    call.mailboxes.until(lambda: "call-1" in call.outputs())
+    assert call.outputs()["call-1"]["result"] == "hangup"
+
+
+def test_a_caller_who_leaves_a_read_back_unanswered_is_asked_once(read_back: Call) -> None:
+    read_back.caller_says("Yes, thank you.")
+    read_back.mailboxes.advance(500)
+    read_back.model_calls(("call-2", "end_call", {}))
+    told = read_back.outputs()["call-2"]
+    assert (told["error"], told["say"]) == ("task_open", "2 small, none. Right?")
+    read_back.model_calls(("call-3", "end_call", {}))
+    assert read_back.outputs()["call-3"]["error"] == "task_open", "the caller has said nothing since"
+    spoken_to_its_end(read_back)
+    read_back.caller_says("Leave it. Bye.")
+    read_back.model_calls(("call-4", "end_call", {}))
+    read_back.mailboxes.until(lambda: "call-4" in read_back.outputs())
+    assert read_back.outputs()["call-4"]["result"] == "hangup"
+
+
+def test_a_yes_and_a_goodbye_in_one_response_are_both_carried_out(read_back: Call, oven: Oven) -> None:
+    read_back.caller_says("Yes, and goodbye.")
+    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
+    read_back.mailboxes.until(lambda: {"call-2", "call-3"} <= read_back.outputs().keys())
+    assert [read_back.outputs()[each]["result"] for each in ("call-2", "call-3")] == ["baked", "hangup"]

@@ -1,0 +1,222 @@
+"""Runs chosen tests in forks of this process: for a mutant, or to measure which lines each test executes.
+
+A fork has what tests need of other people's packages in memory already; of the project it imports the copy, and of
+that the one module that a mutant changes from memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import pytest
+
+from tools.mutations import Mutant, source_of
+
+# Slow to import, and nobody's of the project.
+PRELOADED = (
+    "aiohttp", "alembic.command", "hypothesis.stateful", "loguru", "numpy", "openai.types.realtime", "orjson",
+    "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "pykka", "pytest", "rich.table", "soxr",
+    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "typer.testing", "uvloop", "websockets.client",
+    "websockets.server",
+)  # fmt: skip
+CHILD_FAILED = 99  # no exit code of pytest's
+OPTIONS = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """executed: by module and test the lines that run in it, without those of imports. took_s: by test."""
+
+    executed: Mapping[str, Mapping[str, frozenset[int]]]
+    took_s: Mapping[str, float]
+
+
+class _InMemory(MetaPathFinder, Loader):
+    """Imports one module from changed source. code: compiled under the module's own path."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name, self._path, self._code = name, path, code
+
+    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self._path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)  # noqa: S102 - the mutant
+
+
+class TestRunner:
+    """tree: the copy in which tests run."""
+
+    __test__ = False
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = tree
+        for name in PRELOADED:
+            importlib.import_module(name)
+
+    def run(self, tests: Sequence[str], mutant: Mutant, limit_s: float) -> int | None:
+        """The exit code of pytest, None if it ran out of time."""
+        source = source_of(self._tree, mutant)
+
+        def child() -> int:
+            path = self._tree / mutant.path
+            name = ".".join(Path(mutant.path).with_suffix("").parts).removesuffix(".__init__")
+            sys.meta_path.insert(0, _InMemory(name, path, compile(source, str(path), "exec")))
+            return int(pytest.main([*OPTIONS, f"--basetemp={self._tree.parent}/tmp-{os.getpid()}", *tests]))
+
+        return self._forked(child, limit_s)
+
+    def measured(self, places: Sequence[str], modules: Sequence[str], cache: Path) -> Measured:
+        """Run the tests of some files or folders, and see what they execute. What has not changed is in the cache."""
+        files = sorted({path for place in places for path in _test_files(self._tree, place)})
+        wanted = sorted({module.partition("/")[0] for module in modules})
+        known: dict[str, Any] = json.loads(cache.read_text()) if cache.exists() else {}
+        everything = _digest(path for path in self._tree.rglob("*.py") if not path.name.startswith("test_"))
+        for path in files:
+            name, digest = path.relative_to(self._tree).as_posix(), everything + _digest([path])
+            if known.get(name, {}).get("digest") != digest:
+                known[name] = {"digest": digest, "tests": self._measure(name, wanted)}
+                cache.write_text(json.dumps(known))
+        executed: defaultdict[str, dict[str, frozenset[int]]] = defaultdict(dict)
+        took_s: dict[str, float] = {}
+        for path in files:
+            for test, (seconds, lines) in known[path.relative_to(self._tree).as_posix()]["tests"].items():
+                took_s[test] = seconds
+                for module, numbers in lines.items():
+                    executed[module][test] = frozenset(numbers)
+        return Measured(executed, took_s)
+
+    def said(self) -> str:
+        """The end of what the last fork printed."""
+        return (self._tree.parent / "said.txt").read_text()[-2000:]
+
+    def _measure(self, name: str, packages: Sequence[str]) -> dict[str, tuple[float, dict[str, list[int]]]]:
+        result = self._tree.parent / "measured.json"
+        result.unlink(missing_ok=True)
+
+        def child() -> int:
+            import coverage  # noqa: PLC0415 - it traces from here on
+
+            sources = [str(self._tree / package) for package in packages]
+            meter = coverage.Coverage(data_file=None, source=sources, config_file=False)
+            plugin = _Meter(meter, self._tree)
+            meter.start()
+            code = pytest.main(
+                [*OPTIONS[1:], f"--basetemp={self._tree.parent}/tmp-{os.getpid()}", name], plugins=[plugin]
+            )
+            meter.stop()
+            result.write_text(json.dumps(plugin.found()))
+            return int(code)
+
+        code = self._forked(child, 600)
+        if code != 0:
+            raise RuntimeError(f"{name} fails, or takes too long, without any mutant ({code}): {self.said()}")
+        found: dict[str, tuple[float, dict[str, list[int]]]] = json.loads(result.read_text())
+        return found
+
+    def _forked(self, do: Callable[[], int], limit_s: float) -> int | None:
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            code = CHILD_FAILED
+            try:
+                os.setsid()
+                self._settle()
+                code = do()
+            except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        give_up_s = time.monotonic() + limit_s
+        wait_s = 0.002
+        while True:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            if time.monotonic() > give_up_s:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return None
+            time.sleep(wait_s)
+            wait_s = min(0.05, wait_s * 1.5)
+        try:
+            os.killpg(child, signal.SIGKILL)  # what it has left behind
+        except ProcessLookupError:
+            pass
+        shutil.rmtree(self._tree.parent / f"tmp-{child}", ignore_errors=True)
+        return os.waitstatus_to_exitcode(status)
+
+    def _settle(self) -> None:
+        """Make the fork one that stands in the copy, and is quiet."""
+        os.chdir(self._tree)
+        here = Path(__file__).parents[1]
+        sys.path[:] = [str(self._tree), *(each for each in sys.path if Path(each or ".").resolve() != here)]
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("tools", "tests")]:
+            del sys.modules[name]
+        quiet = os.open(self._tree.parent / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(quiet, stream)
+
+
+class _Meter:
+    """A plugin of pytest's: which lines run in each test, and how long it takes."""
+
+    def __init__(self, meter: Any, tree: Path) -> None:
+        self._meter, self._tree = meter, tree
+        self._took_s: defaultdict[str, float] = defaultdict(float)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._meter.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            self._meter.switch_context("")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._took_s[report.nodeid] += report.duration
+
+    def found(self) -> dict[str, tuple[float, dict[str, list[int]]]]:
+        lines: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
+        data = self._meter.get_data()
+        for file in data.measured_files():
+            module = Path(file).relative_to(self._tree).as_posix()
+            by_test: defaultdict[str, list[int]] = defaultdict(list)
+            for line, contexts in data.contexts_by_lineno(file).items():
+                for context in contexts:
+                    by_test[context].append(line)
+            for test, numbers in by_test.items():
+                if test:
+                    lines[test][module] = numbers
+        return {test: (round(seconds, 3), lines[test]) for test, seconds in self._took_s.items()}
+
+
+def _test_files(tree: Path, place: str) -> list[Path]:
+    path = tree / place
+    return [path] if path.is_file() else sorted(path.rglob("test_*.py"))
+
+
+def _digest(paths: Any) -> str:
+    found = hashlib.sha256()
+    for path in sorted(paths):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,245 @@
+"""Mutation testing: `python -m tools.mutants [--room ROOM] [--seed N] [--bar PERCENT]`.
+
+Changes one thing in one module at a time (cosmic-ray's operators, and statements left out) and runs the tests of its
+neighbourhood: those that execute the changed line, of the module's own test file first. What no test fails for is
+listed, unless tests/mutants_accepted.toml says why that is right. Result: out/mutants.json.
+
+The sample is drawn by a seed. Everything happens in a copy of the tree; each mutant is a fork of a process that has
+imported what tests need of other people's packages, and exists in that fork's memory only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tools.mutant_runner import CHILD_FAILED, Measured, TestRunner
+from tools.mutations import Mutant, mutants_of, possible, shown
+
+ROOT = Path(__file__).parents[1]
+ACCEPTED = "tests/mutants_accepted.toml"
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Modules, by patterns, where their tests are, and how many mutants of them are in a whole sample."""
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+    share: int
+
+
+ROOMS: Mapping[str, Room] = {
+    "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
+    "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm",), 110),
+    # Compared with the pictures in docs/, to the last pixel.
+    "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
+    "actors/call": Room(("actors/call/*.py",), ("tests/actors/call",), 90),
+    "actors/tasks": Room(("actors/tasks/*.py",), ("tests/actors/tasks", "tests/actors/call/test_speech.py"), 60),
+    "store/leases": Room(("store/leases.py",), ("tests/store/test_leases.py",), 40),
+}
+
+# Tests are run for a mutant up to so much time as they take without one; a fork that takes longer is stuck.
+BUDGET_S, LIMIT_S = 10.0, 60.0
+DEAD = ("killed", "stuck")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutant. how: "killed", "stuck" (killed by the time limit), "survived" or "accepted"."""
+
+    room: str
+    mutant: Mutant
+    how: str
+    reason: str = ""
+    tests: int = 0
+    took_s: float = 0.0
+
+    @property
+    def dead(self) -> bool:
+        return self.how in DEAD
+
+
+def copied(into: Path) -> None:
+    """The tree as it stands, without what git ignores."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git, by name
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        source, target = ROOT / name, into / name
+        if source.is_file() and not source.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def modules(room: Room) -> list[str]:
+    found = {path for pattern in room.sources for path in ROOT.glob(pattern)}
+    return sorted(path.relative_to(ROOT).as_posix() for path in found if path.stat().st_size)
+
+
+def sample(name: str, room: Room, seed: int) -> list[Mutant]:
+    """A room's share: places drawn at random, and at each one of the ways to change it. The same for the same tree."""
+    chance = random.Random(f"{seed} {name}")
+    places = [place for path in modules(room) for place in mutants_of(ROOT, path)]
+    chance.shuffle(places)
+    drawn: list[Mutant] = []
+    for ways in places:
+        mutant = chance.choice(ways)
+        if possible(ROOT, mutant):
+            drawn.append(shown(ROOT, mutant))
+        if len(drawn) == room.share:
+            break
+    return drawn
+
+
+def own_tests(path: str) -> str:
+    module = Path(path)
+    return Path("tests", module.parent, f"test_{module.name}").as_posix()
+
+
+def neighbourhood(mutant: Mutant, measured: Measured) -> list[list[str]]:
+    """The tests to run, in stages: the module's own, then others that execute the line.
+
+    In each stage those that execute the line come first, and then the quickest. A line that runs when its module is
+    imported concerns all tests that execute anything of the module.
+    """
+    lines = range(mutant.line, mutant.end_line + 1)
+    by_test = measured.executed.get(mutant.path, {})
+    hits = {test for test, executed in by_test.items() if not executed.isdisjoint(lines)} or set(by_test)
+    own_file = own_tests(mutant.path) + "::"
+    own = [test for test in measured.took_s if test.startswith(own_file)]
+    stages, left_s = [], BUDGET_S
+    for stage in (own, [test for test in hits if not test.startswith(own_file)]):
+        chosen = []
+        for test in sorted(stage, key=lambda test: (test not in hits, measured.took_s[test])):
+            if left_s > 0:
+                chosen.append(test)
+                left_s -= measured.took_s[test]
+        stages.append(chosen)
+    return [stage for stage in stages if stage]
+
+
+def judged(room: str, mutant: Mutant, runner: TestRunner, measured: Measured) -> Verdict:
+    began_s, count = time.monotonic(), 0
+    how = "survived"
+    for tests in neighbourhood(mutant, measured):
+        count += len(tests)
+        code = runner.run(tests, mutant, LIMIT_S)
+        if code is None:
+            how = "stuck"
+        elif code == CHILD_FAILED:
+            raise RuntimeError(f"the tests of {mutant.path}:{mutant.line} could not be run: {runner.said()}")
+        elif code != 0:
+            how = "killed"
+        if how != "survived":
+            break
+    return Verdict(room, mutant, how, tests=count, took_s=round(time.monotonic() - began_s, 2))
+
+
+def accepted_reasons() -> dict[tuple[str, str, str], str]:
+    """Reasons by path, the line's text and the changed line's text."""
+    path = ROOT / ACCEPTED
+    if not path.exists():
+        return {}
+    entries = tomllib.loads(path.read_text())["accepted"]
+    return {(each["path"], each["was"], each["is"]): each["reason"] for each in entries}
+
+
+def with_reasons(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    reasons = accepted_reasons()
+    found = []
+    for each in verdicts:
+        reason = reasons.get((each.mutant.path, each.mutant.was, each.mutant.now))
+        accepted = each.how == "survived" and reason is not None
+        found.append(replace(each, how="accepted", reason=reason or "") if accepted else each)
+    return found
+
+
+def told(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The table by room, and every survivor."""
+    for each in verdicts:
+        if not each.dead:
+            yield f"\n{each.how}: {each.mutant.path}:{each.mutant.line} ({each.mutant.operator}, {each.tests} tests)"
+            if each.reason:
+                yield f"  {each.reason}"
+            yield from (f"  - {line}" for line in each.mutant.was.splitlines())
+            yield from (f"  + {line}" for line in each.mutant.now.splitlines())
+    yield f"\n{'room':<14}{'mutants':>8}{'killed':>8}{'stuck':>7}{'accepted':>10}{'survived':>10}"
+    rooms: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for each in verdicts:
+        rooms[each.room][each.how] += 1
+        rooms["all"][each.how] += 1
+    for name, how in rooms.items():
+        yield (
+            f"{name:<14}{how.total():>8}{how['killed']:>8}{how['stuck']:>7}{how['accepted']:>10}{how['survived']:>10}"
+            f"   {100 * (how['killed'] + how['stuck']) / how.total():.1f} % killed"
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("--room", choices=list(ROOMS), action="append", help="only this one; may be given again")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--only", default="", help="only mutants of the sample in a path that begins so")
+    parser.add_argument("--again", action="store_true", help="only those that were not killed the last time")
+    parser.add_argument("--bar", type=float, default=0.0, help="exit 1 below so many percent killed")
+    asked = parser.parse_args()
+    rooms = {name: ROOMS[name] for name in asked.room or ROOMS}
+    out = ROOT / "out" / "mutants.json"
+    drawn = [(name, mutant) for name, room in rooms.items() for mutant in sample(name, room, asked.seed)]
+    drawn = [(name, mutant) for name, mutant in drawn if mutant.path.startswith(asked.only)]
+    if asked.again:
+        dead = [each for room in json.loads(out.read_text()).values() for each in room if each["how"] in DEAD]
+        drawn = [each for each in drawn if asdict(each[1]) not in [known["mutant"] for known in dead]]
+    out.parent.mkdir(exist_ok=True)
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = Path(folder, "tree")
+        copied(tree)
+        runner = TestRunner(tree)
+        names = dict.fromkeys(path for room, _ in drawn for path in rooms[room].tests)
+        measured = runner.measured(
+            list(names), [m.path for _, m in drawn], cache=out.with_name("mutants_measured.json")
+        )
+        print(
+            f"{len(drawn)} mutants; {len(measured.took_s)} tests measured in {time.monotonic() - began_s:.0f} s",
+            flush=True,
+        )
+        verdicts = []
+        for room, mutant in drawn:
+            verdict = judged(room, mutant, runner, measured)
+            verdicts.append(verdict)
+            if not verdict.dead:
+                print(
+                    f"{verdict.how} {mutant.path}:{mutant.line} {mutant.was.strip()} -> {mutant.now.strip()}",
+                    flush=True,
+                )
+    kept = json.loads(out.read_text()) if out.exists() else {}
+    for name in rooms:
+        judged_now = [asdict(each) for each in with_reasons(verdicts) if each.room == name]
+        anew = [each["mutant"] for each in judged_now]
+        kept[name] = [each for each in kept.get(name, []) if asked.again and each["mutant"] not in anew] + judged_now
+    out.write_text(json.dumps(kept, indent=1))
+    verdicts = [
+        Verdict(**{**each, "mutant": Mutant(**each["mutant"])}) for name in ROOMS for each in kept.get(name, [])
+    ]
+    print(*told(verdicts), sep="\n")
+    print(f"{len(drawn)} mutants in {time.monotonic() - began_s:.0f} s; {out.relative_to(ROOT)}")
+    return int(100 * sum(each.dead for each in verdicts) < asked.bar * len(verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
