@@ -34,6 +34,7 @@ EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result
 LOOKUPS = Counter(
     "tieline_lookups_total", "Look-ups by what a caller claims, by effect and outcome.", ["effect", "outcome"]
 )
+EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
 PASSED_OVER = Counter(

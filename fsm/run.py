@@ -36,8 +36,8 @@ MOST_READINGS = 8
 class TaskRun:
     """One invocation, from the opening call to an End.
 
-    effects: carry out what the table names. reasoning: asks the model beside the conversation; may block. A bug in an
-    effect, a rule or a check passes through: the run is then half changed, and its last snapshot is what to go on from.
+    effects: carry out what the table names. reasoning: asks the model beside the conversation; may block. A bug in a
+    rule or a check passes through: the run is then half changed, and its last snapshot is what to go on from.
     """
 
     def __init__(
@@ -374,8 +374,8 @@ class TaskRun:
             hint=fault and fault.hint,
         )
         text = output.model_dump_json(exclude_none=True)
-        word_for_word = self._walk.step.word_for_word and outcome is None
-        told = self._walk.step.told if output.say else ""
+        step = self._walk.step
+        word_for_word, told = step.word_for_word and outcome is None, step.told if output.say else ""
         return Answer(text, outcome, output.say or "", fault.fault if fault else "", word_for_word, told)
 
     def _allowed(self) -> str:

@@ -14,11 +14,11 @@ from typing import NamedTuple, assert_never
 from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
-from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, effect_key
+from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
-from fsm.states import UNOPENED, DerivedArrow, DerivedEvent
+from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent
 from fsm.table import fields
 from protocols.errors import MisuseError
 
@@ -204,6 +204,9 @@ class Walk:
             case Failed():
                 self.step.told = result.say
                 return "failed"
+            case Unclear():
+                self.step.told = result.say
+                return UNCLEAR
             case _:
                 assert_never(result)
 

@@ -18,6 +18,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -158,10 +159,8 @@ class TestRunner:
                 return None
             time.sleep(wait_s)
             wait_s = min(0.05, wait_s * 1.5)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)  # what it has left behind
-        except ProcessLookupError:
-            pass
         shutil.rmtree(self._tree.parent / f"tmp-{child}", ignore_errors=True)
         return os.waitstatus_to_exitcode(status)
 

@@ -116,7 +116,7 @@ Span = tuple[int, int, int, int]
 
 
 def _skipped(tree: ast.Module) -> list[Span]:
-    found: list[ast.AST] = []
+    found: list[ast.expr | ast.stmt] = []
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -142,10 +142,12 @@ def _skipped(tree: ast.Module) -> list[Span]:
     # Unions of types under a name.
     found += [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp)
               and isinstance(node.value.op, ast.BitOr)]  # fmt: skip
-    return [
-        (n.lineno, n.col_offset - isinstance(n, ast.Name), n.end_lineno or n.lineno, n.end_col_offset or 0)
-        for n in found
-    ]  # type: ignore[attr-defined]
+    return [_span(node) for node in found]
+
+
+def _span(node: ast.expr | ast.stmt) -> Span:
+    at_sign = isinstance(node, ast.Name)  # a decorator begins before its name
+    return node.lineno, node.col_offset - at_sign, node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
 def _is_skipped(spans: list[Span], line: int, column: int) -> bool:

@@ -48,7 +48,8 @@ MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
-NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+ANYTHING_ELSE = "Is there anything else I can do for you?"
+NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
 
 
 @dataclass(slots=True)
@@ -490,7 +491,8 @@ class TaskRouter:
         if not run.pending:  # else it answers what it was asked besides
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            return amended(output, say=f"{answer.told} {NOBODY_THERE}".strip())
+            # What came of the task must not be hidden behind a transfer that there is none of.
+            return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 

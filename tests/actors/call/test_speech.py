@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from actors.tasks.router import MOST_CALLS
+from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
+from fsm.effects import Failed, Unclear
 from tests.actors.calls import PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 
@@ -176,6 +178,50 @@ def test_the_same_call_again_is_not_carried_out_again(call: Call) -> None:
     call.mailboxes.advance(1000)
     assert call.items("function_call_output", [call.model]) == []
     assert len(call.describe().tasks) == 1
+    assert call.answered("call-2", "order_pizza_provide", count=1)["slots"] == {"size": "small", "count": 1}
+
+
+# --- what is owed ---
+
+
+def word_for_word(call: Call) -> list[str]:
+    """The sentences that the newest session was to say as they stand."""
+    told = [frame["response"].get("instructions", "") for frame in call.model.all("response.create")]
+    return [json.loads(each.rpartition("word for word: ")[2]) for each in told if "word for word: " in each]
+
+
+def test_what_is_to_be_said_while_the_model_is_away_is_said_by_the_next_session_once(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.bot_says("Hm?", ms=100)
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "1"}])
+    assert stuck.entered.wait(10)
+    call.model.breaks()
+    mailboxes.advance(0)
+    stuck.freed.set()
+    mailboxes.until(lambda: call.describe().tasks[0].result == "baked")
+    call.model_is_ready()
+    call.bot_says("Well.", ms=100)  # the caller pressed keys: the session answers that by itself
+    assert word_for_word(call) == ["It is in the oven."]
+    call.bot_says("It is in the oven.")
+    mailboxes.advance(1000)
+    call.model.breaks()
+    mailboxes.advance(1000)
+    assert len(call.exchange.wires) == 3
+    call.model_is_ready()
+    assert word_for_word(call) == []
+
+
+def test_words_that_were_lost_with_the_model_are_asked_for_again(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.event("input_audio_buffer.speech_stopped", audio_end_ms=500, item_id="u-1")
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.model_is_ready()
+    assert word_for_word(call) == ["Sorry, the line was interrupted. What did you say?"]
 
 
 # --- humans ---
@@ -204,6 +250,21 @@ def test_where_there_is_no_human_none_is_offered_and_none_is_promised(mailboxes:
     assert output["say"].startswith("I am sorry, nobody is free")
     names = [tool["name"] for tool in call.model.last("session.update")["session"]["tools"]]
     assert names == ["triage"]
+
+
+@pytest.mark.parametrize("targets", [{}, {"reception": "tel:+4930555001"}], ids=["nobody there", "somebody there"])
+@pytest.mark.parametrize("result", [Unclear("I cannot tell."), Failed("It is broken.")])
+def test_doubt_and_failure_are_told_with_and_without_a_human_to_hand_over_to(
+    mailboxes: WaitingDispatcher, targets: dict[str, str], result: Unclear | Failed
+) -> None:
+    call = Call(mailboxes, effects=Kitchen({"pizza.bake": Oven(result)}), transfer_targets=targets).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    output = call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert (output["result"], output["say"]) == (
+        "transfer",
+        f"{result.say} {'I will put you through.' if targets else ANYTHING_ELSE}",
+    )
 
 
 # --- a caller who leaves ---

@@ -47,10 +47,10 @@ class Scene:
             self.ref.tell(message)
         self.mailboxes.drain()
 
-    def opens(self, *frames: dict[str, object] | bytes) -> PaperWire:
-        """Open a new socket of VAIC's, and send its first frames."""
+    def opens(self, *frames: dict[str, object] | bytes, credential: str = "") -> PaperWire:
+        """Open a new socket of VAIC's, and send its first frames. credential: its Authorization header."""
         wire = PaperWire()
-        self.told(WireOpened(wire))
+        self.told(WireOpened(wire, credential))
         self.says(wire, *frames)
         return wire
 

@@ -158,6 +158,18 @@ def test_a_resumed_call_is_bound_to_its_new_socket(scene: Scene) -> None:
     assert scene.status().conversations == ("c-1",)
 
 
+@pytest.mark.parametrize("credential", ["Bearer another", "", "Bearer our"])
+def test_a_call_in_progress_is_not_resumed_by_another_credential(scene: Scene, credential: str) -> None:
+    old = scene.opens(initiate(), credential="Bearer ours")
+    old.breaks()
+    scene.mailboxes.drain()
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    wire = scene.opens(resume, credential=credential)
+    assert refusal(wire) == "unknown conversation"
+    assert scene.status().conversations == ("c-1",), "the call waits for its own caller"
+    assert scene.opens(resume, credential="Bearer ours").types() == ["session.accepted"]
+
+
 def test_an_unknown_conversation_cannot_be_resumed(scene: Scene) -> None:
     wire = scene.opens({"type": "session.resume", "conversationId": "c-9"})
     scene.mailboxes.until(lambda: wire.frames)
