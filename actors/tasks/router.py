@@ -535,7 +535,7 @@ def _same(one: str, other: str) -> bool:
     """Whether two calls have equal arguments, regardless of JSON formatting."""
     try:
         return bool(json.loads(one) == json.loads(other))
-    except ValueError:
+    except (ValueError, RecursionError):
         return one == other
 
 

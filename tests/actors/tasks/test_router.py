@@ -462,6 +462,15 @@ def test_two_identical_openings_in_one_response_are_one_task(call: Call) -> None
     assert {output["task"] for output in call.outputs().values()} == {"t1"}
 
 
+def test_openings_nested_too_deeply_to_be_read_are_answered(call: Call) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    call.told(
+        FunctionCalled("call-1", "order_pizza", deep, "r-1"), FunctionCalled("call-2", "order_pizza", deep, "r-1")
+    )
+    call.mailboxes.until(lambda: len(call.describe().tasks) == 1)
+    assert not call.is_gone()
+
+
 def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> None:
     call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "large"}))
     call.mailboxes.until(lambda: len(call.outputs()) == 2)
