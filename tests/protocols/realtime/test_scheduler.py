@@ -163,16 +163,17 @@ def running(now_ms: float = 0) -> ResponseScheduler:
 
 def test_it_is_idle_while_nobody_speaks_or_is_about_to() -> None:
     scheduler = ResponseScheduler()
-    assert scheduler.idle
+    idle = [scheduler.idle]
     scheduler.want(ASK, 0)
-    assert not scheduler.idle
+    idle.append(scheduler.idle)
     scheduler.created(ours("r-1"), 0)
     scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=1)
-    assert scheduler.idle
+    idle.append(scheduler.idle)
     scheduler.speech_started(2)
-    assert not scheduler.idle
+    idle.append(scheduler.idle)
     scheduler.want(ASK, 3)
-    assert (scheduler.idle, scheduler.next_tick_ms()) == (False, None), "the caller's turn has no limit"
+    assert [*idle, scheduler.idle] == [True, False, True, False, False]
+    assert scheduler.next_tick_ms() is None, "the caller's turn has no limit"
 
 
 def test_after_a_limit_on_rates_the_repetition_waits_and_is_no_idle_moment() -> None:
