@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, and the laboratory's demo, engine and call.
+"""The command line: serve, check, agents, effects, and the laboratory's demo, engine and call.
 
 Only this module of the product imports `lab`, and only inside the commands that need it: `.[lab]` is an extra.
 """
@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -33,6 +33,7 @@ from protocols.errors import MisuseError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from gateway.effects import EffectRunner
     from lab.caller import CallReport
     from lab.stories import Story
     from store.appointments import Appointment
@@ -162,6 +163,69 @@ def agents(
     except MisuseError as error:
         err.print(f"[red]wrong task[/red] {escape(str(error))}")
         raise typer.Exit(2) from None
+
+
+effects_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
+app.add_typer(effects_app, name="effects")
+
+
+@effects_app.callback()
+def effects(context: typer.Context) -> None:
+    """List the effects of tasks whose outcome is not known, or settle one."""
+    if context.invoked_subcommand is None:
+        list_effects()
+
+
+@effects_app.command("list")
+def list_effects() -> None:
+    """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
+    with effects_or_exit() as runner:
+        left = runner.unsettled()
+    for each in left:
+        since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
+        values = ", ".join(f"{name}={value}" for name, value in each.slots.items())
+        out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
+        if each.say:
+            out.print(escape(f"  {each.say}"))
+    if not left:
+        out.print("No effect is unsettled.")
+
+
+@effects_app.command("settle")
+def settle_effect(
+    key: Annotated[str, typer.Argument(help="The effect's key, as the list has it.")],
+    outcome: Annotated[
+        Literal["done", "undone", "retry"],
+        typer.Argument(help="done: it stands. undone: it does not. retry: carry it out now."),
+    ],
+) -> None:
+    """Write down what came of an effect, or carry it out again."""
+    with effects_or_exit() as runner:
+        try:
+            status = runner.decide(key, outcome)
+        except Exception as error:  # noqa: BLE001 - code of a task and a remote system
+            err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
+            raise typer.Exit(FAILED) from None
+    if status is None:
+        err.print(f"[red]unknown effect[/red] no unsettled effect has the key {escape(key)}")
+        raise typer.Exit(WRONG_SETTING)
+    out.print(f"{escape(key)}  {status}")
+
+
+@contextmanager
+def effects_or_exit() -> Iterator[EffectRunner]:
+    """The effects in the database of the settings, or exit with 2 if it cannot be opened."""
+    from gateway.effects import effect_runner
+    from gateway.logs import set_up_logs
+
+    set_up_logs("WARNING")
+    try:
+        with effect_runner(settings_or_exit().database_url) as runner:
+            yield runner
+    except MisuseError as error:
+        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        raise typer.Exit(WRONG_SETTING) from None
 
 
 @app.command()

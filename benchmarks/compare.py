@@ -22,9 +22,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.contenders import ROOT, Contender, Wiring, contenders, own_core, running, tieline, wired
-from lab.load.course import LoadSettings
 from lab.load.figures import LoadReport, Stretch
 from lab.load.generator import command_line
+from lab.load.run_state import LoadSettings
 
 HISTORY = Path(__file__).parent / "history.csv"
 # A core carries so many calls as long as this holds.

@@ -24,8 +24,8 @@ class Reply(Enum):
     WORDLESS = "no words: a cough, a hum, nothing"
     NO = "a no, or a correction"
     QUESTION = "a question"
-    UNDECIDED = "neither yes nor no: wait, perhaps"
-    ANSWER = "words that may be a yes"
+    UNDECIDED = "neither yes nor no: wait, perhaps, thank you"
+    YES = "words that agree"
 
 
 class Language(Protocol):
@@ -45,20 +45,24 @@ class Language(Protocol):
 
     def sentences(self, text: str) -> list[str]: ...
 
-    def reply(self, text: str) -> Reply: ...
+    def reply(self, text: str, question: str = "") -> Reply:
+        """What words answer to a question; to "Shall I book it?", "book it" is a yes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Readback:
     """A step at which a task reads back, and the values that it reads back.
 
-    reading: tells this read-back from every other one of its run. slots: all values that a yes agrees to, as JSON.
+    reading: tells this read-back from every other one of its run. sentence: of the task's formatter. slots: all values
+    that a yes agrees to, as JSON.
     dates, times, phrases: what the words must name, in the order in which the task's sentence names it; phrases as the
     task's own formatter writes them. today: what "tomorrow" is counted from.
     """
 
     reading: tuple[int, ...]
     slots: Mapping[str, JsonValue]
+    sentence: str = ""
     dates: tuple[date, ...] = ()
     times: tuple[time, ...] = ()
     phrases: tuple[str, ...] = ()
@@ -114,7 +118,8 @@ def readback_of(
                 times[str(slot)] = at
             case _:
                 phrases.append(formatter.format_field(piece, spec or ""))
-    return Readback(reading, dict(slots), tuple(dates.values()), tuple(times.values()), tuple(phrases), today)
+    sentence = template.format_map(values)
+    return Readback(reading, dict(slots), sentence, tuple(dates.values()), tuple(times.values()), tuple(phrases), today)
 
 
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:

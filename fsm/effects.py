@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
@@ -73,7 +73,20 @@ class Failed:
     say: str
 
 
-EffectResult = Ok | Refused | Failed
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """It may have been done; nobody knows whether it was. say: the caller is told that."""
+
+    say: str
+
+
+EffectResult = Ok | Refused | Failed | Unclear
+
+
+class NotSent(Exception):
+    """Raised by a Remote's `do` when nothing has reached the remote system."""
+
+
 # What happens to an effect if the caller hangs up while it is carried out.
 OnHangUp = Literal["finish", "undo"]
 
@@ -83,8 +96,8 @@ class Local:
     """An effect in our own database: `do` and the log of its outcome are one transaction, so it is done once.
 
     do, undo: get the open connection of that transaction (SQLAlchemy's); an exception rolls it back, and so does any
-    result of `do` other than Ok. undo: reverses an Ok. reads_only: a look-up; it may run before the caller confirmed
-    anything, and repeatedly.
+    result of `do` other than Ok. An exception of `do` counts as Failed. undo: reverses an Ok. reads_only: a look-up; it
+    may run before the caller confirmed anything, and repeatedly.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
@@ -97,15 +110,19 @@ class Local:
 class Remote:
     """An effect in a remote system, outside our transactions.
 
-    recover: what to do when it is unknown whether `do` succeeded. "retry": do it again; the remote system drops
-    duplicates by the key. "human": do not repeat it; the caller is told that it is uncertain. A function looks it up by
-    the key: returns its result if it was done, None if not.
+    do: raises NotSent if nothing was sent; that counts as Failed. Any other exception counts as Unclear: the effect is
+    never repeated on its own, only looked up or settled by a human.
+    recover: what to do when a process died in `do`. "retry": do it again; the remote system drops duplicates by the
+    key. "human": do not repeat it; the caller is told that it is uncertain. A function looks it up by the key: returns
+    its result if it was done, None if not; then it is done.
+    recover_within: since the intent; an effect that is unsettled for longer is left to a human.
     """
 
     do: Callable[[EffectRequest], EffectResult]
     recover: Literal["retry", "human"] | Callable[[EffectRequest], EffectResult | None]
     undo: Callable[[EffectRequest], None] | None = None
     on_hang_up: OnHangUp = "finish"
+    recover_within: timedelta = timedelta(hours=1)
 
 
 DeclaredEffect = Local | Remote

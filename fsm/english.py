@@ -154,8 +154,8 @@ class English:
     def sentences(self, text: str) -> list[str]:
         return [each for each in re.split(r"(?<=[.?!])\s+", _plain(text)) if each]
 
-    def reply(self, text: str) -> Reply:
-        return _reply(text)
+    def reply(self, text: str, question: str = "") -> Reply:
+        return _reply(text, question)
 
 
 def _plain(text: str) -> str:
@@ -466,10 +466,23 @@ _HUMS = frozenset({
 # What recognisers were seen to write of noise alone.
 _IMAGINED = frozenset({"thank you for watching", "thanks for watching", "you", "bye bye bye", "subtitles by"})
 _YES = frozenset({
-    "yes", "yeah", "yep", "yup", "yea", "yah", "yo", "aye", "sure", "ok", "okay", "okey", "right", "correct",
-    "exactly", "absolutely", "definitely", "certainly", "perfect", "fine", "good", "great", "lovely", "please",
-    "affirmative", "agreed", "alright", "indeed", "mhm", "mmhmm"
+    "yes", "yeah", "yep", "yup", "yea", "yah", "yo", "aye", "sure", "ok", "okay", "okey", "right", "correct", "exactly",
+    "absolutely", "definitely", "certainly", "perfect", "fine", "good", "great", "lovely", "please", "affirmative",
+    "agreed", "alright", "indeed", "mhm", "mmhmm", "ja", "oui", "si"
 })  # fmt: skip
+# These agree wherever they stand.
+_AGREES = re.compile(
+    r"\b(?:yes|yeah|yep|yup|yea|aye|sure|correct|exactly|absolutely|definitely|certainly|affirmative|agreed|indeed|mhm"
+    r"|ja|jawohl|oui|si|of course|go ahead|do (?:it|that|so)|(?:that|it|this|which) (?:works|suits|is it)"
+    r"|works for|suits (?:me|us)|sounds (?:good|fine|great|perfect|lovely|right|okay|ok)|i agree|i confirm|confirmed"
+    r"|(?:i'll|i will|we'll) take|by all means|why not|let's do|i(?:'d| would) (?:like|love) (?:that|to)|no objections?"
+    r"|(?:no|not a) problem|that's it|please (?:do|go))\b"
+)
+# These do so only where a clause begins with them: "fine, thanks", and not "I am fine".
+_AGREES_FIRST = re.compile(
+    r"^(?:(?:thanks|thank you|and|so|well|oh|then|that's|that is|that'll be|all|it's|very|is) )*"
+    r"(?:right|good|fine|great|lovely|perfect|wonderful|excellent|brilliant|ok|okay|alright|i do$|it is$)\b"
+)
 _NOT = re.compile(
     r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
     r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt)\b"
@@ -485,28 +498,37 @@ _UNDECIDED = re.compile(
     r"|are you there|say (?:that|it) again|repeat|pardon|sorry|excuse me|think about)\b"
 )
 _ASKS = re.compile(
-    r"^(?:(?:and|so|well|ok|okay|um|uh|er|yes|yeah|sorry|oh) )*(?:what|when|where|who|whom|whose|how|why|which"
+    r"^(?:(?:and|so|well|ok|okay|um|uh|er|yes|yeah|sorry|oh) )*(?:what|when|where|who|whom|whose|how|why(?! not$)|which"
     r"|(?:can|could|is|are|am|does|did|will|would|should|shall|has|was|were)(?:n't)? "
     r"(?:i|you|we|he|she|it|they|that|this|there|the|my|your|a|an)\b|(?:do|may|have)(?:n't)? (?:i|you|we|they)\b)"
 )
+_OFFERED = re.compile(r"\b(?:shall|should|may|can) i (\w+)")
 
 
-def _reply(text: str) -> Reply:
+def _spoken(text: str) -> list[str]:
+    return [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", text) if word not in _HUMS]
+
+
+def _reply(text: str, question: str) -> Reply:
     words = re.sub(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|<[^>]*>", " ", _plain(text))
     words = re.sub(r"\buh huh\b|\bmm hm+\b|\bm hm+\b", "mhm", words)
-    spoken = [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", words) if word not in _HUMS]
+    # "Shall I cancel it?" is agreed to by "cancel it".
+    for verb in _OFFERED.findall(_plain(question)):
+        words = re.sub(rf"\b{verb}\b", "do", words)
+    spoken = _spoken(words)
     if not spoken or " ".join(spoken) in _IMAGINED:
         return Reply.WORDLESS
-    *_, last = [each for each in re.split(r"(?<=[.?!])\s+", words.strip()) if re.search(r"\w", each)]
-    rest = [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", last) if word not in _HUMS]
     if all(word in _YES for word in spoken):  # "er, yes?" is a yes, however it is sung
-        return Reply.ANSWER
-    clean = _HARMLESS.sub(" ", " ".join(spoken))
-    asks = not all(word in _YES for word in rest) and (last.endswith("?") or _ASKS.search(" ".join(rest)))
-    if _NOT.search(clean):
+        return Reply.YES
+    if _NOT.search(_HARMLESS.sub(" ", " ".join(spoken))):
         return Reply.NO
-    if asks:
+    *_, last = (sentence for each in re.split(r"(?<=[.?!])\s+", words) if (sentence := (_spoken(each), each))[0])
+    if not all(word in _YES for word in last[0]) and (last[1].strip().endswith("?") or _ASKS.search(" ".join(last[0]))):
         return Reply.QUESTION
-    undecided = [match.end() for match in _UNDECIDED.finditer(clean)]
-    then = clean[undecided[-1] :].split() if undecided else ["yes"]
-    return Reply.ANSWER if then and all(word in _YES for word in then) else Reply.UNDECIDED
+    undecided = [match.end() for match in _UNDECIDED.finditer(" ".join(spoken))]
+    if undecided:  # "sorry, yes"
+        then = " ".join(spoken)[undecided[-1] :].split()
+        return Reply.YES if then and all(word in _YES for word in then) else Reply.UNDECIDED
+    clauses = (" ".join(_spoken(clause)) for clause in re.split(r"[.,;:?!]", words))
+    agrees = _AGREES.search(" ".join(spoken)) or any(_AGREES_FIRST.search(clause) for clause in clauses)
+    return Reply.YES if agrees else Reply.UNDECIDED

@@ -101,7 +101,7 @@ def _check_arrows(spec: TaskTable) -> None:
             _refuse(spec, f"{place} leaves from an unknown state")
         if event in list(DerivedEvent):
             _refuse(spec, f"{place} is for an event whose arrows are derived, and not written")
-        if event not in spec.states[state].events:
+        if event not in spec.events_of(state):
             _refuse(spec, f"{place} is for an event that this state never raises")
         if not arrows:
             _refuse(spec, f"{place} leads nowhere")

@@ -201,6 +201,7 @@ class Act:
 
     effect: a name in the table's effects. If "refused" leads to a Collect state, its slots are emptied and asked again.
     fills: stored slots that take an Ok's values of the same names.
+    An effect that changes something may also raise "unclear"; with no arrow of its own, it takes those of "failed".
     """
 
     events: ClassVar[tuple[str, ...]] = ("ok", "refused", "failed")
@@ -224,6 +225,8 @@ class End:
 
 State = Collect | Confirm | Choose | Act | End
 CANCELLED = "cancelled"
+# The event of an Act whose effect may have been done, and nobody knows.
+UNCLEAR = "unclear"
 
 
 def waits(state: State) -> bool:

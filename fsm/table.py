@@ -19,6 +19,7 @@ from fsm.context import SLOT
 from fsm.effects import DeclaredEffect, Local
 from fsm.states import (
     CANCELLED,
+    UNCLEAR,
     UNOPENED,
     Act,
     Arrow,
@@ -56,7 +57,7 @@ class TaskTable:
         The last written one has no precondition; derived ones come one for each slot or state the event can be about.
         state: UNOPENED for the opening. Raises: KeyError if the state never raises the event.
         """
-        if event in _DERIVED:
+        if event in _DERIVED or ((state, event) not in self.transitions and self._may_be_unclear(state, event)):
             return self._derived(state)[event]
         arrows = self.transitions[state, event]
         if isinstance(arrows, str):
@@ -70,11 +71,24 @@ class TaskTable:
 
     def written_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
         """The (event, arrow) pairs that the author wrote."""
-        return ((event, arrow) for event in self.states[state].events for arrow in self.arrows(state, event))
+        written = (event for event in self.events_of(state) if (state, event) in self.transitions)
+        return ((event, arrow) for event in written for arrow in self.arrows(state, event))
+
+    def events_of(self, state: str) -> tuple[str, ...]:
+        """The events that a state may raise, besides the derived ones."""
+        kind = self.states[state]
+        return (*kind.events, UNCLEAR) if self._may_be_unclear(state, UNCLEAR) else kind.events
+
+    def _may_be_unclear(self, state: str, event: str) -> bool:
+        kind = self.states.get(state)
+        return event == UNCLEAR and isinstance(kind, Act) and not self.reads_only(kind)
 
     def _derived(self, state: str) -> dict[str, tuple[DerivedArrow, ...]]:
         if state == UNOPENED:
             return {DerivedEvent.OPENED: (DerivedArrow(self.start),)}
+        if self._may_be_unclear(state, UNCLEAR) and (state, UNCLEAR) not in self.transitions:
+            failed = self.arrows(state, "failed")
+            return {UNCLEAR: tuple(DerivedArrow(each.to, each.when, each.priority, each.then) for each in failed)}
         if not waits(self.states[state]):
             return {}
         lasts = SLOT not in self.retention or all(slot.optional for slot in self.slots.values())

@@ -30,7 +30,7 @@ from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.tasks.effect_runner import EffectLimits, EffectRunner
+from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -39,6 +39,7 @@ from gateway.overload import OverloadGuard
 from gateway.settings import Settings
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.vaic_endpoint import VaicEndpoint
+from protocols.realtime.objects import NoiseReduction
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
@@ -104,8 +105,10 @@ class Daemon:
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
-        # On a thread: a remote system that is slow to answer must not delay calls.
-        threading.Thread(target=effects.recover, name="recover", daemon=True).start()
+        # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
+        self._stopping = threading.Event()
+        self._repeat("recover effects", effects.recover, RECOVER_EVERY_S)
+        self._repeat("keep effects", effects.keep, KEEP_EVERY_S)
         services = self._services(loop, agents, effects)
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
@@ -121,6 +124,19 @@ class Daemon:
         self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
         return self
+
+    def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
+        """Do it on a thread of its own, now and every so often until the daemon stops."""
+
+        def run() -> None:
+            while not self._stopping.is_set():
+                try:
+                    job()
+                except Exception:  # noqa: BLE001 - the next time must come
+                    logger.exception("a periodic job has failed", job=name)
+                self._stopping.wait(every_s / self._speed)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no more calls, and let those in progress end or move. hurry: skips the waits."""
@@ -160,6 +176,7 @@ class Daemon:
                     await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
             logger.warning("shutdown timed out: remaining connections are dropped")
+        self._stopping.set()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
         await self._ops.close()
@@ -190,6 +207,10 @@ class Daemon:
             no_input_s=settings.no_input_s,
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
+            max_call_s=settings.max_call_s,
+            noise_reduction=None
+            if settings.noise_reduction == "off"
+            else NoiseReduction(type=settings.noise_reduction),
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )
         return Services(

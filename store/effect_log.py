@@ -6,7 +6,7 @@ May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -26,7 +26,7 @@ class LoggedEffect:
 
     slots: the confirmed values. facts: what the task knew. values: the result. All three are JSON.
     say: what the caller is told about a refusal or failure. intended_at: aware. epoch: of the lease under which it was
-    last intended, 0 without one.
+    last intended, 0 without one. settled_at: of the outcome; without one, when the effect was last taken over or kept.
     """
 
     key: str
@@ -41,6 +41,7 @@ class LoggedEffect:
     values: Mapping[str, Any] = field(default_factory=dict)
     say: str = ""
     epoch: int = 0
+    settled_at: datetime | None = None
 
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
@@ -65,15 +66,24 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
 def take_over(connection: Connection, known: LoggedEffect, at: datetime, epoch: int = 0) -> bool:
     """Take over an effect that another process intended. False if it is settled, or was taken over meanwhile.
 
-    known: the effect as it was found. at: aware, later than its intent: the new intent's time. epoch: the new one.
+    known: the effect as it was found. at: aware; its new settled_at. Its age still counts from the first intent.
+    epoch: the new one.
     """
     column = schema.effect.c
+    untouched = column.settled_at.is_(None) if known.settled_at is None else column.settled_at == known.settled_at
     statement = (
         schema.effect.update()
-        .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at)
-        .values(intended_at=at, epoch=epoch)
+        .where(column.key == known.key, column.status == "intended", column.intended_at == known.intended_at, untouched)
+        .values(settled_at=at, epoch=epoch)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def keep(connection: Connection, keys: Collection[str], at: datetime) -> None:
+    """Mark effects as still being carried out, so that no other process takes them over."""
+    column = schema.effect.c
+    ours = column.key.in_(keys) & (column.status == "intended")
+    connection.execute(schema.effect.update().where(ours).values(settled_at=at))
 
 
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
@@ -107,10 +117,24 @@ def _count(connection: Connection, where: Any) -> int:
     return connection.scalar(select(func.count()).select_from(schema.effect).where(where, done)) or 0
 
 
-def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
-    """The effects that were intended before a moment and have no outcome."""
+def decide(connection: Connection, known: LoggedEffect, status: Status, at: datetime, say: str = "") -> bool:
+    """Set a status, whatever the present one. say: why. False if the status is no longer as it was found."""
     column = schema.effect.c
-    return _select(connection, (column.status == "intended") & (column.intended_at < before))
+    as_found = (column.key == known.key) & (column.status == known.status)
+    statement = schema.effect.update().where(as_found).values(status=status, say=say, settled_at=at)
+    return connection.execute(statement).rowcount == 1
+
+
+def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
+    """The effects without an outcome that were intended, and last taken over, before a moment."""
+    column = schema.effect.c
+    touched = func.coalesce(column.settled_at, column.intended_at)
+    return _select(connection, (column.status == "intended") & (touched < before))
+
+
+def unclear(connection: Connection) -> list[LoggedEffect]:
+    """The effects that may have been done."""
+    return _select(connection, schema.effect.c.status == "unclear")
 
 
 def _select(connection: Connection, where: Any) -> list[LoggedEffect]:

@@ -13,15 +13,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
 import run
 from gateway.settings import Settings, variable_of
+from store import effect_log
 from store.database import open_database
+from store.effect_log import LoggedEffect
 from store.journal import Journal
 from tests.gateway.daemons import Vaic, logs_put_back
 
@@ -95,6 +99,49 @@ def served(env: Mapping[str, str]) -> Iterator[Serving]:
             process.kill()
 
 
+# --- effects ---
+
+
+@pytest.fixture
+def unsettled(tmp_path: Path, env: pytest.MonkeyPatch) -> Engine:
+    """A store in which a booking is in doubt, and a later one is still being made."""
+    url = f"sqlite:///{tmp_path}/effects.sqlite3"
+    env.setenv("TIELINE_DATABASE_URL", url)
+    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    engine = open_database(url)
+    for key, at in (("c-1:t1:4", datetime(2026, 8, 1, 9, tzinfo=UTC)), ("c-2:t1:4", datetime.now(UTC))):
+        meant = LoggedEffect(key, "clinic.book", "c-1", "t1", "+4930123", {"day": "2026-08-03"}, {}, at)
+        with engine.begin() as connection:
+            effect_log.intend(connection, meant)
+    return engine
+
+
+def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine) -> None:
+    for listed in (command("effects"), command("effects", "list")):
+        assert "c-1:t1:4  intended  clinic.book  2026-08-01 09:00 UTC" in listed.output
+        assert "caller +4930123; day=2026-08-03" in listed.output
+        assert "c-2:t1:4" not in listed.output, "it is being carried out"
+    assert command("effects", "settle", "c-1:t1:4", "done").output == "c-1:t1:4  ok\n"
+    assert command("effects").output == "No effect is unsettled.\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "decision", "code", "told"),
+    [
+        ("c-9:t1:4", "done", 2, "no unsettled effect has the key c-9:t1:4"),
+        ("c-2:t1:4", "undone", 2, "no unsettled effect has the key c-2:t1:4"),
+        ("c-1:t1:4", "perhaps", 2, "perhaps"),
+        ("c-1:t1:4", "retry", 1, "clinic.book is not an effect that can be carried out again"),
+    ],
+)
+def test_what_cannot_be_settled_is_said_and_stays_as_it_was(
+    unsettled: Engine, key: str, decision: str, code: int, told: str
+) -> None:
+    result = command("effects", "settle", key, decision)
+    assert (result.exit_code, told in result.output) == (code, True), result.output
+    assert "c-1:t1:4  intended" in command("effects").output
+
+
 # --- help ---
 
 
@@ -141,6 +188,7 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
         ("engine", ["--port", "--host", "--fault"]),
         ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed"]),
         ("demo", ["--json", "--out"]),
+        ("effects", ["settle", "list"]),
     ],
 )
 def test_each_command_lists_its_options(name: str, options: list[str]) -> None:

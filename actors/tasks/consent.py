@@ -129,7 +129,7 @@ class ReadbackConsent:
     def _verdict(self, asked: _Asked, before: Iterable[_Turn], answer: _Turn, final: bool) -> Verdict | None:
         since_ms, question_ms = asked.at_ms, None
         for turn in before:
-            match self._reply(turn):
+            match self._reply(turn, asked.readback):
                 case Reply.NO:  # what was read back before is off
                     since_ms = turn.began_ms
                 case Reply.QUESTION:
@@ -144,7 +144,9 @@ class ReadbackConsent:
             return None
         if answer.words is None:
             return Verdict.AGREED if self.yes_without_words else Verdict.WORDLESS
-        if self._reply(answer) is not Reply.ANSWER or names_another(asked.readback, answer.words, self.language):
+        if self._reply(answer, asked.readback) is not Reply.YES or names_another(
+            asked.readback, answer.words, self.language
+        ):
             return Verdict.NOT_A_YES
         # After a question of the caller's, a yes may be meant for what it was answered with.
         if question_ms is not None and not any(
@@ -168,8 +170,9 @@ class ReadbackConsent:
             return Verdict.AGREED
         return Verdict.MISSTATED if any(each.heard for each in spoken) else Verdict.UNHEARD
 
-    def _reply(self, turn: _Turn) -> Reply:
-        return Reply.WORDLESS if turn.words is None else self.language.reply(turn.words)
+    def _reply(self, turn: _Turn, readback: Readback | None = None) -> Reply:
+        question = "" if readback is None else readback.sentence
+        return Reply.WORDLESS if turn.words is None else self.language.reply(turn.words, question)
 
 
 def _ended_by(item: ItemHeard, at_ms: float) -> bool:

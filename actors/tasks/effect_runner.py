@@ -7,33 +7,58 @@ May import: actors' metrics, fsm, store, SQLAlchemy, loguru. Rules from: docs/sp
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, assert_never
 
 from loguru import logger
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from actors.metrics import EFFECTS
-from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext
+from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
+from fsm.effects import (
+    DeclaredEffect,
+    EffectRequest,
+    EffectResult,
+    Failed,
+    Local,
+    NotSent,
+    Ok,
+    Refused,
+    Remote,
+    TaskContext,
+    Unclear,
+)
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from protocols.errors import Fenced, MisuseError
 from store import effect_log
 from store.database import reading
 from store.effect_log import LoggedEffect, Status
 from store.leases import fenced
 
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
+BROKEN = "I am sorry, that did not work."
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
-# No step takes so long: an older intent without an outcome belongs to a process that is gone.
 TOO_MANY = "I am sorry, I cannot do more than that for you by myself."
+# A process says every KEEP_EVERY_S of what it carries out that it still does: an intent without an outcome that nobody
+# has touched for so long belongs to a process that is gone.
 ABANDONED = timedelta(seconds=60)
+KEEP_EVERY_S = 15.0
+RECOVER_EVERY_S = 20.0
+# Why a settled effect is unclear again, for the human who reads the list.
+UNDO_FAILED = "the caller hung up, and it could not be undone"
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
-_STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed"}
+# Raised before anything was sent.
+_NOT_SENT = (NotSent, ConnectionRefusedError)
+_STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
+# What a human says of an effect that nobody knows the outcome of.
+Decision = Literal["done", "undone", "retry"]
 
 
 class _NoStore(Exception):
@@ -83,48 +108,67 @@ class EffectRunner:
         self._declared = effects_of(agents)
         self._specs = {name: spec for spec in agents.values() for name in spec.effects}
         self._under_way: set[str] = set()
+        self._unstored: dict[str, EffectResult] = {}  # outcomes that the database could not take, by key
         self._done = threading.Condition()
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        """Do the effect once for the request's key; later calls return its first result. Raises what it raises."""
+        """Do the effect once for the request's key; later calls return its first result.
+
+        An effect that raises is Failed, or Unclear where it may have been done. Raises: Fenced.
+        """
         try:
             result = self._carry_out(name, self._declared[name], request)
         except _NoStore as error:
             logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
-            result = Failed(error.say)
+            result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
         EFFECTS.labels(name, _STATUS[type(result)]).inc()
         return result
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
-        """The caller hung up during the effect: undo it, if that is its policy. Returns whether it was undone."""
+        """The caller hung up during the effect: undo it, if that is its policy. Returns whether it was undone.
+
+        The call may be over by now, and its lease ended: what counts is that no other process has taken it over.
+        """
         effect = self._declared[name]
         if effect.on_hang_up != "undo" or effect.undo is None:
             return False
         try:
-            undone = self._undo(effect, request)
-        except _NoStore:
-            logger.bind(conversation=request.context.conversation_id).exception("an effect could not be undone")
+            known = self._found(request.key)
+            undone = known is not None and self._undo(effect, request, known)
+        except Exception:  # noqa: BLE001 - code of a task, a remote system, or the database
+            logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key).exception(
+                "an effect could not be undone"
+            )
+            self._leave_to_human(request.key)
             return False
         if undone:
             EFFECTS.labels(name, "undone").inc()
         return undone
 
+    # --- what dead processes and raising effects leave ---
+
     def recover(self) -> int:
         """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
 
-        An effect that cannot be settled now is tried again by the next call.
+        An effect that cannot be settled now is tried again by the next call, until it is too old. What is unclear is
+        looked up where that is possible, and never done again.
         """
         ended = 0
         try:
             with reading(self._engine) as connection:
                 left = effect_log.unsettled(connection, self._now() - ABANDONED)
+                left += effect_log.unclear(connection)
         except _GONE:
             logger.exception("abandoned effects cannot be looked up")
             return 0
         for known in left:
+            if known.key in self._under_way:
+                continue
             log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
             try:
-                status = self._recover_one(known)
+                with self._alone(known.key) as alone:
+                    settle = self._recover_one if known.status == "intended" else self._clear_up
+                    status = settle(known) if alone else None
             except Exception:  # code of a task and a remote system: one failure must not hold up the others
                 log.exception("an abandoned effect could not be settled")
                 continue
@@ -134,6 +178,53 @@ class EffectRunner:
                 log.warning("abandoned effect settled", status=status)
         return ended
 
+    def keep(self) -> None:
+        """Say of what is being carried out that it still is; store what could not be stored, and count what is open."""
+        try:
+            unstored, under_way = dict(self._unstored), tuple(self._under_way)
+            if unstored or under_way:
+                with self._engine.begin() as connection:
+                    for key, result in unstored.items():
+                        self._settle(connection, key, result)
+                    effect_log.keep(connection, under_way, self._now())
+            for key in unstored:
+                del self._unstored[key]
+            EFFECTS_UNSETTLED.set(len(self.unsettled()))
+        except _GONE:
+            logger.exception("the effects under way cannot be kept")
+
+    def unsettled(self) -> list[LoggedEffect]:
+        """The effects of which nobody knows what came, and that nobody is at. Raises: SQLAlchemy's OperationalError."""
+        with reading(self._engine) as connection:
+            return effect_log.unsettled(connection, self._now() - ABANDONED) + effect_log.unclear(connection)
+
+    def decide(self, key: str, decision: Decision) -> Status | None:
+        """Settle an effect as a human says. Returns what it is now; None where there is no unsettled one of this key.
+
+        done: it stands. undone: it does not. retry: it is carried out now. Raises: MisuseError where it cannot be, and
+        what the effect raises: then it is unclear again.
+        """
+        known = next((each for each in self.unsettled() if each.key == key), None)
+        if known is None:
+            return None
+        if decision != "retry":
+            status: Status = "ok" if decision == "done" else "undone"
+            with self._engine.begin() as connection:
+                return status if effect_log.decide(connection, known, status, self._now()) else None
+        effect, request = self._declared.get(known.name), self._request(known)
+        if not isinstance(effect, Remote) or request is None:
+            raise MisuseError(f"{known.name} is not an effect that can be carried out again")
+        with self._engine.begin() as connection:
+            if not effect_log.decide(connection, known, "intended", self._now()):
+                return None
+        result: EffectResult = Unclear(UNSURE)
+        try:
+            result = _checked(effect.do(request))
+        finally:
+            with self._engine.begin() as connection:
+                self._settle(connection, key, result)
+        return _STATUS[type(result)]
+
     # --- once for each key ---
 
     def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
@@ -141,7 +232,7 @@ class EffectRunner:
             return self._look(effect, request)
         with self._alone(request.key) as alone:
             if not alone:
-                return Failed(UNSURE)
+                return Unclear(UNSURE)
             meant = self._logged(name, request)
             if isinstance(effect, Local):
                 return self._locally(effect, request, meant)
@@ -163,11 +254,14 @@ class EffectRunner:
                     self._done.notify_all()
 
     @contextmanager
-    def _transaction(self, conversation_id: str) -> Iterator[Connection]:
-        """A transaction fenced by the call's lease. Raises: _NoStore, Fenced."""
+    def _transaction(self, logged: LoggedEffect) -> Iterator[Connection]:
+        """A transaction fenced by the lease under which the effect was intended. Raises: _NoStore, Fenced.
+
+        Not by the lease of now: the call may have ended while the effect was carried out.
+        """
         committing = False
         try:
-            with fenced(self._engine, conversation_id, self._epoch_of(conversation_id)) as connection:
+            with fenced(self._engine, logged.conversation_id, logged.epoch) as connection:
                 yield connection
                 committing = True
         except _GONE as error:
@@ -179,21 +273,37 @@ class EffectRunner:
         try:
             with reading(self._engine) as connection:
                 savepoint = connection.begin_nested()
-                result = lookup.do(request, connection)
+                result = _checked(lookup.do(request, connection))
                 # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
                 savepoint.rollback()
                 return result
         except _GONE as error:
             raise _NoStore(NO_STORE) from error
+        except Exception:  # noqa: BLE001 - code of a task
+            _log_raised(request, "a look-up has raised")
+            return Failed(BROKEN)
 
     def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
-        with self._transaction(meant.conversation_id) as connection:
+        try:
+            return self._in_transaction(local, request, meant)
+        except (_NoStore, Fenced):
+            raise
+        except Exception:  # noqa: BLE001 - code of a task
+            _log_raised(request, "an effect has raised, and was rolled back")
+        with self._transaction(meant) as connection:
+            if not effect_log.intend(connection, meant):
+                return _recorded(_known(connection, meant.key), meant)
+            self._settle(connection, meant.key, Failed(BROKEN))
+        return Failed(BROKEN)
+
+    def _in_transaction(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+        with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
             if self._too_many(connection, meant):
                 return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
-            result = local.do(request, connection)
+            result = _checked(local.do(request, connection))
             # A refused or failed effect must have changed nothing.
             (savepoint.commit if isinstance(result, Ok) else savepoint.rollback)()
             self._settle(connection, meant.key, result)
@@ -220,57 +330,106 @@ class EffectRunner:
     # --- remote ---
 
     def _remotely(self, remote: Remote, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
-        with self._transaction(meant.conversation_id) as connection:
-            first = effect_log.intend(connection, meant)
-            if not first:
+        known: LoggedEffect | None = None  # intended by a process that has died since
+        with self._transaction(meant) as connection:
+            if not effect_log.intend(connection, meant):
                 known = _known(connection, meant.key)
-                if not (_is(known, meant) and effect_log.take_over(connection, known, self._now())):
+                if not (_is(known, meant) and effect_log.take_over(connection, known, self._now(), meant.epoch)):
                     return _recorded(known, meant)
             elif self._too_many(connection, meant):
                 return self._refuse(connection, meant)
-        result, status = (remote.do(request), None) if first else _recovered(remote, request)
         try:
-            with self._transaction(meant.conversation_id) as connection:
-                self._settle(connection, meant.key, result, status)
+            result = _checked(remote.do(request) if known is None else self._recovered(remote, request, known))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
+            _log_raised(request, "an effect has raised")
+            result = Failed(BROKEN) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
+        try:
+            with self._transaction(meant) as connection:
+                self._settle(connection, meant.key, result)
         except _NoStore:
             logger.bind(conversation=meant.conversation_id).exception("an effect's outcome could not be stored")
+            self._unstored[meant.key] = result
         return result
+
+    def _recovered(self, remote: Remote, request: EffectRequest, known: LoggedEffect) -> EffectResult:
+        """The result of a remote effect that may have been done before by a process that died."""
+        if remote.recover == "human" or self._too_old(remote, known):
+            return Unclear(UNSURE)
+        if remote.recover == "retry":
+            return remote.do(request)
+        return remote.recover(request) or remote.do(request)
 
     def _recover_one(self, known: LoggedEffect) -> Status | None:
         """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over."""
         with self._engine.begin() as connection:
-            if not effect_log.take_over(connection, known, self._now()):
+            if not effect_log.take_over(connection, known, self._now(), known.epoch):
                 return None
         effect, request = self._declared.get(known.name), self._request(known)
-        result: EffectResult = Failed(UNSURE)
-        status: Status | None = "unclear"
+        result: EffectResult = Unclear(UNSURE)
+        status: Status | None = None
         if isinstance(effect, Remote) and request is not None:
-            if effect.recover != "human" and effect.on_hang_up == "undo" and effect.undo is not None:
+            given_up = effect.recover == "human" or self._too_old(effect, known)
+            if not given_up and effect.on_hang_up == "undo" and effect.undo is not None:
                 if not callable(effect.recover) or effect.recover(request) is not None:
                     effect.undo(request)
                 result, status = Ok(), "undone"
             else:
-                result, status = _recovered(effect, request)
+                result = _checked(self._recovered(effect, request, known))
         with self._engine.begin() as connection:
             self._settle(connection, known.key, result, status)
         return status or _STATUS[type(result)]
 
-    def _undo(self, effect: DeclaredEffect, request: EffectRequest) -> bool:
+    def _clear_up(self, known: LoggedEffect) -> Status | None:
+        """Look up what is unclear: who was told so is not to find it done later. None where that says nothing."""
+        effect, request = self._declared.get(known.name), self._request(known)
+        if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
+            return None
+        if known.say == UNDO_FAILED or self._too_old(effect, known) or self._is_recent(known):
+            return None
+        result = _checked(effect.recover(request) or Failed(BROKEN))
+        if isinstance(result, Unclear):
+            return None
+        with self._engine.begin() as connection:
+            self._settle(connection, known.key, result)
+        return _STATUS[type(result)]
+
+    def _too_old(self, remote: Remote, known: LoggedEffect) -> bool:
+        return self._now() - known.intended_at > remote.recover_within
+
+    def _is_recent(self, known: LoggedEffect) -> bool:
+        """What was sent may still be on its way: that it is not there says nothing."""
+        return self._now() - (known.settled_at or known.intended_at) < ABANDONED
+
+    # --- undone ---
+
+    def _undo(self, effect: DeclaredEffect, request: EffectRequest, known: LoggedEffect) -> bool:
         if isinstance(effect, Local):
-            with self._transaction(request.context.conversation_id) as connection:
+            with self._transaction(known) as connection:
                 undone = effect_log.take_back(connection, request.key, self._now())
                 if undone and effect.undo is not None:
                     effect.undo(request, connection)
             return undone
-        with self._transaction(request.context.conversation_id) as connection:
-            known = effect_log.find(connection, request.key)
-        if known is None or known.status != "ok" or effect.undo is None:
+        if known.status != "ok" or effect.undo is None:
             return False
         # Outside a transaction, which would hold locks while we wait for the remote system.
         effect.undo(request)
-        with self._transaction(request.context.conversation_id) as connection:
+        with self._transaction(known) as connection:
             effect_log.take_back(connection, request.key, self._now())
         return True
+
+    def _found(self, key: str) -> LoggedEffect | None:
+        with reading(self._engine) as connection:
+            return effect_log.find(connection, key)
+
+    def _leave_to_human(self, key: str) -> None:
+        """It was done, and should not have been: nobody but a human can say what stands."""
+        try:
+            with self._engine.begin() as connection:
+                known = effect_log.find(connection, key)
+                if known is not None and known.status == "ok":
+                    effect_log.decide(connection, known, "unclear", self._now(), UNDO_FAILED)
+        except _GONE:
+            logger.exception("an effect that was not undone could not be marked")
 
     # --- the effect log ---
 
@@ -320,7 +479,7 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
         logger.bind(conversation=known.conversation_id).error(
             "two different effects have the same key", key=known.key, effect=meant.name
         )
-        return Failed(UNSURE)
+        return Unclear(UNSURE)
     match known.status:
         case "ok":
             return Ok(known.values)
@@ -328,16 +487,23 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
             return Refused(known.say)
         case "failed":
             return Failed(known.say)
+        case "undone":
+            return Failed(BROKEN)
+        case "intended" | "unclear":
+            return Unclear(UNSURE)
         case _:
-            return Failed(UNSURE)
+            assert_never(known.status)
 
 
-def _recovered(remote: Remote, request: EffectRequest) -> tuple[EffectResult, Status | None]:
-    """The result of a remote effect that may have been done before, and its status if the result does not imply it."""
-    match remote.recover:
-        case "retry":
-            return remote.do(request), None
-        case "human":
-            return Failed(UNSURE), "unclear"
-        case look_up:
-            return look_up(request) or remote.do(request), None
+def _checked(result: EffectResult) -> EffectResult:
+    """What a task's code has returned. Raises: TypeError where it is no result, or cannot be stored."""
+    if type(result) not in _STATUS:
+        raise TypeError(f"an effect has returned a {type(result).__name__}")
+    if isinstance(result, Ok):
+        json.dumps(dict(result.values))
+    return result
+
+
+def _log_raised(request: EffectRequest, what: str) -> None:
+    log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, key=request.key)
+    log.opt(exception=True).error(what)

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from fsm.answer import Snapshot
 from fsm.consent import AGREED, UNHEARD
 from fsm.context import SLOT
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
 from fsm.run import TaskRun
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
 from fsm.states import UNOPENED, DerivedEvent, waits
@@ -54,7 +54,8 @@ class World:
         if crash == "before":
             raise Crash
         if name in self.lookups:
-            return self.next_results.pop() if self.next_results else Ok(self.lookups[name])
+            result = self.next_results.pop() if self.next_results else Ok(self.lookups[name])
+            return Ok(self.lookups[name]) if isinstance(result, Unclear) else result
         if request.key not in self.outcomes:
             result = self.next_results.pop() if self.next_results else Ok()
             self.outcomes[request.key] = result
@@ -252,7 +253,7 @@ class RandomConversation(RuleBasedStateMachine):
     def will_crash(self, where: str) -> None:
         self.world.crash = where
 
-    @rule(result=st.sampled_from([Refused("No. What else?"), Failed("It is broken.")]))
+    @rule(result=st.sampled_from([Refused("No. What else?"), Failed("It is broken."), Unclear("Who knows.")]))
     def will_not_do(self, result: EffectResult) -> None:
         self.world.next_results = [result]
 

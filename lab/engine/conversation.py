@@ -67,7 +67,7 @@ class StoredItem:
         first, *rest = self.item.content
         return self.item.model_copy(update={"content": (first.model_copy(update={"audio": audio}), *rest)})
 
-    def seen(self) -> mind.Item | None:
+    def seen(self) -> mind.PromptItem | None:
         """The item as input of `lab.mind`; None if it has no content for it."""
         match self.item.type, self.item.role:
             case "message", "system":
@@ -84,7 +84,7 @@ class StoredItem:
                 return None
 
 
-def seen(entries: Iterable[StoredItem]) -> tuple[mind.Item, ...]:
+def seen(entries: Iterable[StoredItem]) -> tuple[mind.PromptItem, ...]:
     """A conversation as input of `lab.mind`."""
     return tuple(item for entry in entries if (item := entry.seen()) is not None)
 

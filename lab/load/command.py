@@ -1,4 +1,4 @@
-"""`run.py load`: starts the generator as a process of its own, shows what it tells, and says what was wrong.
+"""`run.py load`: runs the generator in a process of its own, shows its figures, and reports faults.
 
 May import: lab.load, typer, rich, the standard library; matplotlib by way of lab.load.plot.
 """
@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from lab.load.course import LoadSettings
-from lab.load.figures import LoadReport, Stretch, Way
+from lab.load.figures import DirectionFigures, LoadReport, Stretch
 from lab.load.generator import command_line
+from lab.load.run_state import LoadSettings
 from protocols.media import KNOWN
 
 FAILED, WRONG_OPTION = 1, 2
-# Sockets of one call in the generator, and of the generator itself.
-FILES_A_CALL, FILES_BESIDE = 2, 64
+FILES_A_CALL = 2  # sockets of one call in the generator
+FILES_BESIDE = 64  # other files of the generator
 COLUMNS = (
     "calls", "messages/s", "up p50", "p99", "max ms", "down p50", "p99", "max ms", "sent", "passed", "late p99", "CPU",
     "µs/message", "MB",
@@ -37,34 +37,32 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 @app.command()
 def load(
     to: Annotated[str, typer.Option(help="URL of the bot.")] = "ws://127.0.0.1:8050",
-    model_port: Annotated[int, typer.Option(help="Where the fake model listens, for the bot to connect to.")] = 9050,
-    calls: Annotated[int, typer.Option(min=1, help="Calls at a time.")] = 50,
+    model_port: Annotated[int, typer.Option(help="Port of the fake model, to which the bot must connect.")] = 9050,
+    calls: Annotated[int, typer.Option(min=1, help="Concurrent calls.")] = 50,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure (each step of the ramp).")] = 10,
-    ramp: Annotated[int, typer.Option(min=0, help="Add so many calls with each step; 0: all at once.")] = 0,
-    rate: Annotated[float, typer.Option(min=0.1, help="New calls a second, at most.")] = 100,
+    ramp: Annotated[int, typer.Option(min=0, help="Calls to add with each step; 0: all at once.")] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Most new calls per second.")] = 100,
     chunk_ms: Annotated[int, typer.Option(min=10, max=500, help="Length of a chunk of audio.")] = 20,
     media: Annotated[str, typer.Option("--format", help=f"The callers' format: {', '.join(KNOWN)}.")] = "raw/lpcm16_24",
-    token: Annotated[str, typer.Option(help="Bearer token to present.")] = "",
-    call_seconds: Annotated[float, typer.Option(min=0, help="A call ends after so long, another follows.")] = 0,
-    turn_seconds: Annotated[float, typer.Option(min=0, help="The caller barges in so often.")] = 0,
+    token: Annotated[str, typer.Option(help="Bearer token to send.")] = "",
+    call_seconds: Annotated[float, typer.Option(min=0, help="Length of a call, after which another follows.")] = 0,
+    turn_seconds: Annotated[float, typer.Option(min=0, help="Time between barge-ins of a caller.")] = 0,
     silent: Annotated[bool, typer.Option(help="Calls without any audio.")] = False,
-    transcripts: Annotated[bool, typer.Option(help="The model also sends the words of what it says.")] = False,
-    plain: Annotated[bool, typer.Option(help="What is tested passes bytes on, and speaks neither language.")] = False,
-    patient: Annotated[
-        bool, typer.Option(help="Leave the processor to others: send up to a millisecond late.")
-    ] = False,
+    transcripts: Annotated[bool, typer.Option(help="The model also sends transcripts of its speech.")] = False,
+    plain: Annotated[bool, typer.Option(help="The program under test only relays bytes, without protocols.")] = False,
+    patient: Annotated[bool, typer.Option(help="Do not spin while waiting: send up to a millisecond late.")] = False,
     pid: Annotated[int, typer.Option(help="The bot's process, for its CPU and memory; Linux only.")] = 0,
     model_cert: Annotated[str, typer.Option(help="PEM file, for a model behind TLS.")] = "",
-    model_key: Annotated[str, typer.Option(help="Its key, where that is a file of its own.")] = "",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the report.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="PNG: histogram of delays, and capacity with --ramp.")] = None,
+    model_key: Annotated[str, typer.Option(help="Its key, if in a separate file.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the report.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG file: histogram of delays, and capacity with --ramp.")] = None,
 ) -> None:
-    """Be many callers and the model at once, with one clock, and measure what a bot between them does to the audio.
+    """Act as many callers and the model, with one clock, and measure the delays and losses of a bot between them.
 
-    Any bot that speaks VoiceAI Connect's streaming mode and the OpenAI Realtime API will do: point it at --model-port.
+    Works with any bot for VoiceAI Connect's streaming mode and the OpenAI Realtime API: point it at --model-port.
     """
     if media not in KNOWN:
-        err.print(f"[red]wrong format[/red] {media}: there is {', '.join(KNOWN)}")
+        err.print(f"[red]unknown format[/red] {media}: known are {', '.join(KNOWN)}")
         raise typer.Exit(WRONG_OPTION)
     settings = LoadSettings(
         url=to, model_port=model_port, calls=calls, seconds=seconds, step=ramp, rate=rate, chunk_ms=chunk_ms,
@@ -78,7 +76,7 @@ def load(
 
 
 def keep(report: LoadReport, json_file: Path | None, picture: Path | None) -> None:
-    """Write what was asked for."""
+    """Write the report and the picture, if asked for."""
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(report.model_dump_json(indent=2))
@@ -87,7 +85,7 @@ def keep(report: LoadReport, json_file: Path | None, picture: Path | None) -> No
 
 
 def allow_files(calls: int) -> None:
-    """Raise the limit of open files for the generator, which inherits it; say so where that is not enough."""
+    """Raise the limit of open files, which the generator inherits; warn if it is still too low."""
     needed = calls * FILES_A_CALL + FILES_BESIDE
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -96,7 +94,7 @@ def allow_files(calls: int) -> None:
 
 
 def show(settings: LoadSettings) -> LoadReport:
-    """Run the generator, and show a line a second; the report comes last."""
+    """Run the generator and show its figures every second; return the report."""
     allow_files(settings.calls)
     process = subprocess.Popen(command_line(settings), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -110,7 +108,7 @@ def show(settings: LoadSettings) -> LoadReport:
                     live.update(table([told]), refresh=True)
                 else:
                     out.print(" ".join(f"{name}={cell}" for name, cell in zip(COLUMNS, cells(told), strict=True)))
-    except KeyboardInterrupt:  # the generator was told too, and reports what it has
+    except KeyboardInterrupt:  # the generator gets the signal too, and reports what it has
         report = next((each for each in _told(process.stdout) if isinstance(each, LoadReport)), None)
     finally:
         process.wait()
@@ -127,7 +125,7 @@ def _told(lines: Iterable[str]) -> Iterator[Stretch | LoadReport]:
 
 
 def table(stretches: tuple[Stretch, ...] | list[Stretch]) -> Table:
-    """One row a stretch."""
+    """One row for each stretch."""
     shown = Table(*COLUMNS, box=None, pad_edge=False)
     for each in stretches:
         shown.add_row(*cells(each))
@@ -135,7 +133,7 @@ def table(stretches: tuple[Stretch, ...] | list[Stretch]) -> Table:
 
 
 def cells(stretch: Stretch) -> list[str]:
-    def way(of: Way) -> list[str]:
+    def way(of: DirectionFigures) -> list[str]:
         return [f"{of.delays.p50_ms:.2f}", f"{of.delays.p99_ms:.2f}", f"{of.delays.max_ms:.1f}"]
 
     process = ["-", "-", "-"]
@@ -148,13 +146,13 @@ def cells(stretch: Stretch) -> list[str]:
 
 
 def judge(report: LoadReport) -> bool:
-    """Say in words what else there is to know. Returns whether something was wrong."""
+    """Print the other figures and the faults. Returns whether there were faults."""
     for name, delays in (("set-up", report.set_up), ("first audio", report.first_audio), ("barge-in", report.barge_in)):
         if delays.count:
             told = f"p50 {delays.p50_ms:.2f} ms, p99 {delays.p99_ms:.2f} ms, max {delays.max_ms:.1f} ms"
             out.print(f"{name:<12}{told} ({delays.count} times)")
     if report.bottleneck:
-        err.print("[yellow]the generator itself was late[/yellow] so the delays are its own: give it a core")
+        err.print("[yellow]the generator itself was late[/yellow] so the delays are its own: give it a free core")
     misplaced = sum(each.up.misplaced + each.down.misplaced for each in report.stretches)
     faults = [
         f"{count} {what}"

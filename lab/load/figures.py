@@ -1,4 +1,4 @@
-"""What a load run is measured by: histograms of delays, and what is told of them.
+"""The figures of a load run: histograms of delays, and the models of the report.
 
 May import: numpy, pydantic, the standard library. Delays are in µs, shares are of one processor core.
 """
@@ -11,8 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 BIN_US = 10
-# The last bin holds everything slower.
-SLOWEST_US = 1_000_000
+SLOWEST_US = 1_000_000  # the last bin holds all slower ones
 
 
 class Figures(BaseModel):
@@ -20,7 +19,7 @@ class Figures(BaseModel):
 
 
 class Delays(Figures):
-    """Of one kind of delay, in ms; all zero while there was none."""
+    """Statistics of one kind of delay, in ms; all zero if there was none."""
 
     count: int = 0
     p50_ms: float = 0.0
@@ -28,8 +27,8 @@ class Delays(Figures):
     max_ms: float = 0.0
 
 
-class Way(Figures):
-    """One direction of the relay. misplaced: audio of another call or out of order; must be none."""
+class DirectionFigures(Figures):
+    """One direction of the relay. misplaced: audio of another call or out of order; must be 0."""
 
     sent: int
     passed: int
@@ -38,22 +37,22 @@ class Way(Figures):
 
 
 class Process(Figures):
-    """What the processes under test used: CPU time over a stretch (kernel included), memory at its end."""
+    """Usage of the processes under test: CPU time over a stretch (kernel included), memory at its end."""
 
     core_share: float
     rss_mb: float
 
 
 class Stretch(Figures):
-    """A stretch of the run with a number of calls. late_p99_ms: how late the generator itself sent.
+    """A part of the run with a constant number of calls. late_p99_ms: how late the generator itself sent.
 
-    pid: of the processes under test, None where none was named.
+    pid: of the processes under test; None if no pid was given.
     """
 
     calls: int
     seconds: float
-    up: Way
-    down: Way
+    up: DirectionFigures
+    down: DirectionFigures
     late_p99_ms: float
     pid: Process | None = None
 
@@ -67,14 +66,14 @@ class Stretch(Figures):
 
     @property
     def cpu_us(self) -> float | None:
-        """CPU time of the processes under test for each message passed."""
+        """CPU time of the processes under test per message passed."""
         return None if self.pid is None or not self.messages else self.pid.core_share / self.messages_per_s * 1e6
 
 
 class LoadReport(Figures):
     """A whole run. stretches: the steps of the ramp. first_audio, barge_in: see LoadSettings.turn_s.
 
-    histogram: of both ways, all stretches: (upper bound in ms, count). failed: calls that did not come about or broke.
+    histogram: of both directions, all stretches: (upper bound in ms, count). failed: calls that did not start or broke.
     """
 
     stretches: tuple[Stretch, ...]
@@ -90,7 +89,7 @@ class LoadReport(Figures):
 
     @property
     def bottleneck(self) -> bool:
-        """The generator itself could not keep its times: the delays are then its own."""
+        """The generator itself was late: the delays are then its own."""
         return any(each.late_p99_ms > LATE_LIMIT_MS for each in self.stretches)
 
 
@@ -98,7 +97,7 @@ LATE_LIMIT_MS = 2.0
 
 
 class Histogram:
-    """Counts delays; adding is the only thing that must be quick."""
+    """Counts delays; only `add` must be fast."""
 
     __slots__ = ("_counts", "_max_us")
 
@@ -113,7 +112,7 @@ class Histogram:
             self._max_us = delay_us
 
     def take(self, into: Histogram | None = None) -> Delays:
-        """What was counted since the last time, which begins anew; added to another histogram on request."""
+        """Return the statistics since the last call and reset. into: a histogram to add the counts to."""
         counts = np.frombuffer(self._counts, dtype=np.uint32)
         delays = Delays(
             count=int(counts.sum()),
@@ -130,7 +129,7 @@ class Histogram:
         return delays
 
     def bins(self) -> tuple[tuple[float, int], ...]:
-        """(upper bound in ms, count) of every bin that holds something."""
+        """(upper bound in ms, count) of every bin that is not empty."""
         return tuple(((at + 1) * BIN_US / 1000, count) for at, count in enumerate(self._counts) if count)
 
 

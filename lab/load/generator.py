@@ -1,7 +1,7 @@
-"""The generator's own process: nothing else runs in it, so that what it measures is not its own work.
+"""The generator's process. Nothing else runs in it, so that its own work does not add to the delays.
 
-`python -m lab.load.generator SETTINGS` prints one JSON object a line: a Stretch every second, the LoadReport last. Told
-to end (SIGINT, SIGTERM) it measures no longer, and reports what it has.
+`python -m lab.load.generator SETTINGS` prints one JSON object a line: a Stretch every second, the LoadReport last. On
+SIGINT or SIGTERM it stops measuring and reports what it has.
 May import: lab.load, uvloop, the standard library.
 """
 
@@ -23,43 +23,41 @@ from urllib.parse import urlsplit
 import uvloop
 
 from lab.load.caller import LoadCaller
-from lab.load.course import Course, LoadSettings
 from lab.load.figures import Histogram, LoadReport, Stretch
 from lab.load.model import LoadModel
 from lab.load.process import Watched
+from lab.load.run_state import LoadSettings, RunState
 from lab.load.wheel import Wheel
 
-# New calls settle for so long before they are measured.
-SETTLE_S = 1.0
-# What is still on its way at the end of a run gets so long to arrive.
-DRAIN_S = 2.0
-CLOSE_S = 5.0
+SETTLE_S = 1.0  # from opening the calls of a step to measuring them
+DRAIN_S = 2.0  # at the end of a run, for chunks in flight to arrive
+CLOSE_S = 5.0  # for the calls to close
 
 
 class Generator:
-    """One run. Raises: OSError when the model's port is taken."""
+    """One run. Raises: OSError if the model's port is in use."""
 
     def __init__(self, settings: LoadSettings) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._loop = loop
         wheel = Wheel(settings.chunk_ms, Random(settings.seed), patient=settings.patient)
-        self._course = Course(settings, loop, wheel)
+        self._state = RunState(settings, loop, wheel)
         self._watched = Watched(settings.pid) if settings.pid else None
         self._numbers = count(1)
         self._placed = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.enough = asyncio.Event()  # nothing more is to be measured
+        self.enough = asyncio.Event()  # set to stop measuring
         target = urlsplit(settings.url)
         self._address = (target.hostname or "127.0.0.1", target.port or 80)
 
     async def run(self) -> LoadReport:
-        settings, course = self._settings, self._course
+        settings, state = self._settings, self._state
         models = count(1)
         server = await self._loop.create_server(
-            lambda: LoadModel(course, next(models)), "127.0.0.1", settings.model_port, ssl=_tls(settings), backlog=1024
+            lambda: LoadModel(state, next(models)), "127.0.0.1", settings.model_port, ssl=_tls(settings), backlog=1024
         )
-        course.wheel.start(self._loop)
+        state.wheel.start(self._loop)
         stretches: list[Stretch] = []
         for calls in self._steps():
             await self._reach(calls)
@@ -67,11 +65,11 @@ class Generator:
             if self.enough.is_set() and stretches:
                 break
             stretches.append(await self._measure(settings.seconds))
-        course.talking = False
+        state.talking = False
         await self._all_arrived()
         lost = self._missing()
         await self._end()
-        course.wheel.stop()
+        state.wheel.stop()
         server.close()
         return self._report(tuple(stretches), *lost)
 
@@ -80,7 +78,7 @@ class Generator:
         return [*range(step, last, step), last] if step else [last]
 
     async def _reach(self, calls: int) -> None:
-        """Open calls at the rate of the settings until so many live; then replace those that end, on and on."""
+        """Open calls at the configured rate up to a number; each call that ends is replaced."""
         due_s, pause_s = self._loop.time(), 1 / self._settings.rate
         while self._placed < calls:
             self._placed += 1
@@ -92,16 +90,16 @@ class Generator:
             await asyncio.sleep(max(0.0, due_s - self._loop.time()))
 
     async def _keep_calling(self) -> None:
-        while self._course.talking:
+        while self._state.talking:
             number = next(self._numbers)
-            caller = LoadCaller(self._course, number)
+            caller = LoadCaller(self._state, number)
             if self._settings.altered:
-                self._course.expecting = caller
+                self._state.expecting = caller
             try:
                 await self._loop.create_connection(lambda: caller, *self._address)  # noqa: B023 - called at once
             except OSError as error:
-                self._course.failed += 1
-                self._course.fault(f"no connection: {error.strerror or error}")
+                self._state.failed += 1
+                self._state.fault(f"no connection: {error.strerror or error}")
                 return
             if not self._settings.call_s:
                 return
@@ -109,18 +107,18 @@ class Generator:
             caller.end()
 
     async def _paired(self) -> None:
-        """Where audio is altered, callers and models are told to belong together by coming one after the other."""
+        """Wait until the model of the last caller has connected: altered audio has no stamps to pair them by."""
         deadline_s = self._loop.time() + 1
         while self._settings.altered and self._loop.time() < deadline_s:
             await asyncio.sleep(0.002)
-            if self._course.expecting is None:
+            if self._state.expecting is None:
                 return
 
     async def _measure(self, seconds: float) -> Stretch:
-        """Figures of a stretch; every second of it is told on the way."""
-        course = self._course
+        """Measure a stretch; print its figures every second."""
+        state = self._state
         self._take(0.0)
-        up, down = course.up, course.down
+        up, down = state.up, state.down
         up.total, down.total, late = Histogram(), Histogram(), Histogram()
         parts: list[Stretch] = []
         began_s = perf_counter()
@@ -137,24 +135,24 @@ class Generator:
                 await self.enough.wait()
 
     def _take(self, seconds: float, late: Histogram | None = None) -> Stretch:
-        course = self._course
+        state = self._state
         return Stretch(
-            calls=len(course.callers),
+            calls=len(state.callers),
             seconds=seconds,
-            up=course.up.take(),
-            down=course.down.take(),
-            late_p99_ms=course.wheel.late.take(into=late).p99_ms,
+            up=state.up.take(),
+            down=state.down.take(),
+            late_p99_ms=state.wheel.late.take(into=late).p99_ms,
             pid=self._watched.take() if self._watched else None,
         )
 
     def _whole(self, parts: list[Stretch], late: Histogram) -> Stretch:
-        course = self._course
+        state = self._state
         seconds = sum(each.seconds for each in parts)
         ways = []
-        for name, direction in (("up", course.up), ("down", course.down)):
+        for name, direction in (("up", state.up), ("down", state.down)):
             of_way = [getattr(each, name) for each in parts]
             counts = {key: sum(getattr(each, key) for each in of_way) for key in ("sent", "passed", "misplaced")}
-            ways.append(of_way[0].model_copy(update=counts | {"delays": direction.total.take(into=course.everything)}))
+            ways.append(of_way[0].model_copy(update=counts | {"delays": direction.total.take(into=state.everything)}))
         last = parts[-1]
         share = sum(each.pid.core_share * each.seconds for each in parts if each.pid) / seconds
         pid = None if last.pid is None else last.pid.model_copy(update={"core_share": share})
@@ -167,35 +165,35 @@ class Generator:
             await asyncio.sleep(0.02)
 
     def _missing(self) -> tuple[int, int]:
-        """What was sent and has not come, up and down."""
-        course = self._course
-        held_up = sum(each.times.held for each in course.callers.values())
-        held_down = sum(each.times.held for each in course.models.values())
-        return course.up.sent - course.up.passed - held_up, course.down.sent - course.down.passed - held_down
+        """The chunks sent but not received, up and down."""
+        state = self._state
+        held_up = sum(each.times.held for each in state.callers.values())
+        held_down = sum(each.times.held for each in state.models.values())
+        return state.up.sent - state.up.passed - held_up, state.down.sent - state.down.passed - held_down
 
     async def _end(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
-        for caller in tuple(self._course.callers.values()):
+        for caller in tuple(self._state.callers.values()):
             caller.end()
         deadline_s = self._loop.time() + CLOSE_S
-        while self._course.callers and self._loop.time() < deadline_s:
+        while self._state.callers and self._loop.time() < deadline_s:
             await asyncio.sleep(0.02)
 
     def _report(self, stretches: tuple[Stretch, ...], lost_up: int, lost_down: int) -> LoadReport:
-        course = self._course
-        set_up, first_audio, barge_in = course.delays()
+        state = self._state
+        set_up, first_audio, barge_in = state.delays()
         return LoadReport(
             stretches=stretches,
-            opened=course.opened,
-            failed=course.failed,
+            opened=state.opened,
+            failed=state.failed,
             lost_up=lost_up,
             lost_down=lost_down,
             set_up=set_up,
             first_audio=first_audio,
             barge_in=barge_in,
-            histogram=course.everything.bins(),
-            faults=tuple(f"{what} ({times} times)" for what, times in course.faults.items()),
+            histogram=state.everything.bins(),
+            faults=tuple(f"{what} ({times} times)" for what, times in state.faults.items()),
         )
 
 
@@ -208,11 +206,11 @@ def _tls(settings: LoadSettings) -> ssl.SSLContext | None:
 
 
 def _tell(figures: Stretch | LoadReport) -> None:
-    print(figures.model_dump_json(), flush=True)  # noqa: T201 - this is how it speaks to whoever started it
+    print(figures.model_dump_json(), flush=True)  # noqa: T201 - read by the parent process
 
 
 def command_line(settings: LoadSettings) -> list[str]:
-    """What starts a run as a process of its own."""
+    """The command line of a generator process."""
     return [sys.executable, "-m", "lab.load.generator", json.dumps(asdict(settings))]
 
 
@@ -224,7 +222,7 @@ async def main(settings: LoadSettings) -> None:
 
 
 if __name__ == "__main__":
-    # Nothing it makes in a run is a cycle worth a pause.
+    # A run makes no garbage cycles worth a pause of the collector.
     gc.freeze()
     gc.disable()
     uvloop.run(main(LoadSettings(**json.loads(sys.argv[1]))))

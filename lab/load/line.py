@@ -1,4 +1,4 @@
-"""One WebSocket of the load generator: quick where audio passes, the Sans-I/O protocol of `websockets` for the rest.
+"""One WebSocket of the load generator: a fast path for audio, the Sans-I/O protocol of `websockets` for the rest.
 
 May import: protocols.framing, websockets, the standard library.
 """
@@ -27,14 +27,14 @@ def clock_us() -> int:
 
 
 class Line(asyncio.Protocol):
-    """Subclasses say what happens when it is open, at each message, and when it is gone."""
+    """Subclasses override `opened`, `message` and `gone`."""
 
     def __init__(self, framing: ClientProtocol | ServerProtocol, token: str = "") -> None:
         self._framing = framing
         self._token = token
         self._reader = FrameReader(masked=framing.side is Side.SERVER, max_bytes=MAX_BYTES)
         self._transport: asyncio.Transport | None = None
-        # Asked with every chunk, where the framing's own state is a property.
+        # Cached for every chunk: the framing's own state is a property.
         self._open = False
 
     # --- for subclasses ---
@@ -43,10 +43,10 @@ class Line(asyncio.Protocol):
         """The upgrade is done."""
 
     def message(self, text: bytes, now_us: int) -> None:
-        """One whole text message, as it came at `now_us`."""
+        """A whole text message, received at `now_us`."""
 
     def gone(self, why: str) -> None:
-        """The socket is no more. why: "" where it was closed as it should be."""
+        """The socket has closed. why: "" after a normal close."""
 
     def say(self, kind: str, **fields: Any) -> None:
         """Send one JSON message."""
@@ -55,7 +55,7 @@ class Line(asyncio.Protocol):
             self._flush()
 
     def write(self, frame: bytes) -> None:
-        """Send one frame that is ready made."""
+        """Send a complete WebSocket frame."""
         if self._open and self._transport is not None:
             self._transport.write(frame)
 
@@ -87,7 +87,7 @@ class Line(asyncio.Protocol):
             self._take_apart(data, now_us)
 
     def _take_apart(self, data: bytes, now_us: int) -> None:
-        """Whatever is not one whole message."""
+        """Handle data that is not exactly one message."""
         if self._framing.state is CONNECTING:
             self._negotiate(data, now_us)
             return

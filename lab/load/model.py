@@ -1,4 +1,4 @@
-"""One session of the fake model of a load run: talks without end, and hears nothing but stamps.
+"""One session of a load run's fake model: talks without end, and reads only the stamps in the caller's audio.
 
 May import: lab.load, websockets, the standard library. Rules from: docs/specs/openai-realtime.md 3, 4.
 """
@@ -14,33 +14,31 @@ from typing import Any
 
 from websockets.server import ServerProtocol
 
-from lab.load.course import Caller, Course, InOrder
 from lab.load.line import Line, clock_us
+from lab.load.run_state import Caller, InOrder, RunState
 from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from protocols.media import MULAW, decoded_bytes
 
-# How long a barge-in lasts.
-BARGE_IN_S = 0.2
-# With transcripts: one piece of text to so many pieces of audio, about three words a second.
-DELTAS_A_WORD = 16
+BARGE_IN_S = 0.2  # length of the caller's speech in a barge-in
+DELTAS_A_WORD = 16  # audio deltas per transcript delta: about three words a second
 
 
 class LoadModel(Line):
-    """One session: takes any configuration, begins to speak when asked, and counts the caller's audio.
+    """One session: accepts any configuration, speaks when asked, and counts the caller's audio.
 
-    caller: whose call this is, once that is known: by a stamp, or by the order of coming where audio is altered.
-    first_number: of the first chunk of what it says now. barged_in_us: when it last said that the caller speaks.
+    caller: this call's caller, once known: by a stamp, or by the order of connecting if audio is altered.
+    first_number: of the first chunk of the current response. barged_in_us: when it last sent speech_started.
     """
 
-    def __init__(self, course: Course, number: int) -> None:
+    def __init__(self, run: RunState, number: int) -> None:
         super().__init__(ServerProtocol())
-        self._course = course
+        self._run = run
         self._number = number
-        self._media = course.settings.model_media
+        self._media = run.settings.model_media
         self.count = self.first_number = self.barged_in_us = 0
-        self.order = InOrder(course.up)
+        self.order = InOrder(run.up)
         self._in_audio = StampsInAudio()
-        self.times = StampsByLength(course.settings.chunk_ms)
+        self.times = StampsByLength(run.settings.chunk_ms)
         self.caller: Caller | None = None
         self._responses = count(1)
         self._running = ""
@@ -48,14 +46,14 @@ class LoadModel(Line):
         self._timer: asyncio.TimerHandle | None = None
 
     def opened(self) -> None:
-        course = self._course
-        course.models[self._number] = self
-        if course.settings.plain:
-            course.wheel.join(self)
+        run = self._run
+        run.models[self._number] = self
+        if run.settings.plain:
+            run.wheel.join(self)
             return
-        if course.expecting is not None:
-            self._meet(course.expecting)
-            course.expecting = None
+        if run.expecting is not None:
+            self._meet(run.expecting)
+            run.expecting = None
         self.say("session.created", event_id="e", session=self._session())
 
     def message(self, text: bytes, now_us: int) -> None:
@@ -65,27 +63,27 @@ class LoadModel(Line):
         if stamp is None:
             self._other(json.loads(text), now_us)
         elif self.order.arrived(stamp, now_us) and self.caller is None:
-            self._meet(self._course.callers.get(stamp.stream))
+            self._meet(self._run.callers.get(stamp.stream))
 
     def gone(self, why: str) -> None:
-        course = self._course
-        course.models.pop(self._number, None)
-        course.wheel.leave(self)
+        run = self._run
+        run.models.pop(self._number, None)
+        run.wheel.leave(self)
         if self._timer is not None:
             self._timer.cancel()
-        if why and course.talking and not course.settings.call_s:
-            course.fault(f"a model session broke: {why}")
+        if why and run.talking and not run.settings.call_s:
+            run.fault(f"a model session broke: {why}")
 
     def send_chunk(self, now_us: int) -> None:
-        course = self._course
-        if not course.talking or (self.caller is not None and self.caller.ending):
+        run = self._run
+        if not run.talking or (self.caller is not None and self.caller.ending):
             return
         self.write(self._chunk.stamped(self._number, self.count, now_us))
         self.count += 1
-        course.down.sent += 1
-        if course.settings.altered:
+        run.down.sent += 1
+        if run.settings.altered:
             self.times.sent(now_us)
-        if course.settings.transcripts and self.count % DELTAS_A_WORD == 0:
+        if run.settings.transcripts and self.count % DELTAS_A_WORD == 0:
             self.say("response.output_audio_transcript.delta", **self._of_part(), delta="word ")
 
     def _meet(self, caller: Caller | None) -> None:
@@ -108,13 +106,13 @@ class LoadModel(Line):
                 self.say("conversation.item.done", event_id="e", previous_item_id=None, item=item)
 
     def _cut_anew(self, payload: str, now_us: int) -> None:
-        if not self._course.settings.altered:
+        if not self._run.settings.altered:
             for stamp in self._in_audio.feed(b64decode(payload)):
                 self.order.arrived(stamp, now_us)
         elif self.caller is not None:
             length_ms = decoded_bytes(payload) / self._media.bytes_per_ms
             for delay_us in self.caller.times.arrived(length_ms, now_us):
-                self._course.up.arrived(delay_us)
+                self._run.up.arrived(delay_us)
 
     # --- what it says ---
 
@@ -128,19 +126,19 @@ class LoadModel(Line):
         self.say("response.output_item.added", **of_item, item=begun)
         self.say("conversation.item.added", event_id="e", previous_item_id=None, item=begun)
         self.say("response.content_part.added", **self._of_part(), part={"type": "audio", "transcript": ""})
-        if self._course.settings.silent:
+        if self._run.settings.silent:
             return
         self.first_number = self.count
-        self._course.wheel.join(self)
-        if self._course.settings.turn_s:
-            self._after(self._course.settings.turn_s, self._barge_in)
+        self._run.wheel.join(self)
+        if self._run.settings.turn_s:
+            self._after(self._run.settings.turn_s, self._barge_in)
 
     def _barge_in(self) -> None:
-        """Its voice detector hears the caller: it falls silent, and answers when the caller is done."""
-        if not self._course.talking:
+        """Simulate a barge-in: cancel the response, and answer when the caller is done."""
+        if not self._run.talking:
             return
         turn = f"turn_{self._running}"
-        self._course.wheel.leave(self)
+        self._run.wheel.leave(self)
         self.barged_in_us = clock_us()
         self.say("input_audio_buffer.speech_started", event_id="e", audio_start_ms=0, item_id=turn)
         self._fall_silent("cancelled")
@@ -155,7 +153,7 @@ class LoadModel(Line):
     def _fall_silent(self, status: str) -> None:
         if not self._running:
             return
-        self._course.wheel.leave(self)
+        self._run.wheel.leave(self)
         part = self._of_part()
         self.say("response.output_audio.done", **part)
         self.say("response.output_audio_transcript.done", **part, transcript="words")
@@ -163,7 +161,7 @@ class LoadModel(Line):
         self._running = ""
 
     def _after(self, delay_s: float, do: Callable[[], None]) -> None:
-        self._timer = self._course.loop.call_later(delay_s, do)
+        self._timer = self._run.loop.call_later(delay_s, do)
 
     def _chunk_of(self, response: str) -> StampedChunk:
         ids = f'"response_id":"resp_{response}","item_id":"item_{response}"'
@@ -171,7 +169,7 @@ class LoadModel(Line):
             f'{{"type":"response.output_audio.delta","event_id":"event_{response}",{ids},'
             '"output_index":0,"content_index":0,"delta":"'
         )
-        audio = bytes(self._media.bytes_per_ms * self._course.settings.chunk_ms)
+        audio = bytes(self._media.bytes_per_ms * self._run.settings.chunk_ms)
         return StampedChunk(before, audio, '"}', masks=False)
 
     def _of_part(self) -> dict[str, Any]:

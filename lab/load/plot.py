@@ -1,4 +1,4 @@
-"""A load run as a picture: how the delays are spread, and what a growing number of calls does to them.
+"""Plots a load run: the distribution of delays, and the delays by number of calls.
 
 May import: lab.load.figures, matplotlib, the standard library.
 """
@@ -18,7 +18,7 @@ from lab.load.figures import LoadReport
 
 
 def plot(report: LoadReport, target: Path) -> None:
-    """Write a PNG: the histogram, and beside it the capacity curve where the run had steps."""
+    """Write a PNG: the histogram, and next to it the capacity curve if the run had steps."""
     curve = len(report.stretches) > 1
     figure, axes = plt.subplots(1, 2 if curve else 1, figsize=(12 if curve else 6, 4.5), squeeze=False)
     _histogram(axes[0][0], report)

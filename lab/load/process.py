@@ -1,4 +1,4 @@
-"""What a process and its children use, read from /proc: Linux only.
+"""CPU time and memory of a process and its children, read from /proc: Linux only.
 
 May import: lab.load.figures, the standard library.
 """
@@ -16,14 +16,14 @@ _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 class Watched:
-    """The processes under test: one by its id, with all that it started. Nothing is told of what is gone."""
+    """The processes under test: one by its id, with its descendants. Ended processes are not counted."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._spent_s, self._at_s = self._cpu_s(), perf_counter()
 
     def take(self) -> Process:
-        """Since the last time."""
+        """The usage since the last call."""
         spent_s, at_s = self._cpu_s(), perf_counter()
         share = (spent_s - self._spent_s) / max(at_s - self._at_s, 1e-9)
         self._spent_s, self._at_s = spent_s, at_s

@@ -1,6 +1,6 @@
-"""Audio that can be told again on the other side: each chunk carries its stream, its number and when it was sent.
+"""Stamped audio: each chunk carries its stream, its number and the time it was sent.
 
-A stamp is 18 bytes at the head of a chunk, which are 24 characters of its base64: found without reading any JSON.
+A stamp is 18 bytes at the head of a chunk, which are 24 characters of its base64: found without parsing JSON.
 May import: the standard library.
 """
 
@@ -23,7 +23,7 @@ HELD_CHUNKS = 3
 
 @dataclass(slots=True)
 class Stamp:
-    """stream: whose chunk. number: counts the stream's chunks from 0. sent_us: on the generator's clock, 32 bits."""
+    """stream: the sender's number. number: counts its chunks from 0. sent_us: on the generator's clock, 32 bits."""
 
     stream: int
     number: int
@@ -34,10 +34,10 @@ class Stamp:
 
 
 class StampedChunk:
-    """A text frame with one chunk of audio, ready but for its stamp.
+    """A WebSocket text frame with one chunk of audio, complete except for its stamp.
 
-    before, after: the JSON around the audio. masks: it is sent by a client, with a key of zeros: it costs us nothing,
-    and the receiver as much as any other.
+    before, after: the JSON around the audio. masks: for a client; the masking key is zero, which costs the generator
+    nothing and the receiver as much as any other.
     """
 
     def __init__(self, before: str, audio: bytes, after: str, masks: bool) -> None:
@@ -55,7 +55,7 @@ class StampedChunk:
 
 
 def find_stamp(text: bytes) -> Stamp | None:
-    """The stamp in a message whose chunk came through as it was sent."""
+    """The stamp of a message whose chunk was passed on unchanged; None if there is none."""
     at = text.find(_MAGIC_BASE64)
     if at < 0:
         return None
@@ -64,7 +64,7 @@ def find_stamp(text: bytes) -> Stamp | None:
 
 
 class StampsInAudio:
-    """Finds stamps in a stream of audio that was cut anew on its way."""
+    """Finds stamps in a stream of audio that was split differently on the way."""
 
     def __init__(self) -> None:
         self._tail = b""
@@ -80,7 +80,7 @@ class StampsInAudio:
 
 
 class StampsByLength:
-    """Tells chunks again by how much audio came, where no stamp survives: a resampled stream of one sender.
+    """Identifies chunks by the amount of audio received, if stamps do not survive: for a resampled stream.
 
     chunk_ms: of every chunk sent. What the other side still held when its first audio came is not counted as late.
     """
@@ -94,14 +94,14 @@ class StampsByLength:
 
     @property
     def held(self) -> int:
-        """How many chunks may still be in the other side's filter: they are late for ever, and not lost."""
+        """How many chunks the peer's resampler may still hold: they never arrive, but are not lost."""
         return min(len(self._sent) + self._held_first, HELD_CHUNKS)
 
     def sent(self, now_us: int) -> None:
         self._sent.append(now_us)
 
     def arrived(self, length_ms: float, now_us: int) -> list[int]:
-        """The delays in µs of the chunks that are complete with this audio."""
+        """The delays in µs of the chunks that this audio completes."""
         if not self._begun and self._sent:
             self._begun = True
             # A resampler keeps back a few chunks. What was sent beyond them before its first audio came waited for a
@@ -110,7 +110,7 @@ class StampsByLength:
             self._sent = deque([self._sent[-1]] * (len(self._sent) - self._held_first))
         self._missing_ms += length_ms
         delays = []
-        # Half a chunk of tolerance: a resampler gives now a little more, now a little less.
+        # Half a chunk of tolerance: a resampler's output varies in length.
         while self._sent and self._missing_ms >= self._chunk_ms / 2:
             self._missing_ms -= self._chunk_ms
             delays.append(now_us - self._sent.popleft())

@@ -1,4 +1,4 @@
-"""When to send: one wheel turns for all streams, each of which sends in its slot of every turn.
+"""A timer wheel for all streams: each stream sends in its slot of every turn.
 
 May import: the standard library.
 """
@@ -12,8 +12,7 @@ from typing import Protocol
 from lab.load.figures import Histogram
 from lab.load.line import clock_us
 
-# Nearer than this the loop is kept awake, by whoever is not patient: its timers count whole milliseconds.
-NEAR_US = 1500
+NEAR_US = 1500  # below this, spin unless `patient`: the loop's timers have a resolution of 1 ms
 
 
 class Sends(Protocol):
@@ -23,14 +22,14 @@ class Sends(Protocol):
 
 
 class Wheel:
-    """Streams come at random moments, as calls do; then each keeps its moment of the period.
+    """Streams join at random slots, as calls do, and keep them.
 
-    patient: sends up to a millisecond later, and never holds the processor while it waits.
-    late: how much later than meant chunks were sent: the generator's own fault.
+    patient: sends up to a millisecond late, and does not spin while it waits.
+    late: the generator's own delay in sending chunks.
     """
 
     def __init__(self, period_ms: float, random: Random, *, patient: bool = False) -> None:
-        # A tenth of a millisecond is finer than the cost of the chunks in it.
+        # Slots of 0.1 ms: finer than the time it takes to send their chunks.
         self._slots: list[set[Sends]] = [set() for _ in range(max(1, round(period_ms * 10)))]
         self._slot_us = period_ms * 1000 / len(self._slots)
         self._random = random
@@ -53,7 +52,7 @@ class Wheel:
         self._stopped = True
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Turn until stopped."""
+        """Run until stopped."""
         self._loop, self._begun_us = loop, clock_us()
         self._turn()
 

@@ -1,6 +1,6 @@
-"""The mind of the embedded realtime engine: `think(prompt)` gives the model's next words or function calls.
+"""The language model of the embedded realtime engine: `think(prompt)` gives the next words or function calls.
 
-It stands in for OpenAI's realtime model on a developer's machine and must drive any task declared to it.
+Replaces OpenAI's realtime model on a developer's machine; must be able to use any task declared to it.
 May import: text_to_num, the standard library.
 """
 
@@ -10,8 +10,8 @@ from lab.mind.prompt import (
     Called,
     CallOutput,
     FunctionCall,
-    Item,
     Prompt,
+    PromptItem,
     Reply,
     SystemNote,
     Tool,
@@ -23,8 +23,8 @@ __all__ = [
     "CallOutput",
     "Called",
     "FunctionCall",
-    "Item",
     "Prompt",
+    "PromptItem",
     "Reply",
     "SystemNote",
     "Tool",

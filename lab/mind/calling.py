@@ -1,4 +1,4 @@
-"""Making a function call: which tool is for what, and what the caller has given for it.
+"""Builds function calls: collects the values the caller has said for a tool's parameters.
 
 May import: the standard library, lab.mind.
 """
@@ -15,7 +15,7 @@ from lab.mind.values import Utterance, hear
 
 
 def call(tool: Tool, here: Situation, values: Mapping[str, object]) -> FunctionCall:
-    """The call, with what leaves no choice filled in: the run that is in hand, and constants."""
+    """The call, with parameters that have only one possible value filled in: the current run, and constants."""
     given = dict(values)
     for one in properties(tool):
         if is_run(one, here) and fits(here.run, one.schema):
@@ -26,12 +26,12 @@ def call(tool: Tool, here: Situation, values: Mapping[str, object]) -> FunctionC
 
 
 def is_run(one: Property, here: Situation) -> bool:
-    """Whether a parameter says which run of a task is meant: the model knows it from the task's own output."""
+    """Whether a parameter selects a run of a task; its value is known from the task's output."""
     return (bool(here.run) and here.run in one.choices) or (one.name == "task" and bool(one.choices))
 
 
 def heard_since(tool: Tool, here: Situation) -> dict[str, object]:
-    """What the caller gave for a tool since the last call, the newest word last."""
+    """The values the caller gave for a tool since the last call; newer ones replace older ones."""
     heard: dict[str, object] = {}
     wanted = waiting(here)
     for text in here.history[:-1] if wanted is not None and wanted[0] is tool else ():
@@ -43,11 +43,11 @@ def heard_since(tool: Tool, here: Situation) -> dict[str, object]:
     return heard
 
 
-# Tools that insist on a parameter, as other people's do: it is asked for before the call is made.
+# Tools of others may have required parameters: these are asked for before the call is made.
 
 
 def missing(tool: Tool, here: Situation, heard: Mapping[str, object]) -> list[Property]:
-    """What a tool insists on and was not given."""
+    """The required parameters without a value."""
     return [
         one
         for one in properties(tool)
@@ -56,13 +56,13 @@ def missing(tool: Tool, here: Situation, heard: Mapping[str, object]) -> list[Pr
 
 
 def question_for(wanted: Property) -> str:
-    """How a parameter is asked for."""
+    """The question for a parameter."""
     about = wanted.description.rstrip(".?! ") or wanted.name.replace("_", " ")
     return f"Could you tell me: {about}?"
 
 
 def waiting(here: Situation) -> tuple[Tool, Property] | None:
-    """The tool and the parameter that we have just asked for ourselves."""
+    """The tool and the parameter of `question_for`, if that was the last thing said."""
     for tool in here.openers:
         for one in properties(tool):
             if one.required and here.last_said.endswith(question_for(one)):

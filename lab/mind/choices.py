@@ -1,4 +1,4 @@
-"""Which of several named ways was chosen: by its name, by what it is said to mean, by its place in the list.
+"""Which of several named choices was made: by its name, its described meaning, or its place in the list.
 
 May import: the standard library, lab.mind.language, lab.mind.schema, lab.mind.spoken_words.
 """
@@ -13,15 +13,15 @@ from lab.mind.language import answer, stems, words
 from lab.mind.schema import Property
 from lab.mind.spoken_words import Spoken, meant, plain
 
-# What a way must score by meaning: its whole name when nobody asked for it, a word of its meaning when somebody did.
-UNASKED, ASKED = 2.0, 1.0
+UNASKED = 2.0  # least score by meaning if the choice was not asked for: its whole name
+ASKED = 1.0  # least score if it was asked for: one word of its meaning
 _NEGATIVE = re.compile(r"\b(?:no|not|never|without|none|neither|nothing|cannot|\w+n't)\b")
 
 
 def chosen(wanted: Property, rest: str, is_asked: bool, about: str = "", question: str = "") -> object:
-    """The member of an enum that was chosen; all of them where a list is wanted. None when none was, or several.
+    """The chosen member of an enum; all of them for an array. None if none or several were chosen.
 
-    rest: `plain` text. about: where the choices are explained. question: to which this is the answer, if is_asked.
+    rest: `plain` text. about: text that explains the choices. question: what was asked, if is_asked.
     """
     found = [spoken for one in wanted.choices for spoken in _named(one, rest)]
     if not found and wanted.type != "array":
@@ -47,7 +47,7 @@ def chosen(wanted: Property, rest: str, is_asked: bool, about: str = "", questio
 
 
 def meanings(ways: Sequence[str], text: str) -> dict[str, str]:
-    """What a text says of each way: "way: meaning; way: meaning", or one to a line. "" for what is not explained."""
+    """The meanings in a text of the form "choice: meaning; choice: meaning", or one a line. "" if not explained."""
     starts = {
         way: match.end()
         for way in ways
@@ -63,14 +63,14 @@ def meanings(ways: Sequence[str], text: str) -> dict[str, str]:
 
 
 def by_meaning(ways: Mapping[str, str], said: str, question: str = "", least: float = ASKED) -> str | None:
-    """The way whose name and meaning fit best what was said; None when none fits, or two do alike.
+    """The choice whose name and meaning fit best what was said; None if none fits, or two fit equally.
 
-    question: what was asked, so that a bare "yes" is an answer to it; "" where nothing was.
+    question: what was asked, so that a plain "yes" can answer it; "" if nothing was.
     """
     own = {way: (stems(way), stems(f"{way} {meaning}")) for way, meaning in ways.items()}
     common = frozenset.intersection(*(every for _, every in own.values())) if len(own) > 1 else frozenset()
     about, asked = stems(said) - common, stems(question) - common
-    # What they have in common was said: then only a "not" tells them apart. Else a "no" may be about something else.
+    # If what they have in common was said, only a "not" separates them. Otherwise a "no" may be about something else.
     mood = _mood(said) if question else _NEGATIVE.search(plain(said)) is None if stems(said) & common else None
     negative = {way: _NEGATIVE.search(plain(f"{' '.join(words(way))} {ways[way]}")) is not None for way in ways}
     differ = len(set(negative.values())) > 1
@@ -88,7 +88,7 @@ def by_meaning(ways: Mapping[str, str], said: str, question: str = "", least: fl
 
 
 def _mood(said: str) -> bool | None:
-    """Yes, no, or neither; a sentence with a "not" in it is a no."""
+    """Yes, no, or neither; a sentence with a "not" is a no."""
     agreed = answer(said)
     return False if agreed is None and _NEGATIVE.search(plain(said)) else agreed
 
@@ -108,7 +108,7 @@ def _named(choice: object, rest: str) -> list[Spoken[object]]:
 
 
 def _ordinal(choices: Sequence[object], rest: str) -> list[Spoken[object]]:
-    """ "the second one" of what was offered."""
+    """A choice by its position: "the second one"."""
     match = re.search(r"\b(?:(\d)(?:st|nd|rd|th)|(?:number|option) (\d)|(last))\b(?: 1| option)?", rest)
     if match is None:
         return []
@@ -117,7 +117,7 @@ def _ordinal(choices: Sequence[object], rest: str) -> list[Spoken[object]]:
 
 
 def _partly(choices: Sequence[object], rest: str) -> list[Spoken[object]]:
-    """The one choice of which a word, or the beginning of one, was said: "tech" for technical_support."""
+    """The one choice of which a word or its beginning was said: "tech" for technical_support."""
     found = [
         Spoken(choice, match.start(), match.end())
         for choice in choices
@@ -128,7 +128,7 @@ def _partly(choices: Sequence[object], rest: str) -> list[Spoken[object]]:
 
 
 def _nearest(choices: Sequence[object], rest: str) -> list[Spoken[object]]:
-    """The choice that sounds most like one of the words, when the recogniser got it nearly right."""
+    """The choice most similar to one of the words, for errors of the recogniser."""
     best: tuple[float, Spoken[object]] | None = None
     for match in re.finditer(r"[a-z']{4,}", rest):
         for choice in choices:

@@ -1,4 +1,4 @@
-"""Names and other free text: only what was said for it, never what was said of something else.
+"""Values for names and other free text: only what was said for the parameter, not for another one.
 
 May import: the standard library, lab.mind.language, lab.mind.schema, lab.mind.spoken_date, lab.mind.spoken_words.
 """
@@ -35,7 +35,7 @@ _DATES = frozenset(WEEKDAYS) | {
     *MONTHS, "january", "february", "march", "april", "june", "july", "august", "september", "october", "november",
     "december", "today", "tomorrow",
 }  # fmt: skip
-# What callers say instead of a name when they are asked for one. No list can be whole.
+# What callers say instead of a name when asked for one. Necessarily incomplete.
 _NO_NAMES = frozenset(
     re.findall(
         r"\S+",
@@ -55,7 +55,7 @@ _NAMED = re.compile(
 
 
 def free_text(wanted: Property, text: str, rest: str, is_asked: bool, others_heard: bool) -> str | None:
-    """The words for a parameter. rest: `plain` text without what was taken for others, of which others_heard tells."""
+    """The text for a parameter. rest: `plain` text less values for other parameters; others_heard: if any were."""
     if "name" in words(wanted.name) or _NAMED.search(wanted.description):
         return _name(text, is_asked, others_heard)
     found = _about(wanted, text)
@@ -87,7 +87,7 @@ def _name(text: str, is_asked: bool, others_heard: bool) -> str | None:
 
 
 def _introduced(text: str, cue: re.Pattern[str]) -> str | None:
-    """The name after "my name is"."""
+    """The name after a phrase such as "my name is"."""
     for match in cue.finditer(text):
         said = _TAIL.sub("", _NAME_ENDS.split(text[match.end() :])[0]).strip()
         name = said if cue is _NAME_CUE else _capitalised(said) or ""
@@ -97,7 +97,7 @@ def _introduced(text: str, cue: re.Pattern[str]) -> str | None:
 
 
 def _capitalised(text: str, alone: bool = True) -> str | None:
-    """The longest run of capitalised words that is a name. alone: also a single word that begins a sentence."""
+    """The longest sequence of capitalised words that is a name. alone: also one word that begins a sentence."""
     runs = ((match.start(), match[0].strip(" .")) for match in _CAPITALS.finditer(text))
     names = [
         run
@@ -108,7 +108,7 @@ def _capitalised(text: str, alone: bool = True) -> str | None:
 
 
 def _is_name(said: str) -> bool:
-    """Whether this may be somebody's name: a few words, none of which is one for something else."""
+    """Whether this may be a person's name: a few words without common ones."""
     parts = said.split()
     if not 1 <= len(parts) <= 5 or not all(re.fullmatch(r"[^\W\d_][\w'’.-]*", part) for part in parts):
         return False
@@ -116,7 +116,7 @@ def _is_name(said: str) -> bool:
     if all(word in _DATES for word in plain_words) or any(word in _NO_NAMES for word in plain_words):
         return False
     ordinary = [part for part in parts if part.lower() in STOP]
-    # Will Smith and May Jones are names, "will you" is none.
+    # Will Smith and May Jones are names, "will you" is not.
     return not ordinary or (ordinary == parts[:1] and len(parts) > 1 and all(part[0].isupper() for part in parts))
 
 
@@ -128,7 +128,7 @@ def _cased(name: str) -> str:
 
 
 def _left_over(text: str, rest: str) -> str | None:
-    """What was said beside dates and times, as it was written: "Harbour Street 5, tomorrow at ten"."""
+    """The text other than dates and times, in its original spelling: "Harbour Street 5, tomorrow at ten"."""
     pieces = [piece.strip(" .,!?;") for piece in re.split(r"[;,]", rest)]
     longest = max((piece for piece in pieces if stems(FILLER.sub("", piece))), key=len, default="")
     at = text.lower().find(longest)
@@ -136,7 +136,7 @@ def _left_over(text: str, rest: str) -> str | None:
 
 
 def _about(wanted: Property, text: str) -> str | None:
-    """What follows "the reason is" or "my address is"; for a reason also what follows "because"."""
+    """The text after "the reason is" or "my address is"; for a reason also after "because"."""
     cues = [re.escape(" ".join(re.findall(r"[a-z]+", wanted.name.lower().replace("_", " "))))]
     patterns = [rf"\b{cue} (?:is|was|would be|will be|should be)\s+" for cue in cues if cue]
     if {"reason", "why", "purpose"} & set(words(f"{wanted.name} {wanted.description}")):

@@ -1,4 +1,4 @@
-"""Inside a task: an answer, a correction, a yes or a no, or giving it up; nothing for what belongs elsewhere.
+"""Calls inside an open task: an answer, a correction, a yes or a no, or cancelling it.
 
 May import: the standard library, lab.mind.
 """
@@ -32,14 +32,14 @@ _INSTEAD = re.compile(r"\b(?:make (?:it|that)|let's (?:do|say|take)|rather|inste
 _WISH = re.compile(
     r"\b(?:i(?:'d| would)? (?:also |still )?(?:like|want|need)|(?:can|could) (?:i|you|we)|please)\b", re.IGNORECASE
 )
-# Said inside a task that cancels something: that shall stay, so it is the task that is given up.
+# Inside a task that cancels something these mean that it is to stay, so the task is given up.
 _KEEP = re.compile(r"\b(?:(?:don't|do not|not) cancel|(?:keep|leave) (?:it|that|my|the))\b", re.IGNORECASE)
 _CALLED_BACK = re.compile(r"\b(?:actually|no|wait|stop|oh)\b.*\bcancel (?:that|this|it)\W*$", re.IGNORECASE)
 _OF_OTHERS = Intent.CANCEL, Intent.CHANGE
 
 
 def in_task(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
-    """A call of one of the open task's own tools; nothing when what was said is not for it."""
+    """A call of one of the open task's tools; empty if the utterance is not about the task."""
     up_to = intents(here.said)
     said_yes = answer(here.said)
     own = described_intents(here.open_task, "")
@@ -61,7 +61,7 @@ def in_task(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
 
 
 def _yes_or_no(here: Situation, said_yes: bool | None) -> tuple[FunctionCall, ...]:
-    """The answer to what was read back. "Cancel it" is a yes in a task that cancels."""
+    """The answer to a read-back. "Cancel it" is a yes in a task that cancels."""
     confirm = _confirm(here)
     others = [one.name for tool in here.state_tools if tool is not confirm for one in properties(tool)]
     if confirm is None or said_yes is None or _asked(here) in others or is_open_question(here.said):
@@ -71,7 +71,7 @@ def _yes_or_no(here: Situation, said_yes: bool | None) -> tuple[FunctionCall, ..
 
 
 def is_digression(prompt: Prompt, here: Situation) -> bool:
-    """A question of the caller's that is not about the value asked for."""
+    """Whether the caller asks a question that is not about the value asked for."""
     if not is_question(here.said):
         return False
     covered = speech.fact(without_dates_and_times(here.said, here.today), prompt)[1]
@@ -79,7 +79,7 @@ def is_digression(prompt: Prompt, here: Situation) -> bool:
 
 
 def named_only(here: Situation) -> str:
-    """The word by which the caller named a value of the task without giving one: "the time"; "" for anything else."""
+    """The word by which the caller named a parameter without giving a value: "the time"; "" otherwise."""
     about = stems(here.said)
     for tool in here.state_tools:
         for one in properties(tool):
@@ -88,11 +88,11 @@ def named_only(here: Situation) -> str:
     return ""
 
 
-# ---- leaving it ------------------------------------------------------------------------------------------------------
+# ---- cancelling ------------------------------------------------------------------------------------------------------
 
 
 def _leaving(up_to: frozenset[Intent], here: Situation, said_yes: bool | None) -> Tool | None:
-    """The tool that gives the task up, when the caller does. "Cancel it" gives up any task but one that cancels."""
+    """The task's cancel tool, if the caller gives up. "Cancel it" gives up any task but one that cancels."""
     gives_up = Intent.GIVE_UP in up_to
     if Intent.CANCEL not in described_intents(here.open_task, ""):
         gives_up = gives_up or Intent.CANCEL in up_to
@@ -109,7 +109,7 @@ def _leaving(up_to: frozenset[Intent], here: Situation, said_yes: bool | None) -
 
 
 def _way_out(here: Situation) -> Tool | None:
-    """The task's tool for giving it up: by its own part of the name, else by what it says of itself."""
+    """The task's cancel tool: found by its name without the task's, else by its description."""
     leaves = {Intent.CANCEL, Intent.GIVE_UP}
     by_name = (tool for tool in here.state_tools if described_intents(_own_name(tool, here), "") & leaves)
     told = (tool for tool in here.state_tools if described_intents("", tool.description) & leaves)
@@ -121,8 +121,11 @@ def _own_name(tool: Tool, here: Situation) -> str:
 
 
 def _is_about_another(prompt: Prompt, here: Situation, up_to: frozenset[Intent]) -> bool:
-    """Whether it is something else that shall be cancelled or changed: "cancel my appointment", while a pizza is
-    ordered, or while that appointment is being moved. While one is being booked, it is that one."""
+    """Whether the caller wants something else cancelled or changed.
+
+    "Cancel my appointment" while a pizza is ordered, or while the appointment is being moved; but while one is being
+    booked, it means that one.
+    """
     other = opener(prompt, here, here.said) if up_to & {*_OF_OTHERS} and Intent.GIVE_UP not in up_to else None
     if other is None or not described_intents(other.name, "") & up_to & {*_OF_OTHERS}:
         return False
@@ -132,7 +135,7 @@ def _is_about_another(prompt: Prompt, here: Situation, up_to: frozenset[Intent])
 
 
 def _asks_for_another_task(prompt: Prompt, here: Situation) -> bool:
-    """Whether another task is wished for in words that are more its own than the open one's."""
+    """Whether the caller asks for another task in words that do not belong to the open one."""
     other = opener(prompt, here, here.said) if _WISH.search(here.said) else None
     if other is None:
         return False
@@ -144,7 +147,7 @@ def _asks_for_another_task(prompt: Prompt, here: Situation) -> bool:
 
 
 def _given(here: Situation) -> tuple[Tool, dict[str, object]] | None:
-    """The state tool that takes most of what was said, and those values; not the ones just read back."""
+    """The state tool that takes the most values, and those values, less the ones just read back."""
     best: tuple[Tool, dict[str, object]] | None = None
     for tool in here.state_tools:
         if _is_yes_or_no(tool, here):
@@ -159,17 +162,17 @@ def _given(here: Situation) -> tuple[Tool, dict[str, object]] | None:
 
 
 def _asked_of(tool: Tool, here: Situation) -> str:
-    """The parameter of a tool that the caller was asked for, or ""."""
+    """The tool's parameter that the caller was asked for, or ""."""
     if _is_choice(tool, here):
         return _own_properties(tool, here)[0].name
     if any(_is_choice(other, here) for other in here.state_tools):
-        return ""  # what is still missing is not what was asked: the caller has to choose first
+        return ""  # the caller was asked to choose, not for a missing value
     asked = _asked(here)
     return asked if any(one.name == asked for one in properties(tool)) else ""
 
 
 def _asked(here: Situation) -> str:
-    """The parameter the caller was asked for; none, where a yes or a no to what was read back is waited for."""
+    """The parameter the caller was asked for; "" if a yes or no to a read-back is expected."""
     wanted = next((one for tool in here.state_tools for one in properties(tool) if one.name == here.asked), None)
     if wanted is not None and wanted.kind != "boolean" and _confirm(here) and is_closed_question(here.question):
         return ""
@@ -177,17 +180,17 @@ def _asked(here: Situation) -> str:
 
 
 def _is_choice(tool: Tool, here: Situation) -> bool:
-    """Whether one of several ways is all that a tool takes, and must be given."""
+    """Whether a tool's only parameter is a required choice."""
     return [(one.kind, one.required) for one in _own_properties(tool, here)] == [("choice", True)]
 
 
 def _confirm(here: Situation) -> Tool | None:
-    """The tool that takes the answer to what was read back; None where nothing is."""
+    """The tool that takes the answer to a read-back; None if there is none."""
     return next((tool for tool in here.state_tools if _is_yes_or_no(tool, here)), None)
 
 
 def _is_yes_or_no(tool: Tool, here: Situation) -> bool:
-    """Whether a boolean is all that a tool takes: such a tool confirms."""
+    """Whether a tool's only parameter is a boolean: such a tool confirms."""
     return [one.kind for one in _own_properties(tool, here)] == ["boolean"]
 
 

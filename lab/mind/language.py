@@ -1,4 +1,4 @@
-"""English, as far as the mind knows it: words, stems, and what a caller is up to. Nothing here knows a task.
+"""English: words, stems, questions and the caller's intents. Independent of any task.
 
 May import: the standard library, lab.mind.spoken_words.
 """
@@ -23,7 +23,7 @@ STOP = frozenset(
         """,
     )
 )
-# Words that callers and whoever writes a tool's description use for the same thing.
+# Synonyms that callers and authors of tool descriptions use.
 _ALIKE = (
     "book make schedule arrange reserve fix",
     "appointment meeting visit consultation",
@@ -47,24 +47,24 @@ _SYNONYM = {_cut(word): _cut(group.split()[0]) for group in _ALIKE for word in g
 
 
 def stem(word: str) -> str:
-    """A word without its ending, and the first of its synonyms for all of them."""
+    """A word without its ending, replaced by the first of its synonyms."""
     cut = _cut(word)
     return _SYNONYM.get(cut, cut)
 
 
 def words(text: str) -> list[str]:
-    """The words of a text or of a name_in_snake_case, small, number words as digits."""
+    """The words of a text or a name_in_snake_case, in lower case, number words as digits."""
     return re.findall(r"[a-z0-9']+", plain(re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", text)))
 
 
 def stems(text: str) -> frozenset[str]:
-    """What a text is about: the stems of its words, without those that carry no content."""
-    about = re.sub(r"\bmake (?:it|that)\b", "", text, flags=re.IGNORECASE)  # corrects a value, and makes nothing
+    """The stems of a text's words, without stop words."""
+    about = re.sub(r"\bmake (?:it|that)\b", "", text, flags=re.IGNORECASE)  # introduces a correction
     return frozenset(stem(word) for word in words(about) if word not in STOP and not word.isdigit())
 
 
 class Intent(Enum):
-    """What a caller may be up to, whatever the task."""
+    """The caller's intents that do not depend on a task."""
 
     GIVE_UP = auto()
     CANCEL = auto()
@@ -122,19 +122,19 @@ _REPEAT = re.compile(
 
 
 def intents(text: str) -> frozenset[Intent]:
-    """What the caller is up to."""
+    """The intents in what the caller said."""
     said = plain(text)
     return frozenset(intent for intent, pattern in _SAID.items() if pattern.search(said))
 
 
 def is_done(text: str) -> bool:
-    """Thanks, or "that's all", and nothing else: a goodbye when nothing is open."""
+    """Whether it is only thanks or "that's all", which is a goodbye if no task is open."""
     said = plain(text)
     return _DONE.fullmatch(said) is not None and re.search(r"\b(?:thank|that|nothing)", said) is not None
 
 
 def described_intents(name: str, description: str) -> frozenset[Intent]:
-    """What a tool is for: by its name, else by the beginning of its description."""
+    """A tool's intents: by its name, else by the beginning of its description."""
     for text in (" ".join(words(name)), plain(re.split(r"[.;(]", description)[0]), plain(description)):
         found = frozenset(intent for intent, pattern in _DESCRIBED.items() if pattern.search(text))
         if found:
@@ -143,7 +143,7 @@ def described_intents(name: str, description: str) -> frozenset[Intent]:
 
 
 def asks_to_repeat(text: str) -> bool:
-    """Whether the caller wants to hear it again."""
+    """Whether the caller asks for a repetition."""
     return _REPEAT.search(plain(text)) is not None
 
 
@@ -157,7 +157,7 @@ _BESIDE = (
 
 
 def asks_for_a_moment(text: str) -> bool:
-    """ "Hold on a second", and nothing else."""
+    """Whether it is only "hold on a second" or the like."""
     said = text.lower().replace("’", "'")
     return re.fullmatch(rf"{_BESIDE}(?:{_MOMENT.pattern}\b{_BESIDE})+", said) is not None
 
@@ -208,26 +208,26 @@ _CLOSED = re.compile(
 
 
 def is_open_question(text: str) -> bool:
-    """What, when, where...: asks to be told something."""
+    """Whether it is a question with what, when, where and the like."""
     return _OPEN.match(_BY_THE_WAY.sub("", plain(text))) is not None
 
 
 def is_closed_question(text: str) -> bool:
-    """A question to be answered with yes or no."""
+    """Whether it is a yes-no question."""
     return _CLOSED.match(_BY_THE_WAY.sub("", plain(text))) is not None
 
 
 def is_question(text: str) -> bool:
-    """Any question, also those that may be requests ("could you book ...")."""
+    """Whether it is any question, including requests ("could you book ...")."""
     return is_open_question(text) or is_closed_question(text)
 
 
 def is_greeting(text: str) -> bool:
-    """Hello and nothing else."""
+    """Whether it is only a greeting."""
     return re.fullmatch(r"(?:\W|hello|hi|hey|good|morning|afternoon|evening|there)+", plain(text)) is not None
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, lines and list items apart."""
+    """The sentences of a text; lines and list items are separate."""
     parts = re.split(r"(?<=[.!?])(?<![ap]\.m\.)(?<!\b[ap]\.)\s+(?=[A-Z\"'])|\s*\n+\s*[-*]?\s*", text)
     return [part.strip() for part in parts if part.strip()]

@@ -1,7 +1,7 @@
-"""The mind of the embedded realtime engine: what a speech model would say or call next.
+"""Decides what a speech model would say or call next.
 
-Rules over what the caller said and the tools the session declares: their names, descriptions and schemas. It
-knows no task by name and invents no value. Pure: no clock, no sockets, no state between two responses.
+Rules over what the caller said and the names, descriptions and schemas of the declared tools. Knows no task by name
+and invents no value. Pure: no clock, no sockets, no state between two responses.
 May import: the standard library, lab.mind.
 """
 
@@ -33,7 +33,7 @@ NOT_UNDERSTOOD = "Sorry, I did not get that."
 
 
 def think(prompt: Prompt) -> Reply:
-    """What to do next. Never raises on any conversation or schema; never returns neither words nor calls."""
+    """The next reply, with words, calls or both. Does not raise for any conversation or schema."""
     told = decided(prompt) or speech.dictated(prompt)
     if told:
         return Reply(told)
@@ -51,13 +51,13 @@ def think(prompt: Prompt) -> Reply:
 
 
 def _after_calls(prompt: Prompt, here: Situation) -> Reply:
-    """Speak the results; but if the caller spoke while the function ran, do what was asked for."""
+    """Speak the outputs; if the caller spoke while the function ran, act on that instead."""
     spoken_over = _answer(prompt, here).calls if here.outputs and here.said else _mended(prompt, here)
     return Reply(calls=spoken_over) if spoken_over else _speak(prompt, here)
 
 
 def _mended(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
-    """The call that the hint of a failed one asks for, when the caller's last words give it; once, never again."""
+    """The call that a failed call's hint asks for, if the caller's last words give its values. Tried once."""
     hint = next((str(found["hint"]) for one in here.outputs if "hint" in (found := parsed(one))), "")
     at = max((index for index, item in enumerate(prompt.items) if isinstance(item, UserSaid)), default=-1)
     failed = [item for item in prompt.items[at + 1 :] if isinstance(item, Called)]
@@ -83,7 +83,7 @@ def _speak(prompt: Prompt, here: Situation) -> Reply:
 
 
 def _answer(prompt: Prompt, here: Situation) -> Reply:
-    """What to do about what the caller said."""
+    """The reply to what the caller said."""
     if asks_to_repeat(here.said) and (here.read_back or here.last_said):
         return Reply(here.read_back or here.last_said)
     if asks_for_a_moment(here.said):
@@ -102,7 +102,7 @@ def _answer(prompt: Prompt, here: Situation) -> Reply:
 
 
 def _words_only(prompt: Prompt, here: Situation) -> str:
-    """What to say when there is nothing to call."""
+    """The words if there is nothing to call."""
     wanted = up_to(here)
     back = speech.lead_back(here)
     if Intent.HUMAN in wanted:
@@ -136,7 +136,7 @@ def _not_understood(here: Situation, back: str) -> str:
 
 
 def _chat(prompt: Prompt, here: Situation) -> str:
-    """A session without tools: repeat on request, tell what is known, else show that it was heard."""
+    """The words in a session without tools: repeat on request, state a fact, else echo."""
     echo = re.match(
         r"\W*(?:please )?(?:say|repeat)(?: after me| exactly)?[:,]?\s+(.+)", here.said, re.IGNORECASE | re.DOTALL
     )

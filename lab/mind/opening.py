@@ -1,4 +1,4 @@
-"""Outside a task: the tool whose name, description and parameters fit what the caller wants.
+"""Opens tasks: finds the tool whose name, description and parameters fit what the caller wants.
 
 May import: the standard library, lab.mind.
 """
@@ -16,7 +16,7 @@ from lab.mind.schema import properties
 from lab.mind.situation import Situation
 from lab.mind.values import Utterance, hear
 
-ENOUGH = 2.0  # what a tool must score to be called: its two words, or one and a value, or two values
+ENOUGH = 2.0  # least score for a call: two words of the tool, one and a value, or two values
 _TWO_WISHES = re.compile(r"(?:,|\.)?\s+(?:and also|also|and then|and)\s+(?=\w+ )", re.IGNORECASE)
 _ONE_MORE = re.compile(r"\b(?:another|(?:a )?second|one more|also one|(?:^|and )one (?:for|on|at))\b", re.IGNORECASE)
 _REACH = re.compile(r"\b(?:speak|talk|connect me|transfer me|put me)\b.{0,20}\b(?:to|with|through)\b", re.IGNORECASE)
@@ -27,13 +27,13 @@ _ELSEWHEN = re.compile(r"\b(?:instead|another|other|different|later|earlier|can 
 
 
 def up_to(here: Situation) -> frozenset[Intent]:
-    """What the caller is up to; thanks alone are a goodbye where no task is open."""
+    """The caller's intents; thanks alone are a goodbye if no task is open."""
     done = {Intent.GOODBYE} if is_done(here.said) and not here.open_task else set()
     return intents(here.said) | done
 
 
 def wants_human(here: Situation) -> bool:
-    """Whether the caller asks for a human being, or by name for one of those whom a tool can give."""
+    """Whether the caller asks for a human, or by name for one whom a tool can reach."""
     if Intent.HUMAN in intents(here.said):
         return True
     asks = _REACH.search(here.said) is not None
@@ -44,7 +44,7 @@ def wants_human(here: Situation) -> bool:
 
 
 def by_intent(here: Situation) -> tuple[FunctionCall, ...]:
-    """Goodbye and a human being are asked for at any time, whatever the task."""
+    """The call for a goodbye or a request for a human, which may come at any time."""
     wanted = up_to(here) | ({Intent.HUMAN} if wants_human(here) else set())
     for intent in (Intent.HUMAN, Intent.GOODBYE):
         if intent in wanted:
@@ -56,7 +56,7 @@ def by_intent(here: Situation) -> tuple[FunctionCall, ...]:
 
 
 def opening(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
-    """The call that opens what the caller asks for; two when two things were asked for in one sentence."""
+    """The call that opens the task the caller asks for; two if one sentence asks for two."""
     two = _two_wishes(prompt, here)
     if two:
         return two
@@ -74,7 +74,7 @@ def opening(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
 
 
 def _two_wishes(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
-    """ "Book an appointment and order a pizza", "book one for Monday and another for Tuesday"."""
+    """Two calls for "book an appointment and order a pizza" or "book one for Monday and another for Tuesday"."""
     clauses = _TWO_WISHES.split(here.said)
     if len(clauses) != 2:
         return ()
@@ -97,7 +97,7 @@ def _named_opener(prompt: Prompt, here: Situation, said: str) -> Tool | None:
 
 
 def wishes(said: str) -> frozenset[Intent]:
-    """What a caller is up to who may want a task opened. Who cannot come wants to cancel, or to come another time."""
+    """The intents that select a task. A caller who cannot come wants to cancel, or to come another time."""
     found = intents(said) - {Intent.HUMAN, Intent.GOODBYE}
     if found or not _CANNOT_COME.search(said.replace("’", "'")):
         return found
@@ -105,7 +105,7 @@ def wishes(said: str) -> frozenset[Intent]:
 
 
 def opener(prompt: Prompt, here: Situation, said: str) -> Tool | None:
-    """The tool whose name, description and parameters fit best what was said, if one fits well enough."""
+    """The tool whose name, description and parameters fit best what was said, if the score is enough."""
     wanted = wishes(said)
     if Intent.GIVE_UP in wanted and Intent.CANCEL not in wanted:
         return None
@@ -120,14 +120,14 @@ def opener(prompt: Prompt, here: Situation, said: str) -> Tool | None:
 
 
 def _may_open(tool: Tool, wanted: frozenset[Intent]) -> bool:
-    """A tool that cancels or changes is for callers who want that, and for nobody else."""
+    """Whether the intents agree: a tool that cancels or changes needs a caller who wants that."""
     own = described_intents(tool.name, "")
     described = own or described_intents(tool.name, tool.description)
     return wanted - {Intent.GIVE_UP} <= described and not (own - {Intent.GIVE_UP}) - wanted
 
 
 def _named(tool: Tool, tools: Iterable[Tool], said: str) -> float:
-    """How much of a tool's name and description was said; a word that all tools share counts half."""
+    """A score for words of a tool's name and description that were said; a word that all tools share counts half."""
     about = stems(said)
     others = [stems(one.name) for one in tools if one.name != tool.name]
     in_name = stems(tool.name) & about
@@ -137,7 +137,7 @@ def _named(tool: Tool, tools: Iterable[Tool], said: str) -> float:
 
 
 def score(tool: Tool, tools: Iterable[Tool], here: Situation, said: str | None = None) -> float:
-    """The words that were said of a tool, what its parameters were given, and whether its intent was voiced."""
+    """A score for the words of a tool that were said, the values given for it, and its intent."""
     text = here.said if said is None else said
     heard = hear(tool, Utterance(text, "", here.today))
     about = stems(text)
@@ -147,7 +147,7 @@ def score(tool: Tool, tools: Iterable[Tool], here: Situation, said: str | None =
 
 
 def still_missing(here: Situation) -> str:
-    """Our question for the first parameter that a tool insists on, when its tool is wanted."""
+    """The question for the first missing required parameter of the tool that is wanted, or ""."""
     asked_for = waiting(here)
     wanted = asked_for[0] if asked_for is not None else None
     if wanted is None:

@@ -1,4 +1,4 @@
-"""What the mind is given and what it gives back: data only.
+"""The input and output of `think`: data only.
 
 May import: the standard library. Shapes follow the OpenAI Realtime API's session, items and responses.
 """
@@ -21,14 +21,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class UserSaid:
-    """What the caller said, as recognised or typed."""
+    """An utterance of the caller, as recognised or typed."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AssistantSaid:
-    """What the model said, as far as it was heard."""
+    """An utterance of the model, as far as it was heard."""
 
     text: str
 
@@ -44,7 +44,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class CallOutput:
-    """What a function call came to. output: any text, for the tasks of the product a JSON object."""
+    """The output of a function call. output: any text; a JSON object from the product's tasks."""
 
     call_id: str
     output: str
@@ -52,19 +52,19 @@ class CallOutput:
 
 @dataclass(frozen=True, slots=True)
 class SystemNote:
-    """A system message put into the conversation."""
+    """A system message in the conversation."""
 
     text: str
 
 
-Item = UserSaid | AssistantSaid | Called | CallOutput | SystemNote
+PromptItem = UserSaid | AssistantSaid | Called | CallOutput | SystemNote
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Everything one response is made from.
+    """The input of one response.
 
-    response_instructions: those of this response alone, or None. tools: those in force for this response.
+    response_instructions: those of this response alone, or None. tools: those available to this response.
     tool_choice: "auto", "none", "required", or the name of the function that must be called.
     items: the conversation, oldest first. now: local time of the caller, used when the instructions name no day.
     """
@@ -73,13 +73,13 @@ class Prompt:
     response_instructions: str | None
     tools: tuple[Tool, ...]
     tool_choice: str
-    items: tuple[Item, ...]
+    items: tuple[PromptItem, ...]
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function call to make. arguments: JSON text of an object that fits the tool's schema, as far as it goes."""
+    """A function call to make. arguments: JSON text of an object; its values fit the tool's schema."""
 
     name: str
     arguments: str
@@ -87,7 +87,7 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model does next: speak, call, or both (never neither)."""
+    """What the model does next: speak, call functions, or both (never neither)."""
 
     text: str = ""
     calls: tuple[FunctionCall, ...] = ()

@@ -1,4 +1,4 @@
-"""A question to the model beside the conversation: one of the answers it allows, by the words of what is known.
+"""Answers out-of-band questions: picks one of the allowed answers by the words of the given facts.
 
 May import: the standard library, lab.mind.
 """
@@ -19,8 +19,10 @@ _SEVERAL = re.compile(r"\s*(?:[,;|/]|\bor\b)\s*")
 
 
 def decided(prompt: Prompt) -> str:
-    """One of the allowed answers, when this response was told to give one ("Answer with exactly one of: a, b"); else
-    "". The facts are the items given, and what the instructions say beside the question and the answers' meanings."""
+    """One of the allowed answers, if the instructions demand one ("Answer with exactly one of: a, b"); else "".
+
+    The facts are the items, and what the instructions say besides the question and the answers' meanings.
+    """
     own = prompt.response_instructions or ""
     rule = _ONE_OF.search(own)
     if rule is None:
@@ -37,7 +39,7 @@ def decided(prompt: Prompt) -> str:
 
 
 def _items(prompt: Prompt) -> list[str]:
-    """The words of the items; of JSON the words too."""
+    """The words of the items, including those in JSON."""
     texts = [
         item.output if isinstance(item, CallOutput) else item.text
         for item in prompt.items
@@ -47,6 +49,6 @@ def _items(prompt: Prompt) -> list[str]:
 
 
 def _otherwise(meant: dict[str, str]) -> str:
-    """The answer for when none fits: the one that says so, else the last, as such lists are written."""
+    """The answer if none fits: one whose meaning says so, else the last of the list, by convention."""
     fitting = (way for way, meaning in meant.items() if _OTHERWISE.search(f"{way} {meaning}".lower().replace("_", " ")))
     return next(fitting, list(meant)[-1])

@@ -1,6 +1,6 @@
-"""Which tasks are open, and which of their runs is in hand: read from the calls, their outputs, and the tools in force.
+"""Which runs of tasks are open, and which is current: read from the calls, their outputs and the declared tools.
 
-A task is a function that others are named after ("order", "order_provide") and whose outputs tell of its state.
+A task is a function that others are named after ("order", "order_provide") and whose outputs report its state.
 May import: the standard library, lab.mind.prompt, lab.mind.schema.
 """
 
@@ -11,16 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lab.mind.prompt import Called, CallOutput, Item, Prompt
+from lab.mind.prompt import Called, CallOutput, Prompt, PromptItem
 from lab.mind.schema import properties
 
-# One of these is in an output that tells of a task's state.
+# An output with one of these keys reports a task's state.
 _STATE = ("task", "state", "needs")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One invocation of a task. task: its opener's name. run_id: "" where outputs name none. output: its newest."""
+    """One run of a task. task: its opening function. run_id: "" if outputs name none. output: its newest."""
 
     task: str = ""
     run_id: str = ""
@@ -28,7 +28,7 @@ class Run:
 
 
 def parsed(text: str) -> Mapping[str, object]:
-    """A call's output, or its arguments, as an object; empty when it is none."""
+    """A call's output or arguments as an object; empty if it is not one."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -37,13 +37,13 @@ def parsed(text: str) -> Mapping[str, object]:
 
 
 def say(output: Mapping[str, object]) -> str:
-    """The sentence a task wants spoken."""
+    """The sentence a task wants spoken, or ""."""
     sentence = output.get("say")
     return sentence.strip() if isinstance(sentence, str) else ""
 
 
-def open_runs(prompt: Prompt, items: Sequence[Item]) -> list[Run]:
-    """The runs that are open, the one spoken about last at the end."""
+def open_runs(prompt: Prompt, items: Sequence[PromptItem]) -> list[Run]:
+    """The open runs, the current one last."""
     names = {item.call_id: item.name for item in items if isinstance(item, Called)}
     tasks = _tasks(prompt, items, names)
     runs: dict[tuple[str, str], Run] = {}
@@ -57,7 +57,7 @@ def open_runs(prompt: Prompt, items: Sequence[Item]) -> list[Run]:
             key = next((known for known in reversed(runs) if known[0] == task and key[1] in ("", known[1])), key)
             runs[key] = runs.pop(key, Run(*key))
             continue
-        runs.pop((task, ""), None)  # its opening, when nobody knew the run's id yet
+        runs.pop((task, ""), None)  # its opening call, before the run's id was known
         runs.pop(key, None)
         if told.get("result") is None:
             runs[key] = Run(*key, told)
@@ -70,12 +70,12 @@ def _task_of(called: str, tasks: set[str]) -> str:
     return max((one for one in tasks if f"{called}_".startswith(f"{one}_")), key=len, default="")
 
 
-def _tasks(prompt: Prompt, items: Sequence[Item], names: Mapping[str, str]) -> set[str]:
-    """The names of the tasks that have functions of their state in force."""
+def _tasks(prompt: Prompt, items: Sequence[PromptItem], names: Mapping[str, str]) -> set[str]:
+    """The names of tasks with state functions among the declared tools."""
     declared = {tool.name for tool in prompt.tools}
     outputs = [(item, parsed(item.output)) for item in items if isinstance(item, CallOutput)]
     stateful = [(names.get(item.call_id, ""), told) for item, told in outputs if any(key in told for key in _STATE)]
-    # "book_appointment#1" names its task too.
+    # A run id such as "book_appointment#1" names its task too.
     told_names = {re.sub(r"\W.*", "", str(told.get("task") or "")) for _, told in stateful}
     called = {name for name, _ in stateful}
     tasks = {
@@ -88,14 +88,14 @@ def _tasks(prompt: Prompt, items: Sequence[Item], names: Mapping[str, str]) -> s
 
 
 def _gone_back_to(sentence: object, runs: dict[tuple[str, str], Run]) -> None:
-    """A task has ended, and its output says with which words another goes on."""
+    """Move the run to the end that an ended task's output names as the next, by its sentence."""
     known = next((key for key, run in runs.items() if sentence and say(run.output) == sentence), None)
     if known is not None:
         runs[known] = runs.pop(known)
 
 
 def _declared(prompt: Prompt) -> dict[str, tuple[object, ...]]:
-    """The runs of a task that its functions let one choose from."""
+    """By task, the run ids its functions allow as `task`."""
     allowed: dict[str, tuple[object, ...]] = {}
     for tool in prompt.tools:
         for one in properties(tool):

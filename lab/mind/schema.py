@@ -1,6 +1,6 @@
-"""JSON schemas of a tool's parameters: what is declared, and whether a value fits it.
+"""JSON schemas of a tool's parameters: the declared properties, and whether a value fits.
 
-The part of JSON schema that people write for function calls; pydantic's output is such a schema.
+Supports the part of JSON schema that is usual for function calls, including pydantic's output.
 May import: the standard library, lab.mind.prompt.
 """
 
@@ -28,7 +28,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One parameter. schema: without references and alternatives."""
+    """One parameter. schema: with references and alternatives resolved."""
 
     name: str
     schema: Schema
@@ -45,7 +45,7 @@ class Property:
 
     @property
     def choices(self) -> tuple[object, ...]:
-        """The values an enum or a const allows, also of an array's items; empty when any will do."""
+        """The values an enum or a const allows, also for an array's items; empty if not restricted."""
         schema = self.items if self.type == "array" else self.schema
         if "const" in schema:
             return (schema["const"],)
@@ -62,7 +62,7 @@ class Property:
 
     @property
     def kind(self) -> str:
-        """What to listen for: choice, date, time, date-time, boolean, number, digits, email, text, or nothing."""
+        """The kind of value to extract: choice, date, time, date-time, boolean, number, digits, email, text or ""."""
         if self.choices:
             return "choice"
         if self.type == "boolean":
@@ -87,7 +87,7 @@ class Property:
 
 
 def properties(tool: Tool) -> tuple[Property, ...]:
-    """The parameters of a tool, in the order they are declared."""
+    """The parameters of a tool, in declared order."""
     declared = _mapping(tool.parameters.get("properties"))
     required = tool.parameters.get("required")
     names = set(map(str, required)) if isinstance(required, Sequence) else set()
@@ -98,7 +98,7 @@ def properties(tool: Tool) -> tuple[Property, ...]:
 
 
 def fits(value: object, schema: Schema) -> bool:
-    """Whether a value is one that the schema allows."""
+    """Whether the schema allows a value."""
     kind = schema.get("type")
     if isinstance(value, bool) and kind in ("integer", "number"):  # True is an int only to Python
         return False
@@ -142,7 +142,7 @@ def _text_fits(value: str, schema: Schema) -> bool:
         if re.search(str(schema.get("pattern") or ""), value) is None:
             return False
     except re.error:
-        return False  # a pattern we cannot read is one we cannot keep
+        return False  # an invalid pattern fits nothing
     declared = schema.get("format")
     try:
         if declared == "date":
@@ -164,7 +164,7 @@ def _mapping(value: object) -> Schema:
 
 
 def _plain_schema(schema: Schema, root: Schema, depth: int = 0) -> Schema:
-    """The schema with its references followed and the first alternative that is not null chosen."""
+    """The schema with references resolved and the first alternative other than null chosen."""
     if depth > 8:
         return {}
     reference = schema.get("$ref")

@@ -1,4 +1,4 @@
-"""Where the conversation stands: what is unanswered, which task is open, what the caller was last asked.
+"""The state of the conversation: what is unanswered, which task is open, what the caller was last asked.
 
 May import: the standard library, lab.mind.
 """
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from datetime import date
 
 from lab.mind.language import sentences, stems
-from lab.mind.prompt import AssistantSaid, Called, CallOutput, Item, Prompt, SystemNote, Tool, UserSaid
+from lab.mind.prompt import AssistantSaid, Called, CallOutput, Prompt, PromptItem, SystemNote, Tool, UserSaid
 from lab.mind.runs import Run, open_runs, say
 from lab.mind.schema import properties
 
-LONGEST = 1000  # characters of one turn that are listened to
+LONGEST = 1000  # characters of one turn that are read
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The conversation, read.
+    """What the items of a conversation mean.
 
-    said: what the caller said and nobody answered yet. outputs: results not spoken yet, oldest first.
-    pending: a function call has no output yet. open_task: name of the tool that opened the task in hand, or "".
-    state_tools: the tools of that task, its opener aside. openers: all other tools.
-    asked: the parameter the caller was asked for, or "". question: how, or "". read_back: the task's last words.
-    last_said: the model's last words.
-    run: the run id of the task in hand, or "". history: what the caller said since the last call.
+    said: what the caller said that is not answered yet. outputs: outputs not spoken yet, oldest first.
+    pending: a function call has no output yet. open_task: name of the tool that opened the current task, or "".
+    state_tools: the tools of that task, except its opener. openers: all other tools.
+    asked: the parameter the caller was asked for, or "". question: the question, or "".
+    read_back: the task's last words. last_said: the model's last words.
+    run: the run id of the current task, or "". history: what the caller said since the last call.
     """
 
     said: str
@@ -46,7 +46,7 @@ class Situation:
 
 
 def look(prompt: Prompt) -> Situation:
-    """Read the items of a prompt."""
+    """Analyse the items of a prompt."""
     items = tuple(item for item in prompt.items if not isinstance(item, SystemNote))
     runs = open_runs(prompt, items)
     run = runs[-1] if runs else Run()
@@ -75,15 +75,15 @@ def look(prompt: Prompt) -> Situation:
     )
 
 
-def _after_last(items: tuple[Item, ...], *kinds: type) -> tuple[Item, ...]:
+def _after_last(items: tuple[PromptItem, ...], *kinds: type) -> tuple[PromptItem, ...]:
     last = max((index for index, item in enumerate(items) if isinstance(item, kinds)), default=-1)
     return items[last + 1 :]
 
 
-def _unspoken(items: tuple[Item, ...]) -> tuple[str, ...]:
-    """The outputs at the end, unless the caller has spoken after them: then that is what to answer."""
+def _unspoken(items: tuple[PromptItem, ...]) -> tuple[str, ...]:
+    """The outputs at the end; empty if the caller has spoken after them."""
     outputs: list[str] = []
-    earlier = False  # past the calls that these are the outputs of: what is before them was answered
+    earlier = False  # before the calls of these outputs: older outputs were answered
     for item in reversed(items):
         if isinstance(item, AssistantSaid) or not (outputs or isinstance(item, CallOutput)):
             break
@@ -93,9 +93,11 @@ def _unspoken(items: tuple[Item, ...]) -> tuple[str, ...]:
     return tuple(reversed(outputs))
 
 
-def _asked_since(items: tuple[Item, ...], output: Mapping[str, object]) -> str:
-    """What was asked after the task's newest output, when that is not its question any more: the caller was silent, or
-    pressed keys, and the task went on without a call."""
+def _asked_since(items: tuple[PromptItem, ...], output: Mapping[str, object]) -> str:
+    """The question asked after the task's newest output, if it is another than the output's.
+
+    The task went on without a call: the caller was silent or pressed keys.
+    """
     spoken = [item.text for item in _after_last(items, CallOutput) if isinstance(item, AssistantSaid)]
     question = _question(spoken[-1]) if spoken else ""
     told = f"{say(output)} {output.get('next') or ''}"
@@ -103,12 +105,12 @@ def _asked_since(items: tuple[Item, ...], output: Mapping[str, object]) -> str:
 
 
 def _question(spoken: str) -> str:
-    """The last question in what was said."""
+    """The last question in a text."""
     return next((one for one in reversed(sentences(spoken)) if one.endswith("?")), "")
 
 
 def _asked(output: Mapping[str, object], tools: tuple[Tool, ...], question: str) -> str:
-    """The parameter asked for: the first that the task needs, else the one the question is about."""
+    """The parameter asked for: the first that the task needs, else the one that fits the question best."""
     needs = output.get("needs")
     declared = [one for tool in tools for one in properties(tool)]
     if isinstance(needs, list):

@@ -1,4 +1,4 @@
-"""What the mind says when it is not calling a function: what it was told to say, results, facts, courtesies.
+"""The words of replies: sentences given by instructions, outputs, facts and courtesies.
 
 May import: the standard library, lab.mind.
 """
@@ -14,7 +14,7 @@ from lab.mind.prompt import AssistantSaid, Prompt, SystemNote, UserSaid
 from lab.mind.runs import parsed, say
 from lab.mind.situation import Situation
 
-LONGEST = 400  # characters of a result nobody wrote for the ear
+LONGEST = 400  # characters of an output that was not written for speech
 
 _DICTATED = re.compile(
     r"(?:\bgreet (?:the )?\w+ with|\bsay(?: exactly| only| this| the following)*(?: (?:to|and) [\w ]{1,30})?"
@@ -31,7 +31,7 @@ _APOLOGY = re.compile(r"\bapologi[sz]e\b", re.IGNORECASE)
 
 
 def dictated(prompt: Prompt) -> str:
-    """The sentence that this response was told to say; "" when it was told none."""
+    """The sentence that the response's instructions demand, or ""."""
     own = prompt.response_instructions or ""
     if prompt.instructions and own.startswith(prompt.instructions):
         own = own[len(prompt.instructions) :]
@@ -42,7 +42,7 @@ def dictated(prompt: Prompt) -> str:
     match = _last(_DICTATED, own) or _last(_QUOTED, own)
     if match:
         return _unquoted(match["rest"])
-    match = _last(_TELL, own) if len(own) < LONGEST else None  # in a longer text it is one habit among others
+    match = _last(_TELL, own) if len(own) < LONGEST else None  # in a longer text it is one general rule among others
     if match:
         return _from_the_model(match["rest"])
     return "I am sorry about that." if _APOLOGY.search(own) else ""
@@ -74,14 +74,14 @@ _PERSONS = {"you are": "I am", "you're": "I am", "you": "I", "your": "my", "they
 
 
 def _from_the_model(told: str) -> str:
-    """ "you are looking it up" as the model says it of itself."""
+    """An instruction in the first person: "you are looking it up" becomes "I am looking it up"."""
     pattern = r"\b(" + "|".join(_PERSONS) + r")\b"
     turned = re.sub(pattern, lambda match: _PERSONS[match[0].lower()], told.strip(), flags=re.IGNORECASE)
     return turned[:1].upper() + turned[1:] + "."
 
 
 def results(outputs: tuple[str, ...]) -> str:
-    """The outputs of function calls as sentences, each said once; "" when there is nothing but advice for the model."""
+    """The outputs of function calls as sentences, without repetitions; "" if there are only hints for the model."""
     spoken = [one for one in dict.fromkeys(_result(output) for output in outputs) if one]
     failed = any("hint" in parsed(output) for output in outputs)
     return " ".join(spoken) or ("" if failed else "All right.")
@@ -93,10 +93,10 @@ def _result(output: str) -> str:
         text = output.strip()
         return "" if text in ("", "{}", "null", '""') else text.strip('"')[:LONGEST]
     if "say" in found:
-        after = found.get("next")  # with these words an earlier task goes on
+        after = found.get("next")  # the sentence with which an earlier task goes on
         return joined(say(found), after if isinstance(after, str) else "")
     if "hint" in found:
-        return ""  # advice for the model: nothing that a caller should hear
+        return ""  # a hint for the model, not for the caller
     if isinstance(found.get("error"), str) and re.fullmatch(r"[a-z_]+", str(found["error"])):
         return "I am sorry, that did not work."
     for key in ("message", "error", "result", "answer", "text", "summary", "status"):
@@ -109,7 +109,7 @@ def _result(output: str) -> str:
 
 
 def _result_of(found: Mapping[str, object]) -> str:
-    """Names and values one after the other."""
+    """Names and values as a list."""
     plain = [
         (str(name).replace("_", " "), value) for name, value in found.items() if isinstance(value, str | int | float)
     ]
@@ -127,7 +127,7 @@ _TO_THE_MODEL = re.compile(
     r"|offer\b|answer\b|act\b|confirm\b|help\b)|\b(?:the|a) (?:caller|user|customer)\b|\w_\w|\btools?\b",
     re.IGNORECASE,
 )
-_ASKS_FOR = {  # what a question word stands for in the sentence that answers it
+_ASKS_FOR = {  # words to expect in the answer, by word of the question
     "where": "address street located at",
     "when": "open time from until day",
     "much": "price euros dollars",
@@ -139,7 +139,7 @@ _ASKS_FOR = {  # what a question word stands for in the sentence that answers it
 
 
 def fact(question: str, prompt: Prompt) -> tuple[str, float]:
-    """The sentences of the instructions that answer best, and how much of the question they cover, 0 to 1."""
+    """The sentences of the instructions that best answer a question, and the share of it they cover, 0 to 1."""
     asked = stems(question)
     hinted = {stem(word) for asks, hint in _ASKS_FOR.items() if asks in words(question) for word in hint.split()}
     wanted = asked | hinted
@@ -159,7 +159,7 @@ def _overlap(sentence: str, asked: frozenset[str], hinted: set[str]) -> float:
 
 
 def who_i_am(question: str, prompt: Prompt) -> str:
-    """ "You are the receptionist of ..." as the answer to "who are you?"."""
+    """The instructions' "You are the receptionist of ..." as an answer to "who are you?", or ""."""
     if not re.search(r"\bwho(?:'s| is| are| am) (?:you|this|i (?:speaking|talking))\b", question, re.IGNORECASE):
         return ""
     persona = next((one for one in sentences(prompt.instructions) if re.match(r"you are\b", one, re.IGNORECASE)), "")
@@ -167,10 +167,10 @@ def who_i_am(question: str, prompt: Prompt) -> str:
 
 
 def lead_back(here: Situation) -> str:
-    """The question that is still open, if a task is."""
+    """The open task's question, or ""."""
     return here.question if here.open_task else ""
 
 
 def joined(*parts: str) -> str:
-    """The sentences that are not empty, one after the other."""
+    """Join the sentences that are not empty."""
     return " ".join(part.strip() for part in parts if part.strip())

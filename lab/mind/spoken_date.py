@@ -1,6 +1,6 @@
-"""Dates as a caller says them and a speech recogniser writes them.
+"""Spoken dates, as a speech recogniser writes them.
 
-Every rule is a pattern over `plain` text and a function that builds the day, or nothing when there is no such day.
+Every rule is a pattern over `plain` text and a function that builds the date, or None if there is no such date.
 May import: the standard library, lab.mind.spoken_words.
 """
 
@@ -24,9 +24,9 @@ _YEAR = r"(?:,? (?:in )?(?P<year>20 ?\d\d)\b)?"
 
 
 def read_date(text: str, today: date) -> Spoken[date] | None:
-    """As `find_date`, with the place where it was found."""
+    """Like `find_date`, with the position in the text."""
     words = plain(text)
-    for rules in _DATE_RULES:  # "Tuesday the 24th": the rules that say more come first
+    for rules in _DATE_RULES:  # more specific rules come first: "Tuesday the 24th"
         found = meant(words, _apply(rules, words, today))
         if found is not None:
             return found
@@ -44,7 +44,7 @@ def _apply(rules: tuple[DateRule, ...], words: str, today: date) -> list[Spoken[
                 continue
             try:
                 value = build(match, today)
-            except (ValueError, OverflowError):  # the thirtieth of February
+            except (ValueError, OverflowError):  # a date that does not exist, such as 30 February
                 value = None
             if value is not None:
                 found.append(Spoken(value, match.start(), match.end()))
@@ -52,7 +52,7 @@ def _apply(rules: tuple[DateRule, ...], words: str, today: date) -> list[Spoken[
 
 
 def _on(day: int, month: int, year: str | None, today: date) -> date | None:
-    """That day of that month; without a year the next one from today on."""
+    """The date; without a year the next one, today included."""
     if year:
         digits = year.replace(" ", "")
         return date(int(digits) if len(digits) == 4 else 2000 + int(digits), month, day)
@@ -78,7 +78,7 @@ def _numeric(match: re.Match[str], today: date) -> date | None:
     day, month = int(match["day"]), int(match["m"])
     at_the_end = match.end() >= len(match.string.rstrip())
     if day <= 12 and at_the_end and not match["on"] and not match["year"]:
-        return None  # "10.10." closing a sentence is ten past ten
+        return None  # "10.10." at the end of a sentence is ten past ten
     return _on(day, month, match["year"], today)
 
 
@@ -89,7 +89,7 @@ def _slashed(match: re.Match[str], today: date) -> date | None:
 
 
 def _day_of_month(match: re.Match[str], today: date) -> date | None:
-    """ "the 24th": of this month, or of the next one that has such a day and has not passed it."""
+    """The date of "the 24th": of this month, or of the next that has such a day to come."""
     for months in range(3):
         year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
         try:
@@ -138,7 +138,7 @@ def _weekday(match: re.Match[str], today: date) -> date:
         return today - timedelta(days=today.weekday()) + timedelta(days=7 + wanted)
     ahead = (wanted - today.weekday()) % 7
     if ahead == 0 and (groups.get("which") or "").strip() != "this":
-        ahead = 7  # whoever means today says so
+        ahead = 7  # a caller who means today says "today"
     return today + timedelta(days=ahead + (7 if groups.get("later") else 0))
 
 

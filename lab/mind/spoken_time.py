@@ -1,8 +1,8 @@
 """Spoken dates and times: `find_date` and `find_time`, and the rules for times.
 
 A small grammar of our own over the words, after `text_to_num` has turned number words into digits.
-`ctparse`, `dateparser` and `parsedatetime` were measured on the same phrases (benchmarks/spoken_times.py)
-and are right on fewer than half of them, mostly by hearing times where none were said.
+`ctparse`, `dateparser` and `parsedatetime` are right on fewer than half of the same phrases
+(benchmarks/spoken_times.py), mostly because they find times where none were said.
 May import: the standard library, lab.mind.spoken_date, lab.mind.spoken_words.
 """
 
@@ -20,23 +20,23 @@ _PART = r"(?:in the |at |this |tomorrow |during the )?(?:early |late )?(?:mornin
 
 
 def find_date(text: str, today: date) -> date | None:
-    """The day that was said, on or after `today` unless its year was said too; None when none was."""
+    """The date in a text, on or after `today` unless its year was said; None if there is none."""
     found = read_date(text, today)
     return found.value if found else None
 
 
 def find_time(text: str, *, bare: bool = True) -> time | None:
-    """The time of day that was said; None when none was.
+    """The time of day in a text; None if there is none.
 
-    Hours without morning, afternoon, a.m. or p.m. are office hours: 7 to 11 in the morning, 12 noon, 1 to 6 after it.
-    bare: whether a lone number ("eleven, please") is taken for an hour.
+    Hours without morning, afternoon, a.m. or p.m. are office hours: 7 to 11 a.m., 12 noon, 1 to 6 p.m.
+    bare: whether a number alone ("eleven, please") is an hour.
     """
     found = read_time(text, bare=bare)
     return found.value if found else None
 
 
 def without_dates_and_times(text: str, today: date, *, bare: bool = True) -> str:
-    """`plain(text)` with the date and the time that were found in it blanked out."""
+    """`plain(text)` with its date and time blanked out."""
     rest = plain(text)
     for found in (read_date(text, today), read_time(text, bare=bare)):
         if found is not None:
@@ -45,9 +45,9 @@ def without_dates_and_times(text: str, today: date, *, bare: bool = True) -> str
 
 
 def read_time(text: str, *, bare: bool = True) -> Spoken[time] | None:
-    """As `find_time`, with the place where it was found."""
+    """Like `find_time`, with the position in the text."""
     words = plain(text)
-    day = read_date(text, date(2024, 1, 1))  # only to keep "November 24th 20 26" from being 20:26
+    day = read_date(text, date(2024, 1, 1))  # so that "November 24th 20 26" is not read as 20:26
     rest = blank(words, day.start, day.end) if day else words
     part = re.search(r"(?<!good )\b(morning|afternoon|evening|night|tonight)\b", words)
     found = meant(rest, _times(rest, part[1] if part else ""))
@@ -108,7 +108,7 @@ def _clock(match: re.Match[str], part: str) -> time | None:
 
 
 def _of_day(hour: int, minute: int, half: str, part: str) -> time | None:
-    """A clock face read into the day. half: am, pm or nothing. part: the part of the day that was named, or nothing."""
+    """The time of day for a 12-hour clock. half: am, pm or "". part: the part of the day that was named, or ""."""
     if hour > 23 or minute > 59:
         return None
     if hour == 0 or hour > 12:
@@ -117,7 +117,7 @@ def _of_day(hour: int, minute: int, half: str, part: str) -> time | None:
     if half:
         late = half == "pm"
     elif part == "morning":
-        late = hour == 12  # "twelve in the morning" is noon more often than midnight
+        late = hour == 12  # "twelve in the morning" is more often noon than midnight
     elif at_night:
         late = 5 <= hour < 12
     else:
@@ -126,7 +126,7 @@ def _of_day(hour: int, minute: int, half: str, part: str) -> time | None:
 
 
 def _bare_hour(words: str, part: str) -> Spoken[time] | None:
-    """A lone hour, with nothing around it but courtesies."""
+    """An hour with only filler words around it."""
     bare = FILLER.sub(lambda said: " " * len(said[0]), words)
     match = re.fullmatch(r"[\s.,;!?]*(?:(?P<hour>\d{1,2})|(?P<hours4>[012]?\d)(?P<minute>[0-5]\d))[\s.,;!?]*", bare)
     if match is None or re.search(r"\b(?:that|this|the|another|other|which) 1\b", words):

@@ -1,4 +1,4 @@
-"""What dates, times and other values spoken by a caller have in common: plain text, and which of several is meant.
+"""Shared by the readers of spoken values: normalised text, and which of several values is meant.
 
 Number words become digits by `text_to_num`; the rest is ours.
 May import: text_to_num, the standard library.
@@ -17,13 +17,13 @@ from text_to_num import alpha2digit
 T = TypeVar("T")
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# A number is a bare hour or day only when nothing is counted by it: "at 1 of your offices" is no time.
+# A number alone is an hour or a day only if it counts nothing: "at 1 of your offices" is not a time.
 FREE = (
     r"(?=[\s.,;!?]*$|[.,;!?](?!\d)|\s+(?:please|at|on|in|would|will|is|was|works?|if|and|or|then|for|around|about|instead"
     r"|sharp|today|tomorrow|tonight|this|next|thanks?|because|suits?|sounds|should|could|can|might|but|to|not|rather"
     r"|from|the day|a\.?m|p\.?m|" + "|".join(WEEKDAYS) + r")\b)"
 )
-# What a caller says around a value without changing it.
+# Filler words around a value that do not change it.
 FILLER = re.compile(
     r"\b(?:um+|uh+|er|hm+|well|ok|okay|yes|yeah|no|please|then|maybe|perhaps|say|let's say|i think|i guess|sorry"
     r"|actually|(?:i'd|i would|we'd|we would) (?:like|prefer)|i'll take|(?:could|can|may|shall) (?:i|we|you)"
@@ -33,8 +33,8 @@ FILLER = re.compile(
     r"|for me|for us|suits me|good|fine|great|ideal|best|in the|(?:early |late )?(?:morning|afternoon|evening)"
     r"|that|it|make|make it|on|at|the)\b"
 )
-# Recognisers were heard to write "make it do thirty in the afternoon" for two thirty, "twelve new" for twelve noon,
-# "ten or five." for ten oh five and "tend in the morning" for ten.
+# Seen from recognisers: "make it do thirty in the afternoon" for two thirty, "twelve new" for twelve noon, "ten or
+# five." for ten oh five, and "tend in the morning" for ten.
 _HOMOPHONE = re.compile(
     r"(?<!quarter )(?<!half )(?<!minutes )\b(?:to|too|do) (?=(?:ten|fifteen|twenty|thirty|forty|fifty"
     r"|[1-5][05])(?: five)?"
@@ -52,7 +52,7 @@ _LEFT = re.compile(r"\bfrom(?: on| at)?(?: the)? $")
 
 @dataclass(frozen=True, slots=True)
 class Spoken(Generic[T]):
-    """A value and where it stands in `plain(text)`, half-open."""
+    """A value and its position in `plain(text)`, half-open."""
 
     value: T
     start: int
@@ -61,7 +61,7 @@ class Spoken(Generic[T]):
 
 @lru_cache(maxsize=512)
 def plain(text: str) -> str:
-    """The text in small letters with number words as digits: "Ten-thirty p.m." gives "10 30 pm"."""
+    """The text in lower case with number words as digits: "Ten-thirty p.m." gives "10 30 pm"."""
     text = text.lower().replace("’", "'")
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
     text = text.replace("mourning", "morning")
@@ -74,12 +74,12 @@ def plain(text: str) -> str:
 
 
 def blank(text: str, start: int, end: int) -> str:
-    """The text without what was found there, everything else in its place; a mark keeps its neighbours apart."""
+    """The text with a span blanked out, its length kept; a ";" separates the neighbours."""
     return text[:start] + ";".ljust(end - start) + text[end:]
 
 
 def meant(words: str, found: list[Spoken[T]]) -> Spoken[T] | None:
-    """The value that is meant: not one that was rejected, and the one after "no, make it" before all others."""
+    """The value that is meant: not a rejected one, and preferably the one after "no, make it"."""
     kept = [one for one in found if not _REJECTED.search(words[: one.start])]
     kept = [one for one in kept if not _LEFT.search(words[: one.start])] or kept
     for cut in reversed([mark.end() for mark in _CORRECTION.finditer(words)]):
@@ -90,6 +90,6 @@ def meant(words: str, found: list[Spoken[T]]) -> Spoken[T] | None:
 
 
 def spoken_numbers(text: str) -> Iterator[tuple[int, int, str]]:
-    """Every number said in `plain(text)`: its start, its end and its digits ("2", "2.5", "2nd" as "2")."""
+    """Every number in `plain(text)`: its start, its end and its digits ("2", "2.5", "2nd" as "2")."""
     for match in re.finditer(r"(?<![\w.])(\d+(?:\.\d+)?)(?:st|nd|rd|th)?(?![\w]|\.\d)", text):
         yield match.start(), match.end(), match[1]

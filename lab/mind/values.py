@@ -1,4 +1,4 @@
-"""What an utterance says about the parameters of a tool: only what was said, and only what the schema allows.
+"""Extracts values for a tool's parameters from an utterance: only what was said, and only what the schema allows.
 
 May import: the standard library, lab.mind.
 """
@@ -19,7 +19,7 @@ from lab.mind.spoken_date import read_date
 from lab.mind.spoken_time import read_time
 from lab.mind.spoken_words import FILLER, Spoken, blank, meant, plain, spoken_numbers
 
-# What a recogniser writes for a number that is said alone.
+# Misrecognitions of a number that is said alone.
 _SOUNDS_LIKE = {
     "to": "2",
     "too": "2",
@@ -35,9 +35,9 @@ _SOUNDS_LIKE = {
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said, and what it is heard against.
+    """What was said, and its context.
 
-    asked: name of the parameter the caller was just asked for, or "". today: the caller's. question: how it was asked.
+    asked: name of the parameter the caller was just asked for, or "". today: the caller's date. question: the question.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Utterance:
 
 
 def hear(tool: Tool, said: Utterance) -> dict[str, object]:
-    """The tool's parameters that the utterance gives, in schema order."""
+    """The tool's parameters and their values in the utterance, in schema order."""
     declared = properties(tool)
     heard: dict[str, object] = {}
     moves = Intent.CHANGE in described_intents(tool.name, "")
@@ -89,13 +89,13 @@ _AS_IT_WAS = re.compile(
 
 
 def _as_it_shall_be(text: str) -> str:
-    """Of what is said to have something moved, the part that tells how it shall be, not how it was."""
+    """The part of a request to move something that says the new time, not the old one."""
     moved = _MOVED_TO.search(text)
     return text[moved.end() :] if moved else _AS_IT_WAS.sub("", text)
 
 
 def _in_turn(declared: Sequence[Property], asked: str) -> list[Property]:
-    """What was asked first; dates before times before numbers, since each takes its words away; free text last."""
+    """The asked parameter first within a kind; dates before times before numbers, because each consumes its words."""
     order = {
         "date": 0,
         "date-time": 0,
@@ -111,7 +111,7 @@ def _in_turn(declared: Sequence[Property], asked: str) -> list[Property]:
 
 
 def _moment(wanted: Property, rest: str, today: date, bare: bool) -> tuple[object, str]:
-    """A date, a time or both; and the text without it, so that two dates are not the same one."""
+    """A date, a time or both; and the text without it, so that a second date is not the same one."""
     if wanted.kind == "date-time":
         day, at = read_date(rest, today), read_time(rest, bare=bare)
         if day is None or at is None:
@@ -140,7 +140,7 @@ def _boolean(wanted: Property, rest: str, text: str, is_asked: bool) -> bool | N
 
 
 def _number(wanted: Property, tool: Tool, rest: str, is_asked: bool, only_one: bool) -> int | float | None:
-    """A number is taken when it was asked for, when it stands alone, or when what it counts is what is wanted."""
+    """A number, if it was asked for, stands alone, or counts what the parameter is about."""
     found: list[Spoken[str]] = [Spoken(digits, start, end) for start, end, digits in spoken_numbers(rest)]
     bare = re.fullmatch(r"\W*[\d.]+\W*", FILLER.sub("", rest)) is not None
     if not (is_asked or (only_one and bare)):
@@ -156,14 +156,14 @@ def _number(wanted: Property, tool: Tool, rest: str, is_asked: bool, only_one: b
 
 
 def _counted_by(rest: str, number: Spoken[str]) -> frozenset[str]:
-    """The stems around a number: three words after it, two before."""
+    """The stems near a number: three words after it, two before."""
     after = re.findall(r"[a-z']+", rest[number.end :])[:3]
     before = re.findall(r"[a-z']+", rest[: number.start])[-2:]
     return stems(" ".join(after + before))
 
 
 def _digits(wanted: Property, rest: str, is_asked: bool) -> str | None:
-    """A number said digit by digit: a phone number, a customer number."""
+    """A number said digit by digit, such as a phone number."""
     about = stems(f"{wanted.name} {wanted.description}") | {"number"}
     least = 1 if is_asked or about & {stem(word) for word in words(rest)} else 5
     for said in (

@@ -30,9 +30,9 @@ from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, Scr
 from lab.caller.call import REDIAL_MS
 from lab.demo import wait_until_listening
 from lab.engine import Faults
-from lab.load.course import LoadSettings
 from lab.load.figures import LoadReport
 from lab.load.generator import command_line
+from lab.load.run_state import LoadSettings
 from store.appointments import Appointment, AppointmentBook
 from store.database import open_database
 from store.journal import CallRecord, Journal

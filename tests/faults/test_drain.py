@@ -14,7 +14,7 @@ import pytest
 
 from lab.caller import BotSpoke, CallerEvent
 from lab.demo import wait_until_listening
-from lab.load.course import LoadSettings
+from lab.load.run_state import LoadSettings
 from tests.faults.faultproxy import Target
 from tests.faults.scene import ROOT, Background, Node, Scene, play
 from tests.faults.scripts import WISH, booked_once_more_asked

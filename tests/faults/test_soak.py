@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from lab.load.course import LoadSettings
+from lab.load.run_state import LoadSettings
 from tests.faults.faultproxy import Link
 from tests.faults.scene import CRASHABLE, Background, Node, Scene, play
 from tests.gateway.daemons import until

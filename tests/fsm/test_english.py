@@ -108,7 +108,7 @@ def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
     [
         (Reply.WORDLESS, ["", "  ", "...", "Hm.", "Uh, um.", "[cough]", "(inaudible)", "*sighs*", "you"]),
         (
-            Reply.ANSWER,
+            Reply.YES,
             [
                 "Yes.",
                 "Yes please.",
@@ -126,6 +126,11 @@ def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
                 "That works for me.",
                 "Sounds good",
                 "I would like that.",
+                "Thanks, that's perfect.",
+                "Fine, thanks.",
+                "Please go ahead",
+                "Yes, that is all.",
+                "Ja, bitte.",
                 "No problem, yes.",
                 "Sure, why not.",
                 "Sorry, yes.",
@@ -163,7 +168,22 @@ def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
                 "Eleven?",
             ],
         ),
-        (Reply.UNDECIDED, ["Wait.", "Hold on", "Maybe.", "Let me think.", "Yes, but at eleven.", "Pardon"]),
+        (
+            Reply.UNDECIDED,
+            [
+                "Wait.",
+                "Hold on",
+                "Maybe.",
+                "Let me think.",
+                "Yes, but at eleven.",
+                "Pardon",
+                "Thank you.",
+                "Thank you, that is all I wanted to know.",
+                "A human, please.",
+                "I am fine",
+                "My name is John.",
+            ],
+        ),
     ],
 )
 def test_what_words_answer(reply: Reply, words: list[str]) -> None:

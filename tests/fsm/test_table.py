@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from fsm.effects import Local, Ok, Remote, Unclear
 from fsm.registry import load_agents
-from fsm.spec import AgentSpec
+from fsm.spec import AgentSpec, End
 from fsm.states import DerivedArrow, DerivedEvent, waits
+from fsm.testing import Recorder, converse, prove
+from protocols.errors import MisuseError
 from run import app
 from tests.fsm.tables import LOCKER, TRIAGE, table
 
@@ -67,11 +71,13 @@ def test_without_retention_nothing_expires() -> None:
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
-def test_only_states_that_wait_have_derived_arrows_and_all_of_those_can_be_given_up_in(spec: AgentSpec) -> None:
+def test_only_states_that_wait_have_derived_arrows_but_for_doubt_and_all_of_those_can_be_given_up_in(
+    spec: AgentSpec,
+) -> None:
     for name, state in spec.states.items():
         events = {event for event, _, _ in derived(spec, name)}
         assert ("cancelled" in events) == waits(state)
-        assert waits(state) or not events
+        assert waits(state) or events <= {"unclear"}
 
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
@@ -111,3 +117,38 @@ def test_the_command_and_the_documents_tell_all_of_them() -> None:
 
 def test_cancel_leads_to_the_end_that_is_called_so() -> None:
     assert table().cancelled == "Cancelled"
+
+
+# --- doubt ---
+
+SENT = Remote(lambda request: Ok(), recover="human")
+
+
+@pytest.mark.parametrize("effect", [SENT, Local(lambda request, connection: Ok())], ids=["remote", "local"])
+def test_where_the_author_wrote_none_an_unclear_effect_takes_the_arrow_of_a_failed_one(effect: Any) -> None:
+    spec = table(effects={"pizza.bake": effect})
+    assert ("unclear", "", "Human") in derived(spec, "Bake")
+    talk = converse(spec, effects=Recorder(results={"pizza.bake": [Unclear("Who knows.")]}))
+    talk.opens(size="small", count=3, note="none", crisp=True).says_yes()
+    assert (talk.answers[-1]["result"], talk.answers[-1]["say"]) == ("transfer", "Who knows. I will put you through.")
+
+
+def test_an_author_may_lead_an_unclear_effect_elsewhere() -> None:
+    spec = table(
+        states={"Doubt": End("doubt", say="A colleague will call you back.")},
+        transitions={("Bake", "unclear"): "Doubt"},
+        effects={"pizza.bake": SENT},
+    )
+    assert derived(spec, "Bake") == set()
+    assert [(event, arrow.to) for event, arrow in spec.written_from("Bake")][-1] == ("unclear", "Doubt")
+    prove(spec)
+    talk = converse(spec, effects=Recorder(results={"pizza.bake": [Unclear("Who knows.")]}))
+    talk.opens(size="small", count=3, note="none", crisp=True).says_yes()
+    assert talk.answers[-1]["say"] == "Who knows. A colleague will call you back."
+
+
+def test_what_only_looks_something_up_is_never_in_doubt() -> None:
+    lookup = Local(lambda request, connection: Ok(), reads_only=True)
+    assert derived(table(effects={"pizza.bake": lookup}), "Bake") == set()
+    with pytest.raises(MisuseError, match="never raises"):
+        table(effects={"pizza.bake": lookup}, transitions={("Bake", "unclear"): "Human"})

@@ -15,7 +15,7 @@ from actors.tasks.tools import amended, merged, which_run
 from fsm.effects import EffectRequest, EffectResult, Ok, TaskContext
 from fsm.run import Answer, TaskRun
 from fsm.spec import AgentSpec
-from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Item, Prompt, Tool, UserSaid, think
+from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, PromptItem, Tool, UserSaid, think
 from tests.lab.mind_call import NOW
 
 INSTRUCTIONS = """\
@@ -61,7 +61,7 @@ class Desk:
         self._instructions = instructions
         self.world = World(list(refusals))
         self.runs: dict[str, TaskRun] = {}
-        self.items: tuple[Item, ...] = ()
+        self.items: tuple[PromptItem, ...] = ()
         self.calls: list[FunctionCall] = []
 
     @property

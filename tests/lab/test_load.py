@@ -197,4 +197,4 @@ def test_an_unknown_format_is_refused() -> None:
         check=False,
     )  # fmt: skip
     assert ran.returncode == 2
-    assert "wrong format" in ran.stderr
+    assert "unknown format" in ran.stderr

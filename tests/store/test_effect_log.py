@@ -100,8 +100,8 @@ def test_an_unsettled_intent_is_found_by_age_and_taken_over_once(intended: Engin
         assert left == [MEANT]
         later = AT + timedelta(minutes=2)
         assert [effect_log.take_over(connection, left[0], later, epoch=2) for _ in range(2)] == [True, False]
-        assert effect_log.find(connection, MEANT.key) == replace(MEANT, intended_at=later, epoch=2)
-        assert effect_log.unsettled(connection, later) == [], "it counts as begun anew"
+        assert effect_log.find(connection, MEANT.key) == replace(MEANT, settled_at=later, epoch=2)
+        assert effect_log.unsettled(connection, later) == [], "it counts as under way again"
 
 
 def test_a_settled_effect_is_not_taken_over(intended: Engine) -> None:

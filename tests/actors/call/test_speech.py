@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from actors.tasks.router import MOST_CALLS
+from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
+from fsm.effects import Failed, Unclear
 from tests.actors.calls import PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 
@@ -249,6 +250,21 @@ def test_where_there_is_no_human_none_is_offered_and_none_is_promised(mailboxes:
     assert output["say"].startswith("I am sorry, nobody is free")
     names = [tool["name"] for tool in call.model.last("session.update")["session"]["tools"]]
     assert names == ["triage"]
+
+
+@pytest.mark.parametrize("targets", [{}, {"reception": "tel:+4930555001"}], ids=["nobody there", "somebody there"])
+@pytest.mark.parametrize("result", [Unclear("I cannot tell."), Failed("It is broken.")])
+def test_doubt_and_failure_are_told_with_and_without_a_human_to_hand_over_to(
+    mailboxes: WaitingDispatcher, targets: dict[str, str], result: Unclear | Failed
+) -> None:
+    call = Call(mailboxes, effects=Kitchen({"pizza.bake": Oven(result)}), transfer_targets=targets).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    output = call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert (output["result"], output["say"]) == (
+        "transfer",
+        f"{result.say} {'I will put you through.' if targets else ANYTHING_ELSE}",
+    )
 
 
 # --- a caller who leaves ---

@@ -19,7 +19,7 @@ MONDAY = date(2026, 11, 23)
 
 def readback(day: int = 26, at: time = time(10, 30), reading: int = 3) -> Readback:
     slots = {"day": f"2026-11-{day}", "at": at.isoformat()}
-    return Readback((reading, 0), slots, (date(2026, 11, day),), (at,), (), MONDAY)
+    return Readback((reading, 0), slots, SENTENCE, (date(2026, 11, day),), (at,), (), MONDAY)
 
 
 class Conversation:
@@ -119,7 +119,9 @@ def test_a_read_back_may_be_spoken_in_several_items() -> None:
     assert talk.caller().verdict is Verdict.AGREED
 
 
-@pytest.mark.parametrize("words", ["Yes.", "Yes please.", "Go ahead.", "Er, yes?", "Mm-hmm.", "Yes, half past ten."])
+@pytest.mark.parametrize(
+    "words", ["Yes.", "Yes please.", "Go ahead.", "Book it.", "Er, yes?", "Mm-hmm.", "Yes, half past ten."]
+)
 def test_words_that_agree_count(words: str) -> None:
     assert Conversation().asked().bot().caller(words).verdict is Verdict.AGREED
 
@@ -137,6 +139,8 @@ def test_words_that_agree_count(words: str) -> None:
         ("Yes, at eleven.", Verdict.NOT_A_YES),
         ("Friday please.", Verdict.NOT_A_YES),
         ("Wait.", Verdict.NOT_A_YES),
+        ("Thank you, that is all I wanted to know.", Verdict.NOT_A_YES),
+        ("A human, please.", Verdict.NOT_A_YES),
     ],
 )
 def test_a_cough_a_no_a_question_or_another_value_is_no_yes(words: str, verdict: Verdict) -> None:

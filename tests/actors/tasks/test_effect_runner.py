@@ -19,9 +19,20 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
-from actors.tasks.effect_runner import ABANDONED, NO_STORE, TOO_MANY, UNSURE, EffectLimits, EffectRunner
-from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext
+from actors.metrics import EFFECTS_UNSETTLED
+from actors.tasks.effect_runner import (
+    ABANDONED,
+    BROKEN,
+    NO_STORE,
+    TOO_MANY,
+    UNDO_FAILED,
+    UNSURE,
+    EffectLimits,
+    EffectRunner,
+)
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, NotSent, Ok, Refused, Remote, TaskContext, Unclear
 from fsm.spec import Act, AgentSpec, Slot
+from protocols.errors import MisuseError
 from store import effect_log, schema
 from store.appointments import AppointmentBook, book, by_effect, remove
 from store.database import open_database, reading
@@ -90,15 +101,29 @@ def test_what_is_refused_half_way_has_changed_nothing_and_stays_refused(engine: 
     assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Refused("No flour.")
 
 
-def test_an_exception_leaves_nothing_behind_and_the_next_try_does_it(engine: Engine) -> None:
-    def breaks(request: EffectRequest, connection: Any) -> EffectResult:
+@pytest.mark.parametrize("fault", ["raises", "gives no result", "gives what cannot be stored"])
+def test_a_local_effect_that_raises_has_failed_left_nothing_behind_and_is_not_done_later(
+    engine: Engine, fault: str
+) -> None:
+    def breaks(request: EffectRequest, connection: Any) -> Any:
         bake(request, connection)
+        if fault == "raises":
+            raise ZeroDivisionError
+        return None if fault == "gives no result" else Ok({"ticket": NOW})  # type: ignore[dict-item]
+
+    assert desk(engine, Local(breaks)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert (baked(engine), logged(engine)) == (0, "failed")
+    assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert desk(engine, Local(bake), LATER).recover() == 0
+    assert baked(engine) == 0
+
+
+def test_a_look_up_that_raises_has_failed(engine: Engine) -> None:
+    def breaks(request: EffectRequest, connection: Any) -> EffectResult:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        desk(engine, Local(breaks)).carry_out("pizza.bake", REQUEST)
-    assert (baked(engine), logged(engine)) == (0, None)
-    assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1})
+    assert desk(engine, Local(breaks, reads_only=True)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert logged(engine) is None
 
 
 def test_eight_threads_with_one_key_do_it_once_and_all_hear_the_same(engine: Engine) -> None:
@@ -119,14 +144,14 @@ def test_one_key_for_two_effects_is_neither(engine: Engine) -> None:
     spec = table(name="other", effects={"pizza.eat": Local(bake), "pizza.bake": None},
                  states={"Bake": Act(effect="pizza.eat")})  # fmt: skip
     other = EffectRunner(engine, {spec.name: spec}, lambda: NOW)
-    assert other.carry_out("pizza.eat", REQUEST) == Failed(UNSURE)
+    assert other.carry_out("pizza.eat", REQUEST) == Unclear(UNSURE)
     assert baked(engine) == 1
 
 
 def test_one_key_for_other_values_gives_no_yes_that_is_not_true(engine: Engine) -> None:
     services = desk(engine, Local(bake))
     services.carry_out("pizza.bake", REQUEST)
-    assert services.carry_out("pizza.bake", replace(REQUEST, slots={"count": 9})) == Failed(UNSURE)
+    assert services.carry_out("pizza.bake", replace(REQUEST, slots={"count": 9})) == Unclear(UNSURE)
     assert baked(engine) == 1
 
 
@@ -158,7 +183,7 @@ def test_a_database_lost_while_it_commits_leaves_open_what_came_of_it(engine: En
     event.listen(engine, place, lost)
     result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     event.remove(engine, place, lost)
-    assert result == Failed(UNSURE if gone == "committing" else NO_STORE)
+    assert result == (Unclear(UNSURE) if gone == "committing" else Failed(NO_STORE))
 
 
 def test_who_comes_while_another_thread_hangs_in_the_effect_is_told_that_it_is_not_certain(engine: Engine) -> None:
@@ -173,7 +198,7 @@ def test_who_comes_while_another_thread_hangs_in_the_effect_is_told_that_it_is_n
     with ThreadPoolExecutor(1) as pool:
         hung = pool.submit(services.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
-        assert services.carry_out("pizza.bake", REQUEST) == Failed(UNSURE)
+        assert services.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
         go_on.set()
         assert hung.result(timeout=60) == Ok({"ticket": 1})
     assert services.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
@@ -195,7 +220,7 @@ def test_what_was_undone_is_not_done_again(engine: Engine) -> None:
     services = desk(engine, Local(bake, undo=take_out, on_hang_up="undo"))
     services.carry_out("pizza.bake", REQUEST)
     services.hung_up("pizza.bake", REQUEST)
-    assert services.carry_out("pizza.bake", REQUEST) == Failed(UNSURE)
+    assert services.carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
     assert (baked(engine), logged(engine)) == (0, "undone")
 
 
@@ -209,16 +234,16 @@ def test_what_is_undone_at_somebody_elses_keeps_no_writer_waiting(engine: Engine
     assert (logged(engine), services.hung_up("pizza.bake", REQUEST)) == ("undone", False)
 
 
-def test_an_undo_that_breaks_has_changed_nothing(engine: Engine) -> None:
+def test_an_undo_that_breaks_has_changed_nothing_and_is_left_to_a_human(engine: Engine) -> None:
     def breaks(request: EffectRequest, connection: Any) -> None:
         take_out(request, connection)
         raise ZeroDivisionError
 
     services = desk(engine, Local(bake, undo=breaks, on_hang_up="undo"))
     services.carry_out("pizza.bake", REQUEST)
-    with pytest.raises(ZeroDivisionError):
-        services.hung_up("pizza.bake", REQUEST)
-    assert (baked(engine), logged(engine)) == (1, "ok")
+    assert services.hung_up("pizza.bake", REQUEST) is False
+    assert baked(engine) == 1
+    assert [(each.status, each.say) for each in services.unsettled()] == [("unclear", UNDO_FAILED)]
 
 
 def test_without_a_database_nothing_was_taken_back(engine: Engine) -> None:
@@ -280,20 +305,33 @@ def test_what_was_refused_or_failed_counts_for_nothing(engine: Engine) -> None:
 # --- remote ---
 
 
+class Died(BaseException):
+    """The process dies here: unlike an exception, nobody is left to take it."""
+
+
 class Oven:
-    """Somebody else's system: it keeps what it was asked, by key, and may fall silent after it did it."""
+    """Somebody else's system: it keeps what it was asked, by key, and may fall silent after it did it.
+
+    dies: our process does, before or after it was done. breaks: there is an error, before or after.
+    """
 
     def __init__(self) -> None:
         self.done: dict[str, int] = {}
         self.asked = 0
-        self.dies = ""
+        self.dies = self.breaks = ""
 
     def do(self, request: EffectRequest) -> EffectResult:
         self.asked += 1
         if self.dies == "before":
+            raise Died
+        if self.breaks == "before":
             raise ConnectionError
+        if self.breaks == "not sent":
+            raise NotSent
         self.done.setdefault(request.key, len(self.done) + 1)
         if self.dies == "after":
+            raise Died
+        if self.breaks == "after":
             raise ConnectionError
         return Ok({"ticket": self.done[request.key]})
 
@@ -314,12 +352,12 @@ def test_whoever_comes_after_a_crash_recovers_as_the_effect_says(
     oven = Oven()
     effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover)  # type: ignore[arg-type]
     oven.dies = dies
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Died):
         desk(engine, effect).carry_out("pizza.bake", REQUEST)
     assert logged(engine) == "intended"
     oven.dies = ""
     again = desk(engine, effect).carry_out("pizza.bake", REQUEST)
-    assert again == (Failed(UNSURE) if recover == "human" else Ok({"ticket": 1}))
+    assert again == (Unclear(UNSURE) if recover == "human" else Ok({"ticket": 1}))
     assert logged(engine) == result
     assert oven.asked == (asked or (1 if dies == "after" else 2))
     assert desk(engine, effect).carry_out("pizza.bake", REQUEST) == again, "and that is the last word"
@@ -345,7 +383,7 @@ def test_a_new_process_ends_what_a_dead_one_has_begun(
         on_hang_up=policy,
     )
     oven.dies = "after"
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Died):
         desk(engine, effect).carry_out("pizza.bake", REQUEST)
     oven.dies = ""
     assert desk(engine, effect, NOW + ABANDONED).recover() == 0, "it may still be at work"
@@ -380,11 +418,12 @@ def test_what_cannot_be_ended_now_keeps_nobody_waiting_and_is_left_for_the_next_
     effect = Remote(oven.do, recover="retry")
     oven.dies = "before"
     for key in ("c-1:t1:4", "c-2:t1:4"):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Died):
             desk(engine, effect).carry_out("pizza.bake", replace(REQUEST, key=key))
+    oven.dies, oven.breaks = "", "before"
     assert desk(engine, effect, LATER).recover() == 0, "its peer is still gone"
     assert logged(engine) == "intended"
-    oven.dies = ""
+    oven.breaks = ""
     assert desk(engine, effect, LATER + 2 * ABANDONED).recover() == 2
     assert logged(engine) == "ok"
 
@@ -421,10 +460,153 @@ def test_what_was_never_done_is_not_undone(engine: Engine) -> None:
     assert (undone, logged(engine)) == ([], "undone")
 
 
+# --- effects that raise, and what a human decides ---
+
+
+@pytest.mark.parametrize("recover", ["retry", "look_up", "human"])
+@pytest.mark.parametrize("breaks", ["before", "after", "not sent"])
+def test_a_remote_effect_that_raises_is_told_at_once_and_never_done_again_behind_the_callers_back(
+    engine: Engine, recover: str, breaks: str
+) -> None:
+    oven = Oven()
+    effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover)  # type: ignore[arg-type]
+    oven.breaks = breaks
+    told = desk(engine, effect).carry_out("pizza.bake", REQUEST)
+    assert told == (Failed(BROKEN) if breaks == "not sent" else Unclear(UNSURE))
+    oven.breaks = ""
+    assert desk(engine, effect).carry_out("pizza.bake", REQUEST) == told, "nor by another step with its key"
+    for now in (NOW, LATER, NOW + timedelta(days=90)):
+        desk(engine, effect, now).recover()
+    assert oven.asked == 1
+    looked_up = "ok" if breaks == "after" else "failed"
+    unclear = looked_up if recover == "look_up" else "unclear"
+    assert logged(engine) == ("failed" if breaks == "not sent" else unclear)
+
+
+def test_what_may_still_be_on_its_way_is_not_taken_for_undone(engine: Engine) -> None:
+    oven = Oven()
+    effect = Remote(oven.do, recover=oven.look_up)
+    oven.breaks = "before"
+    desk(engine, effect).carry_out("pizza.bake", REQUEST)
+    assert desk(engine, effect).recover() == 0
+    assert logged(engine) == "unclear"
+
+
+@pytest.mark.parametrize("recover", ["retry", "look_up"])
+def test_what_is_too_old_is_decided_by_a_human(engine: Engine, recover: str) -> None:
+    oven = Oven()
+    effect = Remote(
+        oven.do,
+        recover=oven.look_up if recover == "look_up" else recover,  # type: ignore[arg-type]
+        recover_within=timedelta(minutes=30),
+    )
+    begin(engine, oven)
+    oven.breaks = "before"
+    assert desk(engine, effect, NOW + timedelta(minutes=20)).recover() == 0, "tried, and in vain"
+    oven.breaks = ""
+    assert desk(engine, effect, NOW + timedelta(minutes=31)).recover() == 1
+    assert (oven.asked, logged(engine)) == (2, "unclear")
+    assert desk(engine, effect, NOW + timedelta(minutes=31)).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "asked"), [("done", "ok", 1), ("undone", "undone", 1), ("retry", "ok", 2)]
+)
+def test_a_human_settles_what_is_unclear_once(engine: Engine, decision: Any, status: str, asked: int) -> None:
+    oven = Oven()
+    oven.breaks = "before"
+    services = desk(engine, Remote(oven.do, recover="human"))
+    services.carry_out("pizza.bake", REQUEST)
+    oven.breaks = ""
+    assert [each.key for each in services.unsettled()] == [REQUEST.key]
+    assert services.decide("another", decision) is None
+    assert services.decide(REQUEST.key, decision) == status
+    assert (services.decide(REQUEST.key, decision), services.unsettled()) == (None, [])
+    assert (logged(engine), oven.asked) == (status, asked)
+
+
+def test_what_a_human_tries_again_in_vain_is_still_unclear(engine: Engine) -> None:
+    oven = Oven()
+    oven.breaks = "before"
+    services = desk(engine, Remote(oven.do, recover="human"))
+    services.carry_out("pizza.bake", REQUEST)
+    with pytest.raises(ConnectionError):
+        services.decide(REQUEST.key, "retry")
+    assert [each.status for each in services.unsettled()] == ["unclear"]
+
+
+def test_what_no_task_can_carry_out_is_not_tried_again(engine: Engine) -> None:
+    begin(engine, Oven())
+    services = EffectRunner(engine, {}, lambda: LATER)
+    with pytest.raises(MisuseError, match=r"pizza\.bake"):
+        services.decide(REQUEST.key, "retry")
+    assert logged(engine) == "intended"
+
+
+def test_what_is_unsettled_is_a_gauge(engine: Engine) -> None:
+    begin(engine, oven := Oven())
+    desk(engine, Remote(oven.do, recover="human")).keep()
+    assert EFFECTS_UNSETTLED._value.get() == 0, "it may still be at work"
+    desk(engine, Remote(oven.do, recover="human"), LATER).keep()
+    assert EFFECTS_UNSETTLED._value.get() == 1
+    desk(engine, Remote(oven.do, recover="human"), LATER).decide(REQUEST.key, "done")
+    desk(engine, Remote(oven.do, recover="human"), LATER).keep()
+    assert EFFECTS_UNSETTLED._value.get() == 0
+
+
+def test_what_is_still_being_carried_out_is_taken_over_by_nobody(engine: Engine) -> None:
+    inside, go_on, oven = Event(), Event(), Oven()
+
+    def slow(request: EffectRequest) -> EffectResult:
+        inside.set()
+        go_on.wait(timeout=60)
+        return oven.do(request)
+
+    clock = [NOW]
+    spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
+    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        assert inside.wait(timeout=60)
+        clock[0] = LATER
+        assert services.recover() == 0, "not by its own process"
+        services.keep()
+        other = desk(engine, Remote(oven.do, recover="retry"), LATER + timedelta(seconds=30))
+        assert (other.recover(), other.unsettled()) == (0, [])
+        go_on.set()
+        assert under_way.result(timeout=60) == Ok({"ticket": 1})
+    assert (oven.asked, logged(engine)) == (1, "ok")
+
+
+@pytest.mark.parametrize("breaks", ["", "before"])
+def test_an_outcome_that_the_database_could_not_take_is_stored_later_and_the_effect_not_done_again(
+    engine: Engine, breaks: str
+) -> None:
+    oven, lost = Oven(), [False]
+
+    def and_then_it_is_lost(request: EffectRequest) -> EffectResult:
+        lost[0] = True
+        return oven.do(request)
+
+    def begin_fails(_: Any) -> None:
+        if lost[0]:
+            raise OperationalError("BEGIN", {}, OSError("the connection was lost"))
+
+    oven.breaks = breaks
+    services = desk(engine, Remote(and_then_it_is_lost, recover="retry"))
+    event.listen(engine, "begin", begin_fails)
+    told = services.carry_out("pizza.bake", REQUEST)
+    services.keep()
+    event.remove(engine, "begin", begin_fails)
+    assert (told, logged(engine)) == (Unclear(UNSURE) if breaks else Ok({"ticket": 1}), "intended")
+    services.keep()
+    assert (logged(engine), oven.asked) == ("unclear" if breaks else "ok", 1)
+
+
 def begin(engine: Engine, oven: Oven, dies: str = "before") -> None:
     """A process dies while the oven is asked."""
     oven.dies = dies
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Died):
         desk(engine, Remote(oven.do, recover="retry")).carry_out("pizza.bake", REQUEST)
     oven.dies = ""
 

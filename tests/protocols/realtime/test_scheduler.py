@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import Response, ResponseRequest
-from protocols.realtime.response_slot import REQUEST_LIMIT_MS, Slot
+from protocols.realtime.response_slot import REQUEST_LIMIT_MS, ResponseSlot
 from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, RATE_PAUSE_MS, ResponseScheduler
 
 ASK = ResponseRequest()
@@ -25,7 +25,7 @@ def asked(request: ResponseRequest) -> ResponseCreate:
 def test_a_wish_in_a_free_slot_is_asked_for_at_once() -> None:
     scheduler = ResponseScheduler()
     assert scheduler.want(ASK, 0) == [asked(ASK)]
-    assert scheduler.slot is Slot.REQUESTED
+    assert scheduler.slot is ResponseSlot.REQUESTED
 
 
 def test_wishes_during_a_response_are_merged_into_one_and_wait_for_its_end() -> None:
@@ -46,7 +46,7 @@ def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_c
     scheduler.speech_started(0)
     assert scheduler.want(ASK, 0) == []
     scheduler.committed(1)
-    assert scheduler.slot is Slot.REQUESTED
+    assert scheduler.slot is ResponseSlot.REQUESTED
     scheduler.created(ended("auto"), 0)
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == []
 
@@ -70,7 +70,7 @@ def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards()
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
     scheduler.refused(ALREADY_ACTIVE, 1)
-    assert scheduler.slot is Slot.UNKNOWN
+    assert scheduler.slot is ResponseSlot.UNKNOWN
     assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [asked(ASK)]
 
 
@@ -92,7 +92,7 @@ def test_our_request_that_was_refused_because_the_servers_answer_had_begun_is_co
     scheduler.created(ended("auto"), 2)
     scheduler.refused(ALREADY_ACTIVE, 1)
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == []
-    assert scheduler.slot is Slot.FREE
+    assert scheduler.slot is ResponseSlot.FREE
 
 
 def test_an_answer_of_the_servers_that_never_comes_after_ours_is_asked_for_in_the_end() -> None:
@@ -106,7 +106,7 @@ def test_an_answer_of_the_servers_that_never_comes_after_ours_is_asked_for_in_th
     assert scheduler.tick(sounds=False, now_ms=3 + REQUEST_LIMIT_MS) == [asked(ASK)]
     scheduler.created(ours("r-2"), 9000)
     assert scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=9001) == []
-    assert scheduler.slot is Slot.FREE
+    assert scheduler.slot is ResponseSlot.FREE
 
 
 def test_a_failed_response_that_said_nothing_is_asked_for_once_more() -> None:
@@ -139,7 +139,7 @@ def test_the_end_of_another_response_does_not_free_the_slot() -> None:
     scheduler.created(ended("r-1"), 0)
     scheduler.want(ASK, 1)
     assert scheduler.done(ended("stray"), spoke=False, called=False, now_ms=2) == []
-    assert scheduler.slot is Slot.AWAITING_SOUND
+    assert scheduler.slot is ResponseSlot.AWAITING_SOUND
 
 
 def test_cancel_is_only_sent_for_a_response_that_runs() -> None:

@@ -1,4 +1,4 @@
-"""What all calls of a load run share: its settings, its figures, and who talks to whom.
+"""The state all calls of a load run share: settings, figures, and the pairs of callers and models.
 
 May import: lab.load, protocols.media, the standard library.
 """
@@ -10,24 +10,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lab.load.figures import Delays, Histogram, Way
+from lab.load.figures import Delays, DirectionFigures, Histogram
 from lab.load.stamps import Stamp, StampsByLength
 from lab.load.wheel import Wheel
 from protocols.media import KNOWN, LPCM16_24, MULAW, MediaFormat
 
-FAULTS_TOLD = 20
+MOST_FAULTS = 20  # different faults reported; more say nothing new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSettings:
-    """A run. url: the bot's. calls: how many at a time, at the end of the ramp. seconds: of each of its steps.
+    """A run. url: the bot's. calls: concurrent calls at the end of the ramp. seconds: measured in each of its steps.
 
-    step: calls added with each step of the ramp; 0 for all at once. rate: new calls a second at most.
-    call_s: a call ends after so many seconds and is followed by another; 0 for calls that last. model_port: where the
-    fake model listens. turn_s: the caller barges in so often; 0 for never. silent: calls without any audio.
-    plain: what is under test only passes bytes on, so both sides talk without asking. transcripts: the model also
-    sends the words of what it says. certificate, key: PEM files, for a model behind TLS. patient: waits without holding
-    a processor, and sends up to a millisecond late.
+    step: calls added with each step of the ramp; 0 for all at once. rate: most new calls per second.
+    call_s: length of a call, after which another follows; 0 for calls that last. model_port: of the fake model.
+    turn_s: time between barge-ins of a caller; 0 for none. silent: calls without any audio. plain: the program under
+    test only relays bytes, so both ends talk without a handshake. transcripts: the model also sends transcripts.
+    certificate, key: PEM files, for a model behind TLS. patient: do not spin while waiting; sends up to 1 ms late.
     """
 
     url: str
@@ -60,7 +59,7 @@ class LoadSettings:
 
     @property
     def altered(self) -> bool:
-        """The bot must change the audio, and no stamp in it survives."""
+        """The bot must convert the audio, so no stamp survives."""
         return self.caller_media is not self.model_media
 
 
@@ -77,16 +76,16 @@ class Direction:
         self.passed += 1
         self.delays.add(delay_us)
 
-    def take(self) -> Way:
-        """What happened since the last time."""
+    def take(self) -> DirectionFigures:
+        """The figures since the last call."""
         now = (self.sent, self.passed, self.misplaced)
         sent, passed, misplaced = (new - old for new, old in zip(now, self._told, strict=True))
         self._told = now
-        return Way(sent=sent, passed=passed, misplaced=misplaced, delays=self.delays.take(into=self.total))
+        return DirectionFigures(sent=sent, passed=passed, misplaced=misplaced, delays=self.delays.take(into=self.total))
 
 
 class InOrder:
-    """Whether a stream's stamps come from one sender and in order. passed: how many came."""
+    """Checks that a stream's stamps come from one sender and in order. passed: how many arrived."""
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
@@ -95,7 +94,7 @@ class InOrder:
         self._next = 0
 
     def arrived(self, stamp: Stamp, now_us: int) -> bool:
-        """Counts it. Returns whether it is the first of its stream."""
+        """Count a stamp. Returns whether it is the first of its stream."""
         first = self._stream is None
         if first:
             self._stream, self._next = stamp.stream, stamp.number
@@ -108,7 +107,7 @@ class InOrder:
 
 
 class Caller(Protocol):
-    """A caller, as its model and the run know it. ending: it has hung up. model: whom it talks to, once known."""
+    """A caller, as its model and the run see it. ending: it has hung up. model: its model, once known."""
 
     times: StampsByLength
     ending: bool
@@ -118,7 +117,7 @@ class Caller(Protocol):
 
 
 class Model(Protocol):
-    """A model's session, as its caller and the run know it. The fields are described at LoadModel."""
+    """A model session, as its caller and the run see it. LoadModel describes the fields."""
 
     count: int
     first_number: int
@@ -128,8 +127,8 @@ class Model(Protocol):
 
 
 @dataclass(slots=True)
-class Course:
-    """The state of a run. callers: those whose call is up, by their number. expecting: see LoadModel."""
+class RunState:
+    """The state of a run. callers: those with an open call, by number. expecting: see LoadModel.caller."""
 
     settings: LoadSettings
     loop: asyncio.AbstractEventLoop
@@ -149,8 +148,8 @@ class Course:
     faults: Counter[str] = field(default_factory=Counter)
 
     def fault(self, what: str) -> None:
-        """Something that must not happen did."""
-        if what in self.faults or len(self.faults) < FAULTS_TOLD:
+        """Count a fault."""
+        if what in self.faults or len(self.faults) < MOST_FAULTS:
             self.faults[what] += 1
 
     def delays(self) -> tuple[Delays, Delays, Delays]:
