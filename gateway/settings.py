@@ -65,7 +65,8 @@ class Settings(BaseSettings):
         Field(description="humans to hand over to, as name=URI,name=URI with tel: or sip:; the first is the default"),
     ] = {}
     no_input_s: Annotated[
-        float, Field(ge=2, le=120, description="silence after a question before it is asked again")
+        float,
+        Field(ge=2, le=120, description="silence before the bot says something; three times in vain, the call ends"),
     ] = 8
     yes_without_words: Annotated[
         bool, Field(description="a yes to what was read back counts even where no transcript of it comes")
@@ -79,6 +80,15 @@ class Settings(BaseSettings):
     filler_s: Annotated[
         float, Field(ge=0, le=20, description="silence before a waiting caller hears 'one moment'; 0: never")
     ] = 1.5
+    max_call_s: Annotated[
+        float, Field(ge=0, le=86400, description="longest call, which then ends in words; 0: no limit")
+    ] = 3600
+    noise_reduction: Annotated[
+        Literal["near_field", "far_field", "off"],
+        Field(
+            description="what the model's side takes out of callers' audio: for handsets, for speakerphones, nothing"
+        ),
+    ] = "near_field"
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")

@@ -57,6 +57,8 @@ OUTCOMES = frozenset(
         "failed",
         "lost",
         "drained",
+        "silent",
+        "too-long",
         "client-disconnected",
         "bot-disconnected",
         "machine-detected",

@@ -22,6 +22,8 @@ from protocols.media import MediaFormat
 
 # Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
 MOST_UNANSWERED = 1
+STILL_THERE = "Are you still there?"
+NOT_UNDERSTOOD = "Sorry, I could not understand you. What did you say?"
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
@@ -42,6 +44,7 @@ class BotSpeech:
         self._model = model
         self._vaic = vaic
         self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
+        self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
 
     def instructions(self) -> str:
@@ -61,6 +64,7 @@ class BotSpeech:
             history=transcript.history(),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
+            noise_reduction=profile.noise_reduction,
         )
 
     def greet(self) -> None:
@@ -113,13 +117,30 @@ class BotSpeech:
             self._owed = None
             self.say(words or LINE_BACK, step_id)
 
+    def break_silence(self) -> None:
+        """Nobody has been heard for a while: say what is owed, have a task ask again, or ask for the caller."""
+        told = self._told_unheard()
+        if told.get("result") is not None and (words := self._unsaid()):
+            self.say(words)
+        elif self._tasks.busy:
+            self.own_words(Clip.ONE_MOMENT)
+        elif not self._tasks.silence():
+            self.say(STILL_THERE)
+
+    def _told_unheard(self) -> dict[str, Any]:
+        """The last output, if the caller did not hear its words."""
+        told: dict[str, Any] = json.loads(self._recorder.transcript.unsaid(self._cut_short) or "{}")
+        return told
+
     def _unsaid(self) -> str:
         """The last output's words, if the caller did not hear them; "" if they were a farewell and the call went on."""
-        told = json.loads(self._recorder.transcript.unsaid() or "{}")
+        told = self._told_unheard()
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
         """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
+        if ended.status in ("incomplete", "failed"):
+            self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:

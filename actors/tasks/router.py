@@ -228,10 +228,17 @@ class TaskRouter:
         self._step(run, KeysPressed(self._step_id(), keys, self._consent.keyed(run.context.run_id, at_ms)))
         return True
 
-    def silence(self) -> None:
-        """The caller was asked and says nothing."""
-        if (run := self._asking()) is not None:
+    def silence(self) -> bool:
+        """The caller was asked and says nothing. Returns whether a task will say something about it."""
+        run = self._asking()
+        if run is not None:
             self._step(run, CallerSilent(self._step_id()))
+        return run is not None
+
+    @property
+    def busy(self) -> bool:
+        """A task is in the middle of a step, which will be answered."""
+        return any(run.pending for run in self._open_runs())
 
     def ask_again(self) -> tuple[str, str] | None:
         """The sentence to repeat, and the step it belongs to from now on. None: no task is asking."""

@@ -154,6 +154,7 @@ class Turn(Enum):
 class TurnEvent(Enum):
     SPEECH_STARTED = "speech started"
     COMMITTED = "turn committed"
+    DROPPED = "turn dropped"  # it ended uncommitted, or was committed by us: the server will not answer it
     SERVER_ANSWERED = "server answered"  # a response began that we had not asked for
     ASKED = "we asked"  # for a response: it answers the caller's turn as well
     OVERDUE = "answer overdue"
@@ -176,6 +177,8 @@ TURN: Table[Turn, TurnEvent, TurnAction] = Table(
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.SPEECH_STARTED, Turn.SPEAKING_AGAIN, TurnAction.NOTHING),
         # The server's answer sees every function output that we wished to have spoken about.
         go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_WISH),
+        go((Turn.SILENT, Turn.SPEAKING), TurnEvent.DROPPED, Turn.SILENT, TurnAction.NOTHING),
+        go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.DROPPED, Turn.ANSWER_OWED, TurnAction.NOTHING),
         go((Turn.SILENT, Turn.ANSWER_OWED), (*_PAID, TurnEvent.ASKED), Turn.SILENT, TurnAction.NOTHING),
         go((Turn.SPEAKING, Turn.SPEAKING_AGAIN), _PAID, Turn.SPEAKING, TurnAction.NOTHING),
     ),

@@ -75,6 +75,11 @@ class ResponseScheduler:
         self._turn_changed(TurnEvent.COMMITTED)
         self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
 
+    def dropped(self, now_ms: float) -> list[Order]:
+        """The caller's turn is over without an answer of the server's own: it was not committed, or by us."""
+        self._turn_changed(TurnEvent.DROPPED)
+        return self._ask_if_due(now_ms)
+
     def created(self, response: Response, now_ms: float) -> list[Order]:
         """A response of the default conversation exists."""
         if not ASKED.items() <= (response.metadata or {}).items():

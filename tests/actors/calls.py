@@ -37,6 +37,8 @@ from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
 
+# For calls of which silence is not the subject.
+NO_WATCH_S = 1e6
 A = TypeVar("A", bound=pykka.Actor)
 
 # In the model's 24 kHz format; four characters of base64 are three bytes, and a ms has 48 of them.
@@ -283,7 +285,7 @@ class Call:
     house: changes to the house. The effects are ovens unless others are given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may change about a call
         self,
         mailboxes: WaitingDispatcher,
         *,
@@ -294,14 +296,15 @@ class Call:
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
         resume_state: ResumeState | None = None,
+        no_input_s: float = 8,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
         ours = paper_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
-        if agents is not None:
-            ours = replace(ours, profile=replace(ours.profile, agents=agents))
+        profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
+        ours = replace(ours, profile=profile)
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(

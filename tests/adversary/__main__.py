@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.adversary.company import JOBS, chosen, played
 from tests.adversary.known import KNOWN
+from tests.adversary.pool import JOBS, chosen, played
 from tests.adversary.stage import SPEED, Verdict
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)

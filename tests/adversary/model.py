@@ -2,7 +2,8 @@
 
 What is not scripted it answers obediently: the greeting, what is asked for word for word, the `say` of a function's
 output. The caller's speech is a matter of its events too: it hears silence, and tells of turns as voice detection does.
-May import: tests.adversary, websockets, the standard library. Rules from: docs/specs/openai-realtime.md 3, 4.
+May import: tests.adversary, websockets, the standard library.
+Rules from: docs/specs/openai-realtime.md 3.2, 4.3, 4.4, 4.6.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _DELTA_MS, _DELTA_EVERY_S = 100, 0.02
 _ULAW_MS = b"\x55" * 8
 _WORDS_AFTER_S = 0.3
 _LOOK_S = 0.05
-_ANSWERED_S = 16
+# How long a function may take to be answered: tasks run on threads, by the machine's clock and not the loop's.
+_ANSWERED_S = 80
 _SESSION_S = 3600
 
 
@@ -205,7 +207,6 @@ class Model:
         def settled() -> bool:
             nonlocal still_s
             now_s = self.now_s()
-            # Tasks run on threads, by the machine's clock. Not every function of a response that was cut is answered.
             owed = self._unanswered and now_s - began_s < _ANSWERED_S
             if self.busy or self.script or owed or self.play_until_s > now_s - 0.1:
                 still_s = now_s
@@ -373,6 +374,8 @@ class Model:
             return
         if response.task is not None:
             response.task.cancel()
+        # Not every function of a response that was cut is answered.
+        self._unanswered -= {item.get("call_id", "") for item in response.output}
         if response.open_item:
             part = _part(response, response.open_item)
             await self.emit("response.output_audio.done", **part)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tests.adversary.model import Answer
+
 if TYPE_CHECKING:
     from tests.adversary.stage import Stage
 
@@ -87,12 +89,13 @@ class Wrong(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Props:
-    """What a scene is given. now: the time of day it begins at, in UTC. own: what is booked already.
+    """What a scene is given.
 
-    settings: of the daemon, beside the usual ones. effects: those that misbehave, by name. slow_s: how slow, in the
-    call's seconds. caller: the caller's number. transfer_fails: VAIC's transfers do. expires_in_s: the model's session.
-    expires_at: the same as seconds since 1970. limit_s: for all of it, in the call's seconds. crashes: exceptions in
-    the daemon's log are expected.
+    now: the time of day it begins at, in UTC. own: what is booked already. settings: of the daemon, beside the usual
+    ones. effects: those that misbehave, by name. slow_s: how long the slow ones take, in the call's seconds. caller:
+    the number. transfer_fails: VAIC's transfers do. expires_in_s: the model's session; expires_at: the same as
+    seconds since 1970. first: the model's first response, in place of the greeting. limit_s: for all of it, in the
+    call's seconds. crashes: exceptions in the daemon's log are expected.
     """
 
     now: str = "2026-11-25T10:00:00"
@@ -104,6 +107,7 @@ class Props:
     transfer_fails: bool = False
     expires_in_s: float = 3600
     expires_at: int | None = None
+    first: Answer | None = None
     limit_s: float = 240.0
     crashes: bool = False
 

@@ -190,6 +190,8 @@ class Stage:
         self._sounds, self._open_sound = [], None
         self.model = Model(self.speed, self._speech)
         self.model.expires_in_s, self.model.expires_at = self._props.expires_in_s, self._props.expires_at
+        if self._props.first is not None:
+            self.model.script.append(self._props.first)
         settings = CallSettings(
             url=self.daemon.vaic_url,
             conversation_id=self.conversation_id,

@@ -13,14 +13,15 @@ load_scenes()
 TESTED = (
     "obedient",
     "yes_with_the_opening",
+    "change_and_yes_00ms",
     "change_then_yes",
+    "not_a_yes_no",
+    "not_a_yes_cost",
+    "read_back_wrong_day",
+    "late_words_are_a_no",
     "opens_twice_the_same",
     "wait_after_end_call",
     "cancels_ones_own",
-    "another_number",
-    "booked_by_two_callers",
-    "writes_truncated",
-    "calls_what_does_not_exist",
     "socket_breaks_at_the_read_back",
 )
 

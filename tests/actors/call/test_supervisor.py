@@ -16,6 +16,7 @@ from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket
 from tests.actors.calls import (
     BEGAN,
+    NO_WATCH_S,
     PIZZA_SLOTS,
     TEN_WORDS,
     Call,
@@ -66,7 +67,7 @@ def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDis
 def test_the_caller_is_greeted_once_when_start_and_model_are_both_there(
     mailboxes: WaitingDispatcher, order: tuple[str, str]
 ) -> None:
-    call = Call(mailboxes)
+    call = Call(mailboxes, no_input_s=NO_WATCH_S)
     getattr(call, order[0])()
     mailboxes.advance(100)
     assert greetings(call) == []

@@ -195,3 +195,19 @@ async def talks_for_two_minutes(stage: Stage) -> None:
         raise Fault("the bot went on talking over the caller")
     if "From nine to five" not in stage.heard():
         raise Fault("not answered")
+
+
+@scene(Kind.MODEL, Ends(stored=(), silence_s=20), Props(first=Answer(status="failed", error=BROKEN, to_any=True)))
+async def greeting_fails(stage: Stage) -> None:
+    """The greeting's response fails: the caller is greeted all the same."""
+    await stage.sleep(5)
+    if not stage.phone.handset.ear.runs:
+        raise Fault("nobody greets the caller")
+
+
+@scene(Kind.MODEL, Ends(stored=(), silence_s=20), Props(first=Answer(hangs=True, to_any=True)))
+async def greeting_hangs(stage: Stage) -> None:
+    """The greeting's response begins, and nothing comes: the caller hears something within 10 s."""
+    await stage.until(lambda: stage.phone.handset.ear.runs, 10)
+    if not stage.phone.handset.ear.runs:
+        raise Fault("10 s of silence in place of the greeting")

@@ -12,6 +12,16 @@ from tests.adversary.words import NAME, WISH
 KEYED = Ends(stored=())
 
 
+async def _keys(stage: Stage, keys: str, bounce_s: float | None = None) -> None:
+    """Press them one by one, as a thumb does. bounce_s: after so long each is reported again."""
+    for key in keys:
+        stage.phone.press(key)
+        if bounce_s is not None:
+            await stage.sleep(bounce_s)
+            stage.phone.press(key)
+        await stage.sleep(0.3)
+
+
 async def _asked_for_the_day(stage: Stage) -> None:
     await stage.model.turn("I'd like an appointment. John Smith.", call("book_appointment", {"name": NAME}))
 
@@ -20,9 +30,9 @@ async def _asked_for_the_day(stage: Stage) -> None:
 async def keys_one_by_one(stage: Stage) -> None:
     """Day and time by keys, an event a key, as VAIC sends them."""
     await _asked_for_the_day(stage)
-    stage.phone.press(*"26112026#")
+    await _keys(stage, "26112026#")
     await stage.model.quiet()
-    stage.phone.press(*"1030#")
+    await _keys(stage, "1030#")
     await stage.sleep(6)
     await stage.model.quiet()
 
@@ -51,17 +61,9 @@ async def keys_for_two_slots(stage: Stage) -> None:
 async def bouncing_key(stage: Stage) -> None:
     """Each key is reported twice within some milliseconds: the second is dropped."""
     await _asked_for_the_day(stage)
-    for key in "26112026#":
-        stage.phone.press(key)
-        await stage.sleep(0.02)
-        stage.phone.press(key)
-        await stage.sleep(0.3)
+    await _keys(stage, "26112026#", bounce_s=0.02)
     await stage.model.quiet()
-    for key in "1030#":
-        stage.phone.press(key)
-        await stage.sleep(0.02)
-        stage.phone.press(key)
-        await stage.sleep(0.3)
+    await _keys(stage, "1030#", bounce_s=0.02)
     await stage.sleep(6)
     await stage.model.quiet()
 

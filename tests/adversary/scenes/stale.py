@@ -312,11 +312,24 @@ async def hand_over_on_a_noise(stage: Stage) -> None:
     await stage.sleep(6)
 
 
-@scene(Kind.STALE, TALKING)
+@scene(Kind.STALE, TALKING, Props(first=Answer(items=(END,), to_any=True)))
 async def end_call_in_the_greeting(stage: Stage) -> None:
-    """Nobody has said anything yet; the model calls end_call when it is asked to say something."""
+    """Nobody has said anything yet; the model calls end_call in place of the greeting."""
+    await stage.sleep(8)
+
+
+@scene(Kind.STALE, TALKING, Props(settings=DESK, first=Answer(items=(HAND_OVER,), to_any=True)))
+async def hand_over_in_the_greeting(stage: Stage) -> None:
+    """Nobody has said anything yet; the model calls hand_over in place of the greeting."""
+    await stage.sleep(8)
+
+
+@scene(Kind.STALE, TALKING)
+async def end_call_in_a_reminder(stage: Stage) -> None:
+    """The caller is silent; the model hangs up when it is told to ask whether anybody is there."""
+    await stage.model.turn("I'd like an appointment.", call("book_appointment"))
     stage.model.script.append(Answer(items=(END,), to_any=True))
-    await stage.sleep(14)
+    await stage.sleep(16)
 
 
 @scene(Kind.STALE, Ends(stored=(), end=End.TALKING, silence_s=20))

@@ -92,10 +92,12 @@ def test_every_pair_of_the_callers_turn(state: Turn, event: TurnEvent) -> None:
     assert (target in SPEAKING) == {
         TurnEvent.SPEECH_STARTED: True,
         TurnEvent.COMMITTED: False,
+        TurnEvent.DROPPED: False,
     }.get(event, state in SPEAKING)
     assert (target in OWED) == {
         TurnEvent.SPEECH_STARTED: state in OWED,
         TurnEvent.COMMITTED: True,
+        TurnEvent.DROPPED: state in OWED,
     }.get(event, False)
     assert (action is TurnAction.DROP_WISH) == (event is TurnEvent.COMMITTED)
 
