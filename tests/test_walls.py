@@ -48,8 +48,8 @@ OUTSIDE = frozenset({
     "shutil", "signal", "socket", "socketserver", "sqlalchemy", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib", "uuid", "uvloop", "websocket", "websockets"
 })  # fmt: skip
-# Arithmetic, though it stands in a library that reaches outside.
-PURE = ("websockets.speedups.", "websockets.utils.")
+# Arithmetic and text, though it stands in a library that reaches outside.
+PURE = ("urllib.parse.", "websockets.speedups.", "websockets.utils.")
 CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 # A task's effects are where it meets the world: they know the store, and log that it is not there.
 AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})

@@ -168,4 +168,4 @@ def heard_words(report: CallReport) -> str:
     return " ".join(turn.text for turn in report.turns if turn.role == "bot" and turn.heard_ms >= turn.sent_ms - 20)
 
 
-BOOKED = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+BOOKED = ("CollectDate", "CollectTime", "CollectName", "Confirm", "Execute", "Booked")
