@@ -84,6 +84,7 @@ from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
+from protocols.caller_id import e164
 from protocols.errors import MisuseError
 from protocols.media import MediaFormat, model_format
 from protocols.vaic import SessionInitiate
@@ -117,7 +118,13 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
+            services,
+            self._id,
+            e164(initiate.caller, services.profile.region),
+            self._children,
+            self.actor_ref,
+            self._call_timers.start,
+            self.now_ms,
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -177,7 +184,7 @@ class CallSupervisor(LoopActor):
                 if self._call_timers.expire(message):
                     self._overdue(message.key)
             case Describe():
-                return self._transcript.record("open", self._services.now())
+                return self._recorder.describe()
             case VaicEnded():
                 self._advance(CallEvent.CALLER_GONE, outcome=message.reason_code)
             case Rebind():
@@ -252,8 +259,10 @@ class CallSupervisor(LoopActor):
                 self._log.warning("the call has lasted too long")
                 self._end_call(TOO_LONG, Clip.GOODBYE)
             case CallTimer.SETTLE:
-                self._log.warning("a task did not end in time")
                 self._advance(CallEvent.SETTLE_TIMEOUT)
+            case CallTimer.OVERTIME:
+                self._log.warning("a task did not end in time")
+                self._advance(CallEvent.OVERTIME_TIMEOUT)
             case _:
                 assert_never(key)
 
@@ -330,14 +339,19 @@ class CallSupervisor(LoopActor):
             if hangup is not None:
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
-        if outputs and self._phase is not Phase.SETTLING:
+        if self._phase is Phase.SETTLING:
+            self._look_at_tasks()
+        elif outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
             self._recorder.task(run)
-            if not self._tasks.unsettled:
-                self._advance(CallEvent.TASKS_SETTLED)
+            self._look_at_tasks()
+
+    def _look_at_tasks(self) -> None:
+        if not self._tasks.unsettled:
+            self._advance(CallEvent.TASKS_SETTLED)
 
     # --- the farewell ---
 
@@ -356,6 +370,7 @@ class CallSupervisor(LoopActor):
     def _interrupted(self, fact: CallerSpeaks) -> None:
         if fact.began:
             self._turns_since.began(fact.item_id)
+            self._speech.keep_time()
         if self._phase is Phase.LAST_WORDS:
             limit_s = policies.INTERRUPTION_LIMIT_S if fact.began else policies.FAREWELL_START_LIMIT_S
             self._call_timers.start(CallTimer.FAREWELL, limit_s)
@@ -500,6 +515,11 @@ class CallSupervisor(LoopActor):
                     self._caller_leg.wire.close(1011, "internal error")
                 case CallAction.SETTLE:
                     self._settle()
+                case CallAction.RECORD_SO_FAR:
+                    self._recorder.draft(self._outcome)
+                    self._call_timers.start(CallTimer.OVERTIME, policies.OVERTIME_LIMIT_S)
+                case CallAction.HURRY:
+                    self._call_timers.start(CallTimer.OVERTIME, policies.SETTLE_LIMIT_S)
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:

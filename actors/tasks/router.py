@@ -92,7 +92,10 @@ class TaskReply:
 
 
 class TaskRouter:
-    """The tasks of one call. limit: starts a step's time limit, in s. now_ms: the clock of the conversation's facts."""
+    """The tasks of one call. caller: in E.164, "" for nobody. limit: starts a step's time limit, in s.
+
+    now_ms: the clock of the conversation's facts.
+    """
 
     def __init__(
         self,
@@ -505,6 +508,7 @@ class TaskRouter:
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
+        self._unsettled.discard(run.context.run_id)
         # After a yes the effect may have been carried out, even if the agent crashed.
         read_back = run.status is not None and run.status.readback is not None
         acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
@@ -535,7 +539,7 @@ def _same(one: str, other: str) -> bool:
     """Whether two calls have equal arguments, regardless of JSON formatting."""
     try:
         return bool(json.loads(one) == json.loads(other))
-    except ValueError:
+    except (ValueError, RecursionError):
         return one == other
 
 
