@@ -196,6 +196,8 @@ class Walk:
                 return "ok"
             case Refused():
                 self.step.told, self.step.failed = result.say, True
+                for name, value in result.facts.items():
+                    self._memory.learn(FACT, name, value)
                 return "refused"
             case Failed():
                 self.step.told = result.say

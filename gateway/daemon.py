@@ -204,6 +204,7 @@ class Daemon:
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
+            region=settings.number_region(),
             no_input_s=settings.no_input_s,
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,

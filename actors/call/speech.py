@@ -43,6 +43,7 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
+        self._told_at = ""  # date and time in the model's instructions
         self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
         self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
@@ -50,9 +51,19 @@ class BotSpeech:
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
 
+    def keep_time(self) -> None:
+        """Before an answer: "today" and "in two hours" are reckoned from now, however long the call has lasted."""
+        if self._services.clock() != self._told_at:
+            self._change_session()
+
+    def _change_session(self) -> None:
+        self._told_at = self._services.clock()
+        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+
     def model_format(self, media: MediaFormat, answer_due: bool) -> ModelSessionConfig:
         """The configuration of a model session for the call as it is now. media: the model's format."""
         profile, transcript = self._services.profile, self._recorder.transcript
+        self._told_at = self._services.clock()
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
             media=media,
@@ -85,7 +96,7 @@ class BotSpeech:
         ready: a model can speak; if not, what is to be said waits for `model_back`. word_for_word: it is to say what
         the outputs say, and nothing else.
         """
-        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+        self._change_session()
         for step_id, output in outputs.items():
             if self._recorder.answered(step_id, output):
                 instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
@@ -99,6 +110,7 @@ class BotSpeech:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
+        self.keep_time()
         self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 

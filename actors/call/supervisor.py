@@ -76,6 +76,7 @@ from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
+from protocols.caller_id import e164
 from protocols.errors import MisuseError
 from protocols.media import MediaFormat, model_format
 from protocols.vaic import SessionInitiate
@@ -109,7 +110,13 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
+            services,
+            self._id,
+            e164(initiate.caller, services.profile.region),
+            self._children,
+            self.actor_ref,
+            self._call_timers.start,
+            self.now_ms,
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -277,6 +284,8 @@ class CallSupervisor(LoopActor):
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
+            case CallerSpeaks(began=True):
+                self._speech.keep_time()
             case ResponseEnded():
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")

@@ -92,7 +92,10 @@ class TaskReply:
 
 
 class TaskRouter:
-    """The tasks of one call. limit: starts a step's time limit, in s. now_ms: the clock of the conversation's facts."""
+    """The tasks of one call. caller: in E.164, "" for nobody. limit: starts a step's time limit, in s.
+
+    now_ms: the clock of the conversation's facts.
+    """
 
     def __init__(
         self,
@@ -532,7 +535,7 @@ def _same(one: str, other: str) -> bool:
     """Whether two calls have equal arguments, regardless of JSON formatting."""
     try:
         return bool(json.loads(one) == json.loads(other))
-    except ValueError:
+    except (ValueError, RecursionError):
         return one == other
 
 

@@ -223,11 +223,14 @@ class StuckOven:
         return self.result
 
 
+BOOKED = Ok({"appointment": 1, "code": "4711"})
+
+
 class Kitchen:
     """Carries out every effect by its function, each time it is asked; by an oven where there is none."""
 
     def __init__(self, effects: Mapping[str, Effect]) -> None:
-        self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(), **effects}
+        self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(BOOKED), **effects}
         self.left: list[str] = []
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
@@ -421,7 +424,7 @@ class Call:
         self.mailboxes.advance(until_ms)
         self.caller_says("Yes.")
 
-    def answered(self, call_id: str, name: str, **arguments: object) -> dict[str, Any]:
+    def answered(self, call_id: str, name: str, /, **arguments: object) -> dict[str, Any]:
         """Have the model call one function, and wait for its output. A yes is one to what was heard.
 
         A caller who is to leave has asked for it.

@@ -1,4 +1,4 @@
-"""A call that another process has left in the middle of a task: what is gone on with, and what the caller is told."""
+"""Taking over a call in the middle of a task: what is continued, and what the caller hears."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Left:
         self.effects = EffectRunner(engine, AGENTS, lambda: BEGAN)
         self._mailboxes, self._engine = mailboxes, engine
         call = Call(mailboxes, effects=self.effects).greeted()
-        call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30")
+        call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
         call.answered("call-2", "book_appointment_confirm", yes=True)
         self.rows = [told.entry for told in call.journal.all(AppendRow)]
 

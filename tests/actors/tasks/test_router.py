@@ -48,17 +48,17 @@ OPENERS = {"book_appointment", "end_call", "order_pizza"}
 def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     call = Call(mailboxes, effects=EffectRunner(engine, AGENTS, lambda: BEGAN)).greeted()
     assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "At what time?"
-    assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30")["say"]
+    assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30", name="Ada")["say"]
     told = call.answered("call-3", "book_appointment_confirm", yes=True)
     assert told["result"] == "booked"
     (appointment,) = AppointmentBook(engine).by_conversation("c-1")
     assert (appointment.caller, told["values"]) == ("+4930123", {"appointment": appointment.id})
-    states = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+    states = ("CollectDate", "CollectTime", "CollectName", "Confirm", "Execute", "Booked")
     (task,) = call.describe().tasks
     assert task.model_copy(update={"notes": ()}) == TaskRecord(
         agent="book_appointment", run_id="t1", states=states, result="booked"
     )
-    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00") in task.notes
+    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
 
 
 def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
@@ -88,7 +88,7 @@ def test_two_tasks_are_open_side_by_side_and_keep_apart(call: Call) -> None:
     call.answered("call-2", "book_appointment", day="2026-11-24")
     assert len(living(FsmAgent)) == 2
     assert call.answered("call-3", "order_pizza_provide", count=2)["task"] == "t1"
-    assert call.answered("call-4", "book_appointment_provide", at="10:30")["task"] == "t2"
+    assert call.answered("call-4", "book_appointment_provide", at="10:30", name="Ada")["task"] == "t2"
     assert call.answered("call-5", "order_pizza_cancel")["result"] == "cancelled"
     assert call.answered("call-6", "book_appointment_confirm", yes=True)["result"] == "booked"
     assert [(task.run_id, task.result) for task in call.describe().tasks] == [("t1", "cancelled"), ("t2", "booked")]
@@ -460,6 +460,15 @@ def test_two_identical_openings_in_one_response_are_one_task(call: Call) -> None
     call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "small"}))
     call.mailboxes.until(lambda: len(call.outputs()) == 2)
     assert {output["task"] for output in call.outputs().values()} == {"t1"}
+
+
+def test_openings_nested_too_deeply_to_be_read_are_answered(call: Call) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    call.told(
+        FunctionCalled("call-1", "order_pizza", deep, "r-1"), FunctionCalled("call-2", "order_pizza", deep, "r-1")
+    )
+    call.mailboxes.until(lambda: len(call.describe().tasks) == 1)
+    assert not call.is_gone()
 
 
 def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> None:
