@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = ("actors", "protocols", "fsm", "store")
 
-# Run by Alembic: tests/store/test_database.py migrates through all of them, and compares what they build with the schema.
+# Run by Alembic: tests/store/test_database.py migrates through all of them, and compares the result with the schema.
 MIGRATIONS = "store/migrations/"
 # Modules without a test file, each with the reason.
 WITHOUT = {
