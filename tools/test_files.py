@@ -30,7 +30,6 @@ WITHOUT = {
     "fsm/errors.py": "a type only",
     "fsm/scratchpad.py": "a type only",
     "protocols/errors.py": "types only",
-    "protocols/realtime/refusals.py": "lists only; the dialler's and the session's tests meet them",
     "store/schema.py": "tables only; tests/store/test_database.py compares them with the migrations",
 }
 

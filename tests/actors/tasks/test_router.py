@@ -548,3 +548,10 @@ def test_of_several_open_tasks_the_model_is_told_which_is_current_and_of_one_not
     assert both.index("run t1") < both.index("run t2")
     extra = [line for line in both.splitlines() if "task" in line and "Open task" not in line and line not in alone]
     assert extra, "which of them is meant by default"
+
+
+def test_a_step_that_was_answered_leaves_no_time_limit(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    before = call.mailboxes.timers
+    call.answered("call-2", "order_pizza_provide", size="small")
+    assert call.mailboxes.timers == before
