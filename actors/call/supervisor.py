@@ -174,7 +174,7 @@ class CallSupervisor(LoopActor):
                 if self._call_timers.expire(message):
                     self._overdue(message.key)
             case Describe():
-                return self._transcript.record("open", self._services.now())
+                return self._recorder.describe()
             case VaicEnded():
                 self._advance(CallEvent.CALLER_GONE, outcome=message.reason_code)
             case Rebind():
@@ -247,8 +247,10 @@ class CallSupervisor(LoopActor):
                 self._log.warning("the call has lasted too long")
                 self._end_call(TOO_LONG, Clip.GOODBYE)
             case CallTimer.SETTLE:
-                self._log.warning("a task did not end in time")
                 self._advance(CallEvent.SETTLE_TIMEOUT)
+            case CallTimer.OVERTIME:
+                self._log.warning("a task did not end in time")
+                self._advance(CallEvent.OVERTIME_TIMEOUT)
             case _:
                 assert_never(key)
 
@@ -315,14 +317,19 @@ class CallSupervisor(LoopActor):
             hangup = hangup_after(reply.run.result, reply.run.status, self._services.profile.transfer_targets)
             self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
-        if outputs and self._phase is not Phase.SETTLING:
+        if self._phase is Phase.SETTLING:
+            self._look_at_tasks()
+        elif outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
             self._recorder.task(run)
-            if not self._tasks.unsettled:
-                self._advance(CallEvent.TASKS_SETTLED)
+            self._look_at_tasks()
+
+    def _look_at_tasks(self) -> None:
+        if not self._tasks.unsettled:
+            self._advance(CallEvent.TASKS_SETTLED)
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
@@ -446,6 +453,11 @@ class CallSupervisor(LoopActor):
                     self._caller_leg.wire.close(1011, "internal error")
                 case CallAction.SETTLE:
                     self._settle()
+                case CallAction.RECORD_SO_FAR:
+                    self._recorder.draft(self._outcome)
+                    self._call_timers.start(CallTimer.OVERTIME, policies.OVERTIME_LIMIT_S)
+                case CallAction.HURRY:
+                    self._call_timers.start(CallTimer.OVERTIME, policies.SETTLE_LIMIT_S)
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:

@@ -27,6 +27,7 @@ class CallTimer(Enum):
     END = "end"  # the answer to our hangup or transfer
     LONGEST = "longest"  # the whole call: the profile's max_call_s
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
+    OVERTIME = "overtime"  # the same, once the record so far is written
 
 
 @dataclass(frozen=True, slots=True)

@@ -505,6 +505,7 @@ class TaskRouter:
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
+        self._unsettled.discard(run.context.run_id)
         # After a yes the effect may have been carried out, even if the agent crashed.
         read_back = run.status is not None and run.status.readback is not None
         acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)

@@ -1,4 +1,4 @@
-"""A socket is lost in the middle of a call, on either side and at the worst moments: the call goes on, and books."""
+"""A socket is lost during a call, VAIC's or the model's, at the worst moments: the call goes on and books."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GREETING = "Hello, this is the Linden practice. How can I help you?"
 
 
 def assert_booked(services: Practice, report: CallReport) -> None:
-    """The caller was asked, has agreed, and was told; nothing broke VAIC's rules, and nobody waited in vain."""
+    """The caller was asked, agreed and heard the result; no rule of VAIC was broken, and no request unanswered."""
     [appointment] = services.appointments()
     assert appointment.starts_at in said_on(services.record(), 1, time(10, 30))
     assert (report.outcome, report.errors) == ("bot-disconnected", ())

@@ -49,7 +49,7 @@ class Scene:
             await self._call(vaic, model, first, second, end)
 
     def _freeze(self, process: Process) -> None:
-        """Not in the middle of a write: it would hold SQLite's one pen, and nobody could take anything over."""
+        """Not during a write: a stopped process would hold SQLite's write lock, and block every takeover."""
         with self.database.begin():
             process.freeze()
 

@@ -1,4 +1,4 @@
-"""The end of a call in words: nobody is hung up on, or put through, before the last sentence was heard."""
+"""The spoken end of a call: no hang-up or transfer before the last sentence was heard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that another process has left in the middle of a task: what is gone on with, and what the caller is told."""
+"""Taking over a call in the middle of a task: what is continued, and what the caller hears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model's side by message injection: set-up, turns, barge-in, function calls, errors."""
+"""The model session by message injection: set-up, turns, barge-in, function calls, errors."""
 
 from __future__ import annotations
 
