@@ -19,10 +19,11 @@ from fsm.effects import Failed, Unclear
 from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
+from fsm.spec import Slot
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
-from tests.fsm.tables import TRIAGE, table
+from tests.fsm.tables import TRIAGE, Size, table
 
 
 @pytest.fixture
@@ -233,6 +234,17 @@ def test_words_that_were_lost_with_the_model_are_asked_for_again(call: Call) -> 
     call.mailboxes.advance(0)
     call.model_is_ready()
     assert word_for_word(call) == ["Sorry, the line was interrupted. What did you say?"]
+
+
+def test_words_are_passed_on_as_they_are_written(mailboxes: WaitingDispatcher) -> None:
+    spec = table(slots={"size": Slot(Size, ask='Groß, or "small"?')})
+    call = Call(mailboxes, agents={spec.name: spec}).greeted()
+    call.answered("call-1", spec.name)
+    call.bot_says("Well?", ms=500)
+    mailboxes.advance(8500)
+    mailboxes.until(lambda: word_for_word(call))
+    assert word_for_word(call) == ['Are you still there? Groß, or "small"?']
+    assert "Groß" in call.model.last("response.create")["response"]["instructions"], "not as an escape"
 
 
 # --- humans ---

@@ -546,3 +546,18 @@ def test_a_yes_and_a_goodbye_in_one_response_are_both_carried_out(read_back: Cal
     read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
     read_back.mailboxes.until(lambda: {"call-2", "call-3"} <= read_back.outputs().keys())
     assert [read_back.outputs()[each]["result"] for each in ("call-2", "call-3")] == ["baked", "hangup"]
+
+
+def told_of_tasks(call: Call) -> str:
+    return str(call.model.last("session.update")["session"]["instructions"])
+
+
+def test_of_several_open_tasks_the_model_is_told_which_is_current_and_of_one_nothing_more(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    assert "Open task: order_pizza (run t1)" in told_of_tasks(call)
+    alone = told_of_tasks(call)
+    call.answered("call-2", "book_appointment")
+    both = told_of_tasks(call)
+    assert both.index("run t1") < both.index("run t2")
+    extra = [line for line in both.splitlines() if "task" in line and "Open task" not in line and line not in alone]
+    assert extra, "which of them is meant by default"
