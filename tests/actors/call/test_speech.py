@@ -15,9 +15,6 @@ from actors.policies import SETTLE_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
-from fsm.effects import Failed, Unclear
-from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
-from tests.fsm.tables import TRIAGE
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
 from store import appointments
