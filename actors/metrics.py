@@ -31,6 +31,9 @@ BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the b
 LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio deltas of cancelled responses, dropped.")
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by type.", ["kind"])
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
+LOOKUPS = Counter(
+    "tieline_lookups_total", "Look-ups by what a caller claims, by effect and outcome.", ["effect", "outcome"]
+)
 EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")

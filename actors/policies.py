@@ -32,6 +32,8 @@ FAREWELL_LIMIT_S = 20.0
 END_LIMIT_S = 6.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0
+# The same, once the record so far is written: longer than any effect takes that has not hung.
+OVERTIME_LIMIT_S = 600.0
 # A model session to be ready, at the start of a call and after a loss.
 MODEL_LIMIT_S = 20.0
 # A recorded sentence to be heard.

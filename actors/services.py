@@ -18,7 +18,7 @@ from fsm.consent import Language
 from fsm.effects import Effects
 from fsm.english import English
 from fsm.spec import AgentSpec
-from protocols.realtime.objects import ServerVad
+from protocols.realtime.objects import NoiseReduction, ServerVad
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -39,7 +39,9 @@ class BotProfile:
     Realtime API's names. agents: the tasks it offers, by name.
     transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
     lead_ms: how far the play stream runs ahead of what the caller hears.
-    no_input_s: silence after a question before it is asked again. filler_s: see CallerSessionConfig.
+    region: see protocols.caller_id.e164.
+    no_input_s: silence before somebody says something. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
+    noise_reduction: of the caller's audio, before voice detection and model; None for none.
     language: that of the bot's sentences, in which a yes is judged. yes_without_words: a turn whose words were not
     written down may be a yes to what was read back.
     """
@@ -53,8 +55,11 @@ class BotProfile:
     transfer_targets: Mapping[str, str] = field(default_factory=dict)
     vad: ServerVad = TELEPHONE_VAD
     lead_ms: int = 400
+    region: str = ""
     no_input_s: float = 8.0
     filler_s: float = 1.5
+    max_call_s: float = 0.0
+    noise_reduction: NoiseReduction | None = None
     clips: Clips = field(default_factory=dict)
     language: Language = field(default_factory=English)
     yes_without_words: bool = False
@@ -80,9 +85,11 @@ class Services:
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
-        now = self.local_now()
-        today = f"Today is {now:%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
-        return "\n\n".join(part for part in (self.profile.instructions, today, tasks) if part)
+        return "\n\n".join(part for part in (self.profile.instructions, self.clock(), tasks) if part)
+
+    def clock(self) -> str:
+        """Date and time to the minute, as the model is told them: another text whenever a relative time changes."""
+        return f"Today is {self.local_now():%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
 
     def local_now(self) -> datetime:
         """The wall clock in the profile's time zone."""

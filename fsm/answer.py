@@ -1,4 +1,4 @@
-"""What a run answers to a function call of the model, and how it is saved between two of them.
+"""A run's answer to a function call of the model, and its snapshot between two calls.
 
 May import: fsm, pydantic, the standard library. Rules from: docs/architecture.md 4.5.
 """
@@ -31,11 +31,11 @@ Fault = Literal[
 
 
 class Output(BaseModel):
-    """The function's output as the model reads it; what is None is left out.
+    """The function's output as the model reads it; fields that are None are left out.
 
-    task: the run's id. needs: slots still missing, first the one that is being asked for. say: the sentence for the
-    caller. slots: the values so far. result: the outcome, at the end, and values: what the effects gave back.
-    error, hint: what was wrong with the call, and how to make it good; of what it gave, only good values were taken.
+    task: the run's id. needs: slots still missing, the one being asked for first. say: the sentence for the caller.
+    slots: the values so far. result: the outcome, once the run has ended; values: what its effects returned.
+    error, hint: what was wrong with the call, and how to correct it; only its valid values were taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,8 +56,9 @@ class Answer:
     """The answer to one function call.
 
     output: JSON text of an Output. outcome: the End's, once the run has ended. say: the output's sentence, "" if none.
-    fault: "" for a call that was in order. word_for_word: the sentence must be spoken as it stands, for another one was
-    taken for it, or not heard. told: the part of `say` that gives the reason, without the state's own words.
+    fault: "" for a valid call. word_for_word: the sentence must be spoken verbatim, because the model said another one
+    in its place, or it was not heard. told: the part of `say` that
+    gives the reason, without the state's own words.
     """
 
     output: str
@@ -69,11 +70,11 @@ class Answer:
 
 
 class Snapshot(BaseModel):
-    """A run between two calls; whoever restores it gives the answers this one would have given.
+    """A run between two calls; a restored run answers exactly as this one would have.
 
-    visited: every state entered, in order. items: what it knows. no_match, no_input: answers that did not fit, and
-    silences, by slot or state; no_match also counts the yeses to a read-back that did not count (Memory.refused_yes).
-    asked: the slot being asked for, "" if none. say: the sentence last given.
+    visited: every state entered, in order. items: its context. no_match, no_input: how many answers did not fit and how
+    many silences there were, by slot or state; no_match also counts refused yeses to a read-back (Memory.refused_yes).
+    asked: the slot being asked for, "" if none. say: the last sentence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,11 +91,11 @@ class Snapshot(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """Where a run stands between two calls, for the call it belongs to.
+    """A run's state between two steps, for the supervisor of its call.
 
-    tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many of the telephone's
-    keys make an answer now, 0 where `#` ends it, None where none do. readback: what a yes would agree to; None where
-    nothing is read back. transfer_to: for the outcome "transfer", the name of whereto; "" for the default.
+    tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many DTMF digits make an
+    answer now, 0 if `#` ends it, None if keys are not taken. readback: what a yes would agree to; None if nothing is
+    read back. transfer_to: for the outcome "transfer", the target's name; "" for the default target.
     """
 
     snapshot: Snapshot

@@ -1,4 +1,4 @@
-"""Reading what the model put into a function call: only what was declared, and only of the declared type.
+"""Reads the arguments of the model's function calls: only declared parameters of the declared types.
 
 May import: protocols, pydantic, fsm, the standard library.
 """
@@ -21,7 +21,7 @@ LONGEST_CHARS = 10_000
 
 
 class CallFault(TielineError):
-    """A call that cannot be taken as it is. hint: tells the model how to make it good. good: values that can be."""
+    """An invalid function call. hint: tells the model how to correct it. good: its valid values."""
 
     def __init__(self, fault: Fault, hint: str, good: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{fault}: {hint}")
@@ -45,7 +45,7 @@ def read_slots(
         faults.append(fault)
     values: dict[str, Any] = {}
     for name, raw in given.items():
-        # Models fill a parameter they have nothing for.
+        # Models pass empty values for parameters they have nothing for.
         if name not in slots or raw is None or raw == "":
             continue
         try:
@@ -83,7 +83,7 @@ def read_yes(arguments: object) -> bool:
 
 
 def read_choice(arguments: object, events: tuple[str, ...]) -> str:
-    """The way chosen in a `choose`. Raises: CallFault."""
+    """The event chosen in a `choose`. Raises: CallFault."""
     given = read_object(arguments)
     _only(given, ("choice",))
     choice = given.get("choice")
@@ -93,7 +93,7 @@ def read_choice(arguments: object, events: tuple[str, ...]) -> str:
 
 
 def read_object(arguments: object) -> dict[str, object]:
-    """The JSON object in a function call's arguments; nothing at all counts as an empty one. Raises: CallFault."""
+    """The JSON object in a function call's arguments; an empty text counts as {}. Raises: CallFault."""
     if not isinstance(arguments, str):
         raise CallFault("bad_json", "The arguments must be a JSON object.")
     if len(arguments) > LONGEST_CHARS:

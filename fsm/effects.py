@@ -19,8 +19,8 @@ from fsm.scratchpad import Note
 class TaskContext:
     """What a run knows about the call it belongs to.
 
-    caller: the caller's number as VAIC sent it, "" if withheld. now: the wall clock, aware, in the bot's time zone.
-    choices: the values allowed for slots with `choices`, by the name of the setting whose keys they are.
+    caller: the number that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time
+    zone. choices: the values allowed for slots with `choices`, by the name of the setting whose keys they are.
     notes: the scratchpads of the call's earlier tasks, for a task with `carries_notes`.
     """
 
@@ -61,9 +61,13 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request cannot be met as it is, and nothing was done. say: why, in words for the caller."""
+    """The request cannot be met as it is, and nothing was done. say: why, in words for the caller.
+
+    facts: put into the run's context, where arrows tell refusals apart by them. Look-ups only: they are not logged.
+    """
 
     say: str
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,15 @@ class Local:
 
     do, undo: get the open connection of that transaction (SQLAlchemy's); an exception rolls it back, and so does any
     result of `do` other than Ok. An exception of `do` counts as Failed. undo: reverses an Ok. reads_only: a look-up; it
-    may run before the caller confirmed anything, and repeatedly.
+    may run before the caller confirmed anything, and repeatedly. tally: records each run of a look-up, in a transaction
+    of its own; returns its outcome, a short word from a closed set, for the metric and the log.
     """
 
     do: Callable[[EffectRequest, Any], EffectResult]
     undo: Callable[[EffectRequest, Any], None] | None = None
     on_hang_up: OnHangUp = "finish"
     reads_only: bool = False
+    tally: Callable[[EffectRequest, EffectResult, Any], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One run of a task: takes the model's function calls, walks the table, and says what the caller is to hear.
+"""One run of a task: takes the model's function calls, walks the table, and gives the sentence for the caller.
 
 Pure but for the effects and the reasoning it is handed: it knows no socket, thread or clock.
 May import: protocols, fsm, pydantic, the standard library.
@@ -21,16 +21,15 @@ from fsm.memory import CERTAIN, HEARD, Memory
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
 from fsm.states import DerivedArrow, DerivedEvent, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
-from fsm.walk import Reasoning, Step, Taken, Walk, no_reasoning
+from fsm.walk import Reasoner, Step, Taken, Walk, no_reasoning
 from fsm.wording import settle
 
 __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
 
-# The first yes that does not count has the read-back said word for word, the second asks for a yes or no plainly. What
-# the caller answers to that and is neither counts as a failed answer.
+# After the first refused yes the read-back is said word for word; from the second on, with a plain yes-or-no question.
+# An answer to that which is neither yes nor no counts as a failed attempt.
 PLAIN_FROM = 2
-# A yes that cannot be taken for reasons of ours counts against nobody, but not for ever: then a human takes over.
-MOST_READINGS = 8
+MOST_READINGS = 8  # refused yeses that are not the caller's fault are no failed attempts; after so many it gives up
 
 
 class TaskRun:
@@ -41,7 +40,7 @@ class TaskRun:
     """
 
     def __init__(
-        self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoning = no_reasoning
+        self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoner = no_reasoning
     ) -> None:
         self._spec = spec
         self._context = context
@@ -56,9 +55,9 @@ class TaskRun:
         context: TaskContext,
         effects: Effects,
         snapshot: Snapshot,
-        reasoning: Reasoning = no_reasoning,
+        reasoning: Reasoner = no_reasoning,
     ) -> Self:
-        """The run as it was when it was saved. Raises: MisuseError where the snapshot is not of this table."""
+        """The run that a snapshot holds. Raises: MisuseError if the snapshot does not fit this table."""
         run = cls(spec, context, effects, reasoning)
         run._stands_on(Memory.restore(spec, context, snapshot))
         return run
@@ -69,22 +68,22 @@ class TaskRun:
         self._taken_back = False
 
     def snapshot(self) -> Snapshot:
-        """All there is to know, for `restore`."""
+        """The whole state of the run, for `restore`."""
         return self._memory.snapshot()
 
     @property
     def state(self) -> str:
-        """Where the run stands; before it was opened, where it will start."""
+        """The current state; before the opening, the start state."""
         return self._memory.state
 
     @property
     def visited(self) -> tuple[str, ...]:
-        """Every state entered, in order, those passed through too."""
+        """Every state entered, in order, including those passed through."""
         return self._memory.visited
 
     @property
     def taken(self) -> tuple[Taken, ...]:
-        """The arrows that the last call took, in order."""
+        """The arrows taken by the last call, in order."""
         return tuple(self._walk.step.taken)
 
     @property
@@ -94,22 +93,22 @@ class TaskRun:
 
     @property
     def outcome(self) -> str | None:
-        """How it ended; None while it has not."""
+        """The outcome; None until the run has ended."""
         state = self._spec.states[self.state]
         if not self._memory.visited or not isinstance(state, End):
             return None
         return "undone" if self._taken_back else state.outcome
 
     def tools(self) -> tuple[ToolSpec, ...]:
-        """What the model may call now."""
+        """The functions the model may call now."""
         return self._spec.tools_in(self.state, self._context.choices)
 
     def instructions(self) -> str:
-        """What the session's instructions are to say of this task while it is open; "" once it has ended."""
+        """The session's instructions about this task while it is open; "" once it has ended."""
         return instructions(self._spec, self._context.run_id, self.state, self._needs())
 
     def status(self) -> TaskStatus:
-        """Where it stands, for the call it belongs to."""
+        """The run's state, for the supervisor of its call."""
         state = self._spec.states[self.state]
         target = self._memory.slots.get(state.target, "") if isinstance(state, End) and state.target else ""
         return TaskStatus(
@@ -123,7 +122,7 @@ class TaskRun:
         )
 
     def readback(self) -> Readback | None:
-        """What a yes would agree to now; None where nothing is read back."""
+        """What a yes would agree to now; None if nothing is read back."""
         state, memory = self._spec.states[self.state], self._memory
         if not isinstance(state, Confirm):
             return None
@@ -131,7 +130,7 @@ class TaskRun:
         slots, today = memory.context.values(SLOT), self._context.now().date()
         return readback_of(state.template, memory.slots, reading, slots, today)
 
-    # --- what happens to it ---
+    # --- steps ---
 
     def open(self, arguments: object) -> Answer:
         """Take the opening call. It opens the task in any case: what cannot be read is asked for.
@@ -172,7 +171,7 @@ class TaskRun:
         return self._answer(fault)
 
     def keyed(self, keys: str, agreement: Agreement = AGREED) -> Answer | None:
-        """The caller has pressed keys. agreement: as for `call`. None where the state has no use for them."""
+        """The caller has pressed keys. agreement: as for `call`. Returns None if the state takes no keys."""
         if self._keys() is None:
             return None
         step = self._begin_step()
@@ -196,7 +195,7 @@ class TaskRun:
         return self._answer()
 
     def silence(self) -> Answer | None:
-        """The caller was asked and said nothing. None where nothing is waited for."""
+        """The caller was asked and said nothing. Returns None if the run does not wait for the caller."""
         if not self._memory.visited or not waits(self._spec.states[self.state]):
             return None
         step = self._begin_step()
@@ -205,16 +204,16 @@ class TaskRun:
         return self._answer()
 
     def hung_up(self) -> None:
-        """The caller left before the last answer could be heard: effects done in it may have to be taken back."""
+        """The caller hung up before the last answer was heard: undo its effects if their policy says so."""
         for effect, request in self._walk.step.acted:
             if self._effects.hung_up(effect, request):
                 self._taken_back = True
                 self._memory.note("fact", f"{effect}: taken back, the caller had hung up")
 
-    # --- the calls ---
+    # --- function calls ---
 
     def _begin_step(self) -> Step:
-        """A new step; where something has expired it has led elsewhere already, and what was heard was of before."""
+        """Begin a step. If a value has expired, this takes an arrow, and what the caller heard before is void."""
         self._walk.step = Step()
         if self._memory.expire() and self.outcome is None:
             self._walk.go(DerivedEvent.EXPIRED)
@@ -222,9 +221,9 @@ class TaskRun:
         return self._walk.step
 
     def _dispatch(self, tool: str, arguments: object, agreement: Agreement) -> CallFault | None:
-        """Returns the fault of a call that has led to another sentence all the same. Raises: CallFault."""
+        """Carry out a call. Returns the fault of a call that was partly taken. Raises: CallFault if none of it was."""
         name = self._spec.name
-        if tool == name:  # the model begins again what is open already: it means the values
+        if tool == name:  # the model opens the task again: it means to provide values
             tool = provide_name(name)
         if tool not in (provide_name(name), confirm_name(name), choose_name(name), cancel_name(name)):
             raise CallFault("unknown_tool", f"This task has no function of that name. {self._allowed()}")
@@ -245,7 +244,7 @@ class TaskRun:
         return None
 
     def _provide_good(self, arguments: object) -> CallFault | None:
-        """Take what is good of the values given. Raises: CallFault where nothing is."""
+        """Take the valid values of a call. Raises: CallFault if there are none."""
         try:
             self._provide(self._read_slots(arguments))
         except CallFault as fault:
@@ -266,21 +265,21 @@ class TaskRun:
                     self._walk.go("filled")
             case Confirm() | Choose():
                 if self._memory.slots != before:
-                    # What was read back is no longer what will be done; what was decided by rule may be otherwise.
+                    # The read-back is no longer true, and a rule may decide differently.
                     self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
         if not given and not step.told:
             step.told = self._spec.not_understood
         step.failed |= len(self._memory.missing()) >= missing
 
     def _first_lost(self, before: Mapping[str, Any]) -> str | None:
-        """The first value that is no longer accepted and must be asked for by going back; None if there is none."""
+        """The first slot whose value is no longer accepted and that was asked for before; None if there is none."""
         arrows = (arrow for event, arrow in self._spec.arrows_from(self.state) if event == DerivedEvent.INVALIDATED)
         asked = (arrow.about for arrow in arrows if isinstance(arrow, DerivedArrow) and self._was_asked(arrow.about))
         lost = before.keys() - self._memory.slots.keys()
         return next((slot for slot in asked if slot in lost), None)
 
     def _was_asked(self, slot: str) -> bool:
-        """Whether the way here led by where it is asked for. What was said ahead of time is asked for in its turn."""
+        """Whether the run passed the state that asks for this slot; otherwise it will be asked for in its turn."""
         return self._spec.home_of(slot) in self._memory.visited
 
     def _choose(self, event: str) -> None:
@@ -288,7 +287,7 @@ class TaskRun:
         self._walk.go(event)
 
     def _first_changed(self, before: Mapping[str, Any]) -> str:
-        """Of the values that are not as they were, first one that is asked for: its state has more to ask."""
+        """A slot whose value changed; preferably one that is asked for, because its state may ask more."""
         slots, order = self._memory.slots, self._spec.slots
         changed = [name for name in order if slots.get(name) != before.get(name)]
         return next((name for name in changed if order[name].asked), changed[0])
@@ -301,7 +300,7 @@ class TaskRun:
         if verdict is not Verdict.AGREED:
             return self._refuse_yes(verdict)
         before = dict(self._memory.slots)
-        self._take({})  # what was good when it was read back may not be by now
+        self._take({})  # a check may refuse by now what it accepted before the read-back
         if (lost := self._first_lost(before)) is not None:
             self._walk.go(DerivedEvent.INVALIDATED, lost)
         elif self._memory.slots != before:
@@ -312,7 +311,7 @@ class TaskRun:
         return None
 
     def _refuse_yes(self, verdict: Verdict) -> CallFault:
-        """Have it read back again, more plainly each time."""
+        """Have the values read back again, more plainly each time."""
         step, refused = self._walk.step, self._memory.yes_refused()
         if refused >= MOST_READINGS:
             self._walk.go("gave_up")
@@ -324,7 +323,7 @@ class TaskRun:
         return CallFault(fault, hint)
 
     def _take(self, given: Mapping[str, Any], source: Source = "caller", confidence: float = HEARD) -> None:
-        """Put new values in and check all again, in the table's order; keep what is good."""
+        """Add new values and check all again, in the table's order; keep those accepted."""
         memory, step = self._memory, self._walk.step
         before = memory.slots
         wanted, memory.slots = {**before, **given}, {}
@@ -345,7 +344,7 @@ class TaskRun:
                 memory.slots[name] = value
 
     def _take_only_choices(self) -> None:
-        """What the house leaves no choice about is not asked for."""
+        """Fill slots for which the settings allow only one value."""
         for name, slot in self._spec.slots.items():
             if slot.choices and len(only := self._context.choices.get(slot.choices, ())) == 1:
                 self._memory.keep(name, slot.read(only[0]), source="store", confidence=CERTAIN)
@@ -383,11 +382,11 @@ class TaskRun:
         return f"Call one of: {names}." if names else "The task has ended."
 
     def _needs(self) -> tuple[str, ...]:
-        """What is missing, first what is being asked for."""
+        """The missing slots, the one being asked for first."""
         return tuple(self._memory.needed())
 
     def _keys(self) -> int | None:
-        """How many keys make an answer in the state it stands in; 0 where `#` ends it, None where none do."""
+        """How many keys make an answer in the current state; 0 if `#` ends it, None if it takes none."""
         match self._spec.states[self.state]:
             case Collect() if self._memory.asked and (keypad := self._spec.slots[self._memory.asked].keypad):
                 return keypad.length or 0
@@ -399,7 +398,7 @@ class TaskRun:
                 return None
 
 
-# Why a yes does not count, as the model is told.
+# The fault and hint for the model, by why a yes does not count.
 _NO_YES: dict[Verdict, tuple[Fault, str]] = {
     Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."),
     Verdict.MISSTATED: ("misstated", "What was said is not what would be done. Say it word for word, then wait."),

@@ -1,6 +1,6 @@
-"""Walking a task's table: states entered, arrows taken, effects carried out, until one waits or the run has ended.
+"""Walks a task's table: takes arrows and carries out effects until a state waits or the run has ended.
 
-A run comes to another state in one place, `Walk._follow`, by an arrow of its table and in no other way.
+Only `Walk._follow` changes a run's state, and only by an arrow of its table.
 Pure but for the effects and the reasoning it is handed.
 May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
@@ -22,15 +22,14 @@ from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent
 from fsm.table import fields
 from protocols.errors import MisuseError
 
-# By what values a state has looked something up: an item of the context, by the state's name.
-LOOKUP = "lookup"
+LOOKUP = "lookup"  # context category: the input values of a state's last look-up, by the state's name
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningRequest:
-    """What the model is to decide beside the conversation.
+    """An out-of-band question to the model.
 
-    choices: event to meaning; the answer is one of the events. known: what may be looked at; notes: likewise.
+    choices: event to meaning; the answer is one of the events. known, notes: the facts it may use.
     """
 
     question: str
@@ -40,35 +39,34 @@ class ReasoningRequest:
     limit_s: float
 
 
-# Gives the event chosen, or None where the time limit passed or the answer was none of them.
-Reasoning = Callable[[ReasoningRequest], str | None]
+# Returns the event chosen; None if the time limit passed or the answer was none of them.
+Reasoner = Callable[[ReasoningRequest], str | None]
 
 
 def no_reasoning(request: ReasoningRequest) -> str | None:
-    """For a run that has no model to ask: its tables' defaults decide."""
+    """For a run without a model: the table's defaults decide."""
     return None
 
 
 class Taken(NamedTuple):
-    """An arrow that was taken. state: where it leads from; UNOPENED for the opening."""
+    """An arrow that was taken. state: its origin; UNOPENED for the opening."""
 
     state: str
     event: str
     to: str
 
 
-# What happened in a state, and the slot or state that it is about, "" for none.
+# An event, and the slot or state that it is about, "" for none.
 _Event = tuple[str, str]
 
 
 @dataclass(slots=True)
 class Step:
-    """What one call came to, besides the states it led through.
+    """The results of one step, besides the states entered.
 
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
-    failed: it brought the task no further; silent: because the caller said nothing; counts: the caller had a part in
-    it. word_for_word: the sentence it leads to must be spoken as it stands. acted: the effects done in it. taken: the
-    arrows, in order.
+    failed: the step did not advance the task; silent: because the caller said nothing; counts: as an attempt of the
+    caller. word_for_word: its sentence must be spoken verbatim. acted: the effects done. taken: the arrows, in order.
     """
 
     told: str = ""
@@ -82,10 +80,10 @@ class Step:
 
 
 class Walk:
-    """One run's way through its table. `step` is that of the call being taken."""
+    """One run's path through its table. step: of the call being handled."""
 
     def __init__(
-        self, spec: AgentSpec, task: TaskContext, effects: Effects, reasoning: Reasoning, memory: Memory
+        self, spec: AgentSpec, task: TaskContext, effects: Effects, reasoning: Reasoner, memory: Memory
     ) -> None:
         self._spec = spec
         self._task = task
@@ -95,16 +93,16 @@ class Walk:
         self.step = Step()
 
     def go(self, event: str, about: str = "") -> None:
-        """Take the arrow for an event, and on until a state waits or ends. The table has no way round without either.
+        """Take the arrow for an event, and go on until a state waits or ends. Tables have no cycle without either.
 
-        about: the slot or state that a derived event is about. Raises: MisuseError where the table has no such arrow.
+        about: the slot or state that a derived event is about. Raises: MisuseError if the table has no such arrow.
         """
         happened: _Event | None = (event, about)
         while happened is not None:
             happened = self._follow(*happened)
 
     def _follow(self, event: str, about: str) -> _Event | None:
-        """Take one arrow. Returns what happens in the state it leads to, None where that waits or ends."""
+        """Take one arrow. Returns the event that the new state raises at once, None if it waits or ends."""
         origin = UNOPENED if event == DerivedEvent.OPENED else self._memory.state
         arrow = self._arrow(origin, event, about)
         for name, value in arrow.then.items():
@@ -112,7 +110,7 @@ class Walk:
         here, there = self._spec.states.get(origin), self._spec.states[arrow.to]
         denied = isinstance(here, Confirm) and event == "no" and isinstance(there, Collect)
         if denied:
-            # All of it is filled, and yet it is not what the caller wants: it must not be passed through.
+            # All its slots are filled, but not as the caller wants: the Collect must wait.
             self._memory.context.forget(CHOICE)
             self.step.failed = True
         elif isinstance(here, Act) and event == "refused" and isinstance(there, Collect):
@@ -144,7 +142,7 @@ class Walk:
             case Confirm() if (outdated := self._outdated()) is not None:
                 return DerivedEvent.OUTDATED, outdated
             case Confirm() as confirm if unfilled := fields(confirm.template) - self._memory.slots.keys():
-                # A correction undid more than the way here has made good.
+                # A correction emptied a slot that the path to here did not fill again.
                 return DerivedEvent.UNFILLED, next(slot for slot in self._spec.slots if slot in unfilled)
             case Choose() as choose:
                 chosen = self._chosen(name, choose)
@@ -155,18 +153,18 @@ class Walk:
                 return None
 
     def missing_here(self) -> list[str]:
-        """The slots that the state the run stands in still waits for."""
+        """The slots that the current state still waits for."""
         state = self._spec.states[self._memory.state]
         return [name for name in state.slots if name not in self._memory.slots] if isinstance(state, Collect) else []
 
     def _chosen(self, name: str, choose: Choose) -> str | None:
-        """What a rule, the caller before, reasoning or the default decide; None where the caller is to be asked."""
+        """The event that a rule, an earlier choice, reasoning or the default decides; None to ask the caller."""
         known = self._memory.known(choose.sees)
         for event, choice in choose.choices.items():
             if choice.when is not None and choice.when(known):
                 self._memory.note("decision", f"{event}, by rule")
                 return event
-        # Said once, it holds through corrections of other things, until a no puts everything in question.
+        # The caller's choice holds through corrections of other values, until a no.
         if (said := self._memory.context.values(CHOICE).get(name)) in choose.choices:
             return str(said)
         if (reason := choose.reason) is not None:
@@ -181,13 +179,13 @@ class Walk:
         return choose.default or None
 
     def _act(self, act: Act) -> str:
-        """Carry out the effect. Returns the event that comes of it."""
+        """Carry out the effect. Returns the event of its result."""
         effect, state = act.effect, self._memory.state
         key = effect_key(self._task.conversation_id, self._task.run_id, len(self._memory.visited))
         request = EffectRequest(key, dict(self._memory.slots), self._task, self._memory.results())
         result = self._effects.carry_out(effect, request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
-        # What was found before is no longer known to hold: else a read-back would have it looked up for ever.
+        # Drop the earlier look-up: otherwise a read-back would repeat it for ever.
         self._memory.context.drop(LOOKUP, state)
         match result:
             case Ok():
@@ -198,6 +196,8 @@ class Walk:
                 return "ok"
             case Refused():
                 self.step.told, self.step.failed = result.say, True
+                for name, value in result.facts.items():
+                    self._memory.learn(FACT, name, value)
                 return "refused"
             case Failed():
                 self.step.told = result.say
@@ -209,13 +209,13 @@ class Walk:
                 assert_never(result)
 
     def _outdated(self) -> str | None:
-        """A state that has looked something up by values that the caller has corrected since."""
+        """A state whose look-up used values that the caller has corrected since."""
         looked_up = self._memory.context.values(LOOKUP)
         acts = ((name, self._spec.states[name]) for name in looked_up)
         return next((name for name, act in acts if isinstance(act, Act) and self._basis(act) != looked_up[name]), None)
 
     def _basis(self, act: Act) -> JsonValue:
-        """The values that a look-up goes by."""
+        """The input values of a look-up."""
         known = self._memory.context.values(SLOT)
         return {name: known[name] for name in self._spec.basis(act) if name in known}
 

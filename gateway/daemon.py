@@ -39,6 +39,7 @@ from gateway.overload import OverloadGuard
 from gateway.settings import Settings
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.vaic_endpoint import VaicEndpoint
+from protocols.realtime.objects import NoiseReduction
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
@@ -203,9 +204,14 @@ class Daemon:
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
+            region=settings.number_region(),
             no_input_s=settings.no_input_s,
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
+            max_call_s=settings.max_call_s,
+            noise_reduction=None
+            if settings.noise_reduction == "off"
+            else NoiseReduction(type=settings.noise_reduction),
             clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
         )
         return Services(

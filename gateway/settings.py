@@ -1,6 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: pydantic, pydantic-settings, SQLAlchemy (its URLs), the standard library. Every error names the variable.
+May import: pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers (its regions), the standard library.
+Every error names the variable.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
@@ -59,13 +64,17 @@ class Settings(BaseSettings):
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
     time_zone: Annotated[str, Field(description="the time zone of 'tomorrow' and 'at ten'")] = "UTC"
+    region: Annotated[
+        str, Field(description="country (ISO 3166) of callers' national numbers; empty for the time zone's")
+    ] = ""
     transfer_targets: Annotated[
         dict[str, str],
         NoDecode,
         Field(description="humans to hand over to, as name=URI,name=URI with tel: or sip:; the first is the default"),
     ] = {}
     no_input_s: Annotated[
-        float, Field(ge=2, le=120, description="silence after a question before it is asked again")
+        float,
+        Field(ge=2, le=120, description="silence before the bot says something; three times in vain, the call ends"),
     ] = 8
     yes_without_words: Annotated[
         bool, Field(description="a yes to what was read back counts even where no transcript of it comes")
@@ -79,6 +88,15 @@ class Settings(BaseSettings):
     filler_s: Annotated[
         float, Field(ge=0, le=20, description="silence before a waiting caller hears 'one moment'; 0: never")
     ] = 1.5
+    max_call_s: Annotated[
+        float, Field(ge=0, le=86400, description="longest call, which then ends in words; 0: no limit")
+    ] = 3600
+    noise_reduction: Annotated[
+        Literal["near_field", "far_field", "off"],
+        Field(
+            description="what the model's side takes out of callers' audio: for handsets, for speakerphones, nothing"
+        ),
+    ] = "near_field"
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
@@ -138,6 +156,13 @@ class Settings(BaseSettings):
             raise ValueError("is not a time zone of the IANA database") from None
         return name
 
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        if region and region.upper() not in SUPPORTED_REGIONS:
+            raise ValueError("must be the two letters of a country, like GB")
+        return region.upper()
+
     @field_validator("transfer_targets", mode="before")
     @classmethod
     def _targets(cls, value: object) -> object:
@@ -172,6 +197,10 @@ class Settings(BaseSettings):
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
         return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")  # noqa: S104 - meant
 
+    def number_region(self) -> str:
+        """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
+        return self.region or region_of(self.time_zone)
+
     def model_url(self) -> str:
         """The URL to dial, with path and model filled in if the setting leaves them out."""
         parts = urlsplit(self.openai_url)
@@ -195,6 +224,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def region_of(time_zone: str) -> str:
+    """The country that a time zone's city lies in, by the zone database's own table; "" for UTC, or without a table."""
+    folders = [Path(folder) for folder in TZPATH]
+    with suppress(ModuleNotFoundError):
+        folders.append(Path(str(resources.files("tzdata"))) / "zoneinfo")
+    for table in (folder / "zone.tab" for folder in folders):
+        with suppress(OSError):
+            rows = (row.split("\t") for row in table.read_text("utf-8").splitlines() if not row.startswith("#"))
+            return next((row[0] for row in rows if row[2:3] == [time_zone] and row[0] in SUPPORTED_REGIONS), "")
+    return ""
 
 
 def variable_of(name: str) -> str:

@@ -86,14 +86,14 @@ _TOLD = (
     Story(
         "book",
         "an appointment for tomorrow is booked",
-        says=("book", "time_1030", "yes", "goodbye"),
+        says=("book", "time_1030", "name", "yes", "goodbye"),
         ends=("booked", "hangup"),
         leaves=(BookedTime(1, _HALF_PAST_TEN),),
     ),
     Story(
         "correct",
         "the caller takes back a time when it is read back, and gives another",
-        says=("book_full", "correct_time", "yes", "goodbye"),
+        says=("book_named", "correct_time", "yes", "goodbye"),
         ends=("booked", "hangup"),
         leaves=(BookedTime(1, _HALF_PAST_TWO),),
         hears=("10:30", "14:30"),
@@ -101,7 +101,7 @@ _TOLD = (
     Story(
         "digress",
         "the caller asks for the opening hours before giving a time",
-        says=("book", "hours", "time_1030", "yes", "goodbye"),
+        says=("book", "hours", "time_1030", "name", "yes", "goodbye"),
         ends=("booked", "hangup"),
         leaves=(BookedTime(1, _HALF_PAST_TEN),),
         hears=("nine in the morning to five in the afternoon",),
@@ -109,13 +109,13 @@ _TOLD = (
     Story(
         "cancel",
         "the caller forgets about it half-way, and nothing is booked",
-        says=("book", "time_1030", "cancel_task", "goodbye"),
+        says=("book", "time_1030", "name", "cancel_task", "goodbye"),
         ends=("cancelled", "hangup"),
     ),
     Story(
         "refused",
         "the first time is outside the opening hours, the second is taken, the third is free",
-        says=("book", "time_evening", "time_1030", "yes", "time_eleven", "yes_correct", "goodbye"),
+        says=("book", "time_evening", "time_1030", "name", "yes", "time_eleven", "yes_correct", "goodbye"),
         ends=("booked", "hangup"),
         others=(BookedTime(1, _HALF_PAST_TEN),),
         leaves=(BookedTime(1, _ELEVEN),),

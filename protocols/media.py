@@ -78,6 +78,11 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
     return [payload[start : start + width] for start in range(0, len(payload), width)]
 
 
+def silence(media: MediaFormat, length_ms: int) -> bytes:
+    """So much silence."""
+    return (b"\xff" if media is MULAW else b"\x00") * (media.bytes_per_ms * length_ms)
+
+
 class Transcoder:
     """Converts one direction of a call's audio, as a stream: base64 in one format to base64 in another.
 

@@ -6,23 +6,28 @@ May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, false, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from store import schema
 from store.database import insert, reading
+
+# Few enough to be heard and said again on a telephone; it is no proof alone, and guesses are counted.
+CODE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """One booking. resource: whose time is booked. starts_at, created_at: aware, in UTC. caller: the number, or "".
 
-    name: the caller's, or "". effect_key: of the effect that booked it.
+    name: under which it is booked, or "". code: told to the caller at the booking, or "".
+    effect_key: of the effect that booked it.
     """
 
     id: int
@@ -34,6 +39,12 @@ class Appointment:
     effect_key: str
     created_at: datetime
     name: str = ""
+    code: str = ""
+
+
+def code_of(effect_key: str) -> str:
+    """The code of a booking: the same for whoever repeats its effect, and not to be guessed from what is booked."""
+    return f"{int(hashlib.sha256(effect_key.encode()).hexdigest(), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}}"
 
 
 def book(
@@ -59,6 +70,7 @@ def book(
         "conversation_id": conversation_id,
         "effect_key": effect_key,
         "name": name,
+        "code": code_of(effect_key),
     }
     connection.execute(insert(connection.dialect.name, schema.appointment).values(row).on_conflict_do_nothing())
     return by_effect(connection, effect_key)
@@ -97,11 +109,35 @@ def remove(connection: Connection, appointment_id: int) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def upcoming(connection: Connection, caller: str, after: datetime) -> list[Appointment]:
-    """The appointments of a caller's number after a moment, the next one first."""
+def upcoming(
+    connection: Connection,
+    after: datetime,
+    *,
+    caller: str = "",
+    code: str = "",
+    day: tuple[datetime, datetime] | None = None,
+) -> list[Appointment]:
+    """The appointments after a moment of a number, with a code or on a day (any of them), the next one first.
+
+    An empty number or code matches nothing. day: its begin and its end, which is excluded; both aware.
+    """
     column = schema.appointment.c
-    found = _find(connection, column.caller == caller, column.starts_at > after)
+    by: list[ColumnElement[bool]] = []
+    if caller:
+        by.append(column.caller == caller)
+    if code:
+        by.append(column.code == code)
+    if day is not None:
+        by.append(and_(column.starts_at >= day[0], column.starts_at < day[1]))
+    found = _find(connection, or_(false(), *by), column.starts_at > after)
     return sorted(found, key=lambda appointment: appointment.starts_at)
+
+
+def at(connection: Connection, resource: str, starts_at: datetime) -> Appointment | None:
+    """Who has a time; None where it is free."""
+    column = schema.appointment.c
+    found = _find(connection, column.resource == resource, column.starts_at == starts_at)
+    return found[0] if found else None
 
 
 def free_times(connection: Connection, resource: str, candidates: Sequence[datetime]) -> list[datetime]:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, Insert, select
 
 from store import schema
 from store.database import insert, reading
-from store.leases import epochs_of, let_go
+from store.leases import epochs_of, fenced, let_go
 
 
 class _Record(BaseModel):
@@ -120,6 +120,12 @@ class Journal:
                 let_go(connection, record.conversation_id, epoch, "ended")
                 connection.execute(_finishing(connection.dialect.name), whole)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
+
+    def draft(self, record: CallRecord, epoch: int = 0) -> None:
+        """Write the record of a call that is to be finished yet; its lease goes on. Raises: Fenced."""
+        row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
+        with fenced(self._engine, record.conversation_id, epoch) as connection:
+            connection.execute(_finishing(connection.dialect.name), row)
 
     def finish(self, record: CallRecord, epoch: int = 0) -> None:
         """Write a call's record and end its lease; a second record of the same conversation replaces the first.

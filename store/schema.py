@@ -49,10 +49,26 @@ appointment = Table(
     Column("effect_key", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False, server_default=func.now()),
+    Column("code", Text, nullable=False, server_default=""),
     UniqueConstraint("effect_key", name="uq_appointment_effect_key"),
     UniqueConstraint("resource", "starts_at", name="uq_appointment_resource_starts_at"),
     Index("ix_appointment_conversation_id", "conversation_id"),
     Index("ix_appointment_caller", "caller"),
+    Index("ix_appointment_starts_at", "starts_at"),
+)
+
+# One row for every attempt of a caller to say which appointment is theirs; forgotten after some days.
+identity_attempt = Table(
+    "identity_attempt",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_identity_attempt_conversation_id", "conversation_id"),
+    Index("ix_identity_attempt_caller", "caller"),
+    Index("ix_identity_attempt_at", "at"),
 )
 
 # One row per effect, by key; written before the effect, or in one transaction with it.

@@ -48,8 +48,8 @@ OUTSIDE = frozenset({
     "shutil", "signal", "socket", "socketserver", "sqlalchemy", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib", "uuid", "uvloop", "websocket", "websockets"
 })  # fmt: skip
-# Arithmetic, though it stands in a library that reaches outside.
-PURE = ("websockets.speedups.", "websockets.utils.")
+# Arithmetic and text, though it stands in a library that reaches outside.
+PURE = ("urllib.parse.", "websockets.speedups.", "websockets.utils.")
 CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
 # A task's effects are where it meets the world: they know the store, and log that it is not there.
 AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})
@@ -286,6 +286,34 @@ def test_pure_modules_import_no_socket_thread_or_clock(room: str, meets: frozens
 
 
 # --- the reader itself ---
+
+# Names that more than one product module may give a class, each with its reason.
+SHARED_NAMES = {
+    "Action": "a transition table's actions, one enum a table",
+    "Event": "a transition table's events, one enum a table",
+    "Phase": "a transition table's states, one enum a table",
+    "SpeechStarted": "the same event on both wires and of the lab's voice detection",
+    "SpeechStopped": "the same event on both wires and of the lab's voice detection",
+    "CallerRecognised": "an actor's message, and the simulated caller's event",
+    "HangUp": "an actor's message, and a step of the simulated caller",
+    "Conversation": "the engine's, and the test kit's for authors of tasks",
+    "Reply": "a caller's words as an answer, and the lab model's next words",
+    "Spoken": "words with their place in a sentence, and with how they were heard",
+    "Turn": "a turn in a call report, and whose turn it is",
+}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    defined: dict[str, list[str]] = {}
+    for room in ROOMS:
+        for path in modules(room):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    defined.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    shared = {name: paths for name, paths in defined.items() if len(paths) > 1}
+    assert not {name: paths for name, paths in shared.items() if name not in SHARED_NAMES}
+    assert SHARED_NAMES.keys() <= shared.keys(), "exemptions that are no longer needed"
+
 
 SAMPLE = """
 import asyncio, lab.engine

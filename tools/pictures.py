@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.call import handover, phase
+from actors.call import handover, phase, silence
 from actors.model import phase as model_phase
 from actors.vaic import phase as vaic_phase
 from fsm.chart import render, table_chart
@@ -26,6 +26,7 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "call": phase.CALL,
     "call-readiness": phase.READINESS,
     "drain": handover.DRAIN,
+    "line": silence.LINE,
     "model-session": model_phase.SESSION,
     "response-slot": response_slot.SLOT,
     "caller-turn": response_slot.TURN,

@@ -16,6 +16,9 @@ from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
 from protocols.ledger import ItemHeard
 
+# Outcomes of calls that the daemon ends.
+SILENT = "silent"  # nobody answered
+TOO_LONG = "too-long"
 NO_MODEL = "speech model unavailable"
 
 
@@ -64,9 +67,9 @@ def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, s
     return None
 
 
-def hangup_by_us(outcome: str, in_words: bool) -> PendingHangup:
-    """End the call for the daemon's own reasons (drain, operator). in_words: play a recorded sentence first."""
-    return PendingHangup(HangUp(outcome), outcome, Clip.CALL_AGAIN if in_words else None)
+def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
+    """End the call for the daemon's own reasons (drain, operator, silence). clip: the recorded last words, if any."""
+    return PendingHangup(HangUp(outcome), outcome, clip)
 
 
 def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:

@@ -43,7 +43,8 @@ class CallEvent(Enum):
     MOVE_NOW = "move: now"
     HANDED_OVER = "handed over"  # the journal has released the lease: any process may resume the call
     TASKS_SETTLED = "tasks settled"
-    SETTLE_TIMEOUT = "settle timeout"
+    SETTLE_TIMEOUT = "settle timeout"  # a task takes longer: what the record lacks is its end
+    OVERTIME_TIMEOUT = "overtime timeout"  # a task has hung
     STOPPED = "stopped"  # by the switchboard
     CRASHED = "crashed"  # the supervisor itself
 
@@ -63,6 +64,8 @@ class CallAction(Enum):
     TAKE_OUTCOME = "take outcome"  # store the event's outcome; HANG_UP stores its own
     CLOSE_WIRE = "close wire"
     SETTLE = "settle"  # have tasks finish the step they are in; if none is in one, TASKS_SETTLED follows at once
+    RECORD_SO_FAR = "write record so far"  # and wait for the tasks: they decide what stands
+    HURRY = "hurry"  # wait for the tasks no longer than SETTLE_LIMIT_S
     RECORD = "write record"
     DISBAND = "stop children"
 
@@ -109,7 +112,8 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # The end has begun already, and keeps its outcome.
         stay((Phase.SIGNING_OFF, *_ENDING), (_E.MODEL_GONE, _E.END_IN_WORDS), ()),
         go((Phase.TALKING, Phase.LAST_WORDS, Phase.SIGNING_OFF), _E.END_CALL, Phase.HANGING_UP, (_A.HANG_UP,)),
-        stay(_ENDING, _E.END_CALL, ()),
+        stay((Phase.HANGING_UP, *OVER), _E.END_CALL, ()),
+        stay(Phase.SETTLING, _E.END_CALL, (_A.HURRY,)),
         # Do not hang up on a caller who can go on at another process. Do not wait for the journal either: should it
         # never release the lease, fencing lets another process claim it all the same.
         go(
@@ -159,10 +163,11 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # --- the record ---
         go(
             Phase.SETTLING,
-            (_E.TASKS_SETTLED, _E.SETTLE_TIMEOUT),
+            (_E.TASKS_SETTLED, _E.OVERTIME_TIMEOUT),
             Phase.CLOSED,
             (_A.RECORD, _A.DISBAND),
         ),
+        stay(Phase.SETTLING, _E.SETTLE_TIMEOUT, (_A.RECORD_SO_FAR,)),
         go(_GOING_ON, _E.STOPPED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
         go((Phase.HANGING_UP, Phase.SETTLING), _E.STOPPED, Phase.CLOSED, (_A.RECORD,)),
         go((*_GOING_ON, Phase.HANGING_UP, Phase.SETTLING), _E.CRASHED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
@@ -178,7 +183,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         never((Phase.TALKING, Phase.LAST_WORDS), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(
             (*_GOING_ON, Phase.HANGING_UP, *OVER),
-            (_E.TASKS_SETTLED, _E.SETTLE_TIMEOUT),
+            (_E.TASKS_SETTLED, _E.SETTLE_TIMEOUT, _E.OVERTIME_TIMEOUT),
             "no task was asked to settle, or the call no longer waits for it",
         ),
         never(

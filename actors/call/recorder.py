@@ -1,7 +1,7 @@
 """A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, loguru, the standard library. Rules from: docs/architecture.md 5.
+May import: actors, protocols, store's record types, loguru, the standard library. Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from actors.messages.call import (
     ResponseEnded,
     SpeechFact,
 )
-from actors.messages.journal import AppendRow, WriteRecord
+from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
     AnsweredRow,
     BotHeardRow,
@@ -48,6 +48,7 @@ from actors.services import Services
 from actors.system.address import send
 from actors.tasks.router import TaskHandle
 from protocols.ledger import ItemHeard
+from store.journal import CallRecord
 
 # Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
 OUTCOMES = frozenset(
@@ -57,6 +58,8 @@ OUTCOMES = frozenset(
         "failed",
         "lost",
         "drained",
+        "silent",
+        "too-long",
         "client-disconnected",
         "bot-disconnected",
         "machine-detected",
@@ -73,6 +76,7 @@ class CallRecorder:
         self._services = services
         self._log = log
         self._rows = 0
+        self._ended: tuple[str, datetime] | None = None  # as the journal has it: the outcome, and when
 
     # --- the conversation ---
 
@@ -140,13 +144,26 @@ class CallRecorder:
         self._rows = rows[-1].seq if rows else 0
         self._write(InheritedRow())
 
+    def describe(self) -> CallRecord:
+        """The record as it is now. Its outcome is "open" until one was written."""
+        return self.transcript.record(*(self._ended or ("open", self._services.now())))
+
+    def draft(self, outcome: str) -> None:
+        """The caller has left, but a task is in the middle of a step: write the record so far."""
+        send(self._services.journal, DraftRecord(self._last_record(outcome)))
+
     def close(self, outcome: str) -> None:
         """The call has ended: write its record."""
         CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
         self._log.info("call ended", outcome=outcome)
-        now = self._services.now()
-        self._write(EndedRow(outcome=outcome), now)
-        send(self._services.journal, WriteRecord(self.transcript.record(outcome, now)))
+        send(self._services.journal, WriteRecord(self._last_record(outcome)))
+
+    def _last_record(self, outcome: str) -> CallRecord:
+        """The record of the ended call. The journal is told of the end once, unless the outcome changes."""
+        if self._ended is None or self._ended[0] != outcome:
+            self._ended = outcome, self._services.now() if self._ended is None else self._ended[1]
+            self._write(EndedRow(outcome=outcome), self._ended[1])
+        return self.transcript.record(*self._ended)
 
     # --- rows ---
 

@@ -22,6 +22,8 @@ from protocols.media import MediaFormat
 
 # Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
 MOST_UNANSWERED = 1
+STILL_THERE = "Are you still there?"
+NOT_UNDERSTOOD = "Sorry, I could not understand you. What did you say?"
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
@@ -41,15 +43,27 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
+        self._told_at = ""  # date and time in the model's instructions
         self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
+        self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
 
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
 
+    def keep_time(self) -> None:
+        """Before an answer: "today" and "in two hours" are reckoned from now, however long the call has lasted."""
+        if self._services.clock() != self._told_at:
+            self._change_session()
+
+    def _change_session(self) -> None:
+        self._told_at = self._services.clock()
+        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+
     def model_format(self, media: MediaFormat, answer_due: bool) -> ModelSessionConfig:
         """The configuration of a model session for the call as it is now. media: the model's format."""
         profile, transcript = self._services.profile, self._recorder.transcript
+        self._told_at = self._services.clock()
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
             media=media,
@@ -61,6 +75,7 @@ class BotSpeech:
             history=transcript.history(),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
+            noise_reduction=profile.noise_reduction,
         )
 
     def greet(self) -> None:
@@ -81,7 +96,7 @@ class BotSpeech:
         ready: a model can speak; if not, what is to be said waits for `model_back`. word_for_word: it is to say what
         the outputs say, and nothing else.
         """
-        self._model.tell(SessionChanged(self.instructions(), self._tasks.tools()))
+        self._change_session()
         for step_id, output in outputs.items():
             if self._recorder.answered(step_id, output):
                 instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
@@ -95,6 +110,7 @@ class BotSpeech:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
         text = f"The caller pressed these keys: {' '.join(keys)}."
         self._recorder.typed(text, at_ms)
+        self.keep_time()
         self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
 
@@ -113,13 +129,30 @@ class BotSpeech:
             self._owed = None
             self.say(words or LINE_BACK, step_id)
 
+    def break_silence(self) -> None:
+        """Nobody has been heard for a while: say what is owed, have a task ask again, or ask for the caller."""
+        told = self._told_unheard()
+        if told.get("result") is not None and (words := self._unsaid()):
+            self.say(words)
+        elif self._tasks.busy:
+            self.own_words(Clip.ONE_MOMENT)
+        elif not self._tasks.silence():
+            self.say(STILL_THERE)
+
+    def _told_unheard(self) -> dict[str, Any]:
+        """The last output, if the caller did not hear its words."""
+        told: dict[str, Any] = json.loads(self._recorder.transcript.unsaid(self._cut_short) or "{}")
+        return told
+
     def _unsaid(self) -> str:
         """The last output's words, if the caller did not hear them; "" if they were a farewell and the call went on."""
-        told = json.loads(self._recorder.transcript.unsaid() or "{}")
+        told = self._told_unheard()
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
     def response_ended(self, ended: ResponseEnded) -> bool:
         """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
+        if ended.status in ("incomplete", "failed"):
+            self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:

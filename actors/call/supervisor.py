@@ -11,7 +11,7 @@ from loguru import logger
 
 from actors import policies
 from actors.call.dtmf import DtmfCollector
-from actors.call.farewell import PendingHangup, hangup_after, hangup_by_us, hangup_without_model
+from actors.call.farewell import SILENT, TOO_LONG, PendingHangup, hangup_after, hangup_by_us, hangup_without_model
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
     CALL,
@@ -28,8 +28,10 @@ from actors.call.phase import (
 )
 from actors.call.recorder import CallRecorder
 from actors.call.replay import LOST, new_transcript
-from actors.call.speech import BotSpeech
+from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
+from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.messages.call import (
+    BotBegan,
     BotHeard,
     BotSaid,
     CallerArrived,
@@ -57,6 +59,7 @@ from actors.messages.call import (
     VaicReady,
     WordsLimit,
 )
+from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
@@ -73,6 +76,7 @@ from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
+from protocols.caller_id import e164
 from protocols.errors import MisuseError
 from protocols.media import MediaFormat, model_format
 from protocols.vaic import SessionInitiate
@@ -106,7 +110,13 @@ class CallSupervisor(LoopActor):
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
         self._tasks = TaskRouter(
-            services, self._id, initiate.caller, self._children, self.actor_ref, self._call_timers.start, self.now_ms
+            services,
+            self._id,
+            e164(initiate.caller, services.profile.region),
+            self._children,
+            self.actor_ref,
+            self._call_timers.start,
+            self.now_ms,
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
@@ -120,6 +130,7 @@ class CallSupervisor(LoopActor):
         )
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
+        self._silence = SilenceWatch(services.profile.no_input_s)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._outcome = ""  # of the call, once it is decided
         self._resume_state = resume_state
@@ -132,6 +143,9 @@ class CallSupervisor(LoopActor):
             self._recorder.began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
+        if max_call_s := self._services.profile.max_call_s:
+            gone_s = (self.now_ms() - self._transcript.began_ms) / 1000
+            self._call_timers.start(CallTimer.LONGEST, max(0.0, max_call_s - gone_s))
 
     def on_stop(self) -> None:
         self._advance(CallEvent.STOPPED, outcome="drained")
@@ -160,15 +174,13 @@ class CallSupervisor(LoopActor):
                 if self._call_timers.expire(message):
                     self._overdue(message.key)
             case Describe():
-                return self._transcript.record("open", self._services.now())
+                return self._recorder.describe()
             case VaicEnded():
                 self._advance(CallEvent.CALLER_GONE, outcome=message.reason_code)
             case Rebind():
                 self._advance(CallEvent.RESUMED, wire=message.wire)
             case EndCall():
-                in_words = message.in_words and not self._caller_away
-                event = CallEvent.END_IN_WORDS if in_words else CallEvent.END_CALL
-                self._advance(event, hangup_by_us(message.outcome, in_words))
+                self._end_call(message.outcome, Clip.CALL_AGAIN if message.in_words else None)
             case MoveCall():
                 self._move(message)
             case Parked():
@@ -185,7 +197,8 @@ class CallSupervisor(LoopActor):
             case ModelReady():
                 self._get_ready(ReadinessEvent.MODEL_READY, said_again=self._model_leg.ready(message))
             case DigitsPressed():
-                self._call_timers.cancel(CallTimer.SILENCE)
+                self._silence.caller_acted()
+                self._watch(LineEvent.ACTED)
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
@@ -195,6 +208,9 @@ class CallSupervisor(LoopActor):
                 self._settled(message)
             case OutOfBandRequest():
                 self._model.tell(message)
+            case BotBegan():
+                if self._silence.note(message):
+                    self._time_silence()
             case CallerSpeaks() | CallerSaid() | BotSaid() | BotHeard() | ClipHeard() | ResponseEnded():
                 self._note(message)
             case _:
@@ -218,7 +234,7 @@ class CallSupervisor(LoopActor):
             case CallTimer.MODEL:
                 self._do_without_model("away for too long")
             case CallTimer.SILENCE:
-                self._tasks.silence()
+                self._break_silence()
             case CallTimer.KEYS:
                 self._keys.complete()
             case CallTimer.FAREWELL:
@@ -227,9 +243,14 @@ class CallSupervisor(LoopActor):
                 self._advance(CallEvent.RESUME_TIMEOUT, outcome=LOST)
             case CallTimer.END:
                 self._advance(CallEvent.END_TIMEOUT)
+            case CallTimer.LONGEST:
+                self._log.warning("the call has lasted too long")
+                self._end_call(TOO_LONG, Clip.GOODBYE)
             case CallTimer.SETTLE:
-                self._log.warning("a task did not end in time")
                 self._advance(CallEvent.SETTLE_TIMEOUT)
+            case CallTimer.OVERTIME:
+                self._log.warning("a task did not end in time")
+                self._advance(CallEvent.OVERTIME_TIMEOUT)
             case _:
                 assert_never(key)
 
@@ -239,6 +260,7 @@ class CallSupervisor(LoopActor):
             self._leave_when_alone()
         elif self._caller_leg.lost(death):
             if self._caller_away:
+                self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
         elif death.child.startswith(MODEL):
             if (loss := self._model_leg.died(death)) is not Loss.NONE:
@@ -257,13 +279,15 @@ class CallSupervisor(LoopActor):
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
             return
+        if self._silence.note(fact):
+            self._time_silence()
         if outputs := self._tasks.note(fact):
             self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks(began=True):
-                self._call_timers.cancel(CallTimer.SILENCE)
+                self._speech.keep_time()
             case ResponseEnded():
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
@@ -272,11 +296,10 @@ class CallSupervisor(LoopActor):
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
             self._advance(event)
         if isinstance(fact, BotHeard) and fact.item.complete:
-            self._call_timers.start(CallTimer.SILENCE, self._services.profile.no_input_s)
             self._look_at_drain(DrainEvent.QUIET)
 
     def _invoke(self, called: FunctionCalled) -> None:
-        self._call_timers.cancel(CallTimer.SILENCE)
+        self._watch(LineEvent.ACTED)
         self._model.note(called)
         self._recorder.called(called)
         if (output := self._tasks.invoke(called)) is not None:
@@ -294,21 +317,69 @@ class CallSupervisor(LoopActor):
             hangup = hangup_after(reply.run.result, reply.run.status, self._services.profile.transfer_targets)
             self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
-        if outputs and self._phase is not Phase.SETTLING:
+        if self._phase is Phase.SETTLING:
+            self._look_at_tasks()
+        elif outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
             self._recorder.task(run)
-            if not self._tasks.unsettled:
-                self._advance(CallEvent.TASKS_SETTLED)
+            self._look_at_tasks()
+
+    def _look_at_tasks(self) -> None:
+        if not self._tasks.unsettled:
+            self._advance(CallEvent.TASKS_SETTLED)
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
         if self._caller_away:
             self._look_at_drain(DrainEvent.CALLER_AWAY)
-        elif CallTimer.SILENCE in self._call_timers:
+        elif self._silence.line is Line.LISTENING:
             self._look_at_drain(DrainEvent.QUIET)
+
+    def _end_call(self, outcome: str, clip: Clip | None) -> None:
+        """End the call for the daemon's own reasons. clip: last words, for a caller who is there."""
+        words = None if self._caller_away else clip
+        event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
+        self._advance(event, hangup_by_us(outcome, words))
+
+    # --- silence ---
+
+    def _watch(self, event: LineEvent) -> None:
+        self._silence.happened(event)
+        self._time_silence()
+
+    def _time_silence(self) -> None:
+        limit_s = self._silence.limit_s()
+        if limit_s is None:
+            self._call_timers.cancel(CallTimer.SILENCE)
+        else:
+            self._call_timers.start(CallTimer.SILENCE, limit_s)
+
+    def _break_silence(self) -> None:
+        """Nobody has been heard for too long, or the caller's turn does not end."""
+        if self._phase is not Phase.TALKING:
+            return  # the end of the call has limits of its own
+        action = self._silence.overdue()
+        self._log.info("silence", action=action.value)
+        match action:
+            case LineAction.NOTHING:
+                pass
+            case LineAction.ASK if self._readiness in MODEL_THERE:
+                self._speech.break_silence()
+            case LineAction.ASK:
+                self._speech.own_words(Clip.ONE_MOMENT)
+            case LineAction.PLAY_CLIP:
+                self._speech.own_words(Clip.STILL_THERE)
+            case LineAction.END_TURN:
+                self._model.end_turn()
+                self._speech.say(NOT_UNDERSTOOD)
+            case LineAction.END_CALL:
+                self._end_call(SILENT, Clip.GOODBYE)
+            case _:
+                assert_never(action)
+        self._time_silence()
 
     def _do_without_model(self, reason: str) -> None:
         self._log.error("no model for this call", reason=reason)
@@ -348,6 +419,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.FORGET_FAREWELL:
                     self._hangup = None
                     self._call_timers.cancel(CallTimer.FAREWELL)
+                    self._time_silence()
                 case CallAction.SIGN_OFF:
                     self._await_farewell(_brought(hangup))
                     self._say_own_words()
@@ -363,6 +435,7 @@ class CallSupervisor(LoopActor):
                     if self._readiness in GREETED:
                         self._speech.take_up()
                 case CallAction.REBIND:
+                    self._watch(LineEvent.OPENED)
                     self._log.info("call resumed")
                     self._recorder.resumed()
                     self._caller_leg.rebind(_brought(wire))
@@ -380,6 +453,11 @@ class CallSupervisor(LoopActor):
                     self._caller_leg.wire.close(1011, "internal error")
                 case CallAction.SETTLE:
                     self._settle()
+                case CallAction.RECORD_SO_FAR:
+                    self._recorder.draft(self._outcome)
+                    self._call_timers.start(CallTimer.OVERTIME, policies.OVERTIME_LIMIT_S)
+                case CallAction.HURRY:
+                    self._call_timers.start(CallTimer.OVERTIME, policies.SETTLE_LIMIT_S)
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:
@@ -398,10 +476,12 @@ class CallSupervisor(LoopActor):
                     self._call_timers.start(CallTimer.START, policies.START_LIMIT_S)
                 case ReadinessAction.GREET:
                     self._call_timers.cancel(CallTimer.START)
+                    self._watch(LineEvent.OPENED)
                     self._speech.greet()
                 case ReadinessAction.CATCH_UP:
                     self._speech.model_back(said_again)
                 case ReadinessAction.TAKE_UP:
+                    self._watch(LineEvent.OPENED)
                     self._speech.take_up(asked=True)
                 case _:
                     assert_never(action)

@@ -8,7 +8,7 @@ May import: actors.messages, protocols, store's record types, the standard libra
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -300,13 +300,18 @@ class Transcript:
             case _:
                 return False
 
-    def unsaid(self) -> str | None:
-        """The last function call's output, if no bot turn after it was heard to its end; else None."""
+    def unsaid(self, cut_short: Collection[str] = ()) -> str | None:
+        """The last function call's output, if no bot turn after it was heard to its end; else None.
+
+        cut_short: bot items that the model did not bring to their end: to have heard those is not enough.
+        """
         for origin in reversed(self._entries.values()):
             match origin:
                 case _Invocation(output=output):
                     return output
-                case _Turn(role="caller") | _Turn(heard=ItemHeard(complete=True)):
+                case _Turn(role="caller"):
+                    return None
+                case _Turn(heard=ItemHeard(complete=True)) if origin.item_id not in cut_short:
                     return None
                 case _:
                     pass

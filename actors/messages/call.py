@@ -19,13 +19,15 @@ class CallTimer(Enum):
 
     START = "start"  # VAIC's `start` activity
     RESUME = "resume"  # session.resume, after VAIC's socket was lost
-    SILENCE = "silence"  # the caller's answer, from when the bot was heard to its end: the profile's no_input_s
+    SILENCE = "silence"  # somebody to be heard: actors/call/silence.py
     KEYS = "keys"  # another key: actors/call/dtmf.py
     MODEL = "model"  # a model session that is ready
     RENEW = "renew"  # until the next model session is dialled: actors/model/leg.py
     FAREWELL = "farewell"  # the last sentence to be heard
     END = "end"  # the answer to our hangup or transfer
+    LONGEST = "longest"  # the whole call: the profile's max_call_s
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
+    OVERTIME = "overtime"  # the same, once the record so far is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,13 @@ class BotSaid:
 
     item_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BotBegan:
+    """An assistant item or a clip begins to be played. item_id: of BotHeard or ClipHeard, which tells of its end."""
+
+    item_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,7 @@ CallMessage = (
     | CallerSpeaks
     | CallerSaid
     | BotSaid
+    | BotBegan
     | BotHeard
     | ClipHeard
     | FunctionCalled

@@ -27,6 +27,8 @@ class Clip(Enum):
     ONE_MOMENT = "one_moment"
     SAY_AGAIN = "say_again"
     CALL_AGAIN = "call_again"
+    STILL_THERE = "still_there"
+    GOODBYE = "goodbye"
 
 
 @dataclass(frozen=True, slots=True)

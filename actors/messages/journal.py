@@ -40,6 +40,13 @@ class WriteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftRecord:
+    """Write the record of a call that is over but for a task in the middle of a step; a WriteRecord follows."""
+
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLease:
     """Take the lease of a call that begins here. opening: for a process that takes it over."""
 
@@ -84,4 +91,4 @@ class ResumeState:
     acted: frozenset[str] = frozenset()
 
 
-JournalMessage = AppendRow | WriteRecord | OpenLease | ClaimCall | Park | RenewLeases
+JournalMessage = AppendRow | WriteRecord | DraftRecord | OpenLease | ClaimCall | Park | RenewLeases

@@ -42,6 +42,11 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class EndTurn:
+    """The caller's turn has no end of its own: commit what there is of it, and go on as if the caller were silent."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerTyped:
     """Input of the caller's that was no audio (keys pressed), as text. answer: request a response to it."""
 
@@ -84,6 +89,7 @@ class ModelDeadline(Enum):
     """A time limit of a model session."""
 
     SETUP = "setup"  # session.updated
+    COMMIT = "commit"  # input_audio_buffer.committed, after speech_stopped
     RESPONSE = "response"  # the scheduler's next_due_ms
 
 
@@ -115,6 +121,7 @@ ModelSocketMessage = (
     | CallerAudio
     | Heard
     | Speak
+    | EndTurn
     | CallerTyped
     | FunctionOutput
     | SessionChanged

@@ -16,6 +16,7 @@ from protocols.realtime.objects import (
     FunctionCallItem,
     FunctionTool,
     NewItem,
+    NoiseReduction,
     ServerVad,
     Session,
     SessionAudio,
@@ -42,6 +43,7 @@ class ModelSessionConfig:
     history: tuple[NewItem, ...] = ()
     open_calls: Mapping[str, FunctionCallItem] = field(default_factory=dict)
     answer_due: bool = False
+    noise_reduction: NoiseReduction | None = None
     standby: bool = False
 
     def session(self) -> Session:
@@ -54,6 +56,7 @@ class ModelSessionConfig:
             audio=SessionAudio(
                 input=AudioInput(
                     format=form,
+                    noise_reduction=self.noise_reduction,
                     transcription=Transcription(model=self.transcription_model),
                     turn_detection=self.vad,
                 ),

@@ -98,6 +98,13 @@ class FillerDue:
 
 
 @dataclass(frozen=True, slots=True)
+class GapDue:
+    """While the caller speaks: see whether audio still comes. turn: which turn of the call this is for."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutDue:
     """The playout has something to send or to report now."""
 
@@ -118,5 +125,6 @@ VaicSocketMessage = (
     | PlayClip
     | AwaitWords
     | FillerDue
+    | GapDue
     | PlayoutDue
 )

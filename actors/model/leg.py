@@ -26,7 +26,7 @@ from actors.messages.call import (
     ModelReady,
     SpeechFact,
 )
-from actors.messages.model import CallerAudio, ModelSocketMessage, Retire, TakeOver
+from actors.messages.model import CallerAudio, EndTurn, ModelSocketMessage, Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.metrics import SESSIONS_RENEWED
@@ -90,6 +90,11 @@ class ModelRef(StableRef[ModelSocketMessage]):
                 self._utterance.forget()
             case _:
                 pass
+
+    def end_turn(self) -> None:
+        """The caller's turn has no end of its own."""
+        self.caller_speaks = False
+        super().tell(EndTurn())
 
     def hears(self, whether: bool) -> bool:
         """Set whether a session is live. If so, send it the utterance not understood yet, then the buffered audio.

@@ -24,6 +24,7 @@ from actors.messages.call import (
 from actors.messages.model import (
     CallerAudio,
     CallerTyped,
+    EndTurn,
     FunctionOutput,
     Heard,
     ModelDeadline,
@@ -63,6 +64,7 @@ from protocols.realtime.client_events import (
     ClientEvent,
     ConversationItemCreate,
     InputAudioBufferAppend,
+    InputAudioBufferCommit,
     ResponseCreate,
     SessionUpdate,
 )
@@ -73,9 +75,14 @@ from protocols.realtime.responses import STEP, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
+# input_audio_buffer.committed after speech_stopped, which follow one another; without it the turn was dropped.
+COMMIT_LIMIT_S = 1.0
 SETUP_LIMIT_S = 15.0  # from dialling to session.updated; a slower session counts as lost
+COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 # Errors the API sends in normal operation, when an event of ours arrives a moment too late (1.5).
-BENIGN = frozenset({ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value"})
+BENIGN = frozenset(
+    {ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value", COMMIT_EMPTY}
+)
 
 
 class OpenAISocket(LoopActor):
@@ -108,6 +115,8 @@ class OpenAISocket(LoopActor):
         self._expires_at: float | None = None
         self._scheduler = ResponseScheduler()
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
+        self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
+        self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
@@ -164,7 +173,7 @@ class OpenAISocket(LoopActor):
     # --- from the call ---
 
     def _convey(
-        self, message: Heard | FunctionOutput | SessionChanged | Speak | CallerTyped | OutOfBandRequest
+        self, message: Heard | FunctionOutput | SessionChanged | Speak | EndTurn | CallerTyped | OutOfBandRequest
     ) -> None:
         match message:
             case Heard():
@@ -178,6 +187,10 @@ class OpenAISocket(LoopActor):
             case Speak():
                 named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
                 self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
+            case EndTurn() if self._phase in LIVE:
+                self._end_turn()
+            case EndTurn():
+                pass  # the session that heard it is gone
             case CallerTyped() if self._phase not in LIVE:
                 self._log.warning("keys pressed before the model could take them", keys=len(message.text))
             case CallerTyped():
@@ -290,6 +303,8 @@ class OpenAISocket(LoopActor):
             self._refused(code)
         MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
         self._step(Event.ERROR, WireError("session_refused", f"{code} {event.error.param or ''}".strip()))
+        if event.error.code == COMMIT_EMPTY:  # the turn had ended by itself
+            self._ended_by_us = False
         self._scheduler.refused(event.error.code, self.now_ms())
         log = self._log.info if event.error.code in BENIGN else self._log.warning
         log("model error", code=code, param=event.error.param)
@@ -297,15 +312,22 @@ class OpenAISocket(LoopActor):
     def _caller_turn(self, event: server.OfCallersTurn) -> None:
         match event:
             case server.SpeechStarted():
+                self._stopped_ms = None
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
                 self._scheduler.speech_started(self.now_ms())
                 send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
+                self._stopped_ms = self.now_ms()
+                self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
                 send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
+                self._stopped_ms = None
                 self._untold.add(event.item_id)
+                if self._ended_by_us:
+                    self._ended_by_us = False
+                    return
                 self._vaic.tell(CallerTurnCommitted())
                 self._scheduler.committed(self.now_ms())
                 self._watch()
@@ -318,6 +340,12 @@ class OpenAISocket(LoopActor):
             case server.TranscriptionFailed():
                 self._log.warning("transcription failed", code=event.error.code)
                 self._told(event.item_id)
+
+    def _end_turn(self) -> None:
+        self._ended_by_us = True
+        self._send(InputAudioBufferCommit())
+        self._vaic.tell(CallerFellSilent())
+        self._order(self._scheduler.dropped(self.now_ms()))
 
     def _told(self, item_id: str) -> None:
         """The transcript of a caller's turn was passed on, or failed."""
@@ -339,7 +367,7 @@ class OpenAISocket(LoopActor):
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
-                if not self._responses.discarded(event.response_id):
+                if self._responses.audio_ended(event.response_id, event.item_id):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, event.transcript))
@@ -352,6 +380,8 @@ class OpenAISocket(LoopActor):
         send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id))
 
     def _end_response(self, response: Response) -> None:
+        for item_id in self._responses.unended(response.id):  # it failed in mid-sentence
+            self._vaic.tell(BotAudioEnded(item_id))
         running, taken_back = self._responses.ended(response.id)
         spoken = tuple(running.spoken)
         self._send_all(taken_back)
@@ -398,6 +428,10 @@ class OpenAISocket(LoopActor):
         match deadline:
             case ModelDeadline.SETUP:
                 self._step(Event.SETUP_OVERDUE, TransportLost(1006, "the model's session was not set up in time"))
+            case ModelDeadline.COMMIT:
+                if self._stopped_ms is not None and self.now_ms() - self._stopped_ms >= COMMIT_LIMIT_S * 1000:
+                    self._stopped_ms = None
+                    self._order(self._scheduler.dropped(self.now_ms()))
             case ModelDeadline.RESPONSE:
                 self._due_ms = None
                 self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))

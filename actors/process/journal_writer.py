@@ -23,6 +23,7 @@ from actors.messages.journal import (
     AppendRow,
     CallOpening,
     ClaimCall,
+    DraftRecord,
     JournalMessage,
     OpenLease,
     Park,
@@ -99,6 +100,9 @@ class JournalWriter(ThreadActor):
                 self._rows.append(message.entry)
             case WriteRecord():
                 self._ended.append(message.record)
+            case DraftRecord():
+                self._write()
+                self._draft(message.record)
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
                     self._write()
@@ -151,6 +155,14 @@ class JournalWriter(ThreadActor):
         epoch = self._leases.epoch(conversation_id)
         left_out = self._try(lambda: self._journal.append([encode(entry, epoch)]), entry.row.kind, conversation_id)
         return left_out or []
+
+    def _draft(self, record: CallRecord) -> None:
+        conversation_id = record.conversation_id
+        epoch = self._leases.epoch(conversation_id)
+        try:
+            self._try(lambda: self._journal.draft(record, epoch), "record", conversation_id)
+        except Fenced:
+            self._report_lost((conversation_id,))
 
     def _close(self, record: CallRecord) -> None:
         conversation_id = record.conversation_id

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
+from actors.metrics import EFFECTS, EFFECTS_UNSETTLED, LOOKUPS
 from fsm.effects import (
     DeclaredEffect,
     EffectRequest,
@@ -229,7 +229,7 @@ class EffectRunner:
 
     def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
         if isinstance(effect, Local) and effect.reads_only:
-            return self._look(effect, request)
+            return self._look(name, effect, request)
         with self._alone(request.key) as alone:
             if not alone:
                 return Unclear(UNSURE)
@@ -269,19 +269,30 @@ class EffectRunner:
 
     # --- local ---
 
-    def _look(self, lookup: Local, request: EffectRequest) -> EffectResult:
+    def _look(self, name: str, lookup: Local, request: EffectRequest) -> EffectResult:
         try:
             with reading(self._engine) as connection:
                 savepoint = connection.begin_nested()
                 result = _checked(lookup.do(request, connection))
                 # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
                 savepoint.rollback()
-                return result
+            self._tally(name, lookup, request, result)
+            return result
         except _GONE as error:
             raise _NoStore(NO_STORE) from error
         except Exception:  # noqa: BLE001 - code of a task
             _log_raised(request, "a look-up has raised")
             return Failed(BROKEN)
+
+    def _tally(self, name: str, lookup: Local, request: EffectRequest, result: EffectResult) -> None:
+        """Count an attempt, in a transaction of its own: what a look-up has written is rolled back."""
+        if lookup.tally is None:
+            return
+        with self._engine.begin() as connection:
+            outcome = lookup.tally(request, result, connection)
+        LOOKUPS.labels(name, outcome).inc()
+        log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
+        log.info("look-up", effect=name, outcome=outcome)
 
     def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
         try:

@@ -1,4 +1,4 @@
-"""The tasks of one call: which function call belongs to which run, what the model may call now, and what is said next.
+"""Routes the function calls of one call to its tasks' runs, and gathers their tools, instructions and outputs.
 
 Not an actor: the part of a call's supervisor that knows its FsmAgents.
 May import: actors, fsm, protocols, pykka, the standard library. Rules from: docs/architecture.md 4.5.
@@ -54,7 +54,7 @@ NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {AN
 
 @dataclass(slots=True)
 class TaskHandle:
-    """One invocation, as the call sees it. result: "open" until it ended.
+    """One run, as its call's supervisor sees it. result: "open" until it has ended.
 
     response_id, arguments: the response whose function call opened it, and with what. pending: steps that are not
     answered yet, in order; they are taken one after another. taking: the one that its agent was told, "" for none.
@@ -80,7 +80,7 @@ class TaskHandle:
 
 @dataclass(frozen=True, slots=True)
 class TaskReply:
-    """A run that has taken a step. outputs: by step, "" where it had no use for what happened. ended: by this step.
+    """A run that has taken a step. outputs: by step id, "" if it ignored the step. ended: whether this step ended it.
 
     word_for_word: what the outputs say must be spoken as it stands.
     """
@@ -92,7 +92,10 @@ class TaskReply:
 
 
 class TaskRouter:
-    """limit: starts a time limit of a step, in s. now_ms: the clock of the conversation's facts."""
+    """The tasks of one call. caller: in E.164, "" for nobody. limit: starts a step's time limit, in s.
+
+    now_ms: the clock of the conversation's facts.
+    """
 
     def __init__(
         self,
@@ -116,15 +119,15 @@ class TaskRouter:
         self._seen: set[str] = set()
         self._steps = 0
         self._unsettled: set[str] = set()
-        self._left: set[str] = set()  # calls that another process has not answered
-        # Calls that would lead the caller away, while they wait for the caller's words.
+        self._left: set[str] = set()  # calls that the previous process left unanswered
+        # Calls that would end the call or transfer it, while they wait for the caller's words.
         self._leaving: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when its read-back was held against leaving
-        self._acted: set[str] = set()  # runs of which it had carried out a yes
+        self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
         self.runs: dict[str, TaskHandle] = {}
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
-        """Go on with the runs of a call that another process has left. Returns the calls that it has not answered.
+        """Restore the runs of a call that another process left. Returns the function calls it left unanswered.
 
         acted: the runs in which a yes was carried out that is not in these rows.
         """
@@ -134,7 +137,7 @@ class TaskRouter:
         for each in tasks_left(rows):
             spec = self._services.profile.agents.get(each.agent)
             if spec is None or each.snapshot is None:
-                continue  # of another release, or it died over its first step: the call comes again
+                continue  # of another release, or crashed in its first step: its call is made again
             run = self._run(spec, each.run, each.response)
             run.result = each.result
             if (standing := self._standing(spec, run, each.snapshot)) is None:
@@ -147,14 +150,14 @@ class TaskRouter:
             if run.result == OPEN:
                 self._start(run)
             if run.result == OPEN and each.run in acted:
-                # To ask for it again would be to ask whether what is done shall be done.
+                # Do not read back again: the effect may have been done already.
                 self._acted.add(each.run)
                 if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
                     self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered
 
     def _standing(self, spec: AgentSpec, run: TaskHandle, snapshot: Snapshot | ForeignSnapshot) -> TaskRun | None:
-        """The run as it was left. None: its snapshot is of another release, or its table has changed."""
+        """The run from its snapshot. None: the snapshot is of another release, or its table has changed."""
         if isinstance(snapshot, ForeignSnapshot):
             return None
         try:
@@ -164,13 +167,13 @@ class TaskRouter:
 
     @property
     def unfit(self) -> list[TaskHandle]:
-        """Runs that another process has left and that cannot be gone on with here."""
+        """Runs of another process that cannot be restored here."""
         return [run for run in self.runs.values() if run.status is None and run.result == FAILED]
 
     # --- facts of the conversation ---
 
     def note(self, fact: SpeechFact) -> dict[str, str]:
-        """Something was said or heard. Returns the outputs of calls that waited for it, by call id."""
+        """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         match fact:
             case CallerSpeaks(began=True):
@@ -184,7 +187,7 @@ class TaskRouter:
         return {}
 
     def keys_pressed(self, at_ms: float) -> None:
-        """The caller has pressed keys, whoever takes them."""
+        """The caller has pressed keys, for a task or not."""
         self._consent.keys_pressed(at_ms)
 
     # --- steps ---
@@ -215,12 +218,12 @@ class TaskRouter:
         return None
 
     def keys_wanted(self) -> int | None:
-        """How many keys make an answer to what the caller was asked; 0: up to `#`. None: keys answer nothing now."""
+        """How many keys answer the current question; 0: up to `#`. None: keys are not taken now."""
         run = self._asking()
         return None if run is None or run.status is None else run.status.keys
 
     def pressed(self, keys: str, at_ms: float) -> bool:
-        """The caller has answered by keys. Returns whether there is a task that takes them."""
+        """The caller has answered by keys. Returns whether a task takes them."""
         run = self._asking()
         if run is None:
             return False
@@ -228,20 +231,27 @@ class TaskRouter:
         self._step(run, KeysPressed(self._step_id(), keys, self._consent.keyed(run.context.run_id, at_ms)))
         return True
 
-    def silence(self) -> None:
-        """The caller was asked and says nothing."""
-        if (run := self._asking()) is not None:
+    def silence(self) -> bool:
+        """The caller was asked and says nothing. Returns whether a task will say something about it."""
+        run = self._asking()
+        if run is not None:
             self._step(run, CallerSilent(self._step_id()))
+        return run is not None
+
+    @property
+    def busy(self) -> bool:
+        """A task is in the middle of a step, which will be answered."""
+        return any(run.pending for run in self._open_runs())
 
     def ask_again(self) -> tuple[str, str] | None:
-        """The sentence that the caller did not hear, and the step it belongs to from now on. None: no task asks."""
+        """The sentence to repeat, and the step it belongs to from now on. None: no task is asking."""
         run = self._asking()
         if run is None or run.status is None:
             return None
         return run.say, self._step_id()
 
     def answered(self, message: TaskAnswered) -> TaskReply | None:
-        """Note a run's next step. None: it was answered for it already, and this comes too late."""
+        """Handle a run's answer to a step. None: the step was answered for the run already, and this is late."""
         run = self.runs.get(message.run_id)
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
@@ -264,14 +274,14 @@ class TaskRouter:
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def words_overdue(self, step_id: str) -> dict[str, str]:
-        """The words that a step waits for have not come in time: it is taken without them. Returns: as `note`."""
+        """The transcript that a step waits for is late: take the step without it. Returns: as `note`."""
         for run in self._open_runs():
             if run.waits_for_words and next(iter(run.pending), None) == step_id:
                 self._take_next(run, final=True)
         return self._leave({step_id} & self._leaving.keys(), final=True)
 
     def started_again(self, child: str) -> None:
-        """A run's agent was restarted from its snapshot: it is asked again what its predecessor died over."""
+        """A run's agent was restarted from its snapshot: repeat the step in which it crashed."""
         for run in self.runs.values():
             if run.child == child:
                 if (step := run.pending.get(run.taking)) is not None:
@@ -282,14 +292,14 @@ class TaskRouter:
     # --- ends ---
 
     def given_up(self, child: str) -> TaskReply | None:
-        """A run has failed for good: the outputs for the steps it leaves unanswered."""
+        """A run has used up its restarts: end it; returns the outputs for its unanswered steps."""
         for run in self.runs.values():
             if run.child == child and run.result == OPEN:
                 return self._fail(run)
         return None
 
     def overdue(self, step_id: str) -> TaskReply | None:
-        """A step has hung: its agent is abandoned, and what it says later is ignored."""
+        """A step has exceeded its time limit: abandon its agent; later answers are ignored."""
         for run in self.runs.values():
             if step_id in run.pending:
                 self._children.abandon(run.child)
@@ -311,7 +321,7 @@ class TaskRouter:
         return bool(self._unsettled)
 
     def settled(self, message: TaskSettled) -> TaskHandle | None:
-        """Note how a run stands whose caller has left. None: it was not waited for."""
+        """Handle the last state of a run after the caller left. None: it was not waited for."""
         if message.run_id not in self._unsettled:
             return None
         self._unsettled.discard(message.run_id)
@@ -323,24 +333,24 @@ class TaskRouter:
 
     @property
     def unsettled(self) -> bool:
-        """Runs are still waited for after the caller has left."""
+        """Whether runs are still waited for after the caller left."""
         return bool(self._unsettled)
 
-    # --- what the model is told ---
+    # --- tools and instructions of the model ---
 
     def tools(self) -> tuple[ToolSpec, ...]:
-        """What the model may call: the tools of open runs, and what opens those that are not."""
+        """The functions the model may call: those of open runs, and the opening functions of the other tasks."""
         open_runs = self._open_runs()
         busy = {run.spec.name for run in open_runs}
         choices = self._choices()
         offered = [spec for name, spec in self._services.profile.agents.items() if name not in busy]
-        # A task that has nothing to choose from, such as a human to hand over to, is not offered.
+        # A task without any allowed value, such as a transfer without targets, is not offered.
         openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
         held = [(run.context.run_id, tool) for run in open_runs if run.status is not None for tool in run.status.tools]
         return (*openers, *merged(held))
 
     def instructions(self) -> str:
-        """What the model is told of the open tasks; the newest is the one to be gone on with."""
+        """The instructions about the open tasks; the newest one is the current task."""
         told = [run.status.instructions for run in self._open_runs() if run.status is not None]
         if len(told) > 1:
             told.insert(0, _SEVERAL)
@@ -392,7 +402,7 @@ class TaskRouter:
         return outputs
 
     def _held_back_by(self) -> TaskHandle | None:
-        """The run that waits for a yes, unless the caller has been asked and wants to leave all the same."""
+        """The run that waits for a yes, unless the caller was asked and still wants to leave."""
         for run in reversed(self._open_runs()):
             if run.status is not None and run.status.readback is not None and not run.pending:
                 asked_ms = self._asked_to_stay.get(run.context.run_id)
@@ -407,7 +417,7 @@ class TaskRouter:
         return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
-        """What the caller's last words are to what the run reads back. None: they are waited for."""
+        """How the caller's last words answer the run's read-back. None: their transcript is still to come."""
         if run.context.run_id in self._acted:
             return AGREED
         return self._consent.judge(run.context.run_id, final=final)
@@ -453,15 +463,15 @@ class TaskRouter:
         return [run for run in self.runs.values() if run.result == OPEN]
 
     def _asking(self) -> TaskHandle | None:
-        """The run that the caller was asked for last, unless it is busy."""
+        """The run whose question the caller heard last, unless a step of it is pending."""
         runs = [run for run in self._open_runs() if run.status is not None and run.status.waits]
         return runs[-1] if runs and not runs[-1].pending else None
 
     def _run_for(self, called: FunctionCalled, run_id: str | None) -> TaskHandle | None:
-        """The open run that this call belongs to: the one it names, or the newest that has such a function."""
+        """The open run this function call belongs to: the one it names, or the newest with such a function."""
         for run in reversed(self._open_runs()):
             if called.name == run.spec.name:
-                # Two openings in one response are two tasks, if they differ; a later one means the task that is open.
+                # Two different opening calls in one response open two runs; a later one refers to the open run.
                 if run.response_id != called.response_id or _same(run.arguments, called.arguments):
                     return run
             elif called.name.startswith(f"{run.spec.name}_") and run_id in (None, run.context.run_id):
@@ -469,7 +479,7 @@ class TaskRouter:
         return None
 
     def _answer_late(self, called: FunctionCalled) -> str:
-        """The output of a call by which a run has ended at a process that died before it could say so; else ""."""
+        """The output of a call that ended its run in a process that died before answering it; else ""."""
         runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
         run = next(runs, None) if called.call_id in self._left else None
         if run is None or run.result in (OPEN, FAILED, "transfer", "hangup"):
@@ -482,7 +492,7 @@ class TaskRouter:
         return _refusal("unknown_function", "There is no such function; use the declared ones.")
 
     def _take_end(self, run: TaskHandle, answer: Answer) -> str:
-        """A run has ended by its table; another that waits is gone back to."""
+        """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
         if not run.pending:  # else it answers what it was asked besides
@@ -495,7 +505,8 @@ class TaskRouter:
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
-        # After a yes the effect may have been carried out, whatever became of the agent.
+        self._unsettled.discard(run.context.run_id)
+        # After a yes the effect may have been carried out, even if the agent crashed.
         read_back = run.status is not None and run.status.readback is not None
         acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
@@ -522,10 +533,10 @@ def _says_yes(spec: AgentSpec, step: Invoke) -> bool:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two calls have the same arguments, however they are written."""
+    """Whether two calls have equal arguments, regardless of JSON formatting."""
     try:
         return bool(json.loads(one) == json.loads(other))
-    except ValueError:
+    except (ValueError, RecursionError):
         return one == other
 
 

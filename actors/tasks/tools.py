@@ -37,7 +37,7 @@ def which_run(arguments: str) -> tuple[str | None, str]:
     """The run id a call names, None if it names none; and the arguments without it."""
     try:
         given = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):  # also nested too deeply for the parser
         return None, arguments
     if not isinstance(given, dict) or not isinstance(given.get(RUN), str):
         return None, arguments

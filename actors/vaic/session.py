@@ -10,7 +10,16 @@ from typing import ClassVar, assert_never
 
 from loguru import logger
 
-from actors.messages.call import BotHeard, CallerArrived, CallMessage, ClipHeard, DigitsPressed, VaicEnded, VaicReady
+from actors.messages.call import (
+    BotBegan,
+    BotHeard,
+    CallerArrived,
+    CallMessage,
+    ClipHeard,
+    DigitsPressed,
+    VaicEnded,
+    VaicReady,
+)
 from actors.messages.clips import Clip
 from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
 from actors.messages.vaic import (
@@ -22,6 +31,7 @@ from actors.messages.vaic import (
     CallerRecognised,
     CallerTurnCommitted,
     FillerDue,
+    GapDue,
     HangUp,
     LastWords,
     PhaseOverdue,
@@ -40,6 +50,7 @@ from actors.transport.violations import ProtocolViolations
 from actors.transport.websocket import Wire, WireClosed, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
+from actors.vaic.gap import GAP_S, GapFiller
 from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
@@ -98,6 +109,7 @@ _OfOpenSession = (
     | PlayClip
     | AwaitWords
     | FillerDue
+    | GapDue
 )
 
 
@@ -134,6 +146,8 @@ class VaicSocket(LoopActor):
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
         self._due: tuple[float, Timer] | None = None  # when the playout is to be looked at, in ms
         self._filler = FillerTimer(self.after, config.filler_s)
+        self._gap = GapFiller(model_format(config.media))
+        self._item_id = ""  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._clips_played = 0
         self._participants: set[str | None] = set()  # whose user streams are open
@@ -166,7 +180,7 @@ class VaicSocket(LoopActor):
         elif self._phase in ALONE:
             self._wire.close(1011, "internal error")
 
-    def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912 - one flat match, a case a message
+    def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
         # Not a look-up in the table: this line runs a hundred times a second.
         if self._phase is not OPEN and isinstance(message, _OfOpenSession):
             return
@@ -182,6 +196,7 @@ class VaicSocket(LoopActor):
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
+                self._gap.end()
                 self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
@@ -196,6 +211,8 @@ class VaicSocket(LoopActor):
                 self._filler.end()
             case FillerDue():
                 self._fill(message)
+            case GapDue():
+                self._fill_gap(message)
             case HangUp() | Transfer():
                 self._end_call(message)
             case LastWords():
@@ -319,6 +336,7 @@ class VaicSocket(LoopActor):
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
             raise WireError(NO_STREAM)
+        self._gap.sounds = True
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:
             self._model.tell(CallerAudio(payload))
@@ -387,10 +405,16 @@ class VaicSocket(LoopActor):
     def _play(self, audio: BotAudio) -> None:
         if self._filler.waiting:
             self._filler.end()
+        if audio.item_id != self._item_id:
+            self._begin_item(audio.item_id)
         payload = self._to_vaic.feed(audio.payload)
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
         if self._due is not None or self._playout.waits:
             self._watch_playout()
+
+    def _begin_item(self, item_id: str) -> None:
+        self._item_id = item_id
+        send(self._call, BotBegan(item_id))
 
     def _play_due(self) -> None:
         self._due = None
@@ -413,6 +437,7 @@ class VaicSocket(LoopActor):
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
+        self._begin_item(item_id)
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
         for payload in recording.payloads[self._config.media.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
@@ -429,6 +454,7 @@ class VaicSocket(LoopActor):
     def _barge_in(self) -> None:
         # speech.started goes first, and also when nothing plays: it makes VAIC discard what it has buffered (7.5).
         self._write(SpeechStarted(conversation_id=self._id))
+        self.after(GAP_S, self._gap.begin())
         self._filler.end()
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
@@ -438,6 +464,12 @@ class VaicSocket(LoopActor):
             self._model.tell(Heard(tuple(cut)))
             self._tell_heard(cut, barged_in=True)
             self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
+
+    def _fill_gap(self, due: GapDue) -> None:
+        for payload in self._gap.due(due):
+            self._model.tell(CallerAudio(payload))
+        if self._gap.lasts(due):
+            self.after(GAP_S, due)
 
     def _watch_playout(self) -> None:
         """Report what was heard to its end, and set the timer for when the playout has something to do."""

@@ -1,18 +1,18 @@
-"""Books an appointment: asks for day, time and a yes, then inserts one row.
+"""Books an appointment: asks for day, time, name and a yes, then inserts one row.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from fsm.agents.practice import AT, DAY, LENGTH_MIN, NAME, RESOURCE, taken
+from fsm.agents.identity import real_name
+from fsm.agents.practice import AT, DAY, LENGTH_MIN, RESOURCE, taken
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from store import appointments
 
 
@@ -27,9 +27,9 @@ def book(request: EffectRequest, connection: Connection) -> EffectResult:
         caller=context.caller,
         conversation_id=context.conversation_id,
         effect_key=request.key,
-        name=slots.get("name", ""),
+        name=slots["name"],
     )
-    return taken(request, connection) if booked is None else Ok({"appointment": booked.id})
+    return taken(request, connection) if booked is None else Ok({"appointment": booked.id, "code": booked.code})
 
 
 def unbook(request: EffectRequest, connection: Connection) -> None:
@@ -41,29 +41,43 @@ def unbook(request: EffectRequest, connection: Connection) -> None:
 
 # For speech: no leading zeros.
 WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
+SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(appointments.CODE_DIGITS))
+NAME = Slot(
+    str,
+    ask="Under what name shall I book it?",
+    check=real_name,
+    describe="The caller's name, as the caller says it; leave it out until then.",
+)
 
 BOOK_APPOINTMENT = AgentSpec(
     name="book_appointment",
     description=(
         "The caller wants to book an appointment. Call this at once, even if neither day nor time is known yet, "
-        "with those of them that the caller has said."
+        "with what the caller has said of day, time and name."
     ),
     start="CollectDate",
-    slots={"day": DAY, "at": AT, "name": replace(NAME, optional=True)},
+    slots={"day": DAY, "at": AT, "name": NAME, "code": Slot(str, stored=True)},
     states={
         "CollectDate": Collect(slots=("day",)),
         "CollectTime": Collect(slots=("at",)),
-        "Confirm": Confirm(f"{WHEN}. Shall I book it?"),
-        "Execute": Act(effect="appointments.book"),
-        "Booked": End("booked", say=f"Your appointment on {WHEN} is booked. Is there anything else I can do for you?"),
+        "CollectName": Collect(slots=("name",)),
+        "Confirm": Confirm(f"{WHEN} for {{name}}. Shall I book it?"),
+        "Execute": Act(effect="appointments.book", fills=("code",)),
+        "Booked": End(
+            "booked",
+            say=f"Your appointment on {WHEN} is booked. Its code is {SPELLED_CODE}. "
+            "Is there anything else I can do for you?",
+        ),
         "HandedOver": End("transfer", say="I will put you through to a colleague."),
         "Cancelled": End("cancelled", say="All right, I will not book anything. Is there anything else?"),
     },
     transitions={
         ("CollectDate", "filled"): "CollectTime",
         ("CollectDate", "gave_up"): "HandedOver",
-        ("CollectTime", "filled"): "Confirm",
+        ("CollectTime", "filled"): "CollectName",
         ("CollectTime", "gave_up"): "HandedOver",
+        ("CollectName", "filled"): "Confirm",
+        ("CollectName", "gave_up"): "HandedOver",
         ("Confirm", "yes"): "Execute",
         ("Confirm", "no"): "CollectDate",
         ("Confirm", "gave_up"): "HandedOver",

@@ -1,4 +1,4 @@
-"""Cancels a booked appointment, found by the caller's number and name.
+"""Cancels a booked appointment, found by two facts that are its own.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from fsm.agents.practice import GONE, NAME, WAS, WAS_AT, WAS_DAY, WHICH, find, found
+from fsm.agents.identity import asked_anew, find, still_theirs, tally
+from fsm.agents.practice import BOOKED_ALREADY, GONE, WAS
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, Refused
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End
 from store import appointments
@@ -15,7 +16,7 @@ from store import appointments
 
 def cancel(request: EffectRequest, connection: Connection) -> EffectResult:
     """Delete the appointment that was found."""
-    mine = found(request, connection)
+    mine = still_theirs(request, connection)
     return Ok() if mine is not None and appointments.remove(connection, mine.id) else Refused(GONE)
 
 
@@ -23,17 +24,13 @@ CANCEL_APPOINTMENT = AgentSpec(
     name="cancel_appointment",
     description="The caller wants to cancel an appointment that is booked already. Call this at once.",
     start="CollectName",
-    slots={
-        "name": NAME,
-        "which": WHICH,
-        "was_day": WAS_DAY,
-        "was_at": WAS_AT,
-    },
+    slots=BOOKED_ALREADY,
     states={
         "CollectName": Collect(slots=("name",)),
         "Find": Act(effect="appointments.find_to_cancel", fills=("was_day", "was_at")),
         "Confirm": Confirm(f"Your appointment on {WAS}. Shall I cancel it?"),
         "CollectDay": Collect(slots=("which",)),
+        "CollectTime": Collect(slots=("which_at",)),
         "Execute": Act(effect="appointments.cancel"),
         "Removed": End("removed", say=f"Your appointment on {WAS} is cancelled. Is there anything else?"),
         "NotThere": End("not_found", say="Is there anything else I can do for you?"),
@@ -44,16 +41,21 @@ CANCEL_APPOINTMENT = AgentSpec(
         ("CollectName", "filled"): "Find",
         ("CollectName", "gave_up"): "HandedOver",
         ("Find", "ok"): "Confirm",
-        ("Find", "refused"): "CollectDay",
+        ("Find", "refused"): asked_anew(name="CollectName", day="CollectDay", at="CollectTime"),
         ("Find", "failed"): "HandedOver",
         ("Confirm", "yes"): "Execute",
         ("Confirm", "no"): "CollectDay",
         ("Confirm", "gave_up"): "HandedOver",
         ("CollectDay", "filled"): "Find",
         ("CollectDay", "gave_up"): "HandedOver",
+        ("CollectTime", "filled"): "Find",
+        ("CollectTime", "gave_up"): "HandedOver",
         ("Execute", "ok"): "Removed",
         ("Execute", "refused"): "NotThere",
         ("Execute", "failed"): "HandedOver",
     },
-    effects={"appointments.find_to_cancel": Local(find, reads_only=True), "appointments.cancel": Local(cancel)},
+    effects={
+        "appointments.find_to_cancel": Local(find, reads_only=True, tally=tally),
+        "appointments.cancel": Local(cancel),
+    },
 )

@@ -1,4 +1,4 @@
-"""Moves a booked appointment, found by the caller's number and name, to another day and time.
+"""Moves a booked appointment, found by two facts that are its own, to another day and time.
 
 May import: fsm, store, SQLAlchemy, the standard library.
 """
@@ -10,7 +10,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from fsm.agents.practice import AT, DAY, GONE, NAME, WAS, WAS_AT, WAS_DAY, WHICH, find, found, taken
+from fsm.agents.identity import asked_anew, find, still_theirs, tally
+from fsm.agents.practice import AT, BOOKED_ALREADY, DAY, GONE, WAS, taken
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End
 from store import appointments
@@ -18,7 +19,7 @@ from store import appointments
 
 def reschedule(request: EffectRequest, connection: Connection) -> EffectResult:
     """Move the appointment that was found, or refuse with the nearest free time."""
-    mine = found(request, connection)
+    mine = still_theirs(request, connection)
     if mine is None:
         return Failed(GONE)
     starts_at = datetime.combine(request.slots["day"], request.slots["at"], request.context.now().tzinfo)
@@ -35,10 +36,7 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
     ),
     start="CollectName",
     slots={
-        "name": NAME,
-        "which": WHICH,
-        "was_day": WAS_DAY,
-        "was_at": WAS_AT,
+        **BOOKED_ALREADY,
         "day": replace(DAY, describe="The new day of the appointment as YYYY-MM-DD, reckoned from today's date."),
         "at": AT,
     },
@@ -46,6 +44,7 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
         "CollectName": Collect(slots=("name",)),
         "Find": Act(effect="appointments.find_to_move", fills=("was_day", "was_at")),
         "CollectWhich": Collect(slots=("which",)),
+        "CollectWhichTime": Collect(slots=("which_at",)),
         "CollectDate": Collect(slots=("day",)),
         "CollectTime": Collect(slots=("at",)),
         "Confirm": Confirm(f"I move your appointment from {WAS} to {WHEN}. Is that right?"),
@@ -58,10 +57,12 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
         ("CollectName", "filled"): "Find",
         ("CollectName", "gave_up"): "HandedOver",
         ("Find", "ok"): "CollectDate",
-        ("Find", "refused"): "CollectWhich",
+        ("Find", "refused"): asked_anew(name="CollectName", day="CollectWhich", at="CollectWhichTime"),
         ("Find", "failed"): "HandedOver",
         ("CollectWhich", "filled"): "Find",
         ("CollectWhich", "gave_up"): "HandedOver",
+        ("CollectWhichTime", "filled"): "Find",
+        ("CollectWhichTime", "gave_up"): "HandedOver",
         ("CollectDate", "filled"): "CollectTime",
         ("CollectDate", "gave_up"): "HandedOver",
         ("CollectTime", "filled"): "Confirm",
@@ -73,5 +74,8 @@ RESCHEDULE_APPOINTMENT = AgentSpec(
         ("Execute", "refused"): "CollectTime",
         ("Execute", "failed"): "HandedOver",
     },
-    effects={"appointments.find_to_move": Local(find, reads_only=True), "appointments.move": Local(reschedule)},
+    effects={
+        "appointments.find_to_move": Local(find, reads_only=True, tally=tally),
+        "appointments.move": Local(reschedule),
+    },
 )

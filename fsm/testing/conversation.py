@@ -17,7 +17,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
-from fsm.walk import Reasoning, no_reasoning
+from fsm.walk import Reasoner, no_reasoning
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday
 
@@ -52,7 +52,7 @@ class Conversation:
     There is no model: the script makes the function calls, and so tests the task alone.
     """
 
-    def __init__(self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoning) -> None:
+    def __init__(self, spec: AgentSpec, context: TaskContext, effects: Effects, reasoning: Reasoner) -> None:
         self._spec = spec
         self._context = context
         self._effects = effects
@@ -186,7 +186,7 @@ def converse(
     now: datetime = NOON,
     caller: str = "+4930123",
     choices: Mapping[str, tuple[str, ...]] | None = None,
-    reasoning: Reasoning = no_reasoning,
+    reasoning: Reasoner = no_reasoning,
 ) -> Conversation:
     """A conversation with a task that is not opened yet. effects: default a Recorder. choices: as in TaskContext."""
     context = TaskContext("call-1", "t1", caller, lambda: now, choices or {})

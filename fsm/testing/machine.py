@@ -38,12 +38,13 @@ class Crash(Exception):
 class World:
     """The store of effects, which survives a crash: results by key, and the slots each was done with.
 
-    crash: when the next effect crashes: "before" it is done, "after" it, or "" for never. lookups: results of the
-    effects that only read.
+    crash: when the next effect crashes: "before" it is done, "after" it, or "" for never. lookups: effects that only
+    read. fills: values that effects give, by effect.
     """
 
-    def __init__(self, lookups: Mapping[str, Mapping[str, JsonValue]]) -> None:
+    def __init__(self, lookups: frozenset[str], fills: Mapping[str, Mapping[str, JsonValue]]) -> None:
         self.lookups = lookups
+        self.fills = fills
         self.outcomes: dict[str, EffectResult] = {}
         self.done: list[tuple[str, Mapping[str, Any]]] = []  # (effect, slots)
         self.next_results: list[EffectResult] = []
@@ -54,10 +55,11 @@ class World:
         if crash == "before":
             raise Crash
         if name in self.lookups:
-            result = self.next_results.pop() if self.next_results else Ok(self.lookups[name])
-            return Ok(self.lookups[name]) if isinstance(result, Unclear) else result
+            found = Ok(self.fills.get(name, {}))
+            result = self.next_results.pop() if self.next_results else found
+            return found if isinstance(result, Unclear) else result
         if request.key not in self.outcomes:
-            result = self.next_results.pop() if self.next_results else Ok()
+            result = self.next_results.pop() if self.next_results else Ok(self.fills.get(name, {}))
             self.outcomes[request.key] = result
             if isinstance(result, Ok):
                 self.done.append((name, dict(request.slots)))
@@ -95,12 +97,13 @@ class RandomConversation(RuleBasedStateMachine):
     spec: ClassVar[AgentSpec]
     choices: ClassVar[Mapping[str, tuple[str, ...]]]
     values: ClassVar[Mapping[str, st.SearchStrategy[Any]]]
-    lookups: ClassVar[Mapping[str, Mapping[str, JsonValue]]]
+    lookups: ClassVar[frozenset[str]]
+    fills: ClassVar[Mapping[str, Mapping[str, JsonValue]]]
     some_slots: ClassVar[st.SearchStrategy[dict[str, Any]]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.lookups)
+        self.world = World(self.lookups, self.fills)
         self.now = NOON
         context = TaskContext("call-1", "t1", "+4930123", lambda: self.now, self.choices)
         self.context = context
@@ -300,15 +303,11 @@ def _declared(spec: AgentSpec) -> frozenset[tuple[str, str, str]]:
     return frozenset(opening | others)
 
 
-def _lookups(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
-    """Results of the look-ups: for each slot they fill, some value of its type."""
-    examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "x", bool: True}
+def _fills(spec: AgentSpec) -> dict[str, dict[str, JsonValue]]:
+    """Results of the effects: for each slot they fill, some value of its type."""
+    examples: dict[Any, JsonValue] = {date: "2026-12-01", time: "11:15:00", int: 7, str: "4711", bool: True}
     acts = [state for state in spec.states.values() if isinstance(state, Act)]
-    return {
-        act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills}
-        for act in acts
-        if spec.reads_only(act)
-    }
+    return {act.effect: {slot: examples[spec.slots[slot].value_type] for slot in act.fills} for act in acts}
 
 
 def random_conversations(
@@ -335,6 +334,9 @@ def random_conversations(
         "choices": choices or {},
         "values": good,
         "some_slots": some_slots,
-        "lookups": _lookups(spec),
+        "lookups": frozenset(
+            each.effect for each in spec.states.values() if isinstance(each, Act) and spec.reads_only(each)
+        ),
+        "fills": _fills(spec),
     }
     return type(f"RandomConversationOf_{spec.name}", (RandomConversation,), own)

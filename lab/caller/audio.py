@@ -29,7 +29,7 @@ _WINDOW_MS = 10
 
 # Compared by identity, so that one file's encodings can be cached.
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class SpeechRecording:
     """One recording, mono. Of its `length_ms` only `began_ms` to `ended_ms` is speech; the rest is silence."""
 
     file: Path
@@ -44,7 +44,7 @@ class Recording:
 
 
 @lru_cache(maxsize=128)
-def read_recording(file: Path) -> Recording:
+def read_recording(file: Path) -> SpeechRecording:
     """Read a WAV file of any rate and number of channels, 16-bit PCM. Raises: ScriptError."""
     try:
         with wave.open(str(file), "rb") as wav:
@@ -58,7 +58,7 @@ def read_recording(file: Path) -> Recording:
     samples = together[:, 0] if channels == 1 else together.mean(axis=1)
     mono = samples.astype(np.int16)
     began_ms, ended_ms = _spoken_part(mono, rate)
-    return Recording(file, mono, rate, began_ms, ended_ms)
+    return SpeechRecording(file, mono, rate, began_ms, ended_ms)
 
 
 def _spoken_part(samples: Samples, rate: int) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def decode(audio: bytes | bytearray, media: MediaFormat) -> Samples:
 
 
 @lru_cache(maxsize=256)
-def payloads(recording: Recording, media: MediaFormat) -> tuple[str, ...]:
+def payloads(recording: SpeechRecording, media: MediaFormat) -> tuple[str, ...]:
     """The recording as base64 chunks of 20 ms, the last one padded with silence."""
     audio = encode(resample(recording.samples, recording.sample_rate_hz, media.sample_rate_hz), media)
     width = media.bytes_per_ms * TICK_MS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from lab.caller.audio import TICK_MS, Recording, payloads, silent_payload
+from lab.caller.audio import TICK_MS, SpeechRecording, payloads, silent_payload
 from protocols.media import MediaFormat
 
 
@@ -16,7 +16,7 @@ from protocols.media import MediaFormat
 class SpokenSentence:
     """One sentence of the caller, from `began_ms` on. sent_ms: how much of its speech was sent."""
 
-    speech: Recording
+    speech: SpeechRecording
     began_ms: int
     sent_ms: int = 0
     text: str = ""
@@ -46,7 +46,7 @@ class Mouth:
         """A sentence is being said, or its last chunk is not sent yet."""
         return bool(self._unsaid) or self._spoken is not None
 
-    def say(self, speech: Recording, media: MediaFormat, now_ms: int) -> SpokenSentence:
+    def say(self, speech: SpeechRecording, media: MediaFormat, now_ms: int) -> SpokenSentence:
         """Begin a sentence. now_ms: the call's time."""
         utterance = SpokenSentence(speech, now_ms)
         self.utterances.append(utterance)

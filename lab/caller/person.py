@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from lab.caller.audio import TICK_MS, Recording, read_recording
+from lab.caller.audio import TICK_MS, SpeechRecording, read_recording
 from lab.caller.events import CallerEvent, CallerSpoke
 from lab.caller.phone import Phone
 from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, as_word
@@ -140,7 +140,7 @@ class Person:
 
     # --- what the person does ---
 
-    def _speak(self, speech: Recording) -> Iterator[None]:
+    def _speak(self, speech: SpeechRecording) -> Iterator[None]:
         said = self._phone.say(speech)
         self._last = str(speech.file)
         self._asked_ms, self._asked_until_ms = said.onset_ms, said.end_ms

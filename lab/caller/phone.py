@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lab.caller.audio import TICK_MS, Recording
+from lab.caller.audio import TICK_MS, SpeechRecording
 from lab.caller.complaints import Complaints
 from lab.caller.ear import Ear
 from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
@@ -94,7 +94,7 @@ class Phone:
 
     # --- what the person does ---
 
-    def say(self, speech: Recording) -> SpokenSentence:
+    def say(self, speech: SpeechRecording) -> SpokenSentence:
         """Begin a sentence. Raises: MisuseError before the call was accepted."""
         if self.media is None:
             raise MisuseError("the call is not accepted yet")

@@ -12,13 +12,13 @@ from typing import Any
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from lab.load.line import Line, clock_us
+from lab.load.line import LoadSocket, clock_us
 from lab.load.run_state import InOrder, Model, RunState
 from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from protocols.media import decoded_bytes
 
 
-class LoadCaller(Line):
+class LoadCaller(LoadSocket):
     """Opens a session, streams audio, counts the audio it receives, and ends the session on request."""
 
     def __init__(self, run: RunState, number: int) -> None:

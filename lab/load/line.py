@@ -26,7 +26,7 @@ def clock_us() -> int:
     return time.perf_counter_ns() // 1000
 
 
-class Line(asyncio.Protocol):
+class LoadSocket(asyncio.Protocol):
     """Subclasses override `opened`, `message` and `gone`."""
 
     def __init__(self, framing: ClientProtocol | ServerProtocol, token: str = "") -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.server import ServerProtocol
 
-from lab.load.line import Line, clock_us
+from lab.load.line import LoadSocket, clock_us
 from lab.load.run_state import Caller, InOrder, RunState
 from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from protocols.media import MULAW, decoded_bytes
@@ -23,7 +23,7 @@ BARGE_IN_S = 0.2  # length of the caller's speech in a barge-in
 DELTAS_A_WORD = 16  # audio deltas per transcript delta: about three words a second
 
 
-class LoadModel(Line):
+class LoadModel(LoadSocket):
     """One session: accepts any configuration, speaks when asked, and counts the caller's audio.
 
     caller: this call's caller, once known: by a stamp, or by the order of connecting if audio is altered.

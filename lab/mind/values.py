@@ -52,6 +52,7 @@ def hear(tool: Tool, said: Utterance) -> dict[str, object]:
     heard: dict[str, object] = {}
     moves = Intent.CHANGE in described_intents(tool.name, "")
     rest = plain(_as_it_shall_be(said.text) if moves else said.text)
+    was = plain(_as_it_was(said.text)) if moves else ""
     if any(one.name == said.asked and one.kind in ("time", "number", "digits") for one in declared):
         rest = _SOUNDS_LIKE.get(rest.strip(" .,!?"), rest)
     alone = [one for one in declared if one.kind in ("time", "date-time", "number", "digits")]
@@ -59,6 +60,8 @@ def hear(tool: Tool, said: Utterance) -> dict[str, object]:
         is_asked = wanted.name == said.asked
         value: object = None
         match wanted.kind:
+            case "date" | "time" | "date-time" if moves and not is_asked and _ALREADY.search(wanted.description):
+                value, was = _moment(wanted, was, said.today, bare=False)
             case "date" | "time" | "date-time":
                 value, rest = _moment(wanted, rest, said.today, is_asked or alone == [wanted])
             case "choice":
@@ -86,6 +89,16 @@ _AS_IT_WAS = re.compile(
     r"\b(?:booked|appointment|scheduled|due|down)\b[^,.;?!]*",
     re.IGNORECASE,
 )
+
+
+# Of a parameter's description: it is about the thing as it is, which is to be moved.
+_ALREADY = re.compile(r"\balready\b", re.IGNORECASE)
+
+
+def _as_it_was(text: str) -> str:
+    """Of what is said to have something moved, the part that tells how it is now."""
+    moved = _MOVED_TO.search(text)
+    return text[: moved.end()] if moved else " ".join(match[0] for match in _AS_IT_WAS.finditer(text))
 
 
 def _as_it_shall_be(text: str) -> str:

@@ -21,7 +21,7 @@ MUTE_LIMIT_MS = 5000
 # --- the slot ---
 
 
-class Slot(Enum):
+class ResponseSlot(Enum):
     """What of a response there is. The server's own voice detection takes the same slot as our requests."""
 
     FREE = "free"
@@ -61,60 +61,81 @@ class SlotAction(Enum):
 
 
 # The limit that runs in a state, from when it was started; in other states nothing is waited for by time.
-LIMITS_MS: Mapping[Slot, int] = {
-    Slot.REQUESTED: REQUEST_LIMIT_MS,
-    Slot.AWAITING_SOUND: MUTE_LIMIT_MS,
-    Slot.CANCELLED_MUTE: REQUEST_LIMIT_MS,
+LIMITS_MS: Mapping[ResponseSlot, int] = {
+    ResponseSlot.REQUESTED: REQUEST_LIMIT_MS,
+    ResponseSlot.AWAITING_SOUND: MUTE_LIMIT_MS,
+    ResponseSlot.CANCELLED_MUTE: REQUEST_LIMIT_MS,
 }
 
-_UNTIMED = tuple(slot for slot in Slot if slot not in LIMITS_MS)
-_TAKEN = tuple(slot for slot in Slot if slot is not Slot.FREE)
-_UNPRESSED = (Slot.FREE, Slot.REQUESTED, Slot.AWAITING_SOUND, Slot.RUNNING, Slot.UNKNOWN)
-_PRESSED = (Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE)
+_UNTIMED = tuple(slot for slot in ResponseSlot if slot not in LIMITS_MS)
+_TAKEN = tuple(slot for slot in ResponseSlot if slot is not ResponseSlot.FREE)
+_UNPRESSED = (
+    ResponseSlot.FREE,
+    ResponseSlot.REQUESTED,
+    ResponseSlot.AWAITING_SOUND,
+    ResponseSlot.RUNNING,
+    ResponseSlot.UNKNOWN,
+)
+_PRESSED = (ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE)
 _LIMIT = (SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE)
 
-SLOT: Table[Slot, SlotEvent, tuple[SlotAction, ...]] = Table(
+SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
     "response slot",
-    Slot.FREE,
+    ResponseSlot.FREE,
     rows(
         {
-            (Slot.FREE, SlotEvent.ASK_DUE): (Slot.REQUESTED, (SlotAction.START_LIMIT, SlotAction.SEND_CREATE)),
-            (Slot.FREE, SlotEvent.SERVER_ANSWERS): (Slot.REQUESTED, (SlotAction.START_LIMIT,)),
+            (ResponseSlot.FREE, SlotEvent.ASK_DUE): (
+                ResponseSlot.REQUESTED,
+                (SlotAction.START_LIMIT, SlotAction.SEND_CREATE),
+            ),
+            (ResponseSlot.FREE, SlotEvent.SERVER_ANSWERS): (ResponseSlot.REQUESTED, (SlotAction.START_LIMIT,)),
         },
         # Wishes wait for the slot, and the server's answer for the end of what runs: the end decides.
         stay(_TAKEN, (SlotEvent.ASK_DUE, SlotEvent.SERVER_ANSWERS), ()),
         # The server decides what runs: the newest response holds the slot, whatever we believed before.
-        go(Slot, SlotEvent.CREATED, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT,)),
-        go(Slot, SlotEvent.CREATED_TOO_LATE, Slot.AWAITING_SOUND, (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL)),
+        go(ResponseSlot, SlotEvent.CREATED, ResponseSlot.AWAITING_SOUND, (SlotAction.START_LIMIT,)),
+        go(
+            ResponseSlot,
+            SlotEvent.CREATED_TOO_LATE,
+            ResponseSlot.AWAITING_SOUND,
+            (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
+        ),
         # A caller who speaks over a response hears nothing of it: its silence says nothing about the session.
-        go((Slot.AWAITING_SOUND, Slot.RUNNING), SlotEvent.SPEECH_STARTED, Slot.RUNNING, ()),
-        go(_PRESSED, SlotEvent.SPEECH_STARTED, Slot.EXCUSED_MUTE, ()),
-        stay((Slot.FREE, Slot.REQUESTED, Slot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),
-        go(Slot.REQUESTED, _LIMIT, Slot.FREE, (SlotAction.GIVE_UP_REQUEST,)),
+        go((ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING), SlotEvent.SPEECH_STARTED, ResponseSlot.RUNNING, ()),
+        go(_PRESSED, SlotEvent.SPEECH_STARTED, ResponseSlot.EXCUSED_MUTE, ()),
+        stay((ResponseSlot.FREE, ResponseSlot.REQUESTED, ResponseSlot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),
+        go(ResponseSlot.REQUESTED, _LIMIT, ResponseSlot.FREE, (SlotAction.GIVE_UP_REQUEST,)),
         {
-            (Slot.AWAITING_SOUND, SlotEvent.LIMIT_HEARD): (Slot.RUNNING, ()),
-            (Slot.AWAITING_SOUND, SlotEvent.LIMIT_MUTE): (
-                Slot.CANCELLED_MUTE,
+            (ResponseSlot.AWAITING_SOUND, SlotEvent.LIMIT_HEARD): (ResponseSlot.RUNNING, ()),
+            (ResponseSlot.AWAITING_SOUND, SlotEvent.LIMIT_MUTE): (
+                ResponseSlot.CANCELLED_MUTE,
                 (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
             ),
-            (Slot.CANCELLED_MUTE, SlotEvent.LIMIT_HEARD): (Slot.EXCUSED_MUTE, ()),
-            (Slot.CANCELLED_MUTE, SlotEvent.LIMIT_MUTE): (
-                Slot.CANCELLED_MUTE,
+            (ResponseSlot.CANCELLED_MUTE, SlotEvent.LIMIT_HEARD): (ResponseSlot.EXCUSED_MUTE, ()),
+            (ResponseSlot.CANCELLED_MUTE, SlotEvent.LIMIT_MUTE): (
+                ResponseSlot.CANCELLED_MUTE,
                 (SlotAction.REPORT_HUNG, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
             ),
         },
         # What was refused is our request: another response holds the slot, and when that is done we decide anew.
-        go(Slot.REQUESTED, (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED), Slot.UNKNOWN, (SlotAction.WISH_AGAIN,)),
-        stay((slot for slot in Slot if slot is not Slot.REQUESTED), SlotEvent.REFUSED, ()),
+        go(
+            ResponseSlot.REQUESTED,
+            (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED),
+            ResponseSlot.UNKNOWN,
+            (SlotAction.WISH_AGAIN,),
+        ),
+        stay((slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED), SlotEvent.REFUSED, ()),
         stay(
-            (slot for slot in Slot if slot is not Slot.REQUESTED), SlotEvent.ANSWER_REFUSED, (SlotAction.WISH_ANSWER,)
+            (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
+            SlotEvent.ANSWER_REFUSED,
+            (SlotAction.WISH_ANSWER,),
         ),
         # Also the end of a response that we were not told of frees the slot: nothing else will.
-        go(Slot, SlotEvent.ENDED, Slot.FREE, (SlotAction.REPORT_HEARD,)),
-        go(Slot, SlotEvent.ENDED_UNHEARD, Slot.FREE, (SlotAction.REPORT_UNHEARD,)),
+        go(ResponseSlot, SlotEvent.ENDED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(ResponseSlot, SlotEvent.ENDED_UNHEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # One that was cancelled is not missed, unless we cancelled it because it was mute.
-        go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, Slot.FREE, (SlotAction.REPORT_HEARD,)),
-        go(_PRESSED, SlotEvent.ENDED_CANCELLED, Slot.FREE, (SlotAction.REPORT_UNHEARD,)),
+        go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(_PRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
     ),
     never(_UNTIMED, _LIMIT, "no limit runs"),
 )
@@ -133,6 +154,7 @@ class Turn(Enum):
 class TurnEvent(Enum):
     SPEECH_STARTED = "speech started"
     COMMITTED = "turn committed"
+    DROPPED = "turn dropped"  # it ended uncommitted, or was committed by us: the server will not answer it
     SERVER_ANSWERED = "server answered"  # a response began that we had not asked for
     ASKED = "we asked"  # for a response: it answers the caller's turn as well
     OVERDUE = "answer overdue"
@@ -155,6 +177,8 @@ TURN: Table[Turn, TurnEvent, TurnAction] = Table(
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.SPEECH_STARTED, Turn.SPEAKING_AGAIN, TurnAction.NOTHING),
         # The server's answer sees every function output that we wished to have spoken about.
         go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_WISH),
+        go((Turn.SILENT, Turn.SPEAKING), TurnEvent.DROPPED, Turn.SILENT, TurnAction.NOTHING),
+        go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.DROPPED, Turn.ANSWER_OWED, TurnAction.NOTHING),
         go((Turn.SILENT, Turn.ANSWER_OWED), (*_PAID, TurnEvent.ASKED), Turn.SILENT, TurnAction.NOTHING),
         go((Turn.SPEAKING, Turn.SPEAKING_AGAIN), _PAID, Turn.SPEAKING, TurnAction.NOTHING),
     ),

@@ -21,10 +21,14 @@ Cut = ConversationItemTruncate | ConversationItemDelete
 
 @dataclass(slots=True)
 class Running:
-    """A response as it goes. steps: of tasks, whose answers it is the first to know of. spoken: ms passed on."""
+    """A response as it goes. steps: of tasks, whose answers it is the first to know of. spoken: ms passed on.
+
+    audio_ended: items whose audio is complete.
+    """
 
     steps: tuple[str, ...] = ()
     spoken: dict[str, float] = field(default_factory=dict)
+    audio_ended: set[str] = field(default_factory=set)
 
 
 class RunningResponses:
@@ -64,6 +68,19 @@ class RunningResponses:
         running.spoken[item_id] = running.spoken.get(item_id, 0.0) + decoded_bytes(payload) / self._bytes_per_ms
         return True
 
+    def audio_ended(self, response_id: str, item_id: str) -> bool:
+        """All of an item's audio has come. Returns whether that is to be passed on."""
+        if (running := self._running.get(response_id)) is not None:
+            running.audio_ended.add(item_id)
+        return response_id not in self._discarded
+
+    def unended(self, response_id: str) -> list[str]:
+        """Items of a response of which audio was passed on, but not its end."""
+        running = self._running.get(response_id)
+        if running is None or response_id in self._discarded:
+            return []
+        return [item_id for item_id in running.spoken if item_id not in running.audio_ended]
+
     def something_heard(self) -> bool:
         """Of what runs now, something was passed on."""
         return any(running.spoken for running in self._running.values())
@@ -71,9 +88,6 @@ class RunningResponses:
     def discard_all(self) -> None:
         """The caller speaks: whatever still comes of what runs now comes too late."""
         self._discarded.update(self._running)
-
-    def discarded(self, response_id: str) -> bool:
-        return response_id in self._discarded
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """A response is over: what there was of it, and what is now to be taken back."""

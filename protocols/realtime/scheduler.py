@@ -24,7 +24,7 @@ from protocols.realtime.response_slot import (
     AttemptEvent,
     Liveness,
     LivenessEvent,
-    Slot,
+    ResponseSlot,
     SlotAction,
     SlotEvent,
     TurnAction,
@@ -75,6 +75,11 @@ class ResponseScheduler:
         self._turn_changed(TurnEvent.COMMITTED)
         self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
 
+    def dropped(self, now_ms: float) -> list[Order]:
+        """The caller's turn is over without an answer of the server's own: it was not committed, or by us."""
+        self._turn_changed(TurnEvent.DROPPED)
+        return self._ask_if_due(now_ms)
+
     def created(self, response: Response, now_ms: float) -> list[Order]:
         """A response of the default conversation exists."""
         if not ASKED.items() <= (response.metadata or {}).items():
@@ -122,13 +127,13 @@ class ResponseScheduler:
         """When to look again; None while nothing waits for time alone, as behind a caller who speaks."""
         if self.slot in LIMITS_MS:
             return self._limit_at_ms
-        waits = self.slot is Slot.FREE and self._wanted is not None and not self._caller_speaks
+        waits = self.slot is ResponseSlot.FREE and self._wanted is not None and not self._caller_speaks
         return self._not_before_ms if waits else None
 
     @property
     def idle(self) -> bool:
         """Nobody speaks, and nobody is about to."""
-        return self.slot is Slot.FREE and self._wanted is None and not self._caller_speaks
+        return self.slot is ResponseSlot.FREE and self._wanted is None and not self._caller_speaks
 
     @property
     def dead(self) -> bool:

@@ -37,6 +37,8 @@ from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
 
+# For calls of which silence is not the subject.
+NO_WATCH_S = 1e6
 A = TypeVar("A", bound=pykka.Actor)
 
 # In the model's 24 kHz format; four characters of base64 are three bytes, and a ms has 48 of them.
@@ -221,11 +223,14 @@ class StuckOven:
         return self.result
 
 
+BOOKED = Ok({"appointment": 1, "code": "4711"})
+
+
 class Kitchen:
     """Carries out every effect by its function, each time it is asked; by an oven where there is none."""
 
     def __init__(self, effects: Mapping[str, Effect]) -> None:
-        self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(), **effects}
+        self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(BOOKED), **effects}
         self.left: list[str] = []
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
@@ -283,7 +288,7 @@ class Call:
     house: changes to the house. The effects are ovens unless others are given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may change about a call
         self,
         mailboxes: WaitingDispatcher,
         *,
@@ -294,15 +299,17 @@ class Call:
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
         resume_state: ResumeState | None = None,
+        caller: str = "+4930123",
+        no_input_s: float = 8,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
         ours = paper_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
-        if agents is not None:
-            ours = replace(ours, profile=replace(ours.profile, agents=agents))
-        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
+        profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
+        ours = replace(ours, profile=profile)
+        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(
             parent_link, replace(ours, **services), initiate, media, self.wire, resume_state
@@ -418,7 +425,7 @@ class Call:
         self.mailboxes.advance(until_ms)
         self.caller_says("Yes.")
 
-    def answered(self, call_id: str, name: str, **arguments: object) -> dict[str, Any]:
+    def answered(self, call_id: str, name: str, /, **arguments: object) -> dict[str, Any]:
         """Have the model call one function, and wait for its output. A yes is one to what was heard.
 
         A caller who is to leave has asked for it.

@@ -129,7 +129,7 @@ async def practice(
             effects_per_number=0,  # all callers have one number
             # A machine that is slow to hear and think, and so many times slower by this clock, is not to be bridged.
             filler_s=0,
-            max_lag_ms=0,  # whoever hears and thinks for the model shares this loop
+            max_lag_ms=0,  # the engine shares this loop and may block it
         )
         async with (
             Daemon(settings, speed, clock_s=loop_time_s) as daemon,
@@ -168,4 +168,4 @@ def heard_words(report: CallReport) -> str:
     return " ".join(turn.text for turn in report.turns if turn.role == "bot" and turn.heard_ms >= turn.sent_ms - 20)
 
 
-BOOKED = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+BOOKED = ("CollectDate", "CollectTime", "CollectName", "Confirm", "Execute", "Booked")

@@ -1,4 +1,4 @@
-"""The caller interrupts: the bot is silent at once, VAIC and the model are told, and the conversation goes on."""
+"""Barge-in: the bot stops at once, VAIC and the model are informed, and the conversation goes on."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def cuts(passed: Sequence[Passed]) -> list[Cut]:
 
 
 def assert_silent_at_once(cut: Cut) -> None:
-    # VAIC is told first: that is what makes it cut its own buffer, and the stop no normal end.
+    # speech.started goes to VAIC first: it makes VAIC drop its buffer, and keeps the stop from being a normal end.
     assert cut.after.index(cut.told) < cut.after.index(cut.stopped)
     assert cut.stopped.frame["streamId"] == cut.stream
     assert cut.stop_ms < STOP_LIMIT_MS
@@ -71,7 +71,7 @@ def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
     async def call() -> None:
         async with practice(tmp_path, speed=SPEED, tapped=True) as services:
             report = await services.call(
-                Interrupt(recording("slt_book_full"), after_ms=100),  # the model still speaks
+                Interrupt(recording("slt_book_named"), after_ms=100),  # the model still speaks
                 Interrupt(recording("slt_correct_time"), after_ms=1500),  # it has said all of its sentence
                 "slt_yes",
                 Interrupt(recording("slt_goodbye"), after_ms=1500),

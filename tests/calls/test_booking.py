@@ -32,7 +32,7 @@ def test_a_call_books_what_was_said_and_leaves_a_report_a_recording_and_a_record
     async def call() -> None:
         async with practice(tmp_path) as services:
             wav = tmp_path / "call.wav"
-            report = await services.call("rms_book", "rms_time_1030", "rms_yes", "rms_goodbye", out_wav=wav)
+            report = await services.call("rms_book", "rms_time_1030", "rms_name", "rms_yes", "rms_goodbye", out_wav=wav)
             record = services.record()
 
             [appointment] = services.appointments()
@@ -40,7 +40,7 @@ def test_a_call_books_what_was_said_and_leaves_a_report_a_recording_and_a_record
             assert (appointment.conversation_id, appointment.caller) == ("c-1", "+4930555010")
 
             assert (report.outcome, report.errors, report.barge_ins) == ("bot-disconnected", (), 0)
-            assert [turn.role for turn in report.turns] == ["bot", "caller"] * 4 + ["bot"]
+            assert [turn.role for turn in report.turns] == ["bot", "caller"] * 5 + ["bot"]
             assert "at 10:30 is booked" in heard_words(report)
             assert all(ms is not None and ms > 0 for ms in report.first_audio_ms)
             assert [(task.agent, task.states, task.result) for task in report.tasks] == [
@@ -70,7 +70,7 @@ def assert_has_the_fields_that_were_promised(report: dict[str, object]) -> None:
 def test_a_voice_and_words_that_nobody_here_recorded_book_as_well(tmp_path: Path) -> None:
     # A day whose name means only one: never today's, never tomorrow's.
     day = datetime.now(UTC) + timedelta(days=3)
-    wish = f"I need an appointment on {day:%A} at half past two in the afternoon."
+    wish = f"I need an appointment on {day:%A} at half past two in the afternoon. My name is Peter Brown."
     yes = "Yes, that sounds perfect."
     voice = "en-gb-x-rp+f5"
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_had_is_refused_in_words_that_the_caller_hears(tmp_path: 
                 taken = datetime.combine(today + timedelta(days=days), time(10, 30), UTC)
                 AppointmentBook(services.daemon.engine).book("practice", taken, 15, "", "somebody else", f"key-{days}")
 
-            report = await services.call(evening, "slt_time_1030", "slt_yes", "slt_goodbye")
+            report = await services.call(evening, "slt_time_1030", "slt_name", "slt_yes", "slt_goodbye")
 
             heard = heard_words(report)
             assert "We are open from nine to five. What time would suit you?" in heard

@@ -25,7 +25,7 @@ from tests.calls.tap import Debts, Line, Tap
 SPEED = 2.0
 QUESTION = "Shall I book it?"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
-SCRIPT = [Say(recording(name)) for name in ("slt_book_full", "slt_yes", "slt_goodbye")]
+SCRIPT = [Say(recording(name)) for name in ("slt_book_named", "slt_yes", "slt_goodbye")]
 
 
 class Scene:
@@ -49,7 +49,7 @@ class Scene:
             await self._call(vaic, model, first, second, end)
 
     def _freeze(self, process: Process) -> None:
-        """Not in the middle of a write: it would hold SQLite's one pen, and nobody could take anything over."""
+        """Not during a write: a stopped process would hold SQLite's write lock, and block every takeover."""
         with self.database.begin():
             process.freeze()
 

@@ -1,4 +1,4 @@
-"""What the fault tests share: figures, which are told at the end of the run."""
+"""Shared by the fault tests: figures, which are printed at the end of the run."""
 
 from __future__ import annotations
 

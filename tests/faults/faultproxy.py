@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that breaks what passes it, when and as it is told.
+"""A TCP proxy on loopback that injects faults into its connections on demand.
 
 It knows no WebSocket: whatever passes is bytes, and what it does to them a network may do. One seed gives one course.
 """
@@ -59,7 +59,7 @@ class _End(asyncio.Protocol):
 
 
 class Link:
-    """One connection through the proxy, and what is wrong with it. target: whom it was put through to."""
+    """One connection through the proxy, and its faults. target: the address it was connected to."""
 
     def __init__(self, proxy: FaultProxy, target: Target) -> None:
         self.target = target
@@ -97,7 +97,7 @@ class Link:
             self.far.transport.pause_reading()
 
     def half_close(self) -> None:
-        """The near end is told that nothing more will come; it may still speak."""
+        """Send the near end an end of file; it may still send."""
         self.near.end()
 
     def slow(self, bytes_per_s: int) -> None:

@@ -49,7 +49,7 @@ IN_TIME = bool(os.environ.get("TIELINE_FAULTS_IN_TIME"))
 # These only end what hangs.
 LIMIT_S, READY_LIMIT_S, RECORD_LIMIT_S = 240.0, 60.0, 30.0
 BACKGROUND_CALLS = 20 if IN_TIME else 5
-# What the background's relay may take at the 99th percentile, whatever happens beside it.
+# The limit of the background relay's 99th percentile during any fault.
 P99_LIMIT_MS = 40.0
 HANGED_S = 3600.0
 T = TypeVar("T")
@@ -144,7 +144,7 @@ class Node:
         self.process.stdin.write(f"{line}\n".encode())
 
     async def kill(self) -> None:
-        """And whoever it started, or was started by."""
+        """Kill it with its children and its parent."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
@@ -180,7 +180,7 @@ class Background:
         assert stretch["calls"] >= self._settings.calls * (0.5 if self._settings.call_s else 1), stretch
 
     async def kill(self) -> None:
-        """Where nobody wants its report."""
+        """For a call whose report is not needed."""
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()

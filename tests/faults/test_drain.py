@@ -1,4 +1,4 @@
-"""A process behind a real HAProxy is told to end: none of its calls is lost, and no new one fails."""
+"""A process behind a real HAProxy drains: none of its calls is lost, and no new one fails."""
 
 from __future__ import annotations
 

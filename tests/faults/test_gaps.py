@@ -62,7 +62,10 @@ async def killed_in(gap: str, scene: Scene, number: int) -> None:
         else:
             node.die_in(gap)
 
-    wish = spoken(f"Please book me an appointment for tomorrow at {TIMES[number]}.", scene.folder / f"{name}.wav")
+    wish = spoken(
+        f"Please book me an appointment for tomorrow at {TIMES[number]}. My name is Maria Lopez.",
+        scene.folder / f"{name}.wav",
+    )
     asked = 2 if gap in UNDONE else 1
     report = await scene.call(
         Say(wish), *[WISH[1]] * asked, *WISH[2:],

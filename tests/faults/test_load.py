@@ -1,4 +1,4 @@
-"""More than there is room for: those who are in go on as ever, the others are told so before the upgrade, at once."""
+"""Overload: accepted calls go on as usual, others are refused at once, before the upgrade."""
 
 from __future__ import annotations
 

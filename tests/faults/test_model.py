@@ -1,4 +1,4 @@
-"""The model's side is lost, silent or unwilling: what the caller hears of it, and what is never lost."""
+"""The model is lost, silent or refuses service: what the caller hears, and what is never lost."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_model_session_that_ends_is_replaced_and_that_is_not_noticed(tmp_path: P
         await booked_once(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
         assert len(sessions(scene)) >= 2
-        # Nobody was cut, and whoever asked was answered as ever.
+        # No call was cut, and every request was answered as usual.
         assert [turn.gap_ms for turn in report.turns if turn.role == "bot"] == [0] * 5
         scene.measured("slowest answer", max(each or 0 for each in report.first_audio_ms), 1.0 + 0.3)
 

@@ -37,7 +37,7 @@ async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | S
     return await scene.call(said, *then, conversation_id=name, ops_url=scene.nodes[0].ops_urls[0], pause_ms=pause_ms)
 
 
-# What is said, what then, and the apology. After a yes nobody knows but the effect itself.
+# What is said, what follows, and the apology. After a yes only the effect's log tells whether it was done.
 WISHES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "exits in a check": ("Please order a taxi for me.", ("slt_time_1030",), SORRY),
     "exits in a guard": ("I want to report a broken window.", (), SORRY),

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from fsm.effects import Ok
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME, read_date, read_time
 from fsm.spec import Known
-from fsm.testing import converse
+from fsm.testing import Recorder, converse
 
 
 def on(year: int, month: int, day: int) -> Known:
@@ -55,12 +56,15 @@ def test_the_example_in_the_question_is_one() -> None:
     assert (KEYPAD_DATE.length, KEYPAD_TIME.length) == (4, 4)
 
 
+BOOKS = Recorder({"appointments.book": [Ok({"code": "4711"})]})
+
+
 def test_a_caller_who_is_not_understood_books_by_keys() -> None:
-    it = converse(BOOK_APPOINTMENT, now=datetime(2026, 11, 23, 14, 5, tzinfo=UTC)).opens()
+    it = converse(BOOK_APPOINTMENT, now=datetime(2026, 11, 23, 14, 5, tzinfo=UTC), effects=BOOKS).opens(name="Ada")
     assert it.says == "Which day would suit you?"
     it.gives()
     assert it.says.endswith("Which day would suit you? You can say tomorrow, next Monday, or a date.")
     assert it.gives().says.endswith(KEYPAD_DATE.ask)
     assert it.keys("2411").says == "At what time?"
-    assert it.keys("1030").says == "Tuesday 24 November at 10:30. Shall I book it?"
+    assert it.keys("1030").says == "Tuesday 24 November at 10:30 for Ada. Shall I book it?"
     assert it.keys("1").outcome == "booked"

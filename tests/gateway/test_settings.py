@@ -13,6 +13,7 @@ from gateway.settings import (
     SettingsError,
     is_loopback,
     read_settings,
+    region_of,
     unknown_variables,
     variable_of,
 )
@@ -67,6 +68,8 @@ WELL_SET = {
     "TIELINE_EFFECTS_PER_CALL": "3",
     "TIELINE_EFFECTS_PER_NUMBER": "7",
     "TIELINE_FILLER_S": "2.5",
+    "TIELINE_MAX_CALL_S": "900.0",
+    "TIELINE_NOISE_REDUCTION": "far_field",
     "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_MAX_LAG_MS": "80",
     "TIELINE_MAX_MEMORY_MB": "512",
@@ -126,6 +129,8 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_TRANSFER_TARGETS", "reception=+4930555099"),
         ("TIELINE_TRANSFER_TARGETS", "=tel:+4930555099"),
         ("TIELINE_NO_INPUT_S", "0"),
+        ("TIELINE_MAX_CALL_S", "-1"),
+        ("TIELINE_NOISE_REDUCTION", "loud"),
         ("TIELINE_YES_WITHOUT_WORDS", "perhaps"),
         ("TIELINE_EFFECTS_PER_CALL", "-1"),
         ("TIELINE_EFFECTS_PER_NUMBER", "-1"),
@@ -281,3 +286,24 @@ def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert f"`{variable_of(name)}`" in readme
+
+
+def test_the_region_of_national_numbers_is_the_time_zones_unless_it_is_set(env: pytest.MonkeyPatch) -> None:
+    assert read_settings().number_region() == "", "UTC is nobody's time zone"
+    env.setenv("TIELINE_TIME_ZONE", "Europe/Berlin")
+    assert read_settings().number_region() == "DE"
+    env.setenv("TIELINE_REGION", "at")
+    assert read_settings().number_region() == "AT"
+
+
+def test_a_region_that_is_no_country_is_refused(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_REGION", "Europe")
+    with pytest.raises(SettingsError, match="TIELINE_REGION: must be the two letters of a country"):
+        read_settings()
+
+
+def test_a_time_zone_without_a_table_has_no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gateway.settings.TZPATH", (str(tmp_path),))
+    assert region_of("Etc/UTC") == ""
+    (tmp_path / "zone.tab").write_text("# a comment\nGB\t+513030-0000731\tEurope/London\n")
+    assert region_of("Europe/London") == "GB"

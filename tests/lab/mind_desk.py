@@ -82,7 +82,7 @@ class Desk:
         raise AssertionError(f"called on and on: {self.calls[-MOST_CALLS:]}")
 
     def says(self, sentence: str) -> None:
-        """The call has this said without a function call: keys were pressed, or nobody spoke."""
+        """The call has a sentence said without a function call: after keys or silence."""
         self.items += (AssistantSaid(sentence),)
 
     # --- the call's part ---

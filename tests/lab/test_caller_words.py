@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.caller import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, parse_script
-from lab.caller.audio import Recording, decode, encode, payloads, read_recording, silent_payload
+from lab.caller.audio import SpeechRecording, decode, encode, payloads, read_recording, silent_payload
 from lab.caller.call import tick_s
 from lab.caller.ear import UNITS_PER_MS, HeardUtterance
 from lab.caller.mouth import Mouth, SpokenSentence
@@ -83,8 +83,8 @@ def test_a_word_that_means_nothing_is_named(word: str) -> None:
         parse_script(["a.wav", word])
 
 
-def a_speech(began_ms: int, ended_ms: int) -> Recording:
-    return Recording(Path("a.wav"), np.zeros(16 * (ended_ms + 100), np.int16), 16_000, began_ms, ended_ms)
+def a_speech(began_ms: int, ended_ms: int) -> SpeechRecording:
+    return SpeechRecording(Path("a.wav"), np.zeros(16 * (ended_ms + 100), np.int16), 16_000, began_ms, ended_ms)
 
 
 def a_run(began_ms: int, ended_ms: int) -> HeardUtterance:

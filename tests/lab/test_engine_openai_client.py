@@ -1,4 +1,4 @@
-"""The `openai` package's own realtime client against the engine: nobody here wrote that side of the wire."""
+"""The `openai` package's realtime client against the engine: a client that is not ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine as a process of its own: it says when it is ready, and leaves when it is told to."""
+"""The engine in a process of its own: it reports when it is ready, and stops on a signal."""
 
 from __future__ import annotations
 

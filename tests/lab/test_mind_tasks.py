@@ -1,4 +1,4 @@
-"""The mind given tasks that nobody wrote it for: it has only their declarations to go by."""
+"""`lab.mind` with tasks it was not written for: it knows only their declarations."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,3 +70,43 @@ def test_a_frame_that_is_too_long_is_refused_at_its_header_and_not_buffered() ->
     reader = FrameReader(masked=False, max_bytes=1999)
     assert read(reader, raw[:10]) == [(False, raw[:10])]
     assert read(FrameReader(masked=False, max_bytes=2000), raw) == [(True, b"x" * 2000)]
+
+
+# --- one message and nothing else ---
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize(
+    ("size", "whole"),
+    [(1, False), (121, False), (125, False), (126, True), (2000, True), (65_535, True), (65_536, False)],
+)
+def test_data_that_is_one_message_of_usual_length_is_taken_at_once(masks: bool, size: int, whole: bool) -> None:
+    peer = library(masks)
+    peer.send_text(b"x" * size)
+    data = b"".join(peer.data_to_send())
+    assert FrameReader(masks, LIMIT).whole(data) == (b"x" * size if whole else None)
+
+
+def test_data_that_is_anything_else_is_to_be_fed() -> None:
+    peer = library(masks=True)
+    peer.send_text(b"x" * 200)
+    message = b"".join(peer.data_to_send())
+    peer.send_binary(b"x" * 200)
+    binary = b"".join(peer.data_to_send())
+    unmasked = library(masks=False)
+    unmasked.send_text(b"x" * 200)
+    for data in (message[:-1], message + b"\x00", message + message, binary, *unmasked.data_to_send()):
+        assert FrameReader(masked=True, max_bytes=LIMIT).whole(data) is None
+    assert FrameReader(masked=True, max_bytes=199).whole(message) is None
+    assert FrameReader(masked=True, max_bytes=200).whole(message) == b"x" * 200
+
+
+def test_behind_a_begun_frame_or_inside_a_message_nothing_is_taken_at_once() -> None:
+    peer = library(masks=True)
+    peer.send_text(b"x" * 200)
+    (message,) = peer.data_to_send()
+    begun, inside = FrameReader(masked=True, max_bytes=LIMIT), FrameReader(masked=True, max_bytes=LIMIT)
+    read(begun, message[:3])
+    inside.in_message = True
+    assert begun.whole(message) is None
+    assert inside.whole(message) is None

@@ -17,6 +17,7 @@ from protocols.media import (
     Transcoder,
     decoded_bytes,
     model_format,
+    mulaw,
     negotiate,
     pieces,
     realtime_format,
@@ -104,3 +105,34 @@ def test_a_stream_can_be_flushed_and_used_again() -> None:
 def test_invalid_base64_is_refused() -> None:
     with pytest.raises(WireError, match="bad_audio"):
         Transcoder(LPCM16, LPCM16_24).feed("***")
+
+
+def test_pcm_is_asked_for_at_the_models_rate() -> None:
+    assert realtime_format(LPCM16_24).model_dump() == {"type": "audio/pcm", "rate": 24000}
+
+
+def test_samples_have_two_bytes_and_mulaw_has_one() -> None:
+    assert [each.bytes_per_sample for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [2, 2, 2, 1]
+    assert [each.bytes_per_ms for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [32, 16, 48, 8]
+
+
+def decoded(code: int) -> int:
+    """The sample that a mu-law code stands for, by the table of G.711."""
+    code = ~code & 0xFF
+    magnitude = (((code & 0x0F) << 3) + 132 << ((code & 0x70) >> 4)) - 132
+    return -magnitude if code & 0x80 else magnitude
+
+
+def test_a_sample_becomes_the_nearest_code_of_mulaw() -> None:
+    samples = np.array([0, 1, -1, 100, -100, 1000, -1000, 8000, -8000, 32_000, -32_000, 32_767, -32_768], dtype="<i2")
+    levels = sorted({decoded(code) for code in range(256)})
+    for sample, code in zip(samples.tolist(), mulaw(samples), strict=True):
+        nearest = min(abs(level - sample) for level in levels)
+        assert abs(decoded(code) - sample) <= max(nearest + 1, abs(sample) // 32 + 8), sample
+        assert sample == 0 or decoded(code) == 0 or (decoded(code) > 0) == (sample > 0)
+
+
+def test_every_code_of_mulaw_is_used() -> None:
+    every = np.arange(-32_768, 32_768).astype("<i2")
+    assert len(set(mulaw(every))) >= 255
+    assert [decoded(code) for code in mulaw(every)] == sorted(decoded(code) for code in mulaw(every))

@@ -231,3 +231,12 @@ def test_what_vaic_says_of_an_earlier_stream_confirms_nothing_of_an_open_one() -
     confirms.append(out.play_finished())
     unconfirmed.append(out.unconfirmed)
     assert (unconfirmed, confirms) == ([False, True, False], [False, True])
+
+
+def test_the_end_of_an_item_takes_no_time() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(500), now_ms=0)
+    out.item_done("i-1", now_ms=0)
+    out.due(now_ms=100)
+    assert out.next_due_ms() == 500, "nothing waits to be sent"
+    assert [item.item_id for item in out.pop_finished(now_ms=500)] == ["i-1"]

@@ -37,3 +37,9 @@ def test_all_vaic_messages_of_the_spec_are_known_in_both_directions() -> None:
         values = {"conversation_id": "c-1", "audio_chunk": "AAAA", "activities": ()}
         frame = model.model_validate({k: v for k, v in values.items() if k in model.model_fields})
         assert FROM_VAIC.parse(frame.to_wire()) == frame
+
+
+def test_a_text_is_no_event_whatever_its_name() -> None:
+    frame = FROM_VAIC.parse('{"type":"activities","activities":[{"type":"message","name":"DTMF","text":"4"}]}')
+    assert isinstance(frame, Activities)
+    assert [activity.event for activity in frame.activities] == [""]

@@ -46,6 +46,7 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
         "call",
         "call_event",
         "effect",
+        "identity_attempt",
         "lease",
         "alembic_version",
     }

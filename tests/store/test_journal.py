@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from protocols.errors import Fenced
 from store import schema
 from store.database import reading
 from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
+from store.leases import Lease, LeaseRefused, Leases
 
 BEGAN = datetime(2026, 11, 23, 14, 5, 3, 250_000, tzinfo=UTC)
 
@@ -100,6 +102,22 @@ def test_a_record_written_again_replaces_the_first(engine: Engine) -> None:
     stored = journal.record("c-1")
     assert stored is not None
     assert stored.outcome == "failed"
+
+
+def test_a_draft_leaves_the_lease_to_the_record_that_replaces_it_and_is_fenced(engine: Engine) -> None:
+    journal, leases, others = Journal(engine), Leases(engine, "node-1"), Leases(engine, "node-2")
+    leases.open(RECORD.conversation_id, "secret", {})
+    journal.draft(RECORD.model_copy(update={"errors": ("so far",)}), epoch=1)
+    journal.finish(RECORD, epoch=1)
+    assert journal.record(RECORD.conversation_id) == RECORD
+    assert others.claim(RECORD.conversation_id, "secret") == LeaseRefused("ended")
+    leases.open("c-2", "secret", {})
+    second = RECORD.model_copy(update={"conversation_id": "c-2"})
+    journal.draft(second, epoch=1)
+    assert isinstance(others.claim("c-2", "secret"), Lease), "a draft does not end the call"
+    with pytest.raises(Fenced):
+        journal.draft(second.model_copy(update={"outcome": "late"}), epoch=1)
+    assert journal.record("c-2") == second
 
 
 def test_a_record_without_a_time_zone_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The end of a call in words: nobody is hung up on, or put through, before the last sentence was heard."""
+"""The spoken end of a call: no hang-up or transfer before the last sentence was heard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
-from tests.actors.calls import PIZZA_SLOTS, Call, Oven, WaitingDispatcher, living
+from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, Call, Oven, WaitingDispatcher, living
 
 TARGET = "tel:+4930555001"
 
@@ -94,7 +94,7 @@ def test_a_sentence_of_ours_is_waited_for_whatever_else_is_said() -> None:
 
 @pytest.fixture
 def call(mailboxes: WaitingDispatcher) -> Call:
-    return Call(mailboxes).greeted()
+    return Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
 
 
 def ask_to_end(call: Call, call_id: str = "call-1") -> None:
@@ -225,6 +225,7 @@ def transferred(mailboxes: WaitingDispatcher, target: str) -> Call:
         mailboxes,
         effects={"pizza.bake": Oven(Failed("The oven is broken."))},
         transfer_targets={"all": target} if target else {},
+        no_input_s=NO_WATCH_S,
     )
     call.greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)

@@ -261,7 +261,8 @@ def test_a_parked_call_that_was_to_settle_first_is_closed_all_the_same(
     call.ends("client-disconnected")
     call.told(Parked())
     assert call.records() == []
-    mailboxes.advance(3000)
+    stuck.freed.set()
+    mailboxes.until(lambda: bool(call.records()))
     assert call.outcome() == "client-disconnected"
 
 

@@ -16,6 +16,7 @@ from protocols.media import MediaFormat
 from tests.actors.calls import (
     BEGAN,
     MS_100,
+    NO_WATCH_S,
     PIZZA_SLOTS,
     TEN_WORDS,
     Call,
@@ -30,7 +31,7 @@ from tests.actors.calls import (
 
 @pytest.fixture
 def call(mailboxes: WaitingDispatcher) -> Call:
-    return Call(mailboxes).greeted()
+    return Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
 
 
 # --- the caller's socket ---
@@ -152,7 +153,7 @@ def test_a_model_lost_while_its_last_sentence_sounds_is_not_asked_to_speak_into_
 
 
 def test_a_greeting_that_is_lost_with_its_session_is_given_in_the_next(mailboxes: WaitingDispatcher) -> None:
-    call = Call(mailboxes)
+    call = Call(mailboxes, no_input_s=NO_WATCH_S)
     call.starts()
     call.model_is_ready()
     call.model.breaks()
@@ -320,9 +321,9 @@ def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 
-def with_a_session_of_100_s(mailboxes: WaitingDispatcher) -> Call:
+def with_a_session_of_100_s(mailboxes: WaitingDispatcher, no_input_s: float = NO_WATCH_S) -> Call:
     """And a bot that has greeted."""
-    call = Call(mailboxes)
+    call = Call(mailboxes, no_input_s=no_input_s)
     call.starts()
     expires_at = int((BEGAN + timedelta(seconds=100)).timestamp())
     call.event("session.created", session={"type": "realtime", "expires_at": expires_at})
@@ -383,7 +384,7 @@ def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailbox
 
 
 def test_a_session_that_only_stood_by_is_not_missed_when_it_ends(mailboxes: WaitingDispatcher) -> None:
-    call = with_a_session_of_100_s(mailboxes)
+    call = with_a_session_of_100_s(mailboxes, no_input_s=51)
     mailboxes.advance(50_000)
     first, standby = call.exchange.wires
     call.exchange.wires.remove(standby)  # the call speaks with the first
@@ -393,7 +394,7 @@ def test_a_session_that_only_stood_by_is_not_missed_when_it_ends(mailboxes: Wait
     standby.breaks()
     mailboxes.advance(0)
     first.frames.clear()
-    mailboxes.advance(8000)
+    mailboxes.advance(51_000)
     mailboxes.until(lambda: first.all("response.create"))
     assert "Small or large?" in first.last("response.create")["response"]["instructions"]
 
@@ -430,7 +431,7 @@ def test_a_vaic_socket_that_crashes_is_replaced_on_the_same_wire(call: Call, bug
 
 
 def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: WaitingDispatcher) -> None:
-    call = Call(mailboxes)
+    call = Call(mailboxes, no_input_s=NO_WATCH_S)
     call.model_is_ready()
     call.bot_says("Before.", ms=100)
     call.wire.tears = [RuntimeError("a bug")]

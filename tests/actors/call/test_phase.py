@@ -35,7 +35,7 @@ from actors.messages.call import (
     VaicReady,
 )
 from actors.messages.clips import Clip
-from actors.messages.journal import Park, WriteRecord
+from actors.messages.journal import DraftRecord, Park, WriteRecord
 from actors.system.signals import ChildDied, Deadline
 from fsm.answer import Answer, TaskStatus
 from protocols.errors import MisuseError
@@ -82,6 +82,8 @@ def test_every_end_leads_to_a_record(phase: Phase, end: CallEvent) -> None:
     target, actions = CALL.step(phase, end)
     if target is P.SETTLING:
         target, actions = CALL.step(target, E.SETTLE_TIMEOUT)
+        assert (target, actions) == (P.SETTLING, (A.RECORD_SO_FAR,))
+        target, actions = CALL.step(target, E.OVERTIME_TIMEOUT)
     assert target is P.CLOSED
     assert A.RECORD in actions
 
@@ -191,6 +193,7 @@ def settling(scene: Scene) -> None:
 def closed(scene: Scene) -> None:
     settling(scene)
     scene.overdue(CallTimer.SETTLE)
+    scene.overdue(CallTimer.OVERTIME)
 
 
 REACH: dict[Phase, Callable[[Scene], None]] = {
@@ -224,6 +227,7 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.HANDED_OVER: lambda scene: scene.told(Parked()),
     E.TASKS_SETTLED: lambda scene: scene.told(TaskSettled("t1", None, scene.status())),
     E.SETTLE_TIMEOUT: lambda scene: scene.overdue(CallTimer.SETTLE),
+    E.OVERTIME_TIMEOUT: lambda scene: scene.overdue(CallTimer.OVERTIME),
 }
 # In a call these are told of in phases in which the supervisor does not listen any more.
 UNHEARD = {(P.MOVED, E.MODEL_GONE), (P.CLOSED, E.MODEL_GONE)}
@@ -246,6 +250,7 @@ def test_a_call_does_what_its_table_says(scene: Scene, phase: Phase, event: Call
     asked = [type(each) for each in scene.call.journal.arrived]
     assert asked.count(Park) == actions.count(A.PARK)
     assert asked.count(WriteRecord) == actions.count(A.RECORD)
+    assert asked.count(DraftRecord) == actions.count(A.RECORD_SO_FAR)
 
 
 def test_every_event_but_the_ends_of_the_supervisor_itself_is_tried() -> None:

@@ -1,4 +1,4 @@
-"""The record of a call: whoever saw the facts and whoever read the journal have the same one."""
+"""The record of a call: the process that saw the facts and one that read the journal write the same record."""
 
 from __future__ import annotations
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from actors.messages.call import EndCall
+from actors.messages.journal import DraftRecord
+from actors.policies import SETTLE_LIMIT_S
+from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
-from fsm.effects import Failed, Unclear
-from tests.actors.calls import PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
-from tests.fsm.tables import TRIAGE
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
+from fsm.spec import Slot
+from store import appointments
+from store.leases import Leases
+from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
+from tests.fsm.tables import TRIAGE, Size, table
 
 
 @pytest.fixture
@@ -224,6 +233,17 @@ def test_words_that_were_lost_with_the_model_are_asked_for_again(call: Call) -> 
     assert word_for_word(call) == ["Sorry, the line was interrupted. What did you say?"]
 
 
+def test_words_are_passed_on_as_they_are_written(mailboxes: WaitingDispatcher) -> None:
+    spec = table(slots={"size": Slot(Size, ask='Groß, or "small"?')})
+    call = Call(mailboxes, agents={spec.name: spec}).greeted()
+    call.answered("call-1", spec.name)
+    call.bot_says("Well?", ms=500)
+    mailboxes.advance(8500)
+    mailboxes.until(lambda: word_for_word(call))
+    assert word_for_word(call) == ['Are you still there? Groß, or "small"?']
+    assert "Groß" in call.model.last("response.create")["response"]["instructions"], "not as an escape"
+
+
 # --- humans ---
 
 
@@ -285,3 +305,104 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
     mailboxes.until(lambda: bool(call.records()))
     assert kitchen.left == ["pizza.bake"]
     assert [task.result for task in call.records()[0].tasks] == ["undone"]
+
+
+# --- the clock ---
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock"),
+    [(0, "Monday, 2026-11-23, 14:06"), (10, "Tuesday, 2026-11-24, 00:06"), (24 * 125, "Sunday, 2027-03-28, 15:06")],
+    ids=["a minute later", "past midnight", "in summer time"],
+)
+def test_today_and_the_time_in_the_instructions_follow_the_clock_of_a_long_call(
+    mailboxes: WaitingDispatcher, hours: int, clock: str
+) -> None:
+    ahead = [timedelta()]
+    call = Call(mailboxes, now=lambda: BEGAN + ahead[0]).greeted()
+    ahead[0] = timedelta(hours=hours, minutes=1)
+    call.caller_begins()
+    session = call.model.last("session.update")["session"]
+    assert f"Today is {clock} (Europe/Berlin)." in session["instructions"]
+    assert {"book_appointment", "end_call"} <= {tool["name"] for tool in session["tools"]}
+
+
+def test_the_model_is_not_told_the_time_again_within_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, now=lambda: BEGAN).greeted()
+    call.caller_says("Hello?")
+    assert call.model.all("session.update") == []
+
+
+def leaves_in_mid_effect(call: Call, stuck: StuckOven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.ends()
+
+
+@pytest.mark.parametrize(("policy", "result", "left"), [("undo", "undone", 0), ("finish", "baked", 1)])
+def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_record_amended(
+    mailboxes: WaitingDispatcher, stuck: StuckOven, engine: Engine, policy: Any, result: str, left: int
+) -> None:
+    def bake(request: EffectRequest, connection: Any) -> EffectResult:
+        stuck(request)
+        appointments.book(connection, resource="oven", starts_at=BEGAN, duration_min=5, caller="",
+                          conversation_id="c-1", effect_key=request.key)  # fmt: skip
+        return Ok()
+
+    def take_out(request: EffectRequest, connection: Any) -> None:
+        row = appointments.by_effect(connection, request.key)
+        assert row is not None
+        appointments.remove(connection, row.id)
+
+    spec = table(effects={"pizza.bake": Local(bake, undo=take_out, on_hang_up=policy)})
+    leases = Leases(engine, "node-1")
+    leases.open("c-1", "", {})
+    runner = EffectRunner(engine, {spec.name: spec}, lambda: BEGAN, epoch_of=leases.epoch)
+    call = Call(mailboxes, effects=runner, agents={spec.name: spec}).greeted()
+    leaves_in_mid_effect(call, stuck)
+    mailboxes.advance(SETTLE_LIMIT_S * 1000)
+    (draft,) = [each.record for each in call.journal.arrived if isinstance(each, DraftRecord)]
+    assert (draft.outcome, [task.result for task in draft.tasks]) == ("client-disconnected", ["open"])
+    assert call.describe() == draft
+    leases.forget("c-1")  # whatever becomes of the call: what counts is that nobody has taken it over
+    stuck.freed.set()
+    mailboxes.until(lambda: bool(call.records()))
+    (record,) = call.records()
+    assert (record.outcome, record.ended_at) == (draft.outcome, draft.ended_at)
+    assert [task.result for task in record.tasks] == [result]
+    assert len(appointments.AppointmentBook(engine).all()) == left
+    mailboxes.until(call.is_gone)
+
+
+def test_an_agent_that_dies_after_the_caller_has_left_is_not_waited_for(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    def breaks(request: EffectRequest) -> EffectResult:
+        stuck(request)
+        raise ZeroDivisionError
+
+    call = Call(mailboxes, effects={"pizza.bake": breaks}).greeted()
+    leaves_in_mid_effect(call, stuck)
+    mailboxes.advance(SETTLE_LIMIT_S * 1000)
+    stuck.freed.set()
+
+    def is_written() -> bool:
+        mailboxes.advance(10)  # for the agent to be begun again, until it is given up
+        return bool(call.records())
+
+    mailboxes.until(is_written)
+    assert [task.result for task in call.records()[0].tasks] == ["failed"]
+
+
+def test_a_drain_waits_for_a_task_no_longer_than_for_one_whose_caller_has_just_left(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    leaves_in_mid_effect(call, stuck)
+    mailboxes.advance(2 * SETTLE_LIMIT_S * 1000)
+    call.told(EndCall("drained"))
+    assert call.records() == []
+    mailboxes.advance(SETTLE_LIMIT_S * 1000)
+    assert [record.outcome for record in call.records()] == ["client-disconnected"]

@@ -10,12 +10,14 @@ import pytest
 from actors.messages.call import BotSaid, CallerSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
 from actors.messages.journal import WriteRecord
 from actors.model.session import OpenAISocket
+from actors.policies import OVERTIME_LIMIT_S, SETTLE_LIMIT_S
 from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket
 from tests.actors.calls import (
     BEGAN,
+    NO_WATCH_S,
     PIZZA_SLOTS,
     TEN_WORDS,
     Call,
@@ -66,7 +68,7 @@ def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDis
 def test_the_caller_is_greeted_once_when_start_and_model_are_both_there(
     mailboxes: WaitingDispatcher, order: tuple[str, str]
 ) -> None:
-    call = Call(mailboxes)
+    call = Call(mailboxes, no_input_s=NO_WATCH_S)
     getattr(call, order[0])()
     mailboxes.advance(100)
     assert greetings(call) == []
@@ -251,18 +253,20 @@ def test_a_resume_that_comes_after_the_end_is_turned_away(mailboxes: WaitingDisp
     mailboxes.advance(5000)
     assert not call.is_gone(), "a task still hangs"
     wire = call.resumes()
-    mailboxes.advance(4000)
-    assert call.is_gone()
+    stuck.freed.set()
+    mailboxes.until(call.is_gone)
     assert call.outcome() == "lost"
     assert wire.closed is not None
 
 
-def test_a_task_that_hangs_has_three_seconds_to_settle_and_one_to_stop(
+def test_a_task_that_hangs_has_ten_minutes_after_the_record_so_far_and_a_second_to_stop(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.ends()
-    mailboxes.advance(3900)
+    assert not living(VaicSocket), "nobody is there to speak to"
+    assert not living(OpenAISocket)
+    mailboxes.advance((SETTLE_LIMIT_S + OVERTIME_LIMIT_S) * 1000 + 900)
     assert not call.is_gone()
     mailboxes.advance(100)
     assert call.is_gone()
@@ -377,3 +381,10 @@ def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDi
     with pytest.raises(RuntimeError, match="a bug"):
         answer.get(timeout=60)
     its_crash_cost_the_call_only(call)
+
+
+def test_what_the_bot_says_while_the_caller_has_no_socket_is_taken_back(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.drain()
+    call.bot_says("Can you hear me?", item="i-unheard")
+    assert [frame["item_id"] for frame in call.model.all("conversation.item.delete")] == ["i-unheard"]

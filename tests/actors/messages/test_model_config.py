@@ -27,6 +27,7 @@ def test_the_session_leaves_nothing_that_matters_to_a_default() -> None:
         "audio": {
             "input": {
                 "format": pcm,
+                "noise_reduction": None,
                 "transcription": {"model": "whisper-1"},
                 "turn_detection": {
                     "type": "server_vad",

@@ -1,4 +1,4 @@
-"""One model session with its wire on paper, and probes for everyone else: what tests of the model's side share."""
+"""One model session with an in-memory wire, and probes for all other actors: shared by the tests of the model's leg."""
 
 from __future__ import annotations
 

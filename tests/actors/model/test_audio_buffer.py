@@ -1,4 +1,4 @@
-"""Audio that nobody hears yet: the newest of a silence, the beginning of an utterance."""
+"""Audio kept while no session is live: the newest of it, and the beginning of an utterance."""
 
 from __future__ import annotations
 

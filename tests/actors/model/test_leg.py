@@ -1,4 +1,4 @@
-"""The model's place in a call: audio is kept for who hears next, and an utterance nobody understood is said again."""
+"""The model's leg: audio is kept for the next session, and an utterance not understood is sent again."""
 
 from __future__ import annotations
 

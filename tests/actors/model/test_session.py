@@ -1,4 +1,4 @@
-"""The model's side by message injection: set-up, turns, barge-in, function calls, errors."""
+"""The model session by message injection: set-up, turns, barge-in, function calls, errors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from actors.messages.call import (
 )
 from actors.messages.model import (
     CallerTyped,
+    EndTurn,
     FunctionOutput,
     Heard,
     OutOfBandRequest,
@@ -170,6 +171,71 @@ def test_after_barge_in_late_audio_of_that_response_is_dropped_and_the_next_one_
     scene.created("r-2")
     scene.delta("r-2", "i-2")
     assert scene.vaic.expect(BotAudio).item_id == "i-2"
+
+
+def turn(scene: Scene, *events: str, item: str = "u-1") -> None:
+    more = {"speech_started": {"audio_start_ms": 100}, "speech_stopped": {"audio_end_ms": 900}, "committed": {}}
+    for event in events:
+        scene.event(f"input_audio_buffer.{event}", item_id=item, **more[event])
+
+
+def test_a_turn_that_stopped_and_was_not_committed_keeps_nobody_from_speaking(scene: Scene) -> None:
+    turn(scene, "speech_started", "speech_stopped")
+    scene.told(Speak("Are you still there?"))
+    scene.mailboxes.advance(990)
+    assert scene.wire.types() == []
+    scene.mailboxes.advance(10)
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_a_turn_that_stops_again_is_given_its_own_time_to_be_committed(scene: Scene) -> None:
+    turn(scene, "speech_started", "speech_stopped")
+    scene.told(Speak("Are you still there?"))
+    scene.mailboxes.advance(900)
+    turn(scene, "speech_started", "speech_stopped", item="u-2")
+    scene.mailboxes.advance(900)
+    turn(scene, "committed", item="u-2")
+    assert scene.wire.types() == [], "the server answers it"
+
+
+def test_a_turn_that_is_ended_by_us_is_committed_and_the_bot_may_speak_at_once(scene: Scene) -> None:
+    turn(scene, "speech_started")
+    scene.vaic.arrived.clear()
+    scene.told(EndTurn(), Speak("What did you say?"))
+    assert scene.wire.types() == ["input_audio_buffer.commit", "response.create"]
+    assert scene.vaic.expect(CallerFellSilent)
+    turn(scene, "committed")  # which the server does not answer by itself
+    scene.created()
+    scene.delta()
+    assert scene.vaic.expect(BotAudio)
+
+
+def test_a_turn_that_ended_by_itself_while_it_was_being_ended_changes_nothing(scene: Scene) -> None:
+    turn(scene, "speech_started")
+    scene.told(EndTurn())
+    turn(scene, "speech_stopped", "committed")
+    scene.event("error", error={"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty",
+                                "message": "empty"})  # fmt: skip
+    scene.vaic.arrived.clear()
+    turn(scene, "speech_started", "speech_stopped", "committed", item="u-2")
+    assert scene.vaic.expect(CallerTurnCommitted)
+
+
+def test_a_sentence_whose_response_failed_is_at_its_end(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.vaic.arrived.clear()
+    scene.done(status="failed")
+    assert scene.vaic.expect(BotAudioEnded).item_id == "i-1"
+
+
+def test_a_sentence_that_ended_is_not_ended_again_with_its_response(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.vaic.arrived.clear()
+    scene.done()
+    scene.vaic.expect_nothing()
 
 
 def test_deltas_of_a_response_that_was_never_created_are_dropped(scene: Scene) -> None:

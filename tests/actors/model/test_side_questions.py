@@ -1,4 +1,4 @@
-"""Questions beside the conversation: what is asked, which answer is one of the ways, and who is told."""
+"""Out-of-band requests: what is asked, which answers count, and who gets them."""
 
 from __future__ import annotations
 

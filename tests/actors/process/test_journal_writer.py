@@ -15,6 +15,7 @@ from actors.messages.journal import (
     AppendRow,
     CallOpening,
     ClaimCall,
+    DraftRecord,
     JournalMessage,
     OpenLease,
     RenewLeases,
@@ -117,6 +118,13 @@ def test_rows_and_records_do_not_wait_behind_a_lease(office: Office) -> None:
     office.written(append(1), WriteRecord(record()), OpenLease("c-2", "", CallOpening()))
     assert office.seqs() == [1]
     assert office.journal.record("c-1") == record()
+
+
+def test_a_draft_is_written_with_the_rows_before_it_and_replaced_by_the_record(office: Office) -> None:
+    office.written(append(1), DraftRecord(record("lost")))
+    assert (office.seqs(), office.journal.record("c-1")) == ([1], record("lost"))
+    office.written(append(2), WriteRecord(record("completed")))
+    assert (office.seqs(), office.journal.record("c-1")) == ([1, 2], record("completed"))
 
 
 def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:

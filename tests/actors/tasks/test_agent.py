@@ -183,7 +183,7 @@ def test_a_crash_between_the_booking_and_its_answer_books_once(bench: Bench, eng
     crashes = CrashesAfterwards(lambda request: desk.carry_out("appointments.book", request))
     how: dict[str, Any] = {"spec": BOOK_APPOINTMENT, "effects": Kitchen({"appointments.book": crashes})}
     bench.start(**how)
-    bench.invoke("call-1", "book_appointment", day="2026-11-24", at="10:30")
+    bench.invoke("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
     snapshot = bench.answer().status.snapshot
     bench.invoke("call-2", "book_appointment_confirm", yes=True)
     bench.parent.expect(ChildDied)

@@ -48,17 +48,30 @@ OPENERS = {"book_appointment", "end_call", "order_pizza"}
 def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     call = Call(mailboxes, effects=EffectRunner(engine, AGENTS, lambda: BEGAN)).greeted()
     assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "At what time?"
-    assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30")["say"]
+    assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30", name="Ada")["say"]
     told = call.answered("call-3", "book_appointment_confirm", yes=True)
     assert told["result"] == "booked"
     (appointment,) = AppointmentBook(engine).by_conversation("c-1")
     assert (appointment.caller, told["values"]) == ("+4930123", {"appointment": appointment.id})
-    states = ("CollectDate", "CollectTime", "Confirm", "Execute", "Booked")
+    states = ("CollectDate", "CollectTime", "CollectName", "Confirm", "Execute", "Booked")
     (task,) = call.describe().tasks
     assert task.model_copy(update={"notes": ()}) == TaskRecord(
         agent="book_appointment", run_id="t1", states=states, result="booked"
     )
-    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00") in task.notes
+    assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
+
+
+@pytest.mark.parametrize(
+    ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
+)
+def test_a_task_is_told_the_number_in_one_form_and_of_a_withheld_one_nothing(
+    mailboxes: WaitingDispatcher, caller: str, number: str
+) -> None:
+    oven = Oven()
+    call = Call(mailboxes, effects={"pizza.bake": oven}, caller=caller).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert [request.context.caller for request in oven.requests] == [number]
 
 
 def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
@@ -88,7 +101,7 @@ def test_two_tasks_are_open_side_by_side_and_keep_apart(call: Call) -> None:
     call.answered("call-2", "book_appointment", day="2026-11-24")
     assert len(living(FsmAgent)) == 2
     assert call.answered("call-3", "order_pizza_provide", count=2)["task"] == "t1"
-    assert call.answered("call-4", "book_appointment_provide", at="10:30")["task"] == "t2"
+    assert call.answered("call-4", "book_appointment_provide", at="10:30", name="Ada")["task"] == "t2"
     assert call.answered("call-5", "order_pizza_cancel")["result"] == "cancelled"
     assert call.answered("call-6", "book_appointment_confirm", yes=True)["result"] == "booked"
     assert [(task.run_id, task.result) for task in call.describe().tasks] == [("t1", "cancelled"), ("t2", "booked")]
@@ -191,9 +204,12 @@ def test_deaths_that_lie_further_apart_than_the_period_are_forgiven(call: Call, 
     oven.answers = [bug, Refused("Not like this."), bug, bug]
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     assert call.answered("call-2", "order_pizza_confirm", yes=True)["say"].startswith("Not like this.")
-    call.caller_begins()  # and takes long about it
-    call.mailboxes.advance(31_000)
-    call.caller_says("Well.")
+    for word in ("Well.", "Hm."):
+        call.caller_begins()  # and takes long about it
+        call.mailboxes.advance(16_000)
+        call.caller_says(word)
+        call.bot_says("Yes?", ms=100)
+        call.mailboxes.advance(100)
     call.answered("call-3", "order_pizza_provide", note="none", crisp=False)
     assert call.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
     assert len(oven.requests) == 5
@@ -459,6 +475,15 @@ def test_two_identical_openings_in_one_response_are_one_task(call: Call) -> None
     assert {output["task"] for output in call.outputs().values()} == {"t1"}
 
 
+def test_openings_nested_too_deeply_to_be_read_are_answered(call: Call) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    call.told(
+        FunctionCalled("call-1", "order_pizza", deep, "r-1"), FunctionCalled("call-2", "order_pizza", deep, "r-1")
+    )
+    call.mailboxes.until(lambda: len(call.describe().tasks) == 1)
+    assert not call.is_gone()
+
+
 def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> None:
     call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "order_pizza", {"size": "large"}))
     call.mailboxes.until(lambda: len(call.outputs()) == 2)
@@ -521,3 +546,18 @@ def test_a_yes_and_a_goodbye_in_one_response_are_both_carried_out(read_back: Cal
     read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
     read_back.mailboxes.until(lambda: {"call-2", "call-3"} <= read_back.outputs().keys())
     assert [read_back.outputs()[each]["result"] for each in ("call-2", "call-3")] == ["baked", "hangup"]
+
+
+def told_of_tasks(call: Call) -> str:
+    return str(call.model.last("session.update")["session"]["instructions"])
+
+
+def test_of_several_open_tasks_the_model_is_told_which_is_current_and_of_one_nothing_more(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    assert "Open task: order_pizza (run t1)" in told_of_tasks(call)
+    alone = told_of_tasks(call)
+    call.answered("call-2", "book_appointment")
+    both = told_of_tasks(call)
+    assert both.index("run t1") < both.index("run t2")
+    extra = [line for line in both.splitlines() if "task" in line and "Open task" not in line and line not in alone]
+    assert extra, "which of them is meant by default"

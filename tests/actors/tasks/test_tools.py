@@ -32,7 +32,7 @@ def test_a_call_that_names_its_run_is_read_without_that() -> None:
 
 
 def test_what_names_no_run_is_passed_on_as_it_is() -> None:
-    for arguments in ('{"yes": true}', "{", "[]", "", '{"task": 3}'):
+    for arguments in ('{"yes": true}', "{", "[]", "", '{"task": 3}', "[" * 3000 + "]" * 3000):
         assert which_run(arguments) == (None, arguments)
 
 

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 
-from actors.messages.call import BotHeard, CallerArrived, DigitsPressed, VaicEnded
+from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
 from actors.messages.model import CallerAudio, Heard
 from actors.messages.vaic import (
     BotAudio,
@@ -77,6 +77,7 @@ def test_bot_audio_becomes_one_play_stream_an_item(scene: Scene) -> None:
     scene.wire.types()
     scene.told(BotAudio("i-1", MS_100), BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
     assert scene.wire.types() == ["playStream.start", "playStream.chunk", "playStream.chunk", "playStream.stop"]
+    assert scene.call.expect(BotBegan) == BotBegan("i-1")
     scene.mailboxes.advance(199)
     scene.call.expect_nothing()
     scene.mailboxes.advance(1)

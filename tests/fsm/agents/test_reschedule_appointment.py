@@ -29,7 +29,7 @@ def test_an_appointment_is_moved_in_one_go_and_its_old_time_is_free(engine: Engi
 
 def test_a_time_that_is_taken_is_refused_and_the_appointment_stays(engine: Engine) -> None:
     booked(engine, TUESDAY)
-    booked(engine, FRIDAY, caller="+4930999")
+    booked(engine, FRIDAY, caller="+4930999", name="Mary Poppins")
     it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", day="2026-11-27", at="09:00").says_yes()
     assert it.state == "CollectTime"
     assert it.says.startswith("I am sorry, 9:00 is already taken. The nearest free time is 9:15.")

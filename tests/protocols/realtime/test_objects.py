@@ -68,3 +68,8 @@ def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> Non
     assert event.to_dict() == sent
     role = {"UserMessage": "user", "AssistantMessage": "assistant"}.get(type(item).__name__)
     assert sent["item"].get("role") == role
+
+
+def test_voice_detection_answers_and_interrupts_unless_told_otherwise() -> None:
+    for vad in (objects.ServerVad(), objects.SemanticVad()):
+        assert (vad.create_response, vad.interrupt_response) == (True, True)

@@ -22,7 +22,7 @@ from protocols.realtime.response_slot import (
     AttemptEvent,
     Liveness,
     LivenessEvent,
-    Slot,
+    ResponseSlot,
     SlotAction,
     SlotEvent,
     Turn,
@@ -31,13 +31,13 @@ from protocols.realtime.response_slot import (
 )
 from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, Order, ResponseScheduler
 
-KNOWN = {Slot.AWAITING_SOUND, Slot.RUNNING, Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE}
-MUTE = {Slot.CANCELLED_MUTE, Slot.EXCUSED_MUTE}
+KNOWN = {ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING, ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE}
+MUTE = {ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE}
 LIMIT = {SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE}
 
 
 @pytest.mark.parametrize(("state", "event"), SLOT.pairs)
-def test_every_pair_of_the_slot(state: Slot, event: SlotEvent) -> None:
+def test_every_pair_of_the_slot(state: ResponseSlot, event: SlotEvent) -> None:
     if event in LIMIT and state not in LIMITS_MS:
         with pytest.raises(MisuseError, match="no limit runs"):
             SLOT.step(state, event)
@@ -45,38 +45,38 @@ def test_every_pair_of_the_slot(state: Slot, event: SlotEvent) -> None:
     assert SLOT.step(state, event) == said_of(state, event)
 
 
-def said_of(state: Slot, event: SlotEvent) -> tuple[Slot, tuple[SlotAction, ...]]:
+def said_of(state: ResponseSlot, event: SlotEvent) -> tuple[ResponseSlot, tuple[SlotAction, ...]]:
     """What each event means, in words of its own."""
     mute, start, cancel = state in MUTE, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL
-    row: tuple[Slot, tuple[SlotAction, ...]]
+    row: tuple[ResponseSlot, tuple[SlotAction, ...]]
     match event:
         # Two voices would answer at once: only a free slot is taken.
-        case SlotEvent.ASK_DUE if state is Slot.FREE:
-            row = Slot.REQUESTED, (start, SlotAction.SEND_CREATE)
-        case SlotEvent.SERVER_ANSWERS if state is Slot.FREE:
-            row = Slot.REQUESTED, (start,)
+        case SlotEvent.ASK_DUE if state is ResponseSlot.FREE:
+            row = ResponseSlot.REQUESTED, (start, SlotAction.SEND_CREATE)
+        case SlotEvent.SERVER_ANSWERS if state is ResponseSlot.FREE:
+            row = ResponseSlot.REQUESTED, (start,)
         case SlotEvent.CREATED:
-            row = Slot.AWAITING_SOUND, (start,)
+            row = ResponseSlot.AWAITING_SOUND, (start,)
         case SlotEvent.CREATED_TOO_LATE:
-            row = Slot.AWAITING_SOUND, (start, cancel)
+            row = ResponseSlot.AWAITING_SOUND, (start, cancel)
         # Silence of a response is excused by sound, be it late or the caller's own.
         case SlotEvent.SPEECH_STARTED | SlotEvent.LIMIT_HEARD if state in KNOWN:
-            row = Slot.EXCUSED_MUTE if mute else Slot.RUNNING, ()
-        case SlotEvent.LIMIT_HEARD | SlotEvent.LIMIT_MUTE if state is Slot.REQUESTED:
-            row = Slot.FREE, (SlotAction.GIVE_UP_REQUEST,)
+            row = ResponseSlot.EXCUSED_MUTE if mute else ResponseSlot.RUNNING, ()
+        case SlotEvent.LIMIT_HEARD | SlotEvent.LIMIT_MUTE if state is ResponseSlot.REQUESTED:
+            row = ResponseSlot.FREE, (SlotAction.GIVE_UP_REQUEST,)
         case SlotEvent.LIMIT_MUTE:
-            row = Slot.CANCELLED_MUTE, (SlotAction.REPORT_HUNG, start, cancel) if mute else (start, cancel)
-        case SlotEvent.REFUSED | SlotEvent.ANSWER_REFUSED if state is Slot.REQUESTED:
-            row = Slot.UNKNOWN, (SlotAction.WISH_AGAIN,)
+            row = ResponseSlot.CANCELLED_MUTE, (SlotAction.REPORT_HUNG, start, cancel) if mute else (start, cancel)
+        case SlotEvent.REFUSED | SlotEvent.ANSWER_REFUSED if state is ResponseSlot.REQUESTED:
+            row = ResponseSlot.UNKNOWN, (SlotAction.WISH_AGAIN,)
         case SlotEvent.ANSWER_REFUSED:
             row = state, (SlotAction.WISH_ANSWER,)
         # A response that was cancelled is missed only where we cancelled it because it was mute.
         case SlotEvent.ENDED_UNHEARD:
-            row = Slot.FREE, (SlotAction.REPORT_UNHEARD,)
+            row = ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)
         case SlotEvent.ENDED_CANCELLED if mute:
-            row = Slot.FREE, (SlotAction.REPORT_UNHEARD,)
+            row = ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)
         case SlotEvent.ENDED | SlotEvent.ENDED_CANCELLED:
-            row = Slot.FREE, (SlotAction.REPORT_HEARD,)
+            row = ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)
         case _:
             row = state, ()
     return row
@@ -92,10 +92,12 @@ def test_every_pair_of_the_callers_turn(state: Turn, event: TurnEvent) -> None:
     assert (target in SPEAKING) == {
         TurnEvent.SPEECH_STARTED: True,
         TurnEvent.COMMITTED: False,
+        TurnEvent.DROPPED: False,
     }.get(event, state in SPEAKING)
     assert (target in OWED) == {
         TurnEvent.SPEECH_STARTED: state in OWED,
         TurnEvent.COMMITTED: True,
+        TurnEvent.DROPPED: state in OWED,
     }.get(event, False)
     assert (action is TurnAction.DROP_WISH) == (event is TurnEvent.COMMITTED)
 
@@ -124,7 +126,7 @@ def test_every_pair_of_the_sessions_liveness(state: Liveness, event: LivenessEve
 class Watched(ResponseScheduler):
     """Remembers which pairs of the slot's table were stepped through, over all its lives."""
 
-    def __init__(self, seen: set[tuple[Slot, SlotEvent]]) -> None:
+    def __init__(self, seen: set[tuple[ResponseSlot, SlotEvent]]) -> None:
         super().__init__()
         self._seen = seen
 
@@ -136,7 +138,7 @@ class Watched(ResponseScheduler):
 class Session:
     """A scheduler, and a server that sends anything at any time; the time jumps to a limit now and then."""
 
-    def __init__(self, rand: Random, seen: set[tuple[Slot, SlotEvent]]) -> None:
+    def __init__(self, rand: Random, seen: set[tuple[ResponseSlot, SlotEvent]]) -> None:
         self.rand, self.scheduler = rand, Watched(seen)
         self.now_ms, self.responses = 0.0, 0
 
@@ -179,7 +181,7 @@ class Session:
 
 
 def test_whatever_the_server_sends_two_voices_are_not_asked_for_and_every_pair_is_met() -> None:
-    rand, seen = Random(16), set[tuple[Slot, SlotEvent]]()
+    rand, seen = Random(16), set[tuple[ResponseSlot, SlotEvent]]()
     for _ in range(400):
         session = Session(rand, seen)
         for _ in range(60):
@@ -188,7 +190,7 @@ def test_whatever_the_server_sends_two_voices_are_not_asked_for_and_every_pair_i
             creates = [order for order in orders if isinstance(order, ResponseCreate)]
             if creates:
                 assert creates == [ResponseCreate(response=ResponseRequest(metadata=ASKED))]
-                assert after is Slot.REQUESTED
+                assert after is ResponseSlot.REQUESTED
             for order in orders:
                 if isinstance(order, ResponseCancel):
                     assert after in KNOWN

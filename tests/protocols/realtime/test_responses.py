@@ -33,13 +33,25 @@ def test_only_what_runs_and_is_not_discarded_is_passed_on() -> None:
     assert found.takes("r-1", "i-1", MS_100)
     assert not found.takes("r-9", "i-9", MS_100)
     found.discard_all()
-    assert found.discarded("r-1")
-    assert found.discarded("r-2")
+    assert not found.audio_ended("r-1", "i-1")
+    assert not found.audio_ended("r-2", "i-2")
     assert not found.takes("r-1", "i-1", MS_100)
     found.begun(response("r-3"), discarded=False)
     assert found.takes("r-3", "i-3", MS_100)
     found.begun(response("r-4"), discarded=True)
     assert not found.takes("r-4", "i-4", MS_100)
+
+
+def test_what_a_response_leaves_without_an_end_is_told_unless_it_was_discarded() -> None:
+    found = running("r-1", "r-2")
+    found.takes("r-1", "i-1", MS_100)
+    found.takes("r-1", "i-2", MS_100)
+    found.takes("r-2", "i-3", MS_100)
+    assert found.audio_ended("r-1", "i-1")
+    assert found.unended("r-1") == ["i-2"]
+    assert found.unended("r-9") == []
+    found.discard_all()
+    assert found.unended("r-2") == []
 
 
 def test_something_was_heard_of_what_still_runs_only() -> None:
@@ -59,7 +71,7 @@ def test_an_ended_response_tells_what_was_spoken_and_is_not_discarded_any_more()
     found.discard_all()
     over, cuts = found.ended("r-1")
     assert (over.spoken, cuts) == ({"i-1": 200.0, "i-2": 100.0}, [])
-    assert not found.discarded("r-1")
+    assert found.audio_ended("r-1", "i-1")
     over, cuts = found.ended("r-1")
     assert (over.spoken, over.steps, cuts) == ({}, (), [])
 

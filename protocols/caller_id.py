@@ -1,0 +1,71 @@
+"""Who is calling: the caller of a `session.initiate` as an E.164 number, or nobody.
+
+A caller's number is a claim: whoever has a telephone system can send any. It tells two callers apart, and proves
+nothing of either. Pure. May import: phonenumbers, the standard library.
+Rules from: docs/specs/vaic-streaming.md 5.2, RFC 3323 4.1.1.3, RFC 3966.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumberFormat,
+    format_number,
+    is_possible_number,
+    is_valid_number,
+    parse,
+)
+
+NOBODY = ""
+# Telephone systems that can only send digits spell a word by the keys of a telephone.
+WITHHELD_WORDS = ("anonymous", "blocked", "private", "restricted", "unavailable", "unknown")
+_KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+WITHHELD_DIGITS = frozenset(word.translate(_KEYS) for word in WITHHELD_WORDS)
+# RFC 3323: the host of a caller who wants to stay unknown, whatever stands before it.
+ANONYMOUS_HOST = "anonymous.invalid"
+# RFC 3966's separators, the spaces people write, and the plus of an international number.
+_NUMBER = re.compile(r"\+?[\d\s().\-/\u00a0]+")
+
+
+def e164(caller: str, region: str = "") -> str:
+    """The number, like "+4930123456"; "" for nobody: withheld, a word in whatever language, no telephone number.
+
+    caller: a number in any usual form, or a tel: or sip: URI. region: the ISO 3166 code of the country whose national
+    form and international prefix are understood; "" for none: then only international numbers are, by + or 00.
+    """
+    written = _subscriber(caller)
+    if _NUMBER.fullmatch(written) is None:
+        return NOBODY
+    international = written.startswith("+")
+    if not region and written.startswith("00"):
+        written, international = f"+{written[2:]}", True
+    if "".join(filter(str.isdecimal, written)) in WITHHELD_DIGITS:
+        return NOBODY
+    try:
+        number = parse(written, region or None)
+    except NumberParseException:
+        return NOBODY
+    # A short national one may be an extension, or a filler such as 0000000000, that many callers share.
+    known = is_possible_number(number) if international else is_valid_number(number)
+    return format_number(number, PhoneNumberFormat.E164) if known and number.national_number else NOBODY
+
+
+def _subscriber(caller: str) -> str:
+    """The part of an address that may be a number; "" where its host says that the caller is withheld."""
+    address = caller.strip()
+    if (bracketed := re.search(r"<([^<>]*)>", address)) is not None:
+        address = bracketed[1].strip()
+    scheme, colon, rest = address.partition(":")
+    if colon and scheme.lower() in ("tel", "sip", "sips"):
+        address = rest
+    user, _, host = address.partition("@")
+    if host.partition(";")[0].partition(":")[0].strip().lower() == ANONYMOUS_HOST:
+        return NOBODY
+    # Parameters belong to the user part as well: sip:+4930123;npdi@host.
+    user, *parameters = user.split(";")
+    context = next((each[14:] for each in parameters if each.lower().startswith("phone-context=+")), "")
+    number = unquote(user).partition(":")[0].strip()
+    return number if number.startswith("+") or not context else f"{context}{number}"

@@ -1,0 +1,277 @@
+"""No silence without an end: whoever is not heard for too long is followed by somebody who says something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from actors.call.silence import LIMITS_S, LINE, MOST_ATTEMPTS, TURN_LIMIT_S, Line, LineAction, LineEvent, SilenceWatch
+from actors.messages.call import BotBegan, BotHeard, CallerSaid, CallerSpeaks, ClipHeard
+from actors.messages.clips import Clip
+from protocols.errors import MisuseError
+from protocols.ledger import ItemHeard
+from tests.actors.calls import (
+    NO_WATCH_S,
+    PIZZA_SLOTS,
+    Call,
+    PaperExchange,
+    StuckOven,
+    WaitingDispatcher,
+    paper_services,
+)
+from tests.probe import Probe
+
+L, E, A = Line, LineEvent, LineAction
+
+# --- the rule ---
+
+
+@pytest.mark.parametrize(("state", "event"), LINE.pairs)
+def test_every_pair_of_the_line(state: Line, event: LineEvent) -> None:
+    if (state, event) in LINE.never:
+        with pytest.raises(MisuseError):
+            LINE.step(state, event)
+        return
+    target, action = LINE.step(state, event)
+    overdue = event in (E.LIMIT, E.LIMIT_LAST)
+    assert (action is not A.NOTHING) == overdue
+    # Whatever is done about a silence is itself watched, unless it is the end.
+    assert (target is L.OFF) == (
+        event is E.CLOSED or action is A.END_CALL or (state is L.OFF and event is not E.OPENED)
+    )
+    if event is E.LIMIT_LAST:
+        assert action is (A.PLAY_CLIP if state is L.ASKED else A.END_CALL)
+    speaks = state in (L.CALLER, L.BOTH)
+    if event is E.LIMIT:
+        assert (action is A.END_TURN) == speaks
+    if not overdue and event is not E.CLOSED and event is not E.OPENED and state is not L.OFF:
+        assert (target in (L.CALLER, L.BOTH)) == {E.CALLER_BEGAN: True, E.CALLER_STOPPED: False}.get(event, speaks)
+        sounds = state in (L.BOT, L.BOTH)
+        expected = {E.BOT_BEGAN: True, E.BOT_HEARD: False, E.BOT_CUT: False}.get(event, sounds)
+        assert (target in (L.BOT, L.BOTH)) == expected
+
+
+def test_a_limit_runs_wherever_the_caller_hears_nothing_or_is_not_answered() -> None:
+    for line in Line:
+        watch = SilenceWatch(8)
+        watch.line = line
+        assert (watch.limit_s() is None) == (line in (L.OFF, L.BOT)), line
+    assert all(limit_s <= TURN_LIMIT_S for limit_s in LIMITS_S.values())
+
+
+def heard(item: str, complete: bool = True) -> ItemHeard:
+    return ItemHeard(item, 100, 100 if complete else 500, 0, complete)
+
+
+def test_the_bot_is_heard_until_the_last_of_what_sounds_has_ended() -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    lines = []
+    for fact in (
+        BotBegan("i-1"),
+        BotBegan("i-2"),
+        BotHeard(heard("i-1"), barged_in=False),
+        BotHeard(heard("i-2"), barged_in=False),
+        BotBegan("clip"),
+        ClipHeard(Clip.ONE_MOMENT, heard("clip")),
+    ):
+        watch.note(fact)
+        lines.append(watch.line)
+    # A recorded sentence answers nothing.
+    assert lines == [L.BOT, L.BOT, L.BOT, L.LISTENING, L.BOT, L.WAITING]
+
+
+def test_a_word_of_the_caller_s_begins_the_count_anew_but_none_of_a_turn_that_was_ended_by_us() -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    for number in range(MOST_ATTEMPTS):
+        watch.note(CallerSpeaks(f"u-{number}", began=True, at_ms=0))
+        assert watch.overdue() is A.END_TURN
+        watch.note(CallerSaid(f"u-{number}", "the news at nine"))
+    watch.note(CallerSpeaks("u-9", began=True, at_ms=0))
+    watch.note(CallerSpeaks("u-9", began=False, at_ms=0))
+    watch.note(CallerSaid("u-9", "hello?"))
+    assert watch.overdue() is A.ASK
+
+
+# --- in a call ---
+
+
+def spoken(call: Call) -> list[str]:
+    """The last lines of what the model was asked to say."""
+    every = [frame["response"] for frame in call.model.all("response.create")]
+    return [each["instructions"].splitlines()[-1] for each in every if "instructions" in each]
+
+
+def clips(call: Call) -> list[str]:
+    """The recorded sentences that were heard to their end, as the record tells it."""
+    words = {clip.value for clip in Clip}
+    return [turn.text for turn in call.describe().turns if turn.text in words]
+
+
+@pytest.fixture
+def call(mailboxes: WaitingDispatcher) -> Call:
+    return Call(mailboxes).greeted()
+
+
+STILL_THERE = '"Are you still there?"'
+
+
+def test_a_caller_who_says_nothing_after_the_greeting_is_asked_three_times_and_then_told_goodbye(call: Call) -> None:
+    for number in range(3):
+        call.mailboxes.advance(7990 if number else 7490)  # the greeting was heard half a second ago
+        assert len(spoken(call)) == number
+        call.mailboxes.advance(10)
+        assert spoken(call)[-1].endswith(STILL_THERE)
+        call.bot_says("Are you still there?", ms=500)
+        call.mailboxes.advance(500)
+    call.mailboxes.advance(8000)
+    call.mailboxes.advance(900)
+    call.played()
+    assert clips(call) == ["goodbye"]
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "silent"
+
+
+def test_a_model_that_is_asked_into_the_silence_and_says_nothing_is_replaced_by_a_clip(call: Call) -> None:
+    call.mailboxes.advance(8000)
+    call.model_calls()  # a response without anything in it
+    call.mailboxes.advance(6000)
+    call.mailboxes.advance(900)
+    assert clips(call) == ["still_there"]
+
+
+def test_a_word_of_the_caller_s_begins_the_count_of_silences_anew(call: Call) -> None:
+    for number in range(MOST_ATTEMPTS + 2):
+        call.mailboxes.advance(8000)
+        call.bot_says("Are you still there?", ms=100)
+        call.mailboxes.advance(100)
+        call.caller_says("Yes.")
+        call.bot_says("Well?", ms=100)
+        call.mailboxes.advance(100)
+        assert len(spoken(call)) == number + 1
+    assert call.activities() == []
+
+
+def test_one_moment_let_me_check_without_a_call_is_followed_by_words(call: Call) -> None:
+    call.caller_says("Is there anything tomorrow?")
+    call.bot_says("One moment, let me check that.", ms=1000)
+    call.mailboxes.advance(9000)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
+def booked(call: Call) -> str:
+    """The order is stored. Returns what is owed to the caller about it."""
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    output = call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert output["result"] == "baked"
+    return str(output["say"])
+
+
+def test_a_model_that_says_nothing_of_what_was_stored_is_told_the_words(call: Call) -> None:
+    owed = booked(call)
+    for _ in range(2):  # filtered, asked for again, and filtered again
+        call.event("response.created", response={"id": "r-f", "status": "in_progress"})
+        why = {"type": "incomplete", "reason": "content_filter"}
+        call.event("response.done", response={"id": "r-f", "status": "incomplete", "status_details": why})
+    call.mailboxes.advance(900)
+    call.mailboxes.advance(8000)
+    assert owed in spoken(call)[-1]
+
+
+def test_an_answer_that_is_cut_by_its_length_after_something_was_stored_is_said_word_for_word(call: Call) -> None:
+    owed = booked(call)
+    call.bot_says("That is ba", ms=300, status="incomplete")
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    assert owed in spoken(call)[-1]
+    call.bot_says(owed, ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    assert spoken(call)[-1].endswith(STILL_THERE), "it was said"
+
+
+def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung_up_on_in_words(call: Call) -> None:
+    for number in range(3):
+        call.caller_begins(f"u-{number}")
+        call.mailboxes.advance(29_900)
+        assert call.model.all("input_audio_buffer.commit") == []
+        call.mailboxes.advance(100)
+        assert len(call.model.all("input_audio_buffer.commit")) == 1
+        assert spoken(call)[-1].endswith('"Sorry, I could not understand you. What did you say?"')
+        call.event("input_audio_buffer.committed", item_id=f"u-{number}", previous_item_id=None)
+        call.model.frames.clear()
+        call.bot_says("Sorry?", ms=100)
+        call.mailboxes.advance(50)
+    call.caller_begins("u-9")
+    call.mailboxes.advance(30_000)
+    call.mailboxes.advance(900)
+    call.played()
+    assert clips(call) == ["goodbye"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "silent"
+
+
+def test_a_turn_that_stopped_and_was_never_committed_does_not_keep_the_bot_from_speaking(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
+    call.mailboxes.advance(8000)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
+def test_a_response_that_fails_in_mid_sentence_does_not_leave_the_bot_speaking_for_ever(call: Call) -> None:
+    part: dict[str, Any] = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    call.event("response.output_audio.delta", **part, delta="A" * 6400)
+    call.event("response.done", response={"id": "r-x", "status": "failed", "status_details": {"type": "failed"}})
+    assert call.wire.types()[-1] == "playStream.stop"
+    call.mailboxes.advance(100)
+    call.mailboxes.advance(8000)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
+def test_a_caller_who_is_back_on_another_socket_is_not_left_in_silence(call: Call) -> None:
+    call.bot_says("One two three four five six.", ms=3000)
+    call.mailboxes.advance(1000)
+    call.resumes()  # the old socket is half open: its loss is never told
+    call.mailboxes.advance(8000)
+    assert len(spoken(call)) == 1
+
+
+def test_the_caller_is_not_asked_while_he_has_no_socket(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.advance(50_000)
+    assert spoken(call) == []
+
+
+def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.model.frames.clear()
+    mailboxes.advance(9900)
+    assert spoken(call) == []
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+
+
+def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) -> None:
+    ours = paper_services(mailboxes, Probe("journal"), PaperExchange())
+    profile = replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
+    call = Call(mailboxes, profile=profile).greeted()
+    mailboxes.advance(598_900)
+    assert clips(call) == []
+    mailboxes.advance(200)
+    mailboxes.advance(900)
+    call.played()
+    assert clips(call) == ["goodbye"]
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "too-long"

@@ -1,0 +1,335 @@
+"""Whose appointment it is: two facts that match, and what becomes of a caller who has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import Engine
+
+from actors.tasks.effect_runner import EffectRunner
+from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
+from fsm.agents.identity import WRONG_IN_A_DAY, WRONG_IN_CALL, alike, real_name
+from fsm.agents.practice import RESOURCE
+from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from fsm.effects import TaskContext
+from fsm.errors import SlotError
+from fsm.registry import load_agents
+from fsm.spec import AgentSpec, Known
+from fsm.testing import Conversation
+from fsm.walk import no_reasoning
+from store import appointments
+from store.appointments import Appointment, AppointmentBook
+from store.database import open_database, reading
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
+TUESDAY = datetime(2026, 11, 24, 10, 30, tzinfo=BERLIN)
+CALLER, ELSEWHERE, NOBODY = "+4930123", "+4930999", ""
+BOTH = pytest.mark.parametrize("spec", [CANCEL_APPOINTMENT, RESCHEDULE_APPOINTMENT], ids=lambda spec: spec.name)
+# What is stored of the appointment that is to be found; none of it may be heard before two facts match.
+SECRETS = ("Tuesday", "24 November", "10:30", "John", "Smith", CALLER)
+RUNS = count(1)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
+    yield engine
+    engine.dispose()
+
+
+def booked(engine: Engine, at: datetime = TUESDAY, *, name: str = "John Smith", caller: str = CALLER) -> Appointment:
+    appointment = AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
+    assert appointment is not None
+    return appointment
+
+
+def talk(
+    engine: Engine, spec: AgentSpec = CANCEL_APPOINTMENT, caller: str = CALLER, call: str = "c-1", now: datetime = NOW
+) -> Conversation:
+    """A task of a call. Each is another run, as in a call that opens one after the other."""
+    desk = EffectRunner(engine, load_agents(installed=()), lambda: now)
+    return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), desk, no_reasoning)
+
+
+def attempts(outcome: str) -> float:
+    labels = {"effect": "appointments.find_to_cancel", "outcome": outcome}
+    return REGISTRY.get_sample_value("tieline_lookups_total", labels) or 0.0
+
+
+# --- two facts ---
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("caller", "claims"),
+    [
+        (CALLER, {"name": "John Smith"}),
+        (CALLER, {"name": "Sean Meath", "code": "its own"}),
+        (ELSEWHERE, {"name": "John Smith", "which": "2026-11-24"}),
+        (ELSEWHERE, {"name": "John Smith", "code": "its own"}),
+        (NOBODY, {"name": "John Smith", "which": "2026-11-24"}),
+        (NOBODY, {"name": "John Smith", "code": "its own"}),
+        (NOBODY, {"name": "Sean Meath", "which": "2026-11-24", "code": "its own"}),
+    ],
+)
+def test_any_two_facts_that_match_are_enough(
+    engine: Engine, spec: AgentSpec, caller: str, claims: dict[str, str]
+) -> None:
+    code = booked(engine).code
+    told = {slot: code if value == "its own" else value for slot, value in claims.items()}
+    it = talk(engine, spec, caller).opens(**told)
+    assert "was_day" in it.answers[-1]["slots"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("caller", "claims"),
+    [
+        (CALLER, {"name": "Mary Poppins"}),
+        (CALLER, {"name": "Mary Poppins", "which": "2026-11-24"}),
+        (CALLER, {"name": "Mary Poppins", "which": "2026-11-25", "code": "0000"}),
+        (ELSEWHERE, {"name": "John Smith"}),
+        (ELSEWHERE, {"name": "Mary Poppins", "which": "2026-11-24"}),
+        (NOBODY, {"name": "John Smith"}),
+        (NOBODY, {"name": "John Smith", "code": "0000"}),
+        (NOBODY, {"name": "Mary Poppins", "which": "2026-11-24"}),
+    ],
+)
+def test_one_fact_is_not_enough_and_nothing_that_is_stored_is_spoken_of(
+    engine: Engine, spec: AgentSpec, caller: str, claims: dict[str, str]
+) -> None:
+    assert booked(engine).code != "0000"
+    it = talk(engine, spec, caller).opens(**claims)
+    assert "was_day" not in it.answers[-1]["slots"]
+    said = it.says.replace(claims["name"], "").replace("Tuesday 24 November" if "which" in claims else "", "")
+    assert not [secret for secret in SECRETS if secret in said]
+    assert it.outcome is None
+
+
+@BOTH
+def test_two_callers_who_withhold_their_numbers_are_not_the_same(engine: Engine, spec: AgentSpec) -> None:
+    booked(engine, name="Maria Schmidt", caller=NOBODY)
+    it = talk(engine, spec, NOBODY).opens(name="Mario Schmid")
+    assert it.says == ("Your number is withheld, so I need more than a name. On which day is the one that you mean?")
+
+
+def test_an_old_row_of_a_withheld_number_belongs_to_no_other_caller(engine: Engine) -> None:
+    booked(engine, name="Maria Schmidt", caller="anonymous")
+    assert talk(engine, caller=NOBODY).opens(name="Maria Schmidt").state == "CollectDay"
+
+
+@pytest.mark.parametrize("name", ["", "...", "12345", "☎"])
+def test_a_stored_name_without_letters_matches_nothing(engine: Engine, name: str) -> None:
+    booked(engine, name=name)
+    assert talk(engine).opens(name="John Smith").state == "CollectName"
+    assert not alike(name, name)
+
+
+def test_a_stored_empty_code_matches_nothing(engine: Engine) -> None:
+    booked(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE appointment SET code = ''")
+    it = talk(engine).opens(name="Mary Poppins", code="-")
+    assert it.state == "CollectName"
+    assert "code" not in it.answers[-1]["slots"]
+
+
+@pytest.mark.parametrize("said", ["{}", "{} ", "code {}"])
+def test_a_code_is_its_digits_however_they_are_put(engine: Engine, said: str) -> None:
+    spelled = " ".join(booked(engine).code)
+    assert talk(engine, caller=NOBODY).opens(name="John Smith", code=said.format(spelled)).state == "Confirm"
+
+
+def test_who_has_lost_the_appointment_by_the_yes_does_not_change_anothers(engine: Engine) -> None:
+    booked(engine)
+    it = talk(engine, caller=ELSEWHERE).opens(name="John Smith", which="2026-11-24")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE appointment SET name = 'Mary Poppins'")
+    assert it.says_yes().outcome == "not_found"
+    assert len(AppointmentBook(engine).all()) == 1
+
+
+# --- wrong tries ---
+
+
+def test_one_misheard_name_gets_a_second_try_and_the_reason_is_said(engine: Engine) -> None:
+    booked(engine)
+    it = talk(engine).opens(name="Sean Meath")
+    assert it.says == (
+        "I cannot find an appointment under the name Sean Meath for your number. Under what name is it booked? "
+        "You can also tell me the code that you were given for it."
+    )
+    assert it.gives(name="John Smith").says == "Your appointment on Tuesday 24 November at 10:30. Shall I cancel it?"
+
+
+def test_a_name_that_is_misheard_twice_is_made_good_by_the_code(engine: Engine) -> None:
+    code = booked(engine).code
+    it = talk(engine).opens(name="Sean Meath").gives(code=code)
+    assert it.says.startswith("Under what name is it booked?"), "a code alone is one fact more, and no name"
+    assert it.gives(name="Shawn Meet").state == "Confirm"
+
+
+def test_who_calls_from_another_telephone_is_asked_for_the_day(engine: Engine) -> None:
+    booked(engine)
+    it = talk(engine, caller=ELSEWHERE).opens(name="John Smith").gives(name="John Smith")
+    assert it.says.endswith("On which day is the one that you mean?")
+    assert it.gives(which="2026-11-24").state == "Confirm"
+
+
+def test_an_old_booking_without_a_name_is_found_by_number_and_day(engine: Engine) -> None:
+    booked(engine, name="")
+    assert talk(engine).opens(name="John Smith", which="2026-11-24").state == "Confirm"
+
+
+@BOTH
+def test_three_wrong_tries_end_it_for_the_call(engine: Engine, spec: AgentSpec) -> None:
+    booked(engine)
+    it = talk(engine, spec).opens(name="Mary Poppins").gives(name="Jane Banks").gives(which="2026-12-24")
+    assert it.says.startswith("I cannot find an appointment under the name Jane Banks on Thursday 24 December")
+    assert it.outcome == "transfer"
+    again = talk(engine).opens(name="John Smith")
+    assert again.outcome == "transfer", "the right name comes too late, in whichever task of the call"
+    assert again.says.startswith("I cannot look for appointments any more")
+    assert talk(engine, call="c-2").opens(name="John Smith").state == "Confirm", "in the next call there are three more"
+
+
+def test_ten_wrong_tries_in_a_day_end_it_for_the_number(engine: Engine) -> None:
+    booked(engine)
+    for number in range(WRONG_IN_A_DAY):
+        talk(engine, call=f"c-{number // (WRONG_IN_CALL - 1)}").opens(name="Mary Poppins")
+    assert talk(engine, call="c-new").opens(name="John Smith").outcome == "transfer"
+    other = talk(engine, caller=ELSEWHERE, call="c-other").opens(name="John Smith", which="2026-11-24")
+    assert other.state == "Confirm", "another number has tries of its own"
+    late = NOW + timedelta(hours=19)
+    assert talk(engine, call="c-night", now=late).opens(name="John Smith").outcome == "transfer", (
+        "midnight is no pardon"
+    )
+    booked(engine, TUESDAY + timedelta(days=7))
+    tomorrow = NOW + timedelta(days=1, minutes=1)
+    assert talk(engine, call="c-late", now=tomorrow).opens(name="John Smith").state == "Confirm"
+
+
+def test_callers_who_withhold_their_numbers_do_not_use_up_each_others_tries(engine: Engine) -> None:
+    booked(engine)
+    for number in range(WRONG_IN_A_DAY + 1):
+        talk(engine, caller=NOBODY, call=f"c-{number}").opens(name="Mary Poppins", which="2026-11-24")
+    it = talk(engine, caller=NOBODY, call="c-new").opens(name="John Smith", which="2026-11-24")
+    assert it.state == "Confirm"
+
+
+def test_a_caller_who_has_given_too_little_has_not_tried(engine: Engine) -> None:
+    booked(engine)
+    for _ in range(WRONG_IN_CALL + 1):
+        talk(engine, caller=NOBODY).opens(name="John Smith")
+    assert talk(engine, caller=NOBODY).opens(name="John Smith", which="2026-11-24").state == "Confirm"
+
+
+def test_each_attempt_is_counted_by_how_it_came_out(engine: Engine) -> None:
+    booked(engine)
+    before = {outcome: attempts(outcome) for outcome in ("wrong", "incomplete", "matched")}
+    talk(engine, caller=NOBODY).opens(name="John Smith").gives(which="2026-11-25").gives(name="Jon Smith").gives(
+        which="2026-11-24"
+    )
+    grown = {outcome: attempts(outcome) - was for outcome, was in before.items()}
+    assert grown == {"incomplete": 1, "wrong": 2, "matched": 1}
+
+
+def test_an_attempt_that_is_repeated_after_a_crash_counts_once(engine: Engine) -> None:
+    booked(engine)
+    desk = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    for _ in range(WRONG_IN_CALL + 1):
+        context = TaskContext("c-1", "t-crashing", CALLER, lambda: NOW)
+        Conversation(CANCEL_APPOINTMENT, context, desk, no_reasoning).opens(name="Mary Poppins")
+    assert talk(engine).opens(name="John Smith").state == "Confirm"
+
+
+# --- a booking's name and code ---
+
+
+INVENTED = [
+    "unknown", "Unknown", "caller", "the caller", "Unknown Caller", "N/A", "n.a.", "none", "null", "guest", "anonymous",
+    "not provided", "Name", "Mr. Unknown", "user", "-", "???", "4711", "Unbekannt", "x" * 200,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_an_invented_name_is_not_stored_but_asked_for(engine: Engine, name: str) -> None:
+    it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30", name=name)
+    assert (it.state, it.says) == ("CollectName", "I did not get a name. Under what name shall I book it?")
+    assert "name" not in it.answers[-1]["slots"]
+    it.gives(name="Ada Lovelace").says_yes()
+    assert [each.name for each in AppointmentBook(engine).all()] == ["Ada Lovelace"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Judith Guest", "Will Caller", "Nobody Owens", "李娜", "Nguyễn Văn An", "O'Neil", "Bo"]
+)
+def test_a_real_name_is_taken_though_it_holds_such_a_word(name: str) -> None:
+    assert real_name(f" {name} ", Known(NOW, {})) == name
+
+
+def test_nothing_but_spaces_is_no_name() -> None:
+    with pytest.raises(SlotError):
+        real_name("  ", Known(NOW, {}))
+
+
+def test_the_name_is_read_back_and_can_be_put_right(engine: Engine) -> None:
+    it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30")
+    assert it.says == "Under what name shall I book it?"
+    assert it.gives(name="Shawn Meet").says == "Tuesday 24 November at 10:30 for Shawn Meet. Shall I book it?"
+    assert it.gives(name="John Smith").says == "Tuesday 24 November at 10:30 for John Smith. Shall I book it?"
+    it.says_yes()
+    assert [each.name for each in AppointmentBook(engine).all()] == ["John Smith"]
+
+
+def test_the_code_is_told_at_the_end_and_finds_the_booking(engine: Engine) -> None:
+    it = talk(engine, BOOK_APPOINTMENT, NOBODY).opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
+    (appointment,) = AppointmentBook(engine).all()
+    assert len(appointment.code) == appointments.CODE_DIGITS
+    assert it.says == (
+        f"Your appointment on Tuesday 24 November at 10:30 is booked. Its code is {' '.join(appointment.code)}. "
+        "Is there anything else I can do for you?"
+    )
+    assert talk(engine, caller=NOBODY).opens(name="John Smith", code=appointment.code).state == "Confirm"
+
+
+# --- one's own appointment ---
+
+
+@pytest.mark.parametrize("caller", [CALLER, NOBODY])
+def test_ones_own_appointment_is_not_held_against_oneself(engine: Engine, caller: str) -> None:
+    booked(engine, caller=caller)
+    it = talk(engine, BOOK_APPOINTMENT, caller).opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
+    assert it.says == (
+        "You have that time already: 10:30 on that day is booked for you. What other time would suit you?"
+    )
+    assert it.gives(at="10:45").says_yes().outcome == "booked"
+
+
+def test_that_a_time_is_a_strangers_is_all_that_is_told_of_it(engine: Engine) -> None:
+    booked(engine, caller=ELSEWHERE)
+    it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30", name="Mary Poppins").says_yes()
+    assert it.says.startswith("I am sorry, 10:30 is already taken.")
+
+
+def test_an_appointment_can_be_moved_to_the_time_it_has(engine: Engine) -> None:
+    booked(engine)
+    it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", day="2026-11-24", at="10:30").says_yes()
+    assert it.outcome == "moved"
+
+
+def test_an_appointment_moved_onto_another_of_ones_own_is_told_to_be_so(engine: Engine) -> None:
+    booked(engine)
+    booked(engine, TUESDAY + timedelta(hours=1))
+    it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", which_at="10:30", day="2026-11-24", at="11:30")
+    assert it.says_yes().says.startswith("You have that time already: 11:30 on that day is booked for you.")
+    with reading(engine) as connection:
+        assert len(appointments.upcoming(connection, NOW, caller=CALLER)) == 2

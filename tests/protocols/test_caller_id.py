@@ -1,0 +1,103 @@
+"""Who is calling: what is a number, what is nobody, and which two are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.caller_id import NOBODY, e164
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "",
+        "  ",
+        "anonymous",
+        "Anonymous",
+        "ANONYMOUS",
+        "+anonymous",
+        "restricted",
+        "unavailable",
+        "unknown",
+        "private",
+        "Private Number",
+        "withheld",
+        "no caller id",
+        "anonym",
+        "Unbekannt",
+        "unterdrückt",
+        "inconnu",
+        "numéro masqué",
+        "desconocido",
+        "privato",
+        "非通知",
+        "匿名",
+        "неизвестен",
+        "مجهول",
+        "sip:anonymous@anonymous.invalid",
+        "SIP:Anonymous@ANONYMOUS.INVALID",
+        "sip:+4930123456@anonymous.invalid",
+        '"Anonymous" <sip:anonymous@anonymous.invalid;transport=tcp>',
+        "sips:unknown@pbx.example.com",
+        "sip:@pbx.example.com",
+        "tel:anonymous",
+        "tel:",
+        "+",
+        "00",
+        "0000000000",
+        "+10000000000",
+    ],
+)
+@pytest.mark.parametrize("region", ["", "DE", "US"])
+def test_who_withholds_the_number_is_nobody_in_any_case_and_language(caller: str, region: str) -> None:
+    assert e164(caller, region) == NOBODY
+
+
+@pytest.mark.parametrize("digits", ["266696687", "+266696687", "7378742833", "86282452253", "8656696", "+7748283"])
+def test_a_word_spelled_by_the_keys_of_a_telephone_is_nobody(digits: str) -> None:
+    assert e164(digits) == e164(digits, "US") == e164(digits, "DE") == NOBODY
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "+4930123456",
+        "+49 30 123456",
+        "+49 (0)30 / 123 456",
+        "0049 30 123456",
+        "030 123456",
+        "(030) 12 34-56",
+        "tel:+49-30-123456",
+        "TEL:030123456",
+        "tel:30-123456;phone-context=+49",
+        "sip:+4930123456@sbc.example.com",
+        "sip:+4930123456@sbc.example.com:5060;user=phone",
+        "sip:+4930123456;npdi@sbc.example.com",
+        "sip:%2B4930123456@sbc.example.com",
+        "sips:030123456@sbc.example.com",
+        '"Jane" <sip:+4930123456@sbc.example.com>',
+        "+4930123456@sbc.example.com",
+    ],
+)
+def test_one_number_is_the_same_however_it_is_written(caller: str) -> None:
+    assert e164(caller, "DE") == "+4930123456"
+
+
+def test_a_national_number_is_read_by_the_bots_own_region() -> None:
+    assert e164("020 7946 0018", "GB") == "+442079460018"
+    assert e164("011 49 30 123456", "US") == "+4930123456"
+    assert e164("020 7946 0018") == NOBODY, "nobody knows in which country"
+
+
+def test_an_international_number_needs_no_region() -> None:
+    assert e164("+4930555010") == e164("004930555010") == "+4930555010"
+
+
+def test_an_extension_of_a_private_exchange_is_shared_by_its_callers_and_so_is_nobody() -> None:
+    assert e164("1234", "DE") == e164("sip:7042@pbx.example.com", "GB") == NOBODY
+
+
+@pytest.mark.parametrize("caller", ["9" * 4000, "+" * 4000, "sip:" * 1000, "<" * 4000, "+49\x00" + "1" * 9, "+٤٩٣٠"])
+def test_whatever_a_peer_sends_is_a_number_or_nobody(caller: str) -> None:
+    number = e164(caller, "DE")
+    assert number == NOBODY or number.lstrip("+").isdecimal()
