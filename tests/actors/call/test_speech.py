@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -304,6 +305,32 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
     mailboxes.until(lambda: bool(call.records()))
     assert kitchen.left == ["pizza.bake"]
     assert [task.result for task in call.records()[0].tasks] == ["undone"]
+
+
+# --- the clock ---
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock"),
+    [(0, "Monday, 2026-11-23, 14:06"), (10, "Tuesday, 2026-11-24, 00:06"), (24 * 125, "Sunday, 2027-03-28, 15:06")],
+    ids=["a minute later", "past midnight", "in summer time"],
+)
+def test_today_and_the_time_in_the_instructions_follow_the_clock_of_a_long_call(
+    mailboxes: WaitingDispatcher, hours: int, clock: str
+) -> None:
+    ahead = [timedelta()]
+    call = Call(mailboxes, now=lambda: BEGAN + ahead[0]).greeted()
+    ahead[0] = timedelta(hours=hours, minutes=1)
+    call.caller_begins()
+    session = call.model.last("session.update")["session"]
+    assert f"Today is {clock} (Europe/Berlin)." in session["instructions"]
+    assert {"book_appointment", "end_call"} <= {tool["name"] for tool in session["tools"]}
+
+
+def test_the_model_is_not_told_the_time_again_within_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, now=lambda: BEGAN).greeted()
+    call.caller_says("Hello?")
+    assert call.model.all("session.update") == []
 
 
 def leaves_in_mid_effect(call: Call, stuck: StuckOven) -> None:

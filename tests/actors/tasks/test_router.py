@@ -61,6 +61,19 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
     assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
 
 
+@pytest.mark.parametrize(
+    ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
+)
+def test_a_task_is_told_the_number_in_one_form_and_of_a_withheld_one_nothing(
+    mailboxes: WaitingDispatcher, caller: str, number: str
+) -> None:
+    oven = Oven()
+    call = Call(mailboxes, effects={"pizza.bake": oven}, caller=caller).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert [request.context.caller for request in oven.requests] == [number]
+
+
 def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
     call.answered("call-1", "order_pizza", size="small")
     assert call.model.types() == ["session.update", "conversation.item.create", "response.create"]
