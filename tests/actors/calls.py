@@ -299,6 +299,7 @@ class Call:
         wire: PaperWire | None = None,
         exchange: PaperExchange | None = None,
         resume_state: ResumeState | None = None,
+        caller: str = "+4930123",
         no_input_s: float = 8,
         **services: Any,
     ) -> None:
@@ -308,7 +309,7 @@ class Call:
         ours = paper_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
         profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
         ours = replace(ours, profile=profile)
-        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
+        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(
             parent_link, replace(ours, **services), initiate, media, self.wire, resume_state

@@ -13,7 +13,6 @@ import base64
 import contextlib
 import json
 import re
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 _WORD_FOR_WORD = re.compile(r'word for word: (".*")\s*$', re.DOTALL)
 _GREET = re.compile(r"Greet the caller with: (.*)$", re.DOTALL)
 # Speech at the pace of a voice: what a sentence takes to be said, and how much faster than that it is generated.
-_MS_PER_SENTENCE, _MS_PER_LETTER = 300, 60
+_MS_PER_SENTENCE, MS_PER_LETTER = 300, 60
 _DELTA_MS, _DELTA_EVERY_S = 100, 0.02
 # A millisecond of mu-law that is no silence, which the telephone complains of.
 _ULAW_MS = b"\x55" * 8
@@ -55,7 +54,7 @@ class Say(_Item):
 
     @property
     def length_ms(self) -> int:
-        return self.ms or _MS_PER_SENTENCE + _MS_PER_LETTER * len(self.text)
+        return self.ms or _MS_PER_SENTENCE + MS_PER_LETTER * len(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,8 @@ class Model:
     """One conversation's model, over as many sockets as the daemon opens for it.
 
     speed: how many times faster than the loop's clock it lives. speech: told of the caller's speech, (item, begins,
-    counts): whether this is its beginning or its end, and whether a human being would call it speech.
+    counts): whether this is its beginning or its end, and whether a human being would call it speech. wall_s: the
+    scene's time of day, in seconds since 1970.
 
     script: the answers to come, first one first; the obedient one where it is empty. habit: the answer of a model that
     is always so. expires_in_s: of the session, as it is told. refuse_update: the error that later session.updates get.
@@ -142,8 +142,9 @@ class Model:
     requests: the response.creates so far. outputs: of functions, as they came. said: what it has said and written.
     """
 
-    def __init__(self, speed: float, speech: Callable[[str, bool, bool], None]) -> None:
+    def __init__(self, speed: float, speech: Callable[[str, bool, bool], None], wall_s: Callable[[], float]) -> None:
         self._speed = speed
+        self._wall_s = wall_s
         self._speech = speech
         self._socket: ServerConnection | None = None
         self._active: _Response | None = None
@@ -220,7 +221,7 @@ class Model:
         """One socket of the daemon's, until it ends. The newest one is the one that is spoken to."""
         self._socket, self._active = socket, None
         self.connections += 1
-        expires_at = int(time.time() + self.expires_in_s) if self.expires_at is None else self.expires_at
+        expires_at = int(self._wall_s() + self.expires_in_s) if self.expires_at is None else self.expires_at
         session = {
             "id": "sess",
             "object": "realtime.session",

@@ -188,7 +188,7 @@ class Stage:
         self._calls += 1
         self.conversation_id = f"call-{self._calls}"
         self._sounds, self._open_sound = [], None
-        self.model = Model(self.speed, self._speech)
+        self.model = Model(self.speed, self._speech, lambda: self.now().timestamp())
         self.model.expires_in_s, self.model.expires_at = self._props.expires_in_s, self._props.expires_at
         if self._props.first is not None:
             self.model.script.append(self._props.first)

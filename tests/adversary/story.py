@@ -21,17 +21,19 @@ from actors.messages.journal_rows import (
     JournalEntry,
     ResumedRow,
 )
+from tests.adversary.model import MS_PER_LETTER
 
 _ARGUMENTS, _OUTPUT = 160, 330
 
 
 def heard_by(journal: Sequence[JournalEntry]) -> Iterator[str]:
-    """What the caller heard of the bot, in order; of what was cut, all words."""
+    """What the caller heard of the bot, in order; of what was cut, as much as was said at the model's pace."""
     words = _words(journal)
     for entry in journal:
         match entry.row:
-            case BotHeardRow(item=item, heard_ms=heard_ms) if heard_ms:
-                yield words.get(item, "")
+            case BotHeardRow(item=item, heard_ms=heard_ms, complete=complete) if heard_ms:
+                said = words.get(item, "")
+                yield said if complete else said[: heard_ms // MS_PER_LETTER]
             case ClipRow(text=text, heard_ms=heard_ms) if heard_ms:
                 yield text
 

@@ -25,7 +25,7 @@ def assert_booked(services: Practice, report: CallReport) -> None:
     assert (report.tasks[0].states, report.tasks[0].result) == (BOOKED, "booked")
     heard = heard_words(report)
     assert heard.count(GREETING) == 1
-    assert "at 10:30. Shall I book it?" in heard
+    assert "at 10:30 for Maria Lopez. Shall I book it?" in heard
     assert "at 10:30 is booked" in heard
 
 

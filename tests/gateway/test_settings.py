@@ -13,6 +13,7 @@ from gateway.settings import (
     SettingsError,
     is_loopback,
     read_settings,
+    region_of,
     unknown_variables,
     variable_of,
 )
@@ -285,3 +286,24 @@ def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert f"`{variable_of(name)}`" in readme
+
+
+def test_the_region_of_national_numbers_is_the_time_zones_unless_it_is_set(env: pytest.MonkeyPatch) -> None:
+    assert read_settings().number_region() == "", "UTC is nobody's time zone"
+    env.setenv("TIELINE_TIME_ZONE", "Europe/Berlin")
+    assert read_settings().number_region() == "DE"
+    env.setenv("TIELINE_REGION", "at")
+    assert read_settings().number_region() == "AT"
+
+
+def test_a_region_that_is_no_country_is_refused(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_REGION", "Europe")
+    with pytest.raises(SettingsError, match="TIELINE_REGION: must be the two letters of a country"):
+        read_settings()
+
+
+def test_a_time_zone_without_a_table_has_no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gateway.settings.TZPATH", (str(tmp_path),))
+    assert region_of("Etc/UTC") == ""
+    (tmp_path / "zone.tab").write_text("# a comment\nGB\t+513030-0000731\tEurope/London\n")
+    assert region_of("Europe/London") == "GB"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
-from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, TaskRow, UnreadRow
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, ResumedRow, TaskRow, UnreadRow
+from actors.system.address import NullRef
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.transport.dialler import DialFailed
+from protocols.media import MULAW
+from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
 from store.journal import Journal
-from tests.actors.calls import AGENTS, BEGAN, Call, WaitingDispatcher, read_again
+from tests.actors.calls import AGENTS, BEGAN, Call, PaperExchange, WaitingDispatcher, paper_services, read_again
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
 
@@ -143,3 +149,14 @@ def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mai
     call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
     call.model_is_ready()
     assert asked_to_say(call).endswith("Greet the caller with: Hello.")
+
+
+def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailboxes: WaitingDispatcher) -> None:
+    rows = (JournalEntry("c-1", 1, BEGAN - timedelta(seconds=90), ResumedRow()),)
+    services = paper_services(mailboxes, NullRef(), PaperExchange())
+    initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
+    left = ResumeState(CallOpening(), rows)
+    taken = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, left)
+    assert (taken.started_at, taken.began_ms) == (BEGAN - timedelta(seconds=90), 910_000)
+    new = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, None)
+    assert (new.started_at, new.began_ms, new.media_format) == (BEGAN, 1_000_000, "raw/mulaw")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
+from fsm.spec import Slot
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
-from tests.fsm.tables import TRIAGE, table
+from tests.fsm.tables import TRIAGE, Size, table
 
 
 @pytest.fixture
@@ -231,6 +233,17 @@ def test_words_that_were_lost_with_the_model_are_asked_for_again(call: Call) -> 
     assert word_for_word(call) == ["Sorry, the line was interrupted. What did you say?"]
 
 
+def test_words_are_passed_on_as_they_are_written(mailboxes: WaitingDispatcher) -> None:
+    spec = table(slots={"size": Slot(Size, ask='Groß, or "small"?')})
+    call = Call(mailboxes, agents={spec.name: spec}).greeted()
+    call.answered("call-1", spec.name)
+    call.bot_says("Well?", ms=500)
+    mailboxes.advance(8500)
+    mailboxes.until(lambda: word_for_word(call))
+    assert word_for_word(call) == ['Are you still there? Groß, or "small"?']
+    assert "Groß" in call.model.last("response.create")["response"]["instructions"], "not as an escape"
+
+
 # --- humans ---
 
 
@@ -292,6 +305,32 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
     mailboxes.until(lambda: bool(call.records()))
     assert kitchen.left == ["pizza.bake"]
     assert [task.result for task in call.records()[0].tasks] == ["undone"]
+
+
+# --- the clock ---
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock"),
+    [(0, "Monday, 2026-11-23, 14:06"), (10, "Tuesday, 2026-11-24, 00:06"), (24 * 125, "Sunday, 2027-03-28, 15:06")],
+    ids=["a minute later", "past midnight", "in summer time"],
+)
+def test_today_and_the_time_in_the_instructions_follow_the_clock_of_a_long_call(
+    mailboxes: WaitingDispatcher, hours: int, clock: str
+) -> None:
+    ahead = [timedelta()]
+    call = Call(mailboxes, now=lambda: BEGAN + ahead[0]).greeted()
+    ahead[0] = timedelta(hours=hours, minutes=1)
+    call.caller_begins()
+    session = call.model.last("session.update")["session"]
+    assert f"Today is {clock} (Europe/Berlin)." in session["instructions"]
+    assert {"book_appointment", "end_call"} <= {tool["name"] for tool in session["tools"]}
+
+
+def test_the_model_is_not_told_the_time_again_within_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, now=lambda: BEGAN).greeted()
+    call.caller_says("Hello?")
+    assert call.model.all("session.update") == []
 
 
 def leaves_in_mid_effect(call: Call, stuck: StuckOven) -> None:

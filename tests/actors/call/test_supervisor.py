@@ -264,6 +264,8 @@ def test_a_task_that_hangs_has_ten_minutes_after_the_record_so_far_and_a_second_
 ) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.ends()
+    assert not living(VaicSocket), "nobody is there to speak to"
+    assert not living(OpenAISocket)
     mailboxes.advance((SETTLE_LIMIT_S + OVERTIME_LIMIT_S) * 1000 + 900)
     assert not call.is_gone()
     mailboxes.advance(100)
@@ -379,3 +381,10 @@ def test_a_call_that_crashes_over_an_ask_ends_as_completely(mailboxes: WaitingDi
     with pytest.raises(RuntimeError, match="a bug"):
         answer.get(timeout=60)
     its_crash_cost_the_call_only(call)
+
+
+def test_what_the_bot_says_while_the_caller_has_no_socket_is_taken_back(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.drain()
+    call.bot_says("Can you hear me?", item="i-unheard")
+    assert [frame["item_id"] for frame in call.model.all("conversation.item.delete")] == ["i-unheard"]

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from actors.call.transcript import Transcript
+from actors.call.transcript import Transcript, _together
+from actors.messages.journal_rows import CallerBeganRow, ClipRow, JournalEntry
 from protocols.ledger import ItemHeard
 from protocols.realtime.objects import NewItem
 from store.journal import TaskRecord
@@ -213,3 +214,32 @@ def test_what_came_of_a_call_is_unsaid_until_it_was_heard_to_its_end_or_spoken_i
     transcript.answered("call-1", '{"say":"It is booked."}')
     caller_turn(transcript, "u-2", 10_000, 11_000, "Thanks.")
     assert transcript.unsaid() is None
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "complete"),
+    [
+        (ItemHeard("i-1", 500, 500, 100, complete=False), ItemHeard("i-1", 400, 400, 900, complete=True), True),
+        (ItemHeard("i-1", 499, 500, 100, complete=False), ItemHeard("i-1", 400, 400, 900, complete=True), False),
+        (ItemHeard("i-1", 500, 500, None, complete=False), ItemHeard("i-1", 300, 400, 900, complete=False), False),
+    ],
+)
+def test_an_item_played_on_two_sockets_was_heard_to_its_end_if_both_parts_were(
+    first: ItemHeard, then: ItemHeard, complete: bool
+) -> None:
+    whole = _together(first, then)
+    assert (whole.heard_ms, whole.generated_ms) == (first.heard_ms + then.heard_ms, 900)
+    assert whole.complete is complete
+    assert whole.began_ms == (100 if first.began_ms is not None else 900)
+
+
+def test_a_caller_who_began_to_speak_when_the_journal_ends_did_so_on_this_process_clock(transcript: Transcript) -> None:
+    transcript.enter(JournalEntry("c-1", 1, BEGAN, CallerBeganRow(item="u-1", began_ms=1500)))
+    assert transcript.speech_began_ms("u-1") == 6500
+
+
+def test_a_clip_of_the_first_release_began_as_long_before_its_row_as_it_was_heard(transcript: Transcript) -> None:
+    row = ClipRow(clip="one_moment", text="One moment.", heard_ms=900, generated_ms=900, complete=True)
+    transcript.enter(JournalEntry("c-1", 1, BEGAN + timedelta(seconds=5), row))
+    (turn,) = transcript.record("completed", BEGAN).turns
+    assert (turn.text, turn.began_ms) == ("One moment.", 4100)

@@ -61,6 +61,19 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
     assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
 
 
+@pytest.mark.parametrize(
+    ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
+)
+def test_a_task_is_told_the_number_in_one_form_and_of_a_withheld_one_nothing(
+    mailboxes: WaitingDispatcher, caller: str, number: str
+) -> None:
+    oven = Oven()
+    call = Call(mailboxes, effects={"pizza.bake": oven}, caller=caller).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.answered("call-2", "order_pizza_confirm", yes=True)
+    assert [request.context.caller for request in oven.requests] == [number]
+
+
 def test_the_model_knows_the_tools_of_the_new_state_before_it_has_the_output_and_is_asked_to_speak(call: Call) -> None:
     call.answered("call-1", "order_pizza", size="small")
     assert call.model.types() == ["session.update", "conversation.item.create", "response.create"]
@@ -533,3 +546,25 @@ def test_a_yes_and_a_goodbye_in_one_response_are_both_carried_out(read_back: Cal
     read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
     read_back.mailboxes.until(lambda: {"call-2", "call-3"} <= read_back.outputs().keys())
     assert [read_back.outputs()[each]["result"] for each in ("call-2", "call-3")] == ["baked", "hangup"]
+
+
+def told_of_tasks(call: Call) -> str:
+    return str(call.model.last("session.update")["session"]["instructions"])
+
+
+def test_of_several_open_tasks_the_model_is_told_which_is_current_and_of_one_nothing_more(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    assert "Open task: order_pizza (run t1)" in told_of_tasks(call)
+    alone = told_of_tasks(call)
+    call.answered("call-2", "book_appointment")
+    both = told_of_tasks(call)
+    assert both.index("run t1") < both.index("run t2")
+    extra = [line for line in both.splitlines() if "task" in line and "Open task" not in line and line not in alone]
+    assert extra, "which of them is meant by default"
+
+
+def test_a_step_that_was_answered_leaves_no_time_limit(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    before = call.mailboxes.timers
+    call.answered("call-2", "order_pizza_provide", size="small")
+    assert call.mailboxes.timers == before

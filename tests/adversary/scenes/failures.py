@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.adversary.model import Answer, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, scene
 from tests.adversary.stage import Stage
@@ -125,10 +123,10 @@ async def socket_breaks_at_the_read_back(stage: Stage) -> None:
 
 @scene(Kind.MODEL, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)))
 async def socket_breaks_at_the_yes(stage: Stage) -> None:
-    """The model's socket breaks right after the yes: told on the next one."""
+    """The model's socket breaks when it is booked and not told: told on the next one."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes.", YES, settle=False)
-    await stage.model.until(lambda: not stage.model.busy)
+    await stage.until(stage.stored)
     await stage.model.drop()
     await stage.sleep(12)
     await stage.model.quiet()
@@ -143,16 +141,20 @@ async def nothing_is_acknowledged(stage: Stage) -> None:
     await stage.model.quiet()
 
 
-for _name, _expires_at in {"zero": 0, "past": int(time.time()) - 10}.items():
+for _name, _props in {"zero": Props(expires_at=0), "past": Props(expires_in_s=-10)}.items():
 
     async def _storm(stage: Stage) -> None:
         before = stage.model.connections
         await stage.sleep(15)
         if stage.model.connections - before > 2:
             raise Fault(f"{stage.model.connections - before} model sessions in 15 s of one idle call")
+        if (times := stage.heard().count("Hello, this is")) > 1:
+            raise Fault(f"greeted {times} times")
 
-    _storm.__doc__ = f"session.created with an expires_at that is {_name}: no storm of new sessions."
-    scene(Kind.MODEL, Ends(stored=()), Props(expires_at=_expires_at), name=f"expires_at_{_name}")(_storm)
+    _storm.__doc__ = (
+        f"session.created with an expires_at that is {_name}: no storm of new sessions, no second greeting."
+    )
+    scene(Kind.MODEL, Ends(stored=()), _props, name=f"expires_at_{_name}")(_storm)
 
 
 @scene(Kind.MODEL, Ends(stored=(), silence_s=20))

@@ -224,3 +224,14 @@ def test_a_request_of_ours_answers_the_callers_turn_as_well() -> None:
     scheduler.refused(ALREADY_ACTIVE, 9001)  # of something else: nothing is owed
     assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=9002) == []
     assert scheduler.idle
+
+
+def test_a_request_of_ours_that_was_made_while_an_answer_was_owed_is_that_answer() -> None:
+    scheduler = running()
+    scheduler.committed(1)  # the server cannot answer while ours runs
+    scheduler.want(ASK, 2)
+    assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=3) == [asked(ASK)]
+    scheduler.created(ours("r-2"), 4)
+    scheduler.refused(ALREADY_ACTIVE, 5)
+    assert scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=6) == []
+    assert scheduler.idle

@@ -1,0 +1,37 @@
+"""Which refusals are final: what is wrong with the request stays wrong, what is wrong with the server may pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES
+
+
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [(400, True), (401, True), (403, True), (404, True), (408, False), (429, False), (500, False), (503, False)],
+)
+def test_a_status_of_the_upgrade(status: int, final: bool) -> None:
+    assert (status in FINAL_STATUSES) is final
+
+
+@pytest.mark.parametrize(
+    ("code", "final"),
+    [
+        ("invalid_api_key", True),
+        ("insufficient_quota", True),
+        ("model_not_found", True),
+        ("rate_limit_exceeded", False),
+        ("server_error", False),
+        ("session_expired", False),
+        ("conversation_already_has_active_response", False),
+    ],
+)
+def test_a_code_of_an_error_event(code: str, final: bool) -> None:
+    assert (code in FINAL_CODES) is final
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012])
+def test_a_close_that_servers_send_for_reasons_of_their_own_is_not_final(code: int) -> None:
+    assert code != FINAL_CLOSE
+    assert 4000 <= FINAL_CLOSE < 5000

@@ -1,0 +1,69 @@
+"""Attempts to say whose an appointment is: each counted once, by call and by number, while a limit looks back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, func, select
+
+from store import identity, schema
+from store.identity import KEPT, Outcome
+
+NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+
+
+def tried(
+    engine: Engine, key: str, outcome: Outcome = "wrong", caller: str = "+49301", call: str = "c-1", at: datetime = NOW
+) -> None:
+    with engine.begin() as connection:
+        identity.attempted(connection, key=key, conversation_id=call, caller=caller, outcome=outcome, at=at)
+
+
+def wrong(engine: Engine, call: str = "c-1") -> int:
+    with engine.connect() as connection:
+        return identity.wrong_in_call(connection, call)
+
+
+def by_number(engine: Engine, caller: str = "+49301", since: datetime = NOW - timedelta(hours=1)) -> int:
+    with engine.connect() as connection:
+        return identity.wrong_by_number(connection, caller, since)
+
+
+def test_what_was_wrong_counts_for_its_call_and_its_number(engine: Engine) -> None:
+    tried(engine, "k1")
+    tried(engine, "k2", call="c-2")
+    tried(engine, "k3", caller="+49302", call="c-3")
+    assert [wrong(engine, call) for call in ("c-1", "c-2", "c-3", "c-4")] == [1, 1, 1, 0]
+    assert [by_number(engine, caller) for caller in ("+49301", "+49302", "+49303")] == [2, 1, 0]
+
+
+def test_what_matched_or_was_incomplete_was_not_wrong(engine: Engine) -> None:
+    tried(engine, "k1", "matched")
+    tried(engine, "k2", "incomplete")
+    assert (wrong(engine), by_number(engine)) == (0, 0)
+
+
+def test_an_attempt_written_again_is_the_first(engine: Engine) -> None:
+    tried(engine, "k1", "wrong")
+    tried(engine, "k1", "matched")
+    tried(engine, "k1", "wrong")
+    assert wrong(engine) == 1
+
+
+def test_withheld_numbers_are_not_one_caller(engine: Engine) -> None:
+    tried(engine, "k1", caller="")
+    assert (wrong(engine), by_number(engine, "")) == (1, 0)
+
+
+def test_a_number_is_asked_for_since_a_moment_and_that_counts(engine: Engine) -> None:
+    tried(engine, "k1", at=NOW)
+    assert by_number(engine, since=NOW) == 1
+    assert by_number(engine, since=NOW + timedelta(seconds=1)) == 0
+
+
+def test_what_no_limit_looks_back_to_is_dropped_by_the_next_attempt(engine: Engine) -> None:
+    tried(engine, "k1", at=NOW - KEPT - timedelta(seconds=1))
+    tried(engine, "k2", at=NOW - KEPT)
+    tried(engine, "k3", at=NOW)
+    with engine.connect() as connection:
+        assert connection.scalars(select(func.count()).select_from(schema.identity_attempt)).one() == 2
