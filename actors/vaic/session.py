@@ -410,15 +410,12 @@ class VaicSocket(LoopActor):
         if self._filler.waiting:
             self._filler.end()
         if audio.item_id != self._item_id:
-            self._begin_item(audio.item_id)
+            self._item_id = audio.item_id
+            send(self._call, BotBegan(audio.item_id))
         payload = self._to_vaic.feed(audio.payload)
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
         if self._due is not None or self._playout.waits:
             self._watch_playout()
-
-    def _begin_item(self, item_id: str) -> None:
-        self._item_id = item_id
-        send(self._call, BotBegan(item_id))
 
     def _play_due(self) -> None:
         self._due = None
@@ -441,7 +438,7 @@ class VaicSocket(LoopActor):
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
-        self._begin_item(item_id)
+        send(self._call, BotBegan(item_id, clip=True))
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
         for payload in recording.payloads[self._config.media.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
