@@ -26,8 +26,12 @@ CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 START_LIMIT_S = 3.0
 # session.resume after VAIC's socket was lost.
 RESUME_LIMIT_S = 60.0
-# The last sentence of a call to be heard; then the call ends anyway.
+# The last sentence of a call to be heard once it has begun; then the call ends anyway.
 FAREWELL_LIMIT_S = 20.0
+# The last sentence to begin; then a recorded one is played.
+FAREWELL_START_LIMIT_S = 6.0
+# What the caller says into it to be over.
+INTERRUPTION_LIMIT_S = 30.0
 # session.end, VAIC's answer to our hangup or transfer.
 END_LIMIT_S = 6.0
 # Tasks in the middle of a step, after the caller has left.

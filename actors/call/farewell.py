@@ -6,14 +6,16 @@ May import: actors.messages, actors.call.phase, fsm, protocols. Rules from: docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from actors.call.phase import CallEvent
-from actors.messages.call import BotHeard, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
+from actors.messages.call import BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
+from fsm.consent import Language, Reply
+from fsm.english import English
 from protocols.ledger import ItemHeard
 
 # Outcomes of calls that the daemon ends.
@@ -22,21 +24,35 @@ TOO_LONG = "too-long"
 NO_MODEL = "speech model unavailable"
 
 
+# What a caller may say into the last words without calling the end off: "okay, thanks", a cough.
+_NO_WISH = frozenset({Reply.YES, Reply.WORDLESS})
+
+
 @dataclass(slots=True)
 class PendingHangup:
     """How a call is to end, and what it waits for first. outcome: the call's, for its record.
 
     clip: the recorded last words where no model can speak; None if the model's next sentence is the farewell.
+    language: in which the caller's words are judged. begun: the last words have begun to be played.
+    interrupted: the caller has spoken since.
     """
 
     act: HangUp | Transfer
     outcome: str
     clip: Clip | None = None
+    language: Language = field(default_factory=English)
+    begun: bool = False
+    interrupted: bool = False
     _last_words: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
+    _said: set[str] = field(default_factory=set)  # spoken in the response that called for the end
+    _unjudged: set[str] = field(default_factory=set)  # the caller's turns whose words are still to come
 
     def note(self, fact: SpeechFact) -> CallEvent | None:
-        """Turn a speech fact into an event, or None. A caller who speaks during the last words calls the end off."""
+        """Turn a speech fact into an event, or None.
+
+        A caller who speaks into the last words has the end wait for the next sentence; a new wish calls it off.
+        """
         match fact:
             case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
@@ -44,17 +60,63 @@ class PendingHangup:
                 # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
                 # was cut is said again: its socket is lost.
                 return None
-            case CallerSpeaks(began=True) | BotHeard(barged_in=True, item=ItemHeard(complete=False)):
-                return CallEvent.CALLED_OFF
+            case CallerSpeaks(began=True):
+                self.spoken_into(fact.item_id)
+            case CallerSaid(item_id) if item_id in self._unjudged:
+                self._unjudged.discard(item_id)
+                if self.language.reply(fact.text) not in _NO_WISH:
+                    return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
-            case ResponseEnded("completed", spoken, calls=0) if spoken and self._last_words is None:
-                # The first response with speech and no further function call holds the last words.
-                self._last_words = set(spoken)
+            case ResponseEnded("completed", spoken, calls=0) if self._last_words is None:
+                # The first response with speech and no further function call holds the last words; one without speech
+                # leaves them to the response that called for the end.
+                self._last_words = set(spoken) or self._said or None
             case _:
                 pass
-        heard = self._last_words is not None and self._last_words <= self._heard
-        return CallEvent.FAREWELL_HEARD if heard else None
+        return CallEvent.FAREWELL_HEARD if self._was_heard(self._last_words) else None
+
+    def spoken_into(self, item_id: str) -> None:
+        """The caller speaks, or has spoken since the end was asked for: another sentence is waited for."""
+        self._unjudged.add(item_id)
+        self.interrupted, self.begun = True, False
+        self._last_words = None
+        self._said = set()
+
+    def said_before(self, items: Iterable[str], heard: Iterable[str]) -> None:
+        """What the response that called for the end said: a farewell, if no other follows. heard: to its end."""
+        self._said = set(items)
+        self._heard.update(heard)
+
+    @property
+    def unsaid(self) -> bool:
+        """No last words have begun, nor were any said before."""
+        return self.clip is None and not self.begun and not self._was_heard(self._said or None)
+
+    def in_words_of_ours(self) -> PendingHangup:
+        """The same end, after a recorded sentence."""
+        return replace(self, clip=Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE)
+
+    def _was_heard(self, items: set[str] | None) -> bool:
+        return items is not None and not self._unjudged and items <= self._heard
+
+
+class TurnsSince:
+    """The caller's turns since each function call that is not answered yet: an end that it leads to is older."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, list[str]] = {}
+
+    def called(self, call_id: str) -> None:
+        self._turns[call_id] = []
+
+    def began(self, item_id: str) -> None:
+        for turns in self._turns.values():
+            turns.append(item_id)
+
+    def answered(self, call_id: str) -> list[str]:
+        """Returns the turns since the call; none if there was no such call."""
+        return self._turns.pop(call_id, [])
 
 
 def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, str]) -> PendingHangup | None:

@@ -11,7 +11,15 @@ from loguru import logger
 
 from actors import policies
 from actors.call.dtmf import DtmfCollector
-from actors.call.farewell import SILENT, TOO_LONG, PendingHangup, hangup_after, hangup_by_us, hangup_without_model
+from actors.call.farewell import (
+    SILENT,
+    TOO_LONG,
+    PendingHangup,
+    TurnsSince,
+    hangup_after,
+    hangup_by_us,
+    hangup_without_model,
+)
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
     CALL,
@@ -132,6 +140,8 @@ class CallSupervisor(LoopActor):
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
         self._silence = SilenceWatch(services.profile.no_input_s)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
+        self._turns_since = TurnsSince()
+        self._calling: ResponseEnded | None = None  # the last response that called functions
         self._outcome = ""  # of the call, once it is decided
         self._resume_state = resume_state
 
@@ -211,6 +221,8 @@ class CallSupervisor(LoopActor):
             case BotBegan():
                 if self._silence.note(message):
                     self._time_silence()
+                if self._hangup is not None and not message.clip:
+                    self._farewell_begins()
             case CallerSpeaks() | CallerSaid() | BotSaid() | BotHeard() | ClipHeard() | ResponseEnded():
                 self._note(message)
             case _:
@@ -238,7 +250,7 @@ class CallSupervisor(LoopActor):
             case CallTimer.KEYS:
                 self._keys.complete()
             case CallTimer.FAREWELL:
-                self._advance(CallEvent.FAREWELL_OVERDUE)
+                self._farewell_overdue()
             case CallTimer.RESUME:
                 self._advance(CallEvent.RESUME_TIMEOUT, outcome=LOST)
             case CallTimer.END:
@@ -286,9 +298,13 @@ class CallSupervisor(LoopActor):
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
-            case CallerSpeaks(began=True):
-                self._speech.keep_time()
+            case CallerSpeaks():
+                self._interrupted(fact)
+            case ResponseEnded(given_up=True) if self._phase is Phase.LAST_WORDS:
+                self._farewell_overdue()
             case ResponseEnded():
+                if fact.calls:
+                    self._calling = fact
                 if self._speech.response_ended(fact):
                     self._do_without_model("answers nothing")
             case _:
@@ -302,6 +318,9 @@ class CallSupervisor(LoopActor):
         self._watch(LineEvent.ACTED)
         self._model.note(called)
         self._recorder.called(called)
+        self._turns_since.called(called.call_id)
+        if self._hangup is not None and self._hangup.interrupted:
+            self._advance(CallEvent.CALLED_OFF)  # what the caller has said into it is a new wish
         if (output := self._tasks.invoke(called)) is not None:
             self._speech.answer({called.call_id: output})
         else:
@@ -310,17 +329,22 @@ class CallSupervisor(LoopActor):
     def _reply(self, reply: TaskReply | None) -> None:
         if reply is None:
             return
+        turns: list[str] = []
         for step_id in reply.outputs:
             self._call_timers.cancel(StepLimit(step_id))
+            turns += self._turns_since.answered(step_id)
         self._recorder.task(reply.run)
         if reply.ended:
             hangup = hangup_after(reply.run.result, reply.run.status, self._services.profile.transfer_targets)
-            self._advance(CallEvent.CALLED_OFF if hangup is None else CallEvent.FAREWELL_DUE, hangup)
+            if hangup is not None:
+                self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if self._phase is Phase.SETTLING:
             self._look_at_tasks()
-        elif outputs:
+            return
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
+        self._keys.go_on()
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
@@ -330,6 +354,46 @@ class CallSupervisor(LoopActor):
     def _look_at_tasks(self) -> None:
         if not self._tasks.unsettled:
             self._advance(CallEvent.TASKS_SETTLED)
+
+    # --- the farewell ---
+
+    def _end_after_words(self, hangup: PendingHangup, response_id: str, turns: list[str]) -> None:
+        """A task has ended with a hang-up or transfer. turns: of the caller since the call that has led to it."""
+        hangup.language = self._services.profile.language
+        if (said := self._calling) is not None and said.response_id == response_id:
+            hangup.said_before(said.spoken_items, filter(self._transcript.heard_to_end, said.spoken_items))
+        for item_id in turns:
+            hangup.spoken_into(item_id)
+            words = self._transcript.words_of(item_id)
+            if words is not None and hangup.note(CallerSaid(item_id, words)) is CallEvent.CALLED_OFF:
+                return
+        self._advance(CallEvent.FAREWELL_DUE, hangup)
+
+    def _interrupted(self, fact: CallerSpeaks) -> None:
+        if fact.began:
+            self._turns_since.began(fact.item_id)
+            self._speech.keep_time()
+        if self._phase is Phase.LAST_WORDS:
+            limit_s = policies.INTERRUPTION_LIMIT_S if fact.began else policies.FAREWELL_START_LIMIT_S
+            self._call_timers.start(CallTimer.FAREWELL, limit_s)
+
+    def _farewell_begins(self) -> None:
+        hangup = _brought(self._hangup)
+        if hangup.clip is None and self._phase is Phase.LAST_WORDS and not hangup.begun:
+            hangup.begun = True
+            self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
+
+    def _farewell_overdue(self) -> None:
+        hangup = _brought(self._hangup)
+        if self._phase is Phase.LAST_WORDS and hangup.unsaid and not self._caller_away:
+            if self._tasks.busy:  # its output comes with the last words
+                self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_START_LIMIT_S)
+            elif self._silence.line is Line.BOT:
+                self._farewell_begins()
+            else:
+                self._advance(CallEvent.END_IN_WORDS, hangup.in_words_of_ours())
+        else:
+            self._advance(CallEvent.FAREWELL_OVERDUE)
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
@@ -493,7 +557,8 @@ class CallSupervisor(LoopActor):
 
     def _await_farewell(self, hangup: PendingHangup) -> None:
         self._hangup = hangup
-        self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
+        limit_s = policies.FAREWELL_START_LIMIT_S if hangup.clip is None else policies.FAREWELL_LIMIT_S
+        self._call_timers.start(CallTimer.FAREWELL, limit_s)
 
     def _say_own_words(self) -> None:
         if (clip := _brought(self._hangup).clip) is not None:

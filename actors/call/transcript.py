@@ -270,6 +270,16 @@ class Transcript:
         turn = self._entries.get(item_id)
         return not isinstance(turn, _Turn) or turn.heard is None
 
+    def heard_to_end(self, item_id: str) -> bool:
+        """The caller has heard all of this bot item."""
+        turn = self._entries.get(item_id)
+        return isinstance(turn, _Turn) and turn.heard is not None and turn.heard.complete
+
+    def words_of(self, item_id: str) -> str | None:
+        """The words of a caller's turn; None while they are not transcribed, or if it had none."""
+        turn = self._entries.get(item_id)
+        return turn.text or None if isinstance(turn, _Turn) else None
+
     def words_lost(self) -> bool:
         """The caller spoke last, and the utterance was never transcribed."""
         match next(reversed(self._entries.values()), None):

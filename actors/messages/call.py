@@ -114,6 +114,7 @@ class BotBegan:
     """An assistant item or a clip begins to be played. item_id: of BotHeard or ClipHeard, which tells of its end."""
 
     item_id: str
+    clip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,16 @@ class BotHeard:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCalled:
-    """The model called a function; the call is complete. arguments: JSON text."""
+    """The model called a function; the call is complete. arguments: JSON text.
+
+    cut_off: the caller had begun to speak before the call was complete.
+    """
 
     call_id: str
     name: str
     arguments: str
     response_id: str = ""
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class ResponseEnded:
     """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
 
     steps: of tasks, whose outputs were first seen by this response. given_up: it should have been heard, was not, and
-    is not repeated.
+    is not repeated. response_id: as in FunctionCalled.
     """
 
     status: str
@@ -148,6 +153,7 @@ class ResponseEnded:
     usage: Mapping[str, int]
     steps: tuple[str, ...] = ()
     given_up: bool = False
+    response_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

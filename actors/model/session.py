@@ -27,6 +27,7 @@ from actors.messages.model import (
     EndTurn,
     FunctionOutput,
     Heard,
+    KeyStoppedBot,
     ModelDeadline,
     ModelSocketMessage,
     ModelTick,
@@ -69,7 +70,15 @@ from protocols.realtime.client_events import (
     SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
-from protocols.realtime.objects import InputText, Item, NewItem, Response, ResponseRequest, UserMessage
+from protocols.realtime.objects import (
+    FunctionCallOutputItem,
+    InputText,
+    Item,
+    NewItem,
+    Response,
+    ResponseRequest,
+    UserMessage,
+)
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
 from protocols.realtime.responses import STEP, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
@@ -173,7 +182,15 @@ class OpenAISocket(LoopActor):
     # --- from the call ---
 
     def _convey(
-        self, message: Heard | FunctionOutput | SessionChanged | Speak | EndTurn | CallerTyped | OutOfBandRequest
+        self,
+        message: Heard
+        | FunctionOutput
+        | SessionChanged
+        | Speak
+        | EndTurn
+        | CallerTyped
+        | KeyStoppedBot
+        | OutOfBandRequest,
     ) -> None:
         match message:
             case Heard():
@@ -197,6 +214,9 @@ class OpenAISocket(LoopActor):
                 self._create(UserMessage(content=(InputText(text=message.text),)))
                 if message.answer:
                     self._want(ResponseRequest())
+            case KeyStoppedBot():
+                if self._responses.discard(message.item_id):
+                    self._order(self._scheduler.cancel())
             case OutOfBandRequest() if self._phase not in LIVE:
                 message.reply.set(None)
             case OutOfBandRequest():
@@ -357,7 +377,8 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated() if is_out_of_band(event.response):
                 pass
             case server.ResponseCreated():
-                too_late = self._scheduler.created(event.response, self.now_ms())
+                knows_all = not self._responses.answers_on_the_way
+                too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
                 self._responses.begun(event.response, discarded=bool(too_late))
                 self._order(too_late)
             case server.ResponseDone() if is_out_of_band(event.response):
@@ -377,7 +398,8 @@ class OpenAISocket(LoopActor):
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
         self._calls.called(item.call_id, response_id)
-        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id))
+        cut_off = self._responses.discarded(response_id)
+        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id, cut_off))
 
     def _end_response(self, response: Response) -> None:
         for item_id in self._responses.unended(response.id):  # it failed in mid-sentence
@@ -394,7 +416,8 @@ class OpenAISocket(LoopActor):
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up = self._scheduler.given_up
-        send(self._call, ResponseEnded(response.status, spoken, calls, response.tokens(), running.steps, given_up))
+        usage = response.tokens()
+        send(self._call, ResponseEnded(response.status, spoken, calls, usage, running.steps, given_up, response.id))
         self._look_for_quiet()
 
     # --- to the model ---
@@ -406,6 +429,8 @@ class OpenAISocket(LoopActor):
         items, speak = self._calls.settle()
         for item in items:
             self._create(item)
+            if isinstance(item, FunctionCallOutputItem):
+                self._responses.answer_sent(item.call_id)
         if speak:
             told, self._answer_instructions = self._answer_instructions, ""
             self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())

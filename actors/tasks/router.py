@@ -201,6 +201,9 @@ class TaskRouter:
             return None
         self._seen.add(called.call_id)
         self._calls_in_a_row += 1
+        if called.cut_off:
+            hint = "The caller spoke before this was done, so nothing was done. Call it again if it is still wanted."
+            return _refusal("cut_off", hint)
         if self._calls_in_a_row > MOST_CALLS:
             return _refusal("too_many_calls", "Call nothing more. Speak to the caller, and wait for an answer.")
         run_id, arguments = which_run(called.arguments)

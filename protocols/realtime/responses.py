@@ -34,7 +34,7 @@ class Running:
 class RunningResponses:
     """Those of the conversation; what runs beside it is not told here. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_running", "_unspoken")
+    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_on_the_way", "_running", "_unspoken")
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
@@ -45,9 +45,21 @@ class RunningResponses:
         self._items: set[str] = set()
         # Steps whose answers are in the conversation, and that no response has begun after yet.
         self._unspoken: list[str] = []
+        # Steps whose answers were sent since the last response began, and are not in the conversation yet.
+        self._on_the_way: set[str] = set()
+
+    def answer_sent(self, step_id: str) -> None:
+        """The answer to a task's step is on its way to the server."""
+        self._on_the_way.add(step_id)
+
+    @property
+    def answers_on_the_way(self) -> bool:
+        """The server has not told of all that it was sent: a response that it begins now may not know of it."""
+        return bool(self._on_the_way)
 
     def answer_added(self, step_id: str) -> None:
         """The answer to a task's step is in the conversation: the next response knows of it."""
+        self._on_the_way.discard(step_id)
         self._unspoken.append(step_id)
 
     def begun(self, response: Response, discarded: bool) -> None:
@@ -55,6 +67,7 @@ class RunningResponses:
         step_id = (response.metadata or {}).get(STEP)
         steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
         self._unspoken.clear()
+        self._on_the_way.clear()
         self._running[response.id] = Running(steps)
         if discarded:
             self._discarded.add(response.id)
@@ -67,6 +80,10 @@ class RunningResponses:
         self._items.add(item_id)
         running.spoken[item_id] = running.spoken.get(item_id, 0.0) + decoded_bytes(payload) / self._bytes_per_ms
         return True
+
+    def discarded(self, response_id: str) -> bool:
+        """The caller has begun to speak since it began."""
+        return response_id in self._discarded
 
     def audio_ended(self, response_id: str, item_id: str) -> bool:
         """All of an item's audio has come. Returns whether that is to be passed on."""
@@ -88,6 +105,12 @@ class RunningResponses:
     def discard_all(self) -> None:
         """The caller speaks: whatever still comes of what runs now comes too late."""
         self._discarded.update(self._running)
+
+    def discard(self, item_id: str) -> bool:
+        """The same for the response that speaks an item. Returns whether it still runs."""
+        speaking = [each for each, running in self._running.items() if item_id in running.spoken]
+        self._discarded.update(speaking)
+        return bool(speaking)
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """A response is over: what there was of it, and what is now to be taken back."""

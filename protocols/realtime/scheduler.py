@@ -53,6 +53,8 @@ class ResponseScheduler:
         self._active_id: str | None = None
         # Wishes are merged, never queued: an answer to the newest state of things is enough.
         self._wanted: ResponseRequest | None = None
+        # A wish that the server's own answer to the caller's turn was to cover.
+        self._covered: ResponseRequest | None = None
         # What we asked for last; None where the server answers by itself.
         self._in_flight: ResponseRequest | None = None
         self._limit_at_ms = 0.0  # in the states that have a limit
@@ -80,10 +82,13 @@ class ResponseScheduler:
         self._turn_changed(TurnEvent.DROPPED)
         return self._ask_if_due(now_ms)
 
-    def created(self, response: Response, now_ms: float) -> list[Order]:
-        """A response of the default conversation exists."""
+    def created(self, response: Response, now_ms: float, knows_all: bool = True) -> list[Order]:
+        """A response of the default conversation exists. knows_all: it began after every output that was sent."""
         if not ASKED.items() <= (response.metadata or {}).items():
             self._turn_changed(TurnEvent.SERVER_ANSWERED)
+            if not knows_all:
+                self._wanted = self._wanted or self._covered
+            self._covered = None
         self._liveness_changed(LivenessEvent.CREATED)
         self._active_id = response.id
         return self._slot_changed(SlotEvent.CREATED_TOO_LATE if self._caller_speaks else SlotEvent.CREATED, now_ms)
@@ -192,6 +197,7 @@ class ResponseScheduler:
         request, self._wanted = self._wanted or ResponseRequest(), None
         self._in_flight = request
         self._turn_changed(TurnEvent.ASKED)
+        self._covered = None
         return [ResponseCreate(response=request.model_copy(update={"metadata": (request.metadata or {}) | ASKED}))]
 
     def _wish_again(self) -> None:
@@ -200,7 +206,7 @@ class ResponseScheduler:
     def _turn_changed(self, event: TurnEvent) -> None:
         self._turn, action = TURN.step(self._turn, event)
         if action is TurnAction.DROP_WISH:
-            self._wanted = None
+            self._covered, self._wanted = self._wanted or self._covered, None
 
     def _attempt_changed(self, event: AttemptEvent) -> None:
         self._attempt, action = ATTEMPT.step(self._attempt, event)

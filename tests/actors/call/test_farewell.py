@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors.call.farewell import PendingHangup
 from actors.call.phase import CallEvent
-from actors.messages.call import BotHeard, CallerSpeaks, ClipHeard, ResponseEnded
+from actors.messages.call import BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
-from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, Call, Oven, WaitingDispatcher, living
+from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher, living
 
 TARGET = "tel:+4930555001"
 
@@ -69,11 +71,44 @@ def test_the_last_words_stay_the_first_that_could_be_whatever_is_said_after_them
     assert pending_hangup.note(heard("i-1")) is HEARD
 
 
-def test_a_caller_who_speaks_before_or_into_the_last_words_calls_it_off(pending_hangup: PendingHangup) -> None:
-    assert pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0)) is CALLED_OFF
-    assert pending_hangup.note(CallerSpeaks("u-1", began=False, at_ms=0)) is None
+def spoken_into(pending_hangup: PendingHangup, words: str, item: str = "u-1") -> CallEvent | None:
+    """The caller speaks into the last words. Returns what that leads to."""
     pending_hangup.note(ended("i-1"))
-    assert pending_hangup.note(heard("i-1", complete=False, barged_in=True)) is CALLED_OFF
+    assert pending_hangup.note(CallerSpeaks(item, began=True, at_ms=0)) is None
+    assert pending_hangup.note(heard("i-1", complete=False, barged_in=True)) is None
+    assert pending_hangup.note(CallerSpeaks(item, began=False, at_ms=0)) is None
+    return pending_hangup.note(CallerSaid(item, words))
+
+
+@pytest.mark.parametrize("words", ["Wait, one more thing!", "No, stop.", "What does it cost?", "I also need a cake."])
+def test_a_wish_of_the_caller_s_calls_the_end_off(pending_hangup: PendingHangup, words: str) -> None:
+    assert spoken_into(pending_hangup, words) is CALLED_OFF
+
+
+@pytest.mark.parametrize("words", ["", "Okay, thanks.", "Yes.", "Hm."])
+def test_thanks_or_a_cough_have_the_end_wait_for_the_next_sentence(pending_hangup: PendingHangup, words: str) -> None:
+    assert spoken_into(pending_hangup, words) is None
+    assert pending_hangup.note(heard("i-1")) is None, "it was interrupted"
+    assert pending_hangup.note(ended("i-2")) is None
+    assert pending_hangup.note(heard("i-2")) is HEARD
+
+
+def test_words_that_come_late_are_waited_for(pending_hangup: PendingHangup) -> None:
+    pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    assert pending_hangup.note(ended("i-2")) is None
+    assert pending_hangup.note(heard("i-2")) is None
+    assert pending_hangup.note(CallerSaid("u-1", "Okay, thanks.")) is HEARD
+
+
+def test_what_was_said_in_the_response_that_asked_for_the_end_is_the_farewell_if_no_other_follows(
+    pending_hangup: PendingHangup,
+) -> None:
+    pending_hangup.said_before(["i-0"], heard=[])
+    unsaid = [pending_hangup.unsaid]
+    assert pending_hangup.note(heard("i-0")) is None, "another may follow"
+    unsaid.append(pending_hangup.unsaid)
+    assert unsaid == [True, False]
+    assert pending_hangup.note(ended()) is HEARD
 
 
 def test_last_words_that_a_lost_socket_cut_are_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
@@ -154,13 +189,123 @@ def test_a_caller_who_speaks_before_the_farewell_sounds_is_not_hung_up_on_after_
     assert call.activities() == []
 
 
-def test_a_farewell_that_is_never_spoken_is_waited_for_twenty_seconds(call: Call) -> None:
+def clips(call: Call) -> list[str]:
+    """The recorded sentences that were heard, as the record tells it."""
+    return [turn.text for turn in call.describe().turns if turn.text in {clip.value for clip in Clip}]
+
+
+def test_a_farewell_that_the_model_never_speaks_is_said_by_a_clip_after_six_seconds(call: Call) -> None:
     ask_to_end(call)
-    call.mailboxes.advance(19_900)
+    call.mailboxes.advance(5900)
     assert call.activities() == []
-    call.mailboxes.advance(100)
+    call.mailboxes.advance(1000)
+    call.mailboxes.advance(1000)
+    call.played()
+    assert "goodbye" in clips(call)
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "completed"
+
+
+def test_a_transfer_that_the_model_never_announces_is_announced_by_a_clip(mailboxes: WaitingDispatcher) -> None:
+    call = transferred(mailboxes, TARGET)
+    mailboxes.advance(6000)
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+    call.ends("transferred")
+    assert call.outcome() == "transferred"
+
+
+def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call) -> None:
+    call.caller_says("That is all, bye.")
+    call.event("response.created", response={"id": "r-bye", "status": "in_progress"})
+    part: dict[str, Any] = {"response_id": "r-bye", "item_id": "i-bye", "output_index": 0, "content_index": 0}
+    for _ in range(8):
+        call.event("response.output_audio.delta", **part, delta="A" * 6400)
+    call.event("response.output_audio.done", **part)
+    item = {"id": "fc", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "end_call",
+            "arguments": "{}"}  # fmt: skip
+    call.event("response.output_item.done", response_id="r-bye", output_index=1, item=item)
+    call.event("response.done", response={"id": "r-bye", "status": "completed"})
+    call.mailboxes.until(lambda: "call-1" in call.outputs())
+    call.model_calls()  # nothing more is said
+    assert call.activities() == []
+    call.mailboxes.advance(800)
     call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_the_end_of_another_task_does_not_erase_the_farewell(call: Call) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
+    call.mailboxes.until(lambda: {"call-2", "call-3"} <= set(call.outputs()))
+    call.bot_says("It is booked. Goodbye.", ms=500)
+    call.mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def cut_off(call: Call, call_id: str, name: str) -> dict[str, Any]:
+    """The caller speaks into a response that then calls a function. Returns the function's output."""
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    call.caller_begins("u-x")
+    item = {"id": "fc", "type": "function_call", "status": "completed", "call_id": call_id, "name": name,
+            "arguments": "{}"}  # fmt: skip
+    call.event("response.output_item.done", response_id="r-x", output_index=1, item=item)
+    call.event("response.done", response={"id": "r-x", "status": "cancelled"})
+    call.mailboxes.until(lambda: call_id in call.outputs())
+    return call.outputs()[call_id]
+
+
+def test_a_function_of_a_response_that_the_caller_cut_off_is_not_carried_out(call: Call) -> None:
+    call.caller_says("That is all.")
+    assert cut_off(call, "call-1", "end_call")["error"] == "cut_off"
+    assert call.describe().tasks == ()
+    call.mailboxes.advance(7000)
+    assert call.activities() == []
+
+
+def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what_they_are(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}, transfer_targets={"all": TARGET}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.caller_says("Stop, forget it!", item="u-stop")
+    stuck.result = Failed("The oven is broken.")
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "transfer"
+    call.bot_says("All right.", ms=500)
+    mailboxes.advance(3000)
+    assert call.activities() == []
+
+
+def test_thanks_into_i_will_put_you_through_do_not_call_it_off(mailboxes: WaitingDispatcher) -> None:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("I will put you through to a colleague.", ms=2000)
+    mailboxes.advance(1000)
+    call.caller_says("Okay, thanks.")
+    assert call.activities() == []
+    call.bot_says("You are welcome.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+
+
+def test_a_function_called_after_the_caller_spoke_into_it_is_a_new_wish(mailboxes: WaitingDispatcher) -> None:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("I will put you through to a colleague.", ms=2000)
+    mailboxes.advance(1000)
+    call.caller_says("Yes.")
+    call.answered("call-3", "order_pizza")
+    call.bot_says("Small or large?", ms=500)
+    mailboxes.advance(3000)
+    assert call.activities() == []
 
 
 def test_a_hang_up_that_vaic_never_confirms_ends_the_call_by_itself(call: Call) -> None:

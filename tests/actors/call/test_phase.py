@@ -22,7 +22,10 @@ from actors.call.phase import (
 )
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import (
+    BotBegan,
     BotHeard,
+    CallerSaid,
+    CallerSpeaks,
     CallTimer,
     ClipHeard,
     EndCall,
@@ -173,6 +176,12 @@ def farewell_heard(scene: Scene) -> None:
     scene.told(ClipHeard(Clip.CALL_AGAIN, ItemHeard("clip", 100, 100, 0, complete=True)))
 
 
+def farewell_overdue(scene: Scene) -> None:
+    """It has begun, and is never heard to its end."""
+    scene.told(BotBegan("bye"))
+    scene.overdue(CallTimer.FAREWELL)
+
+
 def last_words(scene: Scene) -> None:
     scene.call.answered("call-3", "end_call")
 
@@ -210,9 +219,9 @@ REACH: dict[Phase, Callable[[Scene], None]] = {
 # STOPPED and CRASHED leave no actor to be looked at: what they write is.
 HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.FAREWELL_DUE: lambda scene: scene.task_ends("hangup"),
-    E.CALLED_OFF: lambda scene: scene.task_ends("baked"),
+    E.CALLED_OFF: lambda scene: scene.told(CallerSpeaks("u-x", True, 0), CallerSaid("u-x", "Stop!")),
     E.FAREWELL_HEARD: farewell_heard,
-    E.FAREWELL_OVERDUE: lambda scene: scene.overdue(CallTimer.FAREWELL),
+    E.FAREWELL_OVERDUE: farewell_overdue,
     E.MODEL_GONE: lambda scene: scene.overdue(CallTimer.MODEL),
     E.END_IN_WORDS: lambda scene: scene.told(EndCall("drained", in_words=True)),
     E.END_CALL: lambda scene: scene.told(EndCall("drained")),

@@ -127,7 +127,7 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
     assert scene.call.arrived == [
         BotSaid("i-1", "Hello."),
-        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}),
+        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}, response_id="r-1"),
     ]
 
 
@@ -297,18 +297,40 @@ def test_several_functions_of_one_response_are_all_answered_before_it_is_spoken_
     assert scene.wire.types() == ["conversation.item.create", "response.create"]
 
 
-def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer(scene: Scene) -> None:
+def output_added(scene: Scene) -> None:
+    item = {"id": "o-1", "type": "function_call_output", "call_id": "call-1", "output": "{}"}
+    scene.event("conversation.item.added", item=item)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["added before", "added after"])
+def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer_if_that_knows_of_it(
+    scene: Scene, known: bool
+) -> None:
     scene.created()
     scene.function_call()
     scene.done()
-    scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
+    turn(scene, "speech_started")
     scene.told(FunctionOutput("call-1", "{}"))
     assert scene.wire.types() == ["conversation.item.create"]
-    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    turn(scene, "speech_stopped", "committed")
+    if known:
+        output_added(scene)
     scene.created("auto")
-    scene.delta("auto")
-    scene.done("auto")
+    output_added(scene)
+    scene.delta("auto", "i-2")
     assert scene.wire.types() == []
+    scene.done("auto")
+    assert scene.wire.types() == ([] if known else ["response.create"])
+    scene.mailboxes.advance(100)
+
+
+def test_a_function_of_a_response_that_the_caller_cut_off_is_told_as_such(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    assert not scene.call.expect(FunctionCalled).cut_off
+    turn(scene, "speech_started")
+    scene.function_call(call_id="call-2")
+    assert scene.call.expect(FunctionCalled).cut_off
 
 
 def test_half_written_function_calls_are_not_run(scene: Scene) -> None:
