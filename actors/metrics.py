@@ -35,6 +35,7 @@ LOOKUPS = Counter(
     "tieline_lookups_total", "Look-ups by what a caller claims, by effect and outcome.", ["effect", "outcome"]
 )
 EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
+KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
 PASSED_OVER = Counter(

@@ -5,13 +5,18 @@ Not an actor: a part of a call's supervisor. May import: actors, the standard li
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from actors.messages.call import CallTimer, CallTimerKey
+from actors.metrics import KEYS_BOUNCED
 from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskRouter
 
 NEXT_KEY_S = 3.0  # longest pause between two keys of one answer
+BOUNCE_MS = 80.0  # the same key again within this is one press: two by hand are at least 100 ms apart
+BURST_MS = 2.0  # events that arrive together were held up on the way: how far apart they were pressed is not known
+MOST_WAITING = 64  # keys pressed ahead
 
 
 class DtmfCollector:
@@ -31,22 +36,49 @@ class DtmfCollector:
         self._timers = timers
         self._now_ms = now_ms
         self._taken = taken
-        self._keys = ""
+        self._keys = ""  # of the answer that is being given
+        self._waiting: deque[tuple[str, float]] = deque()  # pressed, not looked at yet: each with its time in ms
+        self._last = ("", -BOUNCE_MS)  # the key pressed last, and when
+        self._ended_by_length = False  # the answer before: a `#` may still follow it
 
     def pressed(self, digits: str) -> None:
-        wanted = self._tasks.keys_wanted()
-        if wanted is None:
-            self._taken(digits, False, self._now_ms())
+        """Take the keys of one event."""
+        now_ms = self._now_ms()
+        (key, at_ms), self._last = self._last, (digits[-1], now_ms)
+        if digits == key and BURST_MS < now_ms - at_ms < BOUNCE_MS:
+            KEYS_BOUNCED.inc()
             return
-        self._keys += digits
-        if "#" in self._keys or len(self._keys) == wanted:
-            self.complete()
-        else:
-            self._timers.start(CallTimer.KEYS, NEXT_KEY_S)
+        self._waiting.extend((each, now_ms) for each in digits[: MOST_WAITING - len(self._waiting)])
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Look at the keys that wait: each belongs to the question that is being asked by then."""
+        while self._waiting:
+            wanted = self._tasks.keys_wanted()
+            if wanted is None and self._tasks.busy:
+                return  # they answer the question that comes of this step
+            if wanted is None:
+                at_ms = self._waiting[-1][1]
+                keys = "".join(key for key, _ in self._waiting)
+                self._waiting.clear()
+                self._taken(keys, False, at_ms)
+                return
+            key, at_ms = self._waiting.popleft()
+            if key == "#" and not self._keys and self._ended_by_length:
+                self._ended_by_length = False
+                continue
+            self._keys += key
+            if key == "#" or len(self._keys) == wanted:
+                self._ended_by_length = key != "#"
+                self._complete(at_ms)
+            else:
+                self._timers.start(CallTimer.KEYS, NEXT_KEY_S)
 
     def complete(self) -> None:
-        """Hand over what was collected: no more keys follow."""
+        """No more keys follow: hand over what was collected."""
+        self._complete(self._now_ms())
+
+    def _complete(self, at_ms: float) -> None:
         self._timers.cancel(CallTimer.KEYS)
-        keys, self._keys = self._keys.partition("#")[0], ""
-        now_ms = self._now_ms()
-        self._taken(keys, self._tasks.pressed(keys, now_ms), now_ms)
+        keys, self._keys = self._keys.removesuffix("#"), ""
+        self._taken(keys, self._tasks.pressed(keys, at_ms), at_ms)

@@ -341,8 +341,10 @@ class CallSupervisor(LoopActor):
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if self._phase is Phase.SETTLING:
             self._look_at_tasks()
-        elif outputs:
+            return
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
+        self._keys.go_on()
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:

@@ -47,6 +47,13 @@ class EndTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyStoppedBot:
+    """The caller pressed a key while the bot spoke an item: what still comes of it is not to be heard."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerTyped:
     """Input of the caller's that was no audio (keys pressed), as text. answer: request a response to it."""
 
@@ -123,6 +130,7 @@ ModelSocketMessage = (
     | Speak
     | EndTurn
     | CallerTyped
+    | KeyStoppedBot
     | FunctionOutput
     | SessionChanged
     | OutOfBandRequest

@@ -27,6 +27,7 @@ from actors.messages.model import (
     EndTurn,
     FunctionOutput,
     Heard,
+    KeyStoppedBot,
     ModelDeadline,
     ModelSocketMessage,
     ModelTick,
@@ -181,7 +182,15 @@ class OpenAISocket(LoopActor):
     # --- from the call ---
 
     def _convey(
-        self, message: Heard | FunctionOutput | SessionChanged | Speak | EndTurn | CallerTyped | OutOfBandRequest
+        self,
+        message: Heard
+        | FunctionOutput
+        | SessionChanged
+        | Speak
+        | EndTurn
+        | CallerTyped
+        | KeyStoppedBot
+        | OutOfBandRequest,
     ) -> None:
         match message:
             case Heard():
@@ -205,6 +214,9 @@ class OpenAISocket(LoopActor):
                 self._create(UserMessage(content=(InputText(text=message.text),)))
                 if message.answer:
                     self._want(ResponseRequest())
+            case KeyStoppedBot():
+                if self._responses.discard(message.item_id):
+                    self._order(self._scheduler.cancel())
             case OutOfBandRequest() if self._phase not in LIVE:
                 message.reply.set(None)
             case OutOfBandRequest():

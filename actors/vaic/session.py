@@ -21,7 +21,7 @@ from actors.messages.call import (
     VaicReady,
 )
 from actors.messages.clips import Clip
-from actors.messages.model import CallerAudio, Heard, ModelSocketMessage
+from actors.messages.model import CallerAudio, Heard, KeyStoppedBot, ModelSocketMessage
 from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
@@ -155,6 +155,7 @@ class VaicSocket(LoopActor):
         self._order: HangUp | Transfer | None = None  # how the call ends, where we end it
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id = ""  # of the last words
+        self._silenced_id = ""  # the item that a key has stopped
 
     def on_start(self) -> None:
         if self._config.origin is not SocketOrigin.REPLACED:
@@ -392,6 +393,7 @@ class VaicSocket(LoopActor):
             case "dtmf":
                 digits = "".join(key for key in str(activity.value or "") if key in DTMF_KEYS)
                 if digits:
+                    self._stop_for_key()
                     send(self._call, DigitsPressed(digits))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
@@ -403,6 +405,8 @@ class VaicSocket(LoopActor):
     # --- to VAIC ---
 
     def _play(self, audio: BotAudio) -> None:
+        if audio.item_id == self._silenced_id:
+            return  # it was generated before the model knew of the key
         if self._filler.waiting:
             self._filler.end()
         if audio.item_id != self._item_id:
@@ -443,6 +447,8 @@ class VaicSocket(LoopActor):
         return item_id
 
     def _end_item(self, item_id: str) -> None:
+        if item_id == self._silenced_id:
+            return
         now_ms = self.now_ms()
         self._write_all(self._playout.bot_audio(item_id, self._to_vaic.flush(), now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
@@ -453,14 +459,27 @@ class VaicSocket(LoopActor):
         self._write(SpeechStarted(conversation_id=self._id))
         self.after(GAP_S, self._gap.begin())
         self._filler.end()
+        self._cut_speech()
+
+    def _stop_for_key(self) -> None:
+        # VAIC may have stopped playing by itself (7.5); the model is not told of keys, and goes on.
+        self._filler.end()
+        if item_id := self._cut_speech():
+            self._silenced_id = item_id
+            self._model.tell(KeyStoppedBot(item_id))
+
+    def _cut_speech(self) -> str:
+        """Fall silent. Returns the newest item that was not heard to its end, "" if there is none."""
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
-        if cut:
-            BARGE_INS.inc()
-            self._model.tell(Heard(tuple(cut)))
-            self._tell_heard(cut, barged_in=True)
-            self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
+        if not cut:
+            return ""
+        BARGE_INS.inc()
+        self._model.tell(Heard(tuple(cut)))
+        self._tell_heard(cut, barged_in=True)
+        self._log.info("barge-in", item=cut[0].item_id, heard_ms=cut[0].heard_ms)
+        return cut[-1].item_id
 
     def _fill_gap(self, due: GapDue) -> None:
         for payload in self._gap.due(due):

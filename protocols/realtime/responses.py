@@ -106,6 +106,12 @@ class RunningResponses:
         """The caller speaks: whatever still comes of what runs now comes too late."""
         self._discarded.update(self._running)
 
+    def discard(self, item_id: str) -> bool:
+        """The same for the response that speaks an item. Returns whether it still runs."""
+        speaking = [each for each, running in self._running.items() if item_id in running.spoken]
+        self._discarded.update(speaking)
+        return bool(speaking)
+
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """A response is over: what there was of it, and what is now to be taken back."""
         running = self._running.pop(response_id, None) or Running()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.actors.calls import Call, Oven, WaitingDispatcher
+from tests.actors.calls import MS_100, Call, Oven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 
 
@@ -86,3 +86,63 @@ def test_the_keys_of_one_answer_are_not_part_of_the_next(mailboxes: WaitingDispa
     mailboxes.until(lambda: any("did not get that" in json.dumps(each) for each in call.model.frames))
     pressed(call, "2#")
     assert typed(call) == ["The caller pressed these keys: *.", "The caller pressed these keys: 2."]
+
+
+def in_one_event(call: Call, keys: str) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": keys}])
+
+
+def state(call: Call) -> str:
+    (task,) = call.describe().tasks
+    return task.states[-1]
+
+
+def test_the_keys_of_one_event_go_into_consecutive_slots(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.answered("call-1", "book_appointment", name="Ada")
+    in_one_event(call, "2411#1030#")
+    mailboxes.until(lambda: state(call) == "Confirm")
+    assert typed(call) == ["The caller pressed these keys: 2 4 1 1.", "The caller pressed these keys: 1 0 3 0."]
+
+
+def test_a_yes_pressed_before_the_read_back_was_said_is_none(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven()
+    call = Call(mailboxes, effects={"appointments.book": oven}).greeted()
+    call.answered("call-1", "book_appointment", name="Ada")
+    in_one_event(call, "241110301")
+    mailboxes.until(lambda: len(typed(call)) == 3)
+    assert (state(call), oven.requests) == ("Confirm", [])
+
+
+@pytest.mark.parametrize(("after_ms", "taken"), [(20, "7 8"), (100, "7 7 8")])
+def test_a_key_reported_twice_within_milliseconds_is_one_press(
+    mailboxes: WaitingDispatcher, after_ms: float, taken: str
+) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
+    call.answered("call-1", "triage")
+    in_one_event(call, "7")
+    mailboxes.advance(after_ms)
+    in_one_event(call, "7")
+    mailboxes.advance(20)
+    in_one_event(call, "8")
+    mailboxes.advance(3000)
+    assert typed(call) == [f"The caller pressed these keys: {taken}."]
+
+
+def test_a_key_stops_the_bot_and_what_still_comes_of_its_response(call: Call) -> None:
+    said = {"response_id": "r-long", "item_id": "i-long", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-long", "status": "in_progress"})
+    for _ in range(10):
+        call.event("response.output_audio.delta", **said, delta=MS_100)
+    call.mailboxes.advance(300)
+    assert call.wire.types()[-1] == "playStream.chunk"
+    in_one_event(call, "7")
+    assert call.wire.types()[-1] == "playStream.stop"
+    assert call.model.last("response.cancel")["response_id"] == "r-long"
+    assert call.model.last("conversation.item.truncate")["audio_end_ms"] <= 300
+    for _ in range(10):
+        call.event("response.output_audio.delta", **said, delta=MS_100)
+    call.mailboxes.advance(300)
+    assert call.wire.types() == []
+    (turn,) = [turn for turn in call.describe().turns if turn.item_id == "i-long"]
+    assert turn.heard_ms <= 300
