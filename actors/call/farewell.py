@@ -42,6 +42,7 @@ class PendingHangup:
     _last_words: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
     _said: set[str] = field(default_factory=set)  # spoken in the response that called for the end
+    _worded: bool = False  # the caller has said words into it
     _unjudged: set[str] = field(default_factory=set)  # the caller's turns whose words are still to come
 
     def note(self, fact: SpeechFact) -> CallEvent | None:
@@ -62,8 +63,10 @@ class PendingHangup:
                 self._unjudged.discard(item_id)
                 if self._wishes(fact.text):
                     return CallEvent.CALLED_OFF
-            case BotSaid() if self.interrupted and "?" in fact.text:
-                return CallEvent.CALLED_OFF  # whatever the caller has said, an answer is waited for
+                self._worded = self._worded or self.language.reply(fact.text) is not Reply.WORDLESS
+            case BotSaid() if self._worded and "?" in fact.text:
+                # An answer is waited for. "Sorry?" after a cough asks for nothing.
+                return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
             case ResponseEnded("completed", spoken, calls=0) if self._last_words is None:

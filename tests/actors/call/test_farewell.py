@@ -99,6 +99,13 @@ def test_a_question_of_the_bot_s_after_an_interruption_waits_for_its_answer(pend
     assert pending_hangup.note(BotSaid("i-2", "Yes? What is it?")) is CALLED_OFF
 
 
+def test_the_bot_s_what_was_that_after_a_cough_waits_for_nothing(pending_hangup: PendingHangup) -> None:
+    assert spoken_into(pending_hangup, "") is None
+    assert pending_hangup.note(BotSaid("i-2", "Sorry, what was that?")) is None
+    assert pending_hangup.note(ended("i-2")) is None
+    assert pending_hangup.note(heard("i-2")) is HEARD
+
+
 def test_words_that_come_late_are_waited_for(pending_hangup: PendingHangup) -> None:
     pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
     assert pending_hangup.note(ended("i-2")) is None
