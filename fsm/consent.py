@@ -49,6 +49,10 @@ class Language(Protocol):
         """What words answer to a question; to "Shall I book it?", "book it" is a yes."""
         ...
 
+    def parting(self, text: str) -> bool:
+        """Whether the words are nothing but thanks, assent and goodbye: they wish for nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Readback:

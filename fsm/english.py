@@ -157,6 +157,10 @@ class English:
     def reply(self, text: str, question: str = "") -> Reply:
         return _reply(text, question)
 
+    def parting(self, text: str) -> bool:
+        spoken = _spoken(_plain(text))
+        return bool(spoken) and all(word in _YES or word in _PARTING for word in spoken)
+
 
 def _plain(text: str) -> str:
     text = text.replace("’", "'").lower()
@@ -469,6 +473,11 @@ _YES = frozenset({
     "yes", "yeah", "yep", "yup", "yea", "yah", "yo", "aye", "sure", "ok", "okay", "okey", "right", "correct", "exactly",
     "absolutely", "definitely", "certainly", "perfect", "fine", "good", "great", "lovely", "please", "affirmative",
     "agreed", "alright", "indeed", "mhm", "mmhmm", "ja", "oui", "si"
+})  # fmt: skip
+_PARTING = frozenset({
+    "thanks", "thank", "you", "very", "much", "so", "cheers", "bye", "goodbye", "see", "ya", "later", "soon", "have",
+    "a", "nice", "day", "evening", "weekend", "and", "too", "then", "that's", "that", "is", "all", "it", "well",
+    "wonderful", "brilliant", "excellent", "for", "your", "help", "kind", "of", "take", "care"
 })  # fmt: skip
 # These agree wherever they stand.
 _AGREES = re.compile(

@@ -210,6 +210,8 @@ class _Meter:
 
 
 def _test_files(tree: Path, place: str) -> list[Path]:
+    if "*" in place:
+        return sorted(tree.glob(place))
     path = tree / place
     return [path] if path.is_file() else sorted(path.rglob("test_*.py"))
 

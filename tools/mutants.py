@@ -23,6 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tools.mutant_runner import CHILD_FAILED, Measured, TestRunner
 from tools.mutations import Mutant, mutants_of, possible, shown
@@ -45,7 +46,7 @@ class Room:
 ROUTERS = tuple(f"tests/actors/call/test_{name}.py" for name in ("speech", "dtmf", "replay"))
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
-    "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm",), 110),
+    "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm/test_*.py", "tests/fsm/agents"), 110),
     # Compared with the pictures in docs/, to the last pixel.
     "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
     "actors/call": Room(("actors/call/*.py",), ("tests/actors/call",), 90),
@@ -191,6 +192,18 @@ def told(verdicts: Sequence[Verdict]) -> Iterator[str]:
         )
 
 
+Kept = dict[str, list[dict[str, Any]]]
+
+
+def save(out: Path, kept: Kept, verdict: Verdict) -> Kept:
+    """Write a verdict to what there is, in the place of an earlier one of the same mutant: a run may be broken off."""
+    new = asdict(verdict)
+    others = [each for each in kept.get(verdict.room, []) if each["mutant"] != new["mutant"]]
+    kept = {**kept, verdict.room: [*others, new]}
+    out.write_text(json.dumps(kept, indent=1))
+    return kept
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--room", choices=list(ROOMS), action="append", help="only this one; may be given again")
@@ -207,6 +220,9 @@ def main() -> int:
         dead = [each for room in json.loads(out.read_text()).values() for each in room if each["how"] in DEAD]
         drawn = [each for each in drawn if asdict(each[1]) not in [known["mutant"] for known in dead]]
     out.parent.mkdir(exist_ok=True)
+    kept: Kept = json.loads(out.read_text()) if out.exists() else {}
+    if not asked.again:
+        kept = {name: known for name, known in kept.items() if name not in rooms}
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Path(folder, "tree")
@@ -220,21 +236,13 @@ def main() -> int:
             f"{len(drawn)} mutants; {len(measured.took_s)} tests measured in {time.monotonic() - began_s:.0f} s",
             flush=True,
         )
-        verdicts = []
-        for room, mutant in drawn:
-            verdict = judged(room, mutant, runner, measured)
-            verdicts.append(verdict)
-            if not verdict.dead:
-                print(
-                    f"{verdict.how} {mutant.path}:{mutant.line} {mutant.was.strip()} -> {mutant.now.strip()}",
-                    flush=True,
-                )
-    kept = json.loads(out.read_text()) if out.exists() else {}
-    for name in rooms:
-        judged_now = [asdict(each) for each in with_reasons(verdicts) if each.room == name]
-        anew = [each["mutant"] for each in judged_now]
-        kept[name] = [each for each in kept.get(name, []) if asked.again and each["mutant"] not in anew] + judged_now
-    out.write_text(json.dumps(kept, indent=1))
+        verdicts: list[Verdict] = []
+        for number, (room, mutant) in enumerate(drawn, 1):
+            verdicts += with_reasons([judged(room, mutant, runner, measured)])
+            kept = save(out, kept, verdicts[-1])
+            if not verdicts[-1].dead:
+                change = f"{mutant.was.strip()} -> {mutant.now.strip()}"
+                print(f"{number} {verdicts[-1].how} {mutant.path}:{mutant.line} {change}", flush=True)
     verdicts = [
         Verdict(**{**each, "mutant": Mutant(**each["mutant"])}) for name in ROOMS for each in kept.get(name, [])
     ]

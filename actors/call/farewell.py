@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from actors.call.phase import CallEvent
-from actors.messages.call import BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
+from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
@@ -22,10 +22,6 @@ from protocols.ledger import ItemHeard
 SILENT = "silent"  # nobody answered
 TOO_LONG = "too-long"
 NO_MODEL = "speech model unavailable"
-
-
-# What a caller may say into the last words without calling the end off: "okay, thanks", a cough.
-_NO_WISH = frozenset({Reply.YES, Reply.WORDLESS})
 
 
 @dataclass(slots=True)
@@ -64,8 +60,10 @@ class PendingHangup:
                 self.spoken_into(fact.item_id)
             case CallerSaid(item_id) if item_id in self._unjudged:
                 self._unjudged.discard(item_id)
-                if self.language.reply(fact.text) not in _NO_WISH:
+                if self._wishes(fact.text):
                     return CallEvent.CALLED_OFF
+            case BotSaid() if self.interrupted and "?" in fact.text:
+                return CallEvent.CALLED_OFF  # whatever the caller has said, an answer is waited for
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
             case ResponseEnded("completed", spoken, calls=0) if self._last_words is None:
@@ -96,6 +94,10 @@ class PendingHangup:
     def in_words_of_ours(self) -> PendingHangup:
         """The same end, after a recorded sentence."""
         return replace(self, clip=Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE)
+
+    def _wishes(self, words: str) -> bool:
+        """Not so "okay, thanks", or a cough."""
+        return not self.language.parting(words) and self.language.reply(words) is not Reply.WORDLESS
 
     def _was_heard(self, items: set[str] | None) -> bool:
         return items is not None and not self._unjudged and items <= self._heard

@@ -8,7 +8,7 @@ import pytest
 
 from actors.call.farewell import PendingHangup
 from actors.call.phase import CallEvent
-from actors.messages.call import BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded
+from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
@@ -80,17 +80,23 @@ def spoken_into(pending_hangup: PendingHangup, words: str, item: str = "u-1") ->
     return pending_hangup.note(CallerSaid(item, words))
 
 
-@pytest.mark.parametrize("words", ["Wait, one more thing!", "No, stop.", "What does it cost?", "I also need a cake."])
+@pytest.mark.parametrize("words", ["Wait, one more thing!", "No, stop.", "What does it cost?", "Okay, and a cake."])
 def test_a_wish_of_the_caller_s_calls_the_end_off(pending_hangup: PendingHangup, words: str) -> None:
     assert spoken_into(pending_hangup, words) is CALLED_OFF
 
 
-@pytest.mark.parametrize("words", ["", "Okay, thanks.", "Yes.", "Hm."])
+@pytest.mark.parametrize("words", ["", "Okay, thanks.", "Thanks, bye!", "Yes.", "Hm."])
 def test_thanks_or_a_cough_have_the_end_wait_for_the_next_sentence(pending_hangup: PendingHangup, words: str) -> None:
     assert spoken_into(pending_hangup, words) is None
     assert pending_hangup.note(heard("i-1")) is None, "it was interrupted"
     assert pending_hangup.note(ended("i-2")) is None
     assert pending_hangup.note(heard("i-2")) is HEARD
+
+
+def test_a_question_of_the_bot_s_after_an_interruption_waits_for_its_answer(pending_hangup: PendingHangup) -> None:
+    assert pending_hangup.note(BotSaid("i-0", "Anything else? Goodbye.")) is None
+    assert spoken_into(pending_hangup, "Yes.") is None
+    assert pending_hangup.note(BotSaid("i-2", "Yes? What is it?")) is CALLED_OFF
 
 
 def test_words_that_come_late_are_waited_for(pending_hangup: PendingHangup) -> None:
