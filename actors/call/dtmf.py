@@ -15,7 +15,6 @@ from actors.tasks.router import TaskRouter
 
 NEXT_KEY_S = 3.0  # longest pause between two keys of one answer
 BOUNCE_MS = 80.0  # the same key again within this is one press: two by hand are at least 100 ms apart
-BURST_MS = 2.0  # events that arrive together were held up on the way: how far apart they were pressed is not known
 MOST_WAITING = 64  # keys pressed ahead
 
 
@@ -45,7 +44,7 @@ class DtmfCollector:
         """Take the keys of one event."""
         now_ms = self._now_ms()
         (key, at_ms), self._last = self._last, (digits[-1], now_ms)
-        if digits == key and BURST_MS < now_ms - at_ms < BOUNCE_MS:
+        if digits == key and now_ms - at_ms < BOUNCE_MS:
             KEYS_BOUNCED.inc()
             return
         self._waiting.extend((each, now_ms) for each in digits[: MOST_WAITING - len(self._waiting)])

@@ -393,7 +393,9 @@ class VaicSocket(LoopActor):
             case "dtmf":
                 digits = "".join(key for key in str(activity.value or "") if key in DTMF_KEYS)
                 if digits:
-                    self._stop_for_key()
+                    # A `#` alone only ends an answer, and may come once the next question is being asked.
+                    if digits != "#":
+                        self._stop_for_key()
                     send(self._call, DigitsPressed(digits))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)

@@ -42,6 +42,16 @@ def test_only_what_runs_and_is_not_discarded_is_passed_on() -> None:
     assert not found.takes("r-4", "i-4", MS_100)
 
 
+def test_only_the_response_that_speaks_an_item_is_discarded_for_it() -> None:
+    found = running("r-1", "r-2")
+    found.takes("r-1", "i-1", MS_100)
+    assert not found.discard("i-9")
+    assert found.takes("r-1", "i-1", MS_100)
+    assert found.discard("i-1")
+    assert not found.takes("r-1", "i-1", MS_100)
+    assert found.takes("r-2", "i-2", MS_100)
+
+
 def test_what_a_response_leaves_without_an_end_is_told_unless_it_was_discarded() -> None:
     found = running("r-1", "r-2")
     found.takes("r-1", "i-1", MS_100)
