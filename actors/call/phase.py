@@ -74,7 +74,7 @@ _E, _A = CallEvent, CallAction
 # VAIC has not been told yet that the call is over.
 _GOING_ON = (Phase.TALKING, Phase.LAST_WORDS, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # The call has left this process or has ended: only session.end and session.resume still matter.
-OVER = frozenset({Phase.MOVED, Phase.CLOSED})
+OVER = (Phase.MOVED, Phase.CLOSED)
 _ENDED = (Phase.SETTLING, Phase.MOVED, Phase.CLOSED)
 _ENDING = (Phase.HANGING_UP, *_ENDED)
 

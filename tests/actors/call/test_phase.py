@@ -240,7 +240,7 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
 }
 # In a call these are told of in phases in which the supervisor does not listen any more.
 UNHEARD = {(P.MOVED, E.MODEL_GONE), (P.CLOSED, E.MODEL_GONE)}
-PAIRS = [pair for pair in CALL.transitions if pair[1] in HAPPENS and pair not in UNHEARD]
+PAIRS = [pair for pair in CALL.pairs if pair in CALL.transitions and pair[1] in HAPPENS and pair not in UNHEARD]
 
 
 @pytest.fixture
