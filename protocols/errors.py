@@ -10,7 +10,11 @@ class TielineError(Exception):
     """Anything the product raises on purpose."""
 
 
-class WireError(TielineError):
+class PeerError(TielineError):
+    """A peer's doing and no bug of ours: an actor that ends by it is logged with the reason, without a traceback."""
+
+
+class WireError(PeerError):
     """The peer broke the protocol. `reason` is short, stable and free of the peer's words: it is a metric's label."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -23,7 +27,7 @@ class MisuseError(TielineError):
     """We broke a rule of our own."""
 
 
-class TransportLost(TielineError):
+class TransportLost(PeerError):
     """A socket was lost. `code` is the WebSocket close code, or 1006 if there was none."""
 
     def __init__(self, code: int, reason: str = "") -> None:
@@ -32,7 +36,7 @@ class TransportLost(TielineError):
         self.reason = reason
 
 
-class ModelRefused(TielineError):
+class ModelRefused(PeerError):
     """The model refuses to serve us, and a retry would fail too. `reason` is short and stable."""
 
     def __init__(self, reason: str) -> None:

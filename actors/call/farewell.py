@@ -96,7 +96,7 @@ class PendingHangup:
 
     def in_words_of_ours(self) -> PendingHangup:
         """The same end, after a recorded sentence."""
-        return replace(self, clip=Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE)
+        return replace(self, clip=self.clip or (Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE))
 
     def _wishes(self, words: str) -> bool:
         """Not so "okay, thanks", or a cough."""

@@ -52,7 +52,9 @@ class CallEvent(Enum):
 class CallAction(Enum):
     AWAIT_FAREWELL = "await farewell"
     FORGET_FAREWELL = "forget farewell"
-    SIGN_OFF = "sign off"  # stop the model, play the recorded farewell and wait until it is heard
+    # Stop the model, play a recorded farewell and wait until it is heard: that of the end which is due already, a
+    # transfer or a hang-up, else the event's.
+    SIGN_OFF = "sign off"
     SAY_AGAIN = "say it again"  # replay the recorded farewell: the caller was away
     HANG_UP = "hang up"  # or transfer; without a caller's socket, END_TIMEOUT follows at once
     REPEAT_HANG_UP = "repeat hang-up"

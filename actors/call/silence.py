@@ -112,8 +112,8 @@ class SilenceWatch:
         self.line = LINE.start
         self._attempts = 0
         self._sounding: set[str] = set()  # items of the bot that are heard now
-        self._speaks = ""  # the caller's item that is spoken now, or was last
-        self._ended_by_us = ""  # the caller's item whose turn had no end of its own
+        self._speaks: str | None = None  # the caller's item that is spoken now, or was last
+        self._ended_by_us: str | None = None  # the caller's item whose turn had no end of its own
 
     def limit_s(self) -> float | None:
         """The limit to run from the last event on; None if none does."""

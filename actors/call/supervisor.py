@@ -391,7 +391,7 @@ class CallSupervisor(LoopActor):
             elif self._silence.line is Line.BOT:
                 self._farewell_begins()
             else:
-                self._advance(CallEvent.END_IN_WORDS, hangup.in_words_of_ours())
+                self._advance(CallEvent.END_IN_WORDS)  # the end that is due
         else:
             self._advance(CallEvent.FAREWELL_OVERDUE)
 
@@ -485,7 +485,7 @@ class CallSupervisor(LoopActor):
                     self._call_timers.cancel(CallTimer.FAREWELL)
                     self._time_silence()
                 case CallAction.SIGN_OFF:
-                    self._await_farewell(_brought(hangup))
+                    self._await_farewell(self._hangup.in_words_of_ours() if self._hangup else _brought(hangup))
                     self._say_own_words()
                     self._model_leg.stop()
                     self._lose_model()

@@ -201,14 +201,17 @@ class Transcript:
             self._clips[heard.item_id] = _Turn("bot", heard.item_id, words, heard.began_ms, ended_ms, heard)
 
     def called(self, call_id: str, name: str, arguments: str) -> None:
-        self._entries[call_id] = _Invocation(name, arguments)
+        """The model has made a function call. Under an id of before it is not another one."""
+        if not self.has_call(call_id):
+            self._entries[call_id] = _Invocation(name, arguments)
 
     def answered(self, call_id: str, output: str) -> bool:
-        """Set a function call's output. Returns False if there was no such call."""
+        """Set a function call's output, if it has none. Returns False if there was no such call."""
         invocation = self._entries.get(call_id)
         if not isinstance(invocation, _Invocation):
             return False
-        invocation.output = output
+        if invocation.output is None:
+            invocation.output = output
         return True
 
     def has_call(self, call_id: str) -> bool:

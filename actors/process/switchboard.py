@@ -17,13 +17,16 @@ from actors.call.replay import initiate_of
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import CallMessage, EndCall, MoveCall, Rebind
 from actors.messages.journal import (
+    AppendRow,
     CallOpening,
     ClaimCall,
+    DraftRecord,
     JournalMessage,
     OpenLease,
     Park,
     RenewLeases,
     ResumeState,
+    WriteRecord,
 )
 from actors.messages.switchboard import (
     AdmissionRequest,
@@ -106,6 +109,13 @@ class _Claim:
     limit: Timer
 
 
+def _count_lost(message: JournalMessage) -> bool:
+    """A message never reaches the journal: count it if it is to be written there. Returns whether it is."""
+    written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
+    LOST_ROWS.inc(written)
+    return written
+
+
 class Switchboard(LoopActor):
     """Is told: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
 
@@ -117,7 +127,7 @@ class Switchboard(LoopActor):
         self._leases = leases
         self._max_calls = max_calls
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after)
-        self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(JOURNAL_CAPACITY, LOST_ROWS)
+        self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(JOURNAL_CAPACITY, _count_lost)
         # Calls write through the BufferingRef, so a restart of the writer does not concern them.
         self._services = replace(services, journal=self._journal_writer)
         self._calls: dict[str, _Call] = {}
@@ -133,8 +143,7 @@ class Switchboard(LoopActor):
         self.after(self._leases.renew_every_s, RenewLeases())
 
     def on_stop(self) -> None:
-        if lost := len(self._journal_writer):
-            LOST_ROWS.inc(lost)
+        if lost := sum(map(_count_lost, self._journal_writer.kept)):
             logger.error("no journal writer was left: rows are lost", lost=lost)
 
     def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message

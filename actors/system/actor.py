@@ -23,7 +23,7 @@ from actors.system.address import ParentLink, send
 from actors.system.dispatcher import Timer, installed
 from actors.system.mailbox import MAX_MESSAGES, PYKKAS_OWN, Bound, LoopMailbox, MailboxFull, ThreadMailbox
 from actors.system.signals import ChildDied
-from protocols.errors import TransportLost
+from protocols.errors import PeerError
 
 
 class ActorExit(Exception):
@@ -87,8 +87,8 @@ class _Supervised(pykka.Actor):
         if self._cause is not None:
             return
         self._cause = exception_value
-        if isinstance(exception_value, TransportLost):
-            # A lost peer is not a bug: the supervisor logs it, without a traceback.
+        if isinstance(exception_value, PeerError):
+            # What a peer does is not a bug of ours: the supervisor logs it, without a traceback.
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
         else:

@@ -1,16 +1,16 @@
 """Addresses: where messages are sent, and references that stay valid when an actor is restarted.
 
-May import: pykka, prometheus_client, actors' metrics, the standard library.
+May import: pykka, actors' metrics, the standard library.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import pykka
-from prometheus_client import Counter
 
 from actors.metrics import DEAD_LETTERS
 
@@ -62,10 +62,10 @@ class StableRef(Generic[M]):
 class BufferingRef(StableRef[M]):
     """A StableRef that keeps messages while it has no actor, for the next one.
 
-    capacity: how many messages it keeps; above that the oldest is dropped and counted in `dropped`.
+    capacity: how many messages it keeps; above that the oldest is dropped, and `dropped` is told of it.
     """
 
-    def __init__(self, capacity: int, dropped: Counter) -> None:
+    def __init__(self, capacity: int, dropped: Callable[[M], object]) -> None:
         self._capacity = capacity
         self._dropped = dropped
         self._waiting: deque[M] = deque()
@@ -93,14 +93,15 @@ class BufferingRef(StableRef[M]):
         """Take back a message that an ended actor did not handle. To be called in the order of the messages."""
         self._keep(self._returned, message)
 
-    def __len__(self) -> int:
-        return len(self._returned) + len(self._waiting)
+    @property
+    def kept(self) -> list[M]:
+        """The messages that wait for an actor, the oldest first."""
+        return [*self._returned, *self._waiting]
 
     def _keep(self, line: deque[M], message: M) -> None:
         line.append(message)
-        if len(self) > self._capacity:
-            (self._returned or self._waiting).popleft()
-            self._dropped.inc()
+        if len(self._returned) + len(self._waiting) > self._capacity:
+            self._dropped((self._returned or self._waiting).popleft())
 
 
 class NullRef:

@@ -116,8 +116,7 @@ class TaskRouter:
         self._now_ms = now_ms
         self._consent = ReadbackConsent(services.profile.language, services.profile.yes_without_words)
         self._calls_in_a_row = 0
-        self._seen: set[str] = set()
-        self._steps = 0
+        self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
         self._unsettled: set[str] = set()
         self._left: set[str] = set()  # calls that the previous process left unanswered
         # Calls that would end the call or transfer it, while they wait for the caller's words.
@@ -132,7 +131,7 @@ class TaskRouter:
         acted: the runs in which a yes was carried out that is not in these rows.
         """
         unanswered, answered = calls_left(rows)
-        self._seen |= answered
+        self._seen.update(dict.fromkeys(answered))
         self._left = {call.call_id for call in unanswered}
         for each in tasks_left(rows):
             spec = self._services.profile.agents.get(each.agent)
@@ -195,11 +194,14 @@ class TaskRouter:
     def invoke(self, called: FunctionCalled) -> str | None:
         """Hand a function call to its run, which answers by TaskAnswered; or return the output at once.
 
-        None also for a call that was seen before: it has its answer, or will have it.
+        None also for a call that is told twice: it has its answer, or will have it.
         """
         if called.call_id in self._seen:
-            return None
-        self._seen.add(called.call_id)
+            if self._seen[called.call_id] == called.response_id or self._waits(called.call_id):
+                return None
+            # In a later response the model has called again under an id of before, and waits.
+            return _refusal("call_id_used", "This call_id has been answered before. Nothing was done about this call.")
+        self._seen[called.call_id] = called.response_id
         self._calls_in_a_row += 1
         if called.cut_off:
             hint = "The caller spoke before this was done, so nothing was done. Call it again if it is still wanted."
@@ -219,6 +221,10 @@ class TaskRouter:
             arguments = called.arguments  # its own parameters may bear any name
         self._step(run, Invoke(called.call_id, called.name, arguments, spoke=self._calls_in_a_row == 1))
         return None
+
+    def _waits(self, call_id: str) -> bool:
+        """Whether a function call is not answered yet."""
+        return call_id in self._leaving or any(call_id in run.pending for run in self.runs.values())
 
     def keys_wanted(self) -> int | None:
         """How many keys answer the current question; 0: up to `#`. None: keys are not taken now."""
@@ -430,8 +436,8 @@ class TaskRouter:
         self._consent.asked(run.context.run_id, readback, self._now_ms())
 
     def _step_id(self) -> str:
-        self._steps += 1
-        return f"step-{self._steps}"
+        # Among the ids of function calls, which the model chooses: none that it could choose.
+        return f"step-{self._services.new_id()}"
 
     def _open(self, spec: AgentSpec, called: FunctionCalled) -> TaskHandle:
         run = self._run(spec, f"t{len(self.runs) + 1}", called.response_id)

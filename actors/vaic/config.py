@@ -26,8 +26,8 @@ class CallerSessionConfig:
     """What a VaicSocket is given of its call.
 
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
-    filler_s: how long the caller waits for words before "one moment" is said; 0 for never. new_id: ids of activities.
-    timestamp: the time of day in ISO 8601, for activities.
+    filler_s: how long the caller waits for words before "one moment" is said; 0 for never.
+    new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     """
 
     conversation_id: str

@@ -147,15 +147,15 @@ class VaicSocket(LoopActor):
         self._due: tuple[float, Timer] | None = None  # when the playout is to be looked at, in ms
         self._filler = FillerTimer(self.after, config.filler_s)
         self._gap = GapFiller(model_format(config.media))
-        self._item_id = ""  # of the bot's newest audio
+        # A peer chooses item ids, and may choose an empty one: None is none.
+        self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
-        self._clips_played = 0
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
         self._order: HangUp | Transfer | None = None  # how the call ends, where we end it
         self._last_clip = Clip.CALL_AGAIN
-        self._last_item_id = ""  # of the last words
-        self._silenced_id = ""  # the item that a key has stopped
+        self._last_item_id: str | None = None  # of the last words
+        self._silenced_id: str | None = None  # the item that a key has stopped
 
     def on_start(self) -> None:
         if self._config.origin is not SocketOrigin.REPLACED:
@@ -284,7 +284,7 @@ class VaicSocket(LoopActor):
         self._write_all(frames)
         self._tell_heard(cut, barged_in=False)
         self._last_item_id = self._say(self._last_clip)
-        if not self._last_item_id:
+        if self._last_item_id is None:
             self._last_words_heard()
 
     def _last_words_heard(self) -> None:
@@ -430,13 +430,12 @@ class VaicSocket(LoopActor):
         if self._filler.over(due, bot_sounds=self._playout.next_due_ms() is not None):
             self._say(Clip.ONE_MOMENT)
 
-    def _say(self, clip: Clip) -> str:
-        """Play a recorded sentence. Returns its item id; an empty one where the bot has no such recording."""
+    def _say(self, clip: Clip) -> str | None:
+        """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
         recording = self._config.clips.get(clip)
         if recording is None:
-            return ""
-        self._clips_played += 1
-        item_id = f"clip{self._config.incarnation}-{self._clips_played}"
+            return None
+        item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
         now_ms = self.now_ms()
@@ -466,17 +465,17 @@ class VaicSocket(LoopActor):
     def _stop_for_key(self) -> None:
         # VAIC may have stopped playing by itself (7.5); the model is not told of keys, and goes on.
         self._filler.end()
-        if item_id := self._cut_speech():
+        if (item_id := self._cut_speech()) is not None:
             self._silenced_id = item_id
             self._model.tell(KeyStoppedBot(item_id))
 
-    def _cut_speech(self) -> str:
-        """Fall silent. Returns the newest item that was not heard to its end, "" if there is none."""
+    def _cut_speech(self) -> str | None:
+        """Fall silent. Returns the newest item that was not heard to its end; None if there is none."""
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         if not cut:
-            return ""
+            return None
         BARGE_INS.inc()
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pykka
 import pytest
+from loguru import logger
 from sqlalchemy import Engine
 
 from actors.system.dispatcher import install
@@ -36,6 +37,15 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Level and message of what is logged from WARNING on, with what is bound to it."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
+    yield lines
+    logger.remove(sink)
 
 
 @pytest.fixture

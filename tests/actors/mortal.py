@@ -46,6 +46,8 @@ class Mortal:
                 raise KeyboardInterrupt
             case "lost":
                 raise TransportLost(1006)
+            case Exception():
+                raise message
             case float():
                 self.after(message, "boom")  # type: ignore[attr-defined]  # a loop actor's
         return message

@@ -15,9 +15,11 @@ def call(mailboxes: WaitingDispatcher) -> Call:
     return Call(mailboxes).greeted()
 
 
-def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: WaitingDispatcher) -> None:
+@pytest.mark.parametrize("call_id", ["call-1", "step-1"])
+def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: WaitingDispatcher, call_id: str) -> None:
+    """Whatever the model calls its function calls: steps that nobody called have ids of their own."""
     call = Call(mailboxes, agents={"triage": TRIAGE}, effects={"triage.order": Oven()}).greeted()
-    call.answered("call-1", "triage")
+    call.answered(call_id, "triage")
     call.bot_says("For how many hours?")
     for key in "2#":
         call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": key}])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from actors.call.farewell import PendingHangup
 from actors.call.phase import CallEvent
-from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded
+from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
@@ -412,3 +413,54 @@ def test_where_there_is_nobody_to_transfer_to_the_call_goes_on(mailboxes: Waitin
     call.mailboxes.advance(60_000)
     assert call.activities() == []
     assert call.records() == []
+
+
+# --- what else may end the call meanwhile ---
+
+LOSSES: dict[str, Callable[[Call], None]] = {
+    "refused": lambda call: call.model.breaks(4000),
+    "drained": lambda call: call.told(EndCall("drained", in_words=True)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("ms", [0, 400])
+def test_a_transfer_is_announced_by_a_clip_where_the_model_is_lost_before_it_has_said_so(
+    mailboxes: WaitingDispatcher, loss: str, ms: int
+) -> None:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("The oven is broken. I will put you through.", ms=ms) if ms else None
+    LOSSES[loss](call)
+    mailboxes.advance(100)
+    assert call.activities() == []
+    mailboxes.advance(300 + 1000)
+    call.played()
+    ((name, parameters),) = call.activities()
+    assert (name, parameters) == ("transfer", {"transferTarget": TARGET, "handoverReason": "handed over by a task"})
+    assert clips(call) == ["one_moment"]
+    call.ends("transferred")
+    assert call.outcome() == "transferred"
+
+
+@pytest.mark.parametrize("target", ["", TARGET])
+def test_a_goodbye_stays_one_where_the_model_is_lost_before_it_was_heard(
+    mailboxes: WaitingDispatcher, target: str
+) -> None:
+    call = Call(mailboxes, transfer_targets={"desk": target} if target else {}).greeted()
+    ask_to_end(call)
+    call.bot_says("Goodbye!", ms=400)
+    call.model.breaks(4000)
+    mailboxes.advance(100)
+    assert call.activities() == []
+    mailboxes.advance(300 + 1000)
+    call.played()
+    assert call.activities() == [("hangup", {"hangupReason": "conversation ended"})]
+    assert clips(call) == ["goodbye"]
+    call.ends("bot-disconnected")
+    (record,) = call.records()
+    assert record.outcome == "completed"
+
+
+def test_a_sentence_of_ours_that_is_being_said_stays_the_same_where_the_model_is_lost_as_well() -> None:
+    ours = PendingHangup(HangUp("drained"), "drained", Clip.CALL_AGAIN)
+    assert ours.in_words_of_ours().clip is Clip.CALL_AGAIN

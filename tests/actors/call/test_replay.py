@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
+from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, ResumedRow, TaskRow, UnreadRow
 from actors.system.address import NullRef
@@ -86,7 +87,7 @@ def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes
     mailboxes.advance(2000)  # a sentence of ours is heard; then its process is gone, before it can hang up
     left = first.describe()
     assert left.usage == {"output_tokens": 50}
-    assert [turn.item_id for turn in left.turns] == ["hello", "clip0-1"]
+    assert [turn.text for turn in left.turns] == ["Hello.", Clip.CALL_AGAIN.value]
     assert len(left.errors) == 1
 
     rows = tuple(read_again(told.entry) for told in first.journal.all(AppendRow))

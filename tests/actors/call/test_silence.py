@@ -96,6 +96,17 @@ def test_a_word_of_the_caller_s_begins_the_count_anew_but_none_of_a_turn_that_wa
     assert watch.overdue() is A.ASK
 
 
+def test_a_turn_without_an_id_has_words_like_any_other() -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    for _ in range(MOST_ATTEMPTS):
+        assert watch.overdue() is A.ASK
+        watch.note(BotBegan("i-1"))
+        watch.note(BotHeard(heard("i-1"), barged_in=False))
+    watch.note(CallerSaid("", "hello?"))
+    assert watch.overdue() is A.ASK
+
+
 # --- in a call ---
 
 

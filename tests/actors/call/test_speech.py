@@ -185,7 +185,8 @@ def test_the_same_call_again_is_not_carried_out_again(call: Call) -> None:
     call.model.frames.clear()
     call.model_calls(("call-1", "order_pizza", {"size": "large"}))
     call.mailboxes.advance(1000)
-    assert call.items("function_call_output", [call.model]) == []
+    (refusal,) = call.items("function_call_output", [call.model])
+    assert json.loads(refusal["output"])["error"] == "call_id_used"
     assert len(call.describe().tasks) == 1
     assert call.answered("call-2", "order_pizza_provide", count=1)["slots"] == {"size": "small", "count": 1}
 

@@ -11,13 +11,17 @@ from sqlalchemy import Engine, select
 
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe
-from actors.messages.switchboard import EndCalls, FindCall, ShutDown, SwitchboardStatus, WireOpened
+from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
+from actors.messages.journal_rows import JournalEntry, ResumedRow
+from actors.messages.switchboard import EndCalls, FindCall, ShutDown, SwitchboardStatus, Unwritten, WireOpened
+from actors.metrics import LOST_ROWS
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import CLAIM_LIMIT_S
 from store import schema
 from store.database import reading
+from store.journal import CallRecord
 from store.leases import Leases
-from tests.actors.calls import PaperWire, WaitingDispatcher, living
+from tests.actors.calls import BEGAN, PaperWire, WaitingDispatcher, living
 from tests.actors.process.scene import Scene, initiate, refusal
 
 
@@ -303,6 +307,18 @@ def test_shutting_down_ends_calls_in_progress(scene: Scene) -> None:
 # --- the journal writer ---
 
 
+ROW = AppendRow(JournalEntry("c-1", 1, BEGAN, ResumedRow()))
+RECORD = WriteRecord(
+    CallRecord(
+        conversation_id="c-1",
+        bot="practice",
+        caller="",
+        media_format="raw/mulaw",
+        outcome="drained",
+        started_at=BEGAN,
+        ended_at=BEGAN,
+    )
+)
 # A message that no writer knows: it crashes.
 NONSENSE: Any = "nonsense"
 
@@ -360,3 +376,19 @@ def test_without_a_journal_no_new_calls_are_taken_and_none_is_ended(scene: Scene
     assert not living(CallSupervisor)
     scene.told(ShutDown())
     scene.mailboxes.until(lambda: not scene.ref.is_alive())
+
+
+@pytest.mark.parametrize(
+    ("unwritten", "lost"), [((RenewLeases(), Park("c-1", None)), 0), ((RenewLeases(), ROW, RECORD), 2)]
+)
+def test_what_is_lost_without_a_journal_is_rows_and_records_only(
+    scene: Scene, log_lines: list[str], unwritten: tuple[Any, ...], lost: int
+) -> None:
+    for _ in range(11):
+        crash_writer(scene)
+    assert not living(JournalWriter)
+    before = LOST_ROWS._value.get()
+    scene.told(*map(Unwritten, unwritten), ShutDown())
+    scene.mailboxes.until(lambda: not scene.ref.is_alive())
+    assert LOST_ROWS._value.get() - before == lost
+    assert any("rows are lost" in line for line in log_lines) == (lost > 0)

@@ -176,18 +176,18 @@ class Deaf:
 
 def test_buffered_messages_survive_an_occupant_that_dies_at_once() -> None:
     dropped = Counter("test_dropped", "In this test.", registry=None)
-    room = BufferingRef[int](4, dropped)
+    room = BufferingRef[int](4, lambda _: dropped.inc())
     for number in (3, 4, 5):
         room.tell(number)
     room.requeue(1)
     room.requeue(2)  # the capacity is four
-    assert (len(room), dropped._value.get()) == (4, 1)
+    assert (len(room.kept), dropped._value.get()) == (4, 1)
     first, second = Deaf(2), Deaf(9)
     room.occupant = first
-    assert (first.taken, len(room)) == ([2, 3], 2)
+    assert (first.taken, len(room.kept)) == ([2, 3], 2)
     room.tell(6)  # it is dead
     room.occupant = None
     room.occupant = second
     room.tell(7)
-    assert (second.taken, len(room)) == ([4, 5, 6, 7], 0)
+    assert (second.taken, len(room.kept)) == ([4, 5, 6, 7], 0)
     assert dropped._value.get() == 1

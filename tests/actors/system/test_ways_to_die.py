@@ -15,7 +15,7 @@ from actors.system.mailbox import MailboxFull
 from actors.system.restart import LetGo, Restart, RestartIn, RestartPolicy, Strategy, Verdict
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
-from protocols.errors import TransportLost
+from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from tests.actors.calls import WaitingDispatcher, living
 from tests.actors.mortal import Boom, Mortal
 
@@ -110,7 +110,7 @@ class Family:
             name, stable_ref, policy, lambda parent_link: actor.start(parent_link, self.events, dies_in)
         )
 
-    def dies(self, way: str | float) -> None:
+    def dies(self, way: str | float | Exception) -> None:
         """Make the kid die this way, unless it died at its start."""
         kid = self.refs["kid"].occupant
         if not isinstance(kid, pykka.ActorRef):
@@ -314,3 +314,26 @@ def test_no_child_is_started_after_all_were_told_to_stop(family: Family) -> None
     family.starts("late", PERMANENT)
     family.mailboxes.advance(10_000)
     assert living(OnLoop) == []
+
+
+@pytest.mark.parametrize("kind", [OnLoop, OnThread], ids=_name)
+@pytest.mark.parametrize(
+    "reason",
+    [TransportLost(1006), ModelRefused("insufficient_quota"), WireError("session_refused"), MisuseError("a bug")],
+    ids=lambda reason: type(reason).__name__,
+)
+def test_an_end_that_a_peer_has_caused_is_logged_in_one_line_and_a_bug_of_ours_with_its_traceback_too(
+    family: Family,
+    kind: type[_Kid],
+    reason: Exception,
+    log_lines: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    family.starts("kid", TEMPORARY, kind)
+    family.dies(reason)
+    family.settles()
+    [line] = log_lines
+    assert line.startswith("WARNING child died")
+    assert repr(reason) in line
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == isinstance(reason, MisuseError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -382,6 +383,42 @@ def test_a_function_call_that_is_told_twice_is_taken_once(read_back: Call, oven:
     assert len(read_back.items("function_call_output")) == told
     assert [task.result for task in read_back.describe().tasks] == ["open"]
     assert len(oven.requests) == 1
+
+
+def test_another_function_under_an_id_that_was_answered_is_refused_and_the_model_speaks(read_back: Call) -> None:
+    read_back.caller_says("Yes.")
+    first = confirms(read_back, "call-2")
+    read_back.bot_says("It is baked.")
+    read_back.model.frames.clear()
+    read_back.model_calls(("call-2", "order_pizza", {}))
+    (refusal,) = read_back.items("function_call_output", [read_back.model])
+    assert (refusal["call_id"], json.loads(refusal["output"])["error"]) == ("call-2", "call_id_used")
+    assert read_back.model.types()[-1] == "response.create"
+    # Another session is told what became of the first.
+    read_back.model.breaks()
+    read_back.mailboxes.advance(0)
+    read_back.model_is_ready()
+    told = {
+        item["call_id"]: json.loads(item["output"])
+        for item in read_back.items("function_call_output", [read_back.model])
+    }
+    assert told["call-2"] == first
+
+
+def test_another_function_under_an_id_that_is_not_answered_yet_gets_its_answer(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.model_calls(("call-2", "order_pizza_cancel", {}))
+    assert "call-2" not in call.outputs()
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "baked"
+    assert len(call.items("function_call_output")) == 2
 
 
 def test_words_that_come_late_are_waited_for(read_back: Call, oven: Oven) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from itertools import count
 
 from actors.messages.call import CallMessage, VaicReady
@@ -33,13 +34,15 @@ class Scene:
         media: MediaFormat = LPCM16_24,
         clips: Clips = CLIPS,
         wire: PaperWire | None = None,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire = wire or PaperWire()
         self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
         self.parent = Probe[ChildDied]("parent")
         ids = count(1)
-        config = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, clips, lambda: f"id-{next(ids)}", lambda: NOON)
+        new_id = new_id or (lambda: f"id-{next(ids)}")
+        config = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, clips, new_id, lambda: NOON)
         self.vaic = VaicSocket.start(ParentLink(self.parent, "vaic"), config, self.wire, self.call, self.model)
         mailboxes.drain()
         self.call.expect(VaicReady)

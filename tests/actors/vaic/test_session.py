@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
-from actors.messages.model import CallerAudio, Heard
+from actors.messages.clips import Clip
+from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
@@ -17,6 +19,7 @@ from actors.messages.vaic import (
     CallerRecognised,
     CallerTurnCommitted,
     HangUp,
+    PlayClip,
 )
 from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
@@ -273,3 +276,33 @@ def test_what_others_of_ours_tell_beyond_measure_leaves_the_wire_to_the_next_inc
     scene.told(*[CallerFellSilent()] * (VaicSocket.max_messages + 1))
     assert isinstance(scene.parent.expect(ChildDied).reason, MailboxFull)
     assert scene.wire.closed is None
+
+
+# --- ids, which a peer chooses ---
+
+
+def test_an_item_without_an_id_is_heard_and_is_not_taken_for_the_last_words(scene: Scene) -> None:
+    scene.told(BotAudio("", MS_100), BotAudioEnded(""))
+    assert scene.call.expect(BotBegan).item_id == ""
+    scene.mailboxes.advance(100)
+    assert scene.call.expect(BotHeard).item.complete
+    scene.parent.expect_nothing()
+
+
+def test_an_item_without_an_id_is_stopped_by_a_key(scene: Scene) -> None:
+    scene.told(BotAudio("", MS_100))
+    scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "4"}]})
+    assert scene.model.expect(KeyStoppedBot).item_id == ""
+    scene.wire.types()
+    scene.told(BotAudio("", MS_100))
+    assert scene.wire.types() == []
+
+
+def test_the_model_cannot_name_an_item_like_a_recorded_sentence(mailboxes: CrankedDispatcher) -> None:
+    """Ids of both are in one list of what was heard: those of ours are not to be guessed."""
+    ids = set()
+    for _ in range(2):
+        scene = Scene(mailboxes, new_id=lambda: uuid4().hex)
+        scene.told(PlayClip(Clip.ONE_MOMENT), PlayClip(Clip.ONE_MOMENT))
+        ids |= {began.item_id for began in scene.call.all(BotBegan)}
+    assert len(ids) == 4
