@@ -54,8 +54,8 @@ class PendingHangup:
             case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
             case _ if self.clip is not None:
-                # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
-                # was cut is said again: its socket is lost.
+                # A recorded farewell is played to its end, whatever is said meanwhile: no model answers the caller, and
+                # what the model still reports is older. Only a lost socket cuts the clip, which is then played again.
                 return None
             case CallerSpeaks(began=True):
                 self.spoken_into(fact.item_id)

@@ -212,9 +212,9 @@ class ReadinessEvent(Enum):
     START_OVERDUE = "start overdue"
     MODEL_READY = "model ready"
     MODEL_LOST = "model lost"
-    GREETING_LOST = "model lost, nothing heard"  # the greeting was lost with it
+    GREETING_LOST = "model lost (nothing heard)"  # the greeting was lost with it
     TAKEN_OVER = "call taken over"
-    TAKEN_OVER_BLANK = "call taken over, nothing heard"
+    TAKEN_OVER_BLANK = "call taken over (nothing heard)"
     ANSWER_DUE = "answer due"  # a function call the other process left unanswered: its output will be spoken
 
 
