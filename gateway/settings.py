@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -258,17 +258,18 @@ def variable_of(name: str) -> str:
 
 def read_settings(**overrides: object) -> Settings:
     """Read and check. overrides: the command line's options, which win; None: not given. Raises: SettingsError."""
-    return _read(Settings, {key: value for key, value in overrides.items() if value is not None})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return _read(lambda: Settings(**given))  # type: ignore[arg-type]
 
 
 def read_store_settings() -> StoreSettings:
     """Read and check what opens the store; no other setting has to be right. Raises: SettingsError."""
-    return _read(StoreSettings, {})
+    return _read(StoreSettings)
 
 
-def _read(settings: type[S], given: Mapping[str, object]) -> S:
+def _read(settings: Callable[[], S]) -> S:
     try:
-        return settings(**given)
+        return settings()
     except ValidationError as error:
         raise SettingsError([_fault(each["loc"], each["msg"]) for each in error.errors(include_url=False)]) from None
 
