@@ -300,7 +300,7 @@ class CallSupervisor(LoopActor):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks():
                 self._interrupted(fact)
-            case ResponseEnded(given_up=True) if self._phase is Phase.LAST_WORDS:
+            case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL:
                 self._farewell_overdue()
             case ResponseEnded():
                 if fact.calls:
@@ -373,20 +373,20 @@ class CallSupervisor(LoopActor):
         if fact.began:
             self._turns_since.began(fact.item_id)
             self._speech.keep_time()
-        if self._phase is Phase.LAST_WORDS:
+        if self._phase is Phase.FAREWELL:
             limit_s = policies.INTERRUPTION_LIMIT_S if fact.began else policies.FAREWELL_START_LIMIT_S
             self._call_timers.start(CallTimer.FAREWELL, limit_s)
 
     def _farewell_begins(self) -> None:
         hangup = _required(self._hangup)
-        if hangup.clip is None and self._phase is Phase.LAST_WORDS and not hangup.begun:
+        if hangup.clip is None and self._phase is Phase.FAREWELL and not hangup.begun:
             hangup.begun = True
             self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
 
     def _farewell_overdue(self) -> None:
         hangup = _required(self._hangup)
-        if self._phase is Phase.LAST_WORDS and hangup.unsaid and not self._caller_away:
-            if self._tasks.busy:  # its output comes with the last words
+        if self._phase is Phase.FAREWELL and hangup.unsaid and not self._caller_away:
+            if self._tasks.busy:  # its output comes with the farewell
                 self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_START_LIMIT_S)
             elif self._silence.line is Line.BOT:
                 self._farewell_begins()
@@ -404,7 +404,7 @@ class CallSupervisor(LoopActor):
             self._look_at_drain(DrainEvent.QUIET)
 
     def _end_call(self, outcome: str, clip: Clip | None) -> None:
-        """End the call for the daemon's own reasons. clip: last words, for a caller who is there."""
+        """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
         words = None if self._caller_away else clip
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))

@@ -420,7 +420,7 @@ class TaskRouter:
         return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
-        """How the caller's last words answer the run's read-back. None: their transcript is still to come."""
+        """How the caller's latest turn answers the run's read-back. None: its transcript is still to come."""
         if run.context.run_id in self._acted:
             return AGREED
         return self._consent.judge(run.context.run_id, final=final)
