@@ -186,7 +186,7 @@ def test_the_actor_system_knows_nothing_of_a_call() -> None:
         for each in imports(path)
         if each.module.split(".")[0] in ROOMS and not each.module.startswith(("actors.system.", "actors.metrics."))
     }
-    assert ours == {"protocols.errors.TransportLost"}  # an end that is not logged as a crash
+    assert ours == {"protocols.errors.PeerError"}  # an end that is not logged as a crash
 
 
 def imported_modules(named: dict[str, Path]) -> dict[str, set[str]]:
