@@ -17,7 +17,7 @@ $(STAMP): setup.cfg pyproject.toml
 	touch $@
 
 demo: setup
-	$(BIN)/python run.py demo
+	$(BIN)/tieline demo
 
 lint: setup
 	$(BIN)/ruff check .

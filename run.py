@@ -27,7 +27,15 @@ from rich.table import Column, Table
 
 from fsm.spec import AgentSpec, End
 from fsm.states import DerivedArrow
-from gateway.settings import Settings, SettingsError, read_settings, unknown_variables, variable_of
+from gateway.settings import (
+    Settings,
+    SettingsError,
+    read_settings,
+    read_store_settings,
+    settings_as_given,
+    unknown_variables,
+    variable_of,
+)
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -119,20 +127,25 @@ def check() -> None:
     """Print the settings in force, secrets hidden, and what is wrong with them."""
     from gateway.logs import without_secrets
 
+    given = settings_as_given()
     try:
         settings, faults = read_settings(), []
+        given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
     except SettingsError as error:
-        settings, faults = None, error.faults
-    if settings is not None:
-        # Fold long values: a truncated one cannot be checked.
-        names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
-        table = Table(names, values, "what it is", box=None, pad_edge=False)
-        for name, field in Settings.model_fields.items():
-            variable = variable_of(name)
-            value = escape(without_secrets(str(getattr(settings, name))))
+        faults = error.faults
+    wrong = {fault.partition(":")[0] for fault in faults}
+    # Fold long values: a truncated one cannot be checked.
+    names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
+    table = Table(names, values, "what it is", box=None, pad_edge=False)
+    for name, field in Settings.model_fields.items():
+        variable = variable_of(name)
+        if variable in wrong:  # not as it stands there: nobody can tell where a secret in it begins
+            value = "[red]wrong, see below[/red]"
+        else:
             origin = "" if variable in os.environ else " [dim](default)[/dim]"
-            table.add_row(variable, f"{value}{origin}", escape(field.description or ""))
-        out.print(table)
+            value = f"{escape(without_secrets(given[variable]))}{origin}"
+        table.add_row(variable, value, escape(field.description or ""))
+    out.print(table)
     print_unknown()
     print_faults(faults)
     if faults:
@@ -161,7 +174,7 @@ def agents(
         else:
             show_agent(known[name], diagram)
     except MisuseError as error:
-        err.print(f"[red]wrong task[/red] {escape(str(error))}")
+        err.print(f"[red]wrong table[/red] {escape(str(error))}")
         raise typer.Exit(2) from None
 
 
@@ -215,14 +228,17 @@ def settle_effect(
 
 @contextmanager
 def effects_or_exit() -> Iterator[EffectRunner]:
-    """The effects in the database of the settings, or exit with 2 if it cannot be opened."""
+    """The effects in the database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
     from gateway.effects import effect_runner
     from gateway.logs import set_up_logs
 
     set_up_logs("WARNING")
     try:
-        with effect_runner(settings_or_exit().database_url) as runner:
+        with effect_runner(read_store_settings().database_url) as runner:
             yield runner
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
     except MisuseError as error:
         print_faults([f"TIELINE_DATABASE_URL: {error}"])
         raise typer.Exit(WRONG_SETTING) from None

@@ -1,7 +1,7 @@
 """Tieline beside a bare relay (the limit), asyncio + json, and pipecat: the same callers, the same model, one run.
 
 Each contender has a core of its own and carries 20 ms of audio each way on every call; callers and model are the load
-generator's, in one process on the other core (`run.py load`). CPU time is the kernel's count for the contender's
+generator's, in one process on the other core (`tieline load`). CPU time is the kernel's count for the contender's
 process, system calls included; delays are from a chunk's being sent to its coming out. **Ratios are the result.**
 
     python -m benchmarks.compare [--quick] [--calls 200] [--seconds 8] [--rounds 3] [--pipecat-python PYTHON]

@@ -46,7 +46,7 @@ class TaskRun:
         self._context = context
         self._effects = effects
         self._reasoning = reasoning
-        self._stands_on(Memory(spec, context))
+        self._go_on_from(Memory(spec, context))
 
     @classmethod
     def restore(
@@ -59,10 +59,10 @@ class TaskRun:
     ) -> Self:
         """The run that a snapshot holds. Raises: MisuseError if the snapshot does not fit this table."""
         run = cls(spec, context, effects, reasoning)
-        run._stands_on(Memory.restore(spec, context, snapshot))
+        run._go_on_from(Memory.restore(spec, context, snapshot))
         return run
 
-    def _stands_on(self, memory: Memory) -> None:
+    def _go_on_from(self, memory: Memory) -> None:
         self._memory = memory
         self._walk = Walk(self._spec, self._context, self._effects, self._reasoning, memory)
         self._taken_back = False
@@ -156,8 +156,8 @@ class TaskRun:
     def call(self, tool: str, arguments: object, agreement: Agreement = AGREED, spoke: bool = True) -> Answer:
         """Take a call of one of this task's functions. arguments: JSON text as the model sent it.
 
-        agreement: what the caller's last words are to what is read back now; a yes counts by it alone. spoke: the
-        caller has spoken since the last call; an attempt of the model alone is not counted as one of the caller's.
+        agreement: how the caller's latest turn answers what is read back now; a yes counts by it alone. spoke: the
+        caller has spoken since the last call; else a failed attempt is the model's, and not counted.
         A call that does not fit is answered with its fault and a hint how to make it good; it changes nothing but the
         values in it that are good.
         """
@@ -213,7 +213,7 @@ class TaskRun:
     # --- function calls ---
 
     def _begin_step(self) -> Step:
-        """Begin a step. If a value has expired, this takes an arrow, and what the caller heard before is void."""
+        """Begin a step. If a value has expired, this takes an arrow, and an earlier read-back no longer counts."""
         self._walk.step = Step()
         if self._memory.expire() and self.outcome is None:
             self._walk.go(DerivedEvent.EXPIRED)
@@ -287,7 +287,7 @@ class TaskRun:
         self._walk.go(event)
 
     def _first_changed(self, before: Mapping[str, Any]) -> str:
-        """A slot whose value changed; preferably one that is asked for, because its state may ask more."""
+        """The first changed slot that the caller is asked for: its state may ask more. Else the first changed one."""
         slots, order = self._memory.slots, self._spec.slots
         changed = [name for name in order if slots.get(name) != before.get(name)]
         return next((name for name in changed if order[name].asked), changed[0])

@@ -93,7 +93,7 @@ class Walk:
         self.step = Step()
 
     def go(self, event: str, about: str = "") -> None:
-        """Take the arrow for an event, and go on until a state waits or ends. Tables have no cycle without either.
+        """Take the arrow for an event, and go on until a state waits or ends. Every cycle has a state that waits.
 
         about: the slot or state that a derived event is about. Raises: MisuseError if the table has no such arrow.
         """

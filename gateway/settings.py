@@ -9,21 +9,24 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
+DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
+S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
 
@@ -33,6 +36,27 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+def _database_url(url: str) -> str:
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):  # their text holds the URL, and with it a password
+        raise ValueError("must be an SQLAlchemy URL, like sqlite:///tieline.sqlite3") from None
+    return url
+
+
+DatabaseUrl = Annotated[
+    str, Field(min_length=1, description="SQLAlchemy URL of the store"), AfterValidator(_database_url)
+]
+
+
+class StoreSettings(BaseSettings):
+    """The settings of a command that only opens the store."""
+
+    model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: DatabaseUrl = DATABASE_URL
 
 
 class Settings(BaseSettings):
@@ -58,9 +82,7 @@ class Settings(BaseSettings):
     vaic_token: Annotated[SecretStr, Field(description="the bearer token that VAIC presents")] = SecretStr("")
     port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
     ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
-    database_url: Annotated[str, Field(min_length=1, description="SQLAlchemy URL of the store")] = (
-        "sqlite:///tieline.sqlite3"
-    )
+    database_url: DatabaseUrl = DATABASE_URL
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
     time_zone: Annotated[str, Field(description="the time zone of 'tomorrow' and 'at ten'")] = "UTC"
@@ -122,15 +144,6 @@ class Settings(BaseSettings):
         # Reading `port` raises ValueError if it is not a number.
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
-        return url
-
-    @field_validator("database_url")
-    @classmethod
-    def _database_url(cls, url: str) -> str:
-        try:
-            make_url(url)
-        except (ArgumentError, ValueError):  # their text holds the URL, and with it a password
-            raise ValueError("must be an SQLAlchemy URL, like sqlite:///tieline.sqlite3") from None
         return url
 
     @field_validator("workers")
@@ -245,10 +258,32 @@ def variable_of(name: str) -> str:
 
 def read_settings(**overrides: object) -> Settings:
     """Read and check. overrides: the command line's options, which win; None: not given. Raises: SettingsError."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return _read(lambda: Settings(**given))  # type: ignore[arg-type]
+
+
+def read_store_settings() -> StoreSettings:
+    """Read and check what opens the store; no other setting has to be right. Raises: SettingsError."""
+    return _read(StoreSettings)
+
+
+def _read(settings: Callable[[], S]) -> S:
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        return settings()
     except ValidationError as error:
         raise SettingsError([_fault(each["loc"], each["msg"]) for each in error.errors(include_url=False)]) from None
+
+
+def settings_as_given() -> dict[str, str]:
+    """Each variable's value as it stands in the environment, else its default, secrets hidden: nothing is checked."""
+    given = {}
+    for name, field in Settings.model_fields.items():
+        variable = variable_of(name)
+        secret = field.annotation is SecretStr
+        default = field.default.get_secret_value() if secret else field.default
+        value = os.environ.get(variable, str(default))
+        given[variable] = str(SecretStr(value)) if secret else value
+    return given
 
 
 def unknown_variables() -> list[str]:

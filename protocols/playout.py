@@ -34,7 +34,7 @@ class PlaybackEvent(Enum):
     STARTED = "playStream.start sent"
     STOPPED = "playStream.stop sent"
     PLAYED = "playFinished"
-    PLAYED_MORE_WAITS = "playFinished, more waits"  # in the queue or in an open stream: an earlier stream was played
+    PLAYED_MORE_WAITS = "playFinished (more waits)"  # in the queue or in an open stream: an earlier stream was played
 
 
 STREAMING = Playback.STREAMING  # a global, because a member of an enum takes longer to look up

@@ -116,6 +116,22 @@ def unsettled(tmp_path: Path, env: pytest.MonkeyPatch) -> Engine:
     return engine
 
 
+def test_effects_need_the_store_and_no_other_setting(unsettled: Engine, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OPENAI_URL", "wss://api.example")
+    env.setenv("TIELINE_MAX_CALLS", "0")
+    assert command("check").exit_code == 2
+    result = command("effects")
+    assert result.exit_code == 0
+    assert "c-1:t1:4" in result.output
+
+
+def test_effects_name_a_wrong_store_and_exit_2(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_DATABASE_URL", "nonsense")
+    result = command("effects")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("wrong setting TIELINE_DATABASE_URL: ")
+
+
 def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine) -> None:
     for listed in (command("effects"), command("effects", "list")):
         assert "c-1:t1:4  intended  clinic.book  2026-08-01 09:00 UTC" in listed.output
@@ -266,11 +282,31 @@ def test_check_reports_all_wrong_settings_and_exits_2(tmp_path: Path) -> None:
         TIELINE_DATABASE_URL="nonsense",
     )
     result = finished("check", env=env)
-    assert (result.returncode, result.stdout) == (2, "")
+    assert result.returncode == 2
     lines = result.stderr.splitlines()
     assert not [line for line in lines if not line.startswith("wrong setting ")]
     wrong = {"OPENAI_API_KEY", "TIELINE_VAIC_TOKEN", "TIELINE_PORT", "TIELINE_TIME_ZONE", "TIELINE_DATABASE_URL"}
     assert {line.removeprefix("wrong setting ").partition(":")[0] for line in lines} == wrong
+    table = {line.split()[0]: line for line in result.stdout.splitlines()[1:]}
+    assert set(table) == {variable_of(name) for name in Settings.model_fields}
+    assert {variable for variable, line in table.items() if "wrong, see below" in line} == wrong
+
+
+def test_check_prints_the_settings_without_a_key_too_and_no_secret_of_a_wrong_one(tmp_path: Path) -> None:
+    env = environment(
+        tmp_path,
+        TIELINE_OPENAI_URL="wss://api.example",
+        TIELINE_VAIC_TOKEN=TOKEN,
+        TIELINE_DATABASE_URL=f"postgresql//tieline:{PASSWORD}@db.example/tieline",
+        TIELINE_MAX_CALLS="17",
+    )
+    result = finished("check", env=env)
+    assert result.returncode == 2
+    assert "wrong setting OPENAI_API_KEY: needed for any model that does not run on this machine\n" in result.stderr
+    assert re.search(r"^TIELINE_MAX_CALLS +17 +calls at a time", result.stdout, re.MULTILINE)
+    assert re.search(r"^TIELINE_PORT +8050 \(default\)", result.stdout, re.MULTILINE)
+    assert re.search(r"^TIELINE_VAIC_TOKEN +\*+ ", result.stdout, re.MULTILINE)
+    assert not [secret for secret in (TOKEN, PASSWORD) if secret in result.stdout + result.stderr]
 
 
 @pytest.mark.parametrize("name", ["check", "serve"])

@@ -28,8 +28,8 @@ NO_MODEL = "speech model unavailable"
 class PendingHangup:
     """How a call is to end, and what it waits for first. outcome: the call's, for its record.
 
-    clip: the recorded last words where no model can speak; None if the model's next sentence is the farewell.
-    language: in which the caller's words are judged. begun: the last words have begun to be played.
+    clip: the recorded farewell where no model can speak; None if the model's next sentence is the farewell.
+    language: in which the caller's words are judged. begun: the farewell has begun to be played.
     interrupted: the caller has spoken since.
     """
 
@@ -39,7 +39,7 @@ class PendingHangup:
     language: Language = field(default_factory=English)
     begun: bool = False
     interrupted: bool = False
-    _last_words: set[str] | None = None
+    _farewell: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
     _said: set[str] = field(default_factory=set)  # spoken in the response that called for the end
     _worded: bool = False  # the caller has said words into it
@@ -48,14 +48,14 @@ class PendingHangup:
     def note(self, fact: SpeechFact) -> CallEvent | None:
         """Turn a speech fact into an event, or None.
 
-        A caller who speaks into the last words has the end wait for the next sentence; a new wish calls it off.
+        A caller who speaks into the farewell has the end wait for the next sentence; a new wish calls it off.
         """
         match fact:
             case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
             case _ if self.clip is not None:
-                # What the model still told is of before, and nobody would listen to the caller. A sentence of ours that
-                # was cut is said again: its socket is lost.
+                # A recorded farewell is played to its end, whatever is said meanwhile: no model answers the caller, and
+                # what the model still reports is older. Only a lost socket cuts the clip, which is then played again.
                 return None
             case CallerSpeaks(began=True):
                 self.spoken_into(fact.item_id)
@@ -69,19 +69,19 @@ class PendingHangup:
                 return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
-            case ResponseEnded("completed", spoken, calls=0) if self._last_words is None:
-                # The first response with speech and no further function call holds the last words; one without speech
-                # leaves them to the response that called for the end.
-                self._last_words = set(spoken) or self._said or None
+            case ResponseEnded("completed", spoken, calls=0) if self._farewell is None:
+                # The first response with speech and no further function call holds the farewell; one without speech
+                # leaves it to the response that called for the end.
+                self._farewell = set(spoken) or self._said or None
             case _:
                 pass
-        return CallEvent.FAREWELL_HEARD if self._was_heard(self._last_words) else None
+        return CallEvent.FAREWELL_HEARD if self._was_heard(self._farewell) else None
 
     def spoken_into(self, item_id: str) -> None:
         """The caller speaks, or has spoken since the end was asked for: another sentence is waited for."""
         self._unjudged.add(item_id)
         self.interrupted, self.begun = True, False
-        self._last_words = None
+        self._farewell = None
         self._said = set()
 
     def said_before(self, items: Iterable[str], heard: Iterable[str]) -> None:
@@ -91,7 +91,7 @@ class PendingHangup:
 
     @property
     def unsaid(self) -> bool:
-        """No last words have begun, nor were any said before."""
+        """No farewell has begun, nor was one said before."""
         return self.clip is None and not self.begun and not self._was_heard(self._said or None)
 
     def in_words_of_ours(self) -> PendingHangup:
@@ -135,7 +135,7 @@ def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, s
 
 
 def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
-    """End the call for the daemon's own reasons (drain, operator, silence). clip: the recorded last words, if any."""
+    """End the call for the daemon's own reasons (drain, operator, silence). clip: the recorded farewell, if any."""
     return PendingHangup(HangUp(outcome), outcome, clip)
 
 

@@ -16,7 +16,7 @@ from protocols.transitions import Table, go, never, rows, stay
 
 class Phase(Enum):
     TALKING = "talking"
-    LAST_WORDS = "last words"  # the model says farewell; the call ends once it was heard
+    FAREWELL = "farewell"  # the model says it; the call ends once it was heard
     SIGNING_OFF = "signing off"  # a recorded clip says farewell: the model is gone, and the end cannot be called off
     HANGING_UP = "hanging up"  # VAIC was told to hang up; its session.end is to come
     HANDING_OVER = "handing over"  # the journal was asked to release the call's lease
@@ -27,7 +27,7 @@ class Phase(Enum):
 
 class CallEvent(Enum):
     FAREWELL_DUE = "farewell due"  # a task has ended with a hang-up or a transfer
-    CALLED_OFF = "called off"  # by a wish of the caller's, said into the last words
+    CALLED_OFF = "called off"  # by a wish of the caller's, said into the farewell
     FAREWELL_HEARD = "farewell heard"
     FAREWELL_OVERDUE = "farewell overdue"
     MODEL_GONE = "model gone"  # permanently: no restarts are left
@@ -72,7 +72,7 @@ class CallAction(Enum):
 
 _E, _A = CallEvent, CallAction
 # VAIC has not been told yet that the call is over.
-_GOING_ON = (Phase.TALKING, Phase.LAST_WORDS, Phase.SIGNING_OFF, Phase.HANDING_OVER)
+_GOING_ON = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # The call has left this process or has ended: only session.end and session.resume still matter.
 OVER = (Phase.MOVED, Phase.CLOSED)
 _ENDED = (Phase.SETTLING, Phase.MOVED, Phase.CLOSED)
@@ -83,9 +83,9 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
     Phase.TALKING,
     rows(
         # --- the farewell ---
-        go((Phase.TALKING, Phase.LAST_WORDS), _E.FAREWELL_DUE, Phase.LAST_WORDS, (_A.AWAIT_FAREWELL,)),
+        go((Phase.TALKING, Phase.FAREWELL), _E.FAREWELL_DUE, Phase.FAREWELL, (_A.AWAIT_FAREWELL,)),
         stay(Phase.HANDING_OVER, _E.FAREWELL_DUE, (_A.AWAIT_FAREWELL,)),
-        go(Phase.LAST_WORDS, _E.CALLED_OFF, Phase.TALKING, (_A.FORGET_FAREWELL,)),
+        go(Phase.FAREWELL, _E.CALLED_OFF, Phase.TALKING, (_A.FORGET_FAREWELL,)),
         stay(Phase.HANDING_OVER, _E.CALLED_OFF, (_A.FORGET_FAREWELL,)),
         stay(Phase.TALKING, _E.CALLED_OFF, ()),
         # Without a model the call cannot go on: a task that ends neither calls the end off nor delays it.
@@ -95,7 +95,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (),
         ),
         go(
-            (Phase.LAST_WORDS, Phase.SIGNING_OFF, Phase.HANDING_OVER),
+            (Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER),
             (_E.FAREWELL_HEARD, _E.FAREWELL_OVERDUE),
             Phase.HANGING_UP,
             (_A.HANG_UP,),
@@ -103,15 +103,15 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         stay(Phase.HANGING_UP, _E.FAREWELL_HEARD, ()),
         # --- our end of it ---
         go(
-            (Phase.TALKING, Phase.LAST_WORDS, Phase.HANDING_OVER),
+            (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER),
             _E.MODEL_GONE,
             Phase.SIGNING_OFF,
             (_A.SIGN_OFF,),
         ),
-        go((Phase.TALKING, Phase.LAST_WORDS), _E.END_IN_WORDS, Phase.SIGNING_OFF, (_A.SIGN_OFF,)),
+        go((Phase.TALKING, Phase.FAREWELL), _E.END_IN_WORDS, Phase.SIGNING_OFF, (_A.SIGN_OFF,)),
         # The end has begun already, and keeps its outcome.
         stay((Phase.SIGNING_OFF, *_ENDING), (_E.MODEL_GONE, _E.END_IN_WORDS), ()),
-        go((Phase.TALKING, Phase.LAST_WORDS, Phase.SIGNING_OFF), _E.END_CALL, Phase.HANGING_UP, (_A.HANG_UP,)),
+        go((Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF), _E.END_CALL, Phase.HANGING_UP, (_A.HANG_UP,)),
         stay((Phase.HANGING_UP, *OVER), _E.END_CALL, ()),
         stay(Phase.SETTLING, _E.END_CALL, (_A.HURRY,)),
         # Do not hang up on a caller who can go on at another process. Do not wait for the journal either: should it
@@ -141,8 +141,8 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             Phase.SETTLING,
             (_A.CLOSE_WIRE, _A.TAKE_OUTCOME, _A.SETTLE),
         ),
-        stay((Phase.TALKING, Phase.LAST_WORDS, Phase.HANDING_OVER), _E.RESUMED, (_A.REBIND, _A.TAKE_UP)),
-        stay((Phase.TALKING, Phase.LAST_WORDS, Phase.HANDING_OVER), _E.REPLACED, (_A.TAKE_UP,)),
+        stay((Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER), _E.RESUMED, (_A.REBIND, _A.TAKE_UP)),
+        stay((Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER), _E.REPLACED, (_A.TAKE_UP,)),
         stay(Phase.SIGNING_OFF, _E.RESUMED, (_A.REBIND, _A.SAY_AGAIN)),
         stay(Phase.SIGNING_OFF, _E.REPLACED, (_A.SAY_AGAIN,)),
         stay(Phase.HANGING_UP, _E.RESUMED, (_A.REBIND, _A.REPEAT_HANG_UP)),
@@ -152,8 +152,8 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         stay(Phase.SETTLING, _E.REPLACED, ()),
         # --- to another process ---
         go(Phase.TALKING, _E.MOVE_QUIET, Phase.HANDING_OVER, (_A.PARK,)),
-        # Do not move in a pause before the last words: the call ends in a few seconds.
-        stay((Phase.LAST_WORDS, Phase.SIGNING_OFF, Phase.HANDING_OVER, *_ENDING), _E.MOVE_QUIET, ()),
+        # Do not move in a pause before the farewell: the call ends in a few seconds.
+        stay((Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER, *_ENDING), _E.MOVE_QUIET, ()),
         # HANDING_OVER: ask again, because the journal's writer may have crashed before it answered.
         go(_GOING_ON, _E.MOVE_NOW, Phase.HANDING_OVER, (_A.PARK,)),
         stay(_ENDING, _E.MOVE_NOW, ()),
@@ -180,7 +180,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         never((*_GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),
         never(_ENDED, _E.RESUME_TIMEOUT, "all timers are cancelled"),
         never(_ENDED, _E.ESCALATED, "the VAIC session was told to stop, so its end does not count as a crash"),
-        never((Phase.TALKING, Phase.LAST_WORDS), _E.HANDED_OVER, "the journal was not asked to release the call"),
+        never((Phase.TALKING, Phase.FAREWELL), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(
             (*_GOING_ON, Phase.HANGING_UP, *OVER),
             (_E.TASKS_SETTLED, _E.SETTLE_TIMEOUT, _E.OVERTIME_TIMEOUT),
@@ -212,9 +212,9 @@ class ReadinessEvent(Enum):
     START_OVERDUE = "start overdue"
     MODEL_READY = "model ready"
     MODEL_LOST = "model lost"
-    GREETING_LOST = "model lost, nothing heard"  # the greeting was lost with it
+    GREETING_LOST = "model lost (nothing heard)"  # the greeting was lost with it
     TAKEN_OVER = "call taken over"
-    TAKEN_OVER_BLANK = "call taken over, nothing heard"
+    TAKEN_OVER_BLANK = "call taken over (nothing heard)"
     ANSWER_DUE = "answer due"  # a function call the other process left unanswered: its output will be spoken
 
 

@@ -41,7 +41,7 @@ class LineEvent(Enum):
     CALLER_STOPPED = "caller stopped"
     ACTED = "acted"  # a function was called, or keys were pressed
     LIMIT = "limit passed"
-    LIMIT_LAST = "limit passed, last"  # and MOST_ATTEMPTS were in vain
+    LIMIT_LAST = "limit passed (last)"  # and MOST_ATTEMPTS were in vain
 
 
 class LineAction(Enum):

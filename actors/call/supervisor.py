@@ -300,7 +300,7 @@ class CallSupervisor(LoopActor):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks():
                 self._interrupted(fact)
-            case ResponseEnded(given_up=True) if self._phase is Phase.LAST_WORDS:
+            case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL:
                 self._farewell_overdue()
             case ResponseEnded():
                 if fact.calls:
@@ -373,20 +373,20 @@ class CallSupervisor(LoopActor):
         if fact.began:
             self._turns_since.began(fact.item_id)
             self._speech.keep_time()
-        if self._phase is Phase.LAST_WORDS:
+        if self._phase is Phase.FAREWELL:
             limit_s = policies.INTERRUPTION_LIMIT_S if fact.began else policies.FAREWELL_START_LIMIT_S
             self._call_timers.start(CallTimer.FAREWELL, limit_s)
 
     def _farewell_begins(self) -> None:
-        hangup = _brought(self._hangup)
-        if hangup.clip is None and self._phase is Phase.LAST_WORDS and not hangup.begun:
+        hangup = _required(self._hangup)
+        if hangup.clip is None and self._phase is Phase.FAREWELL and not hangup.begun:
             hangup.begun = True
             self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_LIMIT_S)
 
     def _farewell_overdue(self) -> None:
-        hangup = _brought(self._hangup)
-        if self._phase is Phase.LAST_WORDS and hangup.unsaid and not self._caller_away:
-            if self._tasks.busy:  # its output comes with the last words
+        hangup = _required(self._hangup)
+        if self._phase is Phase.FAREWELL and hangup.unsaid and not self._caller_away:
+            if self._tasks.busy:  # its output comes with the farewell
                 self._call_timers.start(CallTimer.FAREWELL, policies.FAREWELL_START_LIMIT_S)
             elif self._silence.line is Line.BOT:
                 self._farewell_begins()
@@ -400,10 +400,11 @@ class CallSupervisor(LoopActor):
         if self._caller_away:
             self._look_at_drain(DrainEvent.CALLER_AWAY)
         elif self._silence.line is Line.LISTENING:
+            # It is quiet already: the next QUIET would come only after the bot's next sentence.
             self._look_at_drain(DrainEvent.QUIET)
 
     def _end_call(self, outcome: str, clip: Clip | None) -> None:
-        """End the call for the daemon's own reasons. clip: last words, for a caller who is there."""
+        """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
         words = None if self._caller_away else clip
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
@@ -479,22 +480,22 @@ class CallSupervisor(LoopActor):
         for action in actions:
             match action:
                 case CallAction.AWAIT_FAREWELL:
-                    self._await_farewell(_brought(hangup))
+                    self._await_farewell(_required(hangup))
                 case CallAction.FORGET_FAREWELL:
                     self._hangup = None
                     self._call_timers.cancel(CallTimer.FAREWELL)
                     self._time_silence()
                 case CallAction.SIGN_OFF:
-                    self._await_farewell(_brought(hangup))
+                    self._await_farewell(_required(hangup))
                     self._say_own_words()
                     self._model_leg.stop()
                     self._lose_model()
                 case CallAction.SAY_AGAIN:
                     self._say_own_words()
                 case CallAction.HANG_UP:
-                    self._hang_up(_brought(hangup or self._hangup))
+                    self._hang_up(_required(hangup or self._hangup))
                 case CallAction.REPEAT_HANG_UP:
-                    self._vaic.tell(_brought(self._hangup).act)
+                    self._vaic.tell(_required(self._hangup).act)
                 case CallAction.TAKE_UP:
                     if self._readiness in GREETED:
                         self._speech.take_up()
@@ -502,9 +503,9 @@ class CallSupervisor(LoopActor):
                     self._watch(LineEvent.OPENED)
                     self._log.info("call resumed")
                     self._recorder.resumed()
-                    self._caller_leg.rebind(_brought(wire))
+                    self._caller_leg.rebind(_required(wire))
                 case CallAction.TURN_AWAY:
-                    _brought(wire).close(1000, "the call has ended")
+                    _required(wire).close(1000, "the call has ended")
                 case CallAction.SEND_ELSEWHERE:
                     (wire or self._caller_leg.wire).close(SERVICE_RESTART, "going on elsewhere")
                 case CallAction.PARK:
@@ -561,7 +562,7 @@ class CallSupervisor(LoopActor):
         self._call_timers.start(CallTimer.FAREWELL, limit_s)
 
     def _say_own_words(self) -> None:
-        if (clip := _brought(self._hangup).clip) is not None:
+        if (clip := _required(self._hangup).clip) is not None:
             self._speech.own_words(clip)
 
     def _hang_up(self, hangup: PendingHangup) -> None:
@@ -599,8 +600,8 @@ class CallSupervisor(LoopActor):
             self.stop()
 
 
-def _brought(what: T | None) -> T:
-    """An action's parameter, which its event must carry. Raises: MisuseError."""
-    if what is None:
-        raise MisuseError("an action has nothing to act on")
-    return what
+def _required(parameter: T | None) -> T:
+    """The parameter of an action, which the event that leads to it must carry. Raises: MisuseError if it is missing."""
+    if parameter is None:
+        raise MisuseError("an action lacks its parameter")
+    return parameter

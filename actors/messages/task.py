@@ -11,8 +11,8 @@ from fsm.consent import AGREED, Agreement
 class Invoke:
     """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
-    agreement: what the caller's last words are to what the task reads back when this is taken. spoke: the caller has
-    spoken since the last call, so that this one may stand for an answer.
+    agreement: how the caller's latest turn answers what the task reads back when this step is taken. spoke: the caller
+    has spoken since the last call, so this call may come from an answer.
     """
 
     step_id: str

@@ -27,7 +27,7 @@ class Event(Enum):
     DIAL_FAILED = "dial failed"
     SESSION_CREATED = "session.created"
     SESSION_UPDATED = "session.updated"
-    SPARE_UPDATED = "spare updated"  # session.updated, in a standby session
+    STANDBY_UPDATED = "standby updated"  # session.updated, in a standby session
     FORMAT_REFUSED = "format refused"  # session.updated with another audio format, which would be noise to the caller
     TAKE_OVER = "told to take over"
     RETIRE = "told to retire"  # another session stands by
@@ -57,7 +57,7 @@ CONFIGURED = (Phase.CONFIGURING, Phase.STANDBY, *LIVE)
 _SETTING_UP = (Phase.DIALLING, Phase.CONNECTED, Phase.CONFIGURING)
 _CONNECTED = tuple(phase for phase in Phase if phase not in (Phase.DIALLING, Phase.FAILED))
 _DIAL = (Event.DIALLED, Event.DIAL_FAILED)
-_UPDATED = (Event.SESSION_UPDATED, Event.SPARE_UPDATED)
+_UPDATED = (Event.SESSION_UPDATED, Event.STANDBY_UPDATED)
 _FATAL = (Event.REFUSED, Event.CLOSED, Event.ANSWERS_NOTHING)
 _FROM_SERVER = (Event.SESSION_CREATED, *_UPDATED, Event.FORMAT_REFUSED, Event.QUIET, Event.ERROR, *_FATAL[:2])
 
@@ -70,7 +70,7 @@ SESSION: Table[Phase, Event, Action] = Table(
             (Phase.DIALLING, Event.DIALLED): (Phase.CONNECTED, Action.NOTHING),
             (Phase.CONNECTED, Event.SESSION_CREATED): (Phase.CONFIGURING, Action.CONFIGURE),
             (Phase.CONFIGURING, Event.SESSION_UPDATED): (Phase.LIVE, Action.GO_LIVE),
-            (Phase.CONFIGURING, Event.SPARE_UPDATED): (Phase.STANDBY, Action.STAND_BY),
+            (Phase.CONFIGURING, Event.STANDBY_UPDATED): (Phase.STANDBY, Action.STAND_BY),
             (Phase.STANDBY, Event.TAKE_OVER): (Phase.LIVE, Action.GO_LIVE),
             (Phase.LIVE, Event.RETIRE): (Phase.RETIRING, Action.LEAVE_IF_QUIET),
             (Phase.RETIRING, Event.RETIRE): (Phase.RETIRING, Action.LEAVE_IF_QUIET),

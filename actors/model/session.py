@@ -265,7 +265,7 @@ class OpenAISocket(LoopActor):
                 if refused := self._refused_formats(event):
                     self._step(Event.FORMAT_REFUSED, WireError("format_refused", refused))
                 else:
-                    self._step(Event.SPARE_UPDATED if self._config.standby else Event.SESSION_UPDATED)
+                    self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
 

@@ -35,7 +35,7 @@ class _Asked:
 class ReadbackConsent:
     """For one call; times are on the clock of its facts.
 
-    yes_without_words: a turn whose words nobody writes down may be a yes.
+    yes_without_words: a turn without a transcript may be a yes.
     """
 
     language: Language
@@ -47,7 +47,7 @@ class ReadbackConsent:
     _keyed_ms: float | None = None  # when the caller pressed keys last
 
     def asked(self, run_id: str, readback: Readback | None, at_ms: float) -> None:
-        """A run has taken a step, and reads this back. The same as before was asked for when it was first read back."""
+        """A run has taken a step, and reads this back. A read-back that is repeated keeps the time of its first one."""
         known = self._asked.get(run_id)
         if readback is None:
             self._asked.pop(run_id, None)
@@ -69,15 +69,15 @@ class ReadbackConsent:
 
     def _hear(self, item: ItemHeard) -> None:
         before = self._heard.pop(item.item_id, None)
-        if before is not None:  # it was played on two sockets: what the first had and was not heard is lost
+        if before is not None:  # played on two sockets: what was not heard of it on the first is lost
             whole = item.complete and before.heard_ms >= before.generated_ms
             item = replace(item, complete=whole)
         self._heard[item.item_id] = item
 
     def judge(self, run_id: str, *, final: bool = False) -> Agreement | None:
-        """What the caller's last words are to the run's read-back. None: they are to be waited for.
+        """How the caller's latest turn answers the run's read-back. None: its transcript is still to come.
 
-        final: there is no more waiting.
+        final: judge without it.
         """
         asked = self._asked.get(run_id)
         if asked is None:
@@ -92,13 +92,14 @@ class ReadbackConsent:
         return None if verdict is None else Agreement(verdict, asked.readback)
 
     def keys_pressed(self, at_ms: float) -> None:
-        """The caller has pressed keys, of whatever meaning."""
+        """The caller has pressed keys, whatever they mean."""
         self._keyed_ms = at_ms
 
     def has_spoken(self, since_ms: float = 0.0, *, final: bool = False) -> bool | None:
         """Whether the caller has said something in words, or by key, since the bot was last heard to its end.
 
-        since_ms: and since then. None: the words are to be waited for; final: there is no more waiting.
+        since_ms: count only what was said after this time as well. None: a transcript is still to come; final: judge
+        without it.
         """
         newest_ms = next((turn.began_ms for turn in reversed(self._turns.values())), 0.0)
         ends_ms = (_end_ms(item) for item in self._heard.values() if item.complete and _ended_by(item, newest_ms))
@@ -113,7 +114,7 @@ class ReadbackConsent:
         return self.yes_without_words if final else None
 
     def keyed(self, run_id: str, at_ms: float) -> Agreement:
-        """What a key for yes, pressed at that moment, is to the run's read-back."""
+        """Whether a key for yes, pressed at that moment, agrees to the run's read-back."""
         asked = self._asked.get(run_id)
         if asked is None:
             return Agreement(Verdict.UNHEARD)
@@ -130,7 +131,7 @@ class ReadbackConsent:
         since_ms, question_ms = asked.at_ms, None
         for turn in before:
             match self._reply(turn, asked.readback):
-                case Reply.NO:  # what was read back before is off
+                case Reply.NO:  # an earlier reading of it cannot be agreed to any more
                     since_ms = turn.began_ms
                 case Reply.QUESTION:
                     question_ms = turn.began_ms

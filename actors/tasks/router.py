@@ -57,8 +57,8 @@ class TaskHandle:
     """One run, as its call's supervisor sees it. result: "open" until it has ended.
 
     response_id, arguments: the response whose function call opened it, and with what. pending: steps that are not
-    answered yet, in order; they are taken one after another. taking: the one that its agent was told, "" for none.
-    waits_for_words: the next one does, of the caller.
+    answered yet, in order; they are taken one after another. taking: the step its agent is working on, "" for none.
+    waits_for_words: the next step is a yes, and the transcript of the caller's answer is still to come.
     """
 
     spec: AgentSpec
@@ -119,21 +119,21 @@ class TaskRouter:
         self._seen: set[str] = set()
         self._steps = 0
         self._unsettled: set[str] = set()
-        self._left: set[str] = set()  # calls that the previous process left unanswered
-        # Calls that would end the call or transfer it, while they wait for the caller's words.
-        self._leaving: dict[str, FunctionCalled] = {}
-        self._asked_to_stay: dict[str, float] = {}  # by run, when its read-back was held against leaving
+        self._inherited: set[str] = set()  # function calls that the previous process left unanswered
+        # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
+        self._end_requests: dict[str, FunctionCalled] = {}
+        self._asked_to_stay: dict[str, float] = {}  # by run, when the end was put off because its read-back is open
         self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
         self.runs: dict[str, TaskHandle] = {}
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
         """Restore the runs of a call that another process left. Returns the function calls it left unanswered.
 
-        acted: the runs in which a yes was carried out that is not in these rows.
+        acted: the runs whose confirmed effect was begun after the last of these rows.
         """
         unanswered, answered = calls_left(rows)
         self._seen |= answered
-        self._left = {call.call_id for call in unanswered}
+        self._inherited = {call.call_id for call in unanswered}
         for each in tasks_left(rows):
             spec = self._services.profile.agents.get(each.agent)
             if spec is None or each.snapshot is None:
@@ -181,13 +181,13 @@ class TaskRouter:
             case CallerSaid():
                 for run in self._open_runs():
                     self._take_next(run)
-                return self._leave(self._leaving)
+                return self._answer_end_requests(self._end_requests)
             case _:
                 pass
         return {}
 
     def keys_pressed(self, at_ms: float) -> None:
-        """The caller has pressed keys, for a task or not."""
+        """The caller has pressed keys, whether a task asked for them or not."""
         self._consent.keys_pressed(at_ms)
 
     # --- steps ---
@@ -209,9 +209,9 @@ class TaskRouter:
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
         if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
-            if spec.ends_call and called.call_id not in self._left:
-                self._leaving[called.call_id] = called
-                return self._leave((called.call_id,)).get(called.call_id)
+            if spec.ends_call and called.call_id not in self._inherited:
+                self._end_requests[called.call_id] = called
+                return self._answer_end_requests((called.call_id,)).get(called.call_id)
             run = self._open(spec, called)
         if run is None:
             return self._answer_late(called) or self._refuse(called.name)
@@ -281,7 +281,7 @@ class TaskRouter:
         for run in self._open_runs():
             if run.waits_for_words and next(iter(run.pending), None) == step_id:
                 self._take_next(run, final=True)
-        return self._leave({step_id} & self._leaving.keys(), final=True)
+        return self._answer_end_requests({step_id} & self._end_requests.keys(), final=True)
 
     def started_again(self, child: str) -> None:
         """A run's agent was restarted from its snapshot: repeat the step in which it crashed."""
@@ -310,11 +310,11 @@ class TaskRouter:
         return None
 
     def caller_left(self) -> bool:
-        """Tell the runs that are in the middle of a step; returns whether there are any to be waited for.
+        """Tell the runs that are in the middle of a step. Returns whether any must be waited for.
 
-        A yes is judged by what is known by now; what was to come after another step is not taken any more.
+        A yes is judged by the transcripts there are; steps that queue behind another one are dropped.
         """
-        self._leaving.clear()
+        self._end_requests.clear()
         for run in self._open_runs():
             self._take_next(run, final=True)
             run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
@@ -366,9 +366,9 @@ class TaskRouter:
         self._take_next(run)
 
     def _take_next(self, run: TaskHandle, final: bool = False) -> None:
-        """Hand a run its next step, once the one before is answered, and what a yes is to be judged by is known.
+        """Hand a run its next step once the one before is answered; a yes also waits for the caller's transcript.
 
-        final: it is judged by what is known.
+        final: do not wait for the transcript.
         """
         if run.taking or not run.pending:
             return
@@ -386,15 +386,15 @@ class TaskRouter:
         self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
         run.stable_ref.tell(step)
 
-    def _leave(self, call_ids: Collection[str], final: bool = False) -> dict[str, str]:
-        """Open the tasks that lead the caller away, where the caller wants that. Returns the outputs of the others."""
+    def _answer_end_requests(self, call_ids: Collection[str], final: bool = False) -> dict[str, str]:
+        """Open the tasks that end or transfer the call, if the caller has spoken. Returns the outputs of the others."""
         outputs = {}
         for call_id in tuple(call_ids):
             spoken = self._consent.has_spoken(final=final)
             if spoken is None:
                 self._limit(WordsLimit(call_id), WORDS_LIMIT_S)
                 continue
-            called = self._leaving.pop(call_id)
+            called = self._end_requests.pop(call_id)
             if not spoken:
                 outputs[call_id] = _refusal("not_asked_for", "The caller has said nothing. Ask what the caller wants.")
             elif (held := self._held_back_by()) is not None:
@@ -405,7 +405,7 @@ class TaskRouter:
         return outputs
 
     def _held_back_by(self) -> TaskHandle | None:
-        """The run that waits for a yes, unless the caller was asked and still wants to leave."""
+        """The run whose read-back is open, unless the caller was reminded of it and has spoken since."""
         for run in reversed(self._open_runs()):
             if run.status is not None and run.status.readback is not None and not run.pending:
                 asked_ms = self._asked_to_stay.get(run.context.run_id)
@@ -420,7 +420,7 @@ class TaskRouter:
         return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
-        """How the caller's last words answer the run's read-back. None: their transcript is still to come."""
+        """How the caller's latest turn answers the run's read-back. None: its transcript is still to come."""
         if run.context.run_id in self._acted:
             return AGREED
         return self._consent.judge(run.context.run_id, final=final)
@@ -484,7 +484,7 @@ class TaskRouter:
     def _answer_late(self, called: FunctionCalled) -> str:
         """The output of a call that ended its run in a process that died before answering it; else ""."""
         runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
-        run = next(runs, None) if called.call_id in self._left else None
+        run = next(runs, None) if called.call_id in self._inherited else None
         if run is None or run.result in (OPEN, FAILED, "transfer", "hangup"):
             return ""
         return json.dumps({"task": run.context.run_id, "result": run.result, "say": run.say})
@@ -498,10 +498,10 @@ class TaskRouter:
         """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
-        if not run.pending:  # else it answers what it was asked besides
+        if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            # What came of the task must not be hidden behind a transfer that there is none of.
+            # Nobody to transfer to: the caller must still hear what came of the task.
             return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)

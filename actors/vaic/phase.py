@@ -30,13 +30,13 @@ class Phase(Enum):
 
 class Event(Enum):
     ORDERED = "hangup or transfer ordered"
-    ORDERED_UNPLAYED = "ordered, playback unconfirmed"  # everything should have been heard, but VAIC has not said so
+    ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # everything should have been heard, but VAIC has not said so
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
     CALL_BROKE = "supervisor failed"
     WORDS_HEARD = "last words heard"
-    WORDS_HEARD_UNPLAYED = "last words heard, playback unconfirmed"  # heard by our clock
+    WORDS_HEARD_UNPLAYED = "last words heard (playback unconfirmed)"  # heard by our clock
     LIMIT = "limit passed"  # the limit of the current phase
 
 
@@ -99,7 +99,7 @@ SESSION: Table[Phase, Event, Action] = Table(
         stay((*_SPOKEN, Phase.OVER), Event.CALL_BROKE, Action.NOTHING),
         go(Phase.LAST_WORDS, (Event.WORDS_HEARD, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
         go(Phase.LAST_WORDS, Event.WORDS_HEARD_UNPLAYED, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
-        # Cut by the session's end so late that they count as heard.
+        # Also when session.end cuts them in their last moment: the rest counts as heard.
         stay((Phase.HUNG_UP_ALONE, Phase.OVER), _WORDS, Action.NOTHING),
         go(Phase.HUNG_UP_ALONE, Event.LIMIT, Phase.OVER, Action.STOP),
     ),

@@ -101,13 +101,23 @@ class _Draft:
         return sum(widths) - min(widths) + (len(widths) - 1) * GAP_PX + 2 * PORT_PX
 
     def longest(self, count: int) -> list[Edge]:
-        """The arrows that span the most ranks; among equals, those to the most frequent target."""
+        """The arrows that span the most ranks; among equals, those to the most frequent target.
+
+        A node keeps one arrow that leads into it, unless no other arrow is left: it would stand apart.
+        """
         into = Counter(edge.target for edge in self.arrows)
+        left = into.copy()
 
         def length(edge: Edge) -> tuple[int, int]:
             return abs(self._rank[edge.source] - self._rank[edge.target]), into[edge.target]
 
-        return sorted(self.arrows, key=length, reverse=True)[:count]
+        ranked = sorted(self.arrows, key=length, reverse=True)
+        spared = []
+        for edge in ranked:
+            if left[edge.target] > 1:
+                left[edge.target] -= 1
+                spared.append(edge)
+        return (spared or ranked)[:count]
 
     def layout(self, width_px: float) -> Layout:
         back = self._set_ranks(width_px)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from math import ceil
 from typing import Self
 
@@ -77,9 +77,13 @@ class Label:
 
     @staticmethod
     def lines_of(edge: Edge) -> tuple[TextLine, ...]:
-        """The edge's label, wrapped into lines."""
-        whole = [(line, wrapped(line.text, TEXT_PX, LABEL_LIMIT_PX)) for line in edge.label]
-        return tuple(TextLine(text, line.muted) for line, texts in whole for text in texts)
+        """The edge's label, wrapped into lines; a dot between one event and the next, as in a list."""
+        lines = []
+        for line, below in zip_longest(edge.label, edge.label[1:]):
+            more = below is not None and not line.muted and not below.muted
+            text = f"{line.text}{BETWEEN[:-1]}" if more else line.text
+            lines += [TextLine(each, line.muted) for each in wrapped(text, TEXT_PX, LABEL_LIMIT_PX)]
+        return tuple(lines)
 
     @classmethod
     def size(cls, edge: Edge) -> tuple[float, float]:

@@ -7,8 +7,10 @@ May import: fsm.chart, the standard library.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from enum import Enum
 from typing import TypeVar
 
@@ -26,6 +28,7 @@ KINDS = {
     "state": Kind("state", "violet", rounded=True),
     "last": Kind("ends here", "grey", double=True),
 }
+NO_ACTION = "nothing"
 JUMP_FROM = 3  # from this many states, an event with one target is drawn as a jump: arrows would hide the others
 
 
@@ -58,7 +61,7 @@ def table_chart(
         ignored = [name_of(event) for source, event in ignores if source == state]
         return (*own, "ignores " + BETWEEN.join(ignored)) if ignored else own
 
-    edges, ignores = _edges(rows, leaving)
+    edges, ignores = _edges(rows, leaving, start)
     nodes = [Node(name_of(state), kind(state), told(state)) for state in states]
     known = dict(kinds or KINDS)
     if any(edge.source == ANY for edge in edges):
@@ -69,10 +72,13 @@ def table_chart(
     return Chart(title, known, tuple(nodes), edges, name_of(start), notes)
 
 
-def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
+def _edges(
+    rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S], start: S
+) -> tuple[tuple[Edge, ...], list[tuple[S, E]]]:
     """The edges, with equal source, target and action merged; and the ignored events, as (state, event).
 
-    leaving: the states that have an arrow to another state.
+    leaving: the states that have an arrow to another state. Where two states are joined by events with different
+    actions, each group of events ends with its own: also those without one, which would else read as having the next.
     """
     alike: dict[tuple[E, S, str], set[S]] = {}
     for source, event, target, action in rows:
@@ -90,11 +96,24 @@ def _edges(rows: Sequence[tuple[S, E, S, str]], leaving: AbstractSet[S]) -> tupl
             jump = source != target and len(sources - {target}) >= JUMP_FROM
             key = (name_of(source), name_of(target), jump, action)
         grouped.setdefault(key, {})[name_of(event)] = None
+    acting = {(name, into) for name, into, _, action in grouped if action}
     edges = []
     for (name, into, jump, action), events in grouped.items():
-        done = [TextLine(f"/ {action}", muted=True)] if action else []
-        edges.append(Edge(name, into, (*map(TextLine, events), *done), jump))
-    return tuple(edges), ignores
+        done = action or (NO_ACTION if (name, into) in acting else "")
+        last = [TextLine(f"/ {done}", muted=True)] if done else []
+        edges.append(Edge(name, into, (*map(TextLine, events), *last), jump))
+    return _with_a_way_in(edges, name_of(start)), ignores
+
+
+def _with_a_way_in(edges: Sequence[Edge], start: str) -> tuple[Edge, ...]:
+    """The edges, with one drawn as an arrow into each node that only jumps lead into: it would stand apart."""
+    reached = {start} | {edge.target for edge in edges if not edge.jump and edge.source != edge.target}
+    events = Counter((edge.source, edge.target) for edge in edges if edge.jump for line in edge.label if not line.muted)
+    chosen: dict[str, str] = {}  # the node that most events lead from, by target
+    for source, target in events:
+        if target not in reached and events[source, target] > events[chosen.get(target, ""), target]:
+            chosen[target] = source
+    return tuple(replace(edge, jump=edge.jump and chosen.get(edge.target) != edge.source) for edge in edges)
 
 
 def name_of(value: object) -> str:

@@ -2,7 +2,7 @@
 
     async with Engine(EngineSettings(port=0)) as engine:   # in a test
         ... connect to engine.url ...
-    serve(EngineSettings())                                 # run.py engine
+    serve(EngineSettings())                                 # tieline engine
 
 May import: lab, protocols.
 """

@@ -1,4 +1,4 @@
-"""`run.py load`: runs the generator in a process of its own, shows its figures, and reports faults.
+"""`tieline load`: runs the generator in a process of its own, shows its figures, and reports faults.
 
 May import: lab.load, typer, rich, the standard library; matplotlib by way of lab.load.plot.
 """

@@ -39,12 +39,12 @@ class SlotEvent(Enum):
     CREATED = "created"
     CREATED_TOO_LATE = "created too late"  # the caller speaks: the server's own interruption came before it
     SPEECH_STARTED = "speech started"
-    LIMIT_HEARD = "limit passed, heard"
-    LIMIT_MUTE = "limit passed, mute"
+    LIMIT_HEARD = "limit passed (heard)"
+    LIMIT_MUTE = "limit passed (mute)"
     REFUSED = "refused: another active"
     ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response was there first
     ENDED = "ended"  # something of it was heard, it called functions, or the caller speaks
-    ENDED_CANCELLED = "ended unheard, cancelled"
+    ENDED_CANCELLED = "ended unheard (cancelled)"
     ENDED_UNHEARD = "ended unheard"
 
 
@@ -200,7 +200,7 @@ class Attempt(Enum):
 class AttemptEvent(Enum):
     HEARD = "heard"
     UNHEARD = "unheard"
-    UNHEARD_MORE_WISHED = "unheard, more wished"  # another request waits, and will speak
+    UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request waits, and will speak
 
 
 class AttemptAction(Enum):

@@ -1,4 +1,4 @@
-"""How calls end: the bot hangs up once its last words were heard, and a caller may hang up whenever it likes."""
+"""How calls end: the bot hangs up once its farewell was heard, and a caller may hang up whenever it likes."""
 
 from __future__ import annotations
 

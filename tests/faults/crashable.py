@@ -1,4 +1,4 @@
-"""A daemon as `run.py serve` is one, whose actors can be made to crash from outside, and which can be made to die.
+"""A daemon as `tieline serve` is one, whose actors can be made to crash from outside, and which can be made to die.
 
 python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION [WAY]" on its standard input has that
 actor of that conversation meet an end: "bug" (what it cannot understand: an ordinary bug of ours, in a handler),

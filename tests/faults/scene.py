@@ -1,6 +1,6 @@
 """Where faults happen: real processes on loopback, calls in the background, and one caller who listens.
 
-The daemons are `run.py serve`, the background is `run.py load`'s generator, the caller is lab.caller's: what it heard
+The daemons are `tieline serve`, the background is `tieline load`'s generator, the caller is lab.caller's: what it heard
 is what a telephone would have played. All live at the speed of the clock. How long things take is judged by `make
 faults` alone: `make test` runs on machines that are busy with other things.
 """

@@ -21,7 +21,7 @@ READY = b"READY=1"
 
 
 class Manager:
-    """`run.py serve --workers 2` as systemd would start it, with a notification socket of ours."""
+    """`tieline serve --workers 2` as systemd would start it, with a notification socket of ours."""
 
     def __init__(self, process: subprocess.Popen[bytes], told: socket.socket, port: int) -> None:
         self.process = process

@@ -110,7 +110,7 @@ def bot(tmp_path: Path, program: str, *arguments: str, **settings: str) -> Itera
 
 
 def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[int, dict[str, Any], str]:
-    """`run.py load` against a bot: its exit code, its report, and what it said."""
+    """`tieline load` against a bot: its exit code, its report, and what it said."""
     report = tmp_path / "report.json"
     where = ["--to", f"ws://127.0.0.1:{port}", "--model-port", str(model_port), "--json", str(report)]
     ran = subprocess.run(

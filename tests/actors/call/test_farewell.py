@@ -42,7 +42,7 @@ def pending_hangup() -> PendingHangup:
     return PendingHangup(HangUp("conversation ended"), "completed")
 
 
-def test_the_time_has_come_when_the_last_words_are_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
+def test_the_time_has_come_when_the_farewell_is_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
     assert pending_hangup.note(ended("i-1", "i-2")) is None
     assert pending_hangup.note(heard("i-1")) is None
     assert pending_hangup.note(heard("i-2")) is HEARD
@@ -56,7 +56,7 @@ def test_words_that_were_heard_before_their_response_ended_count_too(pending_han
 @pytest.mark.parametrize(
     "not_the_last", [ended(), ended("i-1", calls=1), ended("i-1", status="cancelled"), ended("i-1", status="failed")]
 )
-def test_a_response_that_is_silent_or_broken_or_calls_a_function_holds_no_last_words(
+def test_a_response_that_is_silent_or_broken_or_calls_a_function_holds_no_farewell(
     pending_hangup: PendingHangup, not_the_last: ResponseEnded
 ) -> None:
     assert pending_hangup.note(not_the_last) is None
@@ -65,14 +65,14 @@ def test_a_response_that_is_silent_or_broken_or_calls_a_function_holds_no_last_w
     assert pending_hangup.note(heard("i-2")) is HEARD
 
 
-def test_the_last_words_stay_the_first_that_could_be_whatever_is_said_after_them(pending_hangup: PendingHangup) -> None:
+def test_the_farewell_stays_the_first_that_could_be_whatever_is_said_after_them(pending_hangup: PendingHangup) -> None:
     pending_hangup.note(ended("i-1"))
     pending_hangup.note(ended("i-2"))
     assert pending_hangup.note(heard("i-1")) is HEARD
 
 
 def spoken_into(pending_hangup: PendingHangup, words: str, item: str = "u-1") -> CallEvent | None:
-    """The caller speaks into the last words. Returns what that leads to."""
+    """The caller speaks into the farewell. Returns what that leads to."""
     pending_hangup.note(ended("i-1"))
     assert pending_hangup.note(CallerSpeaks(item, began=True, at_ms=0)) is None
     assert pending_hangup.note(heard("i-1", complete=False, barged_in=True)) is None
@@ -124,7 +124,7 @@ def test_what_was_said_in_the_response_that_asked_for_the_end_is_the_farewell_if
     assert pending_hangup.note(ended()) is HEARD
 
 
-def test_last_words_that_a_lost_socket_cut_are_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
+def test_a_farewell_that_a_lost_socket_cut_is_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
     pending_hangup.note(ended("i-1"))
     assert pending_hangup.note(heard("i-1", complete=False)) is None
 

@@ -182,12 +182,12 @@ def farewell_overdue(scene: Scene) -> None:
     scene.overdue(CallTimer.FAREWELL)
 
 
-def last_words(scene: Scene) -> None:
+def farewell(scene: Scene) -> None:
     scene.call.answered("call-3", "end_call")
 
 
 def handing_over(scene: Scene) -> None:
-    last_words(scene)  # so that there is a farewell to be heard, or called off
+    farewell(scene)  # so that there is a farewell to be heard, or called off
     scene.told(MoveCall(now=True))
 
 
@@ -207,7 +207,7 @@ def closed(scene: Scene) -> None:
 
 REACH: dict[Phase, Callable[[Scene], None]] = {
     P.TALKING: lambda scene: None,
-    P.LAST_WORDS: last_words,
+    P.FAREWELL: farewell,
     P.SIGNING_OFF: lambda scene: scene.told(EndCall("drained", in_words=True)),
     P.HANGING_UP: lambda scene: scene.told(EndCall("ours")),
     P.HANDING_OVER: handing_over,
@@ -269,7 +269,7 @@ def test_every_event_but_the_ends_of_the_supervisor_itself_is_tried() -> None:
 # By phase: the outcome when the switchboard stops the call, and when the call crashes. "": another process writes it.
 LAST_OUTCOMES = {
     P.TALKING: ("drained", "failed"),
-    P.LAST_WORDS: ("drained", "failed"),
+    P.FAREWELL: ("drained", "failed"),
     P.SIGNING_OFF: ("drained", "failed"),
     P.HANGING_UP: ("ours", "failed"),
     P.HANDING_OVER: ("drained", "failed"),

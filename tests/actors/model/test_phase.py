@@ -129,7 +129,7 @@ CAUSE: dict[Event, Callable[[Scene], object]] = {
     Event.DIAL_FAILED: answers_dial(lambda scene: DialFailed(429, "refused at the upgrade")),
     Event.SESSION_CREATED: created,
     Event.SESSION_UPDATED: updated,
-    Event.SPARE_UPDATED: updated,
+    Event.STANDBY_UPDATED: updated,
     Event.FORMAT_REFUSED: lambda scene: updated(scene, "audio/pcmu"),
     Event.TAKE_OVER: lambda scene: scene.told(TakeOver(replace(scene.config, standby=False))),
     Event.RETIRE: lambda scene: scene.told(Retire()),
@@ -144,7 +144,7 @@ CAUSE: dict[Event, Callable[[Scene], object]] = {
 TOO_LATE = {(Phase.STOPPING, event) for event in (Event.QUIET, Event.SETUP_OVERDUE, Event.ANSWERS_NOTHING)}
 # One that stands by is configured as such, and one that has the call is not.
 OF_SPARE = {Phase.STANDBY: True, Phase.LIVE: False, Phase.RETIRING: False, Phase.STOPPING: False}
-BOTH = {Event.SESSION_UPDATED: False, Event.SPARE_UPDATED: True}
+BOTH = {Event.SESSION_UPDATED: False, Event.STANDBY_UPDATED: True}
 PAIRS = [
     (state, event)
     for state, event in SESSION.transitions

@@ -159,3 +159,5 @@ def test_a_chart_that_is_too_wide_for_its_arrows_shows_the_longest_as_jumps() ->
     assert layout.width <= WIDTH_PX
     assert any(box.chips for box in layout.boxes)
     assert faults(layout) == lost(layout) == []
+    # Each can still be reached by a drawn arrow.
+    assert {arrow.edge.target for arrow in layout.arrows if arrow.edge is not None} >= set(names[1:])

@@ -24,6 +24,11 @@ def test_a_label_is_broken_at_its_limit_and_stays_muted() -> None:
     assert width >= max(width_px(line.text, TEXT_PX) for line in (first, *rest)) + 2 * LABEL_PAD_PX
 
 
+def test_a_dot_stands_between_two_events_of_a_label_and_none_before_an_action() -> None:
+    edge = Edge("a", "b", (TextLine("go"), TextLine("come"), TextLine("/ ring", muted=True), TextLine("stop")))
+    assert [line.text for line in Label.lines_of(edge)] == ["go ·", "come", "/ ring", "stop"]
+
+
 def test_a_label_stands_with_its_middle_where_it_was_put() -> None:
     label = Label.at(Edge("a", "b", (TextLine("go"),)), 100, 50)
     assert (label.rect.left + label.rect.right) / 2 == 100

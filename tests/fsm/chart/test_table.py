@@ -66,6 +66,33 @@ def test_what_leads_to_the_same_state_from_several_but_not_from_all_is_a_jump() 
     assert [(edge.source, edge.target) for edge in jumps] == [("a", "end"), ("b", "end"), ("c", "end")]
 
 
+def test_a_state_that_only_jumps_lead_into_has_one_of_them_drawn_from_where_most_events_lead_there() -> None:
+    table: dict[tuple[str, str], tuple[str, str | None]] = {
+        **{(state, "stop"): ("end", "ring") for state in "abc"},
+        **{(state, "break"): ("end", None) for state in "bcd"},
+        ("a", "go"): ("b", None),
+        ("b", "go"): ("c", None),
+        ("c", "go"): ("d", None),
+        ("end", "go"): ("gone", None),
+    }
+    into = [edge for edge in table_chart("any", table, "a").edges if edge.target == "end"]
+    assert {edge.source for edge in into if not edge.jump} == {"b"}
+    assert {edge.source for edge in into if edge.jump} == {"a", "c", "d"}
+
+
+def test_events_between_two_states_are_grouped_by_their_action_also_those_without_one() -> None:
+    table: dict[tuple[str, str], tuple[str, str | None]] = {
+        ("a", "wanted"): ("b", None),
+        ("a", "wished"): ("b", None),
+        ("a", "now"): ("b", "ring"),
+        ("b", "back"): ("a", None),
+    }
+    chart = table_chart("any", table, "a")
+    told = [line.text for edge in chart.edges if (edge.source, edge.target) == ("a", "b") for line in edge.label]
+    assert told == ["wanted", "wished", "/ nothing", "now", "/ ring"]
+    assert [line.text for edge in chart.edges if edge.source == "b" for line in edge.label] == ["back"]
+
+
 @given(tables())
 def test_a_tables_chart_leaves_no_transition_out(transitions: dict[tuple[str, str], tuple[str, str | None]]) -> None:
     chart = table_chart("any", transitions, "state_0")
