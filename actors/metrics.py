@@ -25,6 +25,14 @@ ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normall
 MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
+RENEWALS_DELAYED = Counter(
+    "tieline_model_renewals_delayed_total",
+    "Model sessions said to end so soon, or before they began, that the renewal was put off, by reason.",
+    ["why"],
+)
+CLOCK_DISAGREEMENTS = Counter(
+    "tieline_model_clock_disagreements_total", "Sockets of the model at whose opening its clock was a minute off ours."
+)
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")

@@ -40,6 +40,11 @@ SETTLE_LIMIT_S = 3.0
 OVERTIME_LIMIT_S = 600.0
 # A model session to be ready, at the start of a call and after a loss.
 MODEL_LIMIT_S = 20.0
+# At least, from a model session's readiness to its renewal, however near its end is said to be: a server that errs must
+# not be dialled without end. The shortest real sessions last half an hour (docs/specs/openai-realtime.md 1.3).
+RENEW_FLOOR_S = 10.0
+# The same for a session that has ended already by our clock, so that nothing is known of its end.
+RENEW_BLIND_S = 1200.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
 # The words of a turn whose yes is to be judged: they come 0.3 to 1 s after it, and a caller waits for them.

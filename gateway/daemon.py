@@ -216,7 +216,7 @@ class Daemon:
         )
         return Services(
             profile=profile,
-            dialler=Dialler(settings.model_url(), settings.model_headers(), loop),
+            dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
             effects=effects,
             journal=NullRef(),
             now=self._now,

@@ -77,9 +77,11 @@ class DigitsPressed:
 class ModelReady:
     """The model's session is configured. standby: it waits for TakeOver; else it can hear and speak.
 
+    child: the session's name with its supervisor.
     expires_at: when the session ends by itself, in unix seconds; None if the server does not say.
     """
 
+    child: str
     standby: bool = False
     expires_at: float | None = None
 

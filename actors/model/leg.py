@@ -8,7 +8,7 @@ Rules from: docs/specs/openai-realtime.md 1.3, 1.4, 4.7, 4.8.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 
@@ -29,7 +29,7 @@ from actors.messages.call import (
 from actors.messages.model import CallerAudio, EndTurn, ModelSocketMessage, Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
-from actors.metrics import SESSIONS_RENEWED
+from actors.metrics import RENEWALS_DELAYED, SESSIONS_RENEWED
 from actors.model.audio_buffer import AudioBuffer, UtteranceBuffer
 from actors.model.session import OpenAISocket
 from actors.policies import MODEL, POLICIES
@@ -109,6 +109,25 @@ class ModelRef(StableRef[ModelSocketMessage]):
         return bool(said_again)
 
 
+def renew_in_s(left_s: float) -> tuple[float, str]:
+    """How long after a session is ready it is renewed, and why that is not in time for its end ("" if it is).
+
+    left_s: to its end, as the server's `expires_at` and our clock have it. Either may be wrong, so there is a floor.
+    """
+    if left_s <= 0:
+        return policies.RENEW_BLIND_S, "past"
+    due_s = max(left_s - RENEW_MARGIN_S, left_s * RENEW_SHARE)
+    return (due_s, "") if due_s >= policies.RENEW_FLOOR_S else (policies.RENEW_FLOOR_S, "near")
+
+
+@dataclass(slots=True)
+class _Spare:
+    """The session that stands by. ready: it has said so, and not ended since."""
+
+    name: str
+    ready: bool = False
+
+
 class ModelLeg:
     """Starts, renews and replaces model sessions. ref: the address the rest of the call uses.
 
@@ -134,8 +153,9 @@ class ModelLeg:
         self._config = config
         self._log = children.log
         self._numbers = count(1)
-        self._name = self._next = ""  # names of the active child and of the one that stands by
-        self._next_ready = False
+        self._name = ""  # the active child's
+        self._spare: _Spare | None = None
+        self._delay_logged = False
 
     def start(self) -> None:
         """Dial the first session."""
@@ -149,38 +169,59 @@ class ModelLeg:
         self._timers.cancel(CallTimer.MODEL)
         self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
-        self._children.stop(self._next)
+        self._stop_spare()
 
     def ready(self, session: ModelReady) -> bool:
         """A session is configured. Returns whether the caller's last utterance was sent to it again."""
         if session.standby:
-            self._next_ready = True
-            self._ref.tell(Retire())
+            # One that was given up may still have told of itself.
+            if self._spare is not None and self._spare.name == session.child:
+                self._spare.ready = True
+                self._ref.tell(Retire())
             return False
         self._timers.cancel(CallTimer.MODEL)
         said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
-            left_s = session.expires_at - self._services.now().timestamp()
-            self._timers.start(CallTimer.RENEW, max(left_s - RENEW_MARGIN_S, left_s * RENEW_SHARE, 0.0))
+            self._renew_before(session.expires_at)
         return said_again
 
+    def _renew_before(self, expires_at: float) -> None:
+        left_s = expires_at - self._services.now().timestamp()
+        due_s, delayed = renew_in_s(left_s)
+        if delayed:
+            RENEWALS_DELAYED.labels(delayed).inc()
+            if not self._delay_logged:
+                self._delay_logged = True
+                self._log.warning(
+                    "the model's session is said to end at once", left_s=round(left_s), renewed_in_s=due_s
+                )
+        self._timers.start(CallTimer.RENEW, due_s)
+
     def renew(self) -> None:
-        """The session expires soon: start another one that stands by."""
-        self._next, self._next_ready = f"{MODEL}:{next(self._numbers)}", False
-        self._children.start(self._next, StableRef(), POLICIES[MODEL], self._dial)
+        """The session expires soon: start another one that stands by, in the place of one that did before."""
+        self._stop_spare()
+        self._spare = _Spare(f"{MODEL}:{next(self._numbers)}")
+        self._children.start(self._spare.name, StableRef(), POLICIES[MODEL], self._dial)
+
+    def _stop_spare(self) -> None:
+        if self._spare is not None:
+            self._children.stop(self._spare.name)
+            self._spare = None
 
     def died(self, death: ChildDied) -> Loss:
         """One of this leg's session actors has ended."""
-        if death.child == self._name and self._next_ready:
-            return self._promote(death)
+        if death.child == self._name and self._spare is not None and self._spare.ready:
+            return self._promote(death, self._spare.name)
         refused = isinstance(death.reason, ModelRefused) and self._children.unlink(death)
         verdict = None if refused else self._children.died(death)
         for_good = refused or isinstance(verdict, Escalate)
         if death.child != self._name:
-            self._next_ready = self._next_ready and death.child != self._next
-            if for_good:
-                self._log.warning("no session stands by", reason=repr(death.reason))
+            if self._spare is not None and death.child == self._spare.name:
+                self._spare.ready = False
+                if for_good:
+                    self._spare = None
+                    self._log.warning("no session stands by", reason=repr(death.reason))
             return Loss.NONE
         if for_good:
             return Loss.FINAL
@@ -194,18 +235,18 @@ class ModelLeg:
         self._vaic.tell(AwaitWords(due=True))
         return Loss.LOST
 
-    def _promote(self, death: ChildDied) -> Loss:
+    def _promote(self, death: ChildDied, successor: str) -> Loss:
         if not self._children.unlink(death):
             return Loss.NONE
         SESSIONS_RENEWED.inc()
         self._log.info("model session renewed")
-        self._children.rebind(self._next, self._ref)
-        self._name, self._next, self._next_ready = self._next, "", False
+        self._children.rebind(successor, self._ref)
+        self._name, self._spare = successor, None
         self._ref.tell(TakeOver(self._config()))
         return Loss.LOST
 
     def _dial(self, parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
         # Evaluated at every start: a session that stood by may be the active one when it is restarted.
-        standby = parent_link.child == self._next
+        standby = self._spare is not None and parent_link.child == self._spare.name
         config = replace(self._config(), standby=standby)
         return OpenAISocket.start(parent_link, config, self._services.dialler, self._call, self._vaic)

@@ -71,6 +71,7 @@ from protocols.realtime.client_events import (
 )
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import (
+    EffectiveSession,
     FunctionCallOutputItem,
     InputText,
     Item,
@@ -114,6 +115,7 @@ class OpenAISocket(LoopActor):
     ) -> None:
         super().__init__(parent_link)
         self._config = config
+        self._name = parent_link.child
         self._dialler = dialler
         self._call = call
         self._vaic = vaic
@@ -257,7 +259,7 @@ class OpenAISocket(LoopActor):
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
         match event:
             case server.SessionCreated():
-                self._expires_at = event.session.expires_at
+                self._expires_at = self._told_end(event.session)
                 self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
                 if refused := self._refused_formats(event):
@@ -276,7 +278,7 @@ class OpenAISocket(LoopActor):
             case Action.CONFIGURE:
                 self._send(SessionUpdate(session=self._config.session()))
             case Action.STAND_BY:
-                send(self._call, ModelReady(standby=True))
+                send(self._call, ModelReady(self._name, standby=True))
             case Action.GO_LIVE:
                 self._go_live()
             case Action.LEAVE_IF_QUIET:
@@ -288,6 +290,13 @@ class OpenAISocket(LoopActor):
             case _:
                 assert_never(action)
 
+    def _told_end(self, session: EffectiveSession) -> float | None:
+        try:
+            return session.ends_at()
+        except WireError as error:  # the session itself is as good as any
+            self._violations.bad_field(error)
+            return None
+
     def _refused_formats(self, event: server.SessionUpdated) -> str:
         """The directions (input, output) whose format is not the one asked for; "" if none."""
         wanted = realtime_format(self._config.media).type
@@ -297,7 +306,7 @@ class OpenAISocket(LoopActor):
     def _go_live(self) -> None:
         for item in self._config.history:
             self._create(item)
-        send(self._call, ModelReady(expires_at=self._expires_at))
+        send(self._call, ModelReady(self._name, expires_at=self._expires_at))
         self._settle()
         if self._config.answer_due:
             self._want(ResponseRequest())

@@ -14,6 +14,8 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, cast
 
 import websocket
@@ -22,7 +24,7 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.metrics import MODEL_CIRCUIT
+from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT
 from actors.system.address import Address, send
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import FINAL_STATUSES
@@ -35,6 +37,8 @@ CONNECT_LIMIT_S = 5.0
 OPEN_S = 15.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
+# How far the model's clock, as of the upgrade's Date header (whole seconds), may be from ours.
+CLOCK_LIMIT_S = 60.0
 # A TCP path may survive an outage of five seconds, so the limit is longer; the caller is told "one moment" before that.
 KEEPALIVE = KeepAlive(interval_s=2.0, limit_s=6.0, quiet_s=2.0)
 
@@ -102,6 +106,28 @@ class Circuit:
         MODEL_CIRCUIT.set(0)
 
 
+class ClockCheck:
+    """Compares the model's clock with ours, which says when a session ends. now: the wall clock, UTC."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._logged = False
+
+    def compare(self, date: str) -> None:
+        """Count a disagreement, and log the first. date: an HTTP Date header; "" or no date is passed over."""
+        try:
+            told = parsedate_to_datetime(date)
+        except ValueError:
+            return
+        ahead_s = (self._now() - (told if told.tzinfo else told.replace(tzinfo=UTC))).total_seconds()
+        if abs(ahead_s) <= CLOCK_LIMIT_S:
+            return
+        CLOCK_DISAGREEMENTS.inc()
+        if not self._logged:
+            self._logged = True
+            logger.warning("our clock and the model's disagree: one of them is wrong", ours_ahead_s=round(ahead_s))
+
+
 class _Connected:
     """A socket that is read in large pieces while websocket-client reads the answer's head byte by byte.
 
@@ -139,16 +165,19 @@ class _Connection(websocket.WebSocket):
 class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
 
-    headers: of the upgrade request, with the credentials. loop: takes the sockets over.
+    headers: of the upgrade request, with the credentials. loop: takes the sockets over. now: the wall clock, UTC.
     """
 
-    def __init__(self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]
+    ) -> None:
         self.url = url
         self._headers = headers
         self._loop = loop
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuit = Circuit(loop.time)
+        self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
@@ -185,12 +214,14 @@ class Dialler:
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
+            date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
-            self._loop.call_soon_threadsafe(self._take_over, connected, caller)
+            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller)
 
-    def _take_over(self, connected: _Connected | None, caller: Address[Dialled | DialFailed]) -> None:
+    def _take_over(self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
         self._circuit.close()
+        self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)
         try:

@@ -23,19 +23,24 @@ class ProtocolViolations:
     def __init__(self, leg: str, log: Logger) -> None:
         self._leg = leg
         self._log = log
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
 
     def bad_frame(self, error: WireError) -> None:
         """A frame that cannot be used and is ignored. error: its reason is a label of the counter."""
         BAD_FRAMES.labels(self._leg, error.reason).inc()
-        self._once(error.reason, error.detail)
+        self._once("frame ignored", error.reason, error.detail)
+
+    def bad_field(self, error: WireError) -> None:
+        """A field that cannot be read, of a frame that is used without it. error: as in `bad_frame`."""
+        BAD_FRAMES.labels(self._leg, error.reason).inc()
+        self._once("field ignored", error.reason, error.detail)
 
     def unknown(self, kind: str) -> None:
         """A frame of an unknown type, which a newer peer may send."""
         UNKNOWN_FRAMES.labels(self._leg).inc()
-        self._once("unknown_type", kind)
+        self._once("frame ignored", "unknown_type", kind)
 
-    def _once(self, reason: str, detail: str) -> None:
-        if reason not in self._seen:
-            self._seen.add(reason)
-            self._log.warning("frame ignored", leg=self._leg, reason=reason, detail=detail)
+    def _once(self, what: str, reason: str, detail: str) -> None:
+        if (what, reason) not in self._seen:
+            self._seen.add((what, reason))
+            self._log.warning(what, leg=self._leg, reason=reason, detail=detail)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from protocols.errors import WireError
 from protocols.frames import Frame, SentFrame, SentPart, Text
 
 # --- sessions ---
@@ -148,15 +149,31 @@ class Session(SentFrame):
 
 
 class EffectiveSession(Frame):
-    """The configuration in force, as the server tells it. Everything may be missing."""
+    """The configuration in force, as the server tells it. Everything may be missing.
+
+    expires_at: as told; read it with `ends_at`.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     id: Text = ""
     object: Text = "realtime.session"
     type: Text = "realtime"
-    expires_at: int | None = None
+    expires_at: Any = None
     audio: dict[str, Any] | None = None
+
+    def ends_at(self) -> float | None:
+        """When it ends by itself, in unix seconds, perhaps with a fraction; None when the server did not say.
+
+        Raises: WireError, if it is no number.
+        """
+        told = self.expires_at
+        if told is None:
+            return None
+        # Beyond 1e15 s no clock goes; a NaN is in no range.
+        if isinstance(told, bool) or not isinstance(told, int | float) or not abs(told) < 1e15:
+            raise WireError("bad_fields", "session.expires_at: not a time")
+        return float(told)
 
     def format_type(self, side: Literal["input", "output"]) -> str:
         """The media type in force on one side, "" when the server did not say."""
@@ -325,7 +342,7 @@ class Response(Frame):
     conversation_id: str | None = None
     output_modalities: Annotated[tuple[str, ...], _NO_NULL] = ()
     audio: dict[str, Any] | None = None
-    max_output_tokens: int | str | None = None
+    max_output_tokens: int | float | str | None = None
     metadata: dict[str, str] | None = None
     usage: dict[str, Any] | None = None
 

@@ -78,7 +78,7 @@ class ConversationItemRetrieved(ServerEvent):
 class ConversationItemTruncated(_OfItem):
     type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
     content_index: int
-    audio_end_ms: int
+    audio_end_ms: int | float
 
 
 class ConversationItemDeleted(_OfItem):
@@ -134,12 +134,12 @@ class SpeechStarted(_OfItem):
     """The caller began to speak; `audio_start_ms` counts all audio ever appended and includes the prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
-    audio_start_ms: int
+    audio_start_ms: int | float
 
 
 class SpeechStopped(_OfItem):
     type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int
+    audio_end_ms: int | float
 
 
 class InputAudioBufferCommitted(_OfItem):
@@ -153,8 +153,8 @@ class InputAudioBufferCleared(ServerEvent):
 
 class TimeoutTriggered(_OfItem):
     type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int
-    audio_end_ms: int
+    audio_start_ms: int | float
+    audio_end_ms: int | float
 
 
 class DtmfEventReceived(Frame):
@@ -162,7 +162,7 @@ class DtmfEventReceived(Frame):
 
     type: Literal["input_audio_buffer.dtmf_event_received"] = "input_audio_buffer.dtmf_event_received"
     event: str
-    received_at: int
+    received_at: int | float
 
 
 class OutputAudioBufferStarted(ServerEvent):

@@ -7,9 +7,11 @@ from typing import Any
 
 import pykka
 import pytest
+from prometheus_client import REGISTRY
 
-from actors.messages.call import EndCall, Rebind
+from actors.messages.call import EndCall, ModelReady, Rebind
 from actors.model.session import OpenAISocket
+from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
 from actors.vaic.session import VaicSocket
 from protocols.media import MediaFormat
@@ -381,6 +383,87 @@ def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailbox
     mailboxes.advance(0)
     assert len(call.exchange.wires) == 2
     assert second.types()[-1] == "response.create", "the caller waits for an answer"
+
+
+def ready(wire: PaperWire, mailboxes: WaitingDispatcher, left_s: float = 3600) -> None:
+    """The session on this wire is configured, and has so long to live."""
+    expires_at = (BEGAN + timedelta(milliseconds=mailboxes.now_ms(), seconds=left_s)).timestamp()
+    wire.receives({"type": "session.created", "event_id": "e", "session": {"expires_at": expires_at}})
+    mailboxes.drain()
+    wire.receives({"type": "session.updated", "event_id": "e", "session": {}})
+    mailboxes.drain()
+
+
+def test_only_the_newest_session_that_stands_by_takes_over_and_only_when_it_is_ready(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = with_a_session_of_100_s(mailboxes)
+    mailboxes.advance(50_000)
+    first, silent = call.exchange.wires
+    first.breaks()
+    mailboxes.advance(0)
+    second = call.model
+    ready(second, mailboxes, left_s=25)  # it, too, will end before the one that stands by has said a word
+    mailboxes.advance(12_500)
+    newest = call.model
+    assert newest not in (first, silent, second)
+    assert silent.closed == 1000, "another one stands by"
+    ready(silent, mailboxes)
+    call.told(ModelReady("model:2", standby=True))  # as it was on its way
+    mailboxes.advance(0)
+    assert (second.closed, newest.closed) == (None, None)
+    ready(newest, mailboxes)
+    mailboxes.advance(0)
+    assert second.closed == 1000
+    bot_is_heard(call, "Here I am.")
+    assert len(living(OpenAISocket)) == 1
+
+
+def test_with_the_caller_both_sessions_of_the_model_leave(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}, no_input_s=NO_WATCH_S)
+    call.starts()
+    ready(call.model, mailboxes, left_s=100)
+    call.bot_says("Hello.", item="hello")
+    mailboxes.advance(1000)
+    call.played()
+    mailboxes.advance(49_000)
+    active, standby = call.exchange.wires
+    call.exchange.wires.remove(standby)  # the call speaks with the first
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.ends()
+    assert not call.is_gone(), "a task still hangs"
+    assert (active.closed, standby.closed) == (1000, 1000)
+    stuck.freed.set()
+
+
+def delayed(why: str) -> float:
+    return REGISTRY.get_sample_value("tieline_model_renewals_delayed_total", {"why": why}) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("left_s", "why", "floor_s"),
+    [(3, "near", RENEW_FLOOR_S), (-3600, "past", RENEW_BLIND_S)],
+    ids=["ends at once", "has ended, as our clock has it"],
+)
+def test_an_end_that_cannot_be_true_makes_no_storm_of_sessions(
+    mailboxes: WaitingDispatcher, left_s: float, why: str, floor_s: float
+) -> None:
+    before = delayed(why)
+    call = Call(mailboxes, no_input_s=NO_WATCH_S)
+    call.starts()
+    ready(call.model, mailboxes, left_s)
+    for sessions in range(1, 4):
+        call.bot_says("Hello.")
+        mailboxes.advance(floor_s * 1000 - 1)
+        assert len(call.exchange.wires) == sessions
+        mailboxes.advance(1)
+        assert len(call.exchange.wires) == sessions + 1
+        ready(call.model, mailboxes, left_s)
+        mailboxes.advance(0)
+    assert delayed(why) == before + 4
 
 
 def test_a_session_that_only_stood_by_is_not_missed_when_it_ends(mailboxes: WaitingDispatcher) -> None:

@@ -229,7 +229,7 @@ def test_what_is_told_after_the_end_changes_nothing(mailboxes: WaitingDispatcher
         CallerSaid("u-9", "Hello?"),
         BotSaid("i-9", "Hello."),
         FunctionCalled("call-9", "order_pizza", "{}"),
-        ModelReady(),
+        ModelReady("model:1"),
         EndCall("drained"),
         Rebind(PaperWire()),
     )

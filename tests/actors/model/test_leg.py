@@ -9,7 +9,7 @@ from actors.messages.model import (
     CallerAudio,
     ModelSocketMessage,
 )
-from actors.model.leg import ModelRef
+from actors.model.leg import ModelRef, renew_in_s
 from protocols.media import LPCM16_24
 from tests.probe import Probe
 
@@ -77,3 +77,19 @@ def test_whether_the_caller_speaks_is_as_the_model_has_told() -> None:
         ref.note(CallerSpeaks("u-1", began=began, at_ms=0))
         told.append(ref.caller_speaks)
     assert told == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("left_s", "due_s", "delayed"),
+    [
+        (3600, 3540, ""),
+        (100, 50, ""),
+        (20, 10, ""),
+        (19.9, 10, "near"),
+        (0.1, 10, "near"),
+        (0, 1200, "past"),
+        (-1.8e9, 1200, "past"),
+    ],
+)
+def test_a_session_is_renewed_before_its_end_but_never_at_once(left_s: float, due_s: float, delayed: str) -> None:
+    assert renew_in_s(left_s) == (due_s, delayed)

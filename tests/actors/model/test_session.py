@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pykka
 import pytest
+from prometheus_client import REGISTRY
 
 from actors.messages.call import (
     BotSaid,
@@ -88,6 +89,20 @@ def test_a_conversation_is_rebuilt_before_the_session_is_said_to_be_ready(mailbo
     scene.event("session.updated", session={"type": "realtime"})
     assert scene.wire.types() == ["session.update", "conversation.item.create"]
     assert scene.call.expect(ModelReady).expires_at == 1234
+
+
+@pytest.mark.parametrize(("told", "read"), [(1234.5, 1234.5), (0, 0), (None, None), ("soon", None), ({}, None)])
+def test_a_session_is_set_up_whatever_is_told_of_its_end(
+    mailboxes: CrankedDispatcher, told: object, read: float | None
+) -> None:
+    labels = {"leg": "model", "reason": "bad_fields"}
+    before = REGISTRY.get_sample_value("tieline_bad_frames_total", labels) or 0
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime", "expires_at": told})
+    scene.event("session.updated", session={"type": "realtime", "expires_at": told})
+    assert scene.call.expect(ModelReady) == ModelReady("model", expires_at=read)
+    bad = (REGISTRY.get_sample_value("tieline_bad_frames_total", labels) or 0) - before
+    assert bad == (told is not None and read is None)
 
 
 def test_a_format_that_was_silently_refused_is_an_error_and_no_noise(mailboxes: CrankedDispatcher) -> None:

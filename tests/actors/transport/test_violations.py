@@ -42,3 +42,16 @@ def test_each_kind_is_logged_once_in_a_conversation_and_counted_each_time(
         for conversation in ("c-1", "c-2")
         for reason, detail in (("not_json", "at 0"), ("unknown_type", "session.dance"))
     ]
+
+
+def test_a_field_is_ignored_and_counted_like_a_frame_and_logged_beside_it(
+    told: list[tuple[str, dict[str, object]]],
+) -> None:
+    bad = {"leg": "test", "reason": "bad_fields"}
+    before = counted("tieline_bad_frames_total", **bad)
+    violations = ProtocolViolations("test", logger.bind(conversation="c-1"))
+    for _ in range(2):
+        violations.bad_frame(WireError("bad_fields", "item.id"))
+        violations.bad_field(WireError("bad_fields", "session.expires_at"))
+    assert counted("tieline_bad_frames_total", **bad) - before == 4
+    assert [fields["detail"] for _, fields in told] == ["item.id", "session.expires_at"]

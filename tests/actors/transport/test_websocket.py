@@ -9,9 +9,11 @@ import subprocess
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
@@ -25,6 +27,10 @@ from actors.transport.websocket import KeepAlive, SocketWire, WireClosed, WireQu
 from tests.paced_loop import loop_time_s, run_paced
 
 LIMIT_S = 30
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Inbox:
@@ -51,7 +57,7 @@ async def dialled(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
     """A wire to a real server that runs `handler`."""
     async with serve(handler, "127.0.0.1", 0, ssl=tls, compression=None, max_size=None, close_timeout=0.1) as server:
         port = server.sockets[0].getsockname()[1]
-        dialler = Dialler(f"{'wss' if tls else 'ws'}://localhost:{port}/", {}, asyncio.get_running_loop())
+        dialler = Dialler(f"{'wss' if tls else 'ws'}://localhost:{port}/", {}, asyncio.get_running_loop(), now)
         if tls is not None:
             assert dialler._tls is not None
             dialler._tls.check_hostname = False
@@ -337,12 +343,31 @@ def test_data_received_with_the_answer_to_the_upgrade_is_not_lost() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop()).dial(inbox)
+            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox)
             dialled = await inbox.next()
             assert isinstance(dialled, Dialled)
             dialled.wire.attach(inbox)
             assert [await inbox.next(), await inbox.next()] == [WireText(b"first"), WireText(b"second")]
             dialled.wire.abort()
+
+    run(scene)
+
+
+def test_the_models_clock_is_read_from_the_answer_to_the_upgrade() -> None:
+    def disagreements() -> float:
+        return REGISTRY.get_sample_value("tieline_model_clock_disagreements_total") or 0.0
+
+    async def scene() -> None:
+        async with serve(echo, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            inbox = Inbox()
+            for clock, counted in ((now, 0), (lambda: now() + timedelta(hours=2), 1)):
+                before = disagreements()
+                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox)
+                outcome = await inbox.next()
+                assert isinstance(outcome, Dialled)
+                outcome.wire.abort()
+                assert disagreements() == before + counted
 
     run(scene)
 
@@ -376,7 +401,7 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
         async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop).dial(inbox)
+            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(inbox)
             outcome = await inbox.next()
             assert isinstance(outcome, DialFailed)
             assert outcome.status == status
@@ -388,7 +413,7 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
 def test_a_failed_connect_is_reported_without_a_status() -> None:
     async def scene() -> None:
         inbox = Inbox()
-        Dialler("ws://127.0.0.1:1/", {}, inbox.loop).dial(inbox)
+        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox)
         outcome = await inbox.next()
         assert isinstance(outcome, DialFailed)
         assert outcome.status == 0

@@ -9,7 +9,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 from protocols.frames import Frame
-from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent
+from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, SpeechStarted, SpeechStopped
 from tests.protocols.wire import models, same_fields, sample
 
 
@@ -22,3 +22,10 @@ def test_every_server_event_is_read_as_the_openai_package_writes_it(model: type[
 
 def test_every_server_event_of_the_realtime_interface_is_known_with_its_fields() -> None:
     assert same_fields("server", models(AnyServerEvent)) == 46
+
+
+def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
+    began = b'{"type":"input_audio_buffer.speech_started","item_id":"u-1","audio_start_ms":100.5}'
+    ended = b'{"type":"input_audio_buffer.speech_stopped","item_id":"u-1","audio_end_ms":900.5}'
+    assert SERVER_EVENTS.parse(began) == SpeechStarted(item_id="u-1", audio_start_ms=100.5)
+    assert SERVER_EVENTS.parse(ended) == SpeechStopped(item_id="u-1", audio_end_ms=900.5)
