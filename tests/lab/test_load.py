@@ -114,7 +114,7 @@ def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[in
     report = tmp_path / "report.json"
     where = ["--to", f"ws://127.0.0.1:{port}", "--model-port", str(model_port), "--json", str(report)]
     ran = subprocess.run(
-        [sys.executable, "run.py", "load", *where, "--calls", "5", "--seconds", "1.5", *options],
+        [sys.executable, "run.py", "load", *where, "--calls", "5", "--seconds", "1.5", "--patient", *options],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     return ran.returncode, json.loads(report.read_text()), ran.stdout + ran.stderr
