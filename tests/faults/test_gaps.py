@@ -24,7 +24,7 @@ from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
 from tests.faults.scripts import WISH
 
 Figures = dict[str, float]
-QUESTION, TOLD = "Shall I book it?", "is booked. Is there anything else I can do for you?"
+QUESTION, TOLD = "Shall I book it?", "is booked. Its code is"
 # By then nothing is booked, and nobody knows of the yes: it is asked for again.
 UNDONE = (
     "before the intent",
