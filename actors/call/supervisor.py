@@ -63,6 +63,7 @@ from actors.messages.call import (
     StepLimit,
     TaskAnswered,
     TaskSettled,
+    TurnOverrun,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -212,6 +213,12 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case TurnOverrun():
+                self._recorder.error("model: does not come to an end")
+                if self._phase is Phase.FAREWELL:
+                    self._farewell_overdue()
+                else:
+                    self._speech.own_words(Clip.SAY_AGAIN)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -305,8 +312,8 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
-                if self._speech.response_ended(fact):
-                    self._do_without_model("answers nothing")
+                if lost := self._speech.response_ended(fact):
+                    self._do_without_model(lost)
             case _:
                 pass
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:

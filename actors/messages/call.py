@@ -146,7 +146,7 @@ class ResponseEnded:
     """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
 
     steps: of tasks, whose outputs were first seen by this response. given_up: it should have been heard, was not, and
-    is not repeated. response_id: as in FunctionCalled.
+    is not repeated. limited: a limit on rates was met, and nothing was heard since. response_id: as in FunctionCalled.
     """
 
     status: str
@@ -156,6 +156,12 @@ class ResponseEnded:
     steps: tuple[str, ...] = ()
     given_up: bool = False
     response_id: str = ""
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOverrun:
+    """The model was asked for all that one turn of the caller's may cost, and has not come to an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,7 @@ CallMessage = (
     | ClipHeard
     | FunctionCalled
     | ResponseEnded
+    | TurnOverrun
     | TaskAnswered
     | TaskSettled
     | OutOfBandRequest

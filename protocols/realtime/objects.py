@@ -354,8 +354,17 @@ class Response(Frame):
     @property
     def error_code(self) -> str:
         """Why it failed; "" where it did not, or does not say."""
-        error = self.status_details.error if self.status_details else None
+        error = self._error
         return (error.code or error.type or "") if error else ""
+
+    @property
+    def error_message(self) -> str:
+        """The same, in the server's words."""
+        return self._error.message if self._error else ""
+
+    @property
+    def _error(self) -> ErrorDetail | None:
+        return self.status_details.error if self.status_details else None
 
 
 class RateLimit(Frame):

@@ -1,7 +1,8 @@
-"""The response scheduler's state, as four tables side by side: each of them changes without asking the others.
+"""The response scheduler's state, as five tables side by side: each of them changes without asking the others.
 
 SLOT: what of the default conversation's one response there is. TURN: whether the caller speaks, and is owed an answer.
 ATTEMPT: whether what nobody heard was asked for again. LIVENESS: whether the session answers requests at all.
+BUDGET: whether more may be asked for in one turn of the caller's.
 Pure data. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
@@ -42,9 +43,12 @@ class SlotEvent(Enum):
     LIMIT_HEARD = "limit passed (heard)"
     LIMIT_MUTE = "limit passed (mute)"
     REFUSED = "refused: another active"
+    REFUSED_LIMITED = "refused: limit on rates"
+    REFUSED_OTHERWISE = "refused otherwise"
     ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response was there first
     ENDED = "ended"  # something of it was heard, it called functions, or the caller speaks
     ENDED_CANCELLED = "ended unheard (cancelled)"
+    ENDED_LIMITED = "ended unheard (limit on rates)"
     ENDED_UNHEARD = "ended unheard"
 
 
@@ -58,6 +62,7 @@ class SlotAction(Enum):
     REPORT_HUNG = "report it hung"
     REPORT_HEARD = "report it heard"
     REPORT_UNHEARD = "report it unheard"
+    REPORT_LIMITED = "report it limited"  # unheard, because of a limit on rates
 
 
 # The limit that runs in a state, from when it was started; in other states nothing is waited for by time.
@@ -130,14 +135,24 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             SlotEvent.ANSWER_REFUSED,
             (SlotAction.WISH_ANSWER,),
         ),
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_OTHERWISE, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # Also the end of a response that we were not told of frees the slot: nothing else will.
         go(ResponseSlot, SlotEvent.ENDED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(ResponseSlot, SlotEvent.ENDED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
         go(ResponseSlot, SlotEvent.ENDED_UNHEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # One that was cancelled is not missed, unless we cancelled it because it was mute.
         go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
         go(_PRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
     ),
-    never(_UNTIMED, _LIMIT, "no limit runs"),
+    rows(
+        never(_UNTIMED, _LIMIT, "no limit runs"),
+        never(
+            (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
+            (SlotEvent.REFUSED_LIMITED, SlotEvent.REFUSED_OTHERWISE),
+            "only an error about the request in flight is one",
+        ),
+    ),
 )
 
 
@@ -201,11 +216,13 @@ class AttemptEvent(Enum):
     HEARD = "heard"
     UNHEARD = "unheard"
     UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request waits, and will speak
+    LIMITED = "limit on rates"
+    LIMITED_TOO_LONG = "limit on rates (too long)"  # longer than a caller can be asked to wait
 
 
 class AttemptAction(Enum):
     NOTHING = ""
-    REPEAT = "wish it again"  # after a pause, where a limit on rates was met
+    REPEAT = "wish it again"  # after the wait, where a limit on rates was met
 
 
 _UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_WISHED)
@@ -218,6 +235,10 @@ ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
         go((Attempt.FIRST, Attempt.GIVEN_UP), _UNHEARD, Attempt.REPEATED, AttemptAction.REPEAT),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD, Attempt.GIVEN_UP, AttemptAction.NOTHING),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_WISHED, Attempt.FIRST, AttemptAction.NOTHING),
+        # A limit is nobody's failure: the wait for its end has a limit of its own.
+        go((Attempt.FIRST, Attempt.GIVEN_UP), AttemptEvent.LIMITED, Attempt.FIRST, AttemptAction.REPEAT),
+        stay(Attempt.REPEATED, AttemptEvent.LIMITED, AttemptAction.REPEAT),
+        go(Attempt, AttemptEvent.LIMITED_TOO_LONG, Attempt.GIVEN_UP, AttemptAction.NOTHING),
     ),
     {},
 )
@@ -248,6 +269,42 @@ LIVENESS: Table[Liveness, LivenessEvent, None] = Table(
         go((Liveness.ANSWERS, Liveness.UNANSWERED), LivenessEvent.HUNG, Liveness.DEAD, None),
         # The session is to be closed: what still comes of it changes nothing.
         stay(Liveness.DEAD, LivenessEvent, None),
+    ),
+    {},
+)
+
+
+# --- the budget of a turn ---
+
+
+class Budget(Enum):
+    """Whether more may be asked for before the caller speaks or presses a key again."""
+
+    WITHIN = "within"
+    LAST_ASKED = "last asked"  # without functions, so that the model speaks and waits
+    SPENT = "spent"  # nothing more is asked for
+
+
+class BudgetEvent(Enum):
+    ASKED_BEYOND = "asked beyond"  # another response is due, and the turn has had all that it may have
+    CALLER_ACTED = "caller acted"
+
+
+class BudgetAction(Enum):
+    NOTHING = ""
+    ASK_WITHOUT_FUNCTIONS = "ask without functions"
+    SAY_OWN_WORDS = "say own words"  # and ask for nothing
+    DROP = "drop wish"
+
+
+BUDGET: Table[Budget, BudgetEvent, BudgetAction] = Table(
+    "turn's budget",
+    Budget.WITHIN,
+    rows(
+        go(Budget.WITHIN, BudgetEvent.ASKED_BEYOND, Budget.LAST_ASKED, BudgetAction.ASK_WITHOUT_FUNCTIONS),
+        go(Budget.LAST_ASKED, BudgetEvent.ASKED_BEYOND, Budget.SPENT, BudgetAction.SAY_OWN_WORDS),
+        stay(Budget.SPENT, BudgetEvent.ASKED_BEYOND, BudgetAction.DROP),
+        go(Budget, BudgetEvent.CALLER_ACTED, Budget.WITHIN, BudgetAction.NOTHING),
     ),
     {},
 )

@@ -5,6 +5,7 @@ Pure state. May import: protocols, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from protocols.realtime.objects import Response
 
 # In a response's metadata: the task's step whose sentence it is to say.
 STEP = "step"
+# Of so many responses it is known that they are over.
+ENDED_KNOWN = 64
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
@@ -34,12 +37,22 @@ class Running:
 class RunningResponses:
     """Those of the conversation; what runs beside it is not told here. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_on_the_way", "_running", "_unspoken")
+    __slots__ = (
+        "_bytes_per_ms",
+        "_delete_when_done",
+        "_discarded",
+        "_ended",
+        "_items",
+        "_on_the_way",
+        "_running",
+        "_unspoken",
+    )
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
+        self._ended: deque[str] = deque(maxlen=ENDED_KNOWN)
         self._delete_when_done: set[str] = set()
         # What a lost session has said, this one knows by other names, and cannot cut.
         self._items: set[str] = set()
@@ -71,6 +84,10 @@ class RunningResponses:
         self._running[response.id] = Running(steps)
         if discarded:
             self._discarded.add(response.id)
+
+    def over(self, response_id: str) -> bool:
+        """It has ended: what is told of it now is told twice, or too late."""
+        return response_id in self._ended
 
     def takes(self, response_id: str, item_id: str, payload: str) -> bool:
         """A piece of audio, base64, has come. Returns whether it is to be passed on."""
@@ -114,6 +131,7 @@ class RunningResponses:
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """A response is over: what there was of it, and what is now to be taken back."""
+        self._ended.append(response_id)
         running = self._running.pop(response_id, None) or Running()
         self._discarded.discard(response_id)
         unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]

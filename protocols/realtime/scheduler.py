@@ -7,12 +7,16 @@ Pure state. May import: protocols, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
 from typing import assert_never
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
-from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.objects import ErrorDetail, RateLimit, Response, ResponseRequest
+from protocols.realtime.refusals import ABOUT_REQUESTS, RATE_LIMITS, named_wait_s
 from protocols.realtime.response_slot import (
     ATTEMPT,
+    BUDGET,
     LIMITS_MS,
     LIVENESS,
     OWED,
@@ -22,6 +26,8 @@ from protocols.realtime.response_slot import (
     Attempt,
     AttemptAction,
     AttemptEvent,
+    BudgetAction,
+    BudgetEvent,
     Liveness,
     LivenessEvent,
     ResponseSlot,
@@ -31,14 +37,25 @@ from protocols.realtime.response_slot import (
     TurnEvent,
 )
 
-# After a limit on rates was met, nothing is asked for within this.
+# After a limit on rates was met, nothing is asked for within this, whatever wait the server names.
 RATE_PAUSE_MS = 1000
-RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
+# From the first refusal by a limit on rates to the last request that is made in spite of it: a caller who has heard
+# "one moment" for half a minute is better served by a human or another call.
+RATE_PATIENCE_MS = 30_000
+# No wait is longer, whoever names it.
+RATE_WAIT_MOST_MS = 60_000
+# The longest wait for what `rate_limits.updated` says: that is the time until all is there again, and a part is sooner.
+RATE_RESET_MOST_MS = 15_000
+# What one turn of the caller's may cost before the model is stopped: requests of ours, and function calls. An honest
+# one opens a task, corrects itself, looks up and confirms: six of each; three reminders may follow.
+MOST_REQUESTS = 16
+MOST_CALLS = 20
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 # The metadata of what we ask for, which the server copies: nothing else tells it from what the server begins by itself.
 ASKED = {"asked": "yes"}
 
-Order = ResponseCreate | ResponseCancel
+# A BudgetAction among the orders tells what was done about a turn that costs too much.
+Order = ResponseCreate | ResponseCancel | BudgetAction
 
 
 class ResponseScheduler:
@@ -49,6 +66,9 @@ class ResponseScheduler:
         self._turn = TURN.start
         self._attempt = ATTEMPT.start
         self._liveness = LIVENESS.start
+        self._budget = BUDGET.start
+        # In the caller's turn, and since: requests of ours, and functions that the model called.
+        self._requests = self._calls = 0
         # Of the response that holds the slot, where it is known.
         self._active_id: str | None = None
         # Wishes are merged, never queued: an answer to the newest state of things is enough.
@@ -57,8 +77,11 @@ class ResponseScheduler:
         self._covered: ResponseRequest | None = None
         # What we asked for last; None where the server answers by itself.
         self._in_flight: ResponseRequest | None = None
+        self._names = count(1)
+        self._asked_as = ""  # the event id of that
         self._limit_at_ms = 0.0  # in the states that have a limit
         self._not_before_ms = 0.0
+        self._limited_since_ms: float | None = None  # the first refusal by a limit on rates that is not over yet
 
     # --- facts ---
 
@@ -69,8 +92,24 @@ class ResponseScheduler:
 
     def speech_started(self, now_ms: float) -> None:
         """The caller speaks: whatever we wished to say will be part of the answer to that."""
+        self.caller_acted()
         self._turn_changed(TurnEvent.SPEECH_STARTED)
         self._slot_changed(SlotEvent.SPEECH_STARTED, now_ms)
+
+    def caller_acted(self) -> None:
+        """The caller has spoken or pressed a key: what the model does about it has a budget of its own."""
+        self._budget, _ = BUDGET.step(self._budget, BudgetEvent.CALLER_ACTED)
+        self._requests = self._calls = 0
+
+    def called(self) -> None:
+        """The model called a function."""
+        self._calls += 1
+
+    def rates(self, limits: Iterable[RateLimit], now_ms: float) -> None:
+        """What is left of the account's rates. Where that is nothing, what is to be asked for waits."""
+        used_up = [limit for limit in limits if limit.remaining is not None and limit.remaining <= 0]
+        resets_s = [limit.reset_seconds or 0.0 for limit in used_up]
+        self._wait(min(RATE_RESET_MOST_MS, 1000 * max((0.0, *resets_s))), now_ms)
 
     def committed(self, now_ms: float) -> None:
         """The caller's turn is in the conversation and the server is about to answer it by itself."""
@@ -97,23 +136,37 @@ class ResponseScheduler:
         """A response ended. spoke: any of its audio was passed on. called: it called functions."""
         if self._active_id not in (None, response.id):
             return []  # another one holds the slot
+        if limited := response.error_code in RATE_LIMITS:
+            self._limit_met(response.error_message, now_ms)
+        elif spoke or called:
+            self._limited_since_ms = None
         if spoke or called or self._caller_speaks:
             event = SlotEvent.ENDED
+        elif response.status == "cancelled":
+            event = SlotEvent.ENDED_CANCELLED
         else:
-            event = SlotEvent.ENDED_CANCELLED if response.status == "cancelled" else SlotEvent.ENDED_UNHEARD
+            event = SlotEvent.ENDED_LIMITED if limited else SlotEvent.ENDED_UNHEARD
         self._slot_changed(event, now_ms)
         self._active_id = self._in_flight = None
-        if self._attempt is Attempt.REPEATED and response.error_code in RATE_LIMITS:
-            self._not_before_ms = now_ms + RATE_PAUSE_MS
         if self._turn in OWED and self._wanted is None:
             self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
         return self._ask_if_due(now_ms)
 
-    def refused(self, code: str | None, now_ms: float) -> None:
-        """The server answered a request with an error."""
-        if code == ALREADY_ACTIVE:
+    def refused(self, error: ErrorDetail, now_ms: float) -> list[Order] | None:
+        """The server sent an error. Returns None unless it is about a response, which then is not to be waited for."""
+        if error.code == ALREADY_ACTIVE:
             owed = self._turn in OWED
-            self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
+            return self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
+        limited = error.code in RATE_LIMITS
+        # Often an error does not say what it is about.
+        about_it = error.event_id == self._asked_as if error.event_id else error.code in ABOUT_REQUESTS
+        if self.slot is not ResponseSlot.REQUESTED or self._in_flight is None or not about_it:
+            return None
+        if limited:
+            self._limit_met(error.message, now_ms)
+        self._slot_changed(SlotEvent.REFUSED_LIMITED if limited else SlotEvent.REFUSED_OTHERWISE, now_ms)
+        self._in_flight = None
+        return self._ask_if_due(now_ms)
 
     def tick(self, sounds: bool, now_ms: float) -> list[Order]:
         """Give up what was asked for and never came. sounds: something of the running response is there."""
@@ -145,6 +198,16 @@ class ResponseScheduler:
         """The session takes requests, and answers none."""
         return self._liveness is Liveness.DEAD
 
+    def held(self, now_ms: float) -> bool:
+        """What is to be asked for waits for the end of a limit on rates."""
+        waits = self.slot is ResponseSlot.FREE and self._wanted is not None and not self._caller_speaks
+        return waits and now_ms < self._not_before_ms
+
+    @property
+    def limited(self) -> bool:
+        """A limit on rates was met, and nothing was heard since."""
+        return self._limited_since_ms is not None
+
     @property
     def given_up(self) -> bool:
         """The last response was to be heard, was not, and is not asked for again."""
@@ -159,7 +222,15 @@ class ResponseScheduler:
     def _ask_if_due(self, now_ms: float) -> list[Order]:
         if self._wanted is None or self._caller_speaks or now_ms < self._not_before_ms:
             return []
-        return self._slot_changed(SlotEvent.ASK_DUE, now_ms)
+        beyond = self._requests >= MOST_REQUESTS or self._calls > MOST_CALLS
+        if self.slot is not ResponseSlot.FREE or not beyond:
+            return self._slot_changed(SlotEvent.ASK_DUE, now_ms)
+        self._budget, action = BUDGET.step(self._budget, BudgetEvent.ASKED_BEYOND)
+        if action is BudgetAction.ASK_WITHOUT_FUNCTIONS:
+            self._wanted = self._wanted.model_copy(update={"tool_choice": "none"})
+            return [action, *self._slot_changed(SlotEvent.ASK_DUE, now_ms)]
+        self._wanted = None
+        return [action] if action is BudgetAction.SAY_OWN_WORDS else []
 
     def _slot_changed(self, event: SlotEvent, now_ms: float) -> list[Order]:
         self.slot, actions = SLOT.step(self.slot, event)
@@ -189,16 +260,31 @@ class ResponseScheduler:
             case SlotAction.REPORT_UNHEARD:
                 another = self._wanted is not None
                 self._attempt_changed(AttemptEvent.UNHEARD_MORE_WISHED if another else AttemptEvent.UNHEARD)
+            case SlotAction.REPORT_LIMITED:
+                bearable = self._not_before_ms - (self._limited_since_ms or 0.0) <= RATE_PATIENCE_MS
+                self._attempt_changed(AttemptEvent.LIMITED if bearable else AttemptEvent.LIMITED_TOO_LONG)
             case _:
                 assert_never(action)
         return []
+
+    def _limit_met(self, message: str, now_ms: float) -> None:
+        """message: the error's text, which may name a wait."""
+        if self._limited_since_ms is None:
+            self._limited_since_ms = now_ms
+        self._wait(max(RATE_PAUSE_MS, 1000 * (named_wait_s(message) or 0.0)), now_ms)
+
+    def _wait(self, wait_ms: float, now_ms: float) -> None:
+        self._not_before_ms = max(self._not_before_ms, now_ms + min(wait_ms, RATE_WAIT_MOST_MS))
 
     def _create(self) -> list[Order]:
         request, self._wanted = self._wanted or ResponseRequest(), None
         self._in_flight = request
         self._turn_changed(TurnEvent.ASKED)
         self._covered = None
-        return [ResponseCreate(response=request.model_copy(update={"metadata": (request.metadata or {}) | ASKED}))]
+        self._requests += 1
+        self._asked_as = f"ask-{next(self._names)}"
+        asked = request.model_copy(update={"metadata": (request.metadata or {}) | ASKED})
+        return [ResponseCreate(event_id=self._asked_as, response=asked)]
 
     def _wish_again(self) -> None:
         self._wanted = self._wanted or self._in_flight or ResponseRequest()
