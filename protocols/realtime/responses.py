@@ -13,20 +13,13 @@ from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
 
-# In a response's metadata: the task's step whose sentence it is to say.
-STEP = "step"
-
 Cut = ConversationItemTruncate | ConversationItemDelete
 
 
 @dataclass(slots=True)
 class Running:
-    """A response as it goes. steps: of tasks, whose answers it is the first to know of. spoken: ms passed on.
+    """A response as it goes. spoken: ms passed on, by item. audio_ended: items whose audio is complete."""
 
-    audio_ended: items whose audio is complete.
-    """
-
-    steps: tuple[str, ...] = ()
     spoken: dict[str, float] = field(default_factory=dict)
     audio_ended: set[str] = field(default_factory=set)
 
@@ -34,7 +27,7 @@ class Running:
 class RunningResponses:
     """Those of the conversation; what runs beside it is not told here. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_on_the_way", "_running", "_unspoken")
+    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_outputs_sent", "_running")
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
@@ -43,32 +36,26 @@ class RunningResponses:
         self._delete_when_done: set[str] = set()
         # What a lost session has said, this one knows by other names, and cannot cut.
         self._items: set[str] = set()
-        # Steps whose answers are in the conversation, and that no response has begun after yet.
-        self._unspoken: list[str] = []
-        # Steps whose answers were sent since the last response began, and are not in the conversation yet.
-        self._on_the_way: set[str] = set()
+        # Function calls whose outputs were sent since the last response began, and are not in the conversation yet.
+        self._outputs_sent: set[str] = set()
 
-    def answer_sent(self, step_id: str) -> None:
-        """The answer to a task's step is on its way to the server."""
-        self._on_the_way.add(step_id)
+    def output_sent(self, call_id: str) -> None:
+        """The output of a function call is on its way to the server."""
+        self._outputs_sent.add(call_id)
+
+    def output_added(self, call_id: str) -> None:
+        """It is in the conversation: the next response knows of it."""
+        self._outputs_sent.discard(call_id)
 
     @property
-    def answers_on_the_way(self) -> bool:
+    def outputs_on_the_way(self) -> bool:
         """The server has not told of all that it was sent: a response that it begins now may not know of it."""
-        return bool(self._on_the_way)
-
-    def answer_added(self, step_id: str) -> None:
-        """The answer to a task's step is in the conversation: the next response knows of it."""
-        self._on_the_way.discard(step_id)
-        self._unspoken.append(step_id)
+        return bool(self._outputs_sent)
 
     def begun(self, response: Response, discarded: bool) -> None:
         """discarded: it comes too late already, for the caller speaks."""
-        step_id = (response.metadata or {}).get(STEP)
-        steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
-        self._unspoken.clear()
-        self._on_the_way.clear()
-        self._running[response.id] = Running(steps)
+        self._outputs_sent.clear()
+        self._running[response.id] = Running()
         if discarded:
             self._discarded.add(response.id)
 
