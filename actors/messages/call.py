@@ -145,15 +145,13 @@ class FunctionCalled:
 class ResponseEnded:
     """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
 
-    steps: of tasks, whose outputs were first seen by this response. given_up: it should have been heard, was not, and
-    is not repeated. response_id: as in FunctionCalled.
+    given_up: it should have been heard, was not, and is not repeated. response_id: as in FunctionCalled.
     """
 
     status: str
     spoken_items: tuple[str, ...]
     calls: int
     usage: Mapping[str, int]
-    steps: tuple[str, ...] = ()
     given_up: bool = False
     response_id: str = ""
 

@@ -32,13 +32,9 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Request a response without a turn of the caller's. instructions: replace the session's for this response.
-
-    step_id: the task's step that the sentence belongs to, or "".
-    """
+    """Request a response without a turn of the caller's. instructions: replace the session's for this response."""
 
     instructions: str
-    step_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

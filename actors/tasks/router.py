@@ -252,12 +252,10 @@ class TaskRouter:
         """A task is in the middle of a step, which will be answered."""
         return any(run.pending for run in self._open_runs())
 
-    def ask_again(self) -> tuple[str, str] | None:
-        """The sentence to repeat, and the step it belongs to from now on. None: no task is asking."""
+    def ask_again(self) -> str:
+        """The sentence to repeat; "" if no task is asking."""
         run = self._asking()
-        if run is None or run.status is None:
-            return None
-        return run.say, self._step_id()
+        return "" if run is None else run.say
 
     def answered(self, message: TaskAnswered) -> TaskReply | None:
         """Handle a run's answer to a step. None: the step was answered for the run already, and this is late."""

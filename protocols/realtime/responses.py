@@ -13,21 +13,13 @@ from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
 
-# Key in a response's metadata: the id of the task step whose sentence the response is to say.
-STEP = "step"
-
 Cut = ConversationItemTruncate | ConversationItemDelete
 
 
 @dataclass(slots=True)
 class Running:
-    """A response in progress.
+    """A response in progress. spoken: ms of audio passed on, by item. audio_ended: items whose audio is complete."""
 
-    steps: ids of the task steps whose answers it is the first response to see. spoken: ms of audio passed on, by item
-    id. audio_ended: ids of items whose audio is complete.
-    """
-
-    steps: tuple[str, ...] = ()
     spoken: dict[str, float] = field(default_factory=dict)
     audio_ended: set[str] = field(default_factory=set)
 
@@ -35,7 +27,7 @@ class Running:
 class RunningResponses:
     """The responses of the default conversation, without out-of-band ones. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_on_the_way", "_running", "_unspoken")
+    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_outputs_sent", "_running")
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
@@ -44,32 +36,26 @@ class RunningResponses:
         self._delete_when_done: set[str] = set()
         # Item ids of this session. It has other ids for what a lost session said, so it cannot truncate those items.
         self._items: set[str] = set()
-        # Steps whose answers are in the conversation, with no response begun since.
-        self._unspoken: list[str] = []
-        # Steps whose answers were sent since the last response began, and are not yet confirmed in the conversation.
-        self._on_the_way: set[str] = set()
+        # Function calls whose outputs were sent since the last response began, and are not yet confirmed by the server.
+        self._outputs_sent: set[str] = set()
 
-    def answer_sent(self, step_id: str) -> None:
-        """The answer to a task's step was sent to the server."""
-        self._on_the_way.add(step_id)
+    def output_sent(self, call_id: str) -> None:
+        """The output of a function call was sent to the server."""
+        self._outputs_sent.add(call_id)
+
+    def output_added(self, call_id: str) -> None:
+        """The server has added the output to the conversation, so the next response sees it."""
+        self._outputs_sent.discard(call_id)
 
     @property
-    def answers_on_the_way(self) -> bool:
-        """Some answers are not yet confirmed: a response that begins now may not include them."""
-        return bool(self._on_the_way)
-
-    def answer_added(self, step_id: str) -> None:
-        """The server has added the answer to the conversation, so the next response includes it."""
-        self._on_the_way.discard(step_id)
-        self._unspoken.append(step_id)
+    def outputs_on_the_way(self) -> bool:
+        """Some outputs are not yet confirmed: a response that begins now may not see them."""
+        return bool(self._outputs_sent)
 
     def begun(self, response: Response, discarded: bool) -> None:
         """A response has begun. discarded: the caller is already speaking, so none of its audio is passed on."""
-        step_id = (response.metadata or {}).get(STEP)
-        steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
-        self._unspoken.clear()
-        self._on_the_way.clear()
-        self._running[response.id] = Running(steps)
+        self._outputs_sent.clear()
+        self._running[response.id] = Running()
         if discarded:
             self._discarded.add(response.id)
 
