@@ -83,7 +83,7 @@ from protocols.realtime.objects import (
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
 from protocols.realtime.response_slot import BudgetAction
-from protocols.realtime.responses import STEP, RunningResponses
+from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
 
@@ -209,8 +209,7 @@ class OpenAISocket(LoopActor):
             case SessionChanged():
                 self._change(message.instructions, message.tools)
             case Speak():
-                named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
-                self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
+                self._want(ResponseRequest(instructions=message.instructions, tools=()))
             case EndTurn() if self._phase in LIVE:
                 self._end_turn()
             case EndTurn():
@@ -254,7 +253,7 @@ class OpenAISocket(LoopActor):
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
             case server.ConversationItemAdded() if event.item.type == "function_call_output":
-                self._responses.answer_added(event.item.call_id)
+                self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
 
@@ -429,7 +428,7 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated() if is_out_of_band(event.response):
                 pass
             case server.ResponseCreated():
-                knows_all = not self._responses.answers_on_the_way
+                knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
                 self._responses.begun(event.response, discarded=bool(too_late))
                 self._order(too_late)
@@ -472,7 +471,7 @@ class OpenAISocket(LoopActor):
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up, limited = self._scheduler.given_up, self._scheduler.limited
         usage = response.tokens()
-        ended = ResponseEnded(response.status, spoken, calls, usage, running.steps, given_up, response.id, limited)
+        ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)
         send(self._call, ended)
         self._look_for_quiet()
 
@@ -486,7 +485,7 @@ class OpenAISocket(LoopActor):
         for item in items:
             self._create(item)
             if isinstance(item, FunctionCallOutputItem):
-                self._responses.answer_sent(item.call_id)
+                self._responses.output_sent(item.call_id)
         if speak:
             told, self._answer_instructions = self._answer_instructions, ""
             self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())

@@ -1,4 +1,4 @@
-"""What the model's side refuses: for good, where asking again changes nothing, or for a while that it may name.
+"""Which errors of the Realtime API are permanent, so that a retry is pointless, and how long to wait after the others.
 
 Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 1.4, 1.5.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-# At the upgrade: bad key, wrong project, path, deployment or model.
+# HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model.
 FINAL_STATUSES = frozenset({400, 401, 403, 404})
-# In an error event or in a failed response.
+# Error codes, in an `error` event or a failed response.
 FINAL_CODES = frozenset(
     {
         "account_deactivated",
@@ -20,16 +20,16 @@ FINAL_CODES = frozenset(
         "model_not_found",
     }
 )
-# The request as such was rejected, after the upgrade.
+# WebSocket close code: the request itself was rejected after the upgrade.
 FINAL_CLOSE = 4000
-# In an error event or in a failed response: for a while.
+# Error codes of rate limits, in an `error` event or a failed response.
 RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
-# Error events that can be about nothing but a response.create, where they do not say what they are about.
+# Error codes that can only be about a response.create, when the event does not name what it is about.
 ABOUT_REQUESTS = RATE_LIMITS | {"bad_response_create"}
-# Errors of the server's own, by their type: the same again may succeed.
+# Error types that a retry may get past: failures of the server itself.
 PASSING_TYPES = frozenset({"", "server_error"})
 
-# Of an error's text, so much is read.
+# How many characters of an error's text are read.
 _TEXT_LIMIT = 500
 _TRY_AGAIN = re.compile(r"try again in((?:\s?\d{1,6}(?:\.\d{1,6})?\s?(?:ms|milli|[hms]))+)", re.IGNORECASE)
 _PART = re.compile(r"([\d.]+)\s?(ms|milli|[hms])", re.IGNORECASE)
@@ -37,7 +37,7 @@ _UNIT_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def named_wait_s(message: str) -> float | None:
-    """How long an error's text says to wait ("Please try again in 1m2.5s."), in s; None where it does not say."""
+    """The wait that an error's text names ("Please try again in 1m2.5s."), in s; None if it names none."""
     found = _TRY_AGAIN.search(message[:_TEXT_LIMIT])
     if found is None:
         return None

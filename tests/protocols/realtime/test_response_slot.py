@@ -48,7 +48,7 @@ def test_every_pair_of_the_slot(state: ResponseSlot, event: SlotEvent) -> None:
             SLOT.step(state, event)
         return
     if event in REFUSED and state is not ResponseSlot.REQUESTED:
-        with pytest.raises(MisuseError, match="the request in flight"):
+        with pytest.raises(MisuseError, match="the pending request"):
             SLOT.step(state, event)
         return
     assert SLOT.step(state, event) == said_of(state, event)
