@@ -1,4 +1,4 @@
-"""What a call has its model say: outputs of tasks, our own sentences, and what an interruption left unsaid.
+"""What the model is asked to say: outputs of tasks, our own sentences, and what an interruption left unsaid.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
 """
@@ -52,7 +52,7 @@ class BotSpeech:
         return self._services.instructions(self._tasks.instructions())
 
     def keep_time(self) -> None:
-        """Before an answer: "today" and "in two hours" are reckoned from now, however long the call has lasted."""
+        """Update the time in the instructions before an answer, so that "in two hours" is right in a long call too."""
         if self._services.clock() != self._told_at:
             self._change_session()
 
@@ -130,7 +130,7 @@ class BotSpeech:
             self.say(words or LINE_BACK)
 
     def break_silence(self) -> None:
-        """Nobody has been heard for a while: say what is owed, have a task ask again, or ask for the caller."""
+        """Nobody has spoken for a while: repeat what was not heard, have a task ask again, or ask who is there."""
         told = self._told_unheard()
         if told.get("result") is not None and (words := self._unsaid()):
             self.say(words)
