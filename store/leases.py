@@ -98,7 +98,7 @@ _LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
 def _epochs(to_change: bool) -> Select[tuple[str, int]]:
     column = schema.lease.c
     query = select(column.conversation_id, column.epoch)
-    query = query.where(column.conversation_id.in_(bindparam("calls", expanding=True)))
+    query = query.where(column.conversation_id.in_(bindparam("calls")))
     # A row lock, or PostgreSQL would allow a claim between this and the next write.
     # In order, to prevent deadlocks between transactions that lock the same rows.
     return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
@@ -122,7 +122,7 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     held = _lasting(dialect, ttl_s)
     statement = insert(dialect, schema.lease).values(held)
     new = statement.excluded
-    free = or_(column.status == "ended", column.lease_until <= moment(dialect), column.node == new.node)
+    free = or_(column.lease_until <= moment(dialect), column.node == new.node)
     taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
