@@ -111,8 +111,9 @@ def test_two_renewals_of_a_lease_may_fail(engine: Engine) -> None:
 def test_an_id_is_never_used_again_by_another_credential(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     here.end("c-1", 1)
-    for leases in (here, there):
-        assert leases.open("c-1", "Secret", {}) == LeaseRefused("held")
+    for credential in ("Secret", "", *(f"secret {number}" for number in range(8))):
+        for leases in (here, there):
+            assert leases.open("c-1", credential, {}) == LeaseRefused("held")
     assert stored(engine).epoch == 1
 
 
