@@ -236,6 +236,14 @@ def test_a_session_that_leaves_two_requests_unanswered_is_dead() -> None:
     assert scheduler.dead
 
 
+def test_a_session_whose_mute_response_does_not_even_end_when_it_is_cancelled_is_dead() -> None:
+    scheduler = running()
+    assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == [ResponseCancel(response_id="r-1")]
+    assert not scheduler.dead
+    scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS + REQUEST_LIMIT_MS)
+    assert scheduler.dead
+
+
 def test_a_request_of_ours_answers_the_callers_turn_as_well() -> None:
     scheduler = ResponseScheduler()
     scheduler.committed(0)
