@@ -70,7 +70,7 @@ def test_an_automatic_answer_that_does_not_know_of_the_latest_output_does_not_co
     assert scheduler.want(later, 0) == []
     scheduler.committed(1)
     scheduler.created(ended("auto"), 2, knows_all=False)
-    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == [asked(later)]
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == [asked(later, 1)]
 
 
 def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> None:
