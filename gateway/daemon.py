@@ -126,7 +126,7 @@ class Daemon:
         return self
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
-        """Do it on a thread of its own, now and every so often until the daemon stops."""
+        """Run a job on a thread of its own, now and at intervals until the daemon stops."""
 
         def run() -> None:
             while not self._stopping.is_set():

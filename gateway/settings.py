@@ -263,7 +263,7 @@ def is_loopback(host: str) -> bool:
 
 
 def region_of(time_zone: str) -> str:
-    """The country that a time zone's city lies in, by the zone database's own table; "" for UTC, or without a table."""
+    """The country of a time zone's city, by the zone database's own table; "" for UTC, or without a table."""
     folders = [Path(folder) for folder in TZPATH]
     with suppress(ModuleNotFoundError):
         folders.append(Path(str(resources.files("tzdata"))) / "zoneinfo")
@@ -298,7 +298,7 @@ def _read(settings: Callable[[], S]) -> S:
 
 
 def settings_as_given() -> dict[str, str]:
-    """Each variable's value as it stands in the environment, else its default, secrets hidden: nothing is checked."""
+    """Each variable's value in the environment, else its default; secrets hidden, nothing checked."""
     given = {}
     for name, field in Settings.model_fields.items():
         variable = variable_of(name)

@@ -79,7 +79,7 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
 
 
 def silence(media: MediaFormat, length_ms: int) -> bytes:
-    """So much silence."""
+    """Silence of this length, in the format's bytes."""
     return (b"\xff" if media is MULAW else b"\x00") * (media.bytes_per_ms * length_ms)
 
 

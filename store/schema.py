@@ -57,7 +57,7 @@ appointment = Table(
     Index("ix_appointment_starts_at", "starts_at"),
 )
 
-# One row for every attempt of a caller to say which appointment is theirs; forgotten after some days.
+# One row for every attempt of a caller to identify an appointment; deleted after some days.
 identity_attempt = Table(
     "identity_attempt",
     metadata,

@@ -1,6 +1,6 @@
 """Draws the pictures in docs/: the chart of every built-in task, and of every state machine. `make pictures`.
 
-May import: all rooms but lab, the standard library.
+May import: everything but lab, the standard library.
 """
 
 from __future__ import annotations

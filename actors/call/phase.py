@@ -1,7 +1,7 @@
 """The state of a call, as two independent tables.
 
-CALL: from its beginning to its record; when a bot hangs up is decided here. READINESS: which of caller and model are
-connected, and whether the caller was greeted. The call's supervisor translates messages into events of both.
+CALL: from the beginning to the written record; it decides when the bot hangs up. READINESS: whether caller and model
+are connected, and whether the caller was greeted. The call's supervisor translates messages into events of both.
 Pure data. May import: protocols, the standard library.
 """
 
@@ -103,7 +103,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (_A.HANG_UP,),
         ),
         stay(Phase.HANGING_UP, _E.FAREWELL_HEARD, ()),
-        # --- our end of it ---
+        # --- the daemon ends the call ---
         go(
             (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER),
             _E.MODEL_GONE,

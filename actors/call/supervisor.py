@@ -96,7 +96,7 @@ T = TypeVar("T")
 class CallSupervisor(LoopActor):
     """Supervises one call. Receives: CallMessage. Parent: the switchboard.
 
-    Each message becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    Each message becomes an event of actors/call/phase.py or handover.py, whose tables decide what to do.
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     """
 
@@ -583,11 +583,11 @@ class CallSupervisor(LoopActor):
         else:
             self._advance(CallEvent.TASKS_SETTLED)
 
-    # --- the parts ---
+    # --- its parts ---
 
     @property
     def _caller_away(self) -> bool:
-        """The caller has no socket just now."""
+        """Whether the caller has no socket at the moment."""
         return VAIC not in self._children
 
     def _config(self) -> ModelSessionConfig:

@@ -1,4 +1,4 @@
-"""What the switchboard is told: SwitchboardMessage."""
+"""Messages to the switchboard: SwitchboardMessage."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class WireLeft:
 
 
 class Upgrade(Protocol):
-    """A socket from VAIC that asks for the upgrade. To be answered with one of the two methods, on the loop."""
+    """A VAIC socket's request to upgrade. Must be answered by one of the two methods, on the loop's thread."""
 
     def admit(self) -> None: ...
 
     def refuse(self, reason: str) -> None:
-        """Refuse it for now: it may try again, here or elsewhere."""
+        """Refuse it for now; it may try again, here or elsewhere."""
         ...
 
 

@@ -81,7 +81,7 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
-from protocols.realtime.responses import STEP, RunningResponses
+from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 
 APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
@@ -204,8 +204,7 @@ class OpenAISocket(LoopActor):
             case SessionChanged():
                 self._change(message.instructions, message.tools)
             case Speak():
-                named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
-                self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
+                self._want(ResponseRequest(instructions=message.instructions, tools=()))
             case EndTurn() if self._phase in LIVE:
                 self._end_turn()
             case EndTurn():
@@ -246,7 +245,7 @@ class OpenAISocket(LoopActor):
             case _ if isinstance(event, server.OfResponse):
                 self._response(event)
             case server.ConversationItemAdded() if event.item.type == "function_call_output":
-                self._responses.answer_added(event.item.call_id)
+                self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
 
@@ -386,7 +385,7 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated() if is_out_of_band(event.response):
                 pass
             case server.ResponseCreated():
-                knows_all = not self._responses.answers_on_the_way
+                knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
                 self._responses.begun(event.response, discarded=bool(too_late))
                 self._order(too_late)
@@ -426,7 +425,7 @@ class OpenAISocket(LoopActor):
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up = self._scheduler.given_up
         usage = response.tokens()
-        send(self._call, ResponseEnded(response.status, spoken, calls, usage, running.steps, given_up, response.id))
+        send(self._call, ResponseEnded(response.status, spoken, calls, usage, given_up, response.id))
         self._look_for_quiet()
 
     # --- to the model ---
@@ -439,7 +438,7 @@ class OpenAISocket(LoopActor):
         for item in items:
             self._create(item)
             if isinstance(item, FunctionCallOutputItem):
-                self._responses.answer_sent(item.call_id)
+                self._responses.output_sent(item.call_id)
         if speak:
             told, self._answer_instructions = self._answer_instructions, ""
             self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())

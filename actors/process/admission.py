@@ -19,7 +19,7 @@ from actors.transport.websocket import Wire, WireMessage, WireText
 
 @dataclass(frozen=True, slots=True)
 class PendingInbox:
-    """The owner of a wire that belongs to no call: forwards what arrives to the switchboard, with the wire."""
+    """The owner of a wire that belongs to no call: forwards what it receives to the switchboard, with the wire."""
 
     wire: Wire
     switchboard: Address[SwitchboardMessage]
@@ -40,7 +40,7 @@ class PendingConnection:
 
 
 def conversation_of(data: bytes) -> str:
-    """The conversation id in a frame that is otherwise not a valid one of VAIC's, for the log; "-" if none."""
+    """The conversation id in an otherwise invalid frame, for the log; "-" if there is none."""
     try:
         frame = from_json(data, allow_partial=True)
     except ValueError:

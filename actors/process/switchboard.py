@@ -79,7 +79,7 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
-# Reasons of refusals.
+# Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_ANSWER = "the store does not answer"
@@ -112,14 +112,14 @@ class _Claim:
 
 
 def _count_lost(message: JournalMessage) -> bool:
-    """A message never reaches the journal: count it if it is to be written there. Returns whether it is."""
+    """Count a message that never reaches the journal, if it was to be written there. Returns whether it was."""
     written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
     LOST_ROWS.inc(written)
     return written
 
 
 class Switchboard(LoopActor):
-    """Is told: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
+    """Receives: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
 
     max_messages = 2 * JOURNAL_CAPACITY  # a writer that ends gives back all its messages at once
 
@@ -209,7 +209,7 @@ class Switchboard(LoopActor):
         return None
 
     def _close_for(self, message: EndCall | MoveCall) -> None:
-        """Admit no more calls, and tell those in progress."""
+        """Admit no more calls, and send a message to those in progress."""
         self._admission = AdmissionState.CLOSED
         for call in self._calls.values():
             call.stable_ref.tell(message)
@@ -340,7 +340,7 @@ class Switchboard(LoopActor):
         claim = self._claims.pop(conversation_id, None)
         if claim is None or conversation_id in self._calls:
             if resume_state is not None and conversation_id not in self._calls:
-                # Nobody waits for it any more: it can be resumed elsewhere.
+                # The socket has gone meanwhile: release the call, so that it can be resumed elsewhere.
                 self._journal_writer.tell(Park(conversation_id, None))
             return
         claim.limit.cancel()

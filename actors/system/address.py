@@ -63,7 +63,7 @@ class StableRef(Generic[M]):
 class BufferingRef(StableRef[M]):
     """A StableRef that keeps messages while it has no actor, for the next one.
 
-    capacity: how many messages it keeps; above that the oldest is dropped, and `dropped` is told of it.
+    capacity: how many messages it keeps; above that the oldest is dropped, and `dropped` is called with it.
     """
 
     def __init__(self, capacity: int, dropped: Callable[[M], object]) -> None:

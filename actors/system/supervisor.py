@@ -45,7 +45,7 @@ class _Child:
 class Supervisor:
     """The children of one actor.
 
-    parent: is told of their ends. after: the parent's timers: it calls `restart` at RestartDue, `overdue` at
+    parent: receives ChildDied. after: the parent's timers; the parent calls `restart` at RestartDue, `overdue` at
     ShutdownTimeout. log_once: of the ends that a peer causes, one of each kind of child and error is logged, and the
     others are counted only.
     """
@@ -92,7 +92,7 @@ class Supervisor:
         for each in list(self._children) if self.strategy is Strategy.ONE_FOR_ALL else [name]:
             child = self._children[each]
             if not child.alive and not self._begin(each, child):
-                return  # its death is on its way, and will be judged
+                return  # its ChildDied is on its way, and will be handled
 
     def _begin(self, name: str, child: _Child) -> bool:
         child.generation += 1

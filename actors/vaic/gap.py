@@ -1,7 +1,7 @@
-"""Silence for the model where the caller's audio stops in mid-utterance.
+"""Sends the model silence when the caller's audio stops in mid-utterance.
 
 The model's voice detection counts samples: without audio a turn never ends (mute with silence suppression, hold,
-userStream.stop). A count, too little for a table. Not an actor: a part of the VAIC session.
+userStream.stop). Its state is a count, too little for a table. Not an actor: a part of the VAIC session.
 May import: actors.messages, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.3.
 """
 
@@ -12,18 +12,18 @@ from base64 import b64encode
 from actors.messages.vaic import GapDue
 from protocols.media import MediaFormat, silence
 
-# How often it is looked whether audio still comes: no jitter of a network is as long.
+# Interval of checking whether audio still arrives; longer than any network jitter.
 GAP_S = 0.75
-# What a gap is filled with, each time it is seen: longer than the silence that ends a turn.
+# Silence sent for each gap seen; FILL_MS is longer than the silence that ends a turn.
 FILL_MS, PIECE_MS = 1000, 100
-# In one turn. A voice detection that has not ended the turn by then will not; the call's own limit does.
+# In one turn. If the voice detection has not ended the turn by then, only the call's own limit will.
 MOST_FILLS = 10
 
 
 class GapFiller:
     """Watches one turn of the caller at a time. media: the model's format.
 
-    sounds: audio has come since it was last looked at; set with every chunk, and read nowhere else.
+    sounds: audio has arrived since the last check. Set with every chunk, read only here.
     """
 
     __slots__ = ("_fills", "_piece", "_speaks", "_turn", "sounds")
@@ -34,7 +34,7 @@ class GapFiller:
         self._speaks = self.sounds = False
 
     def begin(self) -> GapDue:
-        """The caller begins to speak. Returns what is to be told after GAP_S."""
+        """The caller begins to speak. Returns the message to send after GAP_S."""
         self._turn += 1
         self._fills, self._speaks, self.sounds = 0, True, True
         return GapDue(self._turn)
@@ -44,11 +44,11 @@ class GapFiller:
         self._speaks = False
 
     def lasts(self, due: GapDue) -> bool:
-        """Whether the turn is still to be watched."""
+        """Whether the turn must still be watched."""
         return self._speaks and due.turn == self._turn and self._fills < MOST_FILLS
 
     def due(self, due: GapDue) -> list[str]:
-        """The pieces of silence to give the model now, base64."""
+        """The pieces of silence to send the model now, base64; none if audio still arrives."""
         if not self.lasts(due):
             return []
         sounds, self.sounds = self.sounds, False

@@ -83,8 +83,8 @@ from protocols.vaic import (
     UserStreamStopped,
 )
 
-# What the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no end of the call because the caller is
-# silent, and an event when everything was played.
+# The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
+# the caller is silent, and an event when everything was played.
 CALL_SETTINGS = {
     "bargeIn": True,
     "sendDTMF": True,
@@ -92,13 +92,13 @@ CALL_SETTINGS = {
     "sendEventsToBot": ["playFinished"],
 }
 
-# A chunk of a participant whose stream is not open.
+# The error for a chunk of a participant whose stream is not open.
 NO_STREAM = "chunk_without_stream"
 DTMF_KEYS = frozenset("0123456789*#ABCD")
 
 OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look up
 
-# What only the open session takes part in.
+# Messages that only an open session handles.
 _OfOpenSession = (
     BotAudio
     | BotAudioEnded
@@ -116,7 +116,7 @@ _OfOpenSession = (
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
-    Is told: VaicSocketMessage. Tells the model's session: CallerAudio, Heard; its supervisor: what VAIC reports, and
+    Receives: VaicSocketMessage. Sends the model's session CallerAudio and Heard, its supervisor what VAIC reports and
     what was heard. Raises TransportLost when the socket is lost; its supervisor decides what that means for the call.
 
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
@@ -144,15 +144,15 @@ class VaicSocket(LoopActor):
         self._to_model = Transcoder(config.media, model_format(config.media))
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
-        self._due: tuple[float, Timer] | None = None  # when the playout is to be looked at, in ms
+        self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._filler = FillerTimer(self.after, config.filler_s)
         self._gap = GapFiller(model_format(config.media))
-        # A peer chooses item ids, and may choose an empty one: None is none.
+        # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
-        self._order: HangUp | Transfer | None = None  # how the call ends, where we end it
+        self._order: HangUp | Transfer | None = None  # how the call ends, if we end it
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id: str | None = None  # of the last words
         self._silenced_id: str | None = None  # the item that a key has stopped
@@ -173,9 +173,9 @@ class VaicSocket(LoopActor):
         self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
-        # Otherwise the wire stays open: our crash is not the caller's loss, the next incarnation takes it over.
+        # In other cases the wire stays open: the next incarnation takes it over, so the caller loses nothing.
         if isinstance(error, MailboxFull) and self._is_flooded():
-            # No crash of ours: in one burst came more than may wait, so that no rate limit saw it.
+            # Not a crash of ours: the peer filled the mailbox in one burst, before any rate limit could see it.
             self._violations.bad_frame(WireError("flood", "messages"))
             self._wire.close(1008, "too much")
         elif self._phase in ALONE:

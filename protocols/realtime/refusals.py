@@ -1,13 +1,13 @@
-"""Which answers of the model's side are final: asking again changes nothing.
+"""Which errors of the Realtime API are permanent, so that a retry is pointless.
 
 Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 1.4, 1.5.
 """
 
 from __future__ import annotations
 
-# At the upgrade: bad key, wrong project, path, deployment or model.
+# HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model.
 FINAL_STATUSES = frozenset({400, 401, 403, 404})
-# In an error event or in a failed response.
+# Error codes, in an `error` event or a failed response.
 FINAL_CODES = frozenset(
     {
         "account_deactivated",
@@ -18,5 +18,5 @@ FINAL_CODES = frozenset(
         "model_not_found",
     }
 )
-# The request as such was rejected, after the upgrade.
+# WebSocket close code: the request itself was rejected after the upgrade.
 FINAL_CLOSE = 4000

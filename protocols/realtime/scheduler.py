@@ -1,7 +1,7 @@
-"""The response scheduler: the only place that decides to send `response.create` or `response.cancel`.
+"""The response scheduler: the only place that decides to send `response.create` and `response.cancel`.
 
-The server's own voice detection may create responses too; they take the same slot, so that two voices never answer at
-once. What may happen is in response_slot's tables; here facts become their events, and their actions are carried out.
+The server's voice detection may create responses too; they take the same slot, so two responses never speak at once.
+The tables are in response_slot; this module turns facts into their events and carries their actions out.
 Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
@@ -31,59 +31,60 @@ from protocols.realtime.response_slot import (
     TurnEvent,
 )
 
-# After a limit on rates was met, nothing is asked for within this.
+# Pause after a rate-limit error before the next request.
 RATE_PAUSE_MS = 1000
 RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
 ALREADY_ACTIVE = "conversation_already_has_active_response"
-# The metadata of what we ask for, which the server copies: nothing else tells it from what the server begins by itself.
+# Metadata of our requests. The server copies it into the response; nothing else distinguishes our responses from those
+# that the server begins by itself.
 ASKED = {"asked": "yes"}
 
 Order = ResponseCreate | ResponseCancel
 
 
 class ResponseScheduler:
-    """One per model session. Each method takes a fact and returns what to send because of it."""
+    """One per model session. A method takes a fact, with now_ms on any monotonic clock, and returns what to send."""
 
     def __init__(self) -> None:
         self.slot = SLOT.start
         self._turn = TURN.start
         self._attempt = ATTEMPT.start
         self._liveness = LIVENESS.start
-        # Of the response that holds the slot, where it is known.
+        # Id of the response that holds the slot; None if unknown.
         self._active_id: str | None = None
-        # Wishes are merged, never queued: an answer to the newest state of things is enough.
+        # The pending request. A newer one replaces it: one response to the newest state of the conversation is enough.
         self._wanted: ResponseRequest | None = None
-        # A wish that the server's own answer to the caller's turn was to cover.
+        # A pending request that was dropped because the server's answer to the caller's turn should cover it.
         self._covered: ResponseRequest | None = None
-        # What we asked for last; None where the server answers by itself.
+        # Our last request; None when the server answers by itself.
         self._in_flight: ResponseRequest | None = None
-        self._limit_at_ms = 0.0  # in the states that have a limit
+        self._limit_at_ms = 0.0  # when the state's time limit passes; used only in states that have one
         self._not_before_ms = 0.0
 
     # --- facts ---
 
     def want(self, request: ResponseRequest, now_ms: float) -> list[Order]:
-        """Somebody wishes the model to speak."""
+        """Request a response; it is created as soon as the slot is free and the caller silent."""
         self._wanted = request
         return self._ask_if_due(now_ms)
 
     def speech_started(self, now_ms: float) -> None:
-        """The caller speaks: whatever we wished to say will be part of the answer to that."""
+        """The caller has begun to speak; the answer to that turn will cover a pending request."""
         self._turn_changed(TurnEvent.SPEECH_STARTED)
         self._slot_changed(SlotEvent.SPEECH_STARTED, now_ms)
 
     def committed(self, now_ms: float) -> None:
-        """The caller's turn is in the conversation and the server is about to answer it by itself."""
+        """The caller's turn is in the conversation, and the server will answer it by itself."""
         self._turn_changed(TurnEvent.COMMITTED)
         self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
 
     def dropped(self, now_ms: float) -> list[Order]:
-        """The caller's turn is over without an answer of the server's own: it was not committed, or by us."""
+        """The caller's turn is over and the server will not answer it: it was not committed, or we committed it."""
         self._turn_changed(TurnEvent.DROPPED)
         return self._ask_if_due(now_ms)
 
     def created(self, response: Response, now_ms: float, knows_all: bool = True) -> list[Order]:
-        """A response of the default conversation exists. knows_all: it began after every output that was sent."""
+        """A response of the default conversation exists. knows_all: it began after all outputs sent were added."""
         if not ASKED.items() <= (response.metadata or {}).items():
             self._turn_changed(TurnEvent.SERVER_ANSWERED)
             if not knows_all:
@@ -94,7 +95,7 @@ class ResponseScheduler:
         return self._slot_changed(SlotEvent.CREATED_TOO_LATE if self._caller_speaks else SlotEvent.CREATED, now_ms)
 
     def done(self, response: Response, spoke: bool, called: bool, now_ms: float) -> list[Order]:
-        """A response ended. spoke: any of its audio was passed on. called: it called functions."""
+        """A response has ended. spoke: some of its audio was passed on. called: it called functions."""
         if self._active_id not in (None, response.id):
             return []  # another one holds the slot
         if spoke or called or self._caller_speaks:
@@ -110,26 +111,26 @@ class ResponseScheduler:
         return self._ask_if_due(now_ms)
 
     def refused(self, code: str | None, now_ms: float) -> None:
-        """The server answered a request with an error."""
+        """The server answered a request with an error of this code."""
         if code == ALREADY_ACTIVE:
             owed = self._turn in OWED
             self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
 
     def tick(self, sounds: bool, now_ms: float) -> list[Order]:
-        """Give up what was asked for and never came. sounds: something of the running response is there."""
+        """Check the time limits. sounds: audio of the running response has arrived."""
         orders: list[Order] = []
         if self.slot in LIMITS_MS and now_ms >= self._limit_at_ms:
             orders = self._slot_changed(SlotEvent.LIMIT_HEARD if sounds else SlotEvent.LIMIT_MUTE, now_ms)
         return orders + self._ask_if_due(now_ms)
 
     def cancel(self) -> list[Order]:
-        """Stop the running response, if one is believed to run."""
+        """Cancel the running response, if there is one we know of."""
         return [] if self._active_id is None else [ResponseCancel(response_id=self._active_id)]
 
-    # --- what is known ---
+    # --- queries ---
 
     def next_tick_ms(self) -> float | None:
-        """When to look again; None while nothing waits for time alone, as behind a caller who speaks."""
+        """When to call `tick` next; None while nothing waits for time alone, e.g. while the caller speaks."""
         if self.slot in LIMITS_MS:
             return self._limit_at_ms
         waits = self.slot is ResponseSlot.FREE and self._wanted is not None and not self._caller_speaks
@@ -137,24 +138,24 @@ class ResponseScheduler:
 
     @property
     def idle(self) -> bool:
-        """Nobody speaks, and nobody is about to."""
+        """No response is running, requested or pending, and the caller is silent."""
         return self.slot is ResponseSlot.FREE and self._wanted is None and not self._caller_speaks
 
     @property
     def dead(self) -> bool:
-        """The session takes requests, and answers none."""
+        """The session accepts requests but answers none."""
         return self._liveness is Liveness.DEAD
 
     @property
     def given_up(self) -> bool:
-        """The last response was to be heard, was not, and is not asked for again."""
+        """The last response should have been heard, was not, and is not requested again."""
         return self._attempt is Attempt.GIVEN_UP
 
     @property
     def _caller_speaks(self) -> bool:
         return self._turn in SPEAKING
 
-    # --- the tables' actions ---
+    # --- carrying out the tables' actions ---
 
     def _ask_if_due(self, now_ms: float) -> list[Order]:
         if self._wanted is None or self._caller_speaks or now_ms < self._not_before_ms:

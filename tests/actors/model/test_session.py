@@ -495,34 +495,6 @@ def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
     assert scene.wire.frames == []
 
 
-def added(scene: Scene, call_id: str) -> None:
-    scene.event("conversation.item.added", item={"id": f"o-{call_id}", "type": "function_call_output",
-                "call_id": call_id, "output": "{}"})  # fmt: skip
-
-
-def ended_steps(scene: Scene) -> tuple[str, ...]:
-    return scene.call.expect(ResponseEnded).steps
-
-
-def test_the_first_response_after_an_answer_is_the_one_that_speaks_of_it(scene: Scene) -> None:
-    scene.created()
-    added(scene, "call-1")  # while another response runs, which does not know of it
-    scene.done()
-    assert ended_steps(scene) == ()
-    for response, steps in (("r-2", ("call-1",)), ("r-3", ())):
-        scene.created(response)
-        scene.done(response)
-        assert ended_steps(scene) == steps
-
-
-def test_a_sentence_for_a_step_without_a_function_call_is_known_by_its_response(scene: Scene) -> None:
-    scene.told(Speak("Say it.", "step-1"))
-    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1", **ASKED}
-    scene.event("response.created", response={"id": "r-1", "status": "in_progress", "metadata": {"step": "step-1"}})
-    scene.done()
-    assert ended_steps(scene) == ("step-1",)
-
-
 def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
     reply: pykka.ThreadingFuture[str | None] = pykka.ThreadingFuture()
     request = ReasoningRequest(
