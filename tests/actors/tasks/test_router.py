@@ -324,6 +324,11 @@ def read_back(call: Call) -> Call:
 def confirms(call: Call, call_id: str) -> dict[str, Any]:
     """The output of a yes that the model hears in the caller's last words."""
     call.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+    return output_of(call, call_id)
+
+
+def output_of(call: Call, call_id: str) -> dict[str, Any]:
+    """The output of a function call, once it is there."""
     call.mailboxes.until(lambda: call_id in call.outputs())
     return call.outputs()[call_id]
 
@@ -432,11 +437,14 @@ def test_words_that_come_late_are_waited_for(read_back: Call, oven: Oven) -> Non
 
 
 def test_words_that_never_come_are_waited_for_two_seconds(read_back: Call, oven: Oven) -> None:
-    turn_without_words(read_back, "u-9")
-    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    read_back.mailboxes.advance(2000)
-    read_back.mailboxes.until(lambda: "call-2" in read_back.outputs())
-    assert read_back.outputs()["call-2"]["error"] == "wordless"
+    for call_id in ("call-2", "call-3"):
+        turn_without_words(read_back, f"u-{call_id}")
+        read_back.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+        assert call_id not in read_back.outputs()
+        read_back.mailboxes.advance(2000)
+        assert output_of(read_back, call_id)["error"] == "wordless"
+        read_back.mailboxes.advance(1000)  # "one moment, please" is heard to its end
+        spoken_to_its_end(read_back)
     assert oven.requests == []
 
 
