@@ -51,5 +51,5 @@ RENEW_BLIND_S = 1200.0
 CLIP_LIMIT_S = 10.0
 # The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.
 WORDS_LIMIT_S = 2.0
-# One step of a task: a longer one has hung, and its agent is abandoned.
+# One step of a task: a longer one has hung.
 STEP_LIMIT_S = 10.0
