@@ -98,7 +98,7 @@ _LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
 def _epochs(to_change: bool) -> Select[tuple[str, int]]:
     column = schema.lease.c
     query = select(column.conversation_id, column.epoch)
-    query = query.where(column.conversation_id.in_(bindparam("calls", expanding=True)))
+    query = query.where(column.conversation_id.in_(bindparam("calls")))
     # A row lock, or PostgreSQL would allow a claim between this and the next write.
     # In order, to prevent deadlocks between transactions that lock the same rows.
     return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
@@ -122,7 +122,7 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     held = _lasting(dialect, ttl_s)
     statement = insert(dialect, schema.lease).values(held)
     new = statement.excluded
-    free = or_(column.status == "ended", column.lease_until <= moment(dialect), column.node == new.node)
+    free = or_(column.lease_until <= moment(dialect), column.node == new.node)
     taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
@@ -146,9 +146,8 @@ class Leases:
         self._node = node
         self._ttl_s = ttl_s
         self._window_s = window_s
-        self._epochs: dict[str, int] = {}
-        # Of those, the ones that anybody may take over; until somebody does, we may still write for them.
-        self._parked: set[str] = set()
+        # By call: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
+        self._epochs: dict[str, tuple[int, bool]] = {}
 
     @property
     def renew_every_s(self) -> float:
@@ -158,16 +157,15 @@ class Leases:
     @property
     def held(self) -> dict[str, int]:
         """The epochs of the calls that this process holds, by conversation; of a parked one it only has the epoch."""
-        return {each: epoch for each, epoch in dict(self._epochs).items() if each not in self._parked}
+        return {each: epoch for each, (epoch, parked) in dict(self._epochs).items() if not parked}
 
     def epoch(self, conversation_id: str) -> int:
         """The epoch for writes to a call; 0 if this process has no lease for it."""
-        return self._epochs.get(conversation_id, 0)
+        return self._epochs.get(conversation_id, (0, False))[0]
 
     def forget(self, conversation_id: str) -> None:
         """Drop the lease of a call that has ended, or that another process has taken over."""
         self._epochs.pop(conversation_id, None)
-        self._parked.discard(conversation_id)
 
     def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | LeaseRefused:
         """Open a new call. Its epoch is 1, or the next one if the same credential used the conversation id before.
@@ -215,7 +213,7 @@ class Leases:
         """Release a call, to be resumed elsewhere. If it ends first, this process writes its record. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "parked")
-        self._parked.add(conversation_id)
+        self._epochs[conversation_id] = epoch, True
 
     def end(self, conversation_id: str, epoch: int) -> None:
         """End the lease of a call without a record; otherwise Journal.finish does. Raises: Fenced."""
@@ -249,8 +247,7 @@ class Leases:
     # --- internals ---
 
     def _hold(self, conversation_id: str, epoch: int) -> None:
-        self._epochs[conversation_id] = epoch
-        self._parked.discard(conversation_id)
+        self._epochs[conversation_id] = epoch, False
 
     def _held(self, connection: Connection) -> dict[str, Any]:
         return {"node": self._node, **_lasting(connection.dialect.name, self._ttl_s)}

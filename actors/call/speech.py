@@ -84,6 +84,13 @@ class BotSpeech:
     def say(self, words: str) -> None:
         self._model.tell(Speak(self._word_for_word(words)))
 
+    def say_or_owe(self, words: str, ready: bool) -> None:
+        """ready: a model can speak; if not, the sentence waits for `model_back`."""
+        if ready:
+            self.say(words)
+        else:
+            self._owed = words
+
     def _word_for_word(self, words: str) -> str:
         """The instructions for a response of just these words."""
         # Quoted, because it may contain a caller's words, which must not act as instructions.
@@ -101,10 +108,8 @@ class BotSpeech:
             if self._recorder.answered(step_id, output):
                 instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
                 self._model.tell(FunctionOutput(step_id, output, instructions))
-            elif ready:  # no function was called: keys, or silence
-                self.say(_words(json.loads(output)))
-            else:
-                self._owed = _words(json.loads(output))
+            else:  # no function was called: keys, or silence
+                self.say_or_owe(_words(json.loads(output)), ready)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""

@@ -63,6 +63,7 @@ from actors.messages.call import (
     StepLimit,
     TaskAnswered,
     TaskSettled,
+    TransferFailed,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -71,7 +72,8 @@ from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
-from actors.messages.vaic import AwaitWords, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, Transfer, VaicSocketMessage
+from actors.metrics import TRANSFERS_FAILED
 from actors.model.leg import Loss, ModelLeg, ModelRef
 from actors.policies import MODEL, VAIC
 from actors.services import Services
@@ -81,7 +83,7 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
-from actors.tasks.router import TaskReply, TaskRouter
+from actors.tasks.router import NOBODY_THERE, TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164
@@ -153,6 +155,9 @@ class CallSupervisor(LoopActor):
             self._recorder.began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
+        self._limit_length()
+
+    def _limit_length(self) -> None:
         if max_call_s := self._services.profile.max_call_s:
             gone_s = (self.now_ms() - self._transcript.began_ms) / 1000
             self._call_timers.start(CallTimer.LONGEST, max(0.0, max_call_s - gone_s))
@@ -202,6 +207,8 @@ class CallSupervisor(LoopActor):
             case VaicReady():
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case TransferFailed():
+                self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
                 self._model_leg.ready(message)
             case ModelReady():
@@ -395,6 +402,15 @@ class CallSupervisor(LoopActor):
         else:
             self._advance(CallEvent.FAREWELL_OVERDUE)
 
+    def _transfer_failed(self, reason_code: str) -> None:
+        self._log.warning("transfer failed", reason=reason_code)
+        TRANSFERS_FAILED.labels(reason_code).inc()
+        self._recorder.error(f"transfer failed: {reason_code}")
+        if self._hangup is None or self._hangup.clip is None:
+            self._advance(CallEvent.TRANSFER_FAILED)
+        else:  # a recorded sentence announced it, so the model was stopped
+            self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
+
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
         if self._caller_away:
@@ -484,7 +500,13 @@ class CallSupervisor(LoopActor):
                 case CallAction.FORGET_FAREWELL:
                     self._hangup = None
                     self._call_timers.cancel(CallTimer.FAREWELL)
+                    self._call_timers.cancel(CallTimer.END)
                     self._time_silence()
+                case CallAction.TELL_FAILURE:
+                    self._outcome = ""
+                    self._limit_length()
+                    self._watch(LineEvent.OPENED)
+                    self._speech.say_or_owe(NOBODY_THERE, self._readiness in MODEL_THERE)
                 case CallAction.SIGN_OFF:
                     self._await_farewell(self._hangup.in_words_of_ours() if self._hangup else _required(hangup))
                     self._say_own_words()
@@ -572,7 +594,8 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.END_TIMEOUT)
         else:
             self._vaic.tell(hangup.act)
-            self._call_timers.start(CallTimer.END, policies.END_LIMIT_S)
+            transfer = isinstance(hangup.act, Transfer)
+            self._call_timers.start(CallTimer.END, policies.TRANSFER_LIMIT_S if transfer else policies.END_LIMIT_S)
 
     def _settle(self) -> None:
         self._call_timers.clear()

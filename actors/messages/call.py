@@ -67,6 +67,13 @@ class VaicEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """Nobody has answered our transfer, and VAIC keeps the call. reason_code: VAIC's, or "unknown"."""
+
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
@@ -222,6 +229,7 @@ CallMessage = (
     CallerArrived
     | VaicReady
     | VaicEnded
+    | TransferFailed
     | DigitsPressed
     | ModelReady
     | CallerSpeaks

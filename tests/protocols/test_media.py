@@ -113,6 +113,7 @@ def test_pcm_is_asked_for_at_the_models_rate() -> None:
 
 def test_samples_have_two_bytes_and_mulaw_has_one() -> None:
     assert [each.bytes_per_sample for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [2, 2, 2, 1]
+    assert [each.is_pcm for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [True, True, True, False]
     assert [each.bytes_per_ms for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [32, 16, 48, 8]
 
 

@@ -415,6 +415,85 @@ def test_without_a_transfer_target_the_call_goes_on(mailboxes: WaitingDispatcher
     assert call.records() == []
 
 
+# --- a transfer that nobody answers ---
+
+FAILED = {"status": "failed", "reasonCode": "no-answer", "reason": "the caller's words"}
+NOBODY = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+
+
+def transfer_fails(call: Call) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "transferStatus", "value": FAILED}])
+
+
+def asked_to_say(call: Call) -> list[str]:
+    return [each["response"].get("instructions", "") for each in call.model.all("response.create")]
+
+
+def put_through(mailboxes: WaitingDispatcher) -> Call:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+    return call
+
+
+def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_goes_on(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(30_000)  # it rings
+    transfer_fails(call)
+    assert NOBODY in asked_to_say(call)[-1]
+    assert call.describe().errors == ("transfer failed: no-answer",)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    ask_to_end(call, "call-9")
+    call.bot_says("Goodbye.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "completed"
+
+
+def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_is_back(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = put_through(mailboxes)
+    call.model.breaks()
+    mailboxes.drain()
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    call.model_is_ready()
+    assert NOBODY in asked_to_say(call)[-1]
+
+
+def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because_no_model_is_left(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = transferred(mailboxes, TARGET)
+    LOSSES["refused"](call)
+    mailboxes.advance(1000)
+    call.played()
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    assert clips(call) == ["one_moment", "call_again"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "failed"
+
+
+def test_a_transfer_that_is_never_answered_ends_the_call_after_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(59_900)
+    assert call.records() == []
+    mailboxes.advance(100)
+    assert call.outcome() == "transferred"
+
+
 # --- what else may end the call meanwhile ---
 
 LOSSES: dict[str, Callable[[Call], None]] = {

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,18 @@ def logged(engine: Engine, key: str = REQUEST.key) -> str | None:
 
 def baked(engine: Engine) -> int:
     return len(AppointmentBook(engine).all())
+
+
+@contextmanager
+def database_lost(engine: Engine, place: str = "begin") -> Iterator[None]:
+    """Each transaction fails there, "begin" or "commit"."""
+
+    def lost(_: Any) -> None:
+        raise OperationalError(place.upper(), {}, OSError("the connection was lost"))
+
+    event.listen(engine, place, lost)
+    yield
+    event.remove(engine, place, lost)
 
 
 # --- local ---
@@ -175,14 +187,8 @@ def test_without_a_database_nothing_is_promised(engine: Engine) -> None:
 
 @pytest.mark.parametrize("gone", ["committing", "before"])
 def test_a_database_lost_while_it_commits_leaves_open_what_came_of_it(engine: Engine, gone: str) -> None:
-    place = "commit" if gone == "committing" else "begin"
-
-    def lost(_: Any) -> None:
-        raise OperationalError("COMMIT", {}, OSError("the connection was lost"))
-
-    event.listen(engine, place, lost)
-    result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
-    event.remove(engine, place, lost)
+    with database_lost(engine, "commit" if gone == "committing" else "begin"):
+        result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     assert result == (Unclear(UNSURE) if gone == "committing" else Failed(NO_STORE))
 
 
@@ -426,6 +432,17 @@ def test_an_effect_that_cannot_be_settled_now_blocks_nothing_and_is_tried_again(
     oven.breaks = ""
     assert desk(engine, effect, LATER + 2 * ABANDONED).recover() == 2
     assert logged(engine) == "ok"
+
+
+def test_without_a_database_what_a_dead_process_has_begun_waits_for_the_next_time(engine: Engine) -> None:
+    begin(engine, oven := Oven())
+    services = desk(engine, Remote(oven.do, recover="retry"), LATER)
+    with database_lost(engine):
+        assert services.recover() == 0
+        services.keep()
+    assert (oven.asked, logged(engine)) == (1, "intended")
+    assert services.recover() == 1
+    assert (oven.asked, logged(engine)) == (2, "ok")
 
 
 def test_processes_that_start_together_end_it_once(engine: Engine) -> None:

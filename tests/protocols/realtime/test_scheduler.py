@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import Response, ResponseRequest
-from protocols.realtime.response_slot import REQUEST_LIMIT_MS, ResponseSlot
+from protocols.realtime.response_slot import MUTE_LIMIT_MS, REQUEST_LIMIT_MS, ResponseSlot
 from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, RATE_PAUSE_MS, ResponseScheduler
 
 ASK = ResponseRequest()
@@ -51,6 +51,16 @@ def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_c
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == []
 
 
+def test_an_automatic_answer_that_does_not_know_of_the_latest_output_does_not_cover_the_wish() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.speech_started(0)
+    later = ResponseRequest(instructions="later")
+    assert scheduler.want(later, 0) == []
+    scheduler.committed(1)
+    scheduler.created(ended("auto"), 2, knows_all=False)
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == [asked(later)]
+
+
 def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> None:
     scheduler = ResponseScheduler()
     scheduler.committed(0)
@@ -64,6 +74,16 @@ def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
     scheduler.want(ASK, 0)
     scheduler.speech_started(0)
     assert scheduler.created(ended("r-1"), 0) == [ResponseCancel(response_id="r-1")]
+
+
+def test_a_response_that_the_caller_speaks_over_is_not_mute() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ours("r-1"), 0)
+    scheduler.speech_started(1)
+    assert scheduler.next_tick_ms() is None
+    assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == []
+    assert not scheduler.dead
 
 
 def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
@@ -213,6 +233,14 @@ def test_a_session_that_leaves_two_requests_unanswered_is_dead() -> None:
     scheduler.tick(sounds=False, now_ms=REQUEST_LIMIT_MS)
     assert not scheduler.dead
     scheduler.tick(sounds=False, now_ms=2 * REQUEST_LIMIT_MS)
+    assert scheduler.dead
+
+
+def test_a_session_whose_mute_response_does_not_even_end_when_it_is_cancelled_is_dead() -> None:
+    scheduler = running()
+    assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == [ResponseCancel(response_id="r-1")]
+    assert not scheduler.dead
+    scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS + REQUEST_LIMIT_MS)
     assert scheduler.dead
 
 
