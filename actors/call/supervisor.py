@@ -118,7 +118,7 @@ class CallSupervisor(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
-        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
+        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log, log_once=True)
         self._tasks = TaskRouter(
             services,
             self._id,
@@ -285,7 +285,7 @@ class CallSupervisor(LoopActor):
             if (loss := self._model_leg.died(death)) is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
-                self._do_without_model(repr(death.reason))
+                self._do_without_model(death.reason)
         elif isinstance(self._children.died(death), Escalate):
             self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
@@ -462,9 +462,9 @@ class CallSupervisor(LoopActor):
                 assert_never(action)
         self._time_silence()
 
-    def _do_without_model(self, reason: str) -> None:
-        self._log.error("no model for this call", reason=reason)
-        self._recorder.error(f"model: {reason}")
+    def _do_without_model(self, reason: str | BaseException | None) -> None:
+        self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
+        self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
 
     def _lose_model(self) -> None:
