@@ -107,7 +107,7 @@ def test_a_session_is_set_up_whatever_is_told_of_its_end(
     assert bad == (told is not None and read is None)
 
 
-def test_a_format_that_was_silently_refused_is_final_and_no_noise(mailboxes: CrankedDispatcher) -> None:
+def test_a_silently_refused_format_is_final(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW).dialled()
     scene.event("session.created", session={"type": "realtime"})
     scene.event("session.updated", session={"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm"}}}})
