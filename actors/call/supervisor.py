@@ -64,6 +64,7 @@ from actors.messages.call import (
     TaskAnswered,
     TaskSettled,
     TransferFailed,
+    TurnOverrun,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -219,6 +220,12 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case TurnOverrun():
+                self._recorder.error("model: does not come to an end")
+                if self._phase is Phase.FAREWELL:
+                    self._farewell_overdue()
+                else:
+                    self._speech.own_words(Clip.SAY_AGAIN)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -312,8 +319,8 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
-                if self._speech.response_ended(fact):
-                    self._do_without_model("answers nothing")
+                if lost := self._speech.response_ended(fact):
+                    self._do_without_model(lost)
             case _:
                 pass
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:

@@ -527,8 +527,8 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
 
 
 def test_a_sentence_that_two_sockets_played_was_heard_as_long_as_both(call: Call) -> None:
-    part: dict[str, object] = {"response_id": "r-1", "item_id": "i-1", "output_index": 0, "content_index": 0}
-    call.event("response.created", response={"id": "r-1", "status": "in_progress"})
+    part: dict[str, object] = {"response_id": "r-long", "item_id": "i-1", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-long", "status": "in_progress"})
     call.event("response.output_audio.delta", **part, delta=MS_100)
     call.mailboxes.advance(100)
     call.wire.tears = [RuntimeError("a bug")]

@@ -184,10 +184,10 @@ def booked(call: Call) -> str:
 
 def test_a_model_that_says_nothing_of_what_was_stored_is_told_the_words(call: Call) -> None:
     owed = booked(call)
-    for _ in range(2):  # filtered, asked for again, and filtered again
-        call.event("response.created", response={"id": "r-f", "status": "in_progress"})
+    for response in ("r-f1", "r-f2"):  # filtered, asked for again, and filtered again
+        call.event("response.created", response={"id": response, "status": "in_progress"})
         why = {"type": "incomplete", "reason": "content_filter"}
-        call.event("response.done", response={"id": "r-f", "status": "incomplete", "status_details": why})
+        call.event("response.done", response={"id": response, "status": "incomplete", "status_details": why})
     call.mailboxes.advance(900)
     call.mailboxes.advance(8000)
     assert owed in spoken(call)[-1]

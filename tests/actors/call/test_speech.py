@@ -13,10 +13,11 @@ from actors.messages.call import EndCall
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
-from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
+from actors.tasks.router import ANYTHING_ELSE
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
+from protocols.realtime.scheduler import MOST_CALLS
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher

@@ -28,6 +28,7 @@ class PaperDialler:
 
     def __init__(self) -> None:
         self.callers: list[Address[Dialled | DialFailed]] = []
+        self.tripped = ""
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
         self.callers.append(caller)
