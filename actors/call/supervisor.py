@@ -65,6 +65,7 @@ from actors.messages.call import (
     TaskAnswered,
     TaskSettled,
     TransferFailed,
+    TurnOverrun,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -119,7 +120,7 @@ class CallSupervisor(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
-        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
+        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log, log_once=True)
         self._tasks = TaskRouter(
             services,
             self._id,
@@ -222,6 +223,12 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case TurnOverrun():
+                self._recorder.error("model: does not come to an end")
+                if self._phase is Phase.FAREWELL:
+                    self._farewell_overdue()
+                else:
+                    self._speech.own_words(Clip.SAY_AGAIN)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -288,7 +295,7 @@ class CallSupervisor(LoopActor):
             if (loss := self._model_leg.died(death)) is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
-                self._do_without_model(repr(death.reason))
+                self._do_without_model(death.reason)
         elif isinstance(self._children.died(death), Escalate):
             self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
@@ -315,8 +322,8 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
-                if self._speech.response_ended(fact):
-                    self._do_without_model("answers nothing")
+                if lost := self._speech.response_ended(fact):
+                    self._do_without_model(lost)
             case _:
                 pass
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
@@ -474,9 +481,9 @@ class CallSupervisor(LoopActor):
                 assert_never(action)
         self._time_silence()
 
-    def _do_without_model(self, reason: str) -> None:
-        self._log.error("no model for this call", reason=reason)
-        self._recorder.error(f"model: {reason}")
+    def _do_without_model(self, reason: str | BaseException | None) -> None:
+        self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
+        self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
 
     def _lose_model(self) -> None:

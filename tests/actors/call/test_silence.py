@@ -1,4 +1,4 @@
-"""No silence without an end: whoever is not heard for too long is followed by somebody who says something."""
+"""The silence watchdog: whenever nobody has spoken for too long, the bot says something or ends the call."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
-    PaperExchange,
+    FakeExchange,
     StuckOven,
     WaitingDispatcher,
-    paper_services,
+    call_services,
 )
 from tests.probe import Probe
 
@@ -185,10 +185,10 @@ def booked(call: Call) -> str:
 
 def test_a_model_that_says_nothing_of_what_was_stored_is_told_the_words(call: Call) -> None:
     owed = booked(call)
-    for _ in range(2):  # filtered, asked for again, and filtered again
-        call.event("response.created", response={"id": "r-f", "status": "in_progress"})
+    for response in ("r-f1", "r-f2"):  # filtered, asked for again, and filtered again
+        call.event("response.created", response={"id": response, "status": "in_progress"})
         why = {"type": "incomplete", "reason": "content_filter"}
-        call.event("response.done", response={"id": "r-f", "status": "incomplete", "status_details": why})
+        call.event("response.done", response={"id": response, "status": "incomplete", "status_details": why})
     call.mailboxes.advance(900)
     call.mailboxes.advance(8000)
     assert owed in spoken(call)[-1]
@@ -307,7 +307,7 @@ def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
 
 
 def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) -> None:
-    ours = paper_services(mailboxes, Probe("journal"), PaperExchange())
+    ours = call_services(mailboxes, Probe("journal"), FakeExchange())
     profile = replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
     call = Call(mailboxes, profile=profile).greeted()
     mailboxes.advance(598_900)

@@ -44,7 +44,7 @@ def test_a_stream_that_stops_in_mid_utterance_goes_on_in_silence_until_the_turn_
     assert filled_ms(scene) == 0
 
 
-def test_a_gap_is_not_filled_for_ever(mailboxes: CrankedDispatcher) -> None:
+def test_a_gap_is_filled_up_to_a_limit(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes)
     scene.told(CallerBargedIn())
     mailboxes.advance(60_000)
