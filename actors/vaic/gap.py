@@ -44,7 +44,7 @@ class GapFiller:
         return GapDue(self._turn)
 
     def end(self) -> bool:
-        """The caller has stopped. Returns False if that was known: the call may have ended the turn before the model."""
+        """The caller has stopped. Returns False if that was known: we may have ended the turn."""
         spoke, self._speaks = self._speaks, False
         return spoke
 
