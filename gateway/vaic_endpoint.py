@@ -51,8 +51,7 @@ class BearerCheck:
         if self._digest is None:
             return True
         scheme, _, presented = authorization.partition(" ")
-        # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
-        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
+        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1")).digest()
         return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
 
 
@@ -137,7 +136,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         answer = self._answer(request)
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             # The request is valid: the switchboard decides whether there is room.
-            self._accepted, self._credential = answer, request.headers.get("Authorization", "")
+            self._accepted, self._credential = answer, _authorization(request)
             send(self._switchboard, AdmissionRequest(self))
         else:
             # The Sans-I/O layer sends EOF after any answer but 101.
@@ -165,8 +164,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._flush()
 
     def _answer(self, request: Request) -> Response:
-        presented = request.headers.get_all("Authorization")
-        if not self._shared.accepts(presented[0] if len(presented) == 1 else ""):
+        if not self._shared.accepts(_authorization(request)):
             return self._deny()
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
@@ -185,6 +183,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             response.headers["WWW-Authenticate"] = "Bearer"
         AUTH_FAILURES.labels(str(response.status_code)).inc()
         return response
+
+
+def _authorization(request: Request) -> str:
+    """The Authorization header, every byte a character; "" if there is none, or several."""
+    presented = request.headers.get_all("Authorization")
+    # websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates, which no digest can take.
+    return presented[0].encode("latin-1", "surrogateescape").decode("latin-1") if len(presented) == 1 else ""
 
 
 def _limit_silence(connection: socket.socket) -> None:
