@@ -34,6 +34,21 @@ RENEWALS_DELAYED = Counter(
 CLOCK_DISAGREEMENTS = Counter(
     "tieline_model_clock_disagreements_total", "Sockets of the model at whose opening its clock was a minute off ours."
 )
+MODEL_OVERRUNS = Counter(
+    "tieline_model_overruns_total",
+    "Turns of callers in which the model was asked for all that one turn may cost, by what was done then.",
+    ["done"],
+)
+MODEL_LIMITED = Counter(
+    "tieline_model_rate_limited_total",
+    "Times the model refused something because of a limit on rates, by what.",
+    ["what"],
+)
+UPDATES_REFUSED = Counter(
+    "tieline_model_updates_refused_total",
+    "Updates of live sessions that the model refused, by what was done.",
+    ["done"],
+)
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")

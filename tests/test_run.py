@@ -355,7 +355,9 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
         other.listen()
         port = other.getsockname()[1]
         ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
-        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+        # A busy machine may add a warning of a slow turn.
+        quiet = {"TIELINE_LOG_LEVEL": "ERROR"}
+        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **quiet)
         result = finished("serve", *[each for pair in ports.items() for each in pair], env=env)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
@@ -374,7 +376,9 @@ def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path
         code, told = daemon.ended()
         assert code == 0
         lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: draining  .*calls=0.*")
-        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), told)
+        # A busy machine may add a warning of a slow turn.
+        logged = "".join(line for line in told.splitlines(keepends=True) if " WARNING " not in line)
+        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), logged)
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:

@@ -154,18 +154,21 @@ class BotSpeech:
         told = self._told_unheard()
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
-    def response_ended(self, ended: ResponseEnded) -> bool:
-        """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
+    def response_ended(self, ended: ResponseEnded) -> str:
+        """Returns why the model counts as lost, or "": it accepts requests, but too many in a row got no answer."""
         if ended.status in ("incomplete", "failed"):
             self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:
-            return False
+            return ""
+        if ended.limited:  # to say it again would not help
+            return "limit on rates"
         self._unanswered += 1
         if self._unanswered <= MOST_UNANSWERED:
             self.own_words(Clip.SAY_AGAIN)
-        return self._unanswered > MOST_UNANSWERED
+            return ""
+        return "answers nothing"
 
     def own_words(self, clip: Clip) -> None:
         """Play a recorded clip in place of the model."""

@@ -43,6 +43,7 @@ from actors.messages.call import (
     BotHeard,
     BotSaid,
     CallerArrived,
+    CallerInaudible,
     CallerSaid,
     CallerSpeaks,
     CallMessage,
@@ -64,6 +65,7 @@ from actors.messages.call import (
     TaskAnswered,
     TaskSettled,
     TransferFailed,
+    TurnOverrun,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -207,6 +209,8 @@ class CallSupervisor(LoopActor):
             case VaicReady():
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case CallerInaudible():
+                self._end_dead_turn()
             case TransferFailed():
                 self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
@@ -219,6 +223,12 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case TurnOverrun():
+                self._recorder.error("model: does not come to an end")
+                if self._phase is Phase.FAREWELL:
+                    self._farewell_overdue()
+                else:
+                    self._speech.own_words(Clip.SAY_AGAIN)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -312,8 +322,8 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
-                if self._speech.response_ended(fact):
-                    self._do_without_model("answers nothing")
+                if lost := self._speech.response_ended(fact):
+                    self._do_without_model(lost)
             case _:
                 pass
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
@@ -438,9 +448,18 @@ class CallSupervisor(LoopActor):
         else:
             self._call_timers.start(CallTimer.SILENCE, limit_s)
 
+    def _end_dead_turn(self) -> None:
+        """The caller's turn goes on without a sound: whatever it is waited for, its limit has passed."""
+        if not self._silence.caller_speaks:
+            return  # it has ended meanwhile
+        if self._phase is Phase.FAREWELL:
+            self._farewell_overdue()
+        else:
+            self._break_silence()
+
     def _break_silence(self) -> None:
         """Nobody has been heard for too long, or the caller's turn does not end."""
-        if self._phase is not Phase.TALKING:
+        if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
         action = self._silence.overdue()
         self._log.info("silence", action=action.value)

@@ -42,9 +42,8 @@ from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
+from protocols.realtime.scheduler import MOST_CALLS
 
-# Function calls in a row without a word from the caller; beyond that the model is in a loop.
-MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
