@@ -32,7 +32,7 @@ from tests.gateway.daemons import Vaic, logs_put_back
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 60
-KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token", "s3cret-password"
+KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token-of-ours", "s3cret-password"
 # A model that nobody serves, on this machine: no key is needed for it.
 NO_MODEL = "ws://127.0.0.1:1"
 SERVING = re.compile(r"gateway\.daemon: serving  vaic=(ws://\S+) ops=(http://\S+) model=")
