@@ -1,6 +1,7 @@
 """The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, websockets, loguru, the standard library.
+May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, websockets, loguru, the
+standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
