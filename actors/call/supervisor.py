@@ -43,6 +43,7 @@ from actors.messages.call import (
     BotHeard,
     BotSaid,
     CallerArrived,
+    CallerInaudible,
     CallerSaid,
     CallerSpeaks,
     CallMessage,
@@ -208,6 +209,8 @@ class CallSupervisor(LoopActor):
             case VaicReady():
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case CallerInaudible():
+                self._end_dead_turn()
             case TransferFailed():
                 self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
@@ -466,9 +469,18 @@ class CallSupervisor(LoopActor):
         else:
             self._call_timers.start(CallTimer.SILENCE, limit_s)
 
+    def _end_dead_turn(self) -> None:
+        """The caller's turn goes on without a sound: whatever it is waited for, its limit has passed."""
+        if not self._silence.caller_speaks:
+            return  # it has ended meanwhile
+        if self._phase is Phase.FAREWELL:
+            self._farewell_overdue()
+        else:
+            self._break_silence()
+
     def _break_silence(self) -> None:
         """Nobody has been heard for too long, or the caller's turn does not end."""
-        if self._phase is not Phase.TALKING:
+        if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
         action = self._silence.overdue()
         self._log.info("silence", action=action.value)

@@ -67,6 +67,11 @@ class VaicEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerInaudible:
+    """The model says that the caller speaks, but for some seconds the caller's line has had no sound."""
+
+
+@dataclass(frozen=True, slots=True)
 class TransferFailed:
     """Nobody has answered our transfer, and VAIC keeps the call. reason_code: VAIC's, or "unknown"."""
 
@@ -237,6 +242,7 @@ CallMessage = (
     | VaicReady
     | VaicEnded
     | TransferFailed
+    | CallerInaudible
     | DigitsPressed
     | ModelReady
     | CallerSpeaks

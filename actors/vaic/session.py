@@ -14,6 +14,7 @@ from actors.messages.call import (
     BotBegan,
     BotHeard,
     CallerArrived,
+    CallerInaudible,
     CallMessage,
     ClipHeard,
     DigitsPressed,
@@ -202,8 +203,8 @@ class VaicSocket(LoopActor):
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
-                self._gap.end()
-                self._write(SpeechStopped(conversation_id=self._id))
+                if self._gap.end():
+                    self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
                 self._write(SpeechCommitted(conversation_id=self._id))
@@ -355,9 +356,9 @@ class VaicSocket(LoopActor):
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
             raise WireError(NO_STREAM)
-        self._gap.sounds = True
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:
+            self._gap.newest = payload
             self._model.tell(CallerAudio(payload))
 
     def _obey(self, frame: FromVaic) -> None:
@@ -509,9 +510,14 @@ class VaicSocket(LoopActor):
         return cut[-1].item_id
 
     def _fill_gap(self, due: GapDue) -> None:
-        for payload in self._gap.due(due):
+        if not self._gap.lasts(due):
+            return
+        for payload in self._gap.check():
             self._model.tell(CallerAudio(payload))
-        if self._gap.lasts(due):
+        if self._gap.dead:
+            self._log.info("the caller's turn has no sound")
+            send(self._call, CallerInaudible())
+        else:
             self.after(GAP_S, due)
 
     def _watch_playout(self) -> None:

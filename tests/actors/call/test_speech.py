@@ -44,7 +44,7 @@ def confirms(call: Call, call_id: str) -> dict[str, Any]:
 # --- heard means agreed ---
 
 
-def test_a_yes_that_comes_before_the_read_back_was_spoken_is_none(call: Call, oven: Oven) -> None:
+def test_a_yes_before_the_read_back_was_spoken_does_not_count(call: Call, oven: Oven) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.caller_says("Yes.")
     output = confirms(call, "call-2")
@@ -108,13 +108,13 @@ def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
     assert spoken(call) == []
 
 
-def test_silence_without_a_task_is_nobodys_business(call: Call) -> None:
+def test_silence_without_an_open_task_gets_no_task_question(call: Call) -> None:
     call.bot_says("What can I do for you?", ms=500)
     call.mailboxes.advance(30_000)
     assert spoken(call) == []
 
 
-def test_a_step_that_takes_long_is_bridged_by_a_word(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_a_slow_step_is_bridged_by_a_filler(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()
@@ -265,7 +265,7 @@ def test_a_caller_is_handed_over_to_whom_he_asked_for_with_what_the_tasks_knew(m
     assert (name, params["transferTarget"]) == ("transfer", "sip:billing@example.org")
 
 
-def test_where_there_is_no_human_none_is_offered_and_none_is_promised(mailboxes: WaitingDispatcher) -> None:
+def test_without_a_transfer_target_no_human_is_offered_or_promised(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, agents={"triage": TRIAGE, "hand_over": HAND_OVER}).greeted()
     output = call.answered("call-1", "triage", hours=9)
     assert output["result"] == "transfer"

@@ -107,7 +107,7 @@ def test_a_session_is_set_up_whatever_is_told_of_its_end(
     assert bad == (told is not None and read is None)
 
 
-def test_a_format_that_was_silently_refused_is_final_and_no_noise(mailboxes: CrankedDispatcher) -> None:
+def test_a_silently_refused_format_is_final(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW).dialled()
     scene.event("session.created", session={"type": "realtime"})
     scene.event("session.updated", session={"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm"}}}})
@@ -188,7 +188,7 @@ def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
     assert scene.wire.frames == [], "the server answers a committed turn by itself"
 
 
-def test_what_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
+def test_a_response_that_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
     scene.told(Speak("Greet the caller with: Hello."))
     scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
     scene.vaic.arrived.clear()
@@ -373,7 +373,7 @@ def test_a_function_of_a_response_that_the_caller_cut_off_is_told_as_such(scene:
     assert scene.call.expect(FunctionCalled).cut_off
 
 
-def test_half_written_function_calls_are_not_run(scene: Scene) -> None:
+def test_incomplete_function_calls_are_not_run(scene: Scene) -> None:
     scene.created()
     scene.function_call(status="incomplete")
     scene.call.expect_nothing()
@@ -593,7 +593,7 @@ def test_what_changes_while_the_session_is_being_set_up_is_not_forgotten(mailbox
     assert [frame["session"]["instructions"] for frame in scene.wire.frames] == ["Be brief.", "Be very brief."]
 
 
-def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
+def test_an_output_for_an_unknown_call_is_not_sent(scene: Scene) -> None:
     scene.told(FunctionOutput("call-9", "{}"))
     assert scene.wire.frames == []
 
@@ -607,7 +607,7 @@ def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
     return reply
 
 
-def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scene: Scene) -> None:
+def test_an_out_of_band_request_is_not_heard_and_blocks_no_response(scene: Scene) -> None:
     scene.created()
     reply = consulted(scene)
     asked = scene.wire.frames[-1]["response"]
@@ -627,5 +627,5 @@ def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scen
     scene.call.expect(ResponseEnded)
 
 
-def test_a_model_that_is_not_there_yet_is_not_asked(mailboxes: CrankedDispatcher) -> None:
+def test_an_out_of_band_request_before_the_session_is_ready_is_not_sent(mailboxes: CrankedDispatcher) -> None:
     assert consulted(Scene(mailboxes).dialled()).get(timeout=0) is None

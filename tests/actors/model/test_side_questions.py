@@ -64,7 +64,7 @@ def test_what_is_known_goes_in_as_data_and_not_as_instructions() -> None:
     }
 
 
-def test_it_is_no_part_of_the_conversation_and_cannot_call_anything() -> None:
+def test_a_request_is_out_of_band_and_without_tools() -> None:
     asked = consultation(REQUEST, "c1")
     assert (asked.conversation, asked.output_modalities, asked.tools) == ("none", ("text",), ())
     assert is_out_of_band(answered("urgent", asked.metadata))

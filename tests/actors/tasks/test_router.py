@@ -67,7 +67,7 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
 @pytest.mark.parametrize(
     ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
 )
-def test_a_task_is_told_the_number_in_one_form_and_of_a_withheld_one_nothing(
+def test_a_task_gets_the_number_in_e164_and_nothing_for_a_withheld_one(
     mailboxes: WaitingDispatcher, caller: str, number: str
 ) -> None:
     oven = Oven()
@@ -123,7 +123,7 @@ def test_a_task_may_be_opened_again_once_the_first_has_ended(call: Call) -> None
     assert call.answered("call-3", "order_pizza")["task"] == "t2"
 
 
-def test_a_function_that_nobody_declared_is_answered_at_once_and_starts_nobody(call: Call) -> None:
+def test_an_undeclared_function_is_answered_at_once_and_opens_no_task(call: Call) -> None:
     output = call.answered("call-1", "drop_tables")
     assert output["error"] == "unknown_function"
     assert living(FsmAgent) == []
@@ -189,7 +189,7 @@ def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_go
     assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
 
 
-def test_a_task_that_was_given_up_stands_so_in_the_record(call: Call, oven: Oven) -> None:
+def test_a_task_that_was_given_up_is_recorded_as_such(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     assert [task.result for task in call.describe().tasks] == ["failed"]
 
@@ -202,7 +202,7 @@ def test_a_task_that_was_given_up_is_not_called_overdue_later(call: Call, oven: 
     assert [frame["type"] for frame in call.model.frames[told:] if frame["type"] == "session.update"] == []
 
 
-def test_deaths_that_lie_further_apart_than_the_period_are_forgiven(call: Call, oven: Oven) -> None:
+def test_crashes_further_apart_than_the_period_are_not_counted(call: Call, oven: Oven) -> None:
     bug = RuntimeError("a bug")
     oven.answers = [bug, Refused("Not like this."), bug, bug]
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
@@ -547,7 +547,7 @@ def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard(read_back: Ca
     assert confirms(read_back, "call-2")["result"] == "baked"
 
 
-def test_three_refusals_that_are_ours_hand_nobody_over(call: Call, oven: Oven) -> None:
+def test_three_refusals_of_ours_do_not_transfer_the_caller(call: Call, oven: Oven) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     for number in range(2, 5):
         call.bot_says("2 small, none. Right?", ms=1000)
@@ -583,7 +583,7 @@ def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> N
 # --- leading the caller away ---
 
 
-def test_nobody_is_hung_up_on_who_has_said_nothing(call: Call) -> None:
+def test_a_caller_who_has_said_nothing_is_not_hung_up_on(call: Call) -> None:
     call.caller_says("")
     call.model_calls(("call-1", "end_call", {}))
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
@@ -609,7 +609,7 @@ def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
 
 
-def test_keys_are_words_enough_to_be_led_away(call: Call) -> None:
+def test_keys_count_as_a_request_to_end_or_transfer(call: Call) -> None:
     call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "0"}])
     call.model_calls(("call-1", "end_call", {}))
     call.mailboxes.until(lambda: "call-1" in call.outputs())

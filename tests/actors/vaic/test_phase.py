@@ -23,7 +23,7 @@ from actors.system.signals import ChildDied
 from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
 from protocols.errors import MisuseError, TransportLost
 from protocols.media import LPCM16_24
-from tests.actors.calls import CLIPS, PaperWire
+from tests.actors.calls import CLIPS, FakeWire
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
 from tests.cranked import CrankedDispatcher
 
@@ -364,7 +364,7 @@ def test_last_words_are_spoken_then_the_call_is_hung_up_and_the_actor_ends_with_
     assert scene.wire.closed == 1000
 
 
-def test_nobody_speaks_into_last_words(scene: Scene) -> None:
+def test_nothing_else_is_played_during_last_words(scene: Scene) -> None:
     scene.told(LAST_WORDS)
     before = scene.wire.types()
     scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), CallerBargedIn(), CallerFellSilent())
@@ -439,19 +439,19 @@ def test_a_supervisor_that_fails_while_a_transfer_waits_has_it_carried_out(scene
 
 
 def test_a_crash_alone_closes_the_socket_because_nobody_takes_it_over(mailboxes: CrankedDispatcher) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     scene = Scene(mailboxes, wire=wire)
     scene.told(LAST_WORDS)
-    wire.tears.append(RuntimeError("of ours"))
+    wire.errors.append(RuntimeError("of ours"))
     scene.hears({"type": "connection.validate"})
     assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
     assert wire.closed == 1011
 
 
 def test_a_crash_under_a_supervisor_leaves_the_socket_open(mailboxes: CrankedDispatcher) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     scene = Scene(mailboxes, wire=wire)
-    wire.tears.append(RuntimeError("of ours"))
+    wire.errors.append(RuntimeError("of ours"))
     scene.hears({"type": "connection.validate"})
     assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
     assert wire.closed is None
