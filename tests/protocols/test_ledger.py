@@ -104,3 +104,11 @@ def test_the_end_of_an_item_counts_once_and_that_of_an_unknown_one_not_at_all() 
     assert found.ended == 1
     found.pop_finished(1000)
     assert found.ended == 0
+
+
+def test_an_item_that_the_model_did_not_finish_was_heard_but_is_not_complete() -> None:
+    ledger = HeardLedger()
+    ledger.generated("i-1", 500)
+    ledger.sent("i-1", 500, plays_from_ms=0)
+    ledger.all_generated("i-1", cut_off=True)
+    assert ledger.pop_finished(500) == [ItemHeard("i-1", 500, 500, 0, complete=False)]
