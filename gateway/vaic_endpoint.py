@@ -1,16 +1,15 @@
 """The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.connections, websockets, loguru, the standard library.
+May import: actors, protocols, gateway.connections, gateway.credentials, websockets, loguru, the standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
@@ -20,11 +19,12 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.messages.switchboard import AdmissionRequest, SwitchboardMessage, WireOpened
+from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessage, WireOpened
 from actors.metrics import AUTH_FAILURES
 from actors.system.address import Address, send
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.connections import FAILURE_PERIOD_S, AuthFailures, Connections
+from gateway.credentials import BearerCheck
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
@@ -39,21 +39,6 @@ HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=1.5, limit_s=4.25)
 RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
-
-
-class BearerCheck:
-    """Checks an Authorization header in constant time. token: "" accepts every header."""
-
-    def __init__(self, token: str) -> None:
-        self._digest = hashlib.sha256(token.encode()).digest() if token else None
-
-    def __call__(self, authorization: str) -> bool:
-        if self._digest is None:
-            return True
-        scheme, _, presented = authorization.partition(" ")
-        # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
-        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
-        return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
-        self._credential = self._address = ""
+        self._address = ""
+        self._peer = Peer()
 
     # --- asyncio.Protocol ---
 
@@ -137,7 +123,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         answer = self._answer(request)
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             # The request is valid: the switchboard decides whether there is room.
-            self._accepted, self._credential = answer, request.headers.get("Authorization", "")
+            self._accepted = answer
             send(self._switchboard, AdmissionRequest(self))
         else:
             # The Sans-I/O layer sends EOF after any answer but 101.
@@ -152,7 +138,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._server.state is OPEN:
             self._shared.connections.opened(self)
             self._opened()
-            send(self._switchboard, WireOpened(self, self._credential, self._address))
+            send(self._switchboard, WireOpened(self, self._peer))
 
     def refuse(self, reason: str) -> None:
         """Answer with 503: see Upgrade."""
@@ -166,8 +152,10 @@ class VaicConnection(FramedWire, asyncio.Protocol):
 
     def _answer(self, request: Request) -> Response:
         presented = request.headers.get_all("Authorization")
-        if not self._shared.accepts(presented[0] if len(presented) == 1 else ""):
+        credentials = self._shared.accepts(presented[0] if len(presented) == 1 else "")
+        if credentials is None:
             return self._deny()
+        self._peer = Peer(self._address, credentials[0], credentials[1:])
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
             del response.headers["Content-Type"]
@@ -202,13 +190,13 @@ def _limit_silence(connection: socket.socket) -> None:
 
 
 class VaicEndpoint:
-    """The listening socket and its connections. token: see BearerCheck. max_calls: see Connections."""
+    """The listening socket and its connections. tokens: see BearerCheck. max_calls: see Connections."""
 
-    def __init__(self, switchboard: Address[SwitchboardMessage], token: str, max_calls: int) -> None:
+    def __init__(self, switchboard: Address[SwitchboardMessage], tokens: Sequence[str], max_calls: int) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
         connections: Connections[VaicConnection] = Connections(max_calls, loop.time, loop.call_later)
-        self._shared = EndpointState(BearerCheck(token), AuthFailures(loop.time), connections)
+        self._shared = EndpointState(BearerCheck(tokens), AuthFailures(loop.time), connections)
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

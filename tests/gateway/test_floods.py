@@ -32,7 +32,7 @@ from gateway.connections import (
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
 
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-of-ours"
 GUESS = upgrade_request(b"Authorization: Bearer guess")
 LPCM16_24 = KNOWN["raw/lpcm16_24"]
 
