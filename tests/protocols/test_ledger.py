@@ -118,3 +118,11 @@ def test_the_words_that_were_heard_are_as_many_as_the_share_of_the_audio(
 
 def test_of_an_item_without_audio_all_words_count() -> None:
     assert words_heard("one two", ItemHeard("i-1", 0, 0, None, complete=False)) == "one two"
+
+
+def test_an_item_that_the_model_did_not_finish_was_heard_but_is_not_complete() -> None:
+    ledger = HeardLedger()
+    ledger.generated("i-1", 500)
+    ledger.sent("i-1", 500, plays_from_ms=0)
+    ledger.all_generated("i-1", cut_off=True)
+    assert ledger.pop_finished(500) == [ItemHeard("i-1", 500, 500, 0, complete=False)]
