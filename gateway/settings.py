@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.credentials, pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers (its regions), the
-standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers
+(its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
@@ -87,6 +88,9 @@ class Settings(BaseSettings):
     vaic_token: Annotated[
         SecretStr, Field(description="the bearer token that VAIC presents; several during an exchange, as TOKEN,TOKEN")
     ] = SecretStr("")
+    trusted_proxies: Annotated[
+        str, Field(description="networks of the balancers whose X-Forwarded-For says who connects, as 10.0.0.0/8,::1")
+    ] = ""
     port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
     ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
     database_url: DatabaseUrl = DATABASE_URL
@@ -160,6 +164,12 @@ class Settings(BaseSettings):
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
         return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        networks(text)
+        return text
 
     @field_validator("workers")
     @classmethod
@@ -238,6 +248,11 @@ class Settings(BaseSettings):
     def vaic_tokens(self) -> tuple[str, ...]:
         """The bearer tokens of which VAIC presents one; the first is that of new calls."""
         return _tokens(self.vaic_token)
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of TIELINE_TRUSTED_PROXIES."""
+        return networks(self.trusted_proxies)
 
     @property
     def listen_host(self) -> str:
