@@ -11,6 +11,7 @@ CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
+AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by leg and reason.", ["leg", "reason"]
@@ -19,6 +20,9 @@ UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown t
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
 TRANSFERS_FAILED = Counter("tieline_transfers_failed_total", "Transfers that nobody answered, by reason.", ["reason"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
+FALSE_CLAIMS = Counter(
+    "tieline_false_claims_total", "Statements of the model that something was done which was not, by what.", ["claim"]
+)
 TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])
 CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
 ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])
@@ -52,6 +56,7 @@ UPDATES_REFUSED = Counter(
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
 )
+MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")

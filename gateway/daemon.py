@@ -141,7 +141,7 @@ class Daemon:
         self.root = Root()
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
-        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
+        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_tokens, settings.max_calls, settings.proxies)
         self._ops = Ops(self.switchboard, self.journal, lambda: not self.root.ended.done())
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()

@@ -182,6 +182,15 @@ def test_a_call_in_progress_is_not_resumed_by_another_credential(scene: Scene, c
     assert scene.opens(resume, credential="Bearer ours").types() == ["session.accepted"]
 
 
+def test_a_call_is_resumed_by_another_credential_of_the_same_peer(scene: Scene) -> None:
+    scene.opens(initiate(), credential="Bearer old").breaks()
+    scene.mailboxes.drain()
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    assert refusal(scene.opens(resume, credential="Bearer new", others=("Bearer \udcff",))) == "unknown conversation"
+    wire = scene.opens(resume, credential="Bearer new", others=("Bearer \udcff", "Bearer old"))
+    assert wire.types() == ["session.accepted"]
+
+
 def test_a_credential_that_is_no_text_opens_and_resumes_its_own_call_and_no_other(scene: Scene) -> None:
     # As websockets 16 reads a header that is not ASCII.
     scene.opens(initiate(), credential="Bearer \udcff").breaks()
@@ -203,7 +212,7 @@ class Unusable(FakeWire):
 def test_a_socket_whose_message_cannot_be_handled_is_dropped_alone(scene: Scene) -> None:
     live = scene.opens(initiate())
     bad = Unusable()
-    scene.told(WireOpened(bad, ""))
+    scene.told(WireOpened(bad))
     scene.says(bad, {"type": "connection.validate"})
     assert bad.closed == 1011
     assert scene.ref.is_alive()
