@@ -101,16 +101,19 @@ def serve(
     as_worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run the daemon: take calls from VoiceAI Connect until told to stop."""
+    from loguru import logger
+
     from gateway.daemon import run
     from gateway.logs import set_up_logs
     from gateway.workers import serve as serve_calls
 
     settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())
     if not as_worker:
-        print_unknown()
+        for name in unknown_variables():
+            logger.warning("no setting has this name", variable=name)
         if not settings.vaic_token.get_secret_value():
-            err.print("No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.")
+            logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
     try:
         code = run(serve_calls(settings, [sys.executable, __file__, "serve", "--as-worker"], as_worker))
     except MisuseError as error:

@@ -32,8 +32,10 @@ FAREWELL_LIMIT_S = 20.0
 FAREWELL_START_LIMIT_S = 6.0
 # What the caller says during the last sentence to end.
 INTERRUPTION_LIMIT_S = 30.0
-# session.end, VAIC's answer to our hangup or transfer.
+# session.end, VAIC's answer to our hangup.
 END_LIMIT_S = 6.0
+# The same for a transfer: somebody is being called, and VAIC stays until that was answered or has failed.
+TRANSFER_LIMIT_S = 60.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0
 # The same, once the record so far is written: longer than any effect takes that has not hung.
@@ -49,5 +51,5 @@ RENEW_BLIND_S = 1200.0
 CLIP_LIMIT_S = 10.0
 # The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.
 WORDS_LIMIT_S = 2.0
-# One step of a task: a longer one has hung, and its agent is abandoned.
+# One step of a task: a longer one has hung.
 STEP_LIMIT_S = 10.0

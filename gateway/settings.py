@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -136,6 +137,14 @@ class Settings(BaseSettings):
         Literal["goodbye", "move"], Field(description="calls left after that: ended in words, or resumed elsewhere")
     ] = "goodbye"
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
+    log_levels: Annotated[
+        dict[str, str],
+        NoDecode,
+        Field(description="levels of modules or packages that differ: module=LEVEL, module=LEVEL"),
+    ] = {}
+    log_format: Annotated[
+        Literal["plain", "json"], Field(description="a line of the log: for eyes and grep, or one JSON object")
+    ] = "plain"
 
     @field_validator("openai_url")
     @classmethod
@@ -189,6 +198,16 @@ class Settings(BaseSettings):
             targets[name.strip()] = uri.strip()
         return targets
 
+    @field_validator("log_levels", mode="before")
+    @classmethod
+    def _levels(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        levels = dict(each.strip().partition("=")[::2] for each in value.split(",") if each.strip())
+        if not all(name and level in LOG_LEVELS for name, level in levels.items()):
+            raise ValueError(f"must be module=LEVEL, module=LEVEL, each level one of {', '.join(LOG_LEVELS)}")
+        return levels
+
     @field_validator("openai_api_key")
     @classmethod
     def _key_where_needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -209,6 +228,10 @@ class Settings(BaseSettings):
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
         return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")  # noqa: S104 - meant
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, apart from a password in a URL."""
+        return self.openai_api_key.get_secret_value(), self.vaic_token.get_secret_value()
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""

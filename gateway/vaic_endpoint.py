@@ -83,12 +83,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
-        self._credential = ""
+        self._credential = self._address = ""
 
     # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._address = str((self._transport.get_extra_info("peername") or ("",))[0])
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
         if self._shared.connections.accepted(self):
@@ -108,7 +109,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             self._slow = None
 
     def _disconnect_slow(self) -> None:
-        logger.warning("a peer that does not read was disconnected")
+        logger.warning("a peer that does not read was disconnected", address=self._address)
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -151,13 +152,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._server.state is OPEN:
             self._shared.connections.opened(self)
             self._opened()
-            send(self._switchboard, WireOpened(self, self._credential))
+            send(self._switchboard, WireOpened(self, self._credential, self._address))
 
     def refuse(self, reason: str) -> None:
         """Answer with 503: see Upgrade."""
         if self._gone:
             return
-        logger.info("upgrade refused", reason=reason)
+        logger.info("upgrade refused", reason=reason, address=self._address)
         response = self._server.reject(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n")
         response.headers["Retry-After"] = RETRY_AFTER_S
         self._server.send_response(response)
@@ -175,12 +176,11 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         return self._server.accept(request)
 
     def _deny(self) -> Response:
-        address = self._transport.get_extra_info("peername")[0] if self._transport is not None else ""
-        if self._shared.failures.failed(address):
+        if self._shared.failures.failed(self._address):
             response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
             response.headers["Retry-After"] = str(round(FAILURE_PERIOD_S))
         else:
-            logger.warning("upgrade refused", reason="bad or missing bearer token")
+            logger.warning("upgrade refused", reason="bad or missing bearer token", address=self._address)
             response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
             response.headers["WWW-Authenticate"] = "Bearer"
         AUTH_FAILURES.labels(str(response.status_code)).inc()

@@ -309,14 +309,19 @@ def test_check_prints_the_settings_without_a_key_too_and_no_secret_of_a_wrong_on
     assert not [secret for secret in (TOKEN, PASSWORD) if secret in result.stdout + result.stderr]
 
 
-@pytest.mark.parametrize("name", ["check", "serve"])
-def test_a_misspelt_variable_is_printed(name: str, env: pytest.MonkeyPatch) -> None:
-    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
-    env.setenv("TIELINE_DATABASE_URL", "sqlite:///:memory:")  # which ends `serve` early
-    env.setenv("TIELINE_VAIC_TOKN", TOKEN)
-    result = command(name)
-    assert "unknown TIELINE_VAIC_TOKN: no setting has this name\n" in result.stderr
-    assert TOKEN not in result.output
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("check", "unknown TIELINE_VAIC_TOKN: no setting has this name\n"),
+        ("serve", ": no setting has this name  variable=TIELINE_VAIC_TOKN\n"),
+    ],
+)
+def test_a_misspelt_variable_is_printed(name: str, told: str, tmp_path: Path) -> None:
+    # This database ends `serve` early.
+    env = environment(tmp_path, TIELINE_DATABASE_URL="sqlite:///:memory:", TIELINE_VAIC_TOKN=TOKEN)
+    result = finished(name, env=env)
+    assert told in result.stderr
+    assert TOKEN not in result.stdout + result.stderr
 
 
 # --- serve ---
@@ -350,7 +355,9 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
         other.listen()
         port = other.getsockname()[1]
         ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
-        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+        # A busy machine may add a warning of a slow turn.
+        quiet = {"TIELINE_LOG_LEVEL": "ERROR"}
+        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **quiet)
         result = finished("serve", *[each for pair in ports.items() for each in pair], env=env)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
@@ -362,14 +369,16 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
 def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path: Path, ending: signal.Signals) -> None:
     with served(environment(tmp_path)) as daemon:
-        assert "No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.\n" in daemon.told
+        assert "no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
         assert daemon.ops_url.startswith("http://127.0.0.1:")
         daemon.process.send_signal(ending)
         code, told = daemon.ended()
         assert code == 0
         lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: draining  .*calls=0.*")
-        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), told)
+        # A busy machine may add a warning of a slow turn.
+        logged = "".join(line for line in told.splitlines(keepends=True) if " WARNING " not in line)
+        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), logged)
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:
@@ -389,7 +398,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
             await vaic.ends("c-1")
 
     with served(env) as daemon:
-        assert "No TIELINE_VAIC_TOKEN" not in daemon.told
+        assert "no TIELINE_VAIC_TOKEN" not in daemon.told
         asyncio.run(scene(daemon))
         code, told = daemon.ended()
         assert code == 0

@@ -32,6 +32,7 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "caller-turn": response_slot.TURN,
     "response-attempt": response_slot.ATTEMPT,
     "session-liveness": response_slot.LIVENESS,
+    "turn-budget": response_slot.BUDGET,
     "vaic-session": vaic_phase.SESSION,
     "playback": PLAYBACK,
 }

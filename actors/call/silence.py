@@ -144,6 +144,10 @@ class SilenceWatch:
             self._ended_by_us = self._speaks
         return action
 
+    @property
+    def caller_speaks(self) -> bool:
+        return self.line in (Line.CALLER, Line.BOTH)
+
     def caller_acted(self) -> None:
         """The caller has said a word or pressed a key: count unanswered prompts from zero."""
         self._attempts = 0

@@ -84,6 +84,13 @@ class BotSpeech:
     def say(self, words: str) -> None:
         self._model.tell(Speak(self._word_for_word(words)))
 
+    def say_or_owe(self, words: str, ready: bool) -> None:
+        """ready: a model can speak; if not, the sentence waits for `model_back`."""
+        if ready:
+            self.say(words)
+        else:
+            self._owed = words
+
     def _word_for_word(self, words: str) -> str:
         """The instructions for a response of just these words."""
         # Quoted, because it may contain a caller's words, which must not act as instructions.
@@ -101,10 +108,8 @@ class BotSpeech:
             if self._recorder.answered(step_id, output):
                 instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
                 self._model.tell(FunctionOutput(step_id, output, instructions))
-            elif ready:  # no function was called: keys, or silence
-                self.say(_words(json.loads(output)))
-            else:
-                self._owed = _words(json.loads(output))
+            else:  # no function was called: keys, or silence
+                self.say_or_owe(_words(json.loads(output)), ready)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
@@ -149,18 +154,21 @@ class BotSpeech:
         told = self._told_unheard()
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
-    def response_ended(self, ended: ResponseEnded) -> bool:
-        """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
+    def response_ended(self, ended: ResponseEnded) -> str:
+        """Returns why the model counts as lost, or "": it accepts requests, but too many in a row got no answer."""
         if ended.status in ("incomplete", "failed"):
             self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:
-            return False
+            return ""
+        if ended.limited:  # to say it again would not help
+            return "limit on rates"
         self._unanswered += 1
         if self._unanswered <= MOST_UNANSWERED:
             self.own_words(Clip.SAY_AGAIN)
-        return self._unanswered > MOST_UNANSWERED
+            return ""
+        return "answers nothing"
 
     def own_words(self, clip: Clip) -> None:
         """Play a recorded clip in place of the model."""

@@ -67,6 +67,18 @@ class VaicEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerInaudible:
+    """The model says that the caller speaks, but for some seconds the caller's line has had no sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """Nobody has answered our transfer, and VAIC keeps the call. reason_code: VAIC's, or "unknown"."""
+
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
@@ -145,7 +157,8 @@ class FunctionCalled:
 class ResponseEnded:
     """A response has ended. spoken_items: its items that had audio. calls: how many functions it called.
 
-    given_up: it should have been heard, was not, and is not requested again. response_id: as in FunctionCalled.
+    given_up: it should have been heard, was not, and is not requested again. limited: because of a rate limit that has
+    lasted too long. response_id: as in FunctionCalled.
     """
 
     status: str
@@ -154,6 +167,12 @@ class ResponseEnded:
     usage: Mapping[str, int]
     given_up: bool = False
     response_id: str = ""
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOverrun:
+    """The model has used up the budget of one turn of the caller, and requests more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +241,8 @@ CallMessage = (
     CallerArrived
     | VaicReady
     | VaicEnded
+    | TransferFailed
+    | CallerInaudible
     | DigitsPressed
     | ModelReady
     | CallerSpeaks
@@ -232,6 +253,7 @@ CallMessage = (
     | ClipHeard
     | FunctionCalled
     | ResponseEnded
+    | TurnOverrun
     | TaskAnswered
     | TaskSettled
     | OutOfBandRequest

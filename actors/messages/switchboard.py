@@ -15,11 +15,12 @@ from actors.transport.websocket import Wire
 class WireOpened:
     """A socket from VAIC is upgraded and authenticated; its first message says what it is for.
 
-    credential: its Authorization header, "" if no token is configured.
+    credential: its Authorization header, "" if no token is configured. address: the peer's, for the log.
     """
 
     wire: Wire
     credential: str = field(default="", repr=False)
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ class ModelLeg:
                 self._spare.ready = False
                 if for_good:
                     self._spare = None
-                    self._log.warning("no session stands by", reason=repr(death.reason))
+                    self._log.warning("no session stands by", reason=death.reason)
             return Loss.NONE
         if for_good:
             return Loss.FINAL

@@ -31,10 +31,11 @@ class PendingInbox:
 
 @dataclass(slots=True)
 class PendingConnection:
-    """A wire that belongs to no call. limit: closes it. violations: made at its first bad frame."""
+    """A wire of no call yet. limit: closes it. address: the peer's. violations: made at its first bad frame."""
 
     limit: Timer
     credential: str = field(repr=False)
+    address: str = ""
     violations: ProtocolViolations | None = None
 
 

@@ -42,9 +42,8 @@ from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
+from protocols.realtime.scheduler import MOST_CALLS
 
-# Function calls in a row without a word from the caller; beyond that the model is in a loop.
-MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
@@ -123,6 +122,7 @@ class TaskRouter:
         self._end_requests: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
         self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
+        self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
@@ -260,6 +260,8 @@ class TaskRouter:
     def answered(self, message: TaskAnswered) -> TaskReply | None:
         """Handle a run's answer to a step. None: it is late, and the step was already answered on the run's behalf."""
         run = self.runs.get(message.run_id)
+        if run is not None and (late := self._late.get(message.run_id)) and late.step_id == message.step_id:
+            return self._reply_late(run, message)
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
         run.status, run.taking = message.status, ""
@@ -280,6 +282,21 @@ class TaskRouter:
         output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
+    def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
+        """The caller was told that nobody knows what came of this step: now it is known."""
+        del self._late[message.run_id]
+        self._children.stop(run.child)
+        run.status, words = message.status, ""
+        answer = message.answer
+        if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
+            self._end(run, answer.outcome or "")
+            words = answer.say
+        elif answer is not None and answer.told:
+            # The task does not go on, as the caller was told.
+            words = f"{answer.told} {ANYTHING_ELSE}"
+        told = json.dumps({"task": run.context.run_id, "result": run.result, "say": words})
+        return TaskReply(run, {self._step_id(): told} if words else {})
+
     def words_overdue(self, step_id: str) -> dict[str, str]:
         """The transcript that a step waits for is late: take the step without it. Returns the same as `note`."""
         for run in self._open_runs():
@@ -291,7 +308,8 @@ class TaskRouter:
         """A run's agent was restarted from its snapshot: repeat the step in which it crashed."""
         for run in self.runs.values():
             if run.child == child:
-                if (step := run.pending.get(run.taking)) is not None:
+                step = self._late.get(run.context.run_id) or run.pending.get(run.taking)
+                if step is not None:
                     run.stable_ref.tell(step)
                 if run.context.run_id in self._unsettled:
                     run.stable_ref.tell(CallerLeft())
@@ -303,13 +321,23 @@ class TaskRouter:
         for run in self.runs.values():
             if run.child == child and run.result == OPEN:
                 return self._fail(run)
+            if run.child == child and self._late.pop(run.context.run_id, None) is not None:
+                self._unsettled.discard(run.context.run_id)
+                return TaskReply(run, {})
         return None
 
     def overdue(self, step_id: str) -> TaskReply | None:
-        """A step has exceeded its time limit: abandon its agent; later answers are ignored."""
+        """A step has exceeded its time limit: the caller is told so, and its run has failed.
+
+        Where the step may act its agent goes on: what it does is undone or finished like any other's when the caller
+        hangs up, and told when it is known. Any other agent is abandoned, and later answers are ignored.
+        """
         for run in self.runs.values():
-            if step_id in run.pending:
-                self._children.abandon(run.child)
+            if (step := run.pending.get(step_id)) is not None:
+                if run.taking == step_id and self._may_act(run):
+                    self._late[run.context.run_id] = step
+                else:
+                    self._children.abandon(run.child)
                 return self._fail(run)
         return None
 
@@ -322,7 +350,7 @@ class TaskRouter:
         for run in self._open_runs():
             self._take_next(run, final=True)
             run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
-        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending}
+        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending} | self._late.keys()
         for run_id in self._unsettled:
             self.runs[run_id].stable_ref.tell(CallerLeft())
         return bool(self._unsettled)
@@ -513,12 +541,15 @@ class TaskRouter:
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
         self._unsettled.discard(run.context.run_id)
-        # After a yes the effect may have been carried out, even if the agent crashed.
-        read_back = run.status is not None and run.status.readback is not None
-        acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
-        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
+        words = UNSURE if self._may_act(run) else SORRY
+        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": words}
         steps, run.pending, run.taking = list(run.pending), {}, ""
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
+
+    def _may_act(self, run: TaskHandle) -> bool:
+        """After a yes the effect may have been carried out, even if the agent crashed."""
+        read_back = run.status is not None and run.status.readback is not None
+        return read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
 
     def _end(self, run: TaskHandle, outcome: str) -> None:
         run.result = outcome

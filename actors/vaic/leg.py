@@ -104,7 +104,7 @@ class CallerLeg:
         if death.child != VAIC or not isinstance(death.reason, TransportLost):
             return False
         if self._children.unlink(death):
-            self._children.log.warning("VAIC's socket is lost", reason=str(death.reason))
+            self._children.log.warning("VAIC's socket is lost", reason=death.reason)
             self._timers.start(CallTimer.RESUME, policies.RESUME_LIMIT_S)
             send(self._switchboard, CallerAway(self._id, away=True))
         return True

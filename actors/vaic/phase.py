@@ -19,7 +19,7 @@ from protocols.transitions import Table, go, never, rows, stay
 class Phase(Enum):
     OPEN = "open"  # audio and events pass in both directions
     PLAYING_OUT = "playing out"  # a hangup or transfer was ordered; VAIC still plays what it was sent
-    HUNG_UP = "hung up"  # VAIC was told to hang up or transfer; its session.end must follow
+    HUNG_UP = "hung up"  # VAIC was told to hang up or transfer; session.end must follow, or a transfer's failure
     ENDED = "ended"  # by VAIC; the supervisor knows, and stops the session
     LAST_WORDS = "last words"  # the supervisor has failed; a recorded sentence is spoken, and nothing else
     PLAYING_OUT_ALONE = "playing out, alone"
@@ -31,6 +31,7 @@ class Event(Enum):
     ORDERED = "hangup or transfer ordered"
     ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # all should have been heard, but VAIC has not confirmed it
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
+    TRANSFER_FAILED = "transfer failed"  # VAIC says so, and keeps the call
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
     CALL_BROKE = "supervisor failed"
@@ -42,10 +43,12 @@ class Event(Enum):
 class Action(Enum):
     NOTHING = ""
     SEND_ORDER = "send hangup or transfer"
+    REPORT_FAILURE = "report the failed transfer"  # to the supervisor
     REPORT_END = "report the end"  # to the supervisor, with the reason that VAIC gave
     REPORT_CLOSED = "report the closed socket"  # as the end of the call
     FAIL = "fail: TransportLost"
     SPEAK = "speak last words"
+    SPEAK_INSTEAD = "speak last words, then hang up"  # in place of the transfer
     STOP = "stop"
 
 
@@ -56,7 +59,7 @@ LIMITS_S: Mapping[Phase, float] = {
     Phase.PLAYING_OUT_ALONE: 1.0,
     # The longest recorded sentence takes a few seconds.
     Phase.LAST_WORDS: 10.0,
-    # For session.end (7.6: about 5 s), as policies.END_LIMIT_S.
+    # For session.end (7.6: about 5 s), as policies.END_LIMIT_S; a transfer that rings longer is given up.
     Phase.HUNG_UP_ALONE: 6.0,
 }
 
@@ -71,7 +74,7 @@ SESSION: Table[Phase, Event, Action] = Table(
     "VAIC session",
     Phase.OPEN,
     rows(
-        # At most one hangup or transfer per call, the first that was ordered: it is the one announced to the caller.
+        # At most one hangup or transfer at a time, the first that was ordered: it is the one announced to the caller.
         go(Phase.OPEN, Event.ORDERED, Phase.HUNG_UP, Action.SEND_ORDER),
         go(Phase.OPEN, Event.ORDERED_UNPLAYED, Phase.PLAYING_OUT, Action.NOTHING),
         stay((phase for phase in Phase if phase is not Phase.OPEN), _ORDERED, Action.NOTHING),
@@ -81,6 +84,14 @@ SESSION: Table[Phase, Event, Action] = Table(
         stay(
             (Phase.OPEN, Phase.LAST_WORDS, Phase.HUNG_UP, Phase.HUNG_UP_ALONE, Phase.ENDED, Phase.OVER),
             Event.PLAYED_OUT,
+            Action.NOTHING,
+        ),
+        go(Phase.HUNG_UP, Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
+        go(Phase.HUNG_UP_ALONE, Event.TRANSFER_FAILED, Phase.LAST_WORDS, Action.SPEAK_INSTEAD),
+        # Reported twice, or too late.
+        stay(
+            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE)),
+            Event.TRANSFER_FAILED,
             Action.NOTHING,
         ),
         go((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP), Event.SESSION_END, Phase.ENDED, Action.REPORT_END),

@@ -354,8 +354,17 @@ class Response(Frame):
     @property
     def error_code(self) -> str:
         """The code of the error it failed with; "" if it did not fail, or gave no code."""
-        error = self.status_details.error if self.status_details else None
+        error = self._error
         return (error.code or error.type or "") if error else ""
+
+    @property
+    def error_message(self) -> str:
+        """The text of the error it failed with; "" if there is none."""
+        return self._error.message if self._error else ""
+
+    @property
+    def _error(self) -> ErrorDetail | None:
+        return self.status_details.error if self.status_details else None
 
 
 class RateLimit(Frame):

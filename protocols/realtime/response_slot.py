@@ -1,7 +1,8 @@
-"""The response scheduler's state: four independent transition tables.
+"""The response scheduler's state: five independent transition tables.
 
 SLOT: the state of the default conversation's only response. TURN: whether the caller speaks, and is owed an answer.
 ATTEMPT: whether a response that nobody heard was requested again. LIVENESS: whether the session answers requests.
+BUDGET: whether more responses may be requested in one turn of the caller.
 Pure data. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
@@ -43,9 +44,12 @@ class SlotEvent(Enum):
     LIMIT_HEARD = "limit passed (heard)"
     LIMIT_MUTE = "limit passed (mute)"
     REFUSED = "refused: another active"
+    REFUSED_LIMITED = "refused: rate limit"
+    REFUSED_OTHERWISE = "refused: other error"
     ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response came first
     ENDED = "ended"  # it had audio, it called functions, or the caller speaks
     ENDED_CANCELLED = "ended unheard (cancelled)"
+    ENDED_LIMITED = "ended unheard (rate limit)"
     ENDED_UNHEARD = "ended unheard"
 
 
@@ -59,6 +63,7 @@ class SlotAction(Enum):
     REPORT_HUNG = "report it hung"
     REPORT_HEARD = "report it heard"
     REPORT_UNHEARD = "report it unheard"
+    REPORT_LIMITED = "report it limited"  # unheard, because of a rate limit
 
 
 # The time limit of each state, counted from START_LIMIT; other states have none.
@@ -131,14 +136,24 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             SlotEvent.ANSWER_REFUSED,
             (SlotAction.WISH_ANSWER,),
         ),
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_OTHERWISE, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # The end of a response that we did not know of frees the slot too: nothing else would.
         go(ResponseSlot, SlotEvent.ENDED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(ResponseSlot, SlotEvent.ENDED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
         go(ResponseSlot, SlotEvent.ENDED_UNHEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # A cancelled response counts as heard, unless we cancelled it because it was mute.
         go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
         go(_PRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
     ),
-    never(_UNTIMED, _LIMIT, "no limit runs"),
+    rows(
+        never(_UNTIMED, _LIMIT, "no limit runs"),
+        never(
+            (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
+            (SlotEvent.REFUSED_LIMITED, SlotEvent.REFUSED_OTHERWISE),
+            "only an error about the pending request is one",
+        ),
+    ),
 )
 
 
@@ -202,11 +217,13 @@ class AttemptEvent(Enum):
     HEARD = "heard"
     UNHEARD = "unheard"
     UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request is pending, and will be heard instead
+    LIMITED = "rate limit"
+    LIMITED_TOO_LONG = "rate limit (too long)"  # longer than a caller can be asked to wait
 
 
 class AttemptAction(Enum):
     NOTHING = ""
-    REPEAT = "wish it again"  # after a pause, if a rate limit was hit
+    REPEAT = "wish it again"  # after the wait, if a rate limit was hit
 
 
 _UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_WISHED)
@@ -219,6 +236,10 @@ ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
         go((Attempt.FIRST, Attempt.GIVEN_UP), _UNHEARD, Attempt.REPEATED, AttemptAction.REPEAT),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD, Attempt.GIVEN_UP, AttemptAction.NOTHING),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_WISHED, Attempt.FIRST, AttemptAction.NOTHING),
+        # A rate limit is no failure of the session, and the wait for its end has a limit of its own.
+        go((Attempt.FIRST, Attempt.GIVEN_UP), AttemptEvent.LIMITED, Attempt.FIRST, AttemptAction.REPEAT),
+        stay(Attempt.REPEATED, AttemptEvent.LIMITED, AttemptAction.REPEAT),
+        go(Attempt, AttemptEvent.LIMITED_TOO_LONG, Attempt.GIVEN_UP, AttemptAction.NOTHING),
     ),
     {},
 )
@@ -249,6 +270,42 @@ LIVENESS: Table[Liveness, LivenessEvent, None] = Table(
         go((Liveness.ANSWERS, Liveness.UNANSWERED), LivenessEvent.HUNG, Liveness.DEAD, None),
         # The session is about to be closed: nothing it still sends changes that.
         stay(Liveness.DEAD, LivenessEvent, None),
+    ),
+    {},
+)
+
+
+# --- the budget of a turn ---
+
+
+class Budget(Enum):
+    """Whether more responses may be requested before the caller speaks or presses a key again."""
+
+    WITHIN = "within"
+    LAST_ASKED = "last asked"  # without functions, so that the model speaks and then waits
+    SPENT = "spent"  # nothing more is requested
+
+
+class BudgetEvent(Enum):
+    ASKED_BEYOND = "asked beyond"  # another response is due, but the budget of the turn is used up
+    CALLER_ACTED = "caller acted"
+
+
+class BudgetAction(Enum):
+    NOTHING = ""
+    ASK_WITHOUT_FUNCTIONS = "ask without functions"
+    SAY_OWN_WORDS = "say own words"  # a recorded sentence, and no request
+    DROP = "drop wish"
+
+
+BUDGET: Table[Budget, BudgetEvent, BudgetAction] = Table(
+    "turn's budget",
+    Budget.WITHIN,
+    rows(
+        go(Budget.WITHIN, BudgetEvent.ASKED_BEYOND, Budget.LAST_ASKED, BudgetAction.ASK_WITHOUT_FUNCTIONS),
+        go(Budget.LAST_ASKED, BudgetEvent.ASKED_BEYOND, Budget.SPENT, BudgetAction.SAY_OWN_WORDS),
+        stay(Budget.SPENT, BudgetEvent.ASKED_BEYOND, BudgetAction.DROP),
+        go(Budget, BudgetEvent.CALLER_ACTED, Budget.WITHIN, BudgetAction.NOTHING),
     ),
     {},
 )

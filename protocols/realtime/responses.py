@@ -5,6 +5,7 @@ Pure state. May import: protocols, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from protocols.ledger import ItemHeard
 from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
+
+# The latest responses that are known to have ended.
+ENDED_KNOWN = 64
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
@@ -27,12 +31,21 @@ class Running:
 class RunningResponses:
     """The responses of the default conversation, without out-of-band ones. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_outputs_sent", "_running")
+    __slots__ = (
+        "_bytes_per_ms",
+        "_delete_when_done",
+        "_discarded",
+        "_ended",
+        "_items",
+        "_outputs_sent",
+        "_running",
+    )
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
+        self._ended: deque[str] = deque(maxlen=ENDED_KNOWN)
         self._delete_when_done: set[str] = set()
         # Item ids of this session. It has other ids for what a lost session said, so it cannot truncate those items.
         self._items: set[str] = set()
@@ -58,6 +71,10 @@ class RunningResponses:
         self._running[response.id] = Running()
         if discarded:
             self._discarded.add(response.id)
+
+    def over(self, response_id: str) -> bool:
+        """It has ended: any further event about it is a duplicate, or late."""
+        return response_id in self._ended
 
     def takes(self, response_id: str, item_id: str, payload: str) -> bool:
         """Count a piece of audio. payload: base64 in the session's format. Returns whether to pass it on."""
@@ -101,6 +118,7 @@ class RunningResponses:
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """The response has ended. Returns its totals, and the deletions that had to wait for its end."""
+        self._ended.append(response_id)
         running = self._running.pop(response_id, None) or Running()
         self._discarded.discard(response_id)
         unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]

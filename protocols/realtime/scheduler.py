@@ -7,12 +7,16 @@ Pure state. May import: protocols, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
 from typing import assert_never
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
-from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.objects import ErrorDetail, RateLimit, Response, ResponseRequest
+from protocols.realtime.refusals import ABOUT_REQUESTS, RATE_LIMITS, named_wait_s
 from protocols.realtime.response_slot import (
     ATTEMPT,
+    BUDGET,
     LIMITS_MS,
     LIVENESS,
     OWED,
@@ -22,6 +26,8 @@ from protocols.realtime.response_slot import (
     Attempt,
     AttemptAction,
     AttemptEvent,
+    BudgetAction,
+    BudgetEvent,
     Liveness,
     LivenessEvent,
     ResponseSlot,
@@ -31,15 +37,26 @@ from protocols.realtime.response_slot import (
     TurnEvent,
 )
 
-# Pause after a rate-limit error before the next request.
+# Pause after a rate-limit error before the next request, whatever wait the server names.
 RATE_PAUSE_MS = 1000
-RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
+# How long a rate limit is waited for, from the first error to the last request: a caller who has heard "one moment" for
+# half a minute is better served by a human, or by another call.
+RATE_PATIENCE_MS = 30_000
+# The longest wait, whatever the server names.
+RATE_WAIT_MOST_MS = 60_000
+# The longest wait because of `rate_limits.updated`: its reset is that of the whole quota, and a part is free sooner.
+RATE_RESET_MOST_MS = 15_000
+# The budget of one turn of the caller: our requests, and the model's function calls. A normal turn opens a task,
+# corrects a value, looks up and confirms: at most six of each; up to three reminders may follow.
+MOST_REQUESTS = 16
+MOST_CALLS = 20
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 # Metadata of our requests. The server copies it into the response; nothing else distinguishes our responses from those
 # that the server begins by itself.
 ASKED = {"asked": "yes"}
 
-Order = ResponseCreate | ResponseCancel
+# A BudgetAction says what was done about a turn whose budget is used up.
+Order = ResponseCreate | ResponseCancel | BudgetAction
 
 
 class ResponseScheduler:
@@ -50,6 +67,9 @@ class ResponseScheduler:
         self._turn = TURN.start
         self._attempt = ATTEMPT.start
         self._liveness = LIVENESS.start
+        self._budget = BUDGET.start
+        # Since the caller last spoke or pressed a key: our requests, and the functions that the model called.
+        self._requests = self._calls = 0
         # Id of the response that holds the slot; None if unknown.
         self._active_id: str | None = None
         # The pending request. A newer one replaces it: one response to the newest state of the conversation is enough.
@@ -58,8 +78,11 @@ class ResponseScheduler:
         self._covered: ResponseRequest | None = None
         # Our last request; None when the server answers by itself.
         self._in_flight: ResponseRequest | None = None
+        self._names = count(1)
+        self._asked_as = ""  # the event id of our last request
         self._limit_at_ms = 0.0  # when the state's time limit passes; used only in states that have one
         self._not_before_ms = 0.0
+        self._limited_since_ms: float | None = None  # when the rate limit was hit that is not over yet
 
     # --- facts ---
 
@@ -70,8 +93,24 @@ class ResponseScheduler:
 
     def speech_started(self, now_ms: float) -> None:
         """The caller has begun to speak; the answer to that turn will cover a pending request."""
+        self.caller_acted()
         self._turn_changed(TurnEvent.SPEECH_STARTED)
         self._slot_changed(SlotEvent.SPEECH_STARTED, now_ms)
+
+    def caller_acted(self) -> None:
+        """The caller has spoken or pressed a key: a new turn, with a new budget."""
+        self._budget, _ = BUDGET.step(self._budget, BudgetEvent.CALLER_ACTED)
+        self._requests = self._calls = 0
+
+    def called(self) -> None:
+        """The model called a function."""
+        self._calls += 1
+
+    def rates(self, limits: Iterable[RateLimit], now_ms: float) -> None:
+        """The rates that are left of the account's limits. If one is used up, the next request waits."""
+        used_up = [limit for limit in limits if limit.remaining is not None and limit.remaining <= 0]
+        resets_s = [limit.reset_seconds or 0.0 for limit in used_up]
+        self._wait(min(RATE_RESET_MOST_MS, 1000 * max((0.0, *resets_s))), now_ms)
 
     def committed(self, now_ms: float) -> None:
         """The caller's turn is in the conversation, and the server will answer it by itself."""
@@ -98,23 +137,37 @@ class ResponseScheduler:
         """A response has ended. spoke: some of its audio was passed on. called: it called functions."""
         if self._active_id not in (None, response.id):
             return []  # another one holds the slot
+        if limited := response.error_code in RATE_LIMITS:
+            self._limit_met(response.error_message, now_ms)
+        elif spoke or called:
+            self._limited_since_ms = None
         if spoke or called or self._caller_speaks:
             event = SlotEvent.ENDED
+        elif response.status == "cancelled":
+            event = SlotEvent.ENDED_CANCELLED
         else:
-            event = SlotEvent.ENDED_CANCELLED if response.status == "cancelled" else SlotEvent.ENDED_UNHEARD
+            event = SlotEvent.ENDED_LIMITED if limited else SlotEvent.ENDED_UNHEARD
         self._slot_changed(event, now_ms)
         self._active_id = self._in_flight = None
-        if self._attempt is Attempt.REPEATED and response.error_code in RATE_LIMITS:
-            self._not_before_ms = now_ms + RATE_PAUSE_MS
         if self._turn in OWED and self._wanted is None:
             self._slot_changed(SlotEvent.SERVER_ANSWERS, now_ms)
         return self._ask_if_due(now_ms)
 
-    def refused(self, code: str | None, now_ms: float) -> None:
-        """The server answered a request with an error of this code."""
-        if code == ALREADY_ACTIVE:
+    def refused(self, error: ErrorDetail, now_ms: float) -> list[Order] | None:
+        """The server sent an error. Returns None unless it refuses a response."""
+        if error.code == ALREADY_ACTIVE:
             owed = self._turn in OWED
-            self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
+            return self._slot_changed(SlotEvent.ANSWER_REFUSED if owed else SlotEvent.REFUSED, now_ms)
+        limited = error.code in RATE_LIMITS
+        # Many errors do not name the event that they are about.
+        about_it = error.event_id == self._asked_as if error.event_id else error.code in ABOUT_REQUESTS
+        if self.slot is not ResponseSlot.REQUESTED or self._in_flight is None or not about_it:
+            return None
+        if limited:
+            self._limit_met(error.message, now_ms)
+        self._slot_changed(SlotEvent.REFUSED_LIMITED if limited else SlotEvent.REFUSED_OTHERWISE, now_ms)
+        self._in_flight = None
+        return self._ask_if_due(now_ms)
 
     def tick(self, sounds: bool, now_ms: float) -> list[Order]:
         """Check the time limits. sounds: audio of the running response has arrived."""
@@ -146,6 +199,16 @@ class ResponseScheduler:
         """The session accepts requests but answers none."""
         return self._liveness is Liveness.DEAD
 
+    def held(self, now_ms: float) -> bool:
+        """A request is pending, and waits for the end of a rate limit."""
+        waits = self.slot is ResponseSlot.FREE and self._wanted is not None and not self._caller_speaks
+        return waits and now_ms < self._not_before_ms
+
+    @property
+    def limited(self) -> bool:
+        """A rate limit was hit, and no response was heard since."""
+        return self._limited_since_ms is not None
+
     @property
     def given_up(self) -> bool:
         """The last response should have been heard, was not, and is not requested again."""
@@ -160,7 +223,15 @@ class ResponseScheduler:
     def _ask_if_due(self, now_ms: float) -> list[Order]:
         if self._wanted is None or self._caller_speaks or now_ms < self._not_before_ms:
             return []
-        return self._slot_changed(SlotEvent.ASK_DUE, now_ms)
+        beyond = self._requests >= MOST_REQUESTS or self._calls > MOST_CALLS
+        if self.slot is not ResponseSlot.FREE or not beyond:
+            return self._slot_changed(SlotEvent.ASK_DUE, now_ms)
+        self._budget, action = BUDGET.step(self._budget, BudgetEvent.ASKED_BEYOND)
+        if action is BudgetAction.ASK_WITHOUT_FUNCTIONS:
+            self._wanted = self._wanted.model_copy(update={"tool_choice": "none"})
+            return [action, *self._slot_changed(SlotEvent.ASK_DUE, now_ms)]
+        self._wanted = None
+        return [action] if action is BudgetAction.SAY_OWN_WORDS else []
 
     def _slot_changed(self, event: SlotEvent, now_ms: float) -> list[Order]:
         self.slot, actions = SLOT.step(self.slot, event)
@@ -190,16 +261,31 @@ class ResponseScheduler:
             case SlotAction.REPORT_UNHEARD:
                 another = self._wanted is not None
                 self._attempt_changed(AttemptEvent.UNHEARD_MORE_WISHED if another else AttemptEvent.UNHEARD)
+            case SlotAction.REPORT_LIMITED:
+                bearable = self._not_before_ms - (self._limited_since_ms or 0.0) <= RATE_PATIENCE_MS
+                self._attempt_changed(AttemptEvent.LIMITED if bearable else AttemptEvent.LIMITED_TOO_LONG)
             case _:
                 assert_never(action)
         return []
+
+    def _limit_met(self, message: str, now_ms: float) -> None:
+        """A rate limit was hit. message: the error's text, which may name a wait."""
+        if self._limited_since_ms is None:
+            self._limited_since_ms = now_ms
+        self._wait(max(RATE_PAUSE_MS, 1000 * (named_wait_s(message) or 0.0)), now_ms)
+
+    def _wait(self, wait_ms: float, now_ms: float) -> None:
+        self._not_before_ms = max(self._not_before_ms, now_ms + min(wait_ms, RATE_WAIT_MOST_MS))
 
     def _create(self) -> list[Order]:
         request, self._wanted = self._wanted or ResponseRequest(), None
         self._in_flight = request
         self._turn_changed(TurnEvent.ASKED)
         self._covered = None
-        return [ResponseCreate(response=request.model_copy(update={"metadata": (request.metadata or {}) | ASKED}))]
+        self._requests += 1
+        self._asked_as = f"ask-{next(self._names)}"
+        asked = request.model_copy(update={"metadata": (request.metadata or {}) | ASKED})
+        return [ResponseCreate(event_id=self._asked_as, response=asked)]
 
     def _wish_again(self) -> None:
         self._wanted = self._wanted or self._in_flight or ResponseRequest()

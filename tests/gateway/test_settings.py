@@ -78,6 +78,8 @@ WELL_SET = {
     "TIELINE_DRAIN_S": "30.0",
     "TIELINE_DRAIN_MODE": "move",
     "TIELINE_LOG_LEVEL": "DEBUG",
+    "TIELINE_LOG_LEVELS": "actors.model=DEBUG,gateway=ERROR",
+    "TIELINE_LOG_FORMAT": "json",
 }
 
 
@@ -86,8 +88,8 @@ def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> Non
         env.setenv(name, value)
     settings = read_settings()
     read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
-    targets = read.pop("TIELINE_TRANSFER_TARGETS")
-    read["TIELINE_TRANSFER_TARGETS"] = ",".join(f"{name}={uri}" for name, uri in targets.items())
+    for name in ("TIELINE_TRANSFER_TARGETS", "TIELINE_LOG_LEVELS"):
+        read[name] = ",".join(f"{key}={value}" for key, value in read[name].items())
     plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
     assert plain == WELL_SET
 
@@ -129,6 +131,10 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_TRANSFER_TARGETS", "+4930555099"),
         ("TIELINE_TRANSFER_TARGETS", "reception=+4930555099"),
         ("TIELINE_TRANSFER_TARGETS", "=tel:+4930555099"),
+        ("TIELINE_LOG_LEVELS", "actors"),
+        ("TIELINE_LOG_LEVELS", "actors=LOUD"),
+        ("TIELINE_LOG_LEVELS", "=INFO"),
+        ("TIELINE_LOG_FORMAT", "xml"),
         ("TIELINE_NO_INPUT_S", "0"),
         ("TIELINE_MAX_CALL_S", "-1"),
         ("TIELINE_NOISE_REDUCTION", "loud"),

@@ -27,10 +27,10 @@ from tests.actors.calls import (
     BEGAN,
     PIZZA_SLOTS,
     Call,
+    FakeExchange,
     Oven,
-    PaperExchange,
     WaitingDispatcher,
-    paper_services,
+    call_services,
     read_again,
 )
 
@@ -75,7 +75,7 @@ def asked_to_say(call: Call) -> str:
 
 
 @pytest.mark.parametrize(("kind", "number"), [("called", 2), ("task", 2), ("answered", 2)])
-def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
+def test_a_confirmed_effect_is_finished_after_a_takeover_without_asking_again(
     left: Left, engine: Engine, kind: str, number: int
 ) -> None:
     call = left.taken_over(left.until(kind, number))
@@ -88,7 +88,7 @@ def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
     assert len(AppointmentBook(engine).all()) == 1
 
 
-def test_a_yes_that_is_found_once_the_model_speaks_is_told_of_then(left: Left) -> None:
+def test_an_effect_found_after_a_takeover_is_announced_once_the_model_can_speak(left: Left) -> None:
     call = left.taken_over(left.until("called", 2))
     call.model_is_ready()
     call.bot_says("Sorry, the line was interrupted.")
@@ -112,7 +112,7 @@ def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes
     assert (record.usage, record.turns, record.errors) == (left.usage, left.turns, left.errors)
 
 
-def test_a_call_goes_on_behind_a_row_that_nobody_here_can_read(mailboxes: WaitingDispatcher) -> None:
+def test_a_call_goes_on_after_a_journal_row_that_cannot_be_read(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
     rows = rows_of(first)
     unread = JournalEntry("c-1", len(rows) + 1, rows[-1].at, UnreadRow("caller_smiled", known=False))
@@ -171,7 +171,7 @@ def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
     assert TOLD in asked_to_say(call)
 
 
-def test_words_for_our_having_been_away_are_said_once(mailboxes: WaitingDispatcher) -> None:
+def test_the_apology_for_an_outage_is_said_once(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
     rows = rows_of(first)
     call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
@@ -186,7 +186,7 @@ def test_words_for_our_having_been_away_are_said_once(mailboxes: WaitingDispatch
     assert call.model.all("response.create") == []
 
 
-def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mailboxes: WaitingDispatcher) -> None:
+def test_a_blank_call_is_greeted_by_the_process_that_takes_it_over(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes)
     rows = rows_of(first)
     call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
@@ -196,7 +196,7 @@ def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mai
 
 def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailboxes: WaitingDispatcher) -> None:
     rows = (JournalEntry("c-1", 1, BEGAN - timedelta(seconds=90), ResumedRow()),)
-    services = paper_services(mailboxes, NullRef(), PaperExchange())
+    services = call_services(mailboxes, NullRef(), FakeExchange())
     initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
     left = ResumeState(CallOpening(), rows)
     taken = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, left)
