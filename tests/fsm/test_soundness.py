@@ -99,10 +99,10 @@ def test_a_template_must_be_filled_on_every_way_to_it() -> None:
 
 
 def test_a_refused_effect_empties_the_slots_it_asks_for_anew() -> None:
-    with pytest.raises(MisuseError, match="'Human' speaks of the slot 'note'"):
+    with pytest.raises(MisuseError, match="'Told' speaks of the slot 'note'"):
         table(
-            states={"Human": End("transfer", say="{note}"), "Nobody": End("nobody")},
-            transitions={("What", "gave_up"): "Nobody"},
+            states={"Again": Collect(slots=("note",)), "Told": End("told", say="{note}")},
+            transitions={("Bake", "refused"): "Again", ("Again", "filled"): "Confirm", ("Again", "gave_up"): "Told"},
         )
 
 
