@@ -96,6 +96,7 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("not midnight noon", [{time(0)}, {time(12)}]),
         ("at 1030", [both(10, 30)]),
         ("my code is 1030", []),
+        ("my number ten", []),
         ("at 1060", []),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
