@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,7 +127,7 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
         set_=taken | held | {"epoch": column.epoch + 1},
-        where=and_(column.credential == new.credential, free),
+        where=and_(column.credential.in_(bindparam("credentials", expanding=True)), free),
     ).returning(column.epoch)
 
 
@@ -167,14 +167,17 @@ class Leases:
         """Drop the lease of a call that has ended, or that another process has taken over."""
         self._epochs.pop(conversation_id, None)
 
-    def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | LeaseRefused:
+    def open(
+        self, conversation_id: str, credential: str, opening: Mapping[str, Any], others: Sequence[str] = ()
+    ) -> Lease | LeaseRefused:
         """Open a new call. Its epoch is 1, or the next one if the same credential used the conversation id before.
 
-        credential: the call's Authorization header; a digest of it is stored. opening: JSON.
+        credential: the call's; a digest of it is stored. opening: JSON. others: the peer's other credentials.
         Refused as "held": another process has such a call, or it belonged to another credential.
         """
         row = {"conversation_id": conversation_id, "epoch": 1, "node": self._node, "status": "open"}
         row |= {"credential": _digest(credential), "opening": dict(opening)}
+        row["credentials"] = [_digest(each) for each in (credential, *others)]
         with self._engine.begin() as connection:
             epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
@@ -183,13 +186,13 @@ class Leases:
         self._hold(conversation_id, epoch)
         return lease
 
-    def claim(self, conversation_id: str, credential: str) -> Lease | LeaseRefused:
+    def claim(self, conversation_id: str, credential: str, others: Sequence[str] = ()) -> Lease | LeaseRefused:
         """Take over a call that is resumed here, from any holder; no other process can write for it from now on.
 
-        credential: of the resuming socket; must equal the one the call was opened with.
+        credential, others: of the resuming socket; one must equal the one that the call was opened with.
         """
-        digest, column = _digest(credential), schema.lease.c
-        if (refusal := self._objection(conversation_id, digest)) is not None:
+        digests, column = [_digest(each) for each in (credential, *others)], schema.lease.c
+        if (refusal := self._objection(conversation_id, digests)) is not None:
             return LeaseRefused(refusal)
         with self._engine.begin() as connection:
             in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
@@ -197,7 +200,7 @@ class Leases:
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
         if lease is not None:
             self._hold(conversation_id, lease.epoch)
-        return lease or LeaseRefused(self._objection(conversation_id, digest) or "too_late")
+        return lease or LeaseRefused(self._objection(conversation_id, digests) or "too_late")
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
         """Renew leases, in one transaction. held: epochs by conversation. Returns the conversations lost."""
@@ -268,15 +271,15 @@ class Leases:
             return None
         return Lease(conversation_id, row.epoch, row.opening, _last_seq(connection, conversation_id))
 
-    def _objection(self, conversation_id: str, digest: str) -> Refusal | None:
-        """Why a call cannot be resumed with this credential. Read-only: a foreign socket must not block writers."""
+    def _objection(self, conversation_id: str, digests: Sequence[str]) -> Refusal | None:
+        """Why a call cannot be resumed with these credentials. Read-only: a foreign socket must not block writers."""
         column = schema.lease.c
         with reading(self._engine) as connection:
             query = select(column.status, column.credential).where(column.conversation_id == conversation_id)
             row = connection.execute(query).one_or_none()
         if row is None:
             return "unknown"
-        if not hmac.compare_digest(row.credential, digest):
+        if not any(hmac.compare_digest(row.credential, each) for each in digests):
             return "credential"
         return "ended" if row.status == "ended" else None
 

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
 import run
+from gateway.commands.console import WRONG_SETTING
 from gateway.settings import Settings, variable_of
 from store import effect_log
 from store.database import open_database
@@ -31,7 +32,7 @@ from tests.gateway.daemons import Vaic, logs_put_back
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 60
-KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token", "s3cret-password"
+KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token-of-ours", "s3cret-password"
 # A model that nobody serves, on this machine: no key is needed for it.
 NO_MODEL = "ws://127.0.0.1:1"
 SERVING = re.compile(r"gateway\.daemon: serving  vaic=(ws://\S+) ops=(http://\S+) model=")
@@ -192,7 +193,7 @@ def test_the_console_command_is_the_command_line() -> None:
 def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "text_to_num", None)  # as if it were not there
     result = command(name)
-    assert result.exit_code == run.WRONG_SETTING
+    assert result.exit_code == WRONG_SETTING
     assert "pip install 'tieline[lab]'" in result.output
 
 

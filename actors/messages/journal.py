@@ -48,19 +48,24 @@ class DraftRecord:
 
 @dataclass(frozen=True, slots=True)
 class OpenLease:
-    """Take the lease of a call that begins here. opening: for a process that takes it over."""
+    """Take the lease of a call that begins here. opening: for a process that takes it over. others: see Peer."""
 
     conversation_id: str
     credential: str = field(repr=False)
     opening: CallOpening
+    others: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCall:
-    """Take over a call that is resumed here and not known to this process. Answered with CallClaimed."""
+    """Take over a call that is resumed here and not known to this process. Answered with CallClaimed.
+
+    others: see Peer.
+    """
 
     conversation_id: str
     credential: str = field(repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

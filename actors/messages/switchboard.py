@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -12,15 +13,31 @@ from actors.transport.websocket import Wire
 
 
 @dataclass(frozen=True, slots=True)
-class WireOpened:
-    """A socket from VAIC is upgraded and authenticated; its first message says what it is for.
+class Peer:
+    """Whose socket it is. address: for the log. credential: with which its calls are opened; "" if none is configured.
 
-    credential: its Authorization header, "" if no token is configured. address: the peer's, for the log.
+    others: with which calls may also have been opened that it resumes.
     """
 
-    wire: Wire
-    credential: str = field(default="", repr=False)
     address: str = ""
+    credential: str = field(default="", repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
+
+    def owns(self, credential: str) -> bool:
+        """Whether a call that was opened with this credential is its own."""
+        ours = credential.encode(errors="surrogatepass")
+        own = [
+            hmac.compare_digest(ours, each.encode(errors="surrogatepass")) for each in (self.credential, *self.others)
+        ]
+        return any(own)
+
+
+@dataclass(frozen=True, slots=True)
+class WireOpened:
+    """A socket from VAIC is upgraded and authenticated; its first message says what it is for."""
+
+    wire: Wire
+    peer: Peer = Peer()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ Rules from: docs/specs/vaic-streaming.md 3.1, docs/specs/reliability.md 2.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic_core import from_json
 
-from actors.messages.switchboard import FirstText, SwitchboardMessage, WireLeft
+from actors.messages.switchboard import FirstText, Peer, SwitchboardMessage, WireLeft
 from actors.system.address import Address, send
 from actors.system.dispatcher import Timer
 from actors.transport.violations import ProtocolViolations
@@ -31,11 +31,10 @@ class PendingInbox:
 
 @dataclass(slots=True)
 class PendingConnection:
-    """A wire of no call yet. limit: closes it. address: the peer's. violations: made at its first bad frame."""
+    """A wire of no call yet. limit: closes it. violations: made at its first bad frame."""
 
     limit: Timer
-    credential: str = field(repr=False)
-    address: str = ""
+    peer: Peer
     violations: ProtocolViolations | None = None
 
 

@@ -207,7 +207,9 @@ class JournalWriter(ThreadActor):
         conversation_id = message.conversation_id
         opening = message.opening.model_dump(mode="json")
         lease = self._try(
-            lambda: self._leases.open(conversation_id, message.credential, opening), "lease", conversation_id
+            lambda: self._leases.open(conversation_id, message.credential, opening, message.others),
+            "lease",
+            conversation_id,
         )
         if isinstance(lease, LeaseRefused):
             logger.bind(conversation=conversation_id).error("another process holds this conversation's lease")
@@ -215,7 +217,9 @@ class JournalWriter(ThreadActor):
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
-        lease = self._try(lambda: self._leases.claim(conversation_id, message.credential), "lease", conversation_id)
+        lease = self._try(
+            lambda: self._leases.claim(conversation_id, message.credential, message.others), "lease", conversation_id
+        )
         if lease is None or isinstance(lease, LeaseRefused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return

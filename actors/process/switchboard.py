@@ -6,7 +6,6 @@ Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
@@ -42,6 +41,7 @@ from actors.messages.switchboard import (
     FirstTextOverdue,
     GetStatus,
     MoveCalls,
+    Peer,
     SetAdmission,
     ShutDown,
     SwitchboardMessage,
@@ -94,7 +94,7 @@ CLAIM_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: its first. credential: the Authorization header it came with."""
+    """A call in progress. wire: its first. credential: with which it was opened."""
 
     stable_ref: StableRef[CallMessage]
     wire: Wire
@@ -103,11 +103,10 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A socket whose call this process is claiming from another. address: its peer's. limit: ends the wait."""
+    """A socket whose call this process is claiming from another. limit: ends the wait."""
 
     wire: Wire
-    credential: str = field(repr=False)
-    address: str
+    peer: Peer
     limit: Timer
 
 
@@ -154,7 +153,7 @@ class Switchboard(LoopActor):
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))
-                self._pending[id(message.wire)] = PendingConnection(limit, message.credential, message.address)
+                self._pending[id(message.wire)] = PendingConnection(limit, message.peer)
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._read_first(message.wire, message.data)
@@ -261,19 +260,19 @@ class Switchboard(LoopActor):
                 # An administrator's test; session.initiate has been seen to follow on the same socket (3.1).
                 wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
             case SessionInitiate():
-                self._admit(frame, wire, *self._take_pending(wire))
+                self._admit(frame, wire, self._take_pending(wire))
             case SessionResume():
-                self._resume(frame, wire, *self._take_pending(wire))
+                self._resume(frame, wire, self._take_pending(wire))
             case _:
                 assert_never(frame)
 
-    def _take_pending(self, wire: Wire) -> tuple[str, str]:
-        """Remove a socket from the pending ones. Returns its credential and its peer's address."""
+    def _take_pending(self, wire: Wire) -> Peer:
+        """Remove a socket from the pending ones. Returns its peer."""
         pending = self._pending.pop(id(wire), None)
         if pending is None:
-            return "", ""
+            return Peer()
         pending.limit.cancel()
-        return pending.credential, pending.address
+        return pending.peer
 
     def _violations(self, wire: Wire, data: bytes) -> ProtocolViolations:
         pending = self._pending.get(id(wire))
@@ -284,8 +283,8 @@ class Switchboard(LoopActor):
             pending.violations = ProtocolViolations("admission", log)
         return pending.violations
 
-    def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str, address: str) -> None:
-        media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, address)
+    def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
+        media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls:
@@ -298,8 +297,8 @@ class Switchboard(LoopActor):
             refuse(initiate.conversation_id, "no common media format")
         else:
             opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name)
-            self._journal_writer.tell(OpenLease(initiate.conversation_id, credential, opening))
-            self._begin(initiate, media, _Call(StableRef(), wire, credential))
+            self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
+            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential))
 
     def _begin(
         self, initiate: SessionInitiate, media: MediaFormat, call: _Call, resume_state: ResumeState | None = None
@@ -316,24 +315,24 @@ class Switchboard(LoopActor):
             log=logger.bind(conversation=initiate.conversation_id),
         )
 
-    def _resume(self, resume: SessionResume, wire: Wire, credential: str, address: str) -> None:
+    def _resume(self, resume: SessionResume, wire: Wire, peer: Peer) -> None:
         conversation_id = resume.conversation_id
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
-            if hmac.compare_digest(call.credential.encode(), credential.encode()):
+            if peer.owns(call.credential):
                 call.stable_ref.tell(Rebind(wire))
             else:
-                self._refuse(wire, address, conversation_id, "unknown conversation")
+                self._refuse(wire, peer, conversation_id, "unknown conversation")
             return
         if self._admission is AdmissionState.CLOSED:  # a draining process takes over no calls
-            self._refuse(wire, address, conversation_id, SHUTTING_DOWN)
+            self._refuse(wire, peer, conversation_id, SHUTTING_DOWN)
             return
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
             former.wire.close(1000, "replaced by a newer socket")
         limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, NO_ANSWER))
-        self._claims[conversation_id] = _Claim(wire, credential, address, limit)
-        self._journal_writer.tell(ClaimCall(conversation_id, credential))
+        self._claims[conversation_id] = _Claim(wire, peer, limit)
+        self._journal_writer.tell(ClaimCall(conversation_id, peer.credential, peer.others))
 
     def _take_over(self, conversation_id: str, resume_state: ResumeState | None, reason: str) -> None:
         """Go on with a claimed call, or refuse the socket that wants it."""
@@ -353,13 +352,13 @@ class Switchboard(LoopActor):
         media = negotiate(initiate.supported_media_formats)
         if resume_state is None or media is None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
-            self._refuse(claim.wire, claim.address, conversation_id, "unknown conversation")
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
         else:
-            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.credential), resume_state)
+            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.peer.credential), resume_state)
 
-    def _refuse(self, wire: Wire, address: str, conversation_id: str, reason: str) -> None:
+    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
-        logger.bind(conversation=conversation_id).warning("call refused", reason=reason, address=address)
+        logger.bind(conversation=conversation_id).warning("call refused", reason=reason, address=peer.address)
         wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
         # VAIC closes the socket after this; if it does not, we do.
         wire.attach(NullRef())

@@ -28,7 +28,7 @@ from gateway.logs import set_up_logs
 from tests.gateway.daemons import Vaic, counted, logs_put_back, run, serving, socket
 
 LOST = "tieline_lost_log_lines_total"
-KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
+KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token-of-ours"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
 # What the caller says, presses and is called, and what the bot answers: each a mark to look for in the log.
 SAID, ANSWERED, PRESSED, CALLER = "xylophone", "marmalade", "8675309", "+4930555010"

@@ -138,6 +138,19 @@ def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: 
     assert here.renew({"c-1": 1}) == set()
 
 
+def test_a_peer_with_several_credentials_takes_over_and_opens_again_what_it_opened_with_any_of_them(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    assert there.claim("c-1", "newer") == LeaseRefused("credential")
+    assert isinstance(there.claim("c-1", "newer", ["secret"]), Lease)
+    there.end("c-1", 2)
+    assert here.open("c-1", "newer", {}, ["other"]) == LeaseRefused("held")
+    assert isinstance(there.open("c-1", "newer", {}, ["other", "secret"]), Lease)
+    there.end("c-1", 3)
+    assert isinstance(there.open("c-1", "newer", {}), Lease), "from now on it is the newer one's"
+
+
 def test_a_credential_that_is_not_utf_8_works(here: Leases) -> None:
     opened(here, credential="\udcff")
     assert isinstance(here.claim("c-1", "\udcff"), Lease)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import GetStatus, SwitchboardStatus, WireOpened
+from actors.messages.switchboard import GetStatus, Peer, SwitchboardStatus, WireOpened
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from actors.system.address import NullRef
@@ -47,10 +47,10 @@ class Scene:
             self.ref.tell(message)
         self.mailboxes.drain()
 
-    def opens(self, *frames: dict[str, object] | bytes, credential: str = "") -> FakeWire:
-        """Open a new socket of VAIC's, and send its first frames. credential: its Authorization header."""
+    def opens(self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = ()) -> FakeWire:
+        """Open a new socket of VAIC's, and send its first frames. credential, others: see Peer."""
         wire = FakeWire()
-        self.told(WireOpened(wire, credential))
+        self.told(WireOpened(wire, Peer("192.0.2.1", credential, others)))
         self.says(wire, *frames)
         return wire
 

@@ -174,6 +174,15 @@ def test_a_call_in_progress_is_not_resumed_by_another_credential(scene: Scene, c
     assert scene.opens(resume, credential="Bearer ours").types() == ["session.accepted"]
 
 
+def test_a_call_is_resumed_by_another_credential_of_the_same_peer(scene: Scene) -> None:
+    scene.opens(initiate(), credential="Bearer old").breaks()
+    scene.mailboxes.drain()
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    assert refusal(scene.opens(resume, credential="Bearer new", others=("Bearer \udcff",))) == "unknown conversation"
+    wire = scene.opens(resume, credential="Bearer new", others=("Bearer \udcff", "Bearer old"))
+    assert wire.types() == ["session.accepted"]
+
+
 def test_an_unknown_conversation_cannot_be_resumed(scene: Scene) -> None:
     wire = scene.opens({"type": "session.resume", "conversationId": "c-9"})
     scene.mailboxes.until(lambda: wire.frames)
