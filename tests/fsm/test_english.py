@@ -49,6 +49,7 @@ def nov(*days: int) -> set[date]:
         ("from Tuesday 24 November to Thursday 26 November", [nov(24), nov(26)]),
         ("Thursday or Friday", [nov(26), nov(27)]),
         ("Friday 26 November", [{date(2027, 11, 26)}]),  # it is a Thursday
+        ("not today tomorrow", [nov(23), nov(24)]),
         ("tomorrow, Friday", [set()]),  # it is a Tuesday
         ("24 November 1900", [{date(1900, 11, 24)}]),
         ("24 November 1899", [nov(24)]),
@@ -98,6 +99,7 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("my code is 1030", []),
         ("my number ten", []),
         ("at 1060", []),
+        ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
         ("Good morning, at 16:00", [{time(16)}]),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fsm.effects import Local
-from fsm.spec import Act, AgentSpec, Choice, Choose, Collect, Confirm, End, Slot
+from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Slot
 from fsm.states import DerivedEvent
 from fsm.testing import converse
 from protocols.errors import MisuseError
@@ -96,6 +96,11 @@ def test_a_template_must_be_filled_on_every_way_to_it() -> None:
         MisuseError, match="state 'Confirm' speaks of the slot 'note', which is not filled on every way"
     ):
         table(transitions={("What", "gave_up"): "Confirm"}, states={"Confirm": Confirm("{note}?")})
+
+
+def test_an_arrow_behind_one_that_is_always_taken_is_refused() -> None:
+    with pytest.raises(MisuseError, match="what is tried after 'What' is never reached"):
+        table(transitions={("Confirm", "no"): (Arrow("What"), Arrow("Human"))})
 
 
 def test_a_refused_effect_empties_the_slots_it_asks_for_anew() -> None:

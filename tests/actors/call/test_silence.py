@@ -304,6 +304,7 @@ def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
     call.model.frames.clear()
     mailboxes.advance(9900)
     assert spoken(call) == []
+    assert clips(call) == [Clip.ONE_MOMENT.value] * 2, "while the model is waited for, and after a silence"
     stuck.freed.set()
     mailboxes.until(lambda: "call-2" in call.outputs())
 
