@@ -16,7 +16,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Operators that need arguments of their own, and those that change nothing: `is` compares enum members, classes or None.
+# Operators that need arguments of their own, and those that change nothing: `is` compares enum members or None.
 NOT_USED = {
     "core/VariableReplacer",
     "core/VariableInserter",
