@@ -39,8 +39,10 @@ def chosen(every: Iterable[N], names: Sequence[str]) -> list[N]:
     ]
 
 
-def in_processes(play: Callable[[str], V], names: Iterable[str], jobs: int, log: str) -> Iterator[V]:
-    """Play those, in this order, so many at a time; what is over first comes first. log: level of what is printed."""
+def in_processes(play: Callable[[str], V], names: Iterable[str], jobs: int, log: str = "") -> Iterator[V]:
+    """Play those, in this order, so many at a time; what is over first comes first. log: the level from
+    which it is printed, of what they log; by default nothing is.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(log,)) as pool:
         futures = [pool.submit(play, name) for name in names]

@@ -22,10 +22,12 @@ from tests.talk.line import Condition
 from tests.talk.pool import JOBS, chosen, played
 from tests.talk.scenarios import line_of
 from tests.talk.speech import VOICES, FliteMissing, flite
-from tests.talk.stage import SPEED, Verdict, play
+from tests.talk.stage import SPEED, Verdict
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
+app = typer.Typer(add_completion=False)
 WRONG_NAME, FAILED = 2, 1
+CONDITIONS = [each.value for each in Condition]
 # Of all calls: no more may be the product's fault.
 PRODUCT_FAULTS = 0.02
 _MOST_FINDINGS = 3  # of a call, unless all is told
@@ -51,7 +53,9 @@ def told(verdict: Verdict, *, verbose: bool) -> Iterator[str]:
 
 def table(verdicts: Sequence[Verdict]) -> Table:
     """Success by voice, by line and by what the scenarios are about, and who was to blame for the rest."""
-    shown = Table("", "calls", "went well", *(each.value for each in Blame), "longest silence", box=None, pad_edge=False)
+    shown = Table(
+        "", "calls", "went well", *(each.value for each in Blame), "longest silence", box=None, pad_edge=False
+    )
     groups: tuple[Callable[[Verdict], str], ...] = (
         lambda each: each.voice,
         lambda each: each.condition,
@@ -91,28 +95,29 @@ def bars(verdicts: Sequence[Verdict]) -> list[tuple[str, bool]]:
     ]
 
 
+@app.command()
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Scenarios, patterns like 'book_*', or kinds.")] = None,
     voice: Annotated[str | None, typer.Option(help=f"Of all callers: {', '.join(VOICES)}.")] = None,
-    line: Annotated[str | None, typer.Option(help=f"Of all calls: {', '.join(each.value for each in Condition)}.")] = None,
+    line: Annotated[
+        str | None, typer.Option(help=f"Of all calls: {', '.join(each.value for each in Condition)}.")
+    ] = None,
     speed: Annotated[float, typer.Option(help="Times real time.")] = SPEED,
     jobs: Annotated[int, typer.Option(help="Calls at a time.")] = JOBS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write all verdicts.")] = None,
-    log: Annotated[str, typer.Option(help="Level of the daemon's log to print; nothing by default.")] = "",
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell what every caller lived.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios, and play none.")] = False,
 ) -> None:
     """Have callers with synthetic voices call; ends with 1 where the product did not keep to its bars."""
     scenarios = chosen(names or [])
-    if not scenarios or voice not in (None, *VOICES) or line not in (None, *(each.value for each in Condition)):
+    if not scenarios or voice not in (None, *VOICES) or line not in (None, *CONDITIONS):
         out.print("no such scenario, voice or line; see --list and --help")
         raise typer.Exit(WRONG_NAME)
     if list_all:
         for each in scenarios:
-            own_voice, condition = line_of(each)
-            out.print(
-                f"{each.kind.name.lower():10} {each.name:26} {own_voice:6} {condition.value:13} {escape(each.about)}"
-            )
+            of_voice, on_line = line_of(each)
+            about = f"{of_voice:6} {on_line.value:13} {escape(each.about)}"
+            out.print(f"{each.kind.name.lower():10} {each.name:26} {about}")
         return
     try:
         flite()
@@ -121,7 +126,7 @@ def main(
         raise typer.Exit(FAILED) from None
     began_s, verdicts = time.monotonic(), []
     condition = None if line is None else Condition(line)
-    for verdict in played(scenarios, speed=speed, voice=voice, condition=condition, jobs=jobs, log=log):
+    for verdict in played(scenarios, speed=speed, voice=voice, condition=condition, jobs=jobs):
         verdicts.append(verdict)
         for each_line in told(verdict, verbose=verbose):
             out.print(each_line)
@@ -137,4 +142,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -85,40 +85,39 @@ def blamed(ends: Ends, facts: Facts) -> tuple[Blame | None, list[Finding]]:
 def misunderstandings(facts: Facts) -> Iterator[Finding]:
     """What was misheard or misunderstood, in order."""
     heard, nobodys = exchanges(facts)
-    found: list[tuple[int, Finding]] = []
-    for each in heard:
-        if (finding := _misunderstood(each, facts)) is not None:
-            found.append((each.done.onset_ms, finding))
+    found = [(each.done.onset_ms, finding) for each in heard if (finding := _misunderstood(each, facts)) is not None]
     for turn in nobodys:
         if turn.text and _matters(turn, "", facts):
-            finding = Finding(Blame.EARS, f"heard {turn.text!r} at {turn.began_ms} ms, where the caller said nothing")
-            found.append((turn.began_ms, finding))
+            what = f"heard {turn.text!r} at {turn.began_ms} ms, where the caller said nothing"
+            found.append((turn.began_ms, Finding(Blame.EARS, what)))
     found.sort(key=lambda each: each[0])
     yield from (finding for _, finding in found)
 
 
 def _misunderstood(exchange: Exchange, facts: Facts) -> Finding | None:
-    done = exchange.done
-    if isinstance(done.answer, Keys):
-        if not understood(exchange):
-            return Finding(Blame.PRODUCT, f"keys {done.answer.keys!r} became {_told(exchange.calls)}")
-        return None
-    if not isinstance(done.answer, Line):
-        return None
-    said = done.answer.text
-    if not exchange.turns:
-        if any(began_ms <= done.end_ms and done.onset_ms <= ended_ms for began_ms, ended_ms in facts.voiced):
-            return Finding(Blame.PRODUCT, f"{said!r} was on the line, and no turn of the caller's began")
-        return Finding(Blame.EARS, f"{said!r} was not heard")
+    if not isinstance(exchange.done.answer, Line):
+        return None  # keys are told to the task, and not to the model
+    said, turns = exchange.done.answer.text, exchange.turns
+    if not turns:
+        return _not_heard(exchange, facts)
     if not exchange.heard:
         return Finding(Blame.EARS, f"{said!r} was heard without words")
-    if _plain(said) != _plain(exchange.heard) and _matters(exchange.turns[-1], said, facts, exchange.turns[:-1]):
+    if _plain(said) != _plain(exchange.heard) and _matters(turns[-1], said, facts, turns[:-1]):
         return Finding(Blame.EARS, f"{said!r} was heard as {exchange.heard!r}")
     if understood(exchange):
         return None
-    if _first_thought(exchange.turns[-1], facts.thoughts) is None:
+    if _first_thought(turns[-1], facts.thoughts) is None:
         return Finding(Blame.PRODUCT, f"the model was never asked to answer {said!r}")
     return Finding(Blame.MIND, f"{said!r}, heard as {exchange.heard!r}, became {_told(exchange.calls)}")
+
+
+def _not_heard(exchange: Exchange, facts: Facts) -> Finding:
+    """No turn of the caller's began. The voice detection is the ears'; what never reached it is the product's."""
+    done = exchange.done
+    assert isinstance(done.answer, Line)
+    if any(began_ms <= done.end_ms and done.onset_ms <= ended_ms for began_ms, ended_ms in facts.voiced):
+        return Finding(Blame.PRODUCT, f"{done.answer.text!r} was on the line, and no turn of the caller's began")
+    return Finding(Blame.EARS, f"{done.answer.text!r} was not heard")
 
 
 def _plain(text: str) -> list[str]:
@@ -164,9 +163,7 @@ def _corrected(prompt: Prompt, heard: str, said: str, parts: Sequence[str]) -> P
 def understood(exchange: Exchange) -> bool:
     """Whether what was called is what the caller meant."""
     answer, calls = exchange.done.answer, exchange.calls
-    assert isinstance(answer, Line | Keys)
-    if isinstance(answer, Keys):
-        return True  # keys are told to the task, and not to the model
+    assert isinstance(answer, Line)
     given = all(any(_same(call.arguments.get(slot), value) for call in calls) for slot, value in answer.values.items())
     yes = any(_confirms(call, yes=True) for call in calls)
     match answer.act:
@@ -191,6 +188,7 @@ def understood(exchange: Exchange) -> bool:
             )
 
 
+_WISHES = (Act.NO, Act.BOOK, Act.MOVE, Act.CANCEL, Act.GIVE_UP)
 _OPENS = {Act.BOOK: "book_appointment", Act.MOVE: "reschedule_appointment", Act.CANCEL: "cancel_appointment"}
 
 
@@ -220,10 +218,7 @@ def effects_without_a_yes(facts: Facts) -> Iterator[Finding]:
     for run, result in _effects(facts):
         agreed = next((each for each in reversed(heard) if _agreed_by(run, each, facts)), None)
         if agreed is None:
-            keyed = any(
-                isinstance(each.done.answer, Keys) and each.done.answer.act is Act.YES
-                for each in heard
-            )
+            keyed = any(isinstance(each.done.answer, Keys) and each.done.answer.act is Act.YES for each in heard)
             if not keyed:
                 yield Finding(Blame.PRODUCT, f"{result}, and the model had called no yes", no_yes=True)
             continue
@@ -306,12 +301,12 @@ def _wrong_ends(facts: Facts) -> Iterator[str]:
 
 
 def _wish_after_the_end(facts: Facts) -> str:
-    """What the caller wanted after the last function that ends a call, if the model was asked about it."""
+    """What the caller wanted after the last function that ends a call, and was heard to want."""
     heard, _ = exchanges(facts)
     ending = [at for at, each in enumerate(heard) if any(call.name in ("end_call", "hand_over") for call in each.calls)]
     for each in heard[ending[-1] + 1 :] if ending else ():
         answer = each.done.answer
-        if isinstance(answer, Line) and answer.act not in (Act.BYE, Act.HUMAN, Act.CHATS) and each.heard:
+        if isinstance(answer, Line) and answer.act in _WISHES and _plain(each.heard) == _plain(answer.text):
             return answer.text
     return ""
 

@@ -61,9 +61,7 @@ _NOT_UNDERSTOOD = re.compile(r"did not get", re.IGNORECASE)
 
 def asked(words: str) -> Asked:
     """What the bot's words ask last."""
-    found = [
-        (match.start(), what) for what, pattern in _ASKED for match in re.finditer(pattern, words, re.IGNORECASE)
-    ]
+    found = [(match.start(), what) for what, pattern in _ASKED for match in re.finditer(pattern, words, re.IGNORECASE)]
     return max(found, key=lambda each: each[0], default=(0, Asked.NOTHING))[1]
 
 
@@ -226,16 +224,15 @@ class Person:
     def _answer(self, what: Asked, heard: str) -> Answer | None:
         """What to say or do; None to wait."""
         last = self.done[-1] if self.done else None
-        again = last is not None and isinstance(last.answer, Line) and not last.answer.coughs
-        if again and last is not None:
-            misunderstood = _NOT_UNDERSTOOD.search(heard) is not None or last.answer.act in _WISHES
+        if last is not None and isinstance(line := last.answer, Line) and not line.coughs:
+            misunderstood = _NOT_UNDERSTOOD.search(heard) is not None or line.act in _WISHES
             if what in (Asked.THERE, Asked.AGAIN) or (misunderstood and what is last.asked):
-                return self._once_more(last.answer)
-            if what is Asked.NOTHING:
-                what = last.asked if last.answer.act is Act.CHATS else what
+                return self._once_more(line)
+            if what is Asked.NOTHING and line.act is Act.CHATS:  # "take your time"
+                what = last.asked
         if what is Asked.READ_BACK and (wrong := misread(heard, self._wants)):
             return self._correction(wrong)
-        if (left := self.scenario.answers.get(what, ())[self._used[what] :]):
+        if left := self.scenario.answers.get(what, ())[self._used[what] :]:
             self._used[what] += 1
             return left[0]
         return self._usual(what)

@@ -37,8 +37,7 @@ def played(
     voice: str | None,
     condition: Condition | None,
     jobs: int,
-    log: str,
 ) -> Iterator[Verdict]:
     """Play them, so many at a time; those that are over first come first. voice, condition: None for their own."""
     once = partial(_play, speed=speed, voice=voice, condition=condition)
-    return pool.in_processes(once, (each.name for each in scenarios), jobs, log)
+    return pool.in_processes(once, (each.name for each in scenarios), jobs)

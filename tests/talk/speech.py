@@ -82,4 +82,5 @@ def levelled(sound: NDArray[np.float64], level_db: float) -> Samples:
     if not len(loud) or not loud.mean():
         return np.zeros(len(sound), np.int16)
     factor = 32768 * 10 ** (level_db / 20) / np.sqrt(loud.mean())
-    return np.clip(sound * factor, -32767, 32767).astype(np.int16)
+    louder: Samples = np.clip(sound * factor, -32767, 32767).astype(np.int16)
+    return louder

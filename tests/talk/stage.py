@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from loguru import logger
@@ -28,7 +28,7 @@ from gateway.settings import Settings
 from lab import mind
 from lab.caller import CallSettings
 from lab.caller.audio import Samples, resample
-from lab.ears import SAMPLE_RATE_HZ, SpeechStarted, SpeechStopped, TurnDetector
+from lab.ears import SAMPLE_RATE_HZ, SpeechStarted, SpeechStopped, TurnDetector, VadSettings
 from lab.engine import Engine, EngineSettings
 from store.appointments import AppointmentBook, book
 from store.journal import CallRecord, Journal
@@ -36,7 +36,7 @@ from tests.adversary.story import story
 from tests.adversary.telephone import Telephone
 from tests.paced_loop import loop_time_s, run_paced
 from tests.silence import longest_silence_s
-from tests.talk.blame import Finding, blamed, differences
+from tests.talk.blame import blamed, differences
 from tests.talk.facts import Appointment, Facts, Thought, words_heard
 from tests.talk.line import Condition, MouthOnALine, background
 from tests.talk.person import Person
@@ -244,7 +244,7 @@ def voiced(sent: list[Samples]) -> Iterator[tuple[int, int]]:
         return
     sound = resample(np.concatenate(sent), RATE_HZ, SAMPLE_RATE_HZ).astype(np.int16)
     began_ms: int | None = None
-    for event in TurnDetector().feed(sound.tobytes()):
+    for event in TurnDetector(VadSettings(near_field=True)).feed(sound.tobytes()):
         match event:
             case SpeechStarted():
                 began_ms = event.audio_start_ms

@@ -78,7 +78,9 @@ _BOOKING = (
         (FRIDAY, "11:00", MILLER),
         wish(
             "Hello, my name is Anna Miller, and I need an appointment on Friday at eleven o'clock.",
-            day=FRIDAY, at="11:00", name=MILLER,
+            day=FRIDAY,
+            at="11:00",
+            name=MILLER,
         ),
     ),
     booked(
@@ -289,9 +291,7 @@ _REFUSED = (
         Kind.REFUSED,
         "the time is another caller's",
         (TOMORROW, "10:30", BROWN),
-        answers={
-            Asked.AT: (gives("At half past ten.", at="10:30"), gives("Then at eleven o'clock.", at="11:00"))
-        },
+        answers={Asked.AT: (gives("At half past ten.", at="10:30"), gives("Then at eleven o'clock.", at="11:00"))},
         others=(TAKEN,),
         leaves=f"{TOMORROW} 11:00",
     ),
@@ -300,9 +300,7 @@ _REFUSED = (
         Kind.REFUSED,
         "a time at which no appointment begins",
         (TOMORROW, "10:30", MILLER),
-        answers={
-            Asked.AT: (gives("At ten past ten.", at="10:10"), gives("Half past ten, then.", at="10:30"))
-        },
+        answers={Asked.AT: (gives("At ten past ten.", at="10:10"), gives("Half past ten, then.", at="10:30"))},
     ),
     booked(
         "already_past",

@@ -27,9 +27,7 @@ _MOVING = (
         kind=Kind.MOVE,
         about="the new day and time with the wish",
         says=(
-            Line(
-                "Can you move my appointment to Monday at eleven o'clock?", Act.MOVE, {"day": MONDAY, "at": "11:00"}
-            ),
+            Line("Can you move my appointment to Monday at eleven o'clock?", Act.MOVE, {"day": MONDAY, "at": "11:00"}),
         ),
         wants={"name": SMITH, "day": MONDAY, "at": "11:00"},
         others=(MINE,),
@@ -90,9 +88,7 @@ _CANCELLING = (
         name="cancel_because",
         kind=Kind.CANCEL,
         about="with a reason",
-        says=(
-            Line("I'm sorry, I have to work tomorrow. I need to cancel my appointment.", Act.CANCEL),
-        ),
+        says=(Line("I'm sorry, I have to work tomorrow. I need to cancel my appointment.", Act.CANCEL),),
         wants={"name": SMITH},
         others=(MINE,),
         ends=Ends(),
