@@ -1,6 +1,7 @@
 """The command line: serve, check, agents, effects, and the laboratory's demo, engine and call.
 
-Only this module of the product imports `lab`, and only inside the commands that need it: `.[lab]` is an extra.
+The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
+`lab`, and only inside the commands that need it: `.[lab]` is an extra.
 """
 
 from __future__ import annotations
@@ -18,46 +19,33 @@ from datetime import UTC, date, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
-from fsm.spec import AgentSpec, End
-from fsm.states import DerivedArrow
-from gateway.settings import (
-    Settings,
-    SettingsError,
-    read_settings,
-    read_store_settings,
-    settings_as_given,
-    unknown_variables,
-    variable_of,
-)
-from protocols.errors import MisuseError
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out
+from gateway.commands.daemon import check, serve
+from gateway.commands.effects import effects_app
+from gateway.commands.tasks import agents
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from gateway.effects import EffectRunner
     from lab.caller import CallReport
     from lab.stories import Story
     from store.appointments import Appointment
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(__doc__))
-# No emoji: rich would find one in "wait:soon: is no number".
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
-WRONG_SETTING, FAILED = 2, 1
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
+for command in (serve, check, agents):
+    app.command()(command)
+app.add_typer(effects_app, name="effects")
+
 DEMO_WAV = Path("out/demo.wav")
 OPS_URL = "http://127.0.0.1:8060"
 SAY_HELP = "What to say and do, in order: WAV files, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
-
-Port = Annotated[int | None, typer.Option(help="Port of the VAIC endpoint (default 8050).")]
-OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on loopback (default 8060).")]
 
 
 def print_version(wanted: bool) -> None:
@@ -81,167 +69,6 @@ def lab_or_exit() -> None:
     if find_spec("text_to_num") is None:
         err.print("[red]not installed[/red] the laboratory: " + escape("pip install 'tieline[lab]'"))
         raise typer.Exit(WRONG_SETTING)
-
-
-def settings_or_exit(**overrides: object) -> Settings:
-    """Read the settings, or exit with 2 after printing every fault with its variable."""
-    try:
-        return read_settings(**overrides)
-    except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
-
-
-@app.command()
-def serve(
-    port: Port = None,
-    ops_port: OpsPort = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on (default: all with a token).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share port and calls (default 1).")] = None,
-    as_worker: Annotated[str, typer.Option(hidden=True)] = "",
-) -> None:
-    """Run the daemon: take calls from VoiceAI Connect until told to stop."""
-    from gateway.daemon import run
-    from gateway.logs import set_up_logs
-    from gateway.workers import serve as serve_calls
-
-    settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
-    set_up_logs(settings.log_level)
-    if not as_worker:
-        print_unknown()
-        if not settings.vaic_token.get_secret_value():
-            err.print("No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.")
-    try:
-        code = run(serve_calls(settings, [sys.executable, __file__, "serve", "--as-worker"], as_worker))
-    except MisuseError as error:
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
-        raise typer.Exit(WRONG_SETTING) from None
-    except OSError as error:
-        err.print(f"[red]cannot listen[/red] {escape(str(error))}")
-        raise typer.Exit(WRONG_SETTING) from None
-    raise typer.Exit(code)
-
-
-@app.command()
-def check() -> None:
-    """Print the settings in force, secrets hidden, and what is wrong with them."""
-    from gateway.logs import without_secrets
-
-    given = settings_as_given()
-    try:
-        settings, faults = read_settings(), []
-        given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
-    except SettingsError as error:
-        faults = error.faults
-    wrong = {fault.partition(":")[0] for fault in faults}
-    # Fold long values: a truncated one cannot be checked.
-    names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
-    table = Table(names, values, "what it is", box=None, pad_edge=False)
-    for name, field in Settings.model_fields.items():
-        variable = variable_of(name)
-        if variable in wrong:  # not as it stands there: nobody can tell where a secret in it begins
-            value = "[red]wrong, see below[/red]"
-        else:
-            origin = "" if variable in os.environ else " [dim](default)[/dim]"
-            value = f"{escape(without_secrets(given[variable]))}{origin}"
-        table.add_row(variable, value, escape(field.description or ""))
-    out.print(table)
-    print_unknown()
-    print_faults(faults)
-    if faults:
-        raise typer.Exit(WRONG_SETTING)
-
-
-@app.command()
-def agents(
-    name: Annotated[str | None, typer.Argument(help="A task.")] = None,
-    diagram: Annotated[Path | None, typer.Option(help="Draw its state chart into this SVG file.")] = None,
-) -> None:
-    """List the tasks, or show one of them."""
-    from fsm.registry import load_agents
-
-    try:
-        known = load_agents()
-        if name is None:
-            columns = Column("task", no_wrap=True), "asks for", "ends as", "what it is for"
-            table = Table(*columns, box=None, pad_edge=False)
-            for spec in known.values():
-                table.add_row(spec.name, *map(escape, described(spec)))
-            out.print(table)
-        elif name not in known:
-            err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join(known)}")
-            raise typer.Exit(2)
-        else:
-            show_agent(known[name], diagram)
-    except MisuseError as error:
-        err.print(f"[red]wrong table[/red] {escape(str(error))}")
-        raise typer.Exit(2) from None
-
-
-effects_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
-app.add_typer(effects_app, name="effects")
-
-
-@effects_app.callback()
-def effects(context: typer.Context) -> None:
-    """List the effects of tasks whose outcome is not known, or settle one."""
-    if context.invoked_subcommand is None:
-        list_effects()
-
-
-@effects_app.command("list")
-def list_effects() -> None:
-    """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
-    with effects_or_exit() as runner:
-        left = runner.unsettled()
-    for each in left:
-        since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
-        values = ", ".join(f"{name}={value}" for name, value in each.slots.items())
-        out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
-        if each.say:
-            out.print(escape(f"  {each.say}"))
-    if not left:
-        out.print("No effect is unsettled.")
-
-
-@effects_app.command("settle")
-def settle_effect(
-    key: Annotated[str, typer.Argument(help="The effect's key, as the list has it.")],
-    outcome: Annotated[
-        Literal["done", "undone", "retry"],
-        typer.Argument(help="done: it stands. undone: it does not. retry: carry it out now."),
-    ],
-) -> None:
-    """Write down what came of an effect, or carry it out again."""
-    with effects_or_exit() as runner:
-        try:
-            status = runner.decide(key, outcome)
-        except Exception as error:  # noqa: BLE001 - code of a task and a remote system
-            err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
-            raise typer.Exit(FAILED) from None
-    if status is None:
-        err.print(f"[red]unknown effect[/red] no unsettled effect has the key {escape(key)}")
-        raise typer.Exit(WRONG_SETTING)
-    out.print(f"{escape(key)}  {status}")
-
-
-@contextmanager
-def effects_or_exit() -> Iterator[EffectRunner]:
-    """The effects in the database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
-    from gateway.effects import effect_runner
-    from gateway.logs import set_up_logs
-
-    set_up_logs("WARNING")
-    try:
-        with effect_runner(read_store_settings().database_url) as runner:
-            yield runner
-    except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
-    except MisuseError as error:
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
-        raise typer.Exit(WRONG_SETTING) from None
 
 
 @app.command()
@@ -336,14 +163,24 @@ def demo(
         raise typer.Exit(WRONG_SETTING)
     set_up_logs("WARNING")
     today = datetime.now(UTC).date()
-    with tempfile.TemporaryDirectory() as folder:
-        report, appointments = run(demo_call(STORIES[name], today, Path(folder), out_wav))
+    log_file = out_wav.with_suffix(".log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    out.print("Starting the engine and the daemon, then calling …")
+    with tempfile.TemporaryDirectory() as folder, log_file.open("wb") as log:
+        try:
+            report, appointments = run(demo_call(STORIES[name], today, Path(folder), out_wav, log))
+        except (ConnectionError, TimeoutError) as error:
+            err.print(
+                f"[red]not started[/red] {escape(str(error) or 'no answer in time')}; see {escape(str(log_file))}"
+            )
+            raise typer.Exit(FAILED) from None
     if json_file is not None:
         json_file.write_text(report.model_dump_json(indent=2))
     print_report(report)
     for each in appointments:
         out.print(f"stored     {each.resource}, {each.starts_at:%A %Y-%m-%d %H:%M} UTC, {each.duration_min} min")
     out.print(f"listen     {out_wav}")
+    out.print(f"log        {log_file}")
     faults = STORIES[name].faults(report, [each.starts_at for each in appointments], today, UTC)
     for fault in faults:
         err.print(f"[red]wrong result[/red]  {fault}")
@@ -351,8 +188,13 @@ def demo(
         raise typer.Exit(FAILED)
 
 
-async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> tuple[CallReport, list[Appointment]]:
-    """Start engine and daemon as processes, call, and read what is booked for the caller."""
+async def demo_call(
+    story: Story, today: date, folder: Path, out_wav: Path, log: IO[bytes]
+) -> tuple[CallReport, list[Appointment]]:
+    """Start engine and daemon as processes, call, and read what is booked for the caller.
+
+    log: receives what the processes print. Raises: ConnectionError or TimeoutError if one does not start.
+    """
     from lab.caller import CallSettings
     from lab.demo import call_and_tell, free_port, wait_until_listening
     from lab.stories import CALLER
@@ -366,14 +208,13 @@ async def demo_call(story: Story, today: date, folder: Path, out_wav: Path) -> t
         "TIELINE_VAIC_TOKEN": (token := uuid.uuid4().hex),
         "TIELINE_HOST": "127.0.0.1",
         "TIELINE_DATABASE_URL": database_url,
-        "TIELINE_LOG_LEVEL": "WARNING",
         **story.settings,
     }
     database = open_database(database_url)
     prepare_bookings(story, today, database)
     with (
-        running(environment, "engine", "--port", str(engine_port)) as engine_alive,
-        running(environment, "serve", "--port", str(port), "--ops-port", str(ops_port)) as daemon_alive,
+        running(environment, log, "engine", "--port", str(engine_port)) as engine_alive,
+        running(environment, log, "serve", "--port", str(port), "--ops-port", str(ops_port)) as daemon_alive,
     ):
         await wait_until_listening(engine_port, engine_alive)
         await wait_until_listening(ops_port, daemon_alive)
@@ -420,9 +261,12 @@ def booked_for(caller: str, database: Engine) -> list[Appointment]:
 
 
 @contextmanager
-def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[], bool]]:
-    """Run one of our own commands as a process; yields a check whether it still runs. Ended with the block."""
-    process = subprocess.Popen([sys.executable, __file__, *command], env=environment)
+def running(environment: dict[str, str], log: IO[bytes], *command: str) -> Iterator[Callable[[], bool]]:
+    """Run one of our own commands as a process; yields a check whether it still runs. Ended with the block.
+
+    log: receives what it prints.
+    """
+    process = subprocess.Popen([sys.executable, __file__, *command], env=environment, stdout=log, stderr=log)
     try:
         yield lambda: process.poll() is None
     finally:
@@ -431,39 +275,6 @@ def running(environment: dict[str, str], *command: str) -> Iterator[Callable[[],
             process.wait(timeout=15)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def described(spec: AgentSpec) -> tuple[str, str, str]:
-    """A task in one line: what it asks for, how it may end, what it is for."""
-    asked = ", ".join(name for name, slot in spec.slots.items() if slot.asked) or "-"
-    ends = ", ".join(state.outcome for state in spec.states.values() if isinstance(state, End))
-    return asked, ends, spec.description.partition(". ")[0].rstrip(".")
-
-
-def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
-    if diagram is not None:
-        from fsm.diagram import draw
-
-        diagram.parent.mkdir(parents=True, exist_ok=True)
-        diagram.write_text(draw(spec))
-        out.print(f"[green]drawn[/green] {escape(str(diagram))}")
-        return
-    table = Table("state", "event", "leads to", box=None, pad_edge=False)
-    for state in spec.states:
-        for event, arrow in spec.arrows_from(state):
-            about = f" ({arrow.about})" if isinstance(arrow, DerivedArrow) and arrow.about else ""
-            table.add_row(state, event + about, arrow.to, style="dim" if arrow.derived else "")
-    out.print(table)
-
-
-def print_faults(faults: list[str]) -> None:
-    for fault in faults:
-        err.print(f"[red]wrong setting[/red] {escape(fault)}")
-
-
-def print_unknown() -> None:
-    for name in unknown_variables():
-        err.print(f"[yellow]unknown[/yellow] {escape(name)}: no setting has this name")
 
 
 def print_report(report: CallReport) -> None:

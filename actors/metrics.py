@@ -11,12 +11,14 @@ CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
+AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by leg and reason.", ["leg", "reason"]
 )
 UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by leg.", ["leg"])
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
+TRANSFERS_FAILED = Counter("tieline_transfers_failed_total", "Transfers that nobody answered, by reason.", ["reason"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
 TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])
 CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
@@ -32,6 +34,21 @@ RENEWALS_DELAYED = Counter(
 )
 CLOCK_DISAGREEMENTS = Counter(
     "tieline_model_clock_disagreements_total", "Sockets of the model at whose opening its clock was a minute off ours."
+)
+MODEL_OVERRUNS = Counter(
+    "tieline_model_overruns_total",
+    "Turns of callers in which the model was asked for all that one turn may cost, by what was done then.",
+    ["done"],
+)
+MODEL_LIMITED = Counter(
+    "tieline_model_rate_limited_total",
+    "Times the model refused something because of a limit on rates, by what.",
+    ["what"],
+)
+UPDATES_REFUSED = Counter(
+    "tieline_model_updates_refused_total",
+    "Updates of live sessions that the model refused, by what was done.",
+    ["done"],
 )
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")

@@ -26,28 +26,30 @@ CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 START_LIMIT_S = 3.0
 # session.resume after VAIC's socket was lost.
 RESUME_LIMIT_S = 60.0
-# The last sentence of a call to be heard once it has begun; then the call ends anyway.
+# The last sentence of a call to be heard, once it has begun; after that the call ends anyway.
 FAREWELL_LIMIT_S = 20.0
-# The last sentence to begin; then a recorded one is played.
+# The last sentence to begin; after that a recorded one is played.
 FAREWELL_START_LIMIT_S = 6.0
-# What the caller says into it to be over.
+# What the caller says during the last sentence to end.
 INTERRUPTION_LIMIT_S = 30.0
-# session.end, VAIC's answer to our hangup or transfer.
+# session.end, VAIC's answer to our hangup.
 END_LIMIT_S = 6.0
+# The same for a transfer: somebody is being called, and VAIC stays until that was answered or has failed.
+TRANSFER_LIMIT_S = 60.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0
 # The same, once the record so far is written: longer than any effect takes that has not hung.
 OVERTIME_LIMIT_S = 600.0
 # A model session to be ready, at the start of a call and after a loss.
 MODEL_LIMIT_S = 20.0
-# At least, from a model session's readiness to its renewal, however near its end is said to be: a server that errs must
-# not be dialled without end. The shortest real sessions last half an hour (docs/specs/openai-realtime.md 1.3).
+# Least time from a model session's readiness to its renewal, so that a wrong `expires_at` does not cause endless
+# dialling. The shortest real sessions last half an hour (docs/specs/openai-realtime.md 1.3).
 RENEW_FLOOR_S = 10.0
-# The same for a session that has ended already by our clock, so that nothing is known of its end.
+# The same for a session that by our clock has ended already, so that its real end is unknown.
 RENEW_BLIND_S = 1200.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
-# The words of a turn whose yes is to be judged: they come 0.3 to 1 s after it, and a caller waits for them.
+# The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.
 WORDS_LIMIT_S = 2.0
-# One step of a task: a longer one has hung, and its agent is abandoned.
+# One step of a task: a longer one has hung.
 STEP_LIMIT_S = 10.0

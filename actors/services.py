@@ -40,10 +40,10 @@ class BotProfile:
     transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
     lead_ms: how far the play stream runs ahead of what the caller hears.
     region: see protocols.caller_id.e164.
-    no_input_s: silence before somebody says something. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
+    no_input_s: silence before the bot speaks up. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
     noise_reduction: of the caller's audio, before voice detection and model; None for none.
-    language: that of the bot's sentences, in which a yes is judged. yes_without_words: a turn whose words were not
-    written down may be a yes to what was read back.
+    language: of the bot's sentences; also judges a yes. yes_without_words: a turn without a transcript may be a yes to
+    a read-back.
     """
 
     instructions: str
@@ -88,7 +88,7 @@ class Services:
         return "\n\n".join(part for part in (self.profile.instructions, self.clock(), tasks) if part)
 
     def clock(self) -> str:
-        """Date and time to the minute, as the model is told them: another text whenever a relative time changes."""
+        """Date and time to the minute, as the model reads them."""
         return f"Today is {self.local_now():%A, %Y-%m-%d, %H:%M} ({self.profile.time_zone.key})."
 
     def local_now(self) -> datetime:

@@ -1,12 +1,12 @@
-"""Tieline beside a bare relay (the limit), asyncio + json, and pipecat: the same callers, the same model, one run.
+"""Compares Tieline with a bare relay (the lower bound), asyncio + json, and pipecat, under the same load.
 
-Each contender has a core of its own and carries 20 ms of audio each way on every call; callers and model are the load
-generator's, in one process on the other core (`tieline load`). CPU time is the kernel's count for the contender's
-process, system calls included; delays are from a chunk's being sent to its coming out. **Ratios are the result.**
+Each contender has a core of its own and relays chunks of 20 ms both ways on every call; callers and model are the load
+generator's (`tieline load`), in one process on the other core. CPU time is the kernel's count for the contender's
+process, system calls included; a delay is from sending a chunk to receiving it. **Only the ratios are comparable.**
 
     python -m benchmarks.compare [--quick] [--calls 200] [--seconds 8] [--rounds 3] [--pipecat-python PYTHON]
 
---quick: only Tieline beside the bare relay; the ratio goes into benchmarks/history.csv with --keep. Linux only.
+--quick: only Tieline and the bare relay. --keep: append the ratio to benchmarks/history.csv. Linux only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lab.load.generator import command_line
 from lab.load.run_state import LoadSettings
 
 HISTORY = Path(__file__).parent / "history.csv"
-# A core carries so many calls as long as this holds.
+# The 99th percentile of delays up to which a core counts as carrying its calls.
 P99_LIMIT_MS = 10.0
 IDLE_CALLS = 200
 
@@ -51,7 +51,7 @@ SCENARIOS = [
 
 
 def load(contender: Contender, wiring: Wiring, pid: int, certificate: str = "", **settings: object) -> LoadReport:
-    """One run of the load generator against a contender that serves."""
+    """One run of the load generator against a running contender."""
     given = LoadSettings(
         **{
             "url": f"ws://127.0.0.1:{wiring.port}",
@@ -72,7 +72,7 @@ def load(contender: Contender, wiring: Wiring, pid: int, certificate: str = "", 
 
 
 def measure(contender: Contender, scenario: Scenario, **settings: object) -> LoadReport:
-    """One run from start to end of the contender."""
+    """Start a contender, run the load generator once, and stop it."""
     with (
         certified(scenario.tls) as (certificate, authority),
         wired(scenario.media, authority) as wiring,
@@ -83,7 +83,7 @@ def measure(contender: Contender, scenario: Scenario, **settings: object) -> Loa
 
 @contextmanager
 def certified(tls: bool) -> Iterator[tuple[str, str]]:
-    """A certificate with its key for the model, and who vouches for it, as files; or empty names."""
+    """Files of a certificate, its key and its authority, for the model; empty names without TLS."""
     if not tls:
         yield "", ""
         return
@@ -100,7 +100,7 @@ def certified(tls: bool) -> Iterator[tuple[str, str]]:
 
 
 def row(name: str, stretch: Stretch, report: LoadReport, limit_us: float | None) -> str:
-    """One line of the table. limit_us: what the bare relay took in the same round."""
+    """One line of the table. limit_us: CPU time of the bare relay in the same round."""
     cost = stretch.cpu_us or 0.0
     ratio = f"{cost / limit_us:.2f}" if limit_us else "-"
     lost = report.lost_up + report.lost_down
@@ -118,7 +118,7 @@ HEAD = "| | calls | µs a message | ratio | p50 ms | p99 ms | |\n|---|---|---|--
 
 
 def side_by_side(known: list[Contender], scenario: Scenario, calls: int, seconds: float, rounds: int) -> float | None:
-    """Every contender in turn, `rounds` times; prints the round that was the median, returns Tieline's ratio."""
+    """Run every contender in turn, `rounds` times; print the median round, return Tieline's ratio."""
     found: dict[str, list[tuple[float, LoadReport]]] = {}
     ratios = []
     for _ in range(rounds):
@@ -142,7 +142,7 @@ def side_by_side(known: list[Contender], scenario: Scenario, calls: int, seconds
 
 
 def fitting(contender: Contender, calls: int) -> int:
-    """No more calls than a contender can carry: beyond that its cost means nothing."""
+    """The number of calls, limited to what a contender can carry: beyond that its cost is meaningless."""
     most = {"asyncio + json": 80, "pipecat": 20}.get(contender.name, calls)
     return min(calls, most)
 
@@ -160,7 +160,7 @@ def memory_per_call(contender: Contender, scenario: Scenario) -> float:
 
 
 def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> list[Stretch]:
-    """Steps of a ramp up to the last that kept the limit, and one beyond."""
+    """The steps of a ramp up to the first that exceeds the limit."""
     steps = []
     for calls in range(step, most + 1, step):
         report = measure(contender, scenario, calls=calls, seconds=4)
@@ -171,9 +171,9 @@ def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> 
 
 
 def two_workers(scenario: Scenario, calls: int, seconds: float, rounds: int) -> float:
-    """How many times the calls of one worker two carry: by the CPU time of a message, where each has about as many.
+    """How many times the calls of one worker two workers carry, by CPU time per message at equal calls per worker.
 
-    The two share one core, so that this can be measured where there are but two, and the generator has the other.
+    The workers share one core, so that two cores are enough: the generator has the other one.
     """
     gains = []
     for _ in range(rounds):
@@ -186,7 +186,7 @@ def two_workers(scenario: Scenario, calls: int, seconds: float, rounds: int) -> 
 
 
 def keep(ratio: float, calls: int, rounds: int) -> None:
-    """One line more in the history."""
+    """Append a line to the history."""
     command = ["git", "describe", "--always", "--dirty"]
     revision = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     new = not HISTORY.exists()

@@ -1,4 +1,4 @@
-"""Who is measured: each as a process of its own, on one processor core, between the callers and the fake model.
+"""The contenders: each is a process of its own on one core, between the callers and the fake model.
 
 May import: lab.load, the standard library.
 """
@@ -26,7 +26,7 @@ START_LIMIT_S = 60.0
 class Wiring:
     """Where a contender listens, and where its model is. ops_port: with several workers, each has the next one.
 
-    authority: a PEM file that vouches for a model behind TLS.
+    authority: PEM file of the certificate authority of a model behind TLS.
     """
 
     port: int
@@ -43,9 +43,9 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """plain: it passes bytes on, and speaks neither language. command: what starts it, and its own environment.
+    """plain: relays bytes, and speaks neither protocol. command: returns its command line and extra environment.
 
-    workers: of several each says at its ops port that it is ready.
+    workers: of several, each reports readiness at its own ops port.
     """
 
     name: str
@@ -85,7 +85,7 @@ def _relay(interpreter: str, program: str) -> Callable[[Wiring], tuple[list[str]
 
 
 def contenders(pipecat_python: str | None) -> list[Contender]:
-    """The limit first. pipecat_python: the interpreter of an environment that has pipecat; None to leave it out."""
+    """All contenders, the lower bound first. pipecat_python: an interpreter that has pipecat; None to leave it out."""
     known = [
         Contender("bare relay", True, _bare, frozenset({"raw/lpcm16_24"}), tls=False),
         tieline(),
@@ -100,7 +100,7 @@ def contenders(pipecat_python: str | None) -> list[Contender]:
 
 @contextmanager
 def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
-    """The contender as it serves, alone on the first core; yields its process id."""
+    """Run the contender alone on the first core; yields its process id."""
     command, environment = contender.command(wiring)
     if wiring.authority:
         environment["SSL_CERT_FILE"] = wiring.authority
@@ -122,7 +122,7 @@ def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
 
 
 def own_core(pid: int, first: bool) -> None:
-    """Who is measured and who measures do not share a core."""
+    """Pin a process to the first core, or to all others, so that contender and generator do not share one."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(pid, {cores[0]} if first else set(cores[1:]))
@@ -130,7 +130,7 @@ def own_core(pid: int, first: bool) -> None:
 
 @contextmanager
 def wired(media: str, authority: str = "") -> Iterator[Wiring]:
-    """Free ports and a folder."""
+    """A Wiring of free ports and a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         yield Wiring(free_port(), free_port(), free_port(), media, folder, authority)
 
@@ -150,10 +150,10 @@ def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise SystemExit("what is to be measured did not start")
+    raise SystemExit("the contender did not start")
 
 
 def _wait_until_ready(ops_port: int) -> None:
-    # Of several workers one may be far behind the others, and would have fewer calls than they. Its port is kept open
-    # for it: the answer comes when it is there.
+    # A worker that starts late would get fewer calls than the others. Its port is open from the beginning, so the
+    # request is answered once it serves.
     urlopen(f"http://127.0.0.1:{ops_port}/readyz", timeout=START_LIMIT_S).close()

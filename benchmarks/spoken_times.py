@@ -1,4 +1,4 @@
-"""How well spoken dates and times are understood: our grammar beside ctparse, dateparser and parsedatetime.
+"""How well spoken dates and times are parsed: our grammar compared with ctparse, dateparser and parsedatetime.
 
     python -m benchmarks.spoken_times [--show]
 
@@ -49,7 +49,7 @@ def ctparse_reader(module: Any) -> Reader:
         named = {"noon": time(12)}.get(str(value.POD))
         at = named if value.hour is None else time(value.hour, value.minute or 0)
         day = date(value.year, value.month, value.day) if value.year and value.month and value.day else None
-        # It gives every time a day of its own; only a day it was told counts.
+        # It assigns a day to every time; only a day that was said counts.
         return (None if at and day in (TODAY, date(2026, 11, 24)) and not _names_a_day(phrase) else day), at
 
     return read

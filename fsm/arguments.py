@@ -16,7 +16,7 @@ from fsm.answer import Fault
 from fsm.states import Slot
 from protocols.errors import TielineError
 
-# No honest call of a task comes near: some slots, each said in a breath.
+# Far more than any real call needs: a few slots of a few words each.
 LONGEST_CHARS = 10_000
 
 
@@ -33,9 +33,9 @@ class CallFault(TielineError):
 def read_slots(
     arguments: object, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]], now: datetime
 ) -> dict[str, Any]:
-    """The values given for slots. choices, now: as a TaskContext has them.
+    """The values given for slots. choices, now: as in a TaskContext.
 
-    Raises: CallFault, of the first thing that is wrong, with the values that are good all the same.
+    Raises: CallFault for the first fault found, with all values that are valid.
     """
     given = read_object(arguments)
     faults: list[CallFault] = []

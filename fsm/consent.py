@@ -1,7 +1,7 @@
-"""Whether words say what is to be done, and whether a caller's words agree to it.
+"""What a read-back must state, whether the bot's words stated it, and what a caller's reply can be.
 
-Pure: a language reads the words (fsm/english.py), the rules here compare what it has read with the values of a
-read-back. May import: pydantic's types, the standard library. Rules from: docs/architecture.md 4.9.
+Pure: a `Language` parses the words (fsm/english.py); the rules here compare the result with the read-back's values.
+May import: pydantic's types, the standard library. Rules from: docs/architecture.md 4.9.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ V = TypeVar("V")
 
 
 class Reply(Enum):
-    """What a caller's words are, as the answer to a read-back."""
+    """What a caller's words mean as the answer to a read-back."""
 
     WORDLESS = "no words: a cough, a hum, nothing"
     NO = "a no, or a correction"
@@ -29,39 +29,38 @@ class Reply(Enum):
 
 
 class Language(Protocol):
-    """What has to be known of a language to judge words in it."""
+    """What the rules need to know of a language."""
 
     def dates(self, text: str, today: date) -> list[frozenset[date]]:
-        """Every day that is named, in order, as the days that may be meant."""
+        """Each day named in the text, in order: the set of dates that it may mean, counted from today."""
         ...
 
     def times(self, text: str, today: date) -> list[frozenset[time]]:
-        """Every time of day that is named, in order, as the times that may be meant."""
+        """Each time of day named in the text, in order: the set of times that it may mean."""
         ...
 
     def words(self, text: str) -> tuple[str, ...]:
-        """The words, so that equal ones compare equal however they are written: numbers in digits, small letters."""
+        """The words in a form in which equal words compare equal: lower case, numbers as digits."""
         ...
 
     def sentences(self, text: str) -> list[str]: ...
 
     def reply(self, text: str, question: str = "") -> Reply:
-        """What words answer to a question; to "Shall I book it?", "book it" is a yes."""
+        """Classify the answer to a question; to "Shall I book it?", "book it" is a yes."""
         ...
 
     def parting(self, text: str) -> bool:
-        """Whether the words are nothing but thanks, assent and goodbye: they wish for nothing."""
+        """Whether the words are only thanks, assent or goodbye, and ask for nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Readback:
-    """A step at which a task reads back, and the values that it reads back.
+    """The read-back of one step: what a yes to it agrees to, and what the bot must say before that yes counts.
 
-    reading: tells this read-back from every other one of its run. sentence: of the task's formatter. slots: all values
-    that a yes agrees to, as JSON.
-    dates, times, phrases: what the words must name, in the order in which the task's sentence names it; phrases as the
-    task's own formatter writes them. today: what "tomorrow" is counted from.
+    reading: identifies this read-back among all of its run. slots: all values that a yes agrees to, as JSON.
+    sentence: the sentence to say, as formatted by the task. dates, times, phrases: what the bot's words must name, in
+    the sentence's order; phrases as formatted by the task. today: the day from which "tomorrow" is counted.
     """
 
     reading: tuple[int, ...]
@@ -77,15 +76,15 @@ class Verdict(Enum):
     """Whether a yes counts, and if not, why."""
 
     AGREED = "agreed"
-    UNHEARD = "unheard"  # the read-back was not heard to its end before the caller answered
-    MISSTATED = "misstated"  # what was spoken is not what would be done
-    WORDLESS = "wordless"  # the caller said nothing that could be a yes
-    NOT_A_YES = "not_a_yes"  # the caller's words are a no, a question, undecided, or name another value
+    UNHEARD = "unheard"  # the caller answered before the read-back was heard to its end
+    MISSTATED = "misstated"  # the bot's words do not name the values that would be used
+    WORDLESS = "wordless"  # the caller's turn has no words
+    NOT_A_YES = "not_a_yes"  # the caller's words are a no, a question or undecided, or name another value
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A yes as the call has judged it. readback: the one that it answers; None for whichever the run stands at."""
+    """The verdict on a yes. readback: the one that it answers; None for the run's current one."""
 
     verdict: Verdict
     readback: Readback | None = None
@@ -97,7 +96,7 @@ UNHEARD = Agreement(Verdict.UNHEARD)
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Words of the bot. heard: to their end."""
+    """Words of the bot. heard: the caller heard them to the end."""
 
     text: str
     heard: bool
@@ -106,7 +105,7 @@ class Spoken:
 def readback_of(
     template: str, values: Mapping[str, Any], reading: tuple[int, ...], slots: Mapping[str, JsonValue], today: date
 ) -> Readback:
-    """What the words of a read-back must name. template: its format string over the values."""
+    """Make a read-back. template: its format string over the values, from which follows what the words must name."""
     dates: dict[str, date] = {}
     times: dict[str, time] = {}
     phrases: list[str] = []
@@ -127,9 +126,9 @@ def readback_of(
 
 
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:
-    """Whether the words name every value, and after that nothing else in its place.
+    """Whether the words name every value, and do not name another day or time after that.
 
-    The last sentences decide: what was said before them may have been about something else.
+    Only the last sentences count that name every value: what was said before may have been about something else.
     """
     said = [(sentence, each.heard) for each in spoken for sentence in language.sentences(each.text)]
     for first in reversed(range(len(said))):
@@ -140,7 +139,7 @@ def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> 
 
 
 def names_another(readback: Readback, text: str, language: Language) -> bool:
-    """Whether words name a day or a time that is none of the read-back's."""
+    """Whether the words name a day or a time that the read-back does not have."""
     dates = language.dates(text, readback.today) if readback.dates else []
     times = language.times(text, readback.today) if readback.times else []
     return any(one.isdisjoint(readback.dates) for one in dates) or any(one.isdisjoint(readback.times) for one in times)
@@ -158,7 +157,7 @@ def _names_all(readback: Readback, sentences: Sequence[str], language: Language)
 
 
 def _in_order(values: Sequence[V], named: Iterable[frozenset[V]]) -> bool:
-    """Else an appointment moved from one day to another would be read back as moved from the other to the one."""
+    """Whether all values are named, in this order: "from Monday to Tuesday" must not match "from Tuesday to Monday"."""
     rest = iter(named)
     return all(any(value in one for one in rest) for value in values)
 

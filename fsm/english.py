@@ -1,7 +1,8 @@
-"""English, as far as it must be known to judge consent: days, times of day, and what a caller's words answer.
+"""The English that is needed to judge consent: days, times of day, and whether a reply is a yes.
 
-It reads transcripts, of a bot that may paraphrase and of a caller: digits and number words, "half past ten",
-"Thursday the 26th", "tomorrow". What it does not know is not named, and then a read-back is said again word for word.
+It parses transcripts of the bot, which may paraphrase, and of the caller: digits and number words, "half past ten",
+"Thursday the 26th", "tomorrow". A wording it does not know counts as not said; the read-back is then repeated word for
+word.
 May import: fsm.consent, the standard library.
 """
 
@@ -40,7 +41,7 @@ _ORDINALS = {
 }  # fmt: skip
 _NUMBERS = {**{word: number for number, word in enumerate(_UNITS)}, **_TENS}
 _PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm", "tonight": "pm"}
-# A number before one of these counts nothing: "at ten, please", but not "for ten people".
+# A number before one of these words may be a time ("at ten, please"); before another it counts things ("ten people").
 _FREE = frozenset({
     "please", "at", "on", "in", "would", "will", "is", "was", "if", "and", "or", "then", "for", "around", "about",
     "instead", "sharp", "today", "tomorrow", "tonight", "this", "next", "thanks", "thank", "because", "suits",
@@ -59,7 +60,11 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """text: as it compares. number: of digits and number words. ordinal: "26th". clock: "10:30" in minutes."""
+    """A word, a number or a punctuation mark.
+
+    text: normalised, for comparison. number: value of digits or of a number word. ordinal: as in "26th". clock: minutes
+    past midnight, of "10:30". iso: of "2026-11-26".
+    """
 
     text: str
     number: int | None = None
@@ -77,7 +82,7 @@ _NOTHING = _Token(".")
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What is named of a day. weeks: "Thursday next week" is one week on; None where it may be meant or not."""
+    """The named parts of a day. weeks: added to the weekday ("Thursday next week": 1); None if ambiguous."""
 
     exact: date | None = None
     weekday: int | None = None
@@ -87,7 +92,7 @@ class _Day:
     weeks: int | None = 0
 
     def with_(self, other: _Day) -> _Day | None:
-        """Both together; None where they cannot be of one day's name."""
+        """The parts of both; None if they contradict each other."""
         changes: dict[str, object] = {}
         for name in ("exact", "weekday", "day", "month", "year"):
             theirs, ours = getattr(other, name), getattr(self, name)
@@ -106,7 +111,7 @@ class _Day:
             return self._weekday(today)
         if self.year is not None and self.month is not None:
             return frozenset(day for day in _days_of(self.year) if self._fits(day))
-        # The next one; where weekday and date do not go together, that is years away, and none that is meant.
+        # The next such day. If weekday and date contradict each other, it is years away and matches no value.
         ahead = (today + timedelta(days=days) for days in range(366 * 8 + 1))
         return frozenset([next((day for day in ahead if self._fits(day)), date.min)])
 
@@ -204,7 +209,7 @@ def _token(match: re.Match[str]) -> _Token:
 
 
 def _dates(tokens: list[_Token], today: date) -> list[tuple[int, int, frozenset[date]]]:
-    """The days that are named: where each begins, where it ends, and which may be meant."""
+    """Each named day: its first token, the token after its last, and the dates that it may mean."""
     found: list[tuple[int, int, frozenset[date]]] = []
     at = 0
     while at < len(tokens):
@@ -240,7 +245,7 @@ def _texts(tokens: list[_Token], at: int, count: int) -> tuple[str, ...]:
 
 
 def _day_at(tokens: list[_Token], at: int, today: date, after: _Day | None = None) -> tuple[_Day | None, int]:
-    """The part of a day's name that stands there, and where it ends. after: what was named of the same day so far."""
+    """Read a part of a day at a token: the part, and the token after it. after: the day's parts that precede it."""
     token = _get(tokens, at)
     if token.iso is not None:
         return _Day(exact=token.iso), at + 1
@@ -256,7 +261,7 @@ def _day_at(tokens: list[_Token], at: int, today: date, after: _Day | None = Non
 
 
 def _counts(following: _Token) -> bool:
-    """A number before such a word is of things: "the second appointment"."""
+    """Whether a number before this word counts things: "the second appointment"."""
     return not following.is_mark and following.text not in _FREE and following.clock is None and not following.number
 
 
@@ -271,13 +276,13 @@ def _relative(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | 
         case ("today" | "tonight", _):
             return _Day(exact=today), at + 1
         case ("this", "morning" | "afternoon" | "evening"):
-            return _Day(exact=today), at + 1  # the part of the day is the time's
+            return _Day(exact=today), at + 1  # "morning" is left for the time
         case _:
             return None
 
 
 def _ahead(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | None:
-    """As in "in two days", "a week from today"."""
+    """Read "in two days", "a week from today"."""
     start = at + (_get(tokens, at).text == "in")
     token = _get(tokens, start)
     count = 1 if token.text in ("a", "an") else token.number
@@ -321,12 +326,12 @@ def _of_month(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | 
 
 
 def _year(day: _Day, tokens: list[_Token], at: int, today: date) -> tuple[_Day, int]:
-    """With the year that may follow: "2026", "twenty twenty six"."""
+    """Add the year that may follow: "2026", "twenty twenty six"."""
     at_year = at + (_get(tokens, at).text == ",")
     first, second = _get(tokens, at_year).number, _get(tokens, at_year + 1).number
     if first is not None and 1900 <= first < 2200:
         return replace(day, year=first), at_year + 1
-    # "twenty thirty" is half past eight in the evening sooner than a year far away.
+    # Only this year and the next: "twenty thirty" is more likely 20:30 than a year.
     if first == 20 and second is not None and 2000 + second in (today.year, today.year + 1):
         return replace(day, year=2000 + second), at_year + 2
     return day, at
@@ -336,7 +341,7 @@ def _year(day: _Day, tokens: list[_Token], at: int, today: date) -> tuple[_Day, 
 
 
 def _times(tokens: list[_Token]) -> list[frozenset[time]]:
-    """Hours up to twelve are of both halves of the day, unless the half is said."""
+    """Each named time. An hour up to twelve means both halves of the day, unless one half is named."""
     halves = {
         _PARTS[token.text]
         for at, token in enumerate(tokens)
@@ -347,7 +352,7 @@ def _times(tokens: list[_Token]) -> list[frozenset[time]]:
     at = 0
     hours = any(token.text in ("open", "opening", "hours") for token in tokens)
     while at < len(tokens):
-        if hours and (end := _range(tokens, at)):  # when we are open is no time for anything
+        if hours and (end := _range(tokens, at)):  # opening hours are not an appointment's time
             at = end
             continue
         read = _time_at(tokens, at)
@@ -360,7 +365,7 @@ def _times(tokens: list[_Token]) -> list[frozenset[time]]:
 
 
 def _of_day(minutes: int, half: str) -> frozenset[time]:
-    """minutes: on the clock's face, past midnight. half: am, pm or nothing."""
+    """The times that may be meant. minutes: past midnight, as named. half: "am", "pm", or "" if not named."""
     hour, minute = divmod(minutes % (24 * 60), 60)
     if minutes >= 13 * 60 or hour == 0 or minutes == 24 * 60:
         return frozenset({time(hour, minute)})
@@ -369,7 +374,7 @@ def _of_day(minutes: int, half: str) -> frozenset[time]:
 
 
 def _time_at(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
-    """A time that stands there: minutes on the clock's face, the half of the day if it is said, where it ends."""
+    """Read a time at a token: minutes past midnight as named, "am", "pm" or "", and the token after it."""
     token = _get(tokens, at)
     if token.text in ("noon", "midday", "midnight"):
         return (0, "am", at + 1) if token.text == "midnight" else (12 * 60, "pm", at + 1)
@@ -383,7 +388,7 @@ def _time_at(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
 
 
 def _written_together(tokens: list[_Token], token: _Token, at: int) -> tuple[int, str, int] | None:
-    """As in "at 1030"."""
+    """Read "at 1030"."""
     hour, minute = divmod(token.number or 0, 100)
     if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not _is_at(tokens, at):
         return None
@@ -391,7 +396,7 @@ def _written_together(tokens: list[_Token], token: _Token, at: int) -> tuple[int
 
 
 def _hour(tokens: list[_Token], hour: int, at: int) -> tuple[int, str, int] | None:
-    """A number that may be an hour, with its minutes, if it has some."""
+    """Read an hour, with its minutes if any follow."""
     following, units = _get(tokens, at + 1), _get(tokens, at + 2).number
     if following.text in ("noon", "midday") and hour == 12:
         return 12 * 60, "pm", at + 2
@@ -406,13 +411,13 @@ def _hour(tokens: list[_Token], hour: int, at: int) -> tuple[int, str, int] | No
 
 
 def _is_at(tokens: list[_Token], at: int) -> bool:
-    """A bare number stands where a time does: "at ten", "tomorrow, ten"."""
+    """Whether a bare number at this token can be a time: "at ten", "tomorrow, ten"."""
     before = _get(tokens, at - 1 - (_get(tokens, at - 1).text == ","))
     return before.text in _AT or before.text == "day"
 
 
 def _half(tokens: list[_Token], minutes: int, at: int) -> tuple[int, str, int]:
-    """With what follows a time: "am", "pm", "in the morning", "at night", "o'clock"."""
+    """Add what may follow a time: "am", "pm", "in the morning", "at night", "o'clock"."""
     at += _get(tokens, at).text in _O_CLOCK
     if _get(tokens, at).text in ("am", "pm"):
         return minutes, _get(tokens, at).text, at + 1
@@ -425,7 +430,7 @@ def _half(tokens: list[_Token], minutes: int, at: int) -> tuple[int, str, int]:
 
 
 def _to_or_past(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
-    """As in "half past ten", "quarter to eleven", "ten minutes past nine"."""
+    """Read "half past ten", "quarter to eleven", "ten minutes past nine"."""
     at += _get(tokens, at).text == "a"
     token = _get(tokens, at)
     minute = {"half": 30, "quarter": 15}.get(token.text, token.number)
@@ -446,7 +451,7 @@ def _to_or_past(tokens: list[_Token], at: int) -> tuple[int, str, int] | None:
 
 
 def _range(tokens: list[_Token], at: int) -> int:
-    """Where "nine to five", "from 9:00 until 17:00" ends; 0 where none begins there."""
+    """The token after "nine to five", "from 9:00 until 17:00"; 0 if no such range begins here."""
 
     def bare(at: int) -> int:
         token = _get(tokens, at)
@@ -461,13 +466,13 @@ def _range(tokens: list[_Token], at: int) -> int:
 
 # --- what a caller answers ---
 
-# What recognisers write of breath, hums and noise; a hum that agrees ("mhm", "uh huh") is not among them.
+# What speech recognisers write for breath, hums and noise; without the hums that agree ("mhm", "uh huh").
 _HUMS = frozenset({
     "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
     "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
     "breathing", "laughter", "applause"
 })  # fmt: skip
-# What recognisers were seen to write of noise alone.
+# Phrases that speech recognisers were seen to write for noise alone.
 _IMAGINED = frozenset({"thank you for watching", "thanks for watching", "you", "bye bye bye", "subtitles by"})
 _YES = frozenset({
     "yes", "yeah", "yep", "yup", "yea", "yah", "yo", "aye", "sure", "ok", "okay", "okey", "right", "correct", "exactly",
@@ -479,7 +484,7 @@ _PARTING = frozenset({
     "a", "nice", "day", "evening", "weekend", "and", "too", "then", "that's", "that", "is", "all", "it", "well",
     "wonderful", "brilliant", "excellent", "for", "your", "help", "kind", "of", "take", "care"
 })  # fmt: skip
-# These agree wherever they stand.
+# These agree anywhere in a reply.
 _AGREES = re.compile(
     r"\b(?:yes|yeah|yep|yup|yea|aye|sure|correct|exactly|absolutely|definitely|certainly|affirmative|agreed|indeed|mhm"
     r"|ja|jawohl|oui|si|of course|go ahead|do (?:it|that|so)|(?:that|it|this|which) (?:works|suits|is it)"
@@ -487,7 +492,7 @@ _AGREES = re.compile(
     r"|(?:i'll|i will|we'll) take|by all means|why not|let's do|i(?:'d| would) (?:like|love) (?:that|to)|no objections?"
     r"|(?:no|not a) problem|that's it|please (?:do|go))\b"
 )
-# These do so only where a clause begins with them: "fine, thanks", and not "I am fine".
+# These agree only at the start of a clause: "fine, thanks", but not "I am fine".
 _AGREES_FIRST = re.compile(
     r"^(?:(?:thanks|thank you|and|so|well|oh|then|that's|that is|that'll be|all|it's|very|is) )*"
     r"(?:right|good|fine|great|lovely|perfect|wonderful|excellent|brilliant|ok|okay|alright|i do$|it is$)\b"
@@ -496,7 +501,7 @@ _NOT = re.compile(
     r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
     r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt)\b"
 )
-# Said with a no in them, and none.
+# Phrases that contain a negation but refuse nothing.
 _HARMLESS = re.compile(
     r"\b(?:(?:no|not a|isn't a|it's no) (?:problem|worries|worry|trouble|objections?|bother)|why not|can't wait"
     r"|do not hesitate|don't worry|nothing else|no doubt|no need to change)\b"
@@ -527,7 +532,7 @@ def _reply(text: str, question: str) -> Reply:
     spoken = _spoken(words)
     if not spoken or " ".join(spoken) in _IMAGINED:
         return Reply.WORDLESS
-    if all(word in _YES for word in spoken):  # "er, yes?" is a yes, however it is sung
+    if all(word in _YES for word in spoken):  # "er, yes?" is a yes, whatever its intonation
         return Reply.YES
     if _NOT.search(_HARMLESS.sub(" ", " ".join(spoken))):
         return Reply.NO

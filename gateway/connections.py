@@ -1,11 +1,12 @@
-"""Limits on connections: how many there may be, and which addresses have presented bad tokens too often.
+"""Limits on connections: how many there may be, and which addresses have presented wrong tokens too often.
 
-A valid token is always accepted, whatever others at its address did: many callers may share an address.
-May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
+May import: actors.metrics, gateway.addresses, loguru, the standard library.
+Rules from: docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +14,18 @@ from typing import Generic, Protocol, TypeVar
 
 from loguru import logger
 
-from actors.metrics import CONNECTIONS_CUT
+from actors.metrics import AUTH_WAITS, CONNECTIONS_CUT
+from gateway.addresses import counted_as
 
-# Bad tokens of one address within the period; then it gets 429 for as long.
+# Wrong tokens of one address; with the last of them it has to wait, and after each further one twice as long.
 MAX_FAILURES = 10
-FAILURE_PERIOD_S = 60.0
+FIRST_WAIT_S = 10.0
+# Who has put its token right waits no longer than this; one guess in five minutes finds none.
+LONGEST_WAIT_S = 300.0
+# An address without a wrong token for so long begins anew.
+FORGOTTEN_S = 3600.0
+# Answers (429) to an address that waits; then its connections are cut without one.
+MAX_ANSWERS = 10
 # Addresses that are remembered; the one that failed longest ago is forgotten first.
 MAX_ADDRESSES = 4096
 # Handshakes in progress; above that the oldest are dropped.
@@ -31,33 +39,59 @@ GRACE_S = 0.25
 
 @dataclass(slots=True)
 class _Failures:
-    since_s: float
+    """count: wrong tokens. last_s: when the last came. waits_until_s: no token is looked at before. answers: since."""
+
+    last_s: float
     count: int = 0
+    waits_until_s: float = 0.0
+    answers: int = 0
 
 
 class AuthFailures:
-    """Failed authentications by address, in periods that begin with the first one. now_s: monotonic."""
+    """Wrong tokens by address: after MAX_FAILURES it waits, and after each further one twice as long.
+
+    Memory is bounded: above MAX_ADDRESSES the one that failed longest ago is forgotten. now_s: monotonic.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._by_address: OrderedDict[str, _Failures] = OrderedDict()
 
-    def failed(self, address: str) -> bool:
-        """Count a failure. Returns True if there were too many: the address must wait FAILURE_PERIOD_S."""
-        now_s = self._now_s()
+    def failed(self, address: str) -> float:
+        """Count a wrong token. Returns how long its address must wait now, in s."""
+        address, now_s = counted_as(address), self._now_s()
         known = self._by_address.pop(address, None)
-        if known is None or now_s - known.since_s >= FAILURE_PERIOD_S:
+        if known is None or now_s - known.last_s >= FORGOTTEN_S:
             known = _Failures(now_s)
         self._by_address[address] = known
         if len(self._by_address) > MAX_ADDRESSES:
             self._by_address.popitem(last=False)
-        known.count += 1
-        if known.count <= MAX_FAILURES:
-            return False
-        if known.count == MAX_FAILURES + 1:
-            known.since_s = now_s  # the wait begins
-            logger.warning("too many bad tokens from one address", address=address, wait_s=FAILURE_PERIOD_S)
-        return True
+        known.count, known.last_s = known.count + 1, now_s
+        if known.count < MAX_FAILURES:
+            return 0.0
+        wait_s = min(math.ldexp(FIRST_WAIT_S, min(known.count - MAX_FAILURES, 10)), LONGEST_WAIT_S)
+        known.waits_until_s, known.answers = now_s + wait_s, 0
+        AUTH_WAITS.inc()
+        logger.warning("too many wrong tokens: their address has to wait", address=address, wait_s=wait_s)
+        return wait_s
+
+    def wait_s(self, address: str) -> float:
+        """How long an address has to wait before a token of its is looked at, right or not; each answer is counted."""
+        known = self._by_address.get(counted_as(address))
+        if known is None or (left_s := known.waits_until_s - self._now_s()) <= 0:
+            return 0.0
+        known.answers += 1
+        return left_s
+
+    def is_ignored(self, address: str) -> bool:
+        """Whether an address waits and has been told so MAX_ANSWERS times."""
+        known = self._by_address.get(counted_as(address))
+        return known is not None and known.answers >= MAX_ANSWERS and known.waits_until_s > self._now_s()
+
+    def succeeded(self, address: str) -> None:
+        """A right token, from an address that does not wait: forget its wrong ones."""
+        if self._by_address:
+            self._by_address.pop(counted_as(address), None)
 
 
 class Connection(Protocol):

@@ -111,7 +111,7 @@ class Daemon:
         self._repeat("keep effects", effects.keep, KEEP_EVERY_S)
         services = self._services(loop, agents, effects)
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls)
-        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_token.get_secret_value(), settings.max_calls)
+        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_tokens, settings.max_calls, settings.proxies)
         self._ops = Ops(self.switchboard, self.journal)
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -126,7 +126,7 @@ class Daemon:
         return self
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
-        """Do it on a thread of its own, now and every so often until the daemon stops."""
+        """Run a job on a thread of its own, now and at intervals until the daemon stops."""
 
         def run() -> None:
             while not self._stopping.is_set():

@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers (its regions), the standard library.
-Every error names the variable.
+May import: gateway.addresses, gateway.credentials, pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers
+(its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -23,9 +22,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gateway.addresses import Network, networks
+from gateway.credentials import MIN_TOKEN_CHARS
+
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
+# The fields that may be read from a file as well, whose name stands in VARIABLE_FILE.
+SECRETS = ("openai_api_key", "vaic_token", "database_url")
+FILE = "_FILE"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -79,7 +85,12 @@ class Settings(BaseSettings):
         "gpt-4o-mini-transcribe"
     )
     host: Annotated[str, Field(description="address to listen on; without a token only loopback is allowed")] = ""
-    vaic_token: Annotated[SecretStr, Field(description="the bearer token that VAIC presents")] = SecretStr("")
+    vaic_token: Annotated[
+        SecretStr, Field(description="the bearer token that VAIC presents; several during an exchange, as TOKEN,TOKEN")
+    ] = SecretStr("")
+    trusted_proxies: Annotated[
+        str, Field(description="networks of the balancers whose X-Forwarded-For says who connects, as 10.0.0.0/8,::1")
+    ] = ""
     port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
     ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
     database_url: DatabaseUrl = DATABASE_URL
@@ -136,6 +147,14 @@ class Settings(BaseSettings):
         Literal["goodbye", "move"], Field(description="calls left after that: ended in words, or resumed elsewhere")
     ] = "goodbye"
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="what is logged")] = "INFO"
+    log_levels: Annotated[
+        dict[str, str],
+        NoDecode,
+        Field(description="levels of modules or packages that differ: module=LEVEL, module=LEVEL"),
+    ] = {}
+    log_format: Annotated[
+        Literal["plain", "json"], Field(description="a line of the log: for eyes and grep, or one JSON object")
+    ] = "plain"
 
     @field_validator("openai_url")
     @classmethod
@@ -145,6 +164,12 @@ class Settings(BaseSettings):
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
         return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        networks(text)
+        return text
 
     @field_validator("workers")
     @classmethod
@@ -189,6 +214,16 @@ class Settings(BaseSettings):
             targets[name.strip()] = uri.strip()
         return targets
 
+    @field_validator("log_levels", mode="before")
+    @classmethod
+    def _levels(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        levels = dict(each.strip().partition("=")[::2] for each in value.split(",") if each.strip())
+        if not all(name and level in LOG_LEVELS for name, level in levels.items()):
+            raise ValueError(f"must be module=LEVEL, module=LEVEL, each level one of {', '.join(LOG_LEVELS)}")
+        return levels
+
     @field_validator("openai_api_key")
     @classmethod
     def _key_where_needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -203,12 +238,30 @@ class Settings(BaseSettings):
         host = info.data.get("host")
         if host and not token.get_secret_value() and not is_loopback(host):
             raise ValueError("needed to listen beyond loopback")
+        if any(len(each) < MIN_TOKEN_CHARS for each in _tokens(token)):
+            raise ValueError(
+                f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32"
+            )
         return token
+
+    @property
+    def vaic_tokens(self) -> tuple[str, ...]:
+        """The bearer tokens of which VAIC presents one; the first is that of new calls."""
+        return _tokens(self.vaic_token)
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of TIELINE_TRUSTED_PROXIES."""
+        return networks(self.trusted_proxies)
 
     @property
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
-        return self.host or ("0.0.0.0" if self.vaic_token.get_secret_value() else "127.0.0.1")  # noqa: S104 - meant
+        return self.host or ("0.0.0.0" if self.vaic_tokens else "127.0.0.1")  # noqa: S104 - meant
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, apart from a password in a URL."""
+        return self.openai_api_key.get_secret_value(), *self.vaic_tokens
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -231,6 +284,10 @@ class Settings(BaseSettings):
         return {"Authorization": f"Bearer {key}"}
 
 
+def _tokens(setting: SecretStr) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, setting.get_secret_value().split(","))))
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or address reaches this machine only."""
     try:
@@ -240,7 +297,7 @@ def is_loopback(host: str) -> bool:
 
 
 def region_of(time_zone: str) -> str:
-    """The country that a time zone's city lies in, by the zone database's own table; "" for UTC, or without a table."""
+    """The country of a time zone's city, by the zone database's own table; "" for UTC, or without a table."""
     folders = [Path(folder) for folder in TZPATH]
     with suppress(ModuleNotFoundError):
         folders.append(Path(str(resources.files("tzdata"))) / "zoneinfo")
@@ -258,37 +315,74 @@ def variable_of(name: str) -> str:
 
 def read_settings(**overrides: object) -> Settings:
     """Read and check. overrides: the command line's options, which win; None: not given. Raises: SettingsError."""
-    given = {key: value for key, value in overrides.items() if value is not None}
-    return _read(lambda: Settings(**given))  # type: ignore[arg-type]
+    return _read(Settings, {key: value for key, value in overrides.items() if value is not None})
 
 
 def read_store_settings() -> StoreSettings:
     """Read and check what opens the store; no other setting has to be right. Raises: SettingsError."""
-    return _read(StoreSettings)
+    return _read(StoreSettings, {})
 
 
-def _read(settings: Callable[[], S]) -> S:
+def _read(kind: type[S], overrides: dict[str, object]) -> S:
+    from_files: dict[str, str] = {}
+    faults: list[str] = []
+    for name in SECRETS:
+        if name in kind.model_fields and name not in overrides:
+            try:
+                value = _from_file(variable_of(name))
+            except SettingsError as error:
+                faults += error.faults
+                value = ""  # what is missing is said already
+            if value is not None:
+                from_files[str(kind.model_fields[name].validation_alias or name)] = value
     try:
-        return settings()
+        settings = kind(**from_files | overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise SettingsError([_fault(each["loc"], each["msg"]) for each in error.errors(include_url=False)]) from None
+        faulty = {each.partition(":")[0].removesuffix(FILE) for each in faults}
+        others = [_fault(each["loc"], each["msg"]) for each in error.errors(include_url=False)]
+        faults += [each for each in others if each.partition(":")[0] not in faulty]
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _from_file(variable: str) -> str | None:
+    """What the file of a secret holds; None: there is none. Raises: SettingsError.
+
+    The file is named by VARIABLE_FILE, or is VARIABLE in the folder that systemd's LoadCredential= fills.
+    """
+    given, folder = os.environ.get(f"{variable}{FILE}"), os.environ.get("CREDENTIALS_DIRECTORY")
+    if given and variable in os.environ:
+        raise SettingsError([f"{variable}{FILE}: is set beside {variable}: only one of them may be"])
+    path = Path(given) if given else folder and Path(folder) / variable
+    if not path or variable in os.environ or not (given or path.exists()):
+        return None
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError([f"{variable}{FILE}: {path} cannot be read: {why}"]) from None
+    if not text:
+        raise SettingsError([f"{variable}{FILE}: {path} is empty"])
+    return text
 
 
 def settings_as_given() -> dict[str, str]:
-    """Each variable's value as it stands in the environment, else its default, secrets hidden: nothing is checked."""
+    """Each variable's value in the environment, else its default; secrets hidden, nothing checked."""
     given = {}
     for name, field in Settings.model_fields.items():
         variable = variable_of(name)
         secret = field.annotation is SecretStr
         default = field.default.get_secret_value() if secret else field.default
+        file = os.environ.get(f"{variable}{FILE}") if name in SECRETS else None
         value = os.environ.get(variable, str(default))
-        given[variable] = str(SecretStr(value)) if secret else value
+        given[variable] = f"from {file}" if file else str(SecretStr(value)) if secret else value
     return given
 
 
 def unknown_variables() -> list[str]:
     """TIELINE_ variables that no setting reads: most likely misspelt."""
-    known = {variable_of(name) for name in Settings.model_fields}
+    known = {variable_of(name) for name in Settings.model_fields} | {f"{variable_of(name)}{FILE}" for name in SECRETS}
     return sorted(name for name in os.environ if name.startswith("TIELINE_") and name not in known)
 
 

@@ -42,7 +42,7 @@ class Notifier:
         try:
             self._peer.send("".join(f"{each}\n" for each in assignments).encode())
         except OSError as error:
-            logger.warning("status notification failed", reason=str(error))
+            logger.warning("status notification failed", reason=error)
 
     @property
     def period_s(self) -> float | None:
@@ -65,7 +65,7 @@ class Notifier:
                 async with asyncio.timeout(period_s):
                     status = await look()
             except Exception as error:  # noqa: BLE001 - any failure to answer must make the watchdog act
-                logger.warning("keep-alive notification withheld", reason=repr(error))
+                logger.warning("keep-alive notification withheld", reason=error)
             else:
                 self.tell(ALIVE, f"{STATUS}{status}")
             await asyncio.sleep(period_s)
@@ -96,7 +96,7 @@ def _notifier(environment: Mapping[str, str]) -> Notifier:
         # @ marks an abstract address, which begins with a zero byte.
         peer.connect(f"\0{address[1:]}" if address[0] == "@" else address)
     except OSError as error:
-        logger.warning("NOTIFY_SOCKET cannot be reached", address=address, reason=str(error))
+        logger.warning("NOTIFY_SOCKET cannot be reached", address=address, reason=error)
         peer.close()
         return Notifier()
     asked = environment.get("WATCHDOG_USEC", "")

@@ -1,16 +1,17 @@
 """The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.connections, websockets, loguru, the standard library.
+May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, websockets, loguru, the
+standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
+import math
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
@@ -20,11 +21,13 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.messages.switchboard import AdmissionRequest, SwitchboardMessage, WireOpened
-from actors.metrics import AUTH_FAILURES
+from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessage, WireOpened
+from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
-from gateway.connections import FAILURE_PERIOD_S, AuthFailures, Connections
+from gateway.addresses import Network, client_of, is_within
+from gateway.connections import AuthFailures, Connections
+from gateway.credentials import BearerCheck
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
@@ -41,21 +44,6 @@ RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
 
 
-class BearerCheck:
-    """Checks an Authorization header in constant time. token: "" accepts every header."""
-
-    def __init__(self, token: str) -> None:
-        self._digest = hashlib.sha256(token.encode()).digest() if token else None
-
-    def __call__(self, authorization: str) -> bool:
-        if self._digest is None:
-            return True
-        scheme, _, presented = authorization.partition(" ")
-        # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
-        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
-        return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
-
-
 @dataclass(frozen=True, slots=True)
 class EndpointState:
     """What all connections of an endpoint share."""
@@ -63,6 +51,7 @@ class EndpointState:
     accepts: BearerCheck
     failures: AuthFailures
     connections: Connections[VaicConnection]
+    proxies: Sequence[Network]
 
 
 class VaicConnection(FramedWire, asyncio.Protocol):
@@ -83,15 +72,23 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
-        self._credential = ""
+        self._address = ""
+        self._peer = Peer()
 
     # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._address = str((self._transport.get_extra_info("peername") or ("",))[0])
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
-        if self._shared.connections.accepted(self):
+        # A proxy is not the one who waits: for whom it speaks is known after the request.
+        guessing = self._shared.failures.is_ignored(self._address) and not is_within(
+            self._address, self._shared.proxies
+        )
+        if guessing:
+            self._cut_guessing()
+        elif self._shared.connections.accepted(self):
             self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
         else:
             self.abort()
@@ -108,7 +105,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             self._slow = None
 
     def _disconnect_slow(self) -> None:
-        logger.warning("a peer that does not read was disconnected")
+        logger.warning("a peer that does not read was disconnected", address=self._address)
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -132,11 +129,19 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def _cut_guessing(self) -> None:
+        CONNECTIONS_CUT.labels("guessing").inc()
+        self.abort()
+
     def _requested(self, request: Request) -> None:
+        self._address = client_of(self._address, request.headers.get_all("X-Forwarded-For"), self._shared.proxies)
+        if self._shared.failures.is_ignored(self._address):
+            self._cut_guessing()
+            return
         answer = self._answer(request)
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             # The request is valid: the switchboard decides whether there is room.
-            self._accepted, self._credential = answer, request.headers.get("Authorization", "")
+            self._accepted = answer
             send(self._switchboard, AdmissionRequest(self))
         else:
             # The Sans-I/O layer sends EOF after any answer but 101.
@@ -151,22 +156,27 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._server.state is OPEN:
             self._shared.connections.opened(self)
             self._opened()
-            send(self._switchboard, WireOpened(self, self._credential))
+            send(self._switchboard, WireOpened(self, self._peer))
 
     def refuse(self, reason: str) -> None:
         """Answer with 503: see Upgrade."""
         if self._gone:
             return
-        logger.info("upgrade refused", reason=reason)
+        logger.info("upgrade refused", reason=reason, address=self._address)
         response = self._server.reject(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n")
         response.headers["Retry-After"] = RETRY_AFTER_S
         self._server.send_response(response)
         self._flush()
 
     def _answer(self, request: Request) -> Response:
+        if wait_s := self._shared.failures.wait_s(self._address):
+            return self._put_off(wait_s)
         presented = request.headers.get_all("Authorization")
-        if not self._shared.accepts(presented[0] if len(presented) == 1 else ""):
+        credentials = self._shared.accepts(presented[0] if len(presented) == 1 else "")
+        if credentials is None:
             return self._deny()
+        self._shared.failures.succeeded(self._address)
+        self._peer = Peer(self._address, credentials[0], credentials[1:])
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
             del response.headers["Content-Type"]
@@ -175,15 +185,18 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         return self._server.accept(request)
 
     def _deny(self) -> Response:
-        address = self._transport.get_extra_info("peername")[0] if self._transport is not None else ""
-        if self._shared.failures.failed(address):
-            response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
-            response.headers["Retry-After"] = str(round(FAILURE_PERIOD_S))
-        else:
-            logger.warning("upgrade refused", reason="bad or missing bearer token")
-            response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
-            response.headers["WWW-Authenticate"] = "Bearer"
-        AUTH_FAILURES.labels(str(response.status_code)).inc()
+        logger.warning("upgrade refused", reason="bad or missing bearer token", address=self._address)
+        self._shared.failures.failed(self._address)
+        response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
+        response.headers["WWW-Authenticate"] = "Bearer"
+        AUTH_FAILURES.labels("401").inc()
+        return response
+
+    def _put_off(self, wait_s: float) -> Response:
+        """Answer an address that has presented too many wrong tokens, whatever it presents now."""
+        response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
+        response.headers["Retry-After"] = str(math.ceil(wait_s))
+        AUTH_FAILURES.labels("429").inc()
         return response
 
 
@@ -202,13 +215,22 @@ def _limit_silence(connection: socket.socket) -> None:
 
 
 class VaicEndpoint:
-    """The listening socket and its connections. token: see BearerCheck. max_calls: see Connections."""
+    """The listening socket and its connections. tokens: see BearerCheck. max_calls: see Connections.
 
-    def __init__(self, switchboard: Address[SwitchboardMessage], token: str, max_calls: int) -> None:
+    proxies: whose X-Forwarded-For says who the client is.
+    """
+
+    def __init__(
+        self,
+        switchboard: Address[SwitchboardMessage],
+        tokens: Sequence[str],
+        max_calls: int,
+        proxies: Sequence[Network] = (),
+    ) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
         connections: Connections[VaicConnection] = Connections(max_calls, loop.time, loop.call_later)
-        self._shared = EndpointState(BearerCheck(token), AuthFailures(loop.time), connections)
+        self._shared = EndpointState(BearerCheck(tokens), AuthFailures(loop.time), connections, proxies)
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

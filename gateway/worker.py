@@ -36,7 +36,7 @@ EX_OSERR = 71
 
 
 class WorkerEnded(TransportLost):
-    """A worker's process ended without being asked to. code: its exit code, or the negative number of the signal."""
+    """A worker's process ended by itself. code: its exit code, or the negative number of the signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class WorkerNotice:
 
 
 class Worker(LoopActor):
-    """Is told: WorkerMessage. Tells its supervisor: WorkerNotice. Dies of WorkerEnded if the process ends unasked.
+    """Receives: WorkerMessage. Sends its supervisor: WorkerNotice. Raises WorkerEnded if the process ends by itself.
 
     command: of a worker; the description of its inherited sockets is appended as the last argument.
     """

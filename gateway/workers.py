@@ -55,9 +55,9 @@ SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDu
 
 
 class WorkerSupervisor(LoopActor):
-    """Is told: SupervisorMessage. Children: one Worker per slot. Dies of TooManyRestarts.
+    """Receives: SupervisorMessage. Children: one Worker per slot. Raises TooManyRestarts.
 
-    command: see Worker. notifier: is told when all workers are ready, their status, and the stop. rand: in [0, 1).
+    command: see Worker. notifier: reports when all workers are ready, their status, and the stop. rand: in [0, 1).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Who is calling: the caller of a `session.initiate` as an E.164 number, or nobody.
+"""The caller of a `session.initiate` as an E.164 number, if the number is not withheld.
 
-A caller's number is a claim: whoever has a telephone system can send any. It tells two callers apart, and proves
-nothing of either. Pure. May import: phonenumbers, the standard library.
+A caller's number identifies but does not authenticate: anybody with a telephone system can send any number.
+Pure. May import: phonenumbers, the standard library.
 Rules from: docs/specs/vaic-streaming.md 5.2, RFC 3323 4.1.1.3, RFC 3966.
 """
 
@@ -20,21 +20,21 @@ from phonenumbers import (
 )
 
 NOBODY = ""
-# Telephone systems that can only send digits spell a word by the keys of a telephone.
+# Telephone systems that can only send digits spell "anonymous" and the like on the telephone's keys.
 WITHHELD_WORDS = ("anonymous", "blocked", "private", "restricted", "unavailable", "unknown")
 _KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 WITHHELD_DIGITS = frozenset(word.translate(_KEYS) for word in WITHHELD_WORDS)
-# RFC 3323: the host of a caller who wants to stay unknown, whatever stands before it.
+# RFC 3323: the host of a withheld caller, whatever the user part is.
 ANONYMOUS_HOST = "anonymous.invalid"
 # RFC 3966's separators, the spaces people write, and the plus of an international number.
 _NUMBER = re.compile(r"\+?[\d\s().\-/\u00a0]+")
 
 
 def e164(caller: str, region: str = "") -> str:
-    """The number, like "+4930123456"; "" for nobody: withheld, a word in whatever language, no telephone number.
+    """The number, like "+4930123456"; "" if it is withheld (a word, in any language) or not a telephone number.
 
-    caller: a number in any usual form, or a tel: or sip: URI. region: the ISO 3166 code of the country whose national
-    form and international prefix are understood; "" for none: then only international numbers are, by + or 00.
+    caller: a number in any usual form, or a tel: or sip: URI. region: ISO 3166 code of the country whose national form
+    and international prefix are accepted; "" accepts only international numbers, with + or 00.
     """
     written = _subscriber(caller)
     if _NUMBER.fullmatch(written) is None:
@@ -48,13 +48,13 @@ def e164(caller: str, region: str = "") -> str:
         number = parse(written, region or None)
     except NumberParseException:
         return NOBODY
-    # A short national one may be an extension, or a filler such as 0000000000, that many callers share.
+    # A short national one may be an extension or a placeholder such as 0000000000, which many callers share.
     known = is_possible_number(number) if international else is_valid_number(number)
     return format_number(number, PhoneNumberFormat.E164) if known and number.national_number else NOBODY
 
 
 def _subscriber(caller: str) -> str:
-    """The part of an address that may be a number; "" where its host says that the caller is withheld."""
+    """The part of an address that may be a number; "" if its host says that the caller is withheld."""
     address = caller.strip()
     if (bracketed := re.search(r"<([^<>]*)>", address)) is not None:
         address = bracketed[1].strip()

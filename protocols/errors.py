@@ -11,7 +11,7 @@ class TielineError(Exception):
 
 
 class PeerError(TielineError):
-    """A peer's doing and no bug of ours: an actor that ends by it is logged with the reason, without a traceback."""
+    """Caused by a peer, not by a bug of ours: when an actor ends with it, the log has the reason but no traceback."""
 
 
 class WireError(PeerError):

@@ -1,4 +1,4 @@
-"""What every frame of both wire languages has in common: how it is read, how it is written.
+"""Parsing and serialising, common to the frames of both wire protocols.
 
 May import: protocols.errors, pydantic, orjson, the standard library.
 """

@@ -1,4 +1,4 @@
-"""The heard ledger: of each assistant item, how much was generated, sent and heard.
+"""The heard ledger: how much of each assistant item was generated, sent and heard.
 
 Truncation, transcripts, rebuilt conversations and confirmations read it. Pure state: the time is handed in.
 May import: the standard library. Rules from: docs/specs/openai-realtime.md 4.6, 7.3.

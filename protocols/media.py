@@ -34,6 +34,10 @@ class MediaFormat:
         return self.bytes_per_sample == 2
 
 
+# The loudest sample of a line on which nobody speaks, 39 dB below full scale; and its mu-law code, complemented. Speech
+# over a telephone peaks 20 dB above that.
+QUIET_PEAK, QUIET_CODE = 372, 31
+
 LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
 LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2, 16)
@@ -79,8 +83,21 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
 
 
 def silence(media: MediaFormat, length_ms: int) -> bytes:
-    """So much silence."""
+    """Silence of this length, in the format's bytes."""
     return (b"\xff" if media is MULAW else b"\x00") * (media.bytes_per_ms * length_ms)
+
+
+def inaudible(payload: str, media: MediaFormat) -> bool:
+    """Whether base64 audio, in a format that `model_format` returned, holds nothing louder than a quiet line."""
+    try:
+        audio = b64decode(payload)
+    except ValueError:
+        return False
+    if media is MULAW:
+        # Apart from the sign, the complement of a code rises with the amplitude.
+        return bool(np.all((~np.frombuffer(audio, np.uint8) & 0x7F) <= QUIET_CODE))
+    samples = np.frombuffer(audio[: len(audio) & ~1], "<i2").astype(np.int32)
+    return bool(np.all(np.abs(samples) <= QUIET_PEAK))
 
 
 class Transcoder:

@@ -1,7 +1,7 @@
-"""The play stream: what the caller is sent to hear, and how much of it was heard.
+"""The play stream: the audio sent to the caller, and how much of it was heard.
 
-Pure state: give it facts and the time, and it gives back the frames to write, in order, as they go on the wire. It
-knows no socket, thread or clock, so no test of it ever sleeps.
+Pure state: it takes facts and the time, and returns the frames to write, in order. It knows no socket, thread or clock,
+so its tests never sleep.
 May import: protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 5.11, 7.4, 7.5.
 """
 
@@ -18,12 +18,12 @@ from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
-# A timer set for the moment something is due must find it due, whatever rounding did to the moment.
+# Tolerance for rounding: a timer set for the moment at which something is due must find it due.
 TOLERANCE_MS = 0.5
 
 
 class Playback(Enum):
-    """What VAIC has got of the bot's speech, and whether it has reported that it was played."""
+    """Whether VAIC has reported that the bot's speech it was sent was played."""
 
     CONFIRMED = "confirmed"  # everything that was sent, or nothing was
     STREAMING = "streaming"  # a play stream is open
@@ -161,7 +161,7 @@ class Playout:
 
     @property
     def waits(self) -> bool:
-        """Something will be due."""
+        """Whether anything is still to be sent, or to be reported as heard."""
         return bool(self._queue or self._ledger.ended)
 
     @property

@@ -1,4 +1,4 @@
-"""The form of every state machine of Tieline: a total transition table, as h11 writes it.
+"""Total transition tables, in the style of h11: the form of every state machine of Tieline.
 
 A machine is three enums (states, events, actions) and two mappings:
 

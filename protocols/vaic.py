@@ -1,4 +1,4 @@
-"""The language of AudioCodes VoiceAI Connect (VAIC) in streaming mode, both directions.
+"""The messages of AudioCodes VoiceAI Connect (VAIC) in streaming mode, both directions.
 
 VAIC is the WebSocket client, one socket a conversation; every frame is a JSON object with a `type`; audio is base64.
 What VAIC sends is read tolerantly, what we send is strict.
@@ -42,7 +42,7 @@ class SessionResume(CamelFrame):
 
 
 class SessionEnd(CamelFrame):
-    """The call is over; nothing follows. The set of reason codes is open."""
+    """The call has ended; nothing follows. The set of reason codes is open."""
 
     type: Literal["session.end"] = "session.end"
     conversation_id: str = ""
@@ -134,7 +134,7 @@ class ConnectionValidated(SentCamelFrame):
 
 
 class SessionAccepted(SentCamelFrame):
-    """The call is taken; `media_format` governs the user stream. Precedes every other frame of ours."""
+    """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours."""
 
     type: Literal["session.accepted"] = "session.accepted"
     conversation_id: str
@@ -179,7 +179,7 @@ class SpeechStopped(_Speech):
 
 
 class SpeechCommitted(_Speech):
-    """The utterance was handed to the bot's logic: the bot owes the next move."""
+    """The utterance was passed to the bot, whose turn it is now."""
 
     type: Literal["userStream.speech.committed"] = "userStream.speech.committed"
 
@@ -221,7 +221,7 @@ class PlayStreamChunk(SentCamelFrame):
 
 
 class PlayStreamStop(SentCamelFrame):
-    """No more data for this stream; what VAIC has buffered is still heard."""
+    """No more data for this stream; VAIC still plays what it has buffered."""
 
     type: Literal["playStream.stop"] = "playStream.stop"
     conversation_id: str

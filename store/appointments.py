@@ -1,4 +1,4 @@
-"""The appointment book. Of callers that race for a time, one gets it.
+"""The appointment book. If callers race for the same time, exactly one gets it.
 
 Functions that change the book take the connection of the caller's transaction.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from store import schema
 from store.database import insert, reading
 
-# Few enough to be heard and said again on a telephone; it is no proof alone, and guesses are counted.
+# Short enough to be remembered and repeated on the telephone; not a proof by itself, and guesses are counted.
 CODE_DIGITS = 4
 
 
@@ -43,7 +43,7 @@ class Appointment:
 
 
 def code_of(effect_key: str) -> str:
-    """The code of a booking: the same for whoever repeats its effect, and not to be guessed from what is booked."""
+    """The code of a booking: the same if its effect is repeated, and not derivable from the booking's data."""
     return f"{int(hashlib.sha256(effect_key.encode()).hexdigest(), 16) % 10**CODE_DIGITS:0{CODE_DIGITS}}"
 
 
@@ -134,7 +134,7 @@ def upcoming(
 
 
 def at(connection: Connection, resource: str, starts_at: datetime) -> Appointment | None:
-    """Who has a time; None where it is free."""
+    """The appointment at a time; None if the time is free."""
     column = schema.appointment.c
     found = _find(connection, column.resource == resource, column.starts_at == starts_at)
     return found[0] if found else None

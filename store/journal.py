@@ -1,4 +1,4 @@
-"""The journal of calls: what happened in each, as it happens, and its record when it is over.
+"""The journal of calls: the events of each as they happen, and its record when it has ended.
 
 May import: protocols, pydantic, SQLAlchemy, the standard library.
 Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
@@ -26,10 +26,10 @@ class _Record(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """A row as it is stored: one thing that happened. What kinds there are is known to those who write and read them.
+    """A row as it is stored: one event. The kinds are defined by the code that writes and reads them.
 
-    seq: counts a conversation's rows, from 1. kind: what; body: its particulars, as JSON has them. at: aware.
-    epoch: of the lease under which it is written, 0 where the call has none.
+    seq: counts a conversation's rows, from 1. kind: of the event. body: its fields, as JSON. at: aware.
+    epoch: of the lease under which it is written, 0 if the call has none.
     """
 
     conversation_id: str
@@ -122,7 +122,7 @@ class Journal:
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def draft(self, record: CallRecord, epoch: int = 0) -> None:
-        """Write the record of a call that is to be finished yet; its lease goes on. Raises: Fenced."""
+        """Write the preliminary record of a call; its lease goes on. Raises: Fenced."""
         row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
         with fenced(self._engine, record.conversation_id, epoch) as connection:
             connection.execute(_finishing(connection.dialect.name), row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,7 +98,7 @@ _LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
 def _epochs(to_change: bool) -> Select[tuple[str, int]]:
     column = schema.lease.c
     query = select(column.conversation_id, column.epoch)
-    query = query.where(column.conversation_id.in_(bindparam("calls", expanding=True)))
+    query = query.where(column.conversation_id.in_(bindparam("calls")))
     # A row lock, or PostgreSQL would allow a claim between this and the next write.
     # In order, to prevent deadlocks between transactions that lock the same rows.
     return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
@@ -122,12 +122,12 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     held = _lasting(dialect, ttl_s)
     statement = insert(dialect, schema.lease).values(held)
     new = statement.excluded
-    free = or_(column.status == "ended", column.lease_until <= moment(dialect), column.node == new.node)
+    free = or_(column.lease_until <= moment(dialect), column.node == new.node)
     taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
         set_=taken | held | {"epoch": column.epoch + 1},
-        where=and_(column.credential == new.credential, free),
+        where=and_(column.credential.in_(bindparam("credentials", expanding=True)), free),
     ).returning(column.epoch)
 
 
@@ -146,9 +146,8 @@ class Leases:
         self._node = node
         self._ttl_s = ttl_s
         self._window_s = window_s
-        self._epochs: dict[str, int] = {}
-        # Of those, the ones that anybody may take over; until somebody does, we may still write for them.
-        self._parked: set[str] = set()
+        # By call: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
+        self._epochs: dict[str, tuple[int, bool]] = {}
 
     @property
     def renew_every_s(self) -> float:
@@ -158,25 +157,27 @@ class Leases:
     @property
     def held(self) -> dict[str, int]:
         """The epochs of the calls that this process holds, by conversation; of a parked one it only has the epoch."""
-        return {each: epoch for each, epoch in dict(self._epochs).items() if each not in self._parked}
+        return {each: epoch for each, (epoch, parked) in dict(self._epochs).items() if not parked}
 
     def epoch(self, conversation_id: str) -> int:
         """The epoch for writes to a call; 0 if this process has no lease for it."""
-        return self._epochs.get(conversation_id, 0)
+        return self._epochs.get(conversation_id, (0, False))[0]
 
     def forget(self, conversation_id: str) -> None:
         """Drop the lease of a call that has ended, or that another process has taken over."""
         self._epochs.pop(conversation_id, None)
-        self._parked.discard(conversation_id)
 
-    def open(self, conversation_id: str, credential: str, opening: Mapping[str, Any]) -> Lease | LeaseRefused:
+    def open(
+        self, conversation_id: str, credential: str, opening: Mapping[str, Any], others: Sequence[str] = ()
+    ) -> Lease | LeaseRefused:
         """Open a new call. Its epoch is 1, or the next one if the same credential used the conversation id before.
 
-        credential: the call's Authorization header; a digest of it is stored. opening: JSON.
+        credential: the call's; a digest of it is stored. opening: JSON. others: the peer's other credentials.
         Refused as "held": another process has such a call, or it belonged to another credential.
         """
         row = {"conversation_id": conversation_id, "epoch": 1, "node": self._node, "status": "open"}
         row |= {"credential": _digest(credential), "opening": dict(opening)}
+        row["credentials"] = [_digest(each) for each in (credential, *others)]
         with self._engine.begin() as connection:
             epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
@@ -185,13 +186,13 @@ class Leases:
         self._hold(conversation_id, epoch)
         return lease
 
-    def claim(self, conversation_id: str, credential: str) -> Lease | LeaseRefused:
+    def claim(self, conversation_id: str, credential: str, others: Sequence[str] = ()) -> Lease | LeaseRefused:
         """Take over a call that is resumed here, from any holder; no other process can write for it from now on.
 
-        credential: of the resuming socket; must equal the one the call was opened with.
+        credential, others: of the resuming socket; one must equal the one that the call was opened with.
         """
-        digest, column = _digest(credential), schema.lease.c
-        if (refusal := self._objection(conversation_id, digest)) is not None:
+        digests, column = [_digest(each) for each in (credential, *others)], schema.lease.c
+        if (refusal := self._objection(conversation_id, digests)) is not None:
             return LeaseRefused(refusal)
         with self._engine.begin() as connection:
             in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
@@ -199,7 +200,7 @@ class Leases:
             lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
         if lease is not None:
             self._hold(conversation_id, lease.epoch)
-        return lease or LeaseRefused(self._objection(conversation_id, digest) or "too_late")
+        return lease or LeaseRefused(self._objection(conversation_id, digests) or "too_late")
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
         """Renew leases, in one transaction. held: epochs by conversation. Returns the conversations lost."""
@@ -215,7 +216,7 @@ class Leases:
         """Release a call, to be resumed elsewhere. If it ends first, this process writes its record. Raises: Fenced."""
         with self._engine.begin() as connection:
             let_go(connection, conversation_id, epoch, "parked")
-        self._parked.add(conversation_id)
+        self._epochs[conversation_id] = epoch, True
 
     def end(self, conversation_id: str, epoch: int) -> None:
         """End the lease of a call without a record; otherwise Journal.finish does. Raises: Fenced."""
@@ -249,8 +250,7 @@ class Leases:
     # --- internals ---
 
     def _hold(self, conversation_id: str, epoch: int) -> None:
-        self._epochs[conversation_id] = epoch
-        self._parked.discard(conversation_id)
+        self._epochs[conversation_id] = epoch, False
 
     def _held(self, connection: Connection) -> dict[str, Any]:
         return {"node": self._node, **_lasting(connection.dialect.name, self._ttl_s)}
@@ -271,15 +271,15 @@ class Leases:
             return None
         return Lease(conversation_id, row.epoch, row.opening, _last_seq(connection, conversation_id))
 
-    def _objection(self, conversation_id: str, digest: str) -> Refusal | None:
-        """Why a call cannot be resumed with this credential. Read-only: a foreign socket must not block writers."""
+    def _objection(self, conversation_id: str, digests: Sequence[str]) -> Refusal | None:
+        """Why a call cannot be resumed with these credentials. Read-only: a foreign socket must not block writers."""
         column = schema.lease.c
         with reading(self._engine) as connection:
             query = select(column.status, column.credential).where(column.conversation_id == conversation_id)
             row = connection.execute(query).one_or_none()
         if row is None:
             return "unknown"
-        if not hmac.compare_digest(row.credential, digest):
+        if not any(hmac.compare_digest(row.credential, each) for each in digests):
             return "credential"
         return "ended" if row.status == "ended" else None
 

@@ -55,9 +55,10 @@ appointment = Table(
     Index("ix_appointment_conversation_id", "conversation_id"),
     Index("ix_appointment_caller", "caller"),
     Index("ix_appointment_starts_at", "starts_at"),
+    Index("ix_appointment_code", "code"),
 )
 
-# One row for every attempt of a caller to say which appointment is theirs; forgotten after some days.
+# One row for every attempt of a caller to identify an appointment; deleted after some days.
 identity_attempt = Table(
     "identity_attempt",
     metadata,
@@ -89,6 +90,8 @@ effect = Table(
     Column("settled_at", UtcDateTime),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Index("ix_effect_status", "status"),
+    Index("ix_effect_conversation_id", "conversation_id"),
+    Index("ix_effect_caller_intended_at", "caller", "intended_at"),
 )
 
 call = Table(

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
 import run
+from gateway.commands.console import WRONG_SETTING
 from gateway.settings import Settings, variable_of
 from store import effect_log
 from store.database import open_database
@@ -31,7 +32,7 @@ from tests.gateway.daemons import Vaic, logs_put_back
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 60
-KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token", "s3cret-password"
+KEY, TOKEN, PASSWORD = "sk-0123456789abcdef", "s3cret-token-of-ours", "s3cret-password"
 # A model that nobody serves, on this machine: no key is needed for it.
 NO_MODEL = "ws://127.0.0.1:1"
 SERVING = re.compile(r"gateway\.daemon: serving  vaic=(ws://\S+) ops=(http://\S+) model=")
@@ -192,7 +193,7 @@ def test_the_console_command_is_the_command_line() -> None:
 def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "text_to_num", None)  # as if it were not there
     result = command(name)
-    assert result.exit_code == run.WRONG_SETTING
+    assert result.exit_code == WRONG_SETTING
     assert "pip install 'tieline[lab]'" in result.output
 
 
@@ -309,14 +310,19 @@ def test_check_prints_the_settings_without_a_key_too_and_no_secret_of_a_wrong_on
     assert not [secret for secret in (TOKEN, PASSWORD) if secret in result.stdout + result.stderr]
 
 
-@pytest.mark.parametrize("name", ["check", "serve"])
-def test_a_misspelt_variable_is_printed(name: str, env: pytest.MonkeyPatch) -> None:
-    env.setenv("TIELINE_OPENAI_URL", NO_MODEL)
-    env.setenv("TIELINE_DATABASE_URL", "sqlite:///:memory:")  # which ends `serve` early
-    env.setenv("TIELINE_VAIC_TOKN", TOKEN)
-    result = command(name)
-    assert "unknown TIELINE_VAIC_TOKN: no setting has this name\n" in result.stderr
-    assert TOKEN not in result.output
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("check", "unknown TIELINE_VAIC_TOKN: no setting has this name\n"),
+        ("serve", ": no setting has this name  variable=TIELINE_VAIC_TOKN\n"),
+    ],
+)
+def test_a_misspelt_variable_is_printed(name: str, told: str, tmp_path: Path) -> None:
+    # This database ends `serve` early.
+    env = environment(tmp_path, TIELINE_DATABASE_URL="sqlite:///:memory:", TIELINE_VAIC_TOKN=TOKEN)
+    result = finished(name, env=env)
+    assert told in result.stderr
+    assert TOKEN not in result.stdout + result.stderr
 
 
 # --- serve ---
@@ -350,7 +356,9 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
         other.listen()
         port = other.getsockname()[1]
         ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
-        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+        # A busy machine may add a warning of a slow turn.
+        quiet = {"TIELINE_LOG_LEVEL": "ERROR"}
+        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **quiet)
         result = finished("serve", *[each for pair in ports.items() for each in pair], env=env)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
@@ -362,14 +370,16 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
 def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path: Path, ending: signal.Signals) -> None:
     with served(environment(tmp_path)) as daemon:
-        assert "No TIELINE_VAIC_TOKEN is set: calls are taken from this machine only.\n" in daemon.told
+        assert "no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
         assert daemon.ops_url.startswith("http://127.0.0.1:")
         daemon.process.send_signal(ending)
         code, told = daemon.ended()
         assert code == 0
         lines = (r"gateway\.daemon: stopping", r"gateway\.daemon: draining  .*calls=0.*")
-        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), told)
+        # A busy machine may add a warning of a slow turn.
+        logged = "".join(line for line in told.splitlines(keepends=True) if " WARNING " not in line)
+        assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), logged)
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:
@@ -389,7 +399,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
             await vaic.ends("c-1")
 
     with served(env) as daemon:
-        assert "No TIELINE_VAIC_TOKEN" not in daemon.told
+        assert "no TIELINE_VAIC_TOKEN" not in daemon.told
         asyncio.run(scene(daemon))
         code, told = daemon.ended()
         assert code == 0

@@ -1,7 +1,7 @@
 """Runs chosen tests in forks of this process: for a mutant, or to measure which lines each test executes.
 
-A fork has what tests need of other people's packages in memory already; of the project it imports the copy, and of
-that the one module that a mutant changes from memory.
+A fork inherits the imported third-party packages. The project itself it imports from the copy of the tree, except the
+module that the mutant changes, which it imports from memory.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ import pytest
 
 from tools.mutations import Mutant, source_of
 
-# Slow to import, and nobody's of the project.
+# Third-party packages that are slow to import.
 PRELOADED = (
     "aiohttp", "alembic.command", "hypothesis.stateful", "loguru", "numpy", "openai.types.realtime", "orjson",
     "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "pykka", "pytest", "rich.table", "soxr",
     "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "typer.testing", "uvloop", "websockets.client",
     "websockets.server",
 )  # fmt: skip
-CHILD_FAILED = 99  # no exit code of pytest's
+CHILD_FAILED = 99  # not an exit code of pytest
 OPTIONS = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """executed: by module and test the lines that run in it, without those of imports. took_s: by test."""
+    """executed: by module and test, the lines that run, without those run by imports. took_s: by test."""
 
     executed: Mapping[str, Mapping[str, frozenset[int]]]
     took_s: Mapping[str, float]
@@ -75,7 +75,7 @@ class TestRunner:
             importlib.import_module(name)
 
     def run(self, tests: Sequence[str], mutant: Mutant, limit_s: float) -> int | None:
-        """The exit code of pytest, None if it ran out of time."""
+        """The exit code of pytest; None if the time limit passed."""
         source = source_of(self._tree, mutant)
 
         def child() -> int:
@@ -87,7 +87,7 @@ class TestRunner:
         return self._forked(child, limit_s)
 
     def measured(self, places: Sequence[str], modules: Sequence[str], cache: Path) -> Measured:
-        """Run the tests of some files or folders, and see what they execute. What has not changed is in the cache."""
+        """Run the tests of files or folders and record the lines they execute; unchanged files come from the cache."""
         files = sorted({path for place in places for path in _test_files(self._tree, place)})
         wanted = sorted({module.partition("/")[0] for module in modules})
         known: dict[str, Any] = json.loads(cache.read_text()) if cache.exists() else {}
@@ -107,7 +107,7 @@ class TestRunner:
         return Measured(executed, took_s)
 
     def said(self) -> str:
-        """The end of what the last fork printed."""
+        """The end of the last fork's output."""
         return (self._tree.parent / "said.txt").read_text()[-2000:]
 
     def _measure(self, name: str, packages: Sequence[str]) -> dict[str, tuple[float, dict[str, list[int]]]]:

@@ -1,11 +1,11 @@
 """Mutation testing: `python -m tools.mutants [--room ROOM] [--seed N] [--bar PERCENT]`.
 
-Changes one thing in one module at a time (cosmic-ray's operators, and statements left out) and runs the tests of its
-neighbourhood: those that execute the changed line, of the module's own test file first. What no test fails for is
-listed, unless tests/mutants_accepted.toml says why that is right. Result: out/mutants.json.
+Changes one thing in one module at a time (cosmic-ray's operators, and left-out statements) and runs the tests that
+execute the changed line, those in the module's own test file first. A mutant for which no test fails is listed, unless
+tests/mutants_accepted.toml accepts it with a reason. Result: out/mutants.json.
 
-The sample is drawn by a seed. Everything happens in a copy of the tree; each mutant is a fork of a process that has
-imported what tests need of other people's packages, and exists in that fork's memory only.
+The sample is random, by a seed. Everything happens in a copy of the tree; each mutant exists only in the memory of a
+fork, whose parent process has imported the third-party packages that the tests need.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ DEAD = ("killed", "stuck")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutant. how: "killed", "stuck" (killed by the time limit), "survived" or "accepted"."""
+    """The verdict on a mutant. how: "killed", "stuck" (killed by the time limit), "survived" or "accepted"."""
 
     room: str
     mutant: Mutant
@@ -76,7 +76,7 @@ class Verdict:
 
 
 def copied(into: Path) -> None:
-    """The tree as it stands, without what git ignores."""
+    """Copy the working tree, without the files that git ignores."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git, by name
         cwd=ROOT, capture_output=True, check=True,
@@ -94,7 +94,7 @@ def modules(room: Room) -> list[str]:
 
 
 def sample(name: str, room: Room, seed: int) -> list[Mutant]:
-    """A room's share: places drawn at random, and at each one of the ways to change it. The same for the same tree."""
+    """Draw a room's share of mutants: random places, and a random change at each. Deterministic for the same tree."""
     chance = random.Random(f"{seed} {name}")
     places = [place for path in modules(room) for place in mutants_of(ROOT, path)]
     chance.shuffle(places)
@@ -172,7 +172,7 @@ def with_reasons(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def told(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """The table by room, and every survivor."""
+    """The lines of the report: every survivor, then the table by room."""
     for each in verdicts:
         if not each.dead:
             yield f"\n{each.how}: {each.mutant.path}:{each.mutant.line} ({each.mutant.operator}, {each.tests} tests)"
@@ -196,7 +196,7 @@ Kept = dict[str, list[dict[str, Any]]]
 
 
 def save(out: Path, kept: Kept, verdict: Verdict) -> Kept:
-    """Write a verdict to what there is, in the place of an earlier one of the same mutant: a run may be broken off."""
+    """Add a verdict to the file, replacing an earlier one of the same mutant, so that a run may be interrupted."""
     new = asdict(verdict)
     others = [each for each in kept.get(verdict.room, []) if each["mutant"] != new["mutant"]]
     kept = {**kept, verdict.room: [*others, new]}

@@ -1,6 +1,6 @@
-"""What may be changed in a module, one thing at a time: cosmic-ray's operators, and statements left out.
+"""The changes that mutation testing makes to a module: cosmic-ray's operators, and left-out statements.
 
-Left alone is what no test should hold: annotations, messages to the log, metrics, and unions of types.
+What no test should check is left alone: annotations, log messages, metrics, and unions of types.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Those that need arguments of their own.
+# Operators that need arguments of their own.
 NOT_USED = {"core/VariableReplacer", "core/VariableInserter"}
 LEFT_OUT = "statement left out"
-# A call of these is nobody's business but the reader's of logs and figures.
+# Calls that only log or count.
 SAID_ONLY = re.compile(r"(\b_?log(ger)?\b|\.inc\(|\.dec\(|\.set\(\d|\.observe\()")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change. line, end_line: where. was, now: the lines that differ. occurrence: of the operator; its line's."""
+    """One change. line, end_line: where. was, now: the lines that differ. occurrence: of the operator in the module."""
 
     path: str
     line: int
@@ -37,7 +37,7 @@ class Mutant:
 
 
 def source_of(root: Path, mutant: Mutant) -> str:
-    """The module's text with the change in it."""
+    """The module's source with the change applied."""
     source = (root / mutant.path).read_text()
     if mutant.operator == LEFT_OUT:
         return _left_out(source, mutant.line, mutant.end_line)
@@ -47,7 +47,7 @@ def source_of(root: Path, mutant: Mutant) -> str:
 
 
 def possible(root: Path, mutant: Mutant) -> bool:
-    """Whether it can be made, and is Python: some of cosmic-ray's are not."""
+    """Whether the change can be applied and compiles; some of cosmic-ray's do not."""
     try:
         compile(source_of(root, mutant), mutant.path, "exec")
     except (SyntaxError, AttributeError):
@@ -56,7 +56,7 @@ def possible(root: Path, mutant: Mutant) -> bool:
 
 
 def mutants_of(root: Path, path: str) -> list[list[Mutant]]:
-    """The places of a module that can be changed, in order; for each the ways in which it can be."""
+    """The places of a module that can be changed, in order; for each, the possible changes."""
     source = (root / path).read_text()
     lines = source.splitlines()
     skipped = _skipped(ast.parse(source))
@@ -99,7 +99,7 @@ def _left_out(source: str, line: int, end_line: int) -> str:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    """Calls for their effect, and what is kept: in an attribute (but for its first value) or in a mapping."""
+    """Calls made for their effect, and assignments to attributes (except in `__init__`) or subscripts."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -121,13 +121,13 @@ def _skipped(tree: ast.Module) -> list[Span]:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 found += [node.returns] if node.returns else []
-                found += [each for each in node.decorator_list if ast.unparse(each) == "cache"]  # of speed only
+                found += [each for each in node.decorator_list if ast.unparse(each) == "cache"]  # affects only speed
             case ast.arg() | ast.AnnAssign():
                 found += [node.annotation] if node.annotation else []
             case ast.Expr(value=ast.Call() as call) if SAID_ONLY.search(ast.unparse(call)):
                 found.append(node)
             case ast.Call(func=ast.Name(id="dataclass" | "ConfigDict")):
-                found.append(node)  # frozen, slots: they forbid what nobody does
+                found.append(node)  # frozen, slots: they only forbid what no code does
             case ast.Call(func=ast.Name(id="cast" | "TypeVar" | "isinstance")):
                 found += node.args[:1] if ast.unparse(node.func) == "cast" else node.args[1:]
             case ast.Subscript() if ast.unparse(node.value) in (

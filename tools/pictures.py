@@ -1,6 +1,6 @@
 """Draws the pictures in docs/: the chart of every built-in task, and of every state machine. `make pictures`.
 
-May import: all rooms but lab, the standard library.
+May import: everything but lab, the standard library.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "caller-turn": response_slot.TURN,
     "response-attempt": response_slot.ATTEMPT,
     "session-liveness": response_slot.LIVENESS,
+    "turn-budget": response_slot.BUDGET,
     "vaic-session": vaic_phase.SESSION,
     "playback": PLAYBACK,
 }

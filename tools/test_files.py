@@ -29,7 +29,6 @@ WITHOUT = {
     "fsm/answer.py": "types only",
     "fsm/errors.py": "a type only",
     "fsm/scratchpad.py": "a type only",
-    "protocols/errors.py": "types only",
     "store/schema.py": "tables only; tests/store/test_database.py compares them with the migrations",
 }
 

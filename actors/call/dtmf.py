@@ -19,7 +19,7 @@ MOST_WAITING = 64  # keys pressed ahead
 
 
 class DtmfCollector:
-    """Collects the keys pressed while a task asks for them, until `#`, the wanted length or a pause.
+    """Collects the keys pressed while a task asks for them, until `#`, the expected length or a pause.
 
     taken: called with the keys, whether a task took them, and the time in ms on `now_ms`'s clock.
     """
@@ -35,10 +35,10 @@ class DtmfCollector:
         self._timers = timers
         self._now_ms = now_ms
         self._taken = taken
-        self._keys = ""  # of the answer that is being given
-        self._waiting: deque[tuple[str, float]] = deque()  # pressed, not looked at yet: each with its time in ms
-        self._last = ("", -BOUNCE_MS)  # the key pressed last, and when
-        self._ended_by_length = False  # the answer before: a `#` may still follow it
+        self._keys = ""  # of the current answer
+        self._waiting: deque[tuple[str, float]] = deque()  # keys not handled yet, with their times in ms
+        self._last = ("", -BOUNCE_MS)  # the last key, and when it was pressed
+        self._ended_by_length = False  # how the previous answer ended: a `#` may still follow it
 
     def pressed(self, digits: str) -> None:
         """Take the keys of one event."""
@@ -51,7 +51,7 @@ class DtmfCollector:
         self.go_on()
 
     def go_on(self) -> None:
-        """Look at the keys that wait: each belongs to the question that is being asked by then."""
+        """Handle the waiting keys; each belongs to the question that is asked at that moment."""
         while self._waiting:
             wanted = self._tasks.keys_wanted()
             if wanted is None and self._tasks.busy:
@@ -74,7 +74,7 @@ class DtmfCollector:
                 self._timers.start(CallTimer.KEYS, NEXT_KEY_S)
 
     def complete(self) -> None:
-        """No more keys follow: hand over what was collected."""
+        """The answer is complete: pass on the collected keys."""
         self._complete(self._now_ms())
 
     def _complete(self, at_ms: float) -> None:

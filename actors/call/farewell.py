@@ -1,6 +1,6 @@
 """The spoken end of a call: hang-up and transfer wait until the caller heard the last sentence.
 
-What that means for the call is in actors/call/phase.py. Pure state.
+The events that it returns are those of the call's table in actors/call/phase.py. Pure state.
 May import: actors.messages, actors.call.phase, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
 """
 
@@ -26,11 +26,11 @@ NO_MODEL = "speech model unavailable"
 
 @dataclass(slots=True)
 class PendingHangup:
-    """How a call is to end, and what it waits for first. outcome: the call's, for its record.
+    """The decided end of a call, and what it waits for. outcome: the call's, for its record.
 
-    clip: the recorded farewell where no model can speak; None if the model's next sentence is the farewell.
-    language: in which the caller's words are judged. begun: the farewell has begun to be played.
-    interrupted: the caller has spoken since.
+    clip: the recorded farewell if no model can speak; None if the model's next sentence is the farewell.
+    language: judges the caller's words. begun: playback of the farewell has begun. interrupted: the caller has spoken
+    since.
     """
 
     act: HangUp | Transfer
@@ -41,14 +41,14 @@ class PendingHangup:
     interrupted: bool = False
     _farewell: set[str] | None = None
     _heard: set[str] = field(default_factory=set)
-    _said: set[str] = field(default_factory=set)  # spoken in the response that called for the end
-    _worded: bool = False  # the caller has said words into it
-    _unjudged: set[str] = field(default_factory=set)  # the caller's turns whose words are still to come
+    _said: set[str] = field(default_factory=set)  # spoken in the response that requested the end
+    _worded: bool = False  # the caller has said words during the farewell
+    _unjudged: set[str] = field(default_factory=set)  # the caller's turns without a transcript yet
 
     def note(self, fact: SpeechFact) -> CallEvent | None:
         """Turn a speech fact into an event, or None.
 
-        A caller who speaks into the farewell has the end wait for the next sentence; a new wish calls it off.
+        If the caller speaks during the farewell, the end waits for the next sentence; a new request calls it off.
         """
         match fact:
             case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
@@ -65,33 +65,33 @@ class PendingHangup:
                     return CallEvent.CALLED_OFF
                 self._worded = self._worded or self.language.reply(fact.text) is not Reply.WORDLESS
             case BotSaid() if self._worded and "?" in fact.text:
-                # An answer is waited for. "Sorry?" after a cough asks for nothing.
+                # The bot has asked and waits for an answer; its "Sorry?" after a mere cough does not count.
                 return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
             case ResponseEnded("completed", spoken, calls=0) if self._farewell is None:
                 # The first response with speech and no further function call holds the farewell; one without speech
-                # leaves it to the response that called for the end.
+                # leaves it to the response that requested the end.
                 self._farewell = set(spoken) or self._said or None
             case _:
                 pass
         return CallEvent.FAREWELL_HEARD if self._was_heard(self._farewell) else None
 
     def spoken_into(self, item_id: str) -> None:
-        """The caller speaks, or has spoken since the end was asked for: another sentence is waited for."""
+        """The caller is speaking, or has spoken since the end was requested: wait for another sentence."""
         self._unjudged.add(item_id)
         self.interrupted, self.begun = True, False
         self._farewell = None
         self._said = set()
 
     def said_before(self, items: Iterable[str], heard: Iterable[str]) -> None:
-        """What the response that called for the end said: a farewell, if no other follows. heard: to its end."""
+        """What the response that requested the end said: the farewell, if no other follows. heard: to the end."""
         self._said = set(items)
         self._heard.update(heard)
 
     @property
     def unsaid(self) -> bool:
-        """No farewell has begun, nor was one said before."""
+        """No farewell has begun, nor was one said in the response that requested the end."""
         return self.clip is None and not self.begun and not self._was_heard(self._said or None)
 
     def in_words_of_ours(self) -> PendingHangup:
@@ -107,7 +107,7 @@ class PendingHangup:
 
 
 class TurnsSince:
-    """The caller's turns since each function call that is not answered yet: an end that it leads to is older."""
+    """The caller's turns since each unanswered function call: an end that the call leads to is older than they are."""
 
     def __init__(self) -> None:
         self._turns: dict[str, list[str]] = {}

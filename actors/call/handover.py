@@ -1,4 +1,4 @@
-"""How a draining process hands a call over to another one: at a moment at which nobody speaks.
+"""How a draining process hands a call over to another one: while nobody speaks.
 
 Pure data. May import: protocols, actors.call.phase, the standard library. Rules from: docs/specs/reliability.md 4.1.
 """

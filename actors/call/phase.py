@@ -1,7 +1,7 @@
 """The state of a call, as two independent tables.
 
-CALL: from its beginning to its record; when a bot hangs up is decided here. READINESS: which of caller and model are
-connected, and whether the caller was greeted. The call's supervisor translates messages into events of both.
+CALL: from the beginning to the written record; it decides when the bot hangs up. READINESS: whether caller and model
+are connected, and whether the caller was greeted. The call's supervisor translates messages into events of both.
 Pure data. May import: protocols, the standard library.
 """
 
@@ -35,6 +35,8 @@ class CallEvent(Enum):
     END_CALL = "end call"  # the daemon ends the call at once
     CALLER_GONE = "caller gone"  # VAIC sent session.end
     RESUME_TIMEOUT = "resume timeout"  # a lost caller did not come back in time
+    TRANSFER_FAILED = "transfer failed"  # nobody has answered it, and VAIC keeps the call
+    TRANSFER_FAILED_MUTE = "transfer failed (no model)"  # the model was stopped before it
     END_TIMEOUT = "end timeout"  # VAIC did not answer our hang-up, or had no socket to receive it
     ESCALATED = "escalated"  # the VAIC session used up its restarts
     RESUMED = "resumed"  # VAIC resumed the call on another socket
@@ -56,6 +58,7 @@ class CallAction(Enum):
     # transfer or a hang-up, else the event's.
     SIGN_OFF = "sign off"
     SAY_AGAIN = "say it again"  # replay the recorded farewell: the caller was away
+    TELL_FAILURE = "tell of the failed transfer"
     HANG_UP = "hang up"  # or transfer; without a caller's socket, END_TIMEOUT follows at once
     REPEAT_HANG_UP = "repeat hang-up"
     TAKE_UP = "take up"  # say what a caller who was away has not heard
@@ -103,7 +106,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (_A.HANG_UP,),
         ),
         stay(Phase.HANGING_UP, _E.FAREWELL_HEARD, ()),
-        # --- our end of it ---
+        # --- the daemon ends the call ---
         go(
             (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER),
             _E.MODEL_GONE,
@@ -125,6 +128,11 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (_A.SEND_ELSEWHERE, _A.DISBAND),
         ),
         go(Phase.HANGING_UP, (_E.END_TIMEOUT, _E.RESUME_TIMEOUT), Phase.SETTLING, (_A.SETTLE,)),
+        # The call goes on, as long as there is somebody to go on with.
+        go(Phase.HANGING_UP, _E.TRANSFER_FAILED, Phase.TALKING, (_A.FORGET_FAREWELL, _A.TELL_FAILURE)),
+        go(Phase.HANGING_UP, _E.TRANSFER_FAILED_MUTE, Phase.SIGNING_OFF, (_A.FORGET_FAREWELL, _A.SIGN_OFF)),
+        # Told by the VAIC session of a socket that was replaced since.
+        stay(_GOING_ON, (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE), ()),
         # --- the caller ---
         # Also while handing over: the journal may have parked the call, and closes it all the same.
         go(
@@ -181,6 +189,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         never(Phase.SETTLING, _E.FAREWELL_HEARD, "speech facts are only recorded"),
         never((*_GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),
         never(_ENDED, _E.RESUME_TIMEOUT, "all timers are cancelled"),
+        never(_ENDED, (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE), "messages of the VAIC session are ignored"),
         never(_ENDED, _E.ESCALATED, "the VAIC session was told to stop, so its end does not count as a crash"),
         never((Phase.TALKING, Phase.FAREWELL), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(

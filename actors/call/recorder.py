@@ -159,7 +159,7 @@ class CallRecorder:
         send(self._services.journal, WriteRecord(self._last_record(outcome)))
 
     def _last_record(self, outcome: str) -> CallRecord:
-        """The record of the ended call. The journal is told of the end once, unless the outcome changes."""
+        """The record of the ended call. The end is written to the journal once, unless the outcome changes."""
         if self._ended is None or self._ended[0] != outcome:
             self._ended = outcome, self._services.now() if self._ended is None else self._ended[1]
             self._write(EndedRow(outcome=outcome), self._ended[1])

@@ -1,4 +1,4 @@
-"""A call read back from its journal, by a process that takes it over or closes its record.
+"""Reads a call from its journal, for a process that takes it over or closes its record.
 
 Pure. May import: actors, protocols, store's record types, the standard library.
 Rules from: docs/specs/reliability.md 5.4.

@@ -1,7 +1,7 @@
-"""The watch over a call's silence: who is heard now, and what is done when nobody has been heard for too long.
+"""The silence watchdog of a call: who is speaking now, and what to do when nobody has spoken for too long.
 
 LINE is the table; `SilenceWatch` turns facts of the conversation into its events. The call's supervisor runs the timer
-and carries the actions out.
+and carries out the actions.
 Pure state. May import: actors.messages, protocols, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
@@ -13,43 +13,43 @@ from enum import Enum
 from actors.messages.call import BotBegan, BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
 from protocols.transitions import Table, go, never, rows, stay
 
-# Silences in a row, without a word of the caller's between them, after each of which somebody said something.
+# Prompts in a row that the caller did not answer with a word; after the next silence the call ends.
 MOST_ATTEMPTS = 3
-# The model's sentence into a silence, from when it was asked for until it is heard; then a clip is played.
+# From asking the model to say something until it is heard; after that a clip is played instead.
 ASKED_LIMIT_S = 6.0
-# One turn of the caller: a longer one is a radio, babble, or a voice detection that missed its end.
+# Length of a caller's turn; a longer one is a radio, babble, or a voice detection that missed the end.
 TURN_LIMIT_S = 30.0
 
 
 class Line(Enum):
-    OFF = "off"  # not watched: before the greeting, without a caller's socket, after the end was decided
-    LISTENING = "listening"  # the bot was heard to its end
-    WAITING = "waiting"  # for the bot: the caller has spoken or acted, or the bot was cut
-    ASKED = "asked"  # the model, to say something into the silence
+    OFF = "off"  # not watched: before the greeting, while the caller has no socket, once the call's end is decided
+    LISTENING = "listening"  # for the caller: the bot was heard to its end
+    WAITING = "waiting"  # for the bot: the caller has spoken or acted, or the bot was interrupted
+    ASKED = "asked"  # the model was asked to break the silence
     BOT = "bot"
     CALLER = "caller"
-    BOTH = "both"  # a clip, or an answer that crosses with the caller's speech
+    BOTH = "both"  # a clip or a late answer overlaps with the caller's speech
 
 
 class LineEvent(Enum):
-    OPENED = "opened"  # the greeting was asked for, or the caller is back
+    OPENED = "opened"  # the greeting was requested, or the caller is back
     CLOSED = "closed"  # the caller has no socket
     BOT_BEGAN = "bot began"
     BOT_HEARD = "bot heard"  # to its end
-    BOT_CUT = "bot cut"  # or a clip has ended, which answers nothing
+    BOT_CUT = "bot cut"  # interrupted; or a clip has ended, which is not an answer
     CALLER_BEGAN = "caller began"
     CALLER_STOPPED = "caller stopped"
     ACTED = "acted"  # a function was called, or keys were pressed
     LIMIT = "limit passed"
-    LIMIT_LAST = "limit passed (last)"  # and MOST_ATTEMPTS were in vain
+    LIMIT_LAST = "limit passed (last)"  # after MOST_ATTEMPTS prompts without an answer
 
 
 class LineAction(Enum):
     NOTHING = ""
     ASK = "say something"
-    PLAY_CLIP = "play a clip"  # the model was asked to, and said nothing
-    END_TURN = "end the turn"  # of the caller's, and ask
-    END_CALL = "end in words"
+    PLAY_CLIP = "play a clip"  # because the model said nothing
+    END_TURN = "end the turn"  # commit the caller's turn, and ask
+    END_CALL = "end in words"  # say goodbye, then hang up
 
 
 _L, _E, _A = Line, LineEvent, LineAction
@@ -78,25 +78,25 @@ LINE: Table[Line, LineEvent, LineAction] = Table(
         go((*_QUIET, _L.CALLER), _E.CALLER_BEGAN, _L.CALLER, _A.NOTHING),
         go((_L.BOT, _L.BOTH), _E.CALLER_BEGAN, _L.BOTH, _A.NOTHING),
         go((_L.CALLER, *_QUIET), _E.CALLER_STOPPED, _L.WAITING, _A.NOTHING),
-        # Also late, of a turn that was ended by us.
+        # It may come late, for a turn that we have ended.
         go((_L.BOT, _L.BOTH), _E.CALLER_STOPPED, _L.BOT, _A.NOTHING),
         go(_QUIET, _E.ACTED, _L.WAITING, _A.NOTHING),
         stay((_L.BOT, _L.CALLER, _L.BOTH), _E.ACTED, _A.NOTHING),
         # Silence.
         go((_L.LISTENING, _L.WAITING), _E.LIMIT, _L.ASKED, _A.ASK),
         go((_L.LISTENING, _L.WAITING), _E.LIMIT_LAST, _L.OFF, _A.END_CALL),
-        # Before the call ends the last question was heard.
+        # Even on the last attempt: the caller must hear the question before the call ends.
         go(_L.ASKED, _LIMITS, _L.WAITING, _A.PLAY_CLIP),
         go((_L.CALLER, _L.BOTH), _E.LIMIT, _L.ASKED, _A.END_TURN),
         go((_L.CALLER, _L.BOTH), _E.LIMIT_LAST, _L.OFF, _A.END_CALL),
     ),
     rows(
         never(_L.OFF, _LIMITS, "no limit runs"),
-        never(_L.BOT, _LIMITS, "no limit runs: what the bot says has an end"),
+        never(_L.BOT, _LIMITS, "no limit runs: the bot's speech always ends"),
     ),
 )
 
-# The limit that runs in a state, in s; in LISTENING and WAITING it is the profile's no_input_s.
+# The time limit of a state, in seconds; in LISTENING and WAITING it is the profile's no_input_s.
 LIMITS_S: Mapping[Line, float] = {
     Line.ASKED: ASKED_LIMIT_S,
     Line.CALLER: TURN_LIMIT_S,
@@ -105,37 +105,37 @@ LIMITS_S: Mapping[Line, float] = {
 
 
 class SilenceWatch:
-    """The watch over one call. no_input_s: the longest silence."""
+    """The watchdog of one call. no_input_s: the longest silence, in seconds."""
 
     def __init__(self, no_input_s: float) -> None:
         self._no_input_s = no_input_s
         self.line = LINE.start
         self._attempts = 0
-        self._sounding: set[str] = set()  # items of the bot that are heard now
-        self._speaks: str | None = None  # the caller's item that is spoken now, or was last
-        self._ended_by_us: str | None = None  # the caller's item whose turn had no end of its own
+        self._sounding: set[str] = set()  # items of the bot that are playing
+        self._speaks: str | None = None  # the caller's current or latest item
+        self._ended_by_us: str | None = None  # the caller's item whose turn we ended at TURN_LIMIT_S
 
     def limit_s(self) -> float | None:
-        """The limit to run from the last event on; None if none does."""
+        """The state's time limit, in seconds from the last event; None if it has none."""
         if self.line in (Line.LISTENING, Line.WAITING):
             return self._no_input_s
         return LIMITS_S.get(self.line)
 
     def happened(self, event: LineEvent) -> LineAction:
         if event in (LineEvent.OPENED, LineEvent.CLOSED):
-            self._sounding.clear()  # another socket tells of its own items only
+            self._sounding.clear()  # a new socket reports only its own items
         self.line, action = LINE.step(self.line, event)
         return action
 
     def note(self, fact: SpeechFact | BotBegan) -> bool:
-        """Take a fact. Returns whether it was an event of the table: the limit is to be started again."""
+        """Take a fact. Returns whether it was an event of the table, so that the time limit starts anew."""
         event = self._event(fact)
         if event is not None:
             self.happened(event)
         return event is not None
 
     def overdue(self) -> LineAction:
-        """The limit has passed."""
+        """The time limit has passed; return what to do."""
         last = self._attempts >= MOST_ATTEMPTS
         action = self.happened(LineEvent.LIMIT_LAST if last else LineEvent.LIMIT)
         if action in (LineAction.ASK, LineAction.END_TURN):
@@ -144,8 +144,12 @@ class SilenceWatch:
             self._ended_by_us = self._speaks
         return action
 
+    @property
+    def caller_speaks(self) -> bool:
+        return self.line in (Line.CALLER, Line.BOTH)
+
     def caller_acted(self) -> None:
-        """The caller is there: by a word, or by a key."""
+        """The caller has said a word or pressed a key: count unanswered prompts from zero."""
         self._attempts = 0
 
     def _event(self, fact: SpeechFact | BotBegan) -> LineEvent | None:
@@ -154,7 +158,7 @@ class SilenceWatch:
                 self._speaks = fact.item_id
                 return LineEvent.CALLER_BEGAN if fact.began else LineEvent.CALLER_STOPPED
             case CallerSaid():
-                # A radio has words as well, but its turn had no end.
+                # A radio has words too, but we had to end its turn.
                 if fact.text and fact.item_id != self._ended_by_us:
                     self.caller_acted()
                 return None
@@ -170,4 +174,4 @@ class SilenceWatch:
             case ResponseEnded():
                 return None
             case _:
-                return None  # words of the bot, which say nothing about when they are heard
+                return None  # a transcript of the bot says nothing about when it is heard

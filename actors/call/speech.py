@@ -1,4 +1,4 @@
-"""What a call has its model say: outputs of tasks, our own sentences, and what an interruption left unsaid.
+"""What the model is asked to say: outputs of tasks, our own sentences, and what an interruption left unsaid.
 
 Not an actor: a part of a call's supervisor. May import: actors, the standard library.
 """
@@ -44,7 +44,7 @@ class BotSpeech:
         self._model = model
         self._vaic = vaic
         self._told_at = ""  # date and time in the model's instructions
-        self._owed: tuple[str, str] | None = None  # sentence and step id that wait for a model
+        self._owed = ""  # a sentence that waits for a model
         self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
 
@@ -52,7 +52,7 @@ class BotSpeech:
         return self._services.instructions(self._tasks.instructions())
 
     def keep_time(self) -> None:
-        """Before an answer: "today" and "in two hours" are reckoned from now, however long the call has lasted."""
+        """Update the time in the instructions before an answer, so that "in two hours" is right in a long call too."""
         if self._services.clock() != self._told_at:
             self._change_session()
 
@@ -81,8 +81,15 @@ class BotSpeech:
     def greet(self) -> None:
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.profile.greeting}"))
 
-    def say(self, words: str, step_id: str = "") -> None:
-        self._model.tell(Speak(self._word_for_word(words), step_id))
+    def say(self, words: str) -> None:
+        self._model.tell(Speak(self._word_for_word(words)))
+
+    def say_or_owe(self, words: str, ready: bool) -> None:
+        """ready: a model can speak; if not, the sentence waits for `model_back`."""
+        if ready:
+            self.say(words)
+        else:
+            self._owed = words
 
     def _word_for_word(self, words: str) -> str:
         """The instructions for a response of just these words."""
@@ -101,10 +108,8 @@ class BotSpeech:
             if self._recorder.answered(step_id, output):
                 instructions = self._word_for_word(_words(json.loads(output))) if word_for_word else ""
                 self._model.tell(FunctionOutput(step_id, output, instructions))
-            elif ready:  # no function was called: keys, or silence
-                self.say(_words(json.loads(output)), step_id)
-            else:
-                self._owed = (_words(json.loads(output)), step_id)
+            else:  # no function was called: keys, or silence
+                self.say_or_owe(_words(json.loads(output)), ready)
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
@@ -116,7 +121,7 @@ class BotSpeech:
 
     def model_back(self, said_again: bool) -> None:
         """A model session is ready, the first or a new one. said_again: it was sent the caller's last utterance."""
-        if self._owed is not None:
+        if self._owed:
             # The caller's last words may have been lost with the session that heard them.
             self.take_up(asked=True)
         elif not said_again and self._recorder.transcript.words_lost():
@@ -125,12 +130,12 @@ class BotSpeech:
     def take_up(self, asked: bool = False) -> None:
         """The caller is back: say what was left unsaid. asked: if there is nothing, ask what the caller said."""
         if asked or self._recorder.transcript.answer_due():
-            words, step_id = self._owed or self._tasks.ask_again() or (self._unsaid(), "")
-            self._owed = None
-            self.say(words or LINE_BACK, step_id)
+            words = self._owed or self._tasks.ask_again() or self._unsaid()
+            self._owed = ""
+            self.say(words or LINE_BACK)
 
     def break_silence(self) -> None:
-        """Nobody has been heard for a while: say what is owed, have a task ask again, or ask for the caller."""
+        """Nobody has spoken for a while: repeat what was not heard, have a task ask again, or ask who is there."""
         told = self._told_unheard()
         if told.get("result") is not None and (words := self._unsaid()):
             self.say(words)
@@ -149,18 +154,21 @@ class BotSpeech:
         told = self._told_unheard()
         return "" if told.get("result") in ("transfer", "hangup") else _words(told)
 
-    def response_ended(self, ended: ResponseEnded) -> bool:
-        """Returns True if the model counts as lost: it accepts requests but too many in a row got no answer."""
+    def response_ended(self, ended: ResponseEnded) -> str:
+        """Returns why the model counts as lost, or "": it accepts requests, but too many in a row got no answer."""
         if ended.status in ("incomplete", "failed"):
             self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
         if not ended.given_up:
-            return False
+            return ""
+        if ended.limited:  # to say it again would not help
+            return "limit on rates"
         self._unanswered += 1
         if self._unanswered <= MOST_UNANSWERED:
             self.own_words(Clip.SAY_AGAIN)
-        return self._unanswered > MOST_UNANSWERED
+            return ""
+        return "answers nothing"
 
     def own_words(self, clip: Clip) -> None:
         """Play a recorded clip in place of the model."""

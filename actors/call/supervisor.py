@@ -43,6 +43,7 @@ from actors.messages.call import (
     BotHeard,
     BotSaid,
     CallerArrived,
+    CallerInaudible,
     CallerSaid,
     CallerSpeaks,
     CallMessage,
@@ -63,6 +64,8 @@ from actors.messages.call import (
     StepLimit,
     TaskAnswered,
     TaskSettled,
+    TransferFailed,
+    TurnOverrun,
     VaicEnded,
     VaicReady,
     WordsLimit,
@@ -71,7 +74,8 @@ from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
-from actors.messages.vaic import AwaitWords, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, Transfer, VaicSocketMessage
+from actors.metrics import TRANSFERS_FAILED
 from actors.model.leg import Loss, ModelLeg, ModelRef
 from actors.policies import MODEL, VAIC
 from actors.services import Services
@@ -81,7 +85,7 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
-from actors.tasks.router import TaskReply, TaskRouter
+from actors.tasks.router import NOBODY_THERE, TaskReply, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164
@@ -96,7 +100,7 @@ T = TypeVar("T")
 class CallSupervisor(LoopActor):
     """Supervises one call. Receives: CallMessage. Parent: the switchboard.
 
-    Each message becomes an event of actors/call/phase.py or handover.py; their tables say what is to be done.
+    Each message becomes an event of actors/call/phase.py or handover.py, whose tables decide what to do.
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     """
 
@@ -116,7 +120,7 @@ class CallSupervisor(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
-        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log)
+        self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after, self._log, log_once=True)
         self._tasks = TaskRouter(
             services,
             self._id,
@@ -153,6 +157,9 @@ class CallSupervisor(LoopActor):
             self._recorder.began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
+        self._limit_length()
+
+    def _limit_length(self) -> None:
         if max_call_s := self._services.profile.max_call_s:
             gone_s = (self.now_ms() - self._transcript.began_ms) / 1000
             self._call_timers.start(CallTimer.LONGEST, max(0.0, max_call_s - gone_s))
@@ -202,6 +209,10 @@ class CallSupervisor(LoopActor):
             case VaicReady():
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case CallerInaudible():
+                self._end_dead_turn()
+            case TransferFailed():
+                self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
                 self._model_leg.ready(message)
             case ModelReady():
@@ -212,6 +223,12 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case TurnOverrun():
+                self._recorder.error("model: does not come to an end")
+                if self._phase is Phase.FAREWELL:
+                    self._farewell_overdue()
+                else:
+                    self._speech.own_words(Clip.SAY_AGAIN)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -278,7 +295,7 @@ class CallSupervisor(LoopActor):
             if (loss := self._model_leg.died(death)) is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
-                self._do_without_model(repr(death.reason))
+                self._do_without_model(death.reason)
         elif isinstance(self._children.died(death), Escalate):
             self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
@@ -305,8 +322,8 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
-                if self._speech.response_ended(fact):
-                    self._do_without_model("answers nothing")
+                if lost := self._speech.response_ended(fact):
+                    self._do_without_model(lost)
             case _:
                 pass
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
@@ -395,6 +412,15 @@ class CallSupervisor(LoopActor):
         else:
             self._advance(CallEvent.FAREWELL_OVERDUE)
 
+    def _transfer_failed(self, reason_code: str) -> None:
+        self._log.warning("transfer failed", reason=reason_code)
+        TRANSFERS_FAILED.labels(reason_code).inc()
+        self._recorder.error(f"transfer failed: {reason_code}")
+        if self._hangup is None or self._hangup.clip is None:
+            self._advance(CallEvent.TRANSFER_FAILED)
+        else:  # a recorded sentence announced it, so the model was stopped
+            self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
+
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
         if self._caller_away:
@@ -422,9 +448,18 @@ class CallSupervisor(LoopActor):
         else:
             self._call_timers.start(CallTimer.SILENCE, limit_s)
 
+    def _end_dead_turn(self) -> None:
+        """The caller's turn goes on without a sound: whatever it is waited for, its limit has passed."""
+        if not self._silence.caller_speaks:
+            return  # it has ended meanwhile
+        if self._phase is Phase.FAREWELL:
+            self._farewell_overdue()
+        else:
+            self._break_silence()
+
     def _break_silence(self) -> None:
         """Nobody has been heard for too long, or the caller's turn does not end."""
-        if self._phase is not Phase.TALKING:
+        if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
         action = self._silence.overdue()
         self._log.info("silence", action=action.value)
@@ -446,9 +481,9 @@ class CallSupervisor(LoopActor):
                 assert_never(action)
         self._time_silence()
 
-    def _do_without_model(self, reason: str) -> None:
-        self._log.error("no model for this call", reason=reason)
-        self._recorder.error(f"model: {reason}")
+    def _do_without_model(self, reason: str | BaseException | None) -> None:
+        self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
+        self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
 
     def _lose_model(self) -> None:
@@ -484,7 +519,13 @@ class CallSupervisor(LoopActor):
                 case CallAction.FORGET_FAREWELL:
                     self._hangup = None
                     self._call_timers.cancel(CallTimer.FAREWELL)
+                    self._call_timers.cancel(CallTimer.END)
                     self._time_silence()
+                case CallAction.TELL_FAILURE:
+                    self._outcome = ""
+                    self._limit_length()
+                    self._watch(LineEvent.OPENED)
+                    self._speech.say_or_owe(NOBODY_THERE, self._readiness in MODEL_THERE)
                 case CallAction.SIGN_OFF:
                     self._await_farewell(self._hangup.in_words_of_ours() if self._hangup else _required(hangup))
                     self._say_own_words()
@@ -572,7 +613,8 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.END_TIMEOUT)
         else:
             self._vaic.tell(hangup.act)
-            self._call_timers.start(CallTimer.END, policies.END_LIMIT_S)
+            transfer = isinstance(hangup.act, Transfer)
+            self._call_timers.start(CallTimer.END, policies.TRANSFER_LIMIT_S if transfer else policies.END_LIMIT_S)
 
     def _settle(self) -> None:
         self._call_timers.clear()
@@ -583,11 +625,11 @@ class CallSupervisor(LoopActor):
         else:
             self._advance(CallEvent.TASKS_SETTLED)
 
-    # --- the parts ---
+    # --- its parts ---
 
     @property
     def _caller_away(self) -> bool:
-        """The caller has no socket just now."""
+        """Whether the caller has no socket at the moment."""
         return VAIC not in self._children
 
     def _config(self) -> ModelSessionConfig:

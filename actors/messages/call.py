@@ -1,4 +1,4 @@
-"""What a call's supervisor is told: CallMessage."""
+"""Messages to a call's supervisor: CallMessage."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from protocols.ledger import ItemHeard
 
 
 class CallTimer(Enum):
-    """A time limit of a call. Its length is in actors/policies.py, unless noted here."""
+    """The time limits of a call, by what they wait for. Lengths are in actors/policies.py unless noted here."""
 
     START = "start"  # VAIC's `start` activity
     RESUME = "resume"  # session.resume, after VAIC's socket was lost
-    SILENCE = "silence"  # somebody to be heard: actors/call/silence.py
+    SILENCE = "silence"  # anybody to speak: actors/call/silence.py
     KEYS = "keys"  # another key: actors/call/dtmf.py
-    MODEL = "model"  # a model session that is ready
-    RENEW = "renew"  # until the next model session is dialled: actors/model/leg.py
+    MODEL = "model"  # a model session to be ready
+    RENEW = "renew"  # the time to dial the next model session: actors/model/leg.py
     FAREWELL = "farewell"  # the last sentence to be heard
-    END = "end"  # the answer to our hangup or transfer
-    LONGEST = "longest"  # the whole call: the profile's max_call_s
+    END = "end"  # VAIC's answer to our hangup or transfer
+    LONGEST = "longest"  # the end of the whole call: the profile's max_call_s
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
-    OVERTIME = "overtime"  # the same, once the record so far is written
+    OVERTIME = "overtime"  # the same, after the preliminary record was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,24 @@ class CallerArrived:
 
 @dataclass(frozen=True, slots=True)
 class VaicReady:
-    """VAIC's session is accepted: the caller can hear."""
+    """The VAIC session is accepted: the caller can hear."""
 
 
 @dataclass(frozen=True, slots=True)
 class VaicEnded:
     """VAIC has ended the call. reason_code: of its session.end, or ours if there was none."""
+
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerInaudible:
+    """The model says that the caller speaks, but for some seconds the caller's line has had no sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """Nobody has answered our transfer, and VAIC keeps the call. reason_code: VAIC's, or "unknown"."""
 
     reason_code: str
 
@@ -88,7 +100,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class CallerSpeaks:
-    """The caller began to speak (`began` false: stopped). item_id: of the user item that this will become."""
+    """The caller began to speak (`began` false: stopped). item_id: of the user item that the speech becomes."""
 
     item_id: str
     began: bool
@@ -113,7 +125,7 @@ class BotSaid:
 
 @dataclass(frozen=True, slots=True)
 class BotBegan:
-    """An assistant item or a clip begins to be played. item_id: of BotHeard or ClipHeard, which tells of its end."""
+    """Playback of an assistant item or a clip begins. item_id: as in the BotHeard or ClipHeard that reports its end."""
 
     item_id: str
     clip: bool = False
@@ -121,7 +133,7 @@ class BotBegan:
 
 @dataclass(frozen=True, slots=True)
 class BotHeard:
-    """An assistant item was heard to its end, or cut."""
+    """An assistant item was heard to its end, or interrupted."""
 
     item: ItemHeard
     barged_in: bool
@@ -143,24 +155,29 @@ class FunctionCalled:
 
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
-    """A response is over. spoken_items: its items that had audio. calls: how many functions it called.
+    """A response has ended. spoken_items: its items that had audio. calls: how many functions it called.
 
-    steps: of tasks, whose outputs were first seen by this response. given_up: it should have been heard, was not, and
-    is not repeated. response_id: as in FunctionCalled.
+    given_up: it should have been heard, was not, and is not requested again. limited: because of a rate limit that has
+    lasted too long. response_id: as in FunctionCalled.
     """
 
     status: str
     spoken_items: tuple[str, ...]
     calls: int
     usage: Mapping[str, int]
-    steps: tuple[str, ...] = ()
     given_up: bool = False
     response_id: str = ""
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOverrun:
+    """The model has used up the budget of one turn of the caller, and requests more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipHeard:
-    """A recorded sentence was heard to its end, or cut."""
+    """A recorded sentence was heard to its end, or interrupted."""
 
     clip: Clip
     item: ItemHeard
@@ -168,7 +185,7 @@ class ClipHeard:
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswered:
-    """A task has taken a step, on a function call, on keys or on silence. status: the task after it.
+    """A task has taken a step: for a function call, keys or silence. status: the task's, after the step.
 
     answer: None if the keys meant nothing to the task, or it was not waiting.
     """
@@ -205,14 +222,14 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class MoveCall:
-    """Hand the call over to another process, at its next quiet moment; or, `now`, at once."""
+    """Hand the call over to another process at its next quiet moment; `now`: at once."""
 
     now: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """All that was told of this call until it was to be parked is in the journal; anybody may go on with it now."""
+    """The answer to Park: everything sent before it is in the journal, so any process may resume the call now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +241,8 @@ CallMessage = (
     CallerArrived
     | VaicReady
     | VaicEnded
+    | TransferFailed
+    | CallerInaudible
     | DigitsPressed
     | ModelReady
     | CallerSpeaks
@@ -234,6 +253,7 @@ CallMessage = (
     | ClipHeard
     | FunctionCalled
     | ResponseEnded
+    | TurnOverrun
     | TaskAnswered
     | TaskSettled
     | OutOfBandRequest
@@ -248,7 +268,7 @@ CallMessage = (
     | ChildDied
 )
 
-# What is spoken and heard in a call, as it is written down.
+# Facts about what was said and heard, which the recorder writes down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
-# What may still arrive when a call is over, and belongs in its record.
+# Facts that may arrive after the call's end and belong in its record.
 LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled

@@ -1,4 +1,4 @@
-"""What the JournalWriter is told: JournalMessage; and the state from which another process resumes a call."""
+"""Messages to the JournalWriter (JournalMessage), and the state from which another process resumes a call."""
 
 from __future__ import annotations
 
@@ -41,33 +41,38 @@ class WriteRecord:
 
 @dataclass(frozen=True, slots=True)
 class DraftRecord:
-    """Write the record of a call that is over but for a task in the middle of a step; a WriteRecord follows."""
+    """Write the preliminary record of a call that only waits for a task's step; a WriteRecord follows."""
 
     record: CallRecord
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLease:
-    """Take the lease of a call that begins here. opening: for a process that takes it over."""
+    """Take the lease of a call that begins here. opening: for a process that takes it over. others: see Peer."""
 
     conversation_id: str
     credential: str = field(repr=False)
     opening: CallOpening
+    others: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCall:
-    """Take over a call that is resumed here and not known to this process. Answered with CallClaimed."""
+    """Take over a call that is resumed here and not known to this process. Answered with CallClaimed.
+
+    others: see Peer.
+    """
 
     conversation_id: str
     credential: str = field(repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """A call leaves this process. Answered with Parked once all that was told before is written.
+    """A call leaves this process. Answered with Parked once everything sent before is written.
 
-    call: still writes for it while nobody else has taken it over. None: nobody here has anything to write any more.
+    call: told Parked; it may still write until another process has taken the call over. None: nothing more is written.
     """
 
     conversation_id: str

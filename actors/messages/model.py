@@ -1,4 +1,4 @@
-"""What a call's model session is told: ModelSocketMessage."""
+"""Messages to a call's model session: ModelSocketMessage."""
 
 from __future__ import annotations
 
@@ -25,37 +25,33 @@ class CallerAudio:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How much the caller heard of each item that was cut."""
+    """How much the caller heard of each interrupted item."""
 
     items: tuple[ItemHeard, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Request a response without a turn of the caller's. instructions: replace the session's for this response.
-
-    step_id: the task's step that the sentence belongs to, or "".
-    """
+    """Request a response without a turn of the caller's. instructions: replace the session's for this response."""
 
     instructions: str
-    step_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """The caller's turn has no end of its own: commit what there is of it, and go on as if the caller were silent."""
+    """The caller's turn does not end: commit the audio so far, and go on as if the caller had stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStoppedBot:
-    """The caller pressed a key while the bot spoke an item: what still comes of it is not to be heard."""
+    """The caller pressed a key while the bot spoke an item: the rest of that item must not be heard."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallerTyped:
-    """Input of the caller's that was no audio (keys pressed), as text. answer: request a response to it."""
+    """Input of the caller other than audio (keys pressed), as text. answer: request a response to it."""
 
     text: str
     answer: bool = True

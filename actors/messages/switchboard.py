@@ -1,7 +1,8 @@
-"""What the switchboard is told: SwitchboardMessage."""
+"""Messages to the switchboard: SwitchboardMessage."""
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -12,14 +13,31 @@ from actors.transport.websocket import Wire
 
 
 @dataclass(frozen=True, slots=True)
-class WireOpened:
-    """A socket from VAIC is upgraded and authenticated; its first message says what it is for.
+class Peer:
+    """Whose socket it is. address: for the log. credential: with which its calls are opened; "" if none is configured.
 
-    credential: its Authorization header, "" if no token is configured.
+    others: with which calls may also have been opened that it resumes.
     """
 
-    wire: Wire
+    address: str = ""
     credential: str = field(default="", repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
+
+    def owns(self, credential: str) -> bool:
+        """Whether a call that was opened with this credential is its own."""
+        ours = credential.encode(errors="surrogatepass")
+        own = [
+            hmac.compare_digest(ours, each.encode(errors="surrogatepass")) for each in (self.credential, *self.others)
+        ]
+        return any(own)
+
+
+@dataclass(frozen=True, slots=True)
+class WireOpened:
+    """A socket from VAIC is upgraded and authenticated; its first message says what it is for."""
+
+    wire: Wire
+    peer: Peer = Peer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +64,12 @@ class WireLeft:
 
 
 class Upgrade(Protocol):
-    """A socket from VAIC that asks for the upgrade. To be answered with one of the two methods, on the loop."""
+    """A VAIC socket's request to upgrade. Must be answered by one of the two methods, on the loop's thread."""
 
     def admit(self) -> None: ...
 
     def refuse(self, reason: str) -> None:
-        """Refuse it for now: it may try again, here or elsewhere."""
+        """Refuse it for now; it may try again, here or elsewhere."""
         ...
 
 

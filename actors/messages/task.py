@@ -1,4 +1,4 @@
-"""What an FsmAgent is told: FsmAgentMessage."""
+"""Messages to an FsmAgent: FsmAgentMessage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fsm.consent import AGREED, Agreement
 class Invoke:
     """The model called a function of this task. step_id: the function call's id. arguments: JSON text as it was sent.
 
-    agreement: how the caller's latest turn answers what the task reads back when this step is taken. spoke: the caller
-    has spoken since the last call, so this call may come from an answer.
+    agreement: how the caller's latest turn answers the read-back at which the task stands. spoke: the caller has spoken
+    since the last call, so this call may stem from an answer.
     """
 
     step_id: str
@@ -24,7 +24,7 @@ class Invoke:
 
 @dataclass(frozen=True, slots=True)
 class KeysPressed:
-    """The caller has answered this task by the telephone's keys. agreement: as for Invoke."""
+    """The caller has answered this task by DTMF keys. agreement: as for Invoke."""
 
     step_id: str
     keys: str
@@ -33,14 +33,14 @@ class KeysPressed:
 
 @dataclass(frozen=True, slots=True)
 class CallerSilent:
-    """The caller was asked by this task, and has said nothing for a while."""
+    """The caller has not answered this task's question for a while."""
 
     step_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
-    """The call is over, in the middle of a step of this task. Answered with TaskSettled."""
+    """The call has ended in the middle of a step of this task. Answered with TaskSettled."""
 
 
 FsmAgentMessage = Invoke | KeysPressed | CallerSilent | CallerLeft

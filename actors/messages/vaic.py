@@ -1,4 +1,4 @@
-"""What a VaicSocket is told: VaicSocketMessage."""
+"""Messages to a VaicSocket: VaicSocketMessage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BotAudioEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallerBargedIn:
-    """The caller began to speak: the bot's speech is to stop now."""
+    """The caller began to speak: stop the bot's speech at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CallerFellSilent:
 
 @dataclass(frozen=True, slots=True)
 class CallerTurnCommitted:
-    """The caller's utterance is in the conversation, and the bot is to answer it."""
+    """The caller's utterance is in the conversation, and the bot will answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI."""
+    """Transfer the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI."""
 
     target: str
     reason: str
@@ -63,7 +63,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """The supervisor has failed: play a recorded sentence, hang up for this reason, and end."""
+    """The supervisor has failed: play a recorded sentence, hang up with this reason, and stop."""
 
     clip: Clip
     reason: str
@@ -71,7 +71,7 @@ class LastWords:
 
 @dataclass(frozen=True, slots=True)
 class PhaseOverdue:
-    """A phase of the session has reached its limit. phase: of actors.vaic.phase."""
+    """A phase of the session has reached its time limit. phase: of actors.vaic.phase."""
 
     phase: Enum
 
@@ -85,28 +85,28 @@ class PlayClip:
 
 @dataclass(frozen=True, slots=True)
 class AwaitWords:
-    """The bot owes the caller words. due: false if it does not any more."""
+    """The caller waits for the bot to speak. due: false if not any more."""
 
     due: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FillerDue:
-    """The caller has waited long enough to be told "one moment". number: which timer of the call says so."""
+    """The caller has waited long enough for a "one moment". number: of the timer, counted over the call."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class GapDue:
-    """While the caller speaks: see whether audio still comes. turn: which turn of the call this is for."""
+    """While the caller speaks: check whether audio still arrives. turn: the call's turn that this is about."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlayoutDue:
-    """The playout has something to send or to report now."""
+    """The playout has something to send or to report."""
 
 
 VaicSocketMessage = (

@@ -1,4 +1,4 @@
-"""The caller's audio while no model session is live, and the utterance no session has understood yet.
+"""The caller's audio while no model session is live, and the utterance that no session has understood yet.
 
 May import: the standard library. Rules from: docs/specs/openai-realtime.md 4.7.
 """
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 KEPT_MS = 4000  # a longer gap is bridged by asking the caller to repeat
-# The VAD reports speech some time after it began: chunks kept from before, of 20 ms each as VAIC sends them.
+# The VAD reports speech some time after it began: how many earlier chunks to keep, of 20 ms each as VAIC sends them.
 BEFORE_PIECES = 20
 
 
@@ -59,7 +59,7 @@ class UtteranceBuffer:
             self._kept_ms += self._length_ms(payload)
 
     def begin(self) -> None:
-        """The VAD reports that speech began. Speech that was still waiting for an answer is continued by it."""
+        """The VAD reports that speech began; it continues an utterance that was not answered yet."""
         if self._pieces is None:
             self._pieces, self._kept_ms = list(self._before), 0.0
             self._before.clear()

@@ -92,7 +92,7 @@ class ModelRef(StableRef[ModelSocketMessage]):
                 pass
 
     def end_turn(self) -> None:
-        """The caller's turn has no end of its own."""
+        """Pass on that the caller's turn does not end by itself."""
         self.caller_speaks = False
         super().tell(EndTurn())
 
@@ -110,9 +110,9 @@ class ModelRef(StableRef[ModelSocketMessage]):
 
 
 def renew_in_s(left_s: float) -> tuple[float, str]:
-    """How long after a session is ready it is renewed, and why that is not in time for its end ("" if it is).
+    """How long after a session is ready to renew it, and why that is too late for its end ("" if it is not).
 
-    left_s: to its end, as the server's `expires_at` and our clock have it. Either may be wrong, so there is a floor.
+    left_s: to its end, by the server's `expires_at` and our clock. Either may be wrong, so there is a floor.
     """
     if left_s <= 0:
         return policies.RENEW_BLIND_S, "past"
@@ -122,7 +122,7 @@ def renew_in_s(left_s: float) -> tuple[float, str]:
 
 @dataclass(slots=True)
 class _Spare:
-    """The session that stands by. ready: it has said so, and not ended since."""
+    """The standby session. ready: it has reported so, and not ended since."""
 
     name: str
     ready: bool = False
@@ -174,7 +174,7 @@ class ModelLeg:
     def ready(self, session: ModelReady) -> bool:
         """A session is configured. Returns whether the caller's last utterance was sent to it again."""
         if session.standby:
-            # One that was given up may still have told of itself.
+            # A session that was given up may have reported ready before it ended.
             if self._spare is not None and self._spare.name == session.child:
                 self._spare.ready = True
                 self._ref.tell(Retire())
@@ -199,7 +199,7 @@ class ModelLeg:
         self._timers.start(CallTimer.RENEW, due_s)
 
     def renew(self) -> None:
-        """The session expires soon: start another one that stands by, in the place of one that did before."""
+        """The active session expires soon: start a standby session, which replaces an earlier one."""
         self._stop_spare()
         self._spare = _Spare(f"{MODEL}:{next(self._numbers)}")
         self._children.start(self._spare.name, StableRef(), POLICIES[MODEL], self._dial)
@@ -221,7 +221,7 @@ class ModelLeg:
                 self._spare.ready = False
                 if for_good:
                     self._spare = None
-                    self._log.warning("no session stands by", reason=repr(death.reason))
+                    self._log.warning("no session stands by", reason=death.reason)
             return Loss.NONE
         if for_good:
             return Loss.FINAL

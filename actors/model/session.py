@@ -20,6 +20,7 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    TurnOverrun,
 )
 from actors.messages.model import (
     CallerAudio,
@@ -48,7 +49,7 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     VaicSocketMessage,
 )
-from actors.metrics import LATE_DELTAS, MODEL_ERRORS
+from actors.metrics import LATE_DELTAS, MODEL_ERRORS, MODEL_LIMITED, MODEL_OVERRUNS, UPDATES_REFUSED
 from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
@@ -66,12 +67,12 @@ from protocols.realtime.client_events import (
     ConversationItemCreate,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
-    ResponseCreate,
     SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import (
     EffectiveSession,
+    ErrorDetail,
     FunctionCallOutputItem,
     InputText,
     Item,
@@ -80,9 +81,11 @@ from protocols.realtime.objects import (
     ResponseRequest,
     UserMessage,
 )
-from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES
-from protocols.realtime.responses import STEP, RunningResponses
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
+from protocols.realtime.response_slot import BudgetAction
+from protocols.realtime.responses import RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
+from protocols.realtime.session_updates import SessionUpdates
 
 APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
 # input_audio_buffer.committed after speech_stopped, which follow one another; without it the turn was dropped.
@@ -93,6 +96,7 @@ COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 BENIGN = frozenset(
     {ALREADY_ACTIVE, "response_cancel_not_active", "unsupported_content_type", "invalid_value", COMMIT_EMPTY}
 )
+_WITH_RESPONSE = (server.ResponseCreated, server.ResponseDone)
 
 
 class OpenAISocket(LoopActor):
@@ -132,6 +136,7 @@ class OpenAISocket(LoopActor):
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._calls = FunctionCalls(config.open_calls)
+        self._updates = SessionUpdates()
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
@@ -204,8 +209,7 @@ class OpenAISocket(LoopActor):
             case SessionChanged():
                 self._change(message.instructions, message.tools)
             case Speak():
-                named = {"metadata": {STEP: message.step_id}} if message.step_id else {}
-                self._want(ResponseRequest(instructions=message.instructions, tools=(), **named))
+                self._want(ResponseRequest(instructions=message.instructions, tools=()))
             case EndTurn() if self._phase in LIVE:
                 self._end_turn()
             case EndTurn():
@@ -213,6 +217,7 @@ class OpenAISocket(LoopActor):
             case CallerTyped() if self._phase not in LIVE:
                 self._log.warning("keys pressed before the model could take them", keys=len(message.text))
             case CallerTyped():
+                self._scheduler.caller_acted()
                 self._create(UserMessage(content=(InputText(text=message.text),)))
                 if message.answer:
                     self._want(ResponseRequest())
@@ -222,7 +227,7 @@ class OpenAISocket(LoopActor):
             case OutOfBandRequest() if self._phase not in LIVE:
                 message.reply.set(None)
             case OutOfBandRequest():
-                self._send(ResponseCreate(response=self._out_of_band.ask(message)))
+                self._send(self._out_of_band.ask(message))
             case _:
                 assert_never(message)
 
@@ -245,8 +250,10 @@ class OpenAISocket(LoopActor):
                 self._caller_turn(event)
             case _ if isinstance(event, server.OfResponse):
                 self._response(event)
+            case server.RateLimitsUpdated():
+                self._scheduler.rates(event.rate_limits, self.now_ms())
             case server.ConversationItemAdded() if event.item.type == "function_call_output":
-                self._responses.answer_added(event.item.call_id)
+                self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
 
@@ -263,7 +270,7 @@ class OpenAISocket(LoopActor):
                 self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
                 if refused := self._refused_formats(event):
-                    self._step(Event.FORMAT_REFUSED, WireError("format_refused", refused))
+                    self._step(Event.FORMAT_REFUSED, self._not_as_configured(f"format refused: {refused}"))
                 else:
                     self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
@@ -326,17 +333,47 @@ class OpenAISocket(LoopActor):
         self._dialler.trip(reason)
         self._step(Event.REFUSED, ModelRefused(reason))
 
+    def _not_as_configured(self, reason: str) -> ModelRefused:
+        """The server refuses the configuration, which is the same for all calls unless this one has a conversation."""
+        if not self._config.history and self._phase not in LIVE:
+            self._dialler.trip(reason)
+        return ModelRefused(reason)
+
     def _take_error(self, event: server.Error) -> None:
-        code = event.error.code or event.error.type
+        error = event.error
+        code = error.code or error.type
         if code in FINAL_CODES:
             self._refused(code)
         MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
-        self._step(Event.ERROR, WireError("session_refused", f"{code} {event.error.param or ''}".strip()))
-        if event.error.code == COMMIT_EMPTY:  # the turn had ended by itself
+        if self._phase in LIVE:
+            self._refused_event(error)
+        else:
+            what = f"session refused: {code} {error.param or ''}".strip()
+            passing = error.type in PASSING_TYPES or error.code in RATE_LIMITS
+            self._step(Event.ERROR, WireError("session_refused", what) if passing else self._not_as_configured(what))
+        log = self._log.info if error.code in BENIGN else self._log.warning
+        log("model error", code=code, param=error.param)
+
+    def _refused_event(self, error: ErrorDetail) -> None:
+        """A live session answers an event of ours with an error."""
+        if error.code == COMMIT_EMPTY:  # the turn had ended by itself
             self._ended_by_us = False
-        self._scheduler.refused(event.error.code, self.now_ms())
-        log = self._log.info if event.error.code in BENIGN else self._log.warning
-        log("model error", code=code, param=event.error.param)
+        if self._out_of_band.refused(error.event_id):
+            return
+        if self._updates.refused(error):
+            smaller = self._updates.smaller(error)
+            UPDATES_REFUSED.labels("given up" if smaller is None else "made smaller").inc()
+            self._send_all(() if smaller is None else (smaller,))
+            return
+        orders = self._scheduler.refused(error, self.now_ms())
+        if orders is None:
+            return
+        if error.code in RATE_LIMITS:
+            MODEL_LIMITED.labels("request").inc()
+        self._order(orders)
+        if self._scheduler.given_up:
+            limited = self._scheduler.limited
+            send(self._call, ResponseEnded("failed", (), 0, {}, given_up=True, limited=limited))
 
     def _caller_turn(self, event: server.OfCallersTurn) -> None:
         match event:
@@ -382,11 +419,16 @@ class OpenAISocket(LoopActor):
         self._look_for_quiet()
 
     def _response(self, event: server.OfResponse) -> None:
+        named = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
+        if self._responses.over(named) and isinstance(event, (*_WITH_RESPONSE, server.OutputItemDone)):
+            # Each end of a response may lead to the next request: one that is told twice must not.
+            self._violations.bad_frame(WireError("response_over", event.type))
+            return
         match event:
             case server.ResponseCreated() if is_out_of_band(event.response):
                 pass
             case server.ResponseCreated():
-                knows_all = not self._responses.answers_on_the_way
+                knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
                 self._responses.begun(event.response, discarded=bool(too_late))
                 self._order(too_late)
@@ -407,6 +449,7 @@ class OpenAISocket(LoopActor):
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
         self._calls.called(item.call_id, response_id)
+        self._scheduler.called()
         cut_off = self._responses.discarded(response_id)
         send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id, cut_off))
 
@@ -420,13 +463,16 @@ class OpenAISocket(LoopActor):
             self._log.warning("response failed", code=response.error_code)
             if response.error_code in FINAL_CODES:
                 self._refused(response.error_code)
+            if response.error_code in RATE_LIMITS:
+                MODEL_LIMITED.labels("response").inc()
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
-        given_up = self._scheduler.given_up
+        given_up, limited = self._scheduler.given_up, self._scheduler.limited
         usage = response.tokens()
-        send(self._call, ResponseEnded(response.status, spoken, calls, usage, running.steps, given_up, response.id))
+        ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)
+        send(self._call, ended)
         self._look_for_quiet()
 
     # --- to the model ---
@@ -439,7 +485,7 @@ class OpenAISocket(LoopActor):
         for item in items:
             self._create(item)
             if isinstance(item, FunctionCallOutputItem):
-                self._responses.answer_sent(item.call_id)
+                self._responses.output_sent(item.call_id)
         if speak:
             told, self._answer_instructions = self._answer_instructions, ""
             self._want(ResponseRequest(instructions=told, tools=()) if told else ResponseRequest())
@@ -448,10 +494,22 @@ class OpenAISocket(LoopActor):
         self._order(self._scheduler.want(request, self.now_ms()))
 
     def _order(self, orders: Iterable[Order]) -> None:
-        self._send_all(orders)
+        for order in orders:
+            if isinstance(order, BudgetAction):
+                self._overrun(order)
+            else:
+                self._send(order)
         self._watch()
 
+    def _overrun(self, action: BudgetAction) -> None:
+        MODEL_OVERRUNS.labels(action.value).inc()
+        self._log.warning("the model does not come to an end", action=action.value)
+        if action is BudgetAction.SAY_OWN_WORDS:
+            send(self._call, TurnOverrun())
+
     def _watch(self) -> None:
+        if self._scheduler.held(self.now_ms()):
+            self._vaic.tell(AwaitWords(due=True))
         tick_ms = self._scheduler.next_tick_ms()
         if tick_ms is None or (self._due_ms is not None and self._due_ms <= tick_ms):
             return
@@ -477,7 +535,7 @@ class OpenAISocket(LoopActor):
     def _change(self, instructions: str, tools: tuple[ToolSpec, ...]) -> None:
         self._config = replace(self._config, instructions=instructions, tools=tools)
         if self._phase in CONFIGURED:
-            self._send(SessionUpdate(session=self._config.task_session()))
+            self._send(self._updates.update(self._config.task_session()))
 
     def _create(self, item: NewItem) -> None:
         self._send(ConversationItemCreate(item=item))

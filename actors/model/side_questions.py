@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from actors.messages.model import OutOfBandRequest
 from fsm.walk import ReasoningRequest
+from protocols.realtime.client_events import ResponseCreate
 from protocols.realtime.objects import InputText, Response, ResponseRequest, UserMessage
 
 # The key in a response's metadata that holds the request's name.
@@ -24,11 +25,18 @@ class OutOfBandRequests:
         self._open: dict[str, OutOfBandRequest] = {}
         self._asked = 0
 
-    def ask(self, consult: OutOfBandRequest) -> ResponseRequest:
-        """Register a request; return the response.create parameters that ask it."""
+    def ask(self, consult: OutOfBandRequest) -> ResponseCreate:
+        """Register a request; return the event that asks it."""
         self._asked += 1
         self._open[name := f"c{self._asked}"] = consult
-        return consultation(consult.request, name)
+        return ResponseCreate(event_id=name, response=consultation(consult.request, name))
+
+    def refused(self, event_id: str | None) -> bool:
+        """The server has refused an event. Returns whether it was such a request, which then has no answer."""
+        consult = self._open.pop(event_id or "", None)
+        if consult is not None:
+            consult.reply.set(None)
+        return consult is not None
 
     def ended(self, response: Response) -> None:
         """An out-of-band response has ended: deliver its choice, if its request still waits."""

@@ -6,11 +6,11 @@ Rules from: docs/specs/vaic-streaming.md 3.1, docs/specs/reliability.md 2.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic_core import from_json
 
-from actors.messages.switchboard import FirstText, SwitchboardMessage, WireLeft
+from actors.messages.switchboard import FirstText, Peer, SwitchboardMessage, WireLeft
 from actors.system.address import Address, send
 from actors.system.dispatcher import Timer
 from actors.transport.violations import ProtocolViolations
@@ -19,7 +19,7 @@ from actors.transport.websocket import Wire, WireMessage, WireText
 
 @dataclass(frozen=True, slots=True)
 class PendingInbox:
-    """The owner of a wire that belongs to no call: forwards what arrives to the switchboard, with the wire."""
+    """The owner of a wire that belongs to no call: forwards what it receives to the switchboard, with the wire."""
 
     wire: Wire
     switchboard: Address[SwitchboardMessage]
@@ -31,15 +31,15 @@ class PendingInbox:
 
 @dataclass(slots=True)
 class PendingConnection:
-    """A wire that belongs to no call. limit: closes it. violations: made at its first bad frame."""
+    """A wire of no call yet. limit: closes it. violations: made at its first bad frame."""
 
     limit: Timer
-    credential: str = field(repr=False)
+    peer: Peer
     violations: ProtocolViolations | None = None
 
 
 def conversation_of(data: bytes) -> str:
-    """The conversation id in a frame that is otherwise not a valid one of VAIC's, for the log; "-" if none."""
+    """The conversation id in an otherwise invalid frame, for the log; "-" if there is none."""
     try:
         frame = from_json(data, allow_partial=True)
     except ValueError:

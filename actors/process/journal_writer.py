@@ -41,12 +41,12 @@ from protocols.errors import Fenced
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, LeaseRefused, Leases
 
-# Rows and records in one transaction. Batches, since each transaction takes the interpreter lock from the loop a dozen
-# times.
+# Most rows and records in one transaction. Batched, because each transaction takes the interpreter lock from the loop a
+# dozen times.
 BATCH_ROWS = 256
 # How long the first row of a batch waits for others.
 GATHER_S = 0.02
-# Messages that may wait for the database, or for a writer. A minute of two hundred busy calls.
+# Messages that may wait for the database, or for a writer: a minute of two hundred busy calls.
 JOURNAL_CAPACITY = 50_000
 # The delay before the database is tried again doubles from one to the other.
 FIRST_RETRY_S = 0.05
@@ -56,10 +56,10 @@ T = TypeVar("T")
 
 
 class JournalWriter(ThreadActor):
-    """Is told: JournalMessage. What arrives while a batch is written becomes the next batch.
+    """Receives: JournalMessage. What arrives while a batch is written becomes the next batch.
 
-    A row that the database refuses is counted, logged and left out; while there is no database everything waits.
-    switchboard: is told of calls that other processes have taken over, of claims, and of messages left unwritten.
+    A row that the database refuses is counted, logged and left out; while the database is unavailable everything waits.
+    switchboard: receives the calls that other processes have taken over, the answers to claims, and unwritten messages.
     """
 
     max_messages = JOURNAL_CAPACITY
@@ -91,7 +91,7 @@ class JournalWriter(ThreadActor):
             self.on_unread(WriteRecord(record))
 
     def on_unread(self, message: JournalMessage) -> None:
-        """Leave it to the next writer."""
+        """Return it to the switchboard, for the next writer."""
         send(self._switchboard, Unwritten(message))
 
     def on_receive(self, message: JournalMessage) -> None:
@@ -207,7 +207,9 @@ class JournalWriter(ThreadActor):
         conversation_id = message.conversation_id
         opening = message.opening.model_dump(mode="json")
         lease = self._try(
-            lambda: self._leases.open(conversation_id, message.credential, opening), "lease", conversation_id
+            lambda: self._leases.open(conversation_id, message.credential, opening, message.others),
+            "lease",
+            conversation_id,
         )
         if isinstance(lease, LeaseRefused):
             logger.bind(conversation=conversation_id).error("another process holds this conversation's lease")
@@ -215,7 +217,9 @@ class JournalWriter(ThreadActor):
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
-        lease = self._try(lambda: self._leases.claim(conversation_id, message.credential), "lease", conversation_id)
+        lease = self._try(
+            lambda: self._leases.claim(conversation_id, message.credential, message.others), "lease", conversation_id
+        )
         if lease is None or isinstance(lease, LeaseRefused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return

@@ -6,8 +6,8 @@ Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import assert_never
 
 import pykka
@@ -41,6 +41,7 @@ from actors.messages.switchboard import (
     FirstTextOverdue,
     GetStatus,
     MoveCalls,
+    Peer,
     SetAdmission,
     ShutDown,
     SwitchboardMessage,
@@ -78,7 +79,7 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
-# Reasons of refusals.
+# Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_ANSWER = "the store does not answer"
@@ -93,7 +94,7 @@ CLAIM_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: its first. credential: the Authorization header it came with."""
+    """A call in progress. wire: its first. credential: with which it was opened."""
 
     stable_ref: StableRef[CallMessage]
     wire: Wire
@@ -105,19 +106,19 @@ class _Claim:
     """A socket whose call this process is claiming from another. limit: ends the wait."""
 
     wire: Wire
-    credential: str = field(repr=False)
+    peer: Peer
     limit: Timer
 
 
 def _count_lost(message: JournalMessage) -> bool:
-    """A message never reaches the journal: count it if it is to be written there. Returns whether it is."""
+    """Count a message that never reaches the journal, if it was to be written there. Returns whether it was."""
     written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
     LOST_ROWS.inc(written)
     return written
 
 
 class Switchboard(LoopActor):
-    """Is told: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
+    """Receives: SwitchboardMessage. Children: the JournalWriter, and a CallSupervisor per call, by conversation id."""
 
     max_messages = 2 * JOURNAL_CAPACITY  # a writer that ends gives back all its messages at once
 
@@ -152,7 +153,7 @@ class Switchboard(LoopActor):
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))
-                self._pending[id(message.wire)] = PendingConnection(limit, message.credential)
+                self._pending[id(message.wire)] = PendingConnection(limit, message.peer)
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._read_first(message.wire, message.data)
@@ -207,7 +208,7 @@ class Switchboard(LoopActor):
         return None
 
     def _close_for(self, message: EndCall | MoveCall) -> None:
-        """Admit no more calls, and tell those in progress."""
+        """Admit no more calls, and send a message to those in progress."""
         self._admission = AdmissionState.CLOSED
         for call in self._calls.values():
             call.stable_ref.tell(message)
@@ -265,13 +266,13 @@ class Switchboard(LoopActor):
             case _:
                 assert_never(frame)
 
-    def _take_pending(self, wire: Wire) -> str:
-        """Remove a socket from the pending ones. Returns its credential."""
+    def _take_pending(self, wire: Wire) -> Peer:
+        """Remove a socket from the pending ones. Returns its peer."""
         pending = self._pending.pop(id(wire), None)
         if pending is None:
-            return ""
+            return Peer()
         pending.limit.cancel()
-        return pending.credential
+        return pending.peer
 
     def _violations(self, wire: Wire, data: bytes) -> ProtocolViolations:
         pending = self._pending.get(id(wire))
@@ -282,22 +283,22 @@ class Switchboard(LoopActor):
             pending.violations = ProtocolViolations("admission", log)
         return pending.violations
 
-    def _admit(self, initiate: SessionInitiate, wire: Wire, credential: str) -> None:
-        media = negotiate(initiate.supported_media_formats)
+    def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
+        media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
         if self._admission is AdmissionState.CLOSED:
-            self._refuse(wire, initiate.conversation_id, SHUTTING_DOWN)
+            refuse(initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls:
-            self._refuse(wire, initiate.conversation_id, "conversation already in progress")
+            refuse(initiate.conversation_id, "conversation already in progress")
         elif len(self._calls) >= self._max_calls:
-            self._refuse(wire, initiate.conversation_id, TOO_MANY)
+            refuse(initiate.conversation_id, TOO_MANY)
         elif not initiate.expect_audio_messages:
-            self._refuse(wire, initiate.conversation_id, "this bot can only speak audio")
+            refuse(initiate.conversation_id, "this bot can only speak audio")
         elif media is None:
-            self._refuse(wire, initiate.conversation_id, "no common media format")
+            refuse(initiate.conversation_id, "no common media format")
         else:
             opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name)
-            self._journal_writer.tell(OpenLease(initiate.conversation_id, credential, opening))
-            self._begin(initiate, media, _Call(StableRef(), wire, credential))
+            self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
+            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential))
 
     def _begin(
         self, initiate: SessionInitiate, media: MediaFormat, call: _Call, resume_state: ResumeState | None = None
@@ -311,33 +312,34 @@ class Switchboard(LoopActor):
             lambda parent_link: CallSupervisor.start(
                 parent_link, self._services, initiate, media, call.wire, resume_state
             ),
+            log=logger.bind(conversation=initiate.conversation_id),
         )
 
-    def _resume(self, resume: SessionResume, wire: Wire, credential: str) -> None:
+    def _resume(self, resume: SessionResume, wire: Wire, peer: Peer) -> None:
         conversation_id = resume.conversation_id
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
-            if hmac.compare_digest(call.credential.encode(), credential.encode()):
+            if peer.owns(call.credential):
                 call.stable_ref.tell(Rebind(wire))
             else:
-                self._refuse(wire, conversation_id, "unknown conversation")
+                self._refuse(wire, peer, conversation_id, "unknown conversation")
             return
         if self._admission is AdmissionState.CLOSED:  # a draining process takes over no calls
-            self._refuse(wire, conversation_id, SHUTTING_DOWN)
+            self._refuse(wire, peer, conversation_id, SHUTTING_DOWN)
             return
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
             former.wire.close(1000, "replaced by a newer socket")
         limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, NO_ANSWER))
-        self._claims[conversation_id] = _Claim(wire, credential, limit)
-        self._journal_writer.tell(ClaimCall(conversation_id, credential))
+        self._claims[conversation_id] = _Claim(wire, peer, limit)
+        self._journal_writer.tell(ClaimCall(conversation_id, peer.credential, peer.others))
 
     def _take_over(self, conversation_id: str, resume_state: ResumeState | None, reason: str) -> None:
         """Go on with a claimed call, or refuse the socket that wants it."""
         claim = self._claims.pop(conversation_id, None)
         if claim is None or conversation_id in self._calls:
             if resume_state is not None and conversation_id not in self._calls:
-                # Nobody waits for it any more: it can be resumed elsewhere.
+                # The socket has gone meanwhile: release the call, so that it can be resumed elsewhere.
                 self._journal_writer.tell(Park(conversation_id, None))
             return
         claim.limit.cancel()
@@ -350,13 +352,13 @@ class Switchboard(LoopActor):
         media = negotiate(initiate.supported_media_formats)
         if resume_state is None or media is None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
-            self._refuse(claim.wire, conversation_id, "unknown conversation")
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
         else:
-            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.credential), resume_state)
+            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.peer.credential), resume_state)
 
-    def _refuse(self, wire: Wire, conversation_id: str, reason: str) -> None:
+    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
-        logger.bind(conversation=conversation_id).warning("call refused", reason=reason)
+        logger.bind(conversation=conversation_id).warning("call refused", reason=reason, address=peer.address)
         wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
         # VAIC closes the socket after this; if it does not, we do.
         wire.attach(NullRef())

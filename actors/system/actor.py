@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import traceback
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -19,7 +18,7 @@ from prometheus_client import Counter
 from pykka._envelope import Envelope
 
 from actors.metrics import ACTORS_ENDED, ACTORS_STARTED, MISSED
-from actors.system.address import ParentLink, send
+from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import Timer, installed
 from actors.system.mailbox import MAX_MESSAGES, PYKKAS_OWN, Bound, LoopMailbox, MailboxFull, ThreadMailbox
 from actors.system.signals import ChildDied
@@ -63,7 +62,7 @@ class _Supervised(pykka.Actor):
         try:
             self.on_unread(message)
         except BaseException as error:  # noqa: BLE001 - the actor's end must still be told
-            logger.opt(exception=error).error("on_unread failed")
+            self._own_log.opt(exception=error).error("on_unread failed", actor=type(self).__name__)
 
     def _handle_receive(self, message: Any) -> Any:
         try:
@@ -84,15 +83,11 @@ class _Supervised(pykka.Actor):
         exception_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._cause is not None:
-            return
-        self._cause = exception_value
-        if isinstance(exception_value, PeerError):
-            # What a peer does is not a bug of ours: the supervisor logs it, without a traceback.
+        if self._cause is None:
+            self._cause = exception_value
+            # Pykka's own would log it too, without the conversation.
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
-        else:
-            super()._handle_failure(exception_type, exception_value, traceback)
 
     def _actor_loop_setup(self) -> None:
         ACTORS_STARTED.labels(type(self).__name__).inc()
@@ -114,13 +109,16 @@ class _Supervised(pykka.Actor):
         if not self._unreported.acquire(blocking=False):
             return
         ACTORS_ENDED.labels(type(self).__name__).inc()
-        if self._parent_link is None:
-            return
-        trace = "" if self._cause is None else "".join(traceback.format_exception(self._cause))
-        send(
-            self._parent_link.parent,
-            ChildDied(self._parent_link.child, self._parent_link.generation, self._cause, trace),
-        )
+        link = self._parent_link
+        # What a peer does is not a bug of ours: the supervisor logs it, without a traceback.
+        if self._cause is not None and not isinstance(self._cause, PeerError):
+            (link or ParentLink(NullRef(), type(self).__name__)).log_end(self._cause)
+        if link is not None:
+            send(link.parent, ChildDied(link.child, link.generation, self._cause))
+
+    @property
+    def _own_log(self) -> Any:
+        return logger if self._parent_link is None else self._parent_link.log
 
 
 class ThreadActor(_Supervised, pykka.ThreadingActor):
@@ -290,7 +288,7 @@ class LoopActor(_Supervised):
         try:
             self.on_failure(type(error), error, error.__traceback__)
         except BaseException as another:  # noqa: BLE001 - the parent is told the first cause
-            logger.opt(exception=another).error("on_failure failed")
+            self._own_log.opt(exception=another).error("on_failure failed", actor=type(self).__name__)
 
 
 class _OwnTimer:

@@ -1,16 +1,17 @@
 """Addresses: where messages are sent, and references that stay valid when an actor is restarted.
 
-May import: pykka, actors' metrics, the standard library.
+May import: pykka, loguru, actors' metrics, the standard library.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import pykka
+from loguru import logger
 
 from actors.metrics import DEAD_LETTERS
 
@@ -62,7 +63,7 @@ class StableRef(Generic[M]):
 class BufferingRef(StableRef[M]):
     """A StableRef that keeps messages while it has no actor, for the next one.
 
-    capacity: how many messages it keeps; above that the oldest is dropped, and `dropped` is told of it.
+    capacity: how many messages it keeps; above that the oldest is dropped, and `dropped` is called with it.
     """
 
     def __init__(self, capacity: int, dropped: Callable[[M], object]) -> None:
@@ -116,8 +117,14 @@ class ParentLink:
     """Where an actor reports its end.
 
     parent: told ChildDied. child: the actor's name there. generation: counts the starts under that name, from 0.
+    log: bound to the conversation that the actor works for.
     """
 
     parent: Address[Any]
     child: str
     generation: int = 0
+    log: Any = field(default=logger, compare=False, repr=False)
+
+    def log_end(self, error: BaseException) -> None:
+        """Log an end by a bug of ours, with its traceback."""
+        self.log.opt(exception=error, depth=1).error("child died", child=self.child)

@@ -18,7 +18,7 @@ from actors.metrics import LOOP_LAG, SLOW_TURNS
 
 # A turn that takes longer delays every other call: it is logged and counted.
 SLOW_TURN_S = 0.02
-# The interval between two measurements of the loop's lag.
+# Interval between two measurements of the loop's lag.
 LAG_PERIOD_S = 0.05
 # The lag is an exponential moving average; a sample is capped so that one pause alone does not mean overload.
 LAG_WEIGHT = 0.2

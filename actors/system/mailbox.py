@@ -83,7 +83,7 @@ class Reader(Protocol):
         ...
 
     def on_crash(self, error: BaseException, envelope: Any, /) -> None:
-        """The handler of a message raised."""
+        """The handler of a message raised an exception."""
         ...
 
     def on_closed(self) -> None:

@@ -14,12 +14,11 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class ChildDied:
-    """A child has ended. generation: of its ParentLink. reason: None for a normal end. trace: the traceback, or ""."""
+    """A child has ended. generation: of its ParentLink. reason: None for a normal end."""
 
     child: str
     generation: int
     reason: BaseException | None
-    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Supervision of the children of one actor: start, restart by policy, stop in order.
 
 Not an actor but a part of one, which passes on ChildDied, RestartDue and ShutdownTimeout.
-May import: actors, pykka, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
+May import: actors, protocols.errors, pykka, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
 from __future__ import annotations
 
-import traceback
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from actors.system.address import Address, ParentLink, StableRef, send
 from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate, LetGo, Restart, RestartHistory, RestartIn, RestartPolicy, Strategy, Verdict
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
+from protocols.errors import PeerError
 
 M = TypeVar("M")
 Start = Callable[[ParentLink], pykka.ActorRef[Any]]
@@ -31,6 +32,7 @@ class _Child:
     start: Start
     history: RestartHistory
     stable_ref: StableRef[Any]
+    log: Any
     ref: pykka.ActorRef[Any] | None = None
     generation: int = 0
     alive: bool = False
@@ -43,8 +45,9 @@ class _Child:
 class Supervisor:
     """The children of one actor.
 
-    parent: is told of their ends. after: the parent's timers: it calls `restart` at RestartDue, `overdue` at
-    ShutdownTimeout.
+    parent: receives ChildDied. after: the parent's timers; the parent calls `restart` at RestartDue, `overdue` at
+    ShutdownTimeout. log_once: of the ends that a peer causes, one of each kind of child and error is logged, and the
+    others are counted only.
     """
 
     parent: Address[ChildDied]
@@ -53,6 +56,9 @@ class Supervisor:
     after: Callable[[float, object], Timer]
     log: Any = logger
     strategy: Strategy = Strategy.ONE_FOR_ONE
+    log_once: bool = False
+    # The ends that a peer has caused, by kind of child and of error.
+    _losses: Counter[tuple[str, str]] = field(default_factory=Counter)
     # In the order of their start.
     _children: dict[str, _Child] = field(default_factory=dict)
     # Shutdown timers of the children told to stop, by name and generation: their end no longer concerns the name.
@@ -62,13 +68,20 @@ class Supervisor:
     _closing: bool = False
     _again: tuple[float, RestartDue] | None = None
 
-    def start(self, name: str, stable_ref: StableRef[M], policy: RestartPolicy, start: Start) -> None:
-        """Start a child under a name. An earlier child of that name is stopped, and its messages are ignored."""
+    def start(
+        self, name: str, stable_ref: StableRef[M], policy: RestartPolicy, start: Start, *, log: Any = None
+    ) -> None:
+        """Start a child under a name. An earlier child of that name is stopped, and its messages are ignored.
+
+        log: the child's own, if it is not the supervisor's.
+        """
         generation = 0
         if (former := self._children.get(name)) is not None:
             generation = former.generation
             self.stop(name)
-        child = self._children[name] = _Child(start, RestartHistory(policy), stable_ref, generation=generation)
+        child = self._children[name] = _Child(
+            start, RestartHistory(policy), stable_ref, log or self.log, generation=generation
+        )
         if not self._closing and self._again is None:
             self._begin(name, child)
 
@@ -79,16 +92,17 @@ class Supervisor:
         for each in list(self._children) if self.strategy is Strategy.ONE_FOR_ALL else [name]:
             child = self._children[each]
             if not child.alive and not self._begin(each, child):
-                return  # its death is on its way, and will be judged
+                return  # its ChildDied is on its way, and will be handled
 
     def _begin(self, name: str, child: _Child) -> bool:
         child.generation += 1
         child.alive = True
+        link = ParentLink(self.parent, name, child.generation, child.log)
         try:
-            child.ref = child.start(ParentLink(self.parent, name, child.generation))
+            child.ref = child.start(link)
         except Exception as error:  # noqa: BLE001 - __init__ raised: a death like any other
-            trace = "".join(traceback.format_exception(error))
-            send(self.parent, ChildDied(name, child.generation, error, trace))
+            link.log_end(error)
+            send(self.parent, ChildDied(name, child.generation, error))
             return False
         child.stable_ref.occupant = child.ref
         return True
@@ -107,7 +121,8 @@ class Supervisor:
             return None
         if death.reason is not None:
             CHILD_DEATHS.labels(death.child.split(":")[0]).inc()
-            self.log.warning("child died", child=death.child, reason=repr(death.reason))
+            if isinstance(death.reason, PeerError):
+                self._log_loss(death, child.log)
         verdict = child.history.died(death.reason, self.now_ms() / 1000, self.rand)
         match verdict:
             case RestartIn() if self.strategy is Strategy.ONE_FOR_ALL:
@@ -119,6 +134,16 @@ class Supervisor:
             case LetGo() | Escalate():
                 del self._children[death.child]
         return verdict
+
+    def _log_loss(self, death: ChildDied, log: Any) -> None:
+        kind = death.child.split(":")[0], type(death.reason).__name__
+        self._losses[kind] += 1
+        first = self._losses[kind] == 1 or not self.log_once
+        log.log("WARNING" if first else "DEBUG", "child died", child=death.child, reason=death.reason)
+
+    def losses(self, kind: str) -> int:
+        """How many children of a kind a peer has ended: those whose names begin with it and a colon, or are it."""
+        return sum(count for (child, _), count in self._losses.items() if child == kind)
 
     def rebind(self, name: str, stable_ref: StableRef[Any]) -> None:
         """Give a child another StableRef."""

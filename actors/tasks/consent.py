@@ -1,6 +1,6 @@
-"""Whether a caller's yes agrees to what a task reads back: it was said, heard to its end, and answered in words.
+"""Whether a caller's yes counts: the read-back was said, heard to its end, and then answered in words.
 
-Pure state: the facts of one call go in, as they happen; a yes is judged when its step is taken.
+Pure state: it is given the facts of one call as they happen, and judges a yes when the task takes the step.
 May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
 """
 
@@ -13,13 +13,13 @@ from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, Sp
 from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, names_another, states
 from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
-# The beginning of an item is told in whole ms, the moment of a step is not.
+# An item's start is reported in whole ms, the time of a step in fractions of it.
 ROUNDING_MS = 1
 
 
 @dataclass(slots=True)
 class _Turn:
-    """What the caller said. words: None while they are not known."""
+    """A turn of the caller. words: None until its transcript arrives."""
 
     began_ms: float
     words: str | None = None
@@ -33,21 +33,21 @@ class _Asked:
 
 @dataclass(slots=True)
 class ReadbackConsent:
-    """For one call; times are on the clock of its facts.
+    """The consent rules of one call. All times are in ms on the clock of its facts.
 
-    yes_without_words: a turn without a transcript may be a yes.
+    yes_without_words: whether a turn without a transcript may be a yes.
     """
 
     language: Language
     yes_without_words: bool = False
     _asked: dict[str, _Asked] = field(default_factory=dict)  # by run
-    _said: dict[str, str] = field(default_factory=dict)  # by item
-    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # by item, in the order in which they were heard
-    _turns: dict[str, _Turn] = field(default_factory=dict)  # by item, in the order in which they began
-    _keyed_ms: float | None = None  # when the caller pressed keys last
+    _said: dict[str, str] = field(default_factory=dict)  # the bot's words, by item
+    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # by item, in the order heard
+    _turns: dict[str, _Turn] = field(default_factory=dict)  # by item, in the order begun
+    _keyed_ms: float | None = None  # when the caller last pressed keys
 
     def asked(self, run_id: str, readback: Readback | None, at_ms: float) -> None:
-        """A run has taken a step, and reads this back. A read-back that is repeated keeps the time of its first one."""
+        """A run has taken a step and reads this back, or nothing. A repeated read-back keeps its first time."""
         known = self._asked.get(run_id)
         if readback is None:
             self._asked.pop(run_id, None)
@@ -69,15 +69,15 @@ class ReadbackConsent:
 
     def _hear(self, item: ItemHeard) -> None:
         before = self._heard.pop(item.item_id, None)
-        if before is not None:  # played on two sockets: what was not heard of it on the first is lost
+        if before is not None:  # played on two sockets: the second does not repeat what the first left unheard
             whole = item.complete and before.heard_ms >= before.generated_ms
             item = replace(item, complete=whole)
         self._heard[item.item_id] = item
 
     def judge(self, run_id: str, *, final: bool = False) -> Agreement | None:
-        """How the caller's latest turn answers the run's read-back. None: its transcript is still to come.
+        """Judge the caller's latest turn as the answer to the run's read-back. None: its transcript is missing.
 
-        final: judge without it.
+        final: the transcript is not waited for any longer; judge without it.
         """
         asked = self._asked.get(run_id)
         if asked is None:
@@ -85,21 +85,20 @@ class ReadbackConsent:
         turns = [turn for turn in self._turns.values() if turn.began_ms >= asked.at_ms]
         worded = [turn for turn in turns if turn.words is None or self._reply(turn) is not Reply.WORDLESS]
         if not worded:
-            # Nobody has answered it; a cough after it is no answer.
+            # No turn has words, and a cough is not an answer.
             return self._no_words(asked, turns)
         *before, answer = worded
         verdict = self._verdict(asked, before, answer, final)
         return None if verdict is None else Agreement(verdict, asked.readback)
 
     def keys_pressed(self, at_ms: float) -> None:
-        """The caller has pressed keys, whatever they mean."""
+        """The caller has pressed keys, no matter which."""
         self._keyed_ms = at_ms
 
     def has_spoken(self, since_ms: float = 0.0, *, final: bool = False) -> bool | None:
-        """Whether the caller has said something in words, or by key, since the bot was last heard to its end.
+        """Whether the caller has spoken words or pressed keys since the bot was last heard to its end.
 
-        since_ms: count only what was said after this time as well. None: a transcript is still to come; final: judge
-        without it.
+        since_ms: and since this time. final: do not wait for a missing transcript. Returns None while one is missing.
         """
         newest_ms = next((turn.began_ms for turn in reversed(self._turns.values())), 0.0)
         ends_ms = (_end_ms(item) for item in self._heard.values() if item.complete and _ended_by(item, newest_ms))
@@ -114,7 +113,7 @@ class ReadbackConsent:
         return self.yes_without_words if final else None
 
     def keyed(self, run_id: str, at_ms: float) -> Agreement:
-        """Whether a key for yes, pressed at that moment, agrees to the run's read-back."""
+        """Judge the key for yes, pressed at this time, as the answer to the run's read-back."""
         asked = self._asked.get(run_id)
         if asked is None:
             return Agreement(Verdict.UNHEARD)
@@ -131,7 +130,7 @@ class ReadbackConsent:
         since_ms, question_ms = asked.at_ms, None
         for turn in before:
             match self._reply(turn, asked.readback):
-                case Reply.NO:  # an earlier reading of it cannot be agreed to any more
+                case Reply.NO:  # a yes after it needs another reading
                     since_ms = turn.began_ms
                 case Reply.QUESTION:
                     question_ms = turn.began_ms
@@ -149,7 +148,7 @@ class ReadbackConsent:
             asked.readback, answer.words, self.language
         ):
             return Verdict.NOT_A_YES
-        # After a question of the caller's, a yes may be meant for what it was answered with.
+        # After the caller's question, a yes may belong to the bot's answer, unless that asked again.
         if question_ms is not None and not any(
             "?" in self._said.get(item.item_id, "") for item in items if (item.began_ms or 0) >= question_ms
         ):
@@ -157,7 +156,7 @@ class ReadbackConsent:
         return Verdict.AGREED
 
     def _items(self, since_ms: float, until_ms: float) -> list[ItemHeard]:
-        """What the bot began to say between these moments."""
+        """The bot's items that began between these times."""
         return [
             item
             for item in self._heard.values()
@@ -165,7 +164,7 @@ class ReadbackConsent:
         ]
 
     def _statement(self, readback: Readback, items: Iterable[ItemHeard], until_ms: float) -> Verdict:
-        """Whether these items, as far as they were heard by then, read it back."""
+        """Whether these items, as far as heard by then, state the read-back."""
         spoken = [Spoken(self._said.get(item.item_id, ""), _ended_by(item, until_ms)) for item in items]
         if states(readback, spoken, self.language):
             return Verdict.AGREED
@@ -177,10 +176,10 @@ class ReadbackConsent:
 
 
 def _ended_by(item: ItemHeard, at_ms: float) -> bool:
-    """Heard to its end by then; who answers into its last moment has heard it too."""
+    """Whether it was heard to its end by then; an answer within its last LAST_MOMENT_MS counts as after it."""
     return item.complete and item.began_ms is not None and _end_ms(item) <= at_ms
 
 
 def _end_ms(item: ItemHeard) -> float:
-    """Where its last moment begins: who answers there has heard it all."""
+    """When its last LAST_MOMENT_MS begin; in a short item, its second half."""
     return (item.began_ms or 0) + item.heard_ms - min(LAST_MOMENT_MS, item.generated_ms / 2)

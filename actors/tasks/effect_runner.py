@@ -46,18 +46,18 @@ NO_STORE = "I am sorry, I cannot get at our books at the moment."
 BROKEN = "I am sorry, that did not work."
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
 TOO_MANY = "I am sorry, I cannot do more than that for you by myself."
-# A process says every KEEP_EVERY_S of what it carries out that it still does: an intent without an outcome that nobody
-# has touched for so long belongs to a process that is gone.
+# Every KEEP_EVERY_S a process refreshes the intents that it is carrying out; one without an outcome that was not
+# refreshed for this long belongs to a process that has died.
 ABANDONED = timedelta(seconds=60)
 KEEP_EVERY_S = 15.0
 RECOVER_EVERY_S = 20.0
-# Why a settled effect is unclear again, for the human who reads the list.
+# Why a settled effect is unclear again, for whoever reads the list of unsettled effects.
 UNDO_FAILED = "the caller hung up, and it could not be undone"
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
 # Raised before anything was sent.
 _NOT_SENT = (NotSent, ConnectionRefusedError)
 _STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
-# What a human says of an effect that nobody knows the outcome of.
+# What a human decides about an effect whose outcome is unknown.
 Decision = Literal["done", "undone", "retry"]
 
 
@@ -71,10 +71,10 @@ class _NoStore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EffectLimits:
-    """How many effects that change something are carried out; 0: any number.
+    """Limits on effects that change something; 0: any number.
 
-    per_call, per_number_a_day: for one conversation; for one caller's number within 24 hours. Withheld numbers are
-    of many callers, and are limited by call alone.
+    per_call: for one conversation. per_number_a_day: for one caller's number within 24 hours; not for withheld numbers,
+    which many callers share.
     """
 
     per_call: int = 0
@@ -114,7 +114,7 @@ class EffectRunner:
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         """Do the effect once for the request's key; later calls return its first result.
 
-        An effect that raises is Failed, or Unclear where it may have been done. Raises: Fenced.
+        An effect that raises is Failed, or Unclear if it may have been done. Raises: Fenced.
         """
         try:
             result = self._carry_out(name, self._declared[name], request)
@@ -127,7 +127,7 @@ class EffectRunner:
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         """The caller hung up during the effect: undo it, if that is its policy. Returns whether it was undone.
 
-        The call may be over by now, and its lease ended: what counts is that no other process has taken it over.
+        The call may have ended by now, and its lease with it; it only matters that no other process has taken it over.
         """
         effect = self._declared[name]
         if effect.on_hang_up != "undo" or effect.undo is None:
@@ -145,13 +145,13 @@ class EffectRunner:
             EFFECTS.labels(name, "undone").inc()
         return undone
 
-    # --- what dead processes and raising effects leave ---
+    # --- recovery, after dead processes and effects that raised ---
 
     def recover(self) -> int:
         """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
 
-        An effect that cannot be settled now is tried again by the next call, until it is too old. What is unclear is
-        looked up where that is possible, and never done again.
+        An effect that cannot be settled now is tried again by the next `recover`, until it is too old. An unclear one
+        is looked up if possible, and never done again.
         """
         ended = 0
         try:
@@ -179,7 +179,7 @@ class EffectRunner:
         return ended
 
     def keep(self) -> None:
-        """Say of what is being carried out that it still is; store what could not be stored, and count what is open."""
+        """Refresh the effects being carried out, store outcomes that could not be stored, count unsettled effects."""
         try:
             unstored, under_way = dict(self._unstored), tuple(self._under_way)
             if unstored or under_way:
@@ -194,15 +194,15 @@ class EffectRunner:
             logger.exception("the effects under way cannot be kept")
 
     def unsettled(self) -> list[LoggedEffect]:
-        """The effects of which nobody knows what came, and that nobody is at. Raises: SQLAlchemy's OperationalError."""
+        """The effects of unknown outcome that no process is carrying out. Raises: SQLAlchemy's OperationalError."""
         with reading(self._engine) as connection:
             return effect_log.unsettled(connection, self._now() - ABANDONED) + effect_log.unclear(connection)
 
     def decide(self, key: str, decision: Decision) -> Status | None:
-        """Settle an effect as a human says. Returns what it is now; None where there is no unsettled one of this key.
+        """Settle an effect as a human decided. Returns its status; None if no unsettled effect has this key.
 
-        done: it stands. undone: it does not. retry: it is carried out now. Raises: MisuseError where it cannot be, and
-        what the effect raises: then it is unclear again.
+        done: it was done. undone: it was not. retry: carry it out now. Raises: MisuseError if it cannot be carried out;
+        also whatever the effect raises, which leaves it unclear.
         """
         known = next((each for each in self.unsettled() if each.key == key), None)
         if known is None:
@@ -240,7 +240,7 @@ class EffectRunner:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[bool]:
-        """Wait for another thread's attempt with this key. Yields False after `patience_s`: that effect may hang."""
+        """Wait for another thread's attempt with this key. Yields False after `patience_s`: that attempt may hang."""
         with self._done:
             alone = self._done.wait_for(lambda: key not in self._under_way, self._patience_s)
             if alone:
@@ -257,7 +257,7 @@ class EffectRunner:
     def _transaction(self, logged: LoggedEffect) -> Iterator[Connection]:
         """A transaction fenced by the lease under which the effect was intended. Raises: _NoStore, Fenced.
 
-        Not by the lease of now: the call may have ended while the effect was carried out.
+        Not by the current lease: the call may have ended while the effect was carried out.
         """
         committing = False
         try:
@@ -285,7 +285,7 @@ class EffectRunner:
             return Failed(BROKEN)
 
     def _tally(self, name: str, lookup: Local, request: EffectRequest, result: EffectResult) -> None:
-        """Count an attempt, in a transaction of its own: what a look-up has written is rolled back."""
+        """Count an attempt in its own transaction, because what a look-up writes is rolled back."""
         if lookup.tally is None:
             return
         with self._engine.begin() as connection:
@@ -323,7 +323,7 @@ class EffectRunner:
     # --- limits ---
 
     def _too_many(self, connection: Connection, meant: LoggedEffect) -> bool:
-        """Whether an effect that was just logged is one more than a call or a caller may have."""
+        """Whether the effect just logged exceeds what one call or caller may have."""
         limits, caller = self._limits, meant.caller
         if 0 < limits.per_call < effect_log.count_of_call(connection, meant.conversation_id):
             return True
@@ -341,7 +341,7 @@ class EffectRunner:
     # --- remote ---
 
     def _remotely(self, remote: Remote, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
-        known: LoggedEffect | None = None  # intended by a process that has died since
+        known: LoggedEffect | None = None  # logged by a process that has died since
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 known = _known(connection, meant.key)
@@ -363,7 +363,7 @@ class EffectRunner:
         return result
 
     def _recovered(self, remote: Remote, request: EffectRequest, known: LoggedEffect) -> EffectResult:
-        """The result of a remote effect that may have been done before by a process that died."""
+        """The result of a remote effect that a process which has died may have done."""
         if remote.recover == "human" or self._too_old(remote, known):
             return Unclear(UNSURE)
         if remote.recover == "retry":
@@ -391,7 +391,7 @@ class EffectRunner:
         return status or _STATUS[type(result)]
 
     def _clear_up(self, known: LoggedEffect) -> Status | None:
-        """Look up what is unclear: who was told so is not to find it done later. None where that says nothing."""
+        """Look up an unclear effect, without ever repeating it. Returns its status, None if that is still unknown."""
         effect, request = self._declared.get(known.name), self._request(known)
         if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
             return None
@@ -408,10 +408,10 @@ class EffectRunner:
         return self._now() - known.intended_at > remote.recover_within
 
     def _is_recent(self, known: LoggedEffect) -> bool:
-        """What was sent may still be on its way: that it is not there says nothing."""
+        """Whether the request may still be on its way, so that not finding the effect proves nothing."""
         return self._now() - (known.settled_at or known.intended_at) < ABANDONED
 
-    # --- undone ---
+    # --- undoing ---
 
     def _undo(self, effect: DeclaredEffect, request: EffectRequest, known: LoggedEffect) -> bool:
         if isinstance(effect, Local):
@@ -433,7 +433,7 @@ class EffectRunner:
             return effect_log.find(connection, key)
 
     def _leave_to_human(self, key: str) -> None:
-        """It was done, and should not have been: nobody but a human can say what stands."""
+        """The effect was done and could not be undone: only a human can decide what holds."""
         try:
             with self._engine.begin() as connection:
                 known = effect_log.find(connection, key)
@@ -507,7 +507,7 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
 
 
 def _checked(result: EffectResult) -> EffectResult:
-    """What a task's code has returned. Raises: TypeError where it is no result, or cannot be stored."""
+    """Check what a task's code returned. Raises: TypeError if it is not a result, or cannot be stored."""
     if type(result) not in _STATUS:
         raise TypeError(f"an effect has returned a {type(result).__name__}")
     if isinstance(result, Ok):

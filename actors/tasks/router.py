@@ -42,9 +42,8 @@ from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
+from protocols.realtime.scheduler import MOST_CALLS
 
-# So many function calls without a word of the caller in between, and the model is talking to itself.
-MOST_CALLS = 20
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
@@ -56,9 +55,9 @@ NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {AN
 class TaskHandle:
     """One run, as its call's supervisor sees it. result: "open" until it has ended.
 
-    response_id, arguments: the response whose function call opened it, and with what. pending: steps that are not
-    answered yet, in order; they are taken one after another. taking: the step its agent is working on, "" for none.
-    waits_for_words: the next step is a yes, and the transcript of the caller's answer is still to come.
+    response_id, arguments: of the function call that opened it. pending: unanswered steps, in order; they are taken one
+    after another. taking: the step that its agent is working on, "" for none. waits_for_words: the next step is a yes,
+    and the transcript of the caller's answer is missing.
     """
 
     spec: AgentSpec
@@ -82,7 +81,7 @@ class TaskHandle:
 class TaskReply:
     """A run that has taken a step. outputs: by step id, "" if it ignored the step. ended: whether this step ended it.
 
-    word_for_word: what the outputs say must be spoken as it stands.
+    word_for_word: the outputs' sentences must be spoken verbatim.
     """
 
     run: TaskHandle
@@ -92,7 +91,7 @@ class TaskReply:
 
 
 class TaskRouter:
-    """The tasks of one call. caller: in E.164, "" for nobody. limit: starts a step's time limit, in s.
+    """The tasks of one call. caller: in E.164, "" if withheld. limit: starts a step's time limit, in s.
 
     now_ms: the clock of the conversation's facts.
     """
@@ -121,8 +120,9 @@ class TaskRouter:
         self._inherited: set[str] = set()  # function calls that the previous process left unanswered
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
         self._end_requests: dict[str, FunctionCalled] = {}
-        self._asked_to_stay: dict[str, float] = {}  # by run, when the end was put off because its read-back is open
+        self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
         self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
+        self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
@@ -194,12 +194,12 @@ class TaskRouter:
     def invoke(self, called: FunctionCalled) -> str | None:
         """Hand a function call to its run, which answers by TaskAnswered; or return the output at once.
 
-        None also for a call that is told twice: it has its answer, or will have it.
+        Also None for a call that is reported twice: it has its answer, or will get it.
         """
         if called.call_id in self._seen:
             if self._seen[called.call_id] == called.response_id or self._waits(called.call_id):
                 return None
-            # In a later response the model has called again under an id of before, and waits.
+            # The model has reused the id of an earlier response's call, and waits for an answer.
             return _refusal("call_id_used", "This call_id has been answered before. Nothing was done about this call.")
         self._seen[called.call_id] = called.response_id
         self._calls_in_a_row += 1
@@ -218,7 +218,7 @@ class TaskRouter:
         if run is None:
             return self._answer_late(called) or self._refuse(called.name)
         if run.status is None:
-            arguments = called.arguments  # its own parameters may bear any name
+            arguments = called.arguments  # its parameters may have any name
         self._step(run, Invoke(called.call_id, called.name, arguments, spoke=self._calls_in_a_row == 1))
         return None
 
@@ -241,7 +241,7 @@ class TaskRouter:
         return True
 
     def silence(self) -> bool:
-        """The caller was asked and says nothing. Returns whether a task will say something about it."""
+        """The caller did not answer. Returns whether a task will say something about it."""
         run = self._asking()
         if run is not None:
             self._step(run, CallerSilent(self._step_id()))
@@ -249,19 +249,19 @@ class TaskRouter:
 
     @property
     def busy(self) -> bool:
-        """A task is in the middle of a step, which will be answered."""
+        """Whether a task is in the middle of a step, whose answer is still to come."""
         return any(run.pending for run in self._open_runs())
 
-    def ask_again(self) -> tuple[str, str] | None:
-        """The sentence to repeat, and the step it belongs to from now on. None: no task is asking."""
+    def ask_again(self) -> str:
+        """The sentence to repeat; "" if no task is asking."""
         run = self._asking()
-        if run is None or run.status is None:
-            return None
-        return run.say, self._step_id()
+        return "" if run is None else run.say
 
     def answered(self, message: TaskAnswered) -> TaskReply | None:
-        """Handle a run's answer to a step. None: the step was answered for the run already, and this is late."""
+        """Handle a run's answer to a step. None: it is late, and the step was already answered on the run's behalf."""
         run = self.runs.get(message.run_id)
+        if run is not None and (late := self._late.get(message.run_id)) and late.step_id == message.step_id:
+            return self._reply_late(run, message)
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
         run.status, run.taking = message.status, ""
@@ -282,8 +282,23 @@ class TaskRouter:
         output = self._take_end(run, answer)
         return TaskReply(run, {message.step_id: output}, ended=True)
 
+    def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
+        """The caller was told that nobody knows what came of this step: now it is known."""
+        del self._late[message.run_id]
+        self._children.stop(run.child)
+        run.status, words = message.status, ""
+        answer = message.answer
+        if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
+            self._end(run, answer.outcome or "")
+            words = answer.say
+        elif answer is not None and answer.told:
+            # The task does not go on, as the caller was told.
+            words = f"{answer.told} {ANYTHING_ELSE}"
+        told = json.dumps({"task": run.context.run_id, "result": run.result, "say": words})
+        return TaskReply(run, {self._step_id(): told} if words else {})
+
     def words_overdue(self, step_id: str) -> dict[str, str]:
-        """The transcript that a step waits for is late: take the step without it. Returns: as `note`."""
+        """The transcript that a step waits for is late: take the step without it. Returns the same as `note`."""
         for run in self._open_runs():
             if run.waits_for_words and next(iter(run.pending), None) == step_id:
                 self._take_next(run, final=True)
@@ -293,7 +308,8 @@ class TaskRouter:
         """A run's agent was restarted from its snapshot: repeat the step in which it crashed."""
         for run in self.runs.values():
             if run.child == child:
-                if (step := run.pending.get(run.taking)) is not None:
+                step = self._late.get(run.context.run_id) or run.pending.get(run.taking)
+                if step is not None:
                     run.stable_ref.tell(step)
                 if run.context.run_id in self._unsettled:
                     run.stable_ref.tell(CallerLeft())
@@ -305,26 +321,36 @@ class TaskRouter:
         for run in self.runs.values():
             if run.child == child and run.result == OPEN:
                 return self._fail(run)
+            if run.child == child and self._late.pop(run.context.run_id, None) is not None:
+                self._unsettled.discard(run.context.run_id)
+                return TaskReply(run, {})
         return None
 
     def overdue(self, step_id: str) -> TaskReply | None:
-        """A step has exceeded its time limit: abandon its agent; later answers are ignored."""
+        """A step has exceeded its time limit: the caller is told so, and its run has failed.
+
+        Where the step may act its agent goes on: what it does is undone or finished like any other's when the caller
+        hangs up, and told when it is known. Any other agent is abandoned, and later answers are ignored.
+        """
         for run in self.runs.values():
-            if step_id in run.pending:
-                self._children.abandon(run.child)
+            if (step := run.pending.get(step_id)) is not None:
+                if run.taking == step_id and self._may_act(run):
+                    self._late[run.context.run_id] = step
+                else:
+                    self._children.abandon(run.child)
                 return self._fail(run)
         return None
 
     def caller_left(self) -> bool:
-        """Tell the runs that are in the middle of a step. Returns whether any must be waited for.
+        """Notify the runs that are in the middle of a step. Returns whether any must be waited for.
 
-        A yes is judged by the transcripts there are; steps that queue behind another one are dropped.
+        A yes is judged by the transcripts that have arrived; steps queued behind another one are dropped.
         """
         self._end_requests.clear()
         for run in self._open_runs():
             self._take_next(run, final=True)
             run.pending = {step_id: step for step_id, step in run.pending.items() if step_id == run.taking}
-        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending}
+        self._unsettled = {run.context.run_id for run in self._open_runs() if run.pending} | self._late.keys()
         for run_id in self._unsettled:
             self.runs[run_id].stable_ref.tell(CallerLeft())
         return bool(self._unsettled)
@@ -365,14 +391,14 @@ class TaskRouter:
             told.insert(0, _SEVERAL)
         return "\n\n".join(told)
 
-    # --- inside ---
+    # --- internals ---
 
     def _step(self, run: TaskHandle, step: Invoke | KeysPressed | CallerSilent) -> None:
         run.pending[step.step_id] = step
         self._take_next(run)
 
     def _take_next(self, run: TaskHandle, final: bool = False) -> None:
-        """Hand a run its next step once the one before is answered; a yes also waits for the caller's transcript.
+        """Send a run its next step once the previous one is answered; a yes also waits for the caller's transcript.
 
         final: do not wait for the transcript.
         """
@@ -386,7 +412,7 @@ class TaskRouter:
                     run.waits_for_words = True
                     self._limit(WordsLimit(step.step_id), WORDS_LIMIT_S)
                 return
-            # Kept, so that an agent that is restarted is told the same.
+            # Kept, so that a restarted agent gets the same message.
             step = run.pending[step.step_id] = replace(step, agreement=agreement)
         run.taking, run.waits_for_words = step.step_id, False
         self._limit(StepLimit(step.step_id), STEP_LIMIT_S)
@@ -426,7 +452,7 @@ class TaskRouter:
         return json.dumps({"task": run.context.run_id, "error": "task_open", "hint": hint, "say": run.say})
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
-        """How the caller's latest turn answers the run's read-back. None: its transcript is still to come."""
+        """How the caller's latest turn answers the run's read-back. None: its transcript is missing."""
         if run.context.run_id in self._acted:
             return AGREED
         return self._consent.judge(run.context.run_id, final=final)
@@ -436,7 +462,7 @@ class TaskRouter:
         self._consent.asked(run.context.run_id, readback, self._now_ms())
 
     def _step_id(self) -> str:
-        # Among the ids of function calls, which the model chooses: none that it could choose.
+        # Shares a namespace with function call ids, which the model chooses, so it must be one that it cannot choose.
         return f"step-{self._services.new_id()}"
 
     def _open(self, spec: AgentSpec, called: FunctionCalled) -> TaskHandle:
@@ -507,7 +533,7 @@ class TaskRouter:
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
-            # Nobody to transfer to: the caller must still hear what came of the task.
+            # There is no transfer target: the caller must still hear the task's result.
             return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
@@ -515,12 +541,15 @@ class TaskRouter:
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
         self._unsettled.discard(run.context.run_id)
-        # After a yes the effect may have been carried out, even if the agent crashed.
-        read_back = run.status is not None and run.status.readback is not None
-        acted = read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
-        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": UNSURE if acted else SORRY}
+        words = UNSURE if self._may_act(run) else SORRY
+        told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": words}
         steps, run.pending, run.taking = list(run.pending), {}, ""
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
+
+    def _may_act(self, run: TaskHandle) -> bool:
+        """After a yes the effect may have been carried out, even if the agent crashed."""
+        read_back = run.status is not None and run.status.readback is not None
+        return read_back and isinstance(run.pending.get(run.taking), Invoke | KeysPressed)
 
     def _end(self, run: TaskHandle, outcome: str) -> None:
         run.result = outcome

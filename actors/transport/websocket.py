@@ -103,7 +103,7 @@ class Wire(Protocol):
 class KeepAlive:
     """Ping the peer every `interval_s`, and drop the socket when a ping was not answered for `limit_s`.
 
-    Other messages of the peer do not count as an answer, so that one that sends and does not read is found out.
+    Only a pong counts as an answer, so that a peer which sends but does not read is detected.
     quiet_s: after how long without an answer the attached actor is told WireQuiet.
     """
 

@@ -1,4 +1,4 @@
-"""What a VaicSocket is given of its call.
+"""The configuration of a VaicSocket.
 
 May import: actors.messages.clips, protocols.media, the standard library.
 """
@@ -23,10 +23,10 @@ class SocketOrigin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CallerSessionConfig:
-    """What a VaicSocket is given of its call.
+    """What a VaicSocket needs from its call.
 
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
-    filler_s: how long the caller waits for words before "one moment" is said; 0 for never.
+    filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     """
 

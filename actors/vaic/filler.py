@@ -1,6 +1,6 @@
-"""When a caller who waits for words is told "one moment", so that the line is never silent for long.
+"""Plays "one moment" to a caller who waits for the bot, so that the line is never silent for long.
 
-A state and a count, too little for a table. Not an actor: a part of the VAIC session.
+Its state is a flag and a count, too little for a table. Not an actor: a part of the VAIC session.
 May import: actors, the standard library. Rules from: docs/specs/reliability.md 5.4 (never silence).
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from actors.messages.vaic import FillerDue
 from actors.system.dispatcher import Timer
 
-# From one "one moment" to the next: long enough not to sound like a broken record, short enough not to be hung up on.
+# From one "one moment" to the next: long enough not to annoy, short enough that the caller does not hang up.
 AGAIN_S = 6.0
-# In one wait. A caller who has heard it three times is not helped by a fourth; the call's own time limits take over.
+# In one wait. A fourth would not help the caller; the call's own time limits take over.
 MAX_FILLERS = 3
 
 
@@ -30,27 +30,27 @@ class FillerTimer:
         self._after = after
         self._first_s = first_s
         self._timer: Timer | None = None
-        self._due = FillerDue(0)  # what the newest timer tells
+        self._due = FillerDue(0)  # the message of the newest timer
         self._said = 0
         self.waiting = False
 
     def begin(self) -> None:
-        """The caller waits for words from now on; nothing if that is so already."""
+        """The caller waits for the bot from now on. Does nothing if that was so already."""
         if self._first_s and not self.waiting:
             self.waiting, self._said = True, 0
             self._start(self._first_s)
 
     def end(self) -> None:
-        """The bot speaks, or the caller does."""
+        """The bot or the caller speaks."""
         self.waiting = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def over(self, due: FillerDue, bot_sounds: bool) -> bool:
-        """A timer has run out. Returns whether to say "one moment" now.
+        """A timer has fired. Returns whether to say "one moment" now.
 
-        bot_sounds: the caller hears the bot at this moment, so that it is not said but waited for again.
+        bot_sounds: the caller hears the bot at the moment; then the wait starts again instead.
         """
         if not self.waiting or due != self._due:  # a message of an earlier wait
             return False

@@ -1,7 +1,9 @@
-"""Silence for the model where the caller's audio stops in mid-utterance.
+"""Watches whether the caller's line has sound while the model says that the caller speaks.
 
 The model's voice detection counts samples: without audio a turn never ends (mute with silence suppression, hold,
-userStream.stop). A count, too little for a table. Not an actor: a part of the VAIC session.
+userStream.stop), so a gap is filled with silence. If the turn goes on although the line is silent, the voice detection
+has missed its end, and the call is told. Its state is a count, too little for a table. Not an actor: a part of the VAIC
+session.
 May import: actors.messages, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.3.
 """
 
@@ -10,49 +12,53 @@ from __future__ import annotations
 from base64 import b64encode
 
 from actors.messages.vaic import GapDue
-from protocols.media import MediaFormat, silence
+from protocols.media import MediaFormat, inaudible, silence
 
-# How often it is looked whether audio still comes: no jitter of a network is as long.
+# Interval of the checks; longer than any network jitter.
 GAP_S = 0.75
-# What a gap is filled with, each time it is seen: longer than the silence that ends a turn.
+# Silence sent for each gap seen; FILL_MS is longer than the silence that ends a turn.
 FILL_MS, PIECE_MS = 1000, 100
-# In one turn. A voice detection that has not ended the turn by then will not; the call's own limit does.
-MOST_FILLS = 10
+# Checks in a row without a sound, after which the turn is dead: 7.5 s. Of speech they would catch some.
+MOST_SILENT = 10
 
 
 class GapFiller:
     """Watches one turn of the caller at a time. media: the model's format.
 
-    sounds: audio has come since it was last looked at; set with every chunk, and read nowhere else.
+    newest: the latest audio since the last check, base64; "" if none has arrived. Set with every chunk, read only here.
     """
 
-    __slots__ = ("_fills", "_piece", "_speaks", "_turn", "sounds")
+    __slots__ = ("_media", "_piece", "_silent", "_speaks", "_turn", "newest")
 
     def __init__(self, media: MediaFormat) -> None:
+        self._media = media
         self._piece = b64encode(silence(media, PIECE_MS)).decode("ascii")
-        self._turn, self._fills = 0, 0
-        self._speaks = self.sounds = False
+        self._turn, self._silent = 0, 0
+        self._speaks = False
+        self.newest = ""
 
     def begin(self) -> GapDue:
-        """The caller begins to speak. Returns what is to be told after GAP_S."""
+        """The caller begins to speak. Returns the message to send after GAP_S."""
         self._turn += 1
-        self._fills, self._speaks, self.sounds = 0, True, True
+        self._silent, self._speaks, self.newest = 0, True, ""
         return GapDue(self._turn)
 
-    def end(self) -> None:
-        """The caller has stopped."""
-        self._speaks = False
+    def end(self) -> bool:
+        """The caller has stopped. Returns False if that was known: we may have ended the turn."""
+        spoke, self._speaks = self._speaks, False
+        return spoke
 
     def lasts(self, due: GapDue) -> bool:
-        """Whether the turn is still to be watched."""
-        return self._speaks and due.turn == self._turn and self._fills < MOST_FILLS
+        """Whether the turn must still be watched."""
+        return self._speaks and due.turn == self._turn and not self.dead
 
-    def due(self, due: GapDue) -> list[str]:
-        """The pieces of silence to give the model now, base64."""
-        if not self.lasts(due):
-            return []
-        sounds, self.sounds = self.sounds, False
-        if sounds:
-            return []
-        self._fills += 1
-        return [self._piece] * (FILL_MS // PIECE_MS)
+    @property
+    def dead(self) -> bool:
+        """The turn goes on without a sound."""
+        return self._silent >= MOST_SILENT
+
+    def check(self) -> list[str]:
+        """Check the line. Returns the pieces of silence to send the model now, base64; none if audio arrives."""
+        newest, self.newest = self.newest, ""
+        self._silent = self._silent + 1 if not newest or inaudible(newest, self._media) else 0
+        return [] if newest else [self._piece] * (FILL_MS // PIECE_MS)

@@ -1,4 +1,4 @@
-"""The caller's leg of a call: which socket it has, and how long the call waits for another when that is lost.
+"""The caller's leg of a call: its current socket, and how long the call waits for another one when that is lost.
 
 Not an actor: a part of a call's supervisor. May import: actors, protocols, pykka, the standard library.
 Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
@@ -31,7 +31,7 @@ class CallerLeg:
     """Starts the call's VaicSocket, and a new one on every socket that VAIC resumes the call on.
 
     ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
-    switchboard: is told when the caller is away or back, and when the supervisor has failed.
+    switchboard: receives CallerAway when the caller is away or back, CallCrashed when the supervisor has failed.
     wire: the newest socket. incarnation: how many VaicSockets the call had, in other processes as well.
     """
 
@@ -81,11 +81,11 @@ class CallerLeg:
         return replaced
 
     def resumed(self) -> None:
-        """The next VaicSocket is to answer a session.resume."""
+        """Have the next VaicSocket answer a session.resume."""
         self._origin = SocketOrigin.RESUMED
 
     def rebind(self, wire: Wire) -> None:
-        """VAIC has resumed the call on another socket: the newest one counts (7.9)."""
+        """VAIC has resumed the call on another socket; the newest one counts (7.9)."""
         self._timers.cancel(CallTimer.RESUME)
         send(self._switchboard, CallerAway(self._id, away=False))
         self.wire = wire
@@ -93,18 +93,18 @@ class CallerLeg:
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
     def break_off(self) -> None:
-        """The supervisor has failed: the VaicSocket is to end the call in words; without one the socket is closed."""
+        """The supervisor has failed: have the VaicSocket say the last words; without one the socket is closed."""
         occupant = self._ref.occupant
         if occupant is None or not send(occupant, LastWords(Clip.CALL_AGAIN, "internal error")):
             self.wire.close(1011, "internal error")
         send(self._switchboard, CallCrashed(self._id))
 
     def lost(self, death: ChildDied) -> bool:
-        """Whether that death was the loss of the socket, which VAIC may repair with a session.resume."""
+        """Whether the actor died of a lost socket, which VAIC may replace with a session.resume."""
         if death.child != VAIC or not isinstance(death.reason, TransportLost):
             return False
         if self._children.unlink(death):
-            self._children.log.warning("VAIC's socket is lost", reason=str(death.reason))
+            self._children.log.warning("VAIC's socket is lost", reason=death.reason)
             self._timers.start(CallTimer.RESUME, policies.RESUME_LIMIT_S)
             send(self._switchboard, CallerAway(self._id, away=True))
         return True

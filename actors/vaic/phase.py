@@ -3,8 +3,7 @@
 The hang-up has no table of its own, because each of its states is a state of the session. It is sent once, after VAIC
 has reported that everything was played (`playFinished`): our own clock is ahead of the caller's ear by the network and
 VAIC's jitter buffer, and VAIC discards what a hangup overtakes.
-When the call's supervisor has failed, nobody else decides on the call: the session says the last words, hangs up and
-ends by itself (the phases ALONE).
+When the call's supervisor has failed, the session says the last words, hangs up and ends by itself (the phases ALONE).
 Pure data. May import: protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7, 7.9 to 7.11.
 """
 
@@ -19,8 +18,8 @@ from protocols.transitions import Table, go, never, rows, stay
 
 class Phase(Enum):
     OPEN = "open"  # audio and events pass in both directions
-    PLAYING_OUT = "playing out"  # a hangup or transfer is ordered; VAIC still plays what it was sent
-    HUNG_UP = "hung up"  # VAIC was told to hang up or transfer, and is to answer with session.end
+    PLAYING_OUT = "playing out"  # a hangup or transfer was ordered; VAIC still plays what it was sent
+    HUNG_UP = "hung up"  # VAIC was told to hang up or transfer; session.end must follow, or a transfer's failure
     ENDED = "ended"  # by VAIC; the supervisor knows, and stops the session
     LAST_WORDS = "last words"  # the supervisor has failed; a recorded sentence is spoken, and nothing else
     PLAYING_OUT_ALONE = "playing out, alone"
@@ -30,8 +29,9 @@ class Phase(Enum):
 
 class Event(Enum):
     ORDERED = "hangup or transfer ordered"
-    ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # everything should have been heard, but VAIC has not said so
+    ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # all should have been heard, but VAIC has not confirmed it
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
+    TRANSFER_FAILED = "transfer failed"  # VAIC says so, and keeps the call
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
     CALL_BROKE = "supervisor failed"
@@ -43,21 +43,23 @@ class Event(Enum):
 class Action(Enum):
     NOTHING = ""
     SEND_ORDER = "send hangup or transfer"
+    REPORT_FAILURE = "report the failed transfer"  # to the supervisor
     REPORT_END = "report the end"  # to the supervisor, with the reason that VAIC gave
     REPORT_CLOSED = "report the closed socket"  # as the end of the call
     FAIL = "fail: TransportLost"
     SPEAK = "speak last words"
+    SPEAK_INSTEAD = "speak last words, then hang up"  # in place of the transfer
     STOP = "stop"
 
 
-# How long a phase may last; the others have no limit here. In HUNG_UP the supervisor's own limit runs.
+# Time limits of phases; the others have none here. In HUNG_UP the supervisor's own limit runs.
 LIMITS_S: Mapping[Phase, float] = {
     # After the moment at which everything should have been heard (7.6: "about 1 s").
     Phase.PLAYING_OUT: 1.0,
     Phase.PLAYING_OUT_ALONE: 1.0,
     # The longest recorded sentence takes a few seconds.
     Phase.LAST_WORDS: 10.0,
-    # For session.end (7.6: about 5 s), as policies.END_LIMIT_S.
+    # For session.end (7.6: about 5 s), as policies.END_LIMIT_S; a transfer that rings longer is given up.
     Phase.HUNG_UP_ALONE: 6.0,
 }
 
@@ -72,23 +74,31 @@ SESSION: Table[Phase, Event, Action] = Table(
     "VAIC session",
     Phase.OPEN,
     rows(
-        # One hangup or transfer a call, the first that was ordered: the caller was prepared for that one.
+        # At most one hangup or transfer at a time, the first that was ordered: it is the one announced to the caller.
         go(Phase.OPEN, Event.ORDERED, Phase.HUNG_UP, Action.SEND_ORDER),
         go(Phase.OPEN, Event.ORDERED_UNPLAYED, Phase.PLAYING_OUT, Action.NOTHING),
         stay((phase for phase in Phase if phase is not Phase.OPEN), _ORDERED, Action.NOTHING),
         go(Phase.PLAYING_OUT, (Event.PLAYED_OUT, Event.LIMIT), Phase.HUNG_UP, Action.SEND_ORDER),
         go(Phase.PLAYING_OUT_ALONE, (Event.PLAYED_OUT, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
-        # During last words it may confirm what was played before them: they are heard to their end by our clock.
+        # During last words VAIC may confirm what was played before them, so only our clock says when they were heard.
         stay(
             (Phase.OPEN, Phase.LAST_WORDS, Phase.HUNG_UP, Phase.HUNG_UP_ALONE, Phase.ENDED, Phase.OVER),
             Event.PLAYED_OUT,
             Action.NOTHING,
         ),
+        go(Phase.HUNG_UP, Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
+        go(Phase.HUNG_UP_ALONE, Event.TRANSFER_FAILED, Phase.LAST_WORDS, Action.SPEAK_INSTEAD),
+        # Reported twice, or too late.
+        stay(
+            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE)),
+            Event.TRANSFER_FAILED,
+            Action.NOTHING,
+        ),
         go((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP), Event.SESSION_END, Phase.ENDED, Action.REPORT_END),
-        # A socket lost before VAIC knew of the hangup is a loss as any other: the order is given again on the next one.
+        # A socket lost before the hangup was sent is a loss like any other: the order is repeated on the next socket.
         go((Phase.OPEN, Phase.PLAYING_OUT), Event.SOCKET_CLOSED, Phase.OVER, Action.FAIL),
         go(Phase.HUNG_UP, Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
-        # Alone, there is nobody who would take the call up again on another socket.
+        # Alone, nobody would resume the call on another socket.
         go(_SPOKEN, _ENDS, Phase.OVER, Action.STOP),
         stay((Phase.ENDED, Phase.OVER), _ENDS, Action.NOTHING),
         # What was ordered before the supervisor failed is carried out, without further words.
@@ -99,7 +109,7 @@ SESSION: Table[Phase, Event, Action] = Table(
         stay((*_SPOKEN, Phase.OVER), Event.CALL_BROKE, Action.NOTHING),
         go(Phase.LAST_WORDS, (Event.WORDS_HEARD, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
         go(Phase.LAST_WORDS, Event.WORDS_HEARD_UNPLAYED, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
-        # Also when session.end cuts them in their last moment: the rest counts as heard.
+        # Also when session.end cuts off their last moment: the rest counts as heard.
         stay((Phase.HUNG_UP_ALONE, Phase.OVER), _WORDS, Action.NOTHING),
         go(Phase.HUNG_UP_ALONE, Event.LIMIT, Phase.OVER, Action.STOP),
     ),
@@ -120,7 +130,7 @@ class Answers(Enum):
 
 
 def answers(phase: Phase) -> Answers:
-    """What VAIC may still be sent in answer to what it asks."""
+    """Which requests of VAIC may still be answered in a phase."""
     match phase:
         case Phase.OPEN | Phase.LAST_WORDS:
             return Answers.ALL

@@ -14,9 +14,11 @@ from actors.messages.call import (
     BotBegan,
     BotHeard,
     CallerArrived,
+    CallerInaudible,
     CallMessage,
     ClipHeard,
     DigitsPressed,
+    TransferFailed,
     VaicEnded,
     VaicReady,
 )
@@ -83,22 +85,25 @@ from protocols.vaic import (
     UserStreamStopped,
 )
 
-# What the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no end of the call because the caller is
-# silent, and an event when everything was played.
+# The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
+# the caller is silent, and an event when everything was played.
 CALL_SETTINGS = {
     "bargeIn": True,
     "sendDTMF": True,
     "userNoInputGiveUpTimeoutMS": 0,
     "sendEventsToBot": ["playFinished"],
+    "transferNotifications": True,
 }
 
-# A chunk of a participant whose stream is not open.
+# The error for a chunk of a participant whose stream is not open.
 NO_STREAM = "chunk_without_stream"
+# Why a transfer has failed (4.3); any other reason counts as "unknown".
+TRANSFER_FAILURES = ("no-answer", "busy", "declined", "error")
 DTMF_KEYS = frozenset("0123456789*#ABCD")
 
 OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look up
 
-# What only the open session takes part in.
+# Messages that only an open session handles.
 _OfOpenSession = (
     BotAudio
     | BotAudioEnded
@@ -116,7 +121,7 @@ _OfOpenSession = (
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
-    Is told: VaicSocketMessage. Tells the model's session: CallerAudio, Heard; its supervisor: what VAIC reports, and
+    Receives: VaicSocketMessage. Sends the model's session CallerAudio and Heard, its supervisor what VAIC reports and
     what was heard. Raises TransportLost when the socket is lost; its supervisor decides what that means for the call.
 
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
@@ -144,15 +149,16 @@ class VaicSocket(LoopActor):
         self._to_model = Transcoder(config.media, model_format(config.media))
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
-        self._due: tuple[float, Timer] | None = None  # when the playout is to be looked at, in ms
+        self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._filler = FillerTimer(self.after, config.filler_s)
         self._gap = GapFiller(model_format(config.media))
-        # A peer chooses item ids, and may choose an empty one: None is none.
+        # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
-        self._order: HangUp | Transfer | None = None  # how the call ends, where we end it
+        self._limit: Timer | None = None  # of the phase
+        self._order: HangUp | Transfer | None = None  # how the call ends, if we end it
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id: str | None = None  # of the last words
         self._silenced_id: str | None = None  # the item that a key has stopped
@@ -173,9 +179,9 @@ class VaicSocket(LoopActor):
         self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
-        # Otherwise the wire stays open: our crash is not the caller's loss, the next incarnation takes it over.
+        # In other cases the wire stays open: the next incarnation takes it over, so the caller loses nothing.
         if isinstance(error, MailboxFull) and self._is_flooded():
-            # No crash of ours: in one burst came more than may wait, so that no rate limit saw it.
+            # Not a crash of ours: the peer filled the mailbox in one burst, before any rate limit could see it.
             self._violations.bad_frame(WireError("flood", "messages"))
             self._wire.close(1008, "too much")
         elif self._phase in ALONE:
@@ -197,8 +203,8 @@ class VaicSocket(LoopActor):
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
-                self._gap.end()
-                self._write(SpeechStopped(conversation_id=self._id))
+                if self._gap.end():
+                    self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
                 self._write(SpeechCommitted(conversation_id=self._id))
@@ -219,7 +225,7 @@ class VaicSocket(LoopActor):
             case LastWords():
                 self._call_broke(message)
             case PhaseOverdue():
-                if message.phase is self._phase:  # a phase is entered once: the limit of another one is void
+                if message.phase is self._phase:  # else it was left while this message waited
                     self._advance(Event.LIMIT)
             case WireClosed():
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
@@ -245,13 +251,16 @@ class VaicSocket(LoopActor):
         """Enter the phase that follows. reason: that of session.end or of the closed socket. code: the socket's."""
         before = self._phase
         self._phase, action = SESSION.step(before, event)
-        if self._phase is not before and self._phase in LIMITS_S:
-            self.after(LIMITS_S[self._phase], PhaseOverdue(self._phase))
+        if self._phase is not before:
+            self._start_limit()
         match action:
             case Action.NOTHING:
                 pass
             case Action.SEND_ORDER:
                 self._send_order()
+            case Action.REPORT_FAILURE:
+                self._order = None
+                send(self._call, TransferFailed(reason))
             case Action.REPORT_END:
                 self._report_end(reason)
             case Action.REPORT_CLOSED:
@@ -260,10 +269,20 @@ class VaicSocket(LoopActor):
                 raise TransportLost(code, reason)
             case Action.SPEAK:
                 self._speak_last_words()
+            case Action.SPEAK_INSTEAD:
+                self._order = HangUp("transfer failed")
+                self._speak_last_words()
             case Action.STOP:
                 self.stop()
             case _:
                 assert_never(action)
+
+    def _start_limit(self) -> None:
+        """That of the phase, in place of that of the phase before."""
+        if self._limit is not None:
+            self._limit.cancel()
+        limit_s = LIMITS_S.get(self._phase)
+        self._limit = None if limit_s is None else self.after(limit_s, PhaseOverdue(self._phase))
 
     def _send_order(self) -> None:
         match self._order:
@@ -337,9 +356,9 @@ class VaicSocket(LoopActor):
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
             raise WireError(NO_STREAM)
-        self._gap.sounds = True
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:
+            self._gap.newest = payload
             self._model.tell(CallerAudio(payload))
 
     def _obey(self, frame: FromVaic) -> None:
@@ -384,6 +403,8 @@ class VaicSocket(LoopActor):
             case "playfinished":
                 if self._playout.play_finished():
                     self._advance(Event.PLAYED_OUT)
+            case "transferstatus":
+                self._take_transfer_status(activity.value)
             case "start" | "dtmf" if answers(self._phase) is not Answers.ALL:
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
@@ -399,6 +420,12 @@ class VaicSocket(LoopActor):
                     send(self._call, DigitsPressed(digits))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
+
+    def _take_transfer_status(self, value: object) -> None:
+        told = value if isinstance(value, dict) else {}
+        if told.get("status") == "failed" and isinstance(self._order, Transfer):
+            reason_code = told.get("reasonCode")
+            self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
 
     def _check_conversation(self, conversation_id: str) -> None:
         if conversation_id and conversation_id != self._id:
@@ -483,9 +510,14 @@ class VaicSocket(LoopActor):
         return cut[-1].item_id
 
     def _fill_gap(self, due: GapDue) -> None:
-        for payload in self._gap.due(due):
+        if not self._gap.lasts(due):
+            return
+        for payload in self._gap.check():
             self._model.tell(CallerAudio(payload))
-        if self._gap.lasts(due):
+        if self._gap.dead:
+            self._log.info("the caller's turn has no sound")
+            send(self._call, CallerInaudible())
+        else:
             self.after(GAP_S, due)
 
     def _watch_playout(self) -> None:

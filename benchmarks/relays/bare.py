@@ -1,4 +1,4 @@
-"""The limit: a process that passes bytes between two sockets and looks at none of them, on the same event loop.
+"""The lower bound: relays bytes between two sockets without looking at them, on the same event loop.
 
 python benchmarks/relays/bare.py LISTEN_PORT TARGET_PORT
 """

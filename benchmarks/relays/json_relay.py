@@ -1,8 +1,8 @@
-"""For comparison: the relay a competent engineer writes without actors, asyncio with `json` and `websockets`.
+"""For comparison: the relay that a competent engineer would write without actors: asyncio, `json`, `websockets`.
 
-One task for each direction of a call, one dictionary for each frame, nothing checked that is not used. Fair: uvloop,
-no compression, 16 kHz callers resampled by soxr at the quality Tieline uses, mu-law passed through as it came. It
-leaves out what a chunk of audio does not need: barge-in, function calls, resumption, transcripts, a journal.
+One task per direction of a call, one dictionary per frame, no validation of unused fields. To be fair: uvloop, no
+compression, 16 kHz callers resampled by soxr at the quality Tieline uses, mu-law passed through unchanged. It leaves
+out what a chunk of audio does not need: barge-in, function calls, resumption, transcripts, a journal.
 May import: soxr, numpy, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5,
 docs/specs/openai-realtime.md 3.
 
@@ -28,19 +28,19 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 MODEL_HZ = 24000
-# The model's word for the audio of each format, and the caller's sample rate where it must be resampled.
+# The model's audio type for each format, and the caller's sample rate if it must be resampled.
 FORMATS: dict[str, tuple[dict[str, object], int | None]] = {
     "raw/lpcm16_24": ({"type": "audio/pcm", "rate": MODEL_HZ}, None),
     "raw/lpcm16": ({"type": "audio/pcm", "rate": MODEL_HZ}, 16000),
     "raw/mulaw": ({"type": "audio/pcmu"}, None),
 }
 
-# Handed separators on each call, json.dumps would build an encoder on each call.
+# With `separators`, json.dumps would build an encoder on each call.
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def resampling(source_hz: int, target_hz: int) -> Callable[[str], str]:
-    """One direction's resampler, base64 to base64; what it returns is empty while its filter fills."""
+    """One direction's resampler, base64 to base64; returns "" while its filter fills."""
     stream = soxr.ResampleStream(source_hz, target_hz, 1, dtype="int16", quality="MQ")
 
     def resample(payload: str) -> str:
@@ -56,7 +56,7 @@ def as_it_came(payload: str) -> str:
 
 @dataclass(slots=True)
 class Call:
-    """One call: its two sockets, and what a chunk goes through on its way each way."""
+    """One call: its two sockets and its resamplers."""
 
     conversation: str
     media_format: str
@@ -69,12 +69,12 @@ class Call:
         await self.vaic.send(encode({"type": kind, "conversationId": self.conversation, **fields}))
 
     async def expect(self, kind: str) -> None:
-        """Read the model's events up to one of this type."""
+        """Read the model's events up to and including one of this type."""
         while json.loads(await self.model.recv())["type"] != kind:
             pass
 
     async def set_up(self) -> None:
-        """Configure the model, then answer the call, then let the model begin."""
+        """Configure the model, answer the call, then request the first response."""
         audio, _ = FORMATS[self.media_format]
         both_ways = {"input": {"format": audio}, "output": {"format": audio}}
         session = {"type": "realtime", "output_modalities": ["audio"], "audio": both_ways}

@@ -1,17 +1,16 @@
-"""For comparison: pipecat between VAIC and the Realtime interface, as its users put it behind a telephony provider.
+"""For comparison: pipecat between VAIC and the Realtime API, as its users run it behind a telephony provider.
 
 Tested with pipecat-ai 1.14.0 (`pip install "pipecat-ai[openai,websocket]" uvicorn uvloop`, in an environment of its
-own: it needs soxr below 1.1). Of pipecat: its FastAPI WebSocket transport, its OpenAI Realtime service, one pipeline
-and one runner for each call. Ours: the serializer, such as pipecat has one for each provider.
+own: it needs soxr below 1.1). From pipecat: its FastAPI WebSocket transport, its OpenAI Realtime service, one pipeline
+and one runner per call. Ours: the serializer, of which pipecat has one for each provider.
 
-In pipecat's favour: nothing stands between the transport and the service (no context aggregators, VAD, turn analyser,
+In pipecat's favour: there is nothing between the transport and the service (no context aggregators, VAD, turn analyser,
 turn tracking, RTVI or metrics, most of which its users have); play streams begin and end in a hook of the transport,
-where a processor of their own would be one more queue for every frame; no log below WARNING, no compression, uvloop.
-Against it: its output transport is paced like a sound card. A chunk that comes when it is due passes at once, but a
-burst waits for its time, and what a stall of the loop takes beyond one chunk adds up, to be made up for only when the
-bot falls silent: under load what the caller hears lags for as long as a response goes on. Its service speaks 24 kHz
-PCM only, so mu-law is decoded and resampled, both ways, and its resamplers run at soxr's highest quality ("VHQ"),
-which cannot be set from outside.
+because a processor for them would add a queue for every frame; no log below WARNING, no compression, uvloop.
+Against it: its output transport is paced like a sound card. A chunk that arrives on time passes at once, but a burst
+is held back, and the delay of a stalled loop adds up and is recovered only when the bot falls silent: under load the
+caller hears a response with growing delay. Its service supports 24 kHz PCM only, so mu-law is decoded and resampled
+both ways, and its resamplers run at soxr's highest quality ("VHQ"), which cannot be configured.
 May import: pipecat, fastapi, uvicorn, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5.
 
 python benchmarks/relays/pipecat_relay.py --port 8080 --model-url ws://127.0.0.1:9000 [--format raw/lpcm16_24]

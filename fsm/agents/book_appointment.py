@@ -33,7 +33,7 @@ def book(request: EffectRequest, connection: Connection) -> EffectResult:
 
 
 def unbook(request: EffectRequest, connection: Connection) -> None:
-    """Remove the booking of a caller who hung up while it was made."""
+    """Undo the booking, for a caller who hung up before hearing of it."""
     booked = appointments.by_effect(connection, request.key)
     if booked is not None:
         appointments.remove(connection, booked.id)

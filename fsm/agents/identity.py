@@ -1,7 +1,7 @@
-"""Whose appointment: what a caller claims, and that two of those facts must be those of one appointment.
+"""Finds the caller's appointment, and proves by two facts that it is theirs.
 
-A caller's number is a claim, as is a name: either can be sent or guessed by anybody. So nothing that is stored is
-spoken of before two facts match, and whoever guesses wrongly is stopped.
+A caller's number proves nothing, nor does a name: anybody can send or guess either. So nothing stored is mentioned
+before two facts match one appointment, and the number of wrong attempts is limited.
 May import: fsm, store, SQLAlchemy, the standard library.
 """
 
@@ -24,11 +24,12 @@ from store.identity import Outcome
 
 ENOUGH = 2
 WRONG_IN_CALL, WRONG_IN_A_DAY = 3, 10
-# Names come from speech: what sounds alike is spelt otherwise. Another fact has to be right besides.
+# Least similarity of two names. Names come from speech, so the same name is spelt in many ways; a second fact has to
+# match as well.
 ALIKE = 0.7
 LONGEST_NAME = 100
 NO_MORE = "I cannot look for appointments any more, since what I was told did not fit any of them too often."
-# What models put down for a caller who has given no name. A name that holds any other word is taken.
+# What models put in as the name of a caller who gave none. A name with any other word in it is accepted.
 _NO_NAMES = """
     a anonim anonym anonyme anonymous anrufer available blank blocked caller client customer default empty first full
     given gast guest human i id inconnu invité is it keine known kunde last madam me mentioned missing mr mrs ms myself
@@ -40,7 +41,7 @@ PLACEHOLDERS = frozenset(_NO_NAMES.split())
 
 
 def real_name(name: str, known: Known) -> str:
-    """A name as somebody might bear it, with its spaces put right."""
+    """The name with its spaces normalised. Raises: SlotError for a placeholder, no letters, or excessive length."""
     name = " ".join(name.split())
     words = "".join(letter if letter.isalpha() else " " for letter in name.casefold()).split()
     if not words or len(name) > LONGEST_NAME or PLACEHOLDERS.issuperset(words):
@@ -50,7 +51,7 @@ def real_name(name: str, known: Known) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a caller claims of an appointment; "" and None for what is not known. number: in E.164."""
+    """The facts by which a caller identifies an appointment; "" or None if unknown. number: in E.164."""
 
     number: str = ""
     name: str = ""
@@ -64,11 +65,11 @@ class Claims:
 
     @property
     def made(self) -> int:
-        """How many facts are claimed."""
+        """How many facts the caller has given."""
         return sum(map(bool, (self.number, self.name, self.code, self.day)))
 
     def fitting(self, appointment: Appointment, starts_at: datetime) -> int:
-        """How many of them are those of an appointment. starts_at: its own, in the bot's time zone."""
+        """How many of them match the appointment. starts_at: the appointment's, in the bot's time zone."""
         return sum(
             (
                 bool(self.number) and appointment.caller == self.number,
@@ -79,9 +80,9 @@ class Claims:
         )
 
     def prove(self, appointment: Appointment, starts_at: datetime) -> bool:
-        """Whether it is theirs who claims them. starts_at: as for `fitting`.
+        """Whether the facts prove that the appointment is the caller's. starts_at: as for `fitting`.
 
-        A name that is another's outweighs number and day, which anybody may know; a code outweighs a misheard name.
+        A name that does not match outweighs number and day, which others may know; a code outweighs a misheard name.
         """
         others = bool(_letters(appointment.name) and self.name) and not alike(appointment.name, self.name)
         by_code = bool(self.code) and appointment.code == self.code
@@ -89,7 +90,7 @@ class Claims:
 
 
 def alike(stored: str, said: str) -> bool:
-    """Whether two names may be one, misheard. A name without letters is like no other."""
+    """Whether two names may be the same one, misheard. A name without letters matches none."""
     one, other = _letters(stored), _letters(said)
     return bool(one and other) and SequenceMatcher(None, one, other).ratio() >= ALIKE
 
@@ -100,10 +101,10 @@ def _letters(name: str) -> str:
 
 
 def find(request: EffectRequest, connection: Connection) -> EffectResult:
-    """The one appointment that two facts are of. What is lacking or wrong is asked for: the fact `ask` names it."""
+    """Find the appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
     claims, now = Claims.of(request), request.context.now()
     wrong = identity.wrong_in_call(connection, request.context.conversation_id)
-    # Of 24 hours, and not of the date: else whoever guesses waits for midnight.
+    # Within 24 hours, not since midnight: otherwise someone who guesses would only have to wait for midnight.
     today = identity.wrong_by_number(connection, claims.number, now - timedelta(days=1))
     if wrong >= WRONG_IN_CALL or today >= WRONG_IN_A_DAY:
         return Failed(NO_MORE)
@@ -122,12 +123,12 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     said = f"I cannot find an appointment {_described(claims)}."
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
-    # With number and day it is the name that does not fit; else it is anybody's guess, so each is asked in its turn.
+    # If number and day are known, the name must be wrong; otherwise ask for name and day in turn.
     return _ask("which" if wrong and not (claims.number and claims.day) else "name", "wrong", said)
 
 
 def tally(request: EffectRequest, result: EffectResult, connection: Connection) -> str:
-    """Write an attempt down, as it came out."""
+    """Store an attempt and its outcome."""
     outcome: Outcome = "matched" if isinstance(result, Ok) else "wrong"
     if isinstance(result, Refused):
         outcome = _OUTCOMES[str(result.facts["tried"])]
@@ -147,7 +148,7 @@ _OUTCOMES: dict[str, Outcome] = {"matched": "matched", "incomplete": "incomplete
 
 
 def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
-    """The arrows of a refused `find`, to the states that collect what is to be told anew."""
+    """The arrows of a refused `find`, each to the state that collects what has to be given again."""
     return (
         Arrow(name, when=lambda known: known.facts.get("ask") == "name"),
         Arrow(at, when=lambda known: known.facts.get("ask") == "which_at"),
@@ -156,7 +157,7 @@ def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
 
 
 def still_theirs(request: EffectRequest, connection: Connection) -> Appointment | None:
-    """The appointment that was found and read back; None where it does not stand as it did, or is another's now."""
+    """The appointment that was found and read back; None if it has changed since, or is no longer the caller's."""
     mine = appointments.held(connection, int(str(request.facts["appointment"])))
     if mine is None:
         return None
@@ -166,7 +167,7 @@ def still_theirs(request: EffectRequest, connection: Connection) -> Appointment 
 
 
 def _the_one_meant(proven: dict[int, datetime], request: EffectRequest) -> EffectResult:
-    """Of the caller's own appointments the one on the day and at the time that were said."""
+    """Select one of the caller's appointments by the day and time given."""
     day, at = request.slots.get("which"), request.slots.get("which_at")
     on_day = {each: local for each, local in proven.items() if day in (None, local.date())}
     if not on_day:
@@ -199,7 +200,7 @@ def _described(claims: Claims) -> str:
 
 
 def _listed(proven: dict[int, datetime]) -> str:
-    """What there is to choose from; "" for one, which must not be taken for what the caller has named."""
+    """The appointments to choose from; "" if there is one, because it is not the one that the caller named."""
     if len(proven) == 1:
         return ""
     *most, last = [f"{_day(local.date())} at {_at(local.time())}" for local in proven.values()][:3]

@@ -79,7 +79,7 @@ AT = Slot(
     example="For example, half past ten.",
     keypad=KEYPAD_TIME,
 )
-# Which of the caller's appointments: asked for only if that is not clear.
+# Which of the caller's appointments; asked for only if that is unclear.
 WHICH = Slot(
     date,
     ask="On which day is the one that you mean?",
@@ -101,7 +101,7 @@ CODE = Slot(
 # Filled by the look-up, for the read-back.
 WAS_DAY, WAS_AT = Slot(date, stored=True), Slot(time, stored=True)
 WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
-# What a caller has to say of an appointment that is booked already, and what is found by it, in a table's order.
+# The slots by which an existing appointment is found, then those that the look-up fills, in a table's order.
 BOOKED_ALREADY: Mapping[str, Slot[Any]] = {
     "name": Slot(
         str,

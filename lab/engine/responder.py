@@ -1,4 +1,4 @@
-"""Runs one response: waits for transcripts, calls `lab.mind`, and speaks at the model's pace.
+"""Runs one response: waits for transcripts, calls `lab.mind`, and sends speech at the model's pace.
 
 May import: protocols, lab.mind, lab.engine, loguru, the standard library.
 Rules from: docs/specs/openai-realtime.md 4.2, 5.

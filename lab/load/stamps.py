@@ -17,7 +17,7 @@ _BODY = Struct("!III")
 STAMP_BYTES = len(_MAGIC) + _BODY.size
 _MASKED_NOTHING = b"\0\0\0\0"
 CLOCK_MASK = 0xFFFFFFFF
-# More than this no resampler keeps back.
+# No resampler keeps back more than this.
 HELD_CHUNKS = 3
 
 
@@ -104,8 +104,8 @@ class StampsByLength:
         """The delays in µs of the chunks that this audio completes."""
         if not self._begun and self._sent:
             self._begun = True
-            # A resampler keeps back a few chunks. What was sent beyond them before its first audio came waited for a
-            # late machine: it is yet to arrive, and to be counted, but not as late.
+            # A resampler keeps back a few chunks. What was sent beyond them before its first audio arrived was delayed
+            # by a slow start: it still has to arrive and is counted, but not as late.
             self._held_first = min(len(self._sent) - 1, HELD_CHUNKS)
             self._sent = deque([self._sent[-1]] * (len(self._sent) - self._held_first))
         self._missing_ms += length_ms

@@ -91,12 +91,12 @@ _AS_IT_WAS = re.compile(
 )
 
 
-# Of a parameter's description: it is about the thing as it is, which is to be moved.
+# Words in a parameter's description which show that it is about the present state of what is to be moved.
 _ALREADY = re.compile(r"\balready\b", re.IGNORECASE)
 
 
 def _as_it_was(text: str) -> str:
-    """Of what is said to have something moved, the part that tells how it is now."""
+    """The part of a request to move something that says where it is now."""
     moved = _MOVED_TO.search(text)
     return text[: moved.end()] if moved else " ".join(match[0] for match in _AS_IT_WAS.finditer(text))
 

@@ -1,4 +1,4 @@
-"""The eleven events a client sends on the OpenAI Realtime GA interface. Strict: a key nobody declared is refused.
+"""The eleven client events of the OpenAI Realtime GA interface. Strict: a field that is not declared is refused.
 
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.1.
 """
@@ -38,7 +38,7 @@ class InputAudioBufferClear(ClientEvent):
 
 
 class ConversationItemCreate(ClientEvent):
-    """`previous_item_id`: "root" for the front, an id for after it, absent for the end."""
+    """`previous_item_id`: "root" inserts at the front, an id after that item; absent appends at the end."""
 
     type: Literal["conversation.item.create"] = "conversation.item.create"
     item: NewItem
@@ -46,7 +46,7 @@ class ConversationItemCreate(ClientEvent):
 
 
 class ConversationItemTruncate(ClientEvent):
-    """Tells the model what the caller really heard of an item: `audio_end_ms` from its start, whole ms."""
+    """Tell the model how much of an item the caller heard. `audio_end_ms`: from the item's start, in whole ms."""
 
     type: Literal["conversation.item.truncate"] = "conversation.item.truncate"
     item_id: str
@@ -70,14 +70,14 @@ class ResponseCreate(ClientEvent):
 
 
 class ResponseCancel(ClientEvent):
-    """Without an id: the running response of the default conversation."""
+    """Without an id: cancels the running response of the default conversation."""
 
     type: Literal["response.cancel"] = "response.cancel"
     response_id: str | None = None
 
 
 class OutputAudioBufferClear(ClientEvent):
-    """WebRTC and SIP only: on a WebSocket the client owns the playback buffer."""
+    """WebRTC and SIP only; on a WebSocket the client owns the playback buffer."""
 
     type: Literal["output_audio_buffer.clear"] = "output_audio_buffer.clear"
 

@@ -1,4 +1,4 @@
-"""Which function outputs may be sent to the model, and when it owes words about them.
+"""Which function outputs may be sent to the model, and when the model must then respond.
 
 Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4.
 """
@@ -13,8 +13,8 @@ from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem,
 class FunctionCalls:
     """The function calls of one model session.
 
-    carried_over: calls of a session that was lost, by their ids, unanswered when this one began. The new session does
-    not know them: each enters the conversation together with its output.
+    carried_over: by call id, the calls of a lost session that had no output when this session began. This session
+    has no item for them, so each is created together with its output.
     """
 
     def __init__(self, carried_over: Mapping[str, FunctionCallItem] | None = None) -> None:
@@ -24,27 +24,27 @@ class FunctionCalls:
         self._outputs: dict[str, str] = {}
 
     def called(self, call_id: str, response_id: str) -> None:
-        """The model made a call, in a response that still runs."""
+        """The model made a call in a response that is still running."""
         self._owed.add(call_id)
         self._in_response[call_id] = response_id
 
     def answered(self, call_id: str, output: str) -> None:
-        """An output is there. One for a call that is not owed any more is dropped: a call has one answer."""
+        """Store a call's output. Ignored if the call already has one, or is unknown."""
         if call_id in self._owed:
             self._outputs[call_id] = output
 
     def response_ended(self, response_id: str) -> int:
-        """A response is over: what it called may be answered. Returns how many calls that were."""
+        """The response has ended, so its calls may be answered. Returns how many calls it made."""
         ended = [call_id for call_id, response in self._in_response.items() if response == response_id]
         for call_id in ended:
             del self._in_response[call_id]
         return len(ended)
 
     def settle(self) -> tuple[list[NewItem], bool]:
-        """The items to create now, in order, and whether the model is to speak about them: once none is owed."""
+        """Return the items to create now, in order, and whether to request a response: only once no output is owed."""
         items: list[NewItem] = []
         for call_id in list(self._outputs):
-            # Racing an output against the end of its own response was seen to lose it.
+            # An output sent before its own response has ended was seen to get lost.
             if call_id in self._in_response:
                 continue
             known_as = call_id

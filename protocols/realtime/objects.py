@@ -1,6 +1,6 @@
 """The objects inside the events of the OpenAI Realtime GA interface: sessions, items, responses.
 
-What we send is strict; what we receive is tolerant and holds what a bridge reads, with room for what it does not.
+Models of what we send are strict; models of what we receive ignore unknown fields and declare what a bridge reads.
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 2 and 3.3.
 """
 
@@ -17,7 +17,7 @@ from protocols.frames import Frame, SentFrame, SentPart, Text
 
 
 class PcmFormat(SentPart):
-    """16-bit little-endian mono; the interface knows 24 kHz only."""
+    """16-bit little-endian mono; the interface supports 24 kHz only."""
 
     type: Literal["audio/pcm"] = "audio/pcm"
     rate: Literal[24000] = 24000
@@ -130,7 +130,7 @@ class Reasoning(SentFrame):
 
 
 class Session(SentFrame):
-    """A session's configuration, or the part of it to change: absent is unchanged, null clears (2.1)."""
+    """A session's configuration, or the part to change: an absent field stays as it is, null clears it (2.1)."""
 
     type: Literal["realtime"]
     model: str | None = None
@@ -149,9 +149,9 @@ class Session(SentFrame):
 
 
 class EffectiveSession(Frame):
-    """The configuration in force, as the server tells it. Everything may be missing.
+    """The configuration in force, as reported by the server. Any field may be missing.
 
-    expires_at: as told; read it with `ends_at`.
+    expires_at: as received; read it through `ends_at`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -163,14 +163,14 @@ class EffectiveSession(Frame):
     audio: dict[str, Any] | None = None
 
     def ends_at(self) -> float | None:
-        """When it ends by itself, in unix seconds, perhaps with a fraction; None when the server did not say.
+        """When the server will end the session, in Unix seconds, possibly fractional; None if it did not say.
 
-        Raises: WireError, if it is no number.
+        Raises: WireError, if it is not a number or out of range.
         """
         told = self.expires_at
         if told is None:
             return None
-        # Beyond 1e15 s no clock goes; a NaN is in no range.
+        # No clock reads more than 1e15 s; the comparison also rejects NaN.
         if isinstance(told, bool) or not isinstance(told, int | float) or not abs(told) < 1e15:
             raise WireError("bad_fields", "session.expires_at: not a time")
         return float(told)
@@ -226,7 +226,7 @@ class UserMessage(_NewItem):
 
 
 class AssistantMessage(_NewItem):
-    """Text only: a model's audio cannot be put back."""
+    """Text only: the API does not accept assistant audio."""
 
     type: Literal["message"] = "message"
     role: Literal["assistant"] = "assistant"
@@ -274,7 +274,7 @@ class ResponseAudio(SentFrame):
 
 
 class ResponseRequest(SentFrame):
-    """What one response shall be. `instructions` and `input` replace the session's and the conversation's (3.3)."""
+    """The settings of one response. `instructions` replaces the session's, `input` the conversation (3.3)."""
 
     conversation: Literal["auto", "none"] | None = None
     input: tuple[NewItem | ItemReference, ...] | None = None
@@ -290,7 +290,7 @@ class ResponseRequest(SentFrame):
     prompt: dict[str, Any] | None = None
 
 
-# --- what the server tells ---
+# --- received from the server ---
 
 _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
 
@@ -303,7 +303,7 @@ class ContentPart(Frame):
 
 
 class Item(Frame):
-    """Any item as the server tells it: message, function_call, function_call_output, mcp_*."""
+    """Any item as reported by the server: message, function_call, function_call_output, mcp_*."""
 
     id: Text = ""
     object: Text = "realtime.item"
@@ -347,15 +347,24 @@ class Response(Frame):
     usage: dict[str, Any] | None = None
 
     def tokens(self) -> dict[str, int]:
-        """What it has cost."""
+        """The tokens it used: `input_tokens` and `output_tokens`, each only if the server reported it."""
         usage = self.usage or {}
         return {key: value for key in ("input_tokens", "output_tokens") if isinstance(value := usage.get(key), int)}
 
     @property
     def error_code(self) -> str:
-        """Why it failed; "" where it did not, or does not say."""
-        error = self.status_details.error if self.status_details else None
+        """The code of the error it failed with; "" if it did not fail, or gave no code."""
+        error = self._error
         return (error.code or error.type or "") if error else ""
+
+    @property
+    def error_message(self) -> str:
+        """The text of the error it failed with; "" if there is none."""
+        return self._error.message if self._error else ""
+
+    @property
+    def _error(self) -> ErrorDetail | None:
+        return self.status_details.error if self.status_details else None
 
 
 class RateLimit(Frame):

@@ -1,13 +1,15 @@
-"""Which answers of the model's side are final: asking again changes nothing.
+"""Which errors of the Realtime API are permanent, so that a retry is pointless, and how long to wait after the others.
 
 Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 1.4, 1.5.
 """
 
 from __future__ import annotations
 
-# At the upgrade: bad key, wrong project, path, deployment or model.
+import re
+
+# HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model.
 FINAL_STATUSES = frozenset({400, 401, 403, 404})
-# In an error event or in a failed response.
+# Error codes, in an `error` event or a failed response.
 FINAL_CODES = frozenset(
     {
         "account_deactivated",
@@ -18,5 +20,25 @@ FINAL_CODES = frozenset(
         "model_not_found",
     }
 )
-# The request as such was rejected, after the upgrade.
+# WebSocket close code: the request itself was rejected after the upgrade.
 FINAL_CLOSE = 4000
+# Error codes of rate limits, in an `error` event or a failed response.
+RATE_LIMITS = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded"})
+# Error codes that can only be about a response.create, when the event does not name what it is about.
+ABOUT_REQUESTS = RATE_LIMITS | {"bad_response_create"}
+# Error types that a retry may get past: failures of the server itself.
+PASSING_TYPES = frozenset({"", "server_error"})
+
+# How many characters of an error's text are read.
+_TEXT_LIMIT = 500
+_TRY_AGAIN = re.compile(r"try again in((?:\s?\d{1,6}(?:\.\d{1,6})?\s?(?:ms|milli|[hms]))+)", re.IGNORECASE)
+_PART = re.compile(r"([\d.]+)\s?(ms|milli|[hms])", re.IGNORECASE)
+_UNIT_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def named_wait_s(message: str) -> float | None:
+    """The wait that an error's text names ("Please try again in 1m2.5s."), in s; None if it names none."""
+    found = _TRY_AGAIN.search(message[:_TEXT_LIMIT])
+    if found is None:
+        return None
+    return sum(float(number) * _UNIT_S[unit.lower()] for number, unit in _PART.findall(found[1]))

@@ -1,7 +1,8 @@
-"""The response scheduler's state, as four tables side by side: each of them changes without asking the others.
+"""The response scheduler's state: five independent transition tables.
 
-SLOT: what of the default conversation's one response there is. TURN: whether the caller speaks, and is owed an answer.
-ATTEMPT: whether what nobody heard was asked for again. LIVENESS: whether the session answers requests at all.
+SLOT: the state of the default conversation's only response. TURN: whether the caller speaks, and is owed an answer.
+ATTEMPT: whether a response that nobody heard was requested again. LIVENESS: whether the session answers requests.
+BUDGET: whether more responses may be requested in one turn of the caller.
 Pure data. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4 to 4.6, 6, 7.2.
 """
 
@@ -12,9 +13,10 @@ from enum import Enum
 
 from protocols.transitions import Table, go, never, rows, stay
 
-# A request that is neither answered nor refused within this frees the slot; a cancelled response is to end within it.
+# A request that is neither answered nor refused within this time frees the slot. A cancelled response must end within
+# it too.
 REQUEST_LIMIT_MS = 5000
-# A response of which nothing is heard within this is cancelled.
+# A response that has no audio within this time is cancelled.
 MUTE_LIMIT_MS = 5000
 
 
@@ -22,45 +24,49 @@ MUTE_LIMIT_MS = 5000
 
 
 class ResponseSlot(Enum):
-    """What of a response there is. The server's own voice detection takes the same slot as our requests."""
+    """The state of the response. Responses begun by the server's voice detection take the same slot as ours."""
 
     FREE = "free"
     REQUESTED = "requested"  # by us, or owed by the server to a caller's turn
-    AWAITING_SOUND = "awaiting sound"  # it exists, and was not heard yet
-    RUNNING = "running"  # it was heard, or the caller's speech excuses its silence
-    CANCELLED_MUTE = "cancelled: mute"  # by us; its end is due
-    EXCUSED_MUTE = "excused: mute"  # the same, but sound came late, or the caller speaks: its end is not pressed for
-    UNKNOWN = "unknown holds it"  # a response holds the slot whose beginning we were not told of
+    AWAITING_SOUND = "awaiting sound"  # it exists, but has no audio yet
+    RUNNING = "running"  # it has audio, or the caller's speech is the reason that it has none
+    CANCELLED_MUTE = "cancelled: mute"  # by us; its end must come within a limit
+    EXCUSED_MUTE = "excused: mute"  # the same, but audio came late, or the caller speaks: no limit for its end
+    UNKNOWN = "unknown holds it"  # a response holds the slot of which we received no `response.created`
 
 
 class SlotEvent(Enum):
-    ASK_DUE = "ask due"  # there is a wish, the caller is silent and no pause is to be kept
+    ASK_DUE = "ask due"  # a request is pending, the caller is silent, and no pause is in force
     SERVER_ANSWERS = "server will answer"
     CREATED = "created"
-    CREATED_TOO_LATE = "created too late"  # the caller speaks: the server's own interruption came before it
+    CREATED_TOO_LATE = "created too late"  # while the caller speaks, so the server's interruption did not reach it
     SPEECH_STARTED = "speech started"
     LIMIT_HEARD = "limit passed (heard)"
     LIMIT_MUTE = "limit passed (mute)"
     REFUSED = "refused: another active"
-    ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response was there first
-    ENDED = "ended"  # something of it was heard, it called functions, or the caller speaks
+    REFUSED_LIMITED = "refused: rate limit"
+    REFUSED_OTHERWISE = "refused: other error"
+    ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response came first
+    ENDED = "ended"  # it had audio, it called functions, or the caller speaks
     ENDED_CANCELLED = "ended unheard (cancelled)"
+    ENDED_LIMITED = "ended unheard (rate limit)"
     ENDED_UNHEARD = "ended unheard"
 
 
 class SlotAction(Enum):
-    START_LIMIT = "start limit"  # that of the state that is entered
+    START_LIMIT = "start limit"  # of the state entered
     SEND_CREATE = "send response.create"
     SEND_CANCEL = "send response.cancel"
-    WISH_AGAIN = "wish it again"  # what was asked for
+    WISH_AGAIN = "wish it again"  # make the last request pending again
     WISH_ANSWER = "wish an answer"
-    GIVE_UP_REQUEST = "give up the request"  # and wish again what was asked for
+    GIVE_UP_REQUEST = "give up the request"  # and make it pending again
     REPORT_HUNG = "report it hung"
     REPORT_HEARD = "report it heard"
     REPORT_UNHEARD = "report it unheard"
+    REPORT_LIMITED = "report it limited"  # unheard, because of a rate limit
 
 
-# The limit that runs in a state, from when it was started; in other states nothing is waited for by time.
+# The time limit of each state, counted from START_LIMIT; other states have none.
 LIMITS_MS: Mapping[ResponseSlot, int] = {
     ResponseSlot.REQUESTED: REQUEST_LIMIT_MS,
     ResponseSlot.AWAITING_SOUND: MUTE_LIMIT_MS,
@@ -90,9 +96,9 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             ),
             (ResponseSlot.FREE, SlotEvent.SERVER_ANSWERS): (ResponseSlot.REQUESTED, (SlotAction.START_LIMIT,)),
         },
-        # Wishes wait for the slot, and the server's answer for the end of what runs: the end decides.
+        # A pending request waits for the slot, the server's answer for the end of the running response: see ENDED.
         stay(_TAKEN, (SlotEvent.ASK_DUE, SlotEvent.SERVER_ANSWERS), ()),
-        # The server decides what runs: the newest response holds the slot, whatever we believed before.
+        # The server decides: the newest response holds the slot, whatever our state was.
         go(ResponseSlot, SlotEvent.CREATED, ResponseSlot.AWAITING_SOUND, (SlotAction.START_LIMIT,)),
         go(
             ResponseSlot,
@@ -100,7 +106,7 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             ResponseSlot.AWAITING_SOUND,
             (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
         ),
-        # A caller who speaks over a response hears nothing of it: its silence says nothing about the session.
+        # While the caller speaks no audio is passed on, so its absence says nothing about the session.
         go((ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING), SlotEvent.SPEECH_STARTED, ResponseSlot.RUNNING, ()),
         go(_PRESSED, SlotEvent.SPEECH_STARTED, ResponseSlot.EXCUSED_MUTE, ()),
         stay((ResponseSlot.FREE, ResponseSlot.REQUESTED, ResponseSlot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),
@@ -117,7 +123,7 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
                 (SlotAction.REPORT_HUNG, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
             ),
         },
-        # What was refused is our request: another response holds the slot, and when that is done we decide anew.
+        # Our request was refused because another response holds the slot; its end decides what comes next.
         go(
             ResponseSlot.REQUESTED,
             (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED),
@@ -130,14 +136,24 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             SlotEvent.ANSWER_REFUSED,
             (SlotAction.WISH_ANSWER,),
         ),
-        # Also the end of a response that we were not told of frees the slot: nothing else will.
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
+        go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_OTHERWISE, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
+        # The end of a response that we did not know of frees the slot too: nothing else would.
         go(ResponseSlot, SlotEvent.ENDED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        go(ResponseSlot, SlotEvent.ENDED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
         go(ResponseSlot, SlotEvent.ENDED_UNHEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
-        # One that was cancelled is not missed, unless we cancelled it because it was mute.
+        # A cancelled response counts as heard, unless we cancelled it because it was mute.
         go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
         go(_PRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
     ),
-    never(_UNTIMED, _LIMIT, "no limit runs"),
+    rows(
+        never(_UNTIMED, _LIMIT, "no limit runs"),
+        never(
+            (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
+            (SlotEvent.REFUSED_LIMITED, SlotEvent.REFUSED_OTHERWISE),
+            "only an error about the pending request is one",
+        ),
+    ),
 )
 
 
@@ -147,16 +163,16 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
 class Turn(Enum):
     SILENT = "silent"
     SPEAKING = "speaking"
-    ANSWER_OWED = "answer owed"  # by the server itself, to a turn that is in the conversation
+    ANSWER_OWED = "answer owed"  # by the server, to a turn that is in the conversation
     SPEAKING_AGAIN = "speaking, answer owed"
 
 
 class TurnEvent(Enum):
     SPEECH_STARTED = "speech started"
     COMMITTED = "turn committed"
-    DROPPED = "turn dropped"  # it ended uncommitted, or was committed by us: the server will not answer it
-    SERVER_ANSWERED = "server answered"  # a response began that we had not asked for
-    ASKED = "we asked"  # for a response: it answers the caller's turn as well
+    DROPPED = "turn dropped"  # it ended uncommitted, or we committed it: the server will not answer it
+    SERVER_ANSWERED = "server answered"  # a response began that we had not requested
+    ASKED = "we asked"  # for a response, which answers the caller's turn as well
     OVERDUE = "answer overdue"
 
 
@@ -175,7 +191,7 @@ TURN: Table[Turn, TurnEvent, TurnAction] = Table(
     rows(
         go((Turn.SILENT, Turn.SPEAKING), TurnEvent.SPEECH_STARTED, Turn.SPEAKING, TurnAction.NOTHING),
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.SPEECH_STARTED, Turn.SPEAKING_AGAIN, TurnAction.NOTHING),
-        # The server's answer sees every function output that we wished to have spoken about.
+        # The server's answer sees every function output that the pending request was for.
         go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_WISH),
         go((Turn.SILENT, Turn.SPEAKING), TurnEvent.DROPPED, Turn.SILENT, TurnAction.NOTHING),
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.DROPPED, Turn.ANSWER_OWED, TurnAction.NOTHING),
@@ -186,26 +202,28 @@ TURN: Table[Turn, TurnEvent, TurnAction] = Table(
 )
 
 
-# --- what was not heard ---
+# --- attempts ---
 
 
 class Attempt(Enum):
-    """One that was to be heard and was not is asked for once more: silence is the worst answer."""
+    """A response that should have been heard and was not is requested once more: the caller must not meet silence."""
 
     FIRST = "first"
     REPEATED = "repeated"
-    GIVEN_UP = "given up"  # the last response was to be heard, was not, and is not asked for again
+    GIVEN_UP = "given up"  # the last response was not heard either, and is not requested again
 
 
 class AttemptEvent(Enum):
     HEARD = "heard"
     UNHEARD = "unheard"
-    UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request waits, and will speak
+    UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request is pending, and will be heard instead
+    LIMITED = "rate limit"
+    LIMITED_TOO_LONG = "rate limit (too long)"  # longer than a caller can be asked to wait
 
 
 class AttemptAction(Enum):
     NOTHING = ""
-    REPEAT = "wish it again"  # after a pause, where a limit on rates was met
+    REPEAT = "wish it again"  # after the wait, if a rate limit was hit
 
 
 _UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_WISHED)
@@ -218,6 +236,10 @@ ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
         go((Attempt.FIRST, Attempt.GIVEN_UP), _UNHEARD, Attempt.REPEATED, AttemptAction.REPEAT),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD, Attempt.GIVEN_UP, AttemptAction.NOTHING),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_WISHED, Attempt.FIRST, AttemptAction.NOTHING),
+        # A rate limit is no failure of the session, and the wait for its end has a limit of its own.
+        go((Attempt.FIRST, Attempt.GIVEN_UP), AttemptEvent.LIMITED, Attempt.FIRST, AttemptAction.REPEAT),
+        stay(Attempt.REPEATED, AttemptEvent.LIMITED, AttemptAction.REPEAT),
+        go(Attempt, AttemptEvent.LIMITED_TOO_LONG, Attempt.GIVEN_UP, AttemptAction.NOTHING),
     ),
     {},
 )
@@ -228,14 +250,14 @@ ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
 
 class Liveness(Enum):
     ANSWERS = "answers"
-    UNANSWERED = "unanswered"  # the last request was
-    DEAD = "dead"  # it takes requests, and answers none
+    UNANSWERED = "unanswered"  # the last request had no answer
+    DEAD = "dead"  # it accepts requests but answers none
 
 
 class LivenessEvent(Enum):
     CREATED = "response created"
     UNANSWERED = "request unanswered"
-    HUNG = "cancelled response hung"  # neither sound nor end of it came
+    HUNG = "cancelled response hung"  # neither audio nor its end arrived
 
 
 LIVENESS: Table[Liveness, LivenessEvent, None] = Table(
@@ -246,8 +268,44 @@ LIVENESS: Table[Liveness, LivenessEvent, None] = Table(
         go(Liveness.ANSWERS, LivenessEvent.UNANSWERED, Liveness.UNANSWERED, None),
         go(Liveness.UNANSWERED, LivenessEvent.UNANSWERED, Liveness.DEAD, None),
         go((Liveness.ANSWERS, Liveness.UNANSWERED), LivenessEvent.HUNG, Liveness.DEAD, None),
-        # The session is to be closed: what still comes of it changes nothing.
+        # The session is about to be closed: nothing it still sends changes that.
         stay(Liveness.DEAD, LivenessEvent, None),
+    ),
+    {},
+)
+
+
+# --- the budget of a turn ---
+
+
+class Budget(Enum):
+    """Whether more responses may be requested before the caller speaks or presses a key again."""
+
+    WITHIN = "within"
+    LAST_ASKED = "last asked"  # without functions, so that the model speaks and then waits
+    SPENT = "spent"  # nothing more is requested
+
+
+class BudgetEvent(Enum):
+    ASKED_BEYOND = "asked beyond"  # another response is due, but the budget of the turn is used up
+    CALLER_ACTED = "caller acted"
+
+
+class BudgetAction(Enum):
+    NOTHING = ""
+    ASK_WITHOUT_FUNCTIONS = "ask without functions"
+    SAY_OWN_WORDS = "say own words"  # a recorded sentence, and no request
+    DROP = "drop wish"
+
+
+BUDGET: Table[Budget, BudgetEvent, BudgetAction] = Table(
+    "turn's budget",
+    Budget.WITHIN,
+    rows(
+        go(Budget.WITHIN, BudgetEvent.ASKED_BEYOND, Budget.LAST_ASKED, BudgetAction.ASK_WITHOUT_FUNCTIONS),
+        go(Budget.LAST_ASKED, BudgetEvent.ASKED_BEYOND, Budget.SPENT, BudgetAction.SAY_OWN_WORDS),
+        stay(Budget.SPENT, BudgetEvent.ASKED_BEYOND, BudgetAction.DROP),
+        go(Budget, BudgetEvent.CALLER_ACTED, Budget.WITHIN, BudgetAction.NOTHING),
     ),
     {},
 )

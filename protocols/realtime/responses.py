@@ -1,10 +1,11 @@
-"""The responses that run in a model session: what of them was passed on, what is late, and what is to be cut.
+"""The running responses of a model session: how much audio was passed on, what comes too late, what to truncate.
 
 Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.6, 7.3.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -13,67 +14,70 @@ from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
 
-# In a response's metadata: the task's step whose sentence it is to say.
-STEP = "step"
+# The latest responses that are known to have ended.
+ENDED_KNOWN = 64
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
 
 @dataclass(slots=True)
 class Running:
-    """A response as it goes. steps: of tasks, whose answers it is the first to know of. spoken: ms passed on.
+    """A response in progress. spoken: ms of audio passed on, by item. audio_ended: items whose audio is complete."""
 
-    audio_ended: items whose audio is complete.
-    """
-
-    steps: tuple[str, ...] = ()
     spoken: dict[str, float] = field(default_factory=dict)
     audio_ended: set[str] = field(default_factory=set)
 
 
 class RunningResponses:
-    """Those of the conversation; what runs beside it is not told here. media: the session's format."""
+    """The responses of the default conversation, without out-of-band ones. media: the session's format."""
 
-    __slots__ = ("_bytes_per_ms", "_delete_when_done", "_discarded", "_items", "_on_the_way", "_running", "_unspoken")
+    __slots__ = (
+        "_bytes_per_ms",
+        "_delete_when_done",
+        "_discarded",
+        "_ended",
+        "_items",
+        "_outputs_sent",
+        "_running",
+    )
 
     def __init__(self, media: MediaFormat) -> None:
         self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
+        self._ended: deque[str] = deque(maxlen=ENDED_KNOWN)
         self._delete_when_done: set[str] = set()
-        # What a lost session has said, this one knows by other names, and cannot cut.
+        # Item ids of this session. It has other ids for what a lost session said, so it cannot truncate those items.
         self._items: set[str] = set()
-        # Steps whose answers are in the conversation, and that no response has begun after yet.
-        self._unspoken: list[str] = []
-        # Steps whose answers were sent since the last response began, and are not in the conversation yet.
-        self._on_the_way: set[str] = set()
+        # Function calls whose outputs were sent since the last response began, and are not yet confirmed by the server.
+        self._outputs_sent: set[str] = set()
 
-    def answer_sent(self, step_id: str) -> None:
-        """The answer to a task's step is on its way to the server."""
-        self._on_the_way.add(step_id)
+    def output_sent(self, call_id: str) -> None:
+        """The output of a function call was sent to the server."""
+        self._outputs_sent.add(call_id)
+
+    def output_added(self, call_id: str) -> None:
+        """The server has added the output to the conversation, so the next response sees it."""
+        self._outputs_sent.discard(call_id)
 
     @property
-    def answers_on_the_way(self) -> bool:
-        """The server has not told of all that it was sent: a response that it begins now may not know of it."""
-        return bool(self._on_the_way)
-
-    def answer_added(self, step_id: str) -> None:
-        """The answer to a task's step is in the conversation: the next response knows of it."""
-        self._on_the_way.discard(step_id)
-        self._unspoken.append(step_id)
+    def outputs_on_the_way(self) -> bool:
+        """Some outputs are not yet confirmed: a response that begins now may not see them."""
+        return bool(self._outputs_sent)
 
     def begun(self, response: Response, discarded: bool) -> None:
-        """discarded: it comes too late already, for the caller speaks."""
-        step_id = (response.metadata or {}).get(STEP)
-        steps = (*self._unspoken, step_id) if step_id else tuple(self._unspoken)
-        self._unspoken.clear()
-        self._on_the_way.clear()
-        self._running[response.id] = Running(steps)
+        """A response has begun. discarded: the caller is already speaking, so none of its audio is passed on."""
+        self._outputs_sent.clear()
+        self._running[response.id] = Running()
         if discarded:
             self._discarded.add(response.id)
 
+    def over(self, response_id: str) -> bool:
+        """It has ended: any further event about it is a duplicate, or late."""
+        return response_id in self._ended
+
     def takes(self, response_id: str, item_id: str, payload: str) -> bool:
-        """A piece of audio, base64, has come. Returns whether it is to be passed on."""
+        """Count a piece of audio. payload: base64 in the session's format. Returns whether to pass it on."""
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return False
@@ -82,38 +86,39 @@ class RunningResponses:
         return True
 
     def discarded(self, response_id: str) -> bool:
-        """The caller has begun to speak since it began."""
+        """Whether the response was interrupted, so that its audio is dropped."""
         return response_id in self._discarded
 
     def audio_ended(self, response_id: str, item_id: str) -> bool:
-        """All of an item's audio has come. Returns whether that is to be passed on."""
+        """All audio of an item has arrived. Returns whether to pass on its end."""
         if (running := self._running.get(response_id)) is not None:
             running.audio_ended.add(item_id)
         return response_id not in self._discarded
 
     def unended(self, response_id: str) -> list[str]:
-        """Items of a response of which audio was passed on, but not its end."""
+        """Ids of the response's items whose audio was passed on, but not the end of it."""
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return []
         return [item_id for item_id in running.spoken if item_id not in running.audio_ended]
 
     def something_heard(self) -> bool:
-        """Of what runs now, something was passed on."""
+        """Whether audio of any running response was passed on."""
         return any(running.spoken for running in self._running.values())
 
     def discard_all(self) -> None:
-        """The caller speaks: whatever still comes of what runs now comes too late."""
+        """The caller has interrupted: drop what still arrives of the running responses."""
         self._discarded.update(self._running)
 
     def discard(self, item_id: str) -> bool:
-        """The same for the response that speaks an item. Returns whether it still runs."""
+        """Drop the rest of the response that contains the item. Returns whether that response is still running."""
         speaking = [each for each, running in self._running.items() if item_id in running.spoken]
         self._discarded.update(speaking)
         return bool(speaking)
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
-        """A response is over: what there was of it, and what is now to be taken back."""
+        """The response has ended. Returns its totals, and the deletions that had to wait for its end."""
+        self._ended.append(response_id)
         running = self._running.pop(response_id, None) or Running()
         self._discarded.discard(response_id)
         unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]
@@ -121,14 +126,14 @@ class RunningResponses:
         return running, [ConversationItemDelete(item_id=item_id) for item_id in unheard]
 
     def heard(self, items: Iterable[ItemHeard]) -> list[Cut]:
-        """What to tell the model of items that were cut: how much was heard. With nothing heard they are taken back."""
+        """Truncate each interrupted item to what was heard; delete it if nothing was."""
         cuts: list[Cut] = []
         for item in items:
             generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
             if item.complete or item.item_id not in self._items:
                 continue
             if item.heard_ms >= 1:
-                # The server refuses a cut behind its own end; it is in whole ms and may count a little less.
+                # The server refuses a truncation beyond the audio it generated, which it counts in whole ms.
                 end_ms = min(item.heard_ms, int(generated_ms)) if generated_ms else item.heard_ms
                 cuts.append(
                     ConversationItemTruncate(item_id=item.item_id, content_index=0, audio_end_ms=max(1, end_ms))

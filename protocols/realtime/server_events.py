@@ -1,4 +1,4 @@
-"""The 46 events a server sends on the OpenAI Realtime GA interface, read tolerantly.
+"""The 46 server events of the OpenAI Realtime GA interface. Tolerant: unknown fields are ignored.
 
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.2.
 """
@@ -59,13 +59,13 @@ class ConversationItemAdded(_WithItem):
 
 
 class ConversationItemDone(_WithItem):
-    """An item is final: the safe point to act on it."""
+    """An item is final; only now is it safe to act on it."""
 
     type: Literal["conversation.item.done"] = "conversation.item.done"
 
 
 class ConversationItemCreated(_WithItem):
-    """The retired name of `conversation.item.added`."""
+    """The former name of `conversation.item.added`."""
 
     type: Literal["conversation.item.created"] = "conversation.item.created"
 
@@ -95,7 +95,7 @@ class TranscriptionDelta(_OfItem):
 
 
 class TranscriptionCompleted(_OfItem):
-    """The words of a user item; at any time, even after the answer."""
+    """The transcript of a user item. May arrive at any time, even after the answer."""
 
     type: Literal["conversation.item.input_audio_transcription.completed"] = (
         "conversation.item.input_audio_transcription.completed"
@@ -131,7 +131,7 @@ class TranscriptionSegment(_OfItem):
 
 
 class SpeechStarted(_OfItem):
-    """The caller began to speak; `audio_start_ms` counts all audio ever appended and includes the prefix padding."""
+    """The caller began to speak. `audio_start_ms`: counted over all audio ever appended, including prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
     audio_start_ms: int | float
@@ -158,7 +158,7 @@ class TimeoutTriggered(_OfItem):
 
 
 class DtmfEventReceived(Frame):
-    """SIP only; the one event without an id."""
+    """SIP only; the only event without an id."""
 
     type: Literal["input_audio_buffer.dtmf_event_received"] = "input_audio_buffer.dtmf_event_received"
     event: str
@@ -189,7 +189,7 @@ class ResponseCreated(ServerEvent):
 
 
 class ResponseDone(ServerEvent):
-    """Always the end of a response, whatever its status: a new `response.create` is legal from here."""
+    """The end of a response, whatever its status: from here on a new `response.create` is allowed."""
 
     type: Literal["response.done"] = "response.done"
     response: Response
@@ -316,7 +316,7 @@ class RateLimitsUpdated(ServerEvent):
 
 
 class Error(ServerEvent):
-    """Mostly not fatal: the socket stays open (1.5)."""
+    """Usually not fatal: the socket stays open (1.5)."""
 
     type: Literal["error"] = "error"
     error: ErrorDetail
@@ -370,7 +370,7 @@ AnyServerEvent = (
     | RateLimitsUpdated
     | Error
 )
-# The events about the caller's turn, and those about a response: for modules that handle each group in one place.
+# Unions for the modules that handle all events about the caller's turn, or about a response, in one place.
 OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

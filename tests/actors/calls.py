@@ -1,4 +1,4 @@
-"""What tests of a call's actors share: the outside of a call on paper, and the call with everything of ours real."""
+"""Shared by tests of a call's actors: fakes of VAIC and the model, and a call whose own actors are all real."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ from tests.cranked import CrankedDispatcher
 from tests.fsm.tables import table
 from tests.probe import Probe
 
-# For calls of which silence is not the subject.
+# For tests that are not about silence.
 NO_WATCH_S = 1e6
 A = TypeVar("A", bound=pykka.Actor)
 
-# In the model's 24 kHz format; four characters of base64 are three bytes, and a ms has 48 of them.
+# In the model's 24 kHz format: 48 bytes a ms; four characters of base64 are three bytes.
 MS_100 = "A" * 6400
 Effect = Callable[[EffectRequest], EffectResult]
 BEGAN = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)  # a Monday, five past two in Berlin
 TEN_WORDS = "one two three four five six seven eight nine ten"
 PIZZA = table()
-# All that it needs: it asks for a yes next, and then uses the effect "pizza.bake".
+# All slots that it needs: it asks for a yes next, and then carries out the effect "pizza.bake".
 PIZZA_SLOTS: dict[str, object] = {"size": "small", "count": 2, "note": "none", "crisp": True}
 AGENTS: dict[str, AgentSpec] = {each.name: each for each in (BOOK_APPOINTMENT, END_CALL, PIZZA)}
 
 
 def known_defect(what: str) -> pytest.MarkDecorator:
-    """A test that says what should be and is not yet; once it is, the mark must go. what: where it lies."""
+    """Mark a test that fails because of a known defect; it must be removed with the defect. what: the defect."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=what)
 
 
 class WaitingDispatcher(CrankedDispatcher):
-    """Turned by hand too, but where a thread is about to tell something, that is waited for."""
+    """A hand-cranked dispatcher whose `until` waits for messages from threads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class WaitingDispatcher(CrankedDispatcher):
         self._told.set()
 
     def until(self, happened: Callable[[], object], limit_s: float = 60) -> None:
-        """Run the mailboxes, and timers due at once, until it happened. Threads are waited for, up to the limit."""
+        """Run mailboxes and due timers until the condition holds, waiting for messages from threads up to the limit."""
         give_up_s = time.monotonic() + limit_s
         while True:
             self._told.clear()
@@ -79,16 +79,16 @@ class WaitingDispatcher(CrankedDispatcher):
             assert self._told.wait(max(0.0, give_up_s - time.monotonic())), "it did not happen in time"
 
 
-class PaperWire:
-    """A wire without a socket: what is sent stands on paper, what is received is said by the test.
+class FakeWire:
+    """A wire without a socket: it records what is sent, and the test calls it with what is received.
 
-    tears: what the next writes raise, one each.
+    errors: raised by the next writes, one each.
     """
 
-    def __init__(self, *tears: BaseException) -> None:
+    def __init__(self, *errors: BaseException) -> None:
         self.frames: list[dict[str, Any]] = []
         self.closed: int | None = None
-        self.tears = list(tears)
+        self.errors = list(errors)
         self._owner: Address[WireMessage] | None = None
         self._only_next = False
         self._kept: list[WireMessage] = []
@@ -102,13 +102,13 @@ class PaperWire:
             self._deliver(message)
 
     def send(self, text: bytes) -> None:
-        if self.tears:
-            raise self.tears.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         if self.closed is None:
             self.frames.append(json.loads(text))
 
     def close(self, code: int, reason: str = "") -> None:
-        # As on a real one, the first close is the one that the peer hears of.
+        # As on a real wire, the peer only sees the first close.
         self.closed = code if self.closed is None else self.closed
 
     def abort(self) -> None:
@@ -123,7 +123,7 @@ class PaperWire:
         self._deliver(WireClosed(code, ""))
 
     def types(self) -> list[str]:
-        """The types of what was sent since the last time, in order."""
+        """The types of the frames sent since the last call, in order."""
         frames, self.frames = self.frames, []
         return [str(frame["type"]) for frame in frames]
 
@@ -147,21 +147,21 @@ class PaperWire:
         owner.tell(message)
 
 
-# A sentence of ours takes 900 ms, in every format.
+# Every clip takes 900 ms, in every format.
 CLIPS = {
     clip: Recording(clip.value, {name: ("A" * (1200 * media.bytes_per_ms),) for name, media in KNOWN.items()})
     for clip in Clip
 }
 
 
-class PaperExchange:
-    """Who dials gets a paper wire at once. refusals: what the next dials come to instead, one each.
+class FakeExchange:
+    """A dialler that connects at once with a fake wire. refusals: the outcomes of the next dials instead, one each.
 
-    An exception among them is raised; None leaves who dialled without an answer.
+    An exception is raised; None means no answer.
     """
 
     def __init__(self) -> None:
-        self.wires: list[PaperWire] = []
+        self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
@@ -178,25 +178,25 @@ class PaperExchange:
         self.tripped.append(reason)
 
     def _connect(self) -> Dialled:
-        self.wires.append(PaperWire())
+        self.wires.append(FakeWire())
         return Dialled(self.wires[-1])
 
 
 class Clock:
-    """The wall clock of a house; `tears` is what its next readings raise, after as many as `holds` that go well."""
+    """A wall clock. After `holds` readings the next ones raise `errors`, one each."""
 
     def __init__(self, holds: int = 0) -> None:
-        self.holds, self.tears = holds, list[BaseException]()
+        self.holds, self.errors = holds, list[BaseException]()
 
     def __call__(self) -> datetime:
-        if self.tears and self.holds <= 0:
-            raise self.tears.pop(0)
+        if self.errors and self.holds <= 0:
+            raise self.errors.pop(0)
         self.holds -= 1
         return BEGAN
 
 
 class Oven:
-    """An effect that does as it is told: each time the next of its answers, raised where that is an exception."""
+    """A scripted effect: returns its answers in turn, or raises them if they are exceptions."""
 
     def __init__(self, *answers: EffectResult | BaseException) -> None:
         self.answers = list(answers)
@@ -211,7 +211,7 @@ class Oven:
 
 
 class StuckOven:
-    """An effect that hangs until it is let go."""
+    """An effect that hangs until `freed` is set."""
 
     def __init__(self) -> None:
         self.entered, self.freed = threading.Event(), threading.Event()
@@ -227,7 +227,7 @@ BOOKED = Ok({"appointment": 1, "code": "4711"})
 
 
 class Kitchen:
-    """Carries out every effect by its function, each time it is asked; by an oven where there is none."""
+    """Carries out every effect with its function, without deduplication; missing ones with an Oven."""
 
     def __init__(self, effects: Mapping[str, Effect]) -> None:
         self._effects: dict[str, Effect] = {"pizza.bake": Oven(), "appointments.book": Oven(BOOKED), **effects}
@@ -241,14 +241,14 @@ class Kitchen:
         return True
 
 
-def paper_services(
+def call_services(
     mailboxes: CrankedDispatcher,
     journal: Address[JournalMessage],
-    exchange: PaperExchange,
+    exchange: FakeExchange,
     effects: Mapping[str, Effect] | Effects | None = None,
     transfer_targets: Mapping[str, str] | None = None,
 ) -> Services:
-    """A house whose wall clock is the dispatcher's, and where nothing is left to chance."""
+    """Deterministic Services: their wall clock follows the dispatcher's."""
     ids = count(1)
     profile = BotProfile(
         instructions="Be kind.",
@@ -272,7 +272,7 @@ def paper_services(
 
 
 def read_again(entry: JournalEntry) -> JournalEntry:
-    """Written by one process, read by another: between them it is JSON in a column."""
+    """The entry as another process reads it from the journal."""
     stored = encode(entry, epoch=1)
     return decode(replace(stored, body=json.loads(json.dumps(stored.body))))
 
@@ -283,9 +283,9 @@ def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
 
 
 class Call:
-    """A real CallSupervisor with its real children; VAIC and the model are paper, and the test speaks for both.
+    """A real CallSupervisor with its real children; VAIC and the model are fake wires on which the test speaks.
 
-    house: changes to the house. The effects are ovens unless others are given.
+    services: fields to replace in the Services. effects: by name; default Ovens.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may change about a call
@@ -296,17 +296,17 @@ class Call:
         transfer_targets: Mapping[str, str] | None = None,
         media: MediaFormat = LPCM16_24,
         agents: Mapping[str, AgentSpec] | None = None,
-        wire: PaperWire | None = None,
-        exchange: PaperExchange | None = None,
+        wire: FakeWire | None = None,
+        exchange: FakeExchange | None = None,
         resume_state: ResumeState | None = None,
         caller: str = "+4930123",
         no_input_s: float = 8,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
-        self.wire, self.exchange = wire or PaperWire(), exchange or PaperExchange()
+        self.wire, self.exchange = wire or FakeWire(), exchange or FakeExchange()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
-        ours = paper_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
+        ours = call_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
         profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
         ours = replace(ours, profile=profile)
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
@@ -318,7 +318,7 @@ class Call:
         mailboxes.drain()
 
     def greeted(self) -> Call:
-        """The call as it is once the greeting was heard."""
+        """Play the call up to the point where the greeting was heard."""
         self.starts()
         self.model_is_ready()
         self.bot_says("Hello.", item="hello")
@@ -338,28 +338,28 @@ class Call:
         self.vaic("activities", activities=[{"type": "event", "name": "start"}])
 
     def played(self) -> None:
-        """VAIC has played all that it was sent."""
+        """VAIC has played everything it was sent."""
         self.vaic("activities", activities=[{"type": "event", "name": "playFinished"}])
 
     def ends(self, reason_code: str = "client-disconnected") -> None:
         self.vaic("session.end", reasonCode=reason_code)
 
-    def resumes(self) -> PaperWire:
-        """VAIC is back on another wire."""
-        wire = PaperWire()
+    def resumes(self) -> FakeWire:
+        """VAIC resumes on another wire, which is returned."""
+        wire = FakeWire()
         self.told(Rebind(wire))
         return wire
 
     def activities(self) -> list[tuple[str, dict[str, Any]]]:
-        """What we asked of VAIC besides settings: name and parameters, in order."""
+        """The activities sent to VAIC, except `config`: names and parameters, in order."""
         all_asked = [each for frame in self.wire.all("activities") for each in frame["activities"]]
         return [(each["name"], each.get("activityParams", {})) for each in all_asked if each["name"] != "config"]
 
     # --- the model's side ---
 
     @property
-    def model(self) -> PaperWire:
-        """The model's newest wire."""
+    def model(self) -> FakeWire:
+        """The newest wire to the model."""
         return self.exchange.wires[-1]
 
     def event(self, kind: str, **fields: object) -> None:
@@ -371,7 +371,7 @@ class Call:
         self.event("session.updated", session={"type": "realtime"})
 
     def bot_says(self, text: str, item: str = "", ms: int = 500, status: str = "completed") -> None:
-        """A whole response with one item of speech, faster than it can be heard. ms: in hundreds."""
+        """A whole response with one item of speech, faster than real time. ms: a multiple of 100."""
         number = next(self._numbers)
         response, item = f"r-{number}", item or f"i-{number}"
         self.event("response.created", response={"id": response, "status": "in_progress"})
@@ -393,7 +393,7 @@ class Call:
         self.event("response.done", response={"id": response, "status": "completed"})
 
     def caller_says(self, text: str, item: str = "") -> None:
-        """A whole turn of the caller, of no length; its words are recognised."""
+        """A whole turn of the caller, in no time, with its transcript."""
         item = item or f"u-{next(self._numbers)}"
         self.caller_begins(item)
         self.event("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=900)
@@ -406,18 +406,18 @@ class Call:
         self.event("input_audio_buffer.speech_started", item_id=item, audio_start_ms=100)
 
     def outputs(self) -> dict[str, dict[str, Any]]:
-        """The functions' outputs that any session of the model was given, by call id."""
+        """The function outputs sent to any session of the model, by call id."""
         return {item["call_id"]: json.loads(item["output"]) for item in self.items("function_call_output")}
 
-    def items(self, kind: str, wires: Iterable[PaperWire] | None = None) -> list[dict[str, Any]]:
-        """The conversation items of a type that we created. wires: by default of every session so far."""
+    def items(self, kind: str, wires: Iterable[FakeWire] | None = None) -> list[dict[str, Any]]:
+        """The conversation items of a type that we created. wires: default those of all sessions."""
         every = [
             frame["item"] for wire in wires or self.exchange.wires for frame in wire.all("conversation.item.create")
         ]
         return [item for item in every if item["type"] == kind]
 
     def hears_out(self, *, until_ms: int = 1000) -> None:
-        """What the functions gave last is spoken, the caller hears it for so long, and says yes to it."""
+        """The bot says the last function output, the caller hears it until `until_ms` and says yes."""
         for item in self.items("function_call_output"):
             self.event("conversation.item.added", item={"id": f"o-{item['call_id']}", **item})
         said = [f"{told['say']} {told.get('next', '')}" for told in self.outputs().values() if "say" in told]
@@ -426,9 +426,9 @@ class Call:
         self.caller_says("Yes.")
 
     def answered(self, call_id: str, name: str, /, **arguments: object) -> dict[str, Any]:
-        """Have the model call one function, and wait for its output. A yes is one to what was heard.
+        """Have the model call one function, and wait for its output.
 
-        A caller who is to leave has asked for it.
+        A yes follows a read-back that was heard; a hang-up or transfer, the caller's request for it.
         """
         if arguments.get("yes"):
             self.hears_out()
@@ -439,7 +439,7 @@ class Call:
         return self.outputs()[call_id]
 
     def thinks(self, answer: str) -> None:
-        """The model answers what a task has asked it beside the conversation."""
+        """The model answers a task's out-of-band request."""
 
         def asked() -> list[dict[str, Any]]:
             return [
@@ -455,7 +455,7 @@ class Call:
             "response.done", response={"id": "r-c", "status": "completed", "metadata": metadata, "output": [item]}
         )
 
-    # --- the rest of the house ---
+    # --- our other actors ---
 
     def told(self, *messages: object) -> None:
         for message in messages:
@@ -470,11 +470,11 @@ class Call:
         return record
 
     def records(self) -> list[CallRecord]:
-        """What was given to the journal to be kept of this call: at its end, once."""
+        """The records that were written to the journal."""
         return [message.record for message in self.journal.arrived if isinstance(message, WriteRecord)]
 
     def row_kinds(self) -> list[str]:
-        """The kinds of what the journal was told, in order."""
+        """The kinds of the rows written to the journal, in order."""
         return [message.entry.row.kind for message in self.journal.arrived if isinstance(message, AppendRow)]
 
     def outcome(self) -> str:
@@ -482,5 +482,5 @@ class Call:
         return record.outcome
 
     def is_gone(self) -> bool:
-        """Its end was reported to the parent."""
+        """Whether its end was reported to the parent."""
         return any(isinstance(each, ChildDied) for each in self.parent.arrived)

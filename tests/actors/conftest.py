@@ -1,4 +1,4 @@
-"""What the tests of calls share: mailboxes that wait for threads, a house with a database of its own."""
+"""Fixtures for tests of calls: mailboxes that wait for threads, services with a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.actors.calls import StuckOven, WaitingDispatcher
 
 @pytest.fixture
 def mailboxes() -> Iterator[WaitingDispatcher]:
-    """As everywhere, and `until` waits for what threads say; no actor outlives its test."""
+    """A dispatcher whose `until` waits for threads; no actor outlives its test."""
     dispatcher = WaitingDispatcher()
     install(dispatcher)
     yield dispatcher
@@ -32,7 +32,7 @@ def mailboxes() -> Iterator[WaitingDispatcher]:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """What is a ring stays until the end of the test."""
+    """Turn the garbage collector off, so that reference cycles stay until the end of the test."""
     gc.collect()
     gc.disable()
     yield
@@ -41,7 +41,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[str]]:
-    """Level and message of what is logged from WARNING on, with what is bound to it."""
+    """Level, message and bound fields of the log lines from WARNING on."""
     lines: list[str] = []
     sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
     yield lines
@@ -57,7 +57,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def stuck() -> Iterator[StuckOven]:
-    """An effect that hangs until the test, or its end, lets it go."""
+    """An effect that hangs until it is released, at the latest by the end of the test."""
     oven = StuckOven()
     yield oven
     oven.freed.set()

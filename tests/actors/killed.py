@@ -1,7 +1,7 @@
-"""Processes that carry out a task's yes, and may kill themselves in a gap; the next goes on from what was saved.
+"""Processes that carry out a task's effect and may kill themselves at a given point; the next one continues.
 
-python -m tests.actors.killed reads a line of JSON for each set of processes that are to run together, with the
-arguments of `main` for each, and answers with their exit codes.
+python -m tests.actors.killed reads a line of JSON for each set of concurrent processes, with the arguments of `main`
+for each, and prints their exit codes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
 def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: str) -> None:
-    """kind: local, or how a remote effect recovers. gap: where to die.
+    """kind: "local", or how a remote effect recovers. gap: where to die.
 
-    holder: whose snapshot it goes on from. answer_file: for what the caller's model is told.
+    holder: the process whose snapshot to continue from. answer_file: receives the output for the model.
     """
 
     def here(place: str) -> None:
@@ -47,7 +47,7 @@ def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: s
 
     def remotely(request: EffectRequest) -> EffectResult:
         here("in the effect")
-        (Path(folder) / f"done-{request.key}").touch()  # somebody else's system, which tells doubles by the key
+        (Path(folder) / f"done-{request.key}").touch()  # a remote system, which drops duplicates by the key
         here("after the effect")
         return Ok()
 
@@ -86,7 +86,7 @@ def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: s
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it or nothing, whoever else writes it."""
+    """Write a file atomically."""
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(text)
     part.rename(path)
@@ -103,7 +103,7 @@ def _child(arguments: list[str], start: int) -> None:
 
 
 def serve() -> None:
-    """A process costs half a second to start; a fork of this one costs nothing."""
+    """Fork the processes: starting one anew would take half a second."""
     for line in sys.stdin:
         held, start = os.pipe()
         children = []

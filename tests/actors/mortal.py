@@ -1,4 +1,4 @@
-"""Actors that die in a chosen hook or handler, of a chosen exception."""
+"""Actors that crash in a chosen hook or handler, with a chosen exception."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from protocols.errors import TransportLost
 
 
 class Boom(Exception):
-    """What they die of."""
+    """The exception that they raise."""
 
 
 class Mortal:
-    """A mixin, to be placed before the class of an actor.
+    """A mixin, placed before an actor's class.
 
     dies_in: the hook in which it raises, or "exit in" it. A message is what becomes of its handling; a number, after so
     many s. seen: every message, in order.

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from actors.messages.journal import JournalMessage
 from actors.services import Services
-from tests.actors.calls import PaperExchange, paper_services
+from tests.actors.calls import FakeExchange, call_services
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 
 def services(now: datetime) -> Services:
-    paper = paper_services(CrankedDispatcher(), Probe[JournalMessage]("journal"), PaperExchange())
-    return replace(paper, now=lambda: now)
+    services = call_services(CrankedDispatcher(), Probe[JournalMessage]("journal"), FakeExchange())
+    return replace(services, now=lambda: now)
 
 
 def test_the_date_and_time_are_those_where_the_bot_is() -> None:
@@ -23,7 +23,7 @@ def test_the_date_and_time_are_those_where_the_bot_is() -> None:
     assert late.local_now().isoformat() == "2026-11-24T00:30:00+01:00"
 
 
-def test_what_is_said_of_open_tasks_comes_last() -> None:
+def test_the_text_about_open_tasks_comes_last() -> None:
     summer = services(datetime(2026, 7, 1, 12, tzinfo=UTC))
     assert summer.instructions("Open task: x.").split("\n\n") == [
         "Be kind.",
@@ -32,5 +32,5 @@ def test_what_is_said_of_open_tasks_comes_last() -> None:
     ]
 
 
-def test_a_process_is_short_of_nothing_unless_it_says_so() -> None:
+def test_a_process_is_short_of_nothing_by_default() -> None:
     assert services(datetime(2026, 7, 1, tzinfo=UTC)).short_of() == ""

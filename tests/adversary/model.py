@@ -139,6 +139,7 @@ class Model:
     script: the answers to come, first one first; the obedient one where it is empty. habit: the answer of a model that
     is always so. expires_in_s: of the session, as it is told. refuse_update: the error that later session.updates get.
     refuse_creates: the errors that the response.creates to come get. echo: items that are created are acknowledged.
+    twice: each end of a response is told twice.
     requests: the response.creates so far. outputs: of functions, as they came. said: what it has said and written.
     """
 
@@ -161,6 +162,7 @@ class Model:
         self.refuse_update: dict[str, str] | None = None
         self.refuse_creates: deque[dict[str, str]] = deque()
         self.echo = True
+        self.twice = False
         self.configured = asyncio.Event()
         self.connections = 0
         self.requests: list[dict[str, Any]] = []
@@ -367,7 +369,8 @@ class Model:
     ) -> None:
         if self._active is response:
             self._active = None
-            await self.emit("response.done", response=response.shape(status, reason, error))
+            for _ in range(2 if self.twice else 1):
+                await self.emit("response.done", response=response.shape(status, reason, error))
 
     async def _cancel(self, reason: str) -> None:
         response = self._active

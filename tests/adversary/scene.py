@@ -84,6 +84,8 @@ class Wrong(Enum):
     FAILS = "says that it failed"
     SLOW = "takes several seconds"
     SLOW_UNDONE = "takes several seconds, and is to be undone for a caller who hangs up meanwhile"
+    HELD = "is somebody else's system, which goes on until the scene lets it go"
+    HELD_UNDONE = "the same, and is to be undone for a caller who hangs up meanwhile"
     REMOTE = "is somebody else's system, which raises: nobody knows whether it was done"
 
 

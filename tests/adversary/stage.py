@@ -11,6 +11,7 @@ import asyncio
 import re
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +25,7 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from actors.messages.journal_rows import JournalEntry, decode
-from fsm.effects import EffectRequest, EffectResult, Failed, Local, Remote
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from gateway.daemon import Daemon
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 SPEED = 8.0
 # Of the loop's clock: after a hang-up, until the call's record is written.
 RECORD_LIMIT_S = 10.0
+# Of the machine's clock: an effect that a scene forgets to let go.
+HELD_LIMIT_S = 60.0
 # Breaches of VAIC's protocol that do not spoil a call by themselves.
 FORGIVEN = ("no_call_record",)
 
@@ -74,7 +77,8 @@ class Stage:
     """What a script may see and do.
 
     model, phone: of the call that goes on. speed: how many times faster than the loop's clock all of it lives.
-    notes: what the report shall tell. effects_done: the names of those that were carried out and misbehave.
+    notes: what the report shall tell. effects_done: the names of those that were carried out and misbehave. let_go:
+    ends what is held.
     """
 
     def __init__(self, props: Props, folder: Path, speed: float) -> None:
@@ -94,6 +98,7 @@ class Stage:
         self.conversation_id = ""
         self.notes: list[str] = []
         self.effects_done: list[str] = []
+        self.let_go = threading.Event()
         self.model: Model
         self.phone: Telephone
 
@@ -166,7 +171,7 @@ class Stage:
             "max_lag_ms": 0,
             **self._props.settings,
         }
-        agents = _misbehaving(load_agents(), self._props, self.speed, self.effects_done)
+        agents = _misbehaving(load_agents(), self._props, self.speed, self.effects_done, self.let_go)
         self._daemon = Daemon(Settings(**settings), self.speed, clock_s=loop_time_s, now=self.now, agents=agents)
         await self._daemon.__aenter__()
 
@@ -176,6 +181,7 @@ class Stage:
             await daemon.__aexit__()
 
     async def close(self) -> None:
+        self.let_go.set()
         await self.stop_daemon()
         await self._exit.aclose()
 
@@ -272,7 +278,7 @@ class Stage:
 
 
 def _misbehaving(
-    agents: Mapping[str, AgentSpec], props: Props, speed: float, done: list[str]
+    agents: Mapping[str, AgentSpec], props: Props, speed: float, done: list[str], let_go: threading.Event
 ) -> Mapping[str, AgentSpec]:
     if not props.effects:
         return agents
@@ -298,8 +304,20 @@ def _misbehaving(
                     time.sleep(props.slow_s / speed)
                     return effect.do(request, connection)
 
-        if wrong is Wrong.REMOTE:
-            return Remote(remote, recover="retry")
+        def held(_: EffectRequest) -> EffectResult:
+            done.append(name)
+            let_go.wait(HELD_LIMIT_S)
+            return Ok({"appointment": 1, "code": "4711"})
+
+        match wrong:
+            case Wrong.REMOTE:
+                return Remote(remote, recover="retry")
+            case Wrong.HELD:
+                return Remote(held, recover="human", on_hang_up="finish")
+            case Wrong.HELD_UNDONE:
+                return Remote(held, recover="human", undo=lambda _: done.append(f"{name} undone"), on_hang_up="undo")
+            case _:
+                pass
         return replace(effect, do=local, on_hang_up="undo" if wrong is Wrong.SLOW_UNDONE else effect.on_hang_up)
 
     return {

@@ -30,7 +30,7 @@ def test_reasoning_is_shown_what_it_may_see_and_picks_one_of_the_ways() -> None:
     assert [note.text for note in talk.run.snapshot().notes][-1] == "urgent, by reasoning"
 
 
-def test_an_answer_that_is_no_way_is_no_answer_and_the_default_is_taken() -> None:
+def test_an_answer_that_names_no_choice_takes_the_default() -> None:
     talk = converse(TRIAGE, reasoning=lambda request: "banana").opens(hours=2)
     assert talk.state == "Pick"
     assert talk.says == "Visit or post?"

@@ -33,7 +33,7 @@ def test_an_item_says_where_it_came_from_how_sure_it_is_and_until_when_it_holds(
     assert fact.expires_at is None
 
 
-def test_a_name_stands_once_in_its_category_and_the_last_value_counts() -> None:
+def test_a_name_is_unique_in_its_category_and_the_last_value_counts() -> None:
     context = known()
     context.put(SLOT, "size", "large", source="caller", confidence=1.0, now=NOW)
     assert (context.values(SLOT), context.values(FACT)) == ({"size": "large"}, {"size": "of a house"})

@@ -8,7 +8,7 @@ from tests.fsm.conversation import opened, provides, says_yes
 from tests.fsm.tables import TRIAGE, WHOLE, Oven, pizza, table
 
 
-def test_each_question_climbs_its_own_ladder_and_the_last_rung_is_a_human() -> None:
+def test_each_question_gets_more_help_with_each_attempt_and_then_a_human() -> None:
     talk = converse(TRIAGE).opens()
     assert talk.says == "For how many hours?"
     assert talk.gives().says == "Sorry, I did not get that. For how many hours? For example: two hours."
@@ -25,7 +25,7 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
     assert talk.is_silent().outcome == "transfer"
 
 
-def test_a_caller_who_changes_his_mind_for_ever_is_handed_over() -> None:
+def test_a_caller_who_keeps_changing_their_mind_is_handed_over() -> None:
     talk = converse(table()).opens(**WHOLE)
     for count in range(100):
         talk.gives(count=count % 3 + 1)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from loguru import logger
 from prometheus_client import REGISTRY
 from websockets.asyncio.client import ClientConnection, connect
 
+from fsm.spec import AgentSpec
 from gateway.daemon import Daemon
 from gateway.daemon import run as run_on_loop
 from gateway.settings import read_settings
@@ -43,7 +45,10 @@ def logs_put_back() -> Iterator[None]:
     """Restore loguru and logging after a test that sets them up."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     logger.remove()
     logger.add(sys.stderr)
     root.handlers[:] = handlers
@@ -52,8 +57,10 @@ def logs_put_back() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def serving(folder: Path, speed: float = 1.0, **settings: object) -> AsyncIterator[Daemon]:
-    """A daemon with its store in a folder. settings: of Settings, by field name.
+async def serving(
+    folder: Path, speed: float = 1.0, *, agents: Mapping[str, AgentSpec] | None = None, **settings: object
+) -> AsyncIterator[Daemon]:
+    """A daemon with its store in a folder. settings: of Settings, by field name. agents: see Daemon.
 
     However late its loop is it takes calls, and whoever waits hears no "one moment": not how busy the machine is shall
     decide what happens next.
@@ -61,7 +68,7 @@ async def serving(folder: Path, speed: float = 1.0, **settings: object) -> Async
     database_url = f"sqlite:///{folder}/tieline.sqlite3"
     ours = {"openai_url": NO_MODEL, "database_url": database_url, "port": 0, "ops_port": 0, "max_lag_ms": 0}
     ours["filler_s"] = 0
-    async with Daemon(read_settings(**ours | settings), speed) as daemon:
+    async with Daemon(read_settings(**ours | settings), speed, agents=agents) as daemon:
         yield daemon
 
 

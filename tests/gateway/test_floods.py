@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.transport.rate_limit import (
     AUDIO_AHEAD_S,
@@ -21,19 +21,22 @@ from actors.transport.rate_limit import (
 )
 from actors.transport.websocket import KEPT_LIMIT_BYTES
 from gateway.connections import (
-    FAILURE_PERIOD_S,
+    FIRST_WAIT_S,
+    FORGOTTEN_S,
     GRACE_S,
+    LONGEST_WAIT_S,
     MAX_ADDRESSES,
+    MAX_ANSWERS,
     MAX_FAILURES,
     MAX_HANDSHAKES,
     AuthFailures,
     Connections,
 )
+from gateway.daemon import Daemon
 from protocols.media import KNOWN
 from tests.gateway.daemons import Vaic, counted, exchange, run, serving, socket, until, upgrade_request
 
-TOKEN = "s3cret-token"
-GUESS = upgrade_request(b"Authorization: Bearer guess")
+TOKEN = "s3cret-token-of-ours"
 LPCM16_24 = KNOWN["raw/lpcm16_24"]
 
 
@@ -48,46 +51,107 @@ class Clock:
 # --- tokens ---
 
 
-def test_an_address_that_fails_too_often_waits_a_minute_and_no_other_address_does() -> None:
+def test_an_address_with_too_many_wrong_tokens_waits_twice_as_long_after_each_further_one() -> None:
     clock = Clock()
     failures = AuthFailures(clock)
-    assert [failures.failed("a") for _ in range(MAX_FAILURES + 2)] == [False] * MAX_FAILURES + [True, True]
-    assert not failures.failed("b")
-    clock.now += FAILURE_PERIOD_S - 1
-    assert failures.failed("a")
-    clock.now += 1
-    assert not failures.failed("a")
+    assert [failures.failed("a") for _ in range(MAX_FAILURES)] == [0.0] * (MAX_FAILURES - 1) + [FIRST_WAIT_S]
+    assert failures.wait_s("b") == 0
+    assert failures.wait_s("a") == FIRST_WAIT_S
+    clock.now += FIRST_WAIT_S - 1
+    assert failures.wait_s("a") == 1
+    waits = []
+    for _ in range(2000):
+        clock.now += LONGEST_WAIT_S
+        assert failures.wait_s("a") == 0
+        waits.append(failures.failed("a"))
+    assert waits[:3] == [2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S, 8 * FIRST_WAIT_S]
+    assert set(waits[5:]) == {LONGEST_WAIT_S}
 
 
-def test_failures_further_apart_than_the_period_are_allowed() -> None:
+def test_the_wrong_tokens_of_an_address_are_forgotten_with_time_or_a_right_one() -> None:
     clock = Clock()
     failures = AuthFailures(clock)
-    for _ in range(10 * MAX_FAILURES):
-        assert not failures.failed("a")
-        clock.now += FAILURE_PERIOD_S / MAX_FAILURES
+    for _ in range(3):
+        for _ in range(MAX_FAILURES - 1):
+            assert failures.failed("a") == 0
+        failures.succeeded("a")
+        for _ in range(MAX_FAILURES - 1):
+            assert failures.failed("a") == 0
+        clock.now += FORGOTTEN_S
+
+
+def test_an_address_that_waits_is_answered_a_few_times() -> None:
+    clock = Clock()
+    failures = AuthFailures(clock)
+    for number in range(MAX_FAILURES):
+        failures.failed(f"2001:db8::{number}")
+    for _ in range(MAX_ANSWERS):
+        assert not failures.is_ignored("2001:db8::ffff")
+        assert failures.wait_s("2001:db8::ffff") > 0
+    assert failures.is_ignored("2001:db8::1")
+    clock.now += FIRST_WAIT_S
+    assert not failures.is_ignored("2001:db8::1")
 
 
 def test_the_number_of_remembered_addresses_is_bounded() -> None:
     failures = AuthFailures(Clock())
     for number in range(MAX_ADDRESSES + 1):
-        failures.failed(f"10.0.{number}")
+        failures.failed(f"10.0.{number // 256}.{number % 256}")
     assert len(failures._by_address) == MAX_ADDRESSES
-    for _ in range(MAX_FAILURES):
-        assert not failures.failed("10.0.0"), "it was the first, and is forgotten"
+    for _ in range(MAX_FAILURES - 1):
+        assert not failures.failed("10.0.0.0"), "it was the first, and is forgotten"
 
 
-def test_guessing_tokens_ends_in_429_and_a_valid_token_is_still_accepted(tmp_path: Path) -> None:
+async def guesses(daemon: Daemon, count: int, *headers: bytes) -> list[bytes]:
+    """The status of each answer, empty where the connection was cut."""
+    guess = upgrade_request(b"Authorization: Bearer guess", *headers)
+    answers = []
+    for _ in range(count):
+        try:
+            answers.append(await exchange(daemon.vaic_url, guess))
+        except ConnectionResetError:
+            answers.append(b"")
+    return [answer.split()[1] if answer else b"" for answer in answers]
+
+
+def test_guessing_ends_in_a_wait_without_a_look_at_the_right_token_and_calls_go_on(tmp_path: Path) -> None:
     async def scene() -> None:
+        cut, waits = counted("tieline_connections_cut_total", reason="guessing"), counted("tieline_auth_waits_total")
         async with serving(tmp_path, vaic_token=TOKEN) as daemon, socket(daemon, TOKEN) as vaic:
             await vaic.calls("c-1")
-            answers = [await exchange(daemon.vaic_url, GUESS) for _ in range(3 * MAX_FAILURES)]
-            statuses = [answer.split()[1] for answer in answers]
-            assert statuses == [b"401"] * MAX_FAILURES + [b"429"] * 2 * MAX_FAILURES
-            assert b"Retry-After: 60" in answers[-1]
-            async with socket(daemon, TOKEN) as other:
-                await other.calls("c-2")
-                await other.is_served("c-2")
+            assert await guesses(daemon, MAX_FAILURES) == [b"401"] * MAX_FAILURES
+            with pytest.raises(InvalidStatus) as refused:
+                async with socket(daemon, TOKEN):
+                    pass
+            assert refused.value.response.status_code == 429
+            assert 0 < int(refused.value.response.headers["Retry-After"]) <= FIRST_WAIT_S
+            assert await guesses(daemon, MAX_ANSWERS + 5) == [b"429"] * (MAX_ANSWERS - 1) + [b""] * 6
+            assert counted("tieline_connections_cut_total", reason="guessing") - cut == 6
+            assert counted("tieline_auth_waits_total") - waits == 1
             await vaic.is_served("c-1")
+
+    run(scene)
+
+
+def test_whoever_guesses_through_a_trusted_proxy_waits_and_the_proxy_does_not(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN, trusted_proxies="127.0.0.0/8,10.0.0.0/8") as daemon:
+            guesser = b"X-Forwarded-For: 127.0.0.9, 203.0.113.5, 10.1.1.1"
+            assert await guesses(daemon, MAX_FAILURES, guesser) == [b"401"] * MAX_FAILURES
+            assert await guesses(daemon, MAX_ANSWERS + 2, guesser) == [b"429"] * MAX_ANSWERS + [b""] * 2
+            assert await guesses(daemon, 1, b"X-Forwarded-For: 203.0.113.5, 198.51.100.9") == [b"401"]
+            async with socket(daemon, TOKEN) as vaic:
+                await vaic.calls("c-1")
+
+    run(scene)
+
+
+def test_what_an_untrusted_peer_says_about_itself_does_not_count(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=TOKEN, trusted_proxies="10.0.0.0/8") as daemon:
+            for number in range(MAX_FAILURES):
+                assert await guesses(daemon, 1, b"X-Forwarded-For: 203.0.113.%d" % number) == [b"401"]
+            assert await guesses(daemon, 1, b"X-Forwarded-For: 203.0.113.99") == [b"429"]
 
     run(scene)
 

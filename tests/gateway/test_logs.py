@@ -9,22 +9,27 @@ import logging
 import os
 import re
 import sys
+import threading
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Never
 
 import pytest
 from loguru import logger
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
+from fsm.spec import AgentSpec, Collect, End, Slot
 from gateway.log_writer import MAX_LINES, WRITER
 from gateway.logs import set_up_logs
 from tests.gateway.daemons import Vaic, counted, logs_put_back, run, serving, socket
 
 LOST = "tieline_lost_log_lines_total"
-KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
-LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
+KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token-of-ours"
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
 # What the caller says, presses and is called, and what the bot answers: each a mark to look for in the log.
 SAID, ANSWERED, PRESSED, CALLER = "xylophone", "marmalade", "8675309", "+4930555010"
 AUDIO = "U1dPUkRGSVNI" * 50
@@ -101,27 +106,92 @@ def test_the_standard_librarys_loggers_are_written_the_same_way(capsys: pytest.C
     logging.getLogger("websocket").error("goodbye")
     (line,) = lines(capsys)
     assert LINE.fullmatch(line)
-    assert line.endswith(": pykka: Unhandled message in Switchboard")
+    assert line.endswith(" pykka: Unhandled message in Switchboard")
 
 
-def test_an_error_is_written_with_its_traceback_and_without_the_values_of_variables(
+def test_an_error_is_one_line_with_its_conversation_and_its_frames_and_without_its_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up_logs("INFO")
     crash_with(SAID)
-    first, *trace = lines(capsys)
-    assert LINE.fullmatch(first)
-    assert first.endswith(": child died  conversation=c-1")
-    assert trace[0] == "Traceback (most recent call last):"
-    assert trace[-1] == "ZeroDivisionError: division by zero"
-    assert not [line for line in (first, *trace) if SAID in line]
+    (line,) = lines(capsys)
+    assert LINE.fullmatch(line)
+    assert ": child died  conversation=c-1 error='ValueError: ***' trace='tests/gateway/test_logs.py:" in line
+    assert SAID not in line
+
+
+def test_where_debug_is_logged_an_error_has_its_text_still_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("WARNING", levels={"tests": "DEBUG"})
+    crash_with(SAID)
+    (line,) = lines(capsys)
+    assert rf"error='ValueError: no {SAID}\n2026-01-01 forged' " in line
+
+
+def test_the_levels_of_modules_hold_for_what_is_in_them(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("WARNING", levels={"tests.gateway": "DEBUG", "tests.gateway.test_logs": "INFO", "test": "ERROR"})
+    logger.debug("debug")
+    logger.info("info")
+    logging.getLogger("tests.gateway.other").warning("other")
+    logging.getLogger("tests").info("not this")
+    assert [line.rpartition(": ")[2] for line in lines(capsys)] == ["info", "other"]
+
+
+def test_what_no_code_catches_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("INFO")
+    thread = threading.Thread(target=crash_uncaught, name="dial")
+    thread.start()
+    thread.join()
+
+    async def scene() -> None:
+        asyncio.get_running_loop().call_soon(lambda words: crash_uncaught(), SAID)
+        await asyncio.sleep(0)
+
+    run(scene)
+    warnings.warn(f"two\nlines of {KEY}", stacklevel=1)
+    told = lines(capsys)
+    assert not [line for line in told if not LINE.fullmatch(line) or SAID in line or KEY in line]
+    assert [re.sub(r"^\S+ (\w+) +", r"\1 ", line).partition("  ")[0] for line in told[:1]] == [
+        "ERROR gateway.logs: a thread has failed"
+    ]
+    assert re.search(r" ERROR +asyncio: Exception in callback .* error='ValueError: \*\*\*' trace=", told[1])
+    assert " WARNING py.warnings: " in told[2]
+
+
+def crash_uncaught() -> None:
+    raise ValueError(f"no {SAID}\n2026-01-01 forged")
 
 
 def crash_with(words: str) -> None:
     try:
-        len(words) / 0
-    except ZeroDivisionError:
+        raise ValueError(f"no {words}\n2026-01-01 forged")
+    except ValueError:
         logger.bind(conversation="c-1").exception("child died")
+
+
+# --- as JSON ---
+
+
+def test_an_event_as_json_has_the_same_fields_and_none_of_a_peers_can_take_the_place_of_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("INFO", "json")
+    logger.bind(conversation="c-1\nforged").warning("frame ignored", rows=3, found=None, detail="\ud800", level="low")
+    crash_with(SAID)
+    first, second = (json.loads(line) for line in lines(capsys))
+    assert datetime.fromisoformat(first.pop("time")).utcoffset() is not None
+    assert first == {
+        "level": "WARNING",
+        "module": __name__,
+        "message": "frame ignored",
+        "conversation": "c-1\nforged",
+        "rows": 3,
+        "found": None,
+        "detail": "\ud800",
+        "level_": "low",
+    }
+    assert (second["error"], second["conversation"]) == ("ValueError: ***", "c-1")
+    assert second["trace"][0].startswith("tests/gateway/test_logs.py:")
+    assert second["trace"][0].endswith(" crash_with")
 
 
 # --- who reads ---
@@ -191,7 +261,18 @@ def test_text_that_looks_like_a_secret_is_replaced_everywhere(
     assert told[0].split(": ", 1)[1].startswith(shown)
     assert told[0].endswith(f"why={shown}") or told[0].endswith(f"why={shown!r}")
     assert told[1].endswith(f"asyncio: {shown}")
-    assert told[-1] == f"ValueError: {shown}"
+    assert f" error={f'ValueError: {shown}'!r} " in told[-1]
+
+
+def test_words_of_ours_are_no_secret_and_a_secret_that_looks_like_a_word_is_one_where_it_is_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logs("INFO", secrets=["correcthorsebattery", "horse", ""])
+    logger.warning("upgrade refused", reason="bad or missing bearer token")
+    logger.warning("said correcthorsebattery to a horse", why="correcthorsebattery")
+    first, second = lines(capsys)
+    assert first.endswith("reason='bad or missing bearer token'")
+    assert second.endswith(": said *** to a horse  why=***")
 
 
 # --- a call ---
@@ -325,4 +406,71 @@ def test_a_refused_call_is_logged_with_its_id_and_the_reason(
 
     run(scene)
     (line,) = [line for line in lines(capsys) if "refused" in line]
-    assert line.endswith(r": call refused  conversation='c-1\nforged' reason='no common media format'")
+    assert line.endswith(
+        r": call refused  conversation='c-1\nforged' reason='no common media format' address=127.0.0.1"
+    )
+
+
+def raises_the_value(value: str, *_: object) -> Never:
+    raise RuntimeError(f"no such caller: {value}\n2026-01-01T00:00:00.000 INFO forged")
+
+
+LEAKS = AgentSpec(
+    name="book_appointment",
+    description="The caller wants an appointment.",
+    start="Collect",
+    slots={"reason": Slot(str, ask="Why?", check=raises_the_value, describe="The reason.")},
+    states={
+        "Collect": Collect(slots=("reason",)),
+        "Done": End("done", say="Done."),
+        "Human": End("transfer", say="No."),
+        "Cancelled": End("cancelled", say="Right."),
+    },
+    transitions={("Collect", "filled"): "Done", ("Collect", "gave_up"): "Human"},
+)
+
+
+def test_a_task_that_raises_with_a_callers_words_in_its_text_is_told_in_lines_of_its_call_without_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("INFO")
+
+    async def scene() -> None:
+        async with (
+            talkative_model() as (url, done),
+            serving(tmp_path, agents={LEAKS.name: LEAKS}, openai_url=url) as daemon,
+            socket(daemon) as vaic,
+        ):
+            await whole_call(vaic, "c-1")
+            await done.wait()
+            await vaic.ends("c-1")
+
+    run(scene)
+    told = lines(capsys)
+    assert not [line for line in told if not LINE.fullmatch(line) or SAID in line]
+    deaths = [line for line in told if "child died" in line]
+    assert deaths
+    for line in deaths:
+        assert re.search(r": child died  conversation=c-1 child=task:\S+ error='RuntimeError: \*\*\*' trace='", line)
+        frames = line.partition(" trace='")[2].split(", ")
+        assert frames[0].startswith("tests/gateway/test_logs.py:")
+        assert frames[1].startswith("fsm/")
+
+
+def test_a_call_without_a_model_says_so_once_and_how_often_it_was_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("INFO")
+
+    async def scene() -> None:
+        before = counted("tieline_child_deaths_total", child="model")
+        async with serving(tmp_path, speed=10.0) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            await vaic.hears_until("activities")
+            assert counted("tieline_child_deaths_total", child="model") - before > 3
+
+    run(scene)
+    told = [line for line in lines(capsys) if " conversation=c-1" in line and "model" in line]
+    lost, given_up = [line.partition(": ")[2] for line in told if " INFO " not in line]
+    assert lost.startswith("child died  conversation=c-1 child=model:1 reason=")
+    assert re.fullmatch(r"no model for this call  conversation=c-1 reason='away for too long' lost=\d+", given_up)

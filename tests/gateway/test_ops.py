@@ -193,7 +193,7 @@ def test_the_ops_endpoint_answers_get_only(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 without being asked")
 def test_the_ops_endpoint_stays_on_loopback_when_calls_are_taken_from_everywhere(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with serving(tmp_path, vaic_token="s3cret-token") as daemon:
+        async with serving(tmp_path, vaic_token="s3cret-token-of-ours") as daemon:
             assert daemon.vaic_url.startswith("ws://0.0.0.0:")
             # Of this machine too, yet not the address that the ops endpoint is bound to.
             _, writer = await asyncio.open_connection("127.0.0.2", urlsplit(daemon.vaic_url).port)

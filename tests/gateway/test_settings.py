@@ -13,12 +13,14 @@ from gateway.settings import (
     SettingsError,
     is_loopback,
     read_settings,
+    read_store_settings,
     region_of,
+    settings_as_given,
     unknown_variables,
     variable_of,
 )
 
-KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token"
+KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token-of-ours"
 
 
 @pytest.fixture
@@ -56,6 +58,7 @@ WELL_SET = {
     "TIELINE_TRANSCRIPTION_MODEL": "whisper-1",
     "TIELINE_HOST": "10.0.0.1",
     "TIELINE_VAIC_TOKEN": TOKEN,
+    "TIELINE_TRUSTED_PROXIES": "10.0.0.0/8,::1",
     "TIELINE_PORT": "9000",
     "TIELINE_OPS_PORT": "9001",
     "TIELINE_DATABASE_URL": "sqlite:///other.sqlite3",
@@ -78,6 +81,8 @@ WELL_SET = {
     "TIELINE_DRAIN_S": "30.0",
     "TIELINE_DRAIN_MODE": "move",
     "TIELINE_LOG_LEVEL": "DEBUG",
+    "TIELINE_LOG_LEVELS": "actors.model=DEBUG,gateway=ERROR",
+    "TIELINE_LOG_FORMAT": "json",
 }
 
 
@@ -86,8 +91,8 @@ def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> Non
         env.setenv(name, value)
     settings = read_settings()
     read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
-    targets = read.pop("TIELINE_TRANSFER_TARGETS")
-    read["TIELINE_TRANSFER_TARGETS"] = ",".join(f"{name}={uri}" for name, uri in targets.items())
+    for name in ("TIELINE_TRANSFER_TARGETS", "TIELINE_LOG_LEVELS"):
+        read[name] = ",".join(f"{key}={value}" for key, value in read[name].items())
     plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
     assert plain == WELL_SET
 
@@ -129,6 +134,12 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_TRANSFER_TARGETS", "+4930555099"),
         ("TIELINE_TRANSFER_TARGETS", "reception=+4930555099"),
         ("TIELINE_TRANSFER_TARGETS", "=tel:+4930555099"),
+        ("TIELINE_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TIELINE_TRUSTED_PROXIES", "balancer"),
+        ("TIELINE_LOG_LEVELS", "actors"),
+        ("TIELINE_LOG_LEVELS", "actors=LOUD"),
+        ("TIELINE_LOG_LEVELS", "=INFO"),
+        ("TIELINE_LOG_FORMAT", "xml"),
         ("TIELINE_NO_INPUT_S", "0"),
         ("TIELINE_MAX_CALL_S", "-1"),
         ("TIELINE_NOISE_REDUCTION", "loud"),
@@ -199,6 +210,69 @@ def test_without_a_token_only_loopback_is_allowed(host: str, env: pytest.MonkeyP
     assert faults() == ["TIELINE_VAIC_TOKEN: needed to listen beyond loopback"]
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
     assert read_settings().listen_host == host
+
+
+@pytest.mark.parametrize("tokens", ["fifteen-letters", f"{TOKEN},short", f"short,{TOKEN}"])
+def test_a_short_token_is_refused(tokens: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_VAIC_TOKEN", tokens)
+    (fault,) = faults()
+    assert fault.startswith("TIELINE_VAIC_TOKEN: must have at least 16 characters")
+    assert "short" not in fault
+
+
+def test_several_tokens_are_read(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_VAIC_TOKEN", f" {TOKEN} , another-s3cret-token,")
+    assert read_settings().vaic_tokens == (TOKEN, "another-s3cret-token")
+
+
+# --- secrets from files ---
+
+
+def test_each_secret_is_read_from_the_file_that_is_named(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.delenv("OPENAI_API_KEY")
+    values = {"OPENAI_API_KEY": KEY, "TIELINE_VAIC_TOKEN": TOKEN, "TIELINE_DATABASE_URL": "sqlite:///of-a-file.sqlite3"}
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        env.setenv(f"{name}_FILE", str(tmp_path / name))
+    settings = read_settings()
+    assert settings.openai_api_key.get_secret_value() == KEY
+    assert settings.vaic_tokens == (TOKEN,)
+    assert settings.database_url == read_store_settings().database_url == "sqlite:///of-a-file.sqlite3"
+    assert unknown_variables() == []
+    assert settings_as_given()["TIELINE_VAIC_TOKEN"] == f"from {tmp_path / 'TIELINE_VAIC_TOKEN'}"
+
+
+def test_a_secret_is_read_from_systemds_credentials_unless_its_variable_is_set(
+    env: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_settings().vaic_tokens == ()
+    (tmp_path / "TIELINE_VAIC_TOKEN").write_text(TOKEN)
+    (tmp_path / "OPENAI_API_KEY").write_text("another")
+    settings = read_settings()
+    assert settings.vaic_tokens == (TOKEN,)
+    assert settings.openai_api_key.get_secret_value() == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "cannot be read: No such file or directory"), (b" \n", "is empty"), (b"\xff", "it is not UTF-8")],
+)
+def test_a_file_that_holds_no_secret_is_a_fault_of_its_variable_and_the_only_one(
+    content: bytes | None, why: str, env: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env.setenv("TIELINE_HOST", "0.0.0.0")
+    env.setenv("TIELINE_VAIC_TOKEN_FILE", str(tmp_path / "token"))
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    (fault,) = faults()
+    assert fault.startswith(f"TIELINE_VAIC_TOKEN_FILE: {tmp_path / 'token'} ")
+    assert fault.endswith(why)
+
+
+def test_a_secret_in_a_variable_and_in_a_file_is_a_fault(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    assert faults() == ["OPENAI_API_KEY_FILE: is set beside OPENAI_API_KEY: only one of them may be"]
 
 
 @pytest.mark.usefixtures("env")

@@ -22,7 +22,7 @@ from actors.process.switchboard import Switchboard
 from gateway.daemon import Daemon
 from tests.gateway.daemons import LIMIT_S, exchange, get, run, serving, socket, until, upgrade_request
 
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-of-ours"
 VALIDATED = {"type": "ac-bot-api", "success": True}
 # How fast time passes where a test is about a limit of seconds.
 FAST = 20.0
@@ -97,15 +97,37 @@ async def opening(daemon: Daemon, request: bytes) -> str:
     return head.decode()
 
 
+def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another(tmp_path: Path) -> None:
+    newer = "another-s3cret-token"
+
+    async def resumes(daemon: Daemon, token: str) -> None:
+        async with socket(daemon, token) as vaic:
+            await vaic.says("session.resume", conversationId="c-1")
+            await vaic.hears("session.accepted")
+
+    async def scene() -> None:
+        async with serving(tmp_path, vaic_token=f"{TOKEN},{newer}", host="127.0.0.1") as daemon:
+            async with socket(daemon, TOKEN) as vaic:
+                await vaic.calls("c-1")
+            await resumes(daemon, newer)
+            async with serving(tmp_path, vaic_token=f"{newer},{TOKEN}", host="127.0.0.1") as other:
+                await resumes(other, newer)
+                await resumes(other, TOKEN)
+            with pytest.raises(InvalidStatus):
+                await resumes(daemon, "a-third-s3cret-token")
+
+    run(scene)
+
+
 def test_a_token_need_not_be_ascii(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with serving(tmp_path, vaic_token="clé-à", host="127.0.0.1") as daemon:
-            assert (await opening(daemon, upgrade_request("Authorization: Bearer clé-à".encode()))).startswith(
-                "HTTP/1.1 101 "
-            )
-            assert (await opening(daemon, upgrade_request("Authorization: Bearer clé-".encode()))).startswith(
-                "HTTP/1.1 401 "
-            )
+        async with serving(tmp_path, vaic_token="clé-à-seize-lettres", host="127.0.0.1") as daemon:
+            assert (
+                await opening(daemon, upgrade_request("Authorization: Bearer clé-à-seize-lettres".encode()))
+            ).startswith("HTTP/1.1 101 ")
+            assert (
+                await opening(daemon, upgrade_request("Authorization: Bearer clé-à-seize-lettre".encode()))
+            ).startswith("HTTP/1.1 401 ")
 
     run(scene)
 

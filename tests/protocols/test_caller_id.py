@@ -77,6 +77,7 @@ def test_a_word_spelled_by_the_keys_of_a_telephone_is_nobody(digits: str) -> Non
         "sips:030123456@sbc.example.com",
         '"Jane" <sip:+4930123456@sbc.example.com>',
         "+4930123456@sbc.example.com",
+        "+4930123456:secret@sbc.example.com",
     ],
 )
 def test_one_number_is_the_same_however_it_is_written(caller: str) -> None:

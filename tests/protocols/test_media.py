@@ -16,12 +16,17 @@ from protocols.media import (
     MediaFormat,
     Transcoder,
     decoded_bytes,
+    inaudible,
     model_format,
     mulaw,
     negotiate,
     pieces,
     realtime_format,
+    silence,
 )
+
+# The loudest sample of a quiet line, and one a little louder.
+QUIET, SOUND = 372, 520
 
 
 @pytest.mark.parametrize(
@@ -113,6 +118,7 @@ def test_pcm_is_asked_for_at_the_models_rate() -> None:
 
 def test_samples_have_two_bytes_and_mulaw_has_one() -> None:
     assert [each.bytes_per_sample for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [2, 2, 2, 1]
+    assert [each.is_pcm for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [True, True, True, False]
     assert [each.bytes_per_ms for each in (LPCM16, LPCM16_8, LPCM16_24, MULAW)] == [32, 16, 48, 8]
 
 
@@ -136,3 +142,21 @@ def test_every_code_of_mulaw_is_used() -> None:
     every = np.arange(-32_768, 32_768).astype("<i2")
     assert len(set(mulaw(every))) >= 255
     assert [decoded(code) for code in mulaw(every)] == sorted(decoded(code) for code in mulaw(every))
+
+
+@pytest.mark.parametrize("media", [LPCM16_24, MULAW], ids=lambda media: media.name)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_line_is_audible_from_one_loud_sample_on(media: MediaFormat, sign: int) -> None:
+    def line(peak: int) -> str:
+        samples = np.zeros(160, np.int16)
+        samples[80] = sign * peak
+        return b64encode(mulaw(samples) if media is MULAW else samples.astype("<i2").tobytes()).decode()
+
+    assert inaudible(b64encode(silence(media, 20)).decode(), media)
+    assert [inaudible(line(peak), media) for peak in (QUIET, SOUND, 32767)] == [True, False, False]
+
+
+def test_the_loudest_sample_of_all_is_audible_and_so_is_what_is_no_audio() -> None:
+    assert not inaudible(b64encode(np.array([-32768], "<i2").tobytes()).decode(), LPCM16_24)
+    assert not inaudible("A", LPCM16_24)
+    assert inaudible(b64encode(bytes(3)).decode(), LPCM16_24)

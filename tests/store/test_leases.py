@@ -20,7 +20,7 @@ from store.leases import Lease, LeaseRefused, Leases, fenced
 from tests.store.other_process import AT, record, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
-TTL_S, WINDOW_S = 15, 60
+TTL_S, WINDOW_S = 15.0, 60.0
 
 
 @pytest.fixture
@@ -70,6 +70,8 @@ def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, the
     opened(here)
     assert there.open("c-1", "secret", {}) == LeaseRefused("held")
     assert (stored(engine).node, stored(engine).epoch, stored(engine).opening) == ("here", 1, OPENING)
+    opened(there, "c-2")
+    assert here.open("c-2", "secret", {}) == LeaseRefused("held"), "whatever the two are called"
 
 
 def test_a_process_that_does_not_know_whether_it_opened_a_call_can_open_it_again(here: Leases) -> None:
@@ -88,11 +90,30 @@ def test_an_id_is_used_again_under_another_epoch_when_its_call_is_over_or_lost(
     assert opened(there).epoch == 4
 
 
+def test_unless_told_otherwise_a_lease_lasts_15_s_and_its_call_can_be_resumed_for_60_more(engine: Engine) -> None:
+    first, second = Leases(engine, "first"), Leases(engine, "second")
+    assert first.renew_every_s == 5
+    for conversation_id in ("c-1", "c-2"):
+        opened(first, conversation_id)
+    kept = stored(engine)
+    assert kept.lease_until - kept.touched_at == pytest.approx(timedelta(seconds=15), abs=timedelta(seconds=0.1))
+    grow_older(engine, 15 + 60 - 5)
+    assert isinstance(second.claim("c-1", "secret"), Lease)
+    grow_older(engine, 5)
+    assert second.claim("c-2", "secret") == LeaseRefused("too_late")
+
+
+def test_two_renewals_of_a_lease_may_fail(engine: Engine) -> None:
+    ttl_s = 10.0
+    assert 3 * Leases(engine, "here", ttl_s).renew_every_s == pytest.approx(ttl_s)
+
+
 def test_an_id_is_never_used_again_by_another_credential(here: Leases, there: Leases, engine: Engine) -> None:
     opened(here)
     here.end("c-1", 1)
-    for leases in (here, there):
-        assert leases.open("c-1", "Secret", {}) == LeaseRefused("held")
+    for credential in ("Secret", "", *(f"secret {number}" for number in range(8))):
+        for leases in (here, there):
+            assert leases.open("c-1", credential, {}) == LeaseRefused("held")
     assert stored(engine).epoch == 1
 
 
@@ -103,6 +124,8 @@ def test_a_call_is_taken_over_from_its_holder_with_its_opening_and_last_seq(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
     Journal(engine).append([row(1, opened(here).epoch), row(2, 1)])
+    for other in ("c-0", "c-2"):
+        Journal(engine).append([row(seq, opened(here, other).epoch, other) for seq in (1, 2, 3)])
     assert there.claim("c-1", "secret") == Lease("c-1", 2, OPENING, last_seq=2)
     assert (stored(engine).node, stored(engine).status) == ("there", "open")
     assert here.claim("c-1", "secret") == Lease("c-1", 3, OPENING, last_seq=2), "and back again"
@@ -113,6 +136,19 @@ def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: 
     opened(here)
     assert there.claim("c-1", credential) == LeaseRefused("credential")
     assert here.renew({"c-1": 1}) == set()
+
+
+def test_a_peer_with_several_credentials_takes_over_and_opens_again_what_it_opened_with_any_of_them(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    assert there.claim("c-1", "newer") == LeaseRefused("credential")
+    assert isinstance(there.claim("c-1", "newer", ["secret"]), Lease)
+    there.end("c-1", 2)
+    assert here.open("c-1", "newer", {}, ["other"]) == LeaseRefused("held")
+    assert isinstance(there.open("c-1", "newer", {}, ["other", "secret"]), Lease)
+    there.end("c-1", 3)
+    assert isinstance(there.open("c-1", "newer", {}), Lease), "from now on it is the newer one's"
 
 
 def test_a_credential_that_is_not_utf_8_works(here: Leases) -> None:
@@ -217,6 +253,26 @@ def test_leases_are_renewed_together_and_lost_ones_are_returned(here: Leases, th
     assert here.renew({}) == set()
 
 
+def test_an_epoch_of_which_the_database_does_not_know_is_lost(here: Leases, there: Leases, engine: Engine) -> None:
+    """As after a failover to a copy that had not yet been told of the last claim."""
+    opened(here)
+    assert there.renew({"c-1": 2}) == {"c-1"}
+    with pytest.raises(Fenced):
+        there.end("c-1", 2)
+    assert stored(engine).status == "open"
+
+
+def test_a_call_may_change_hands_any_number_of_times(here: Leases, engine: Engine) -> None:
+    opened(here)
+    with engine.begin() as connection:
+        connection.execute(schema.lease.update().values(epoch=10_000))
+    lease = here.claim("c-1", "secret")
+    assert isinstance(lease, Lease)
+    assert here.renew({"c-1": lease.epoch}) == set()
+    assert Journal(engine).append([row(1, lease.epoch)]) == []
+    here.end("c-1", lease.epoch)
+
+
 def test_a_released_lease_is_neither_renewed_nor_lost(here: Leases, engine: Engine) -> None:
     for conversation_id in ("c-1", "c-2"):
         opened(here, conversation_id)
@@ -301,6 +357,13 @@ def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     else:
         act()
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
+
+
+def test_for_a_call_without_a_lease_writes_who_has_none(engine: Engine) -> None:
+    with fenced(engine, "c-1", 0) as connection:
+        assert connection.in_transaction()
+    with pytest.raises(Fenced), fenced(engine, "c-1", 1):
+        pass
 
 
 # --- calls of dead processes ---

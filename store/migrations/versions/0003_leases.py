@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Build the table of leases; a process of the version before goes on writing beside it."""
+    """Build the table of leases; processes of the previous release can keep writing."""
     op.create_table(
         "lease",
         sa.Column("conversation_id", sa.Text(), primary_key=True),

@@ -1,4 +1,4 @@
-"""The code of an appointment, and how often callers were wrong about whose one is.
+"""The code of an appointment, and callers' attempts to identify one.
 
 A migration never changes once it is released, so it names its types itself. May import: Alembic, SQLAlchemy.
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Build the table of attempts. Appointments of before have no code, and none matches theirs."""
+    """Build the table of attempts. Earlier appointments have no code, so no code matches them."""
     op.create_table(
         "identity_attempt",
         sa.Column("key", sa.Text(), primary_key=True),

@@ -1,4 +1,4 @@
-"""Keys that a caller presses: gathered until they make an answer to what a task has asked, or for the model."""
+"""DTMF: keys are collected into an answer to a task's question, or passed to the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def call(mailboxes: WaitingDispatcher) -> Call:
 
 
 @pytest.mark.parametrize("call_id", ["call-1", "step-1"])
-def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: WaitingDispatcher, call_id: str) -> None:
+def test_keys_answer_the_question_and_are_passed_to_the_model(mailboxes: WaitingDispatcher, call_id: str) -> None:
     """Whatever the model calls its function calls: steps that nobody called have ids of their own."""
     call = Call(mailboxes, agents={"triage": TRIAGE}, effects={"triage.order": Oven()}).greeted()
     call.answered(call_id, "triage")
@@ -32,7 +32,7 @@ def test_keys_answer_what_was_asked_and_the_model_is_told_of_both(mailboxes: Wai
     assert said["instructions"].endswith('Say to the caller, word for word: "Visit or post?"')
 
 
-def test_a_key_after_which_no_other_comes_is_an_answer_after_a_while(mailboxes: WaitingDispatcher) -> None:
+def test_a_single_key_is_an_answer_after_the_pause(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
     call.answered("call-1", "triage")
     call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "2"}])
@@ -42,7 +42,7 @@ def test_a_key_after_which_no_other_comes_is_an_answer_after_a_while(mailboxes: 
     assert len(call.items("message")) == 1
 
 
-def test_keys_that_no_task_asked_for_are_the_models_to_answer(call: Call) -> None:
+def test_keys_that_no_task_asked_for_are_passed_to_the_model(call: Call) -> None:
     call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "7"}])
     assert call.items("message")[-1]["content"][0]["text"] == "The caller pressed these keys: 7."
     assert call.model.types()[-1] == "response.create"
@@ -59,7 +59,7 @@ def typed(call: Call) -> list[str]:
     return [item["content"][0]["text"] for item in call.items("message") if item["role"] == "user"]
 
 
-def test_each_key_has_the_next_one_waited_for_anew(mailboxes: WaitingDispatcher) -> None:
+def test_each_key_restarts_the_pause(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
     call.answered("call-1", "triage")
     pressed(call, "1")
@@ -71,7 +71,7 @@ def test_each_key_has_the_next_one_waited_for_anew(mailboxes: WaitingDispatcher)
     assert typed(call) == ["The caller pressed these keys: 1 2."]
 
 
-def test_a_question_of_so_many_keys_is_answered_by_the_last_of_them(mailboxes: WaitingDispatcher) -> None:
+def test_an_answer_of_known_length_is_complete_with_its_last_key(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes).greeted()
     call.answered("call-1", "book_appointment")
     pressed(call, "241")
@@ -109,7 +109,7 @@ def test_the_keys_of_one_event_go_into_consecutive_slots(mailboxes: WaitingDispa
     assert typed(call) == ["The caller pressed these keys: 2 4 1 1.", "The caller pressed these keys: 1 0 3 0."]
 
 
-def test_a_yes_pressed_before_the_read_back_was_said_is_none(mailboxes: WaitingDispatcher) -> None:
+def test_a_yes_pressed_before_the_read_back_does_not_count(mailboxes: WaitingDispatcher) -> None:
     oven = Oven()
     call = Call(mailboxes, effects={"appointments.book": oven}).greeted()
     call.answered("call-1", "book_appointment", name="Ada")

@@ -43,7 +43,7 @@ def pending_hangup() -> PendingHangup:
     return PendingHangup(HangUp("conversation ended"), "completed")
 
 
-def test_the_time_has_come_when_the_farewell_is_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
+def test_the_call_ends_when_the_farewell_is_both_generated_and_heard(pending_hangup: PendingHangup) -> None:
     assert pending_hangup.note(ended("i-1", "i-2")) is None
     assert pending_hangup.note(heard("i-1")) is None
     assert pending_hangup.note(heard("i-2")) is HEARD
@@ -82,7 +82,7 @@ def spoken_into(pending_hangup: PendingHangup, words: str, item: str = "u-1") ->
 
 
 @pytest.mark.parametrize("words", ["Wait, one more thing!", "No, stop.", "What does it cost?", "Okay, and a cake."])
-def test_a_wish_of_the_caller_s_calls_the_end_off(pending_hangup: PendingHangup, words: str) -> None:
+def test_a_new_request_of_the_caller_calls_the_end_off(pending_hangup: PendingHangup, words: str) -> None:
     assert spoken_into(pending_hangup, words) is CALLED_OFF
 
 
@@ -100,7 +100,7 @@ def test_a_question_of_the_bot_s_after_an_interruption_waits_for_its_answer(pend
     assert pending_hangup.note(BotSaid("i-2", "Yes? What is it?")) is CALLED_OFF
 
 
-def test_the_bot_s_what_was_that_after_a_cough_waits_for_nothing(pending_hangup: PendingHangup) -> None:
+def test_a_question_of_the_bot_after_a_cough_is_not_waited_for(pending_hangup: PendingHangup) -> None:
     assert spoken_into(pending_hangup, "") is None
     assert pending_hangup.note(BotSaid("i-2", "Sorry, what was that?")) is None
     assert pending_hangup.note(ended("i-2")) is None
@@ -157,7 +157,7 @@ def say_goodbye(call: Call) -> None:
     call.mailboxes.advance(500)
 
 
-def test_the_call_is_hung_up_when_the_farewell_was_heard_and_not_a_moment_before(call: Call) -> None:
+def test_the_call_is_hung_up_when_the_farewell_was_heard_and_no_earlier(call: Call) -> None:
     ask_to_end(call)
     call.bot_says("Thank you for calling. Goodbye.", ms=2000)
     call.mailboxes.advance(1990)
@@ -299,7 +299,7 @@ def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what
     assert call.activities() == []
 
 
-def test_thanks_into_i_will_put_you_through_do_not_call_it_off(mailboxes: WaitingDispatcher) -> None:
+def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: WaitingDispatcher) -> None:
     call = transferred(mailboxes, TARGET)
     call.bot_says("I will put you through to a colleague.", ms=2000)
     mailboxes.advance(1000)
@@ -311,7 +311,7 @@ def test_thanks_into_i_will_put_you_through_do_not_call_it_off(mailboxes: Waitin
     assert [name for name, _ in call.activities()] == ["transfer"]
 
 
-def test_a_function_called_after_the_caller_spoke_into_it_is_a_new_wish(mailboxes: WaitingDispatcher) -> None:
+def test_a_function_call_after_an_interrupted_farewell_calls_the_end_off(mailboxes: WaitingDispatcher) -> None:
     call = transferred(mailboxes, TARGET)
     call.bot_says("I will put you through to a colleague.", ms=2000)
     mailboxes.advance(1000)
@@ -407,12 +407,91 @@ def test_a_task_that_hands_over_has_the_caller_transferred_after_the_last_senten
     assert call.outcome() == "transferred"
 
 
-def test_where_there_is_nobody_to_transfer_to_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
+def test_without_a_transfer_target_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
     call = transferred(mailboxes, "")
     call.bot_says("The oven is broken.", ms=500)
     call.mailboxes.advance(60_000)
     assert call.activities() == []
     assert call.records() == []
+
+
+# --- a transfer that nobody answers ---
+
+FAILED = {"status": "failed", "reasonCode": "no-answer", "reason": "the caller's words"}
+NOBODY = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
+
+
+def transfer_fails(call: Call) -> None:
+    call.vaic("activities", activities=[{"type": "event", "name": "transferStatus", "value": FAILED}])
+
+
+def asked_to_say(call: Call) -> list[str]:
+    return [each["response"].get("instructions", "") for each in call.model.all("response.create")]
+
+
+def put_through(mailboxes: WaitingDispatcher) -> Call:
+    call = transferred(mailboxes, TARGET)
+    call.bot_says("I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+    return call
+
+
+def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_goes_on(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(30_000)  # it rings
+    transfer_fails(call)
+    assert NOBODY in asked_to_say(call)[-1]
+    assert call.describe().errors == ("transfer failed: no-answer",)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    ask_to_end(call, "call-9")
+    call.bot_says("Goodbye.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "completed"
+
+
+def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_is_back(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = put_through(mailboxes)
+    call.model.breaks()
+    mailboxes.drain()
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    call.model_is_ready()
+    assert NOBODY in asked_to_say(call)[-1]
+
+
+def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because_no_model_is_left(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = transferred(mailboxes, TARGET)
+    LOSSES["refused"](call)
+    mailboxes.advance(1000)
+    call.played()
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    assert clips(call) == ["one_moment", "call_again"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "failed"
+
+
+def test_a_transfer_that_is_never_answered_ends_the_call_after_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(59_900)
+    assert call.records() == []
+    mailboxes.advance(100)
+    assert call.outcome() == "transferred"
 
 
 # --- what else may end the call meanwhile ---

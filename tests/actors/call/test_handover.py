@@ -48,13 +48,13 @@ def test_sockets_are_admitted_until_calls_and_pending_sockets_reach_the_limit(sc
     assert asks_admission(scene) == "admitted"
 
 
-def test_a_scarce_resource_is_the_reason_of_the_refusal(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+def test_a_scarce_resource_is_the_reason_for_the_refusal(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     scene = Scene(mailboxes, engine, short_of=lambda: "memory")
     assert asks_admission(scene) == "memory"
     assert not scene.status().accepting
 
 
-def test_a_lame_duck_takes_calls_and_is_not_ready(scene: Scene) -> None:
+def test_a_lame_duck_takes_calls_but_is_not_ready(scene: Scene) -> None:
     scene.told(SetAdmission(AdmissionState.LAME_DUCK))
     assert asks_admission(scene) == "admitted"
     assert not scene.status().accepting
@@ -97,7 +97,7 @@ def test_calls_are_moved_with_all_that_was_written(scene: Scene) -> None:
 def test_a_caller_who_hangs_up_while_the_call_is_being_parked_leaves_a_record(scene: Scene, engine: Engine) -> None:
     wire = scene.opens(initiate("c-1"))
     scene.has_written()
-    with engine.begin():  # holds SQLite's one pen: the journal cannot park the call yet
+    with engine.begin():  # holds SQLite's write lock: the journal cannot park the call yet
         scene.told(MoveCalls(now=True))
         scene.ends(wire)
     scene.mailboxes.until(lambda: scene.status().conversations == ())
@@ -149,7 +149,7 @@ def call(mailboxes: WaitingDispatcher) -> Call:
 
 
 def asked_to_park(call: Call) -> int:
-    """How often the journal was, since the last time."""
+    """How often the journal was asked to park the call, since the last check."""
     return len(call.journal.all(Park))
 
 

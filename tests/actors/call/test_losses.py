@@ -23,8 +23,8 @@ from tests.actors.calls import (
     TEN_WORDS,
     Call,
     Clock,
-    PaperExchange,
-    PaperWire,
+    FakeExchange,
+    FakeWire,
     StuckOven,
     WaitingDispatcher,
     living,
@@ -96,7 +96,7 @@ def test_a_resume_on_a_socket_that_seemed_alive_closes_the_old_one(call: Call) -
 
 
 def test_a_resume_that_is_told_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     call.ref.tell(Rebind(wire))
     call.wire.breaks()
     call.mailboxes.drain()
@@ -173,10 +173,10 @@ def clips(call: Call) -> list[str]:
     return [turn.text for turn in call.describe().turns if turn.item_id.startswith("clip")]
 
 
-def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_caller_is_told_so(
+def test_an_unreachable_model_is_dialled_for_twenty_seconds_and_then_the_caller_is_told(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    exchange = PaperExchange()
+    exchange = FakeExchange()
     exchange.refusals = [NO_MODEL] * 40
     call = Call(mailboxes, exchange=exchange)
     tried: list[int] = []
@@ -199,7 +199,7 @@ def test_a_model_that_cannot_be_had_is_tried_for_twenty_seconds_and_then_the_cal
     assert mailboxes.timers == 0
 
 
-def test_a_model_that_is_back_in_time_is_not_spoken_of(call: Call) -> None:
+def test_a_model_that_is_back_in_time_is_not_mentioned(call: Call) -> None:
     call.exchange.refusals = [NO_MODEL]
     call.model.breaks()
     call.mailboxes.advance(600)
@@ -208,7 +208,7 @@ def test_a_model_that_is_back_in_time_is_not_spoken_of(call: Call) -> None:
     assert clips(call) == []
 
 
-def test_a_model_that_cannot_be_had_while_the_caller_is_lost_ends_the_call(call: Call) -> None:
+def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call) -> None:
     call.wire.breaks()
     call.mailboxes.drain()
     call.exchange.refusals = [NO_MODEL] * 50
@@ -219,8 +219,8 @@ def test_a_model_that_cannot_be_had_while_the_caller_is_lost_ends_the_call(call:
 
 
 @pytest.mark.parametrize("answer", [DialFailed(401, "refused at the upgrade", final=True), "insufficient_quota", 4000])
-def test_a_model_that_refuses_us_for_good_is_not_asked_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
-    exchange = PaperExchange()
+def test_a_model_that_refuses_permanently_is_not_dialled_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
+    exchange = FakeExchange()
     if isinstance(answer, DialFailed):
         exchange.refusals = [answer]
     call = Call(mailboxes, exchange=exchange)
@@ -247,7 +247,7 @@ def without_model(mailboxes: WaitingDispatcher) -> Call:
     return call
 
 
-def test_a_caller_who_was_away_while_he_was_told_so_is_told_again(mailboxes: WaitingDispatcher) -> None:
+def test_a_caller_who_was_away_during_the_apology_hears_it_again(mailboxes: WaitingDispatcher) -> None:
     call = without_model(mailboxes)
     mailboxes.advance(400)
     call.wire.breaks()
@@ -290,8 +290,8 @@ def test_a_call_that_has_hung_up_keeps_its_outcome_when_its_model_is_gone(mailbo
     assert call.outcome() == "drained"
 
 
-def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailboxes: WaitingDispatcher) -> None:
-    exchange = PaperExchange()
+def test_a_caller_without_a_model_is_transferred_if_there_is_a_target(mailboxes: WaitingDispatcher) -> None:
+    exchange = FakeExchange()
     exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
     call = Call(mailboxes, exchange=exchange, transfer_targets={"desk": "tel:+4930555"})
     mailboxes.advance(900)
@@ -301,7 +301,7 @@ def test_a_caller_without_a_model_is_put_through_where_there_is_somebody(mailbox
     assert (name, asked["transferTarget"]) == ("transfer", "tel:+4930555")
 
 
-def test_an_answer_that_never_comes_is_asked_for_again_and_then_the_caller_is(call: Call) -> None:
+def test_a_missing_answer_is_requested_again_and_then_the_caller_is_asked_to_repeat(call: Call) -> None:
     call.caller_says("Hello?")
     for response in ("m-1", "m-2"):  # the answer, and what it is asked for again
         call.event("response.created", response={"id": response, "status": "in_progress"})
@@ -311,7 +311,7 @@ def test_an_answer_that_never_comes_is_asked_for_again_and_then_the_caller_is(ca
     assert clips(call) == ["say_again"]
 
 
-def test_a_model_that_answers_nothing_twice_in_a_row_is_none(call: Call) -> None:
+def test_a_model_that_answers_nothing_twice_in_a_row_counts_as_lost(call: Call) -> None:
     for turn in range(2):
         call.caller_says("Hello?")
         for number in range(2):
@@ -385,7 +385,7 @@ def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailbox
     assert second.types()[-1] == "response.create", "the caller waits for an answer"
 
 
-def ready(wire: PaperWire, mailboxes: WaitingDispatcher, left_s: float = 3600) -> None:
+def ready(wire: FakeWire, mailboxes: WaitingDispatcher, left_s: float = 3600) -> None:
     """The session on this wire is configured, and has so long to live."""
     expires_at = (BEGAN + timedelta(milliseconds=mailboxes.now_ms(), seconds=left_s)).timestamp()
     wire.receives({"type": "session.created", "event_id": "e", "session": {"expires_at": expires_at}})
@@ -419,7 +419,7 @@ def test_only_the_newest_session_that_stands_by_takes_over_and_only_when_it_is_r
     assert len(living(OpenAISocket)) == 1
 
 
-def test_with_the_caller_both_sessions_of_the_model_leave(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_when_the_caller_leaves_both_model_sessions_end(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = Call(mailboxes, effects={"pizza.bake": stuck}, no_input_s=NO_WATCH_S)
     call.starts()
     ready(call.model, mailboxes, left_s=100)
@@ -448,7 +448,7 @@ def delayed(why: str) -> float:
     [(3, "near", RENEW_FLOOR_S), (-3600, "past", RENEW_BLIND_S)],
     ids=["ends at once", "has ended, as our clock has it"],
 )
-def test_an_end_that_cannot_be_true_makes_no_storm_of_sessions(
+def test_an_impossible_expiry_does_not_cause_a_storm_of_sessions(
     mailboxes: WaitingDispatcher, left_s: float, why: str, floor_s: float
 ) -> None:
     before = delayed(why)
@@ -466,7 +466,7 @@ def test_an_end_that_cannot_be_true_makes_no_storm_of_sessions(
     assert delayed(why) == before + 4
 
 
-def test_a_session_that_only_stood_by_is_not_missed_when_it_ends(mailboxes: WaitingDispatcher) -> None:
+def test_the_end_of_a_standby_session_changes_nothing_for_the_call(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes, no_input_s=51)
     mailboxes.advance(50_000)
     first, standby = call.exchange.wires
@@ -501,7 +501,7 @@ def one_of_each(call: Call) -> bool:
 def test_a_vaic_socket_that_crashes_is_replaced_on_the_same_wire(call: Call, bug: BaseException) -> None:
     call.vaic("userStream.start")
     call.wire.frames.clear()
-    call.wire.tears = [bug]
+    call.wire.errors = [bug]
     call.caller_begins()
     call.mailboxes.advance(0)
     assert one_of_each(call)
@@ -517,7 +517,7 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
     call = Call(mailboxes, no_input_s=NO_WATCH_S)
     call.model_is_ready()
     call.bot_says("Before.", ms=100)
-    call.wire.tears = [RuntimeError("a bug")]
+    call.wire.errors = [RuntimeError("a bug")]
     call.caller_begins()
     call.mailboxes.advance(0)
     call.caller_says("Hello?")
@@ -527,11 +527,11 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
 
 
 def test_a_sentence_that_two_sockets_played_was_heard_as_long_as_both(call: Call) -> None:
-    part: dict[str, object] = {"response_id": "r-1", "item_id": "i-1", "output_index": 0, "content_index": 0}
-    call.event("response.created", response={"id": "r-1", "status": "in_progress"})
+    part: dict[str, object] = {"response_id": "r-long", "item_id": "i-1", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-long", "status": "in_progress"})
     call.event("response.output_audio.delta", **part, delta=MS_100)
     call.mailboxes.advance(100)
-    call.wire.tears = [RuntimeError("a bug")]
+    call.wire.errors = [RuntimeError("a bug")]
     call.event("response.output_audio.delta", **part, delta=MS_100)  # this one is lost with the socket
     call.mailboxes.advance(0)
     call.event("response.output_audio.delta", **part, delta=MS_100)
@@ -542,7 +542,7 @@ def test_a_sentence_that_two_sockets_played_was_heard_as_long_as_both(call: Call
 
 def test_a_vaic_socket_that_crashes_in_a_timer_is_replaced(call: Call) -> None:
     call.bot_says(TEN_WORDS, ms=1000)
-    call.wire.tears = [RuntimeError("a bug")]
+    call.wire.errors = [RuntimeError("a bug")]
     call.mailboxes.advance(500)
     assert one_of_each(call)
     bot_is_heard(call)
@@ -551,13 +551,13 @@ def test_a_vaic_socket_that_crashes_in_a_timer_is_replaced(call: Call) -> None:
 def test_a_vaic_socket_that_crashes_at_its_start_is_replaced_and_the_call_accepted(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    call = Call(mailboxes, wire=PaperWire(RuntimeError("a bug")))
+    call = Call(mailboxes, wire=FakeWire(RuntimeError("a bug")))
     mailboxes.advance(0)
     assert call.wire.types() == ["session.accepted"]
 
 
 def vaic_is_beyond_repair(call: Call) -> None:
-    call.wire.tears = [RuntimeError("a bug")] * 4
+    call.wire.errors = [RuntimeError("a bug")] * 4
     for number in range(4):
         call.caller_begins(f"u-{number}")
         call.mailboxes.advance(0)
@@ -572,12 +572,12 @@ def test_a_vaic_socket_that_crashes_again_and_again_fails_the_call(call: Call) -
     assert call.mailboxes.timers == 0
 
 
-def test_a_call_that_failed_leaves_no_caller_on_a_dead_line(call: Call) -> None:
+def test_a_call_that_failed_closes_the_callers_socket(call: Call) -> None:
     vaic_is_beyond_repair(call)
     assert call.wire.closed is not None
 
 
-def test_a_vaic_socket_that_cannot_be_made_fails_the_call(mailboxes: WaitingDispatcher) -> None:
+def test_a_vaic_socket_that_fails_at_every_start_fails_the_call(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, media=MediaFormat("raw/odd", -1, 2, 48))
     mailboxes.advance(0)
     assert call.outcome() == "failed"
@@ -588,7 +588,7 @@ def test_a_vaic_socket_that_cannot_be_made_fails_the_call(mailboxes: WaitingDisp
 def test_a_model_socket_that_crashes_is_dialled_again(call: Call, bug: BaseException) -> None:
     call.vaic("userStream.start")
     first = call.model
-    first.tears = [bug]
+    first.errors = [bug]
     call.vaic("userStream.chunk", audioChunk="AAAA")
     call.mailboxes.advance(0)
     assert first.closed == 1006
@@ -598,7 +598,7 @@ def test_a_model_socket_that_crashes_is_dialled_again(call: Call, bug: BaseExcep
 
 
 def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: WaitingDispatcher) -> None:
-    exchange = PaperExchange()
+    exchange = FakeExchange()
     exchange.refusals = [RuntimeError("a bug")]
     call = Call(mailboxes, exchange=exchange)
     mailboxes.advance(0)
@@ -606,9 +606,9 @@ def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: Wa
     call.model_is_ready()
 
 
-def test_a_model_socket_that_cannot_be_made_is_made_again(mailboxes: WaitingDispatcher) -> None:
+def test_a_model_socket_that_fails_to_start_is_started_again(mailboxes: WaitingDispatcher) -> None:
     clock = Clock(holds=1)  # the call's start; then the model's instructions bear the date
-    clock.tears = [RuntimeError("a bug")]
+    clock.errors = [RuntimeError("a bug")]
     call = Call(mailboxes, now=clock)
     assert call.exchange.callers == []
     mailboxes.advance(0)
@@ -617,7 +617,7 @@ def test_a_model_socket_that_cannot_be_made_is_made_again(mailboxes: WaitingDisp
 
 
 def test_a_model_that_never_gets_ready_is_dialled_again_by_a_timer(mailboxes: WaitingDispatcher) -> None:
-    exchange = PaperExchange()
+    exchange = FakeExchange()
     exchange.refusals = [None]
     call = Call(mailboxes, exchange=exchange)
     mailboxes.advance(14_900)
@@ -672,7 +672,7 @@ def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: W
     assert len(call.items("message", call.exchange.wires[2:])) == 1, "one of them has the call"
 
 
-def test_a_session_that_stands_by_and_will_not_be_served_leaves_the_call_to_the_first(
+def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = with_a_session_of_100_s(mailboxes)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from actors.call.farewell import PendingHangup, hangup_without_model
 from actors.call.handover import DRAIN, Drain, DrainEvent
 from actors.call.phase import (
     CALL,
@@ -34,11 +35,13 @@ from actors.messages.call import (
     ResponseEnded,
     TaskAnswered,
     TaskSettled,
+    TransferFailed,
     VaicEnded,
     VaicReady,
 )
 from actors.messages.clips import Clip
 from actors.messages.journal import DraftRecord, Park, WriteRecord
+from actors.messages.vaic import Transfer
 from actors.system.signals import ChildDied, Deadline
 from fsm.answer import Answer, TaskStatus
 from protocols.errors import MisuseError
@@ -70,10 +73,11 @@ def test_every_pair_of_the_call(state: Phase, event: CallEvent) -> None:
         assert A.TAKE_OUTCOME in actions or known
     # Both ask for another event when they are carried out, which must find the phase that they have led to.
     assert not {A.SETTLE, A.HANG_UP} & set(actions[:-1])
-    # There is no way back.
+    # There is no way back, but from a transfer that nobody answers.
     assert state not in OVER or target in OVER
     assert state is not P.SETTLING or target in (P.SETTLING, P.CLOSED)
-    assert state is not P.HANGING_UP or target in (P.HANGING_UP, P.SETTLING, P.CLOSED)
+    failed = {E.TRANSFER_FAILED: P.TALKING, E.TRANSFER_FAILED_MUTE: P.SIGNING_OFF}.get(event)
+    assert state is not P.HANGING_UP or target in (P.HANGING_UP, P.SETTLING, P.CLOSED) or target is failed
     # A caller's return is answered in every phase.
     if event is E.RESUMED:
         assert {A.REBIND, A.TURN_AWAY, A.SEND_ELSEWHERE} & set(actions)
@@ -182,6 +186,11 @@ def farewell_overdue(scene: Scene) -> None:
     scene.overdue(CallTimer.FAREWELL)
 
 
+def transfer_fails(scene: Scene, pending: PendingHangup) -> None:
+    scene.actor._hangup = pending
+    scene.told(TransferFailed("busy"))
+
+
 def farewell(scene: Scene) -> None:
     scene.call.answered("call-3", "end_call")
 
@@ -227,6 +236,8 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.END_CALL: lambda scene: scene.told(EndCall("drained")),
     E.CALLER_GONE: lambda scene: scene.told(VaicEnded("client-disconnected")),
     E.RESUME_TIMEOUT: lambda scene: scene.overdue(CallTimer.RESUME),
+    E.TRANSFER_FAILED: lambda scene: transfer_fails(scene, PendingHangup(Transfer("tel:1", "asked"), "transferred")),
+    E.TRANSFER_FAILED_MUTE: lambda scene: transfer_fails(scene, hangup_without_model({"all": "tel:1"})),
     E.END_TIMEOUT: lambda scene: scene.overdue(CallTimer.END),
     E.ESCALATED: Scene.beyond_repair,
     E.RESUMED: lambda scene: scene.call.resumes(),

@@ -35,7 +35,7 @@ from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
-from tests.actors.calls import BEGAN, PIZZA, PaperExchange, paper_services, read_again
+from tests.actors.calls import BEGAN, PIZZA, FakeExchange, call_services, read_again
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
@@ -74,7 +74,7 @@ class Broke:
 
 @dataclass(frozen=True)
 class Resumed:
-    """The caller's side is back at the same process."""
+    """The caller is back at the same process."""
 
 
 Fact = SpeechFact | FunctionCalled | Answered | Typed | Unheard | Task | Broke | Resumed
@@ -82,19 +82,19 @@ Fact = SpeechFact | FunctionCalled | Answered | Typed | Unheard | Task | Broke |
 
 @dataclass(frozen=True)
 class Seen:
-    """A fact, and how long after the one before. Its own moments are in ms from then."""
+    """A fact, and its delay after the previous one. Its own times are in ms from then."""
 
     after_ms: int
     fact: Fact
 
 
 class Process:
-    """One that has the call. boot_ms: its monotonic clock when the call began; the wall clock is everybody's."""
+    """A process that has the call. boot_ms: its monotonic clock when the call began; they share the wall clock."""
 
     def __init__(self, boot_ms: int, wall_ms: int, left: Sequence[JournalEntry] = ()) -> None:
         self._boot_ms, self.wall_ms = boot_ms, wall_ms
         self._journal = Probe[JournalMessage]("journal")
-        services = paper_services(CrankedDispatcher(), self._journal, PaperExchange())
+        services = call_services(CrankedDispatcher(), self._journal, FakeExchange())
         services = replace(services, now=lambda: BEGAN + timedelta(milliseconds=self.wall_ms))
         resume_state = ResumeState(OPENING, tuple(left)) if left else None
         transcript = new_transcript(services, INITIATE, LPCM16_24, boot_ms + wall_ms, resume_state)
@@ -116,7 +116,7 @@ class Process:
         return record
 
     def journal(self) -> list[JournalEntry]:
-        """What it has written, as another process reads it."""
+        """Its rows, as another process reads them."""
         return [read_again(told.entry) for told in self._journal.arrived if isinstance(told, AppendRow)]
 
     def _tell(self, fact: Fact, now_ms: float) -> None:

@@ -22,9 +22,24 @@ from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
 from store.journal import Journal
-from tests.actors.calls import AGENTS, BEGAN, Call, PaperExchange, WaitingDispatcher, paper_services, read_again
+from tests.actors.calls import (
+    AGENTS,
+    BEGAN,
+    PIZZA_SLOTS,
+    Call,
+    FakeExchange,
+    Oven,
+    WaitingDispatcher,
+    call_services,
+    read_again,
+)
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
+
+
+def rows_of(call: Call) -> tuple[JournalEntry, ...]:
+    """The journal of a call, as another process reads it."""
+    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
 
 
 class Left:
@@ -36,7 +51,7 @@ class Left:
         call = Call(mailboxes, effects=self.effects).greeted()
         call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
         call.answered("call-2", "book_appointment_confirm", yes=True)
-        self.rows = [told.entry for told in call.journal.all(AppendRow)]
+        self.rows = list(rows_of(call))
 
     def until(self, kind: str, number: int) -> list[JournalEntry]:
         """The rows before the n-th of a kind."""
@@ -60,7 +75,7 @@ def asked_to_say(call: Call) -> str:
 
 
 @pytest.mark.parametrize(("kind", "number"), [("called", 2), ("task", 2), ("answered", 2)])
-def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
+def test_a_confirmed_effect_is_finished_after_a_takeover_without_asking_again(
     left: Left, engine: Engine, kind: str, number: int
 ) -> None:
     call = left.taken_over(left.until(kind, number))
@@ -73,7 +88,7 @@ def test_a_yes_that_was_carried_out_is_gone_on_with_and_not_asked_for_again(
     assert len(AppointmentBook(engine).all()) == 1
 
 
-def test_a_yes_that_is_found_once_the_model_speaks_is_told_of_then(left: Left) -> None:
+def test_an_effect_found_after_a_takeover_is_announced_once_the_model_can_speak(left: Left) -> None:
     call = left.taken_over(left.until("called", 2))
     call.model_is_ready()
     call.bot_says("Sorry, the line was interrupted.")
@@ -90,16 +105,16 @@ def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes
     assert [turn.text for turn in left.turns] == ["Hello.", Clip.CALL_AGAIN.value]
     assert len(left.errors) == 1
 
-    rows = tuple(read_again(told.entry) for told in first.journal.all(AppendRow))
+    rows = rows_of(first)
     second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
     second.ends()
     (record,) = second.records()
     assert (record.usage, record.turns, record.errors) == (left.usage, left.turns, left.errors)
 
 
-def test_a_call_goes_on_behind_a_row_that_nobody_here_can_read(mailboxes: WaitingDispatcher) -> None:
+def test_a_call_goes_on_after_a_journal_row_that_cannot_be_read(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
-    rows = [told.entry for told in first.journal.all(AppendRow)]
+    rows = rows_of(first)
     unread = JournalEntry("c-1", len(rows) + 1, rows[-1].at, UnreadRow("caller_smiled", known=False))
     second = Call(mailboxes, resume_state=ResumeState(CallOpening(), (*rows, unread)))
     # Rows have numbers: one that is there already would not be written.
@@ -108,6 +123,33 @@ def test_a_call_goes_on_behind_a_row_that_nobody_here_can_read(mailboxes: Waitin
     (record,) = second.records()
     assert [turn.text for turn in record.turns] == ["Hello."]
     assert record.errors == ()
+
+
+def test_what_was_read_back_and_not_answered_is_done_after_a_yes_and_not_before(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven()
+    first = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+    first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    second = Call(mailboxes, effects={"pizza.bake": oven}, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.model_is_ready()
+    assert asked_to_say(second).endswith('"2 small, none. Right?"')
+    second.bot_says("2 small, none. Right?", ms=1000)
+    mailboxes.advance(1000)
+    second.caller_says("Yes.")
+    assert oven.requests == []
+    second.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-2" in second.outputs())
+    assert second.outputs()["call-2"]["result"] == "baked"
+    assert len(oven.requests) == 1
+
+
+def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", size="small")
+    first.answered("call-2", "book_appointment")
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.model_is_ready()
+    told = second.answered("call-3", "book_appointment_cancel")
+    assert (told["result"], told["next"]) == ("cancelled", "How many?")
 
 
 FOREIGN = ForeignSnapshot(visited=("CollectDate", "Payment"))
@@ -129,9 +171,9 @@ def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
     assert TOLD in asked_to_say(call)
 
 
-def test_words_for_our_having_been_away_are_said_once(mailboxes: WaitingDispatcher) -> None:
+def test_the_apology_for_an_outage_is_said_once(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
-    rows = tuple(told.entry for told in first.journal.all(AppendRow))
+    rows = rows_of(first)
     call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
     call.model_is_ready()
     assert LINE_BACK in asked_to_say(call)
@@ -144,9 +186,9 @@ def test_words_for_our_having_been_away_are_said_once(mailboxes: WaitingDispatch
     assert call.model.all("response.create") == []
 
 
-def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mailboxes: WaitingDispatcher) -> None:
+def test_a_blank_call_is_greeted_by_the_process_that_takes_it_over(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes)
-    rows = tuple(told.entry for told in first.journal.all(AppendRow))
+    rows = rows_of(first)
     call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
     call.model_is_ready()
     assert asked_to_say(call).endswith("Greet the caller with: Hello.")
@@ -154,7 +196,7 @@ def test_a_call_that_nobody_had_said_anything_in_is_greeted_where_it_goes_on(mai
 
 def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailboxes: WaitingDispatcher) -> None:
     rows = (JournalEntry("c-1", 1, BEGAN - timedelta(seconds=90), ResumedRow()),)
-    services = paper_services(mailboxes, NullRef(), PaperExchange())
+    services = call_services(mailboxes, NullRef(), FakeExchange())
     initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
     left = ResumeState(CallOpening(), rows)
     taken = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, left)

@@ -1,14 +1,15 @@
-"""No silence without an end: whoever is not heard for too long is followed by somebody who says something."""
+"""The silence watchdog: whenever nobody has spoken for too long, the bot says something or ends the call."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from actors.call.silence import LIMITS_S, LINE, MOST_ATTEMPTS, TURN_LIMIT_S, Line, LineAction, LineEvent, SilenceWatch
-from actors.messages.call import BotBegan, BotHeard, CallerSaid, CallerSpeaks, ClipHeard
+from actors.messages.call import BotBegan, BotHeard, CallerInaudible, CallerSaid, CallerSpeaks, ClipHeard
 from actors.messages.clips import Clip
 from protocols.errors import MisuseError
 from protocols.ledger import ItemHeard
@@ -16,10 +17,10 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
-    PaperExchange,
+    FakeExchange,
     StuckOven,
     WaitingDispatcher,
-    paper_services,
+    call_services,
 )
 from tests.probe import Probe
 
@@ -184,10 +185,10 @@ def booked(call: Call) -> str:
 
 def test_a_model_that_says_nothing_of_what_was_stored_is_told_the_words(call: Call) -> None:
     owed = booked(call)
-    for _ in range(2):  # filtered, asked for again, and filtered again
-        call.event("response.created", response={"id": "r-f", "status": "in_progress"})
+    for response in ("r-f1", "r-f2"):  # filtered, asked for again, and filtered again
+        call.event("response.created", response={"id": response, "status": "in_progress"})
         why = {"type": "incomplete", "reason": "content_filter"}
-        call.event("response.done", response={"id": "r-f", "status": "incomplete", "status_details": why})
+        call.event("response.done", response={"id": response, "status": "incomplete", "status_details": why})
     call.mailboxes.advance(900)
     call.mailboxes.advance(8000)
     assert owed in spoken(call)[-1]
@@ -205,12 +206,20 @@ def test_an_answer_that_is_cut_by_its_length_after_something_was_stored_is_said_
     assert spoken(call)[-1].endswith(STILL_THERE), "it was said"
 
 
+def radio(call: Call, ms: int) -> None:
+    """The caller's line has sound for so long, in quarters of a second."""
+    for _ in range(ms // 250):
+        call.vaic("userStream.chunk", audioChunk=b64encode(b"\x00\x20" * 100).decode())
+        call.mailboxes.advance(250)
+
+
 def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung_up_on_in_words(call: Call) -> None:
+    call.vaic("userStream.start")
     for number in range(3):
         call.caller_begins(f"u-{number}")
-        call.mailboxes.advance(29_900)
+        radio(call, 29_750)
         assert call.model.all("input_audio_buffer.commit") == []
-        call.mailboxes.advance(100)
+        radio(call, 250)
         assert len(call.model.all("input_audio_buffer.commit")) == 1
         assert spoken(call)[-1].endswith('"Sorry, I could not understand you. What did you say?"')
         call.event("input_audio_buffer.committed", item_id=f"u-{number}", previous_item_id=None)
@@ -218,12 +227,36 @@ def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung
         call.bot_says("Sorry?", ms=100)
         call.mailboxes.advance(50)
     call.caller_begins("u-9")
-    call.mailboxes.advance(30_000)
+    radio(call, 30_000)
     call.mailboxes.advance(900)
     call.played()
     assert clips(call) == ["goodbye"]
     call.ends("bot-disconnected")
     assert call.outcome() == "silent"
+
+
+def test_a_turn_without_a_sound_is_ended_after_seconds_and_the_caller_asked(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.mailboxes.advance(7400)
+    assert call.model.all("input_audio_buffer.commit") == []
+    call.mailboxes.advance(100)
+    assert len(call.model.all("input_audio_buffer.commit")) == 1
+    assert spoken(call)[-1].endswith('"Sorry, I could not understand you. What did you say?"')
+
+
+def test_a_turn_without_a_sound_in_a_farewell_is_followed_by_another_one(call: Call) -> None:
+    call.answered("call-1", "end_call")
+    call.caller_begins("u-1")
+    call.mailboxes.advance(7500)
+    call.mailboxes.advance(1000)
+    call.played()
+    assert clips(call) == ["goodbye"]
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_turn_that_has_ended_when_it_is_told_to_be_without_a_sound_is_left_alone(call: Call) -> None:
+    call.told(CallerInaudible())
+    assert call.model.frames == []
 
 
 def test_a_turn_that_stopped_and_was_never_committed_does_not_keep_the_bot_from_speaking(call: Call) -> None:
@@ -274,7 +307,7 @@ def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
 
 
 def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) -> None:
-    ours = paper_services(mailboxes, Probe("journal"), PaperExchange())
+    ours = call_services(mailboxes, Probe("journal"), FakeExchange())
     profile = replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
     call = Call(mailboxes, profile=profile).greeted()
     mailboxes.advance(598_900)

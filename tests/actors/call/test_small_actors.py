@@ -1,4 +1,4 @@
-"""What calls cost all calls: actors small enough to be read fast, and nothing left to the garbage collector."""
+"""Costs of a call that all calls share: small actors, and nothing left to the garbage collector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLE_OF_ITS_OWN = 30
 
 
 def alive() -> list[LoopActor]:
-    """The actors of these kinds; of those that have ended nothing is left, if they are still there."""
+    """The actor objects of these classes in memory, ended ones included."""
     return [each for each in gc.get_objects() if type(each) in KINDS and vars(each)]
 
 

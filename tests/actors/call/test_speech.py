@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 
 from actors.messages.call import EndCall
 from actors.messages.journal import DraftRecord
-from actors.policies import SETTLE_LIMIT_S
+from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
-from actors.tasks.router import ANYTHING_ELSE, MOST_CALLS
+from actors.tasks.router import ANYTHING_ELSE
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
+from protocols.realtime.scheduler import MOST_CALLS
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
@@ -43,7 +44,7 @@ def confirms(call: Call, call_id: str) -> dict[str, Any]:
 # --- heard means agreed ---
 
 
-def test_a_yes_that_comes_before_the_read_back_was_spoken_is_none(call: Call, oven: Oven) -> None:
+def test_a_yes_before_the_read_back_was_spoken_does_not_count(call: Call, oven: Oven) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.caller_says("Yes.")
     output = confirms(call, "call-2")
@@ -107,13 +108,13 @@ def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
     assert spoken(call) == []
 
 
-def test_silence_without_a_task_is_nobodys_business(call: Call) -> None:
+def test_silence_without_an_open_task_gets_no_task_question(call: Call) -> None:
     call.bot_says("What can I do for you?", ms=500)
     call.mailboxes.advance(30_000)
     assert spoken(call) == []
 
 
-def test_a_step_that_takes_long_is_bridged_by_a_word(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_a_slow_step_is_bridged_by_a_filler(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()
@@ -264,7 +265,7 @@ def test_a_caller_is_handed_over_to_whom_he_asked_for_with_what_the_tasks_knew(m
     assert (name, params["transferTarget"]) == ("transfer", "sip:billing@example.org")
 
 
-def test_where_there_is_no_human_none_is_offered_and_none_is_promised(mailboxes: WaitingDispatcher) -> None:
+def test_without_a_transfer_target_no_human_is_offered_or_promised(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, agents={"triage": TRIAGE, "hand_over": HAND_OVER}).greeted()
     output = call.answered("call-1", "triage", hours=9)
     assert output["result"] == "transfer"
@@ -334,17 +335,19 @@ def test_the_model_is_not_told_the_time_again_within_a_minute(mailboxes: Waiting
     assert call.model.all("session.update") == []
 
 
-def leaves_in_mid_effect(call: Call, stuck: StuckOven) -> None:
+def leaves_in_mid_effect(call: Call, stuck: StuckOven, after_s: float = 0) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
     assert stuck.entered.wait(5)
+    call.mailboxes.advance(after_s * 1000)
     call.ends()
 
 
 @pytest.mark.parametrize(("policy", "result", "left"), [("undo", "undone", 0), ("finish", "baked", 1)])
+@pytest.mark.parametrize("overdue", [False, True], ids=["", "overdue before"])
 def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_record_amended(
-    mailboxes: WaitingDispatcher, stuck: StuckOven, engine: Engine, policy: Any, result: str, left: int
+    mailboxes: WaitingDispatcher, stuck: StuckOven, engine: Engine, policy: Any, result: str, left: int, overdue: bool
 ) -> None:
     def bake(request: EffectRequest, connection: Any) -> EffectResult:
         stuck(request)
@@ -362,10 +365,11 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
     leases.open("c-1", "", {})
     runner = EffectRunner(engine, {spec.name: spec}, lambda: BEGAN, epoch_of=leases.epoch)
     call = Call(mailboxes, effects=runner, agents={spec.name: spec}).greeted()
-    leaves_in_mid_effect(call, stuck)
+    leaves_in_mid_effect(call, stuck, after_s=STEP_LIMIT_S if overdue else 0)
     mailboxes.advance(SETTLE_LIMIT_S * 1000)
     (draft,) = [each.record for each in call.journal.arrived if isinstance(each, DraftRecord)]
-    assert (draft.outcome, [task.result for task in draft.tasks]) == ("client-disconnected", ["open"])
+    so_far = "failed" if overdue else "open"
+    assert (draft.outcome, [task.result for task in draft.tasks]) == ("client-disconnected", [so_far])
     assert call.describe() == draft
     leases.forget("c-1")  # whatever becomes of the call: what counts is that nobody has taken it over
     stuck.freed.set()
@@ -377,15 +381,16 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
     mailboxes.until(call.is_gone)
 
 
+@pytest.mark.parametrize("after_s", [0, STEP_LIMIT_S], ids=["", "overdue before"])
 def test_an_agent_that_dies_after_the_caller_has_left_is_not_waited_for(
-    mailboxes: WaitingDispatcher, stuck: StuckOven
+    mailboxes: WaitingDispatcher, stuck: StuckOven, after_s: float
 ) -> None:
     def breaks(request: EffectRequest) -> EffectResult:
         stuck(request)
         raise ZeroDivisionError
 
     call = Call(mailboxes, effects={"pizza.bake": breaks}).greeted()
-    leaves_in_mid_effect(call, stuck)
+    leaves_in_mid_effect(call, stuck, after_s)
     mailboxes.advance(SETTLE_LIMIT_S * 1000)
     stuck.freed.set()
 

@@ -1,4 +1,4 @@
-"""A whole call by message injection: its greeting, its conversation and its end. VAIC and the model are paper."""
+"""A whole call by message injection: its greeting, its conversation and its end. VAIC and the model are fake wires."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.actors.calls import (
     TEN_WORDS,
     Call,
     Clock,
+    FakeExchange,
+    FakeWire,
     Oven,
-    PaperExchange,
-    PaperWire,
     StuckOven,
     WaitingDispatcher,
     living,
@@ -49,7 +49,7 @@ def all_is_gone(call: Call) -> None:
 
 
 def greetings(call: Call) -> list[str]:
-    """The instructions of each response we asked for that says them."""
+    """The instructions of each response we requested that has any."""
     asked = [frame["response"] for wire in call.exchange.wires for frame in wire.all("response.create")]
     return [each["instructions"] for each in asked if "instructions" in each]
 
@@ -179,7 +179,7 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
 def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_behind(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    exchange = PaperExchange()
+    exchange = FakeExchange()
     exchange.refusals = [None]
     call = Call(mailboxes, exchange=exchange)
     call.ends()
@@ -190,7 +190,7 @@ def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_beh
 
 
 def test_a_model_socket_that_opens_at_the_moment_of_the_end_is_closed(mailboxes: WaitingDispatcher) -> None:
-    exchange, opened = PaperExchange(), PaperWire()
+    exchange, opened = FakeExchange(), FakeWire()
     exchange.refusals = [None]
     Call(mailboxes, exchange=exchange)
     (model,) = living(OpenAISocket)
@@ -220,7 +220,7 @@ def test_a_caller_who_hangs_up_in_mid_sentence_has_heard_half_of_it(call: Call) 
     assert (turn.text, turn.heard_ms) == ("one two three four five", 500)
 
 
-def test_what_is_told_after_the_end_changes_nothing(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_messages_after_the_end_change_nothing(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.ends()
     assert not call.is_gone(), "a task still hangs"
@@ -231,7 +231,7 @@ def test_what_is_told_after_the_end_changes_nothing(mailboxes: WaitingDispatcher
         FunctionCalled("call-9", "order_pizza", "{}"),
         ModelReady("model:1"),
         EndCall("drained"),
-        Rebind(PaperWire()),
+        Rebind(FakeWire()),
     )
     call.wire.breaks()
     call.mailboxes.advance(1000)
@@ -292,7 +292,7 @@ def test_a_call_that_is_told_to_end_twice_hangs_up_once(call: Call) -> None:
     assert call.activities() == [HUNG_UP]
 
 
-def test_a_call_that_is_told_to_end_does_so_without_vaics_consent_after_six_seconds(call: Call) -> None:
+def test_a_call_that_is_told_to_end_does_so_after_six_seconds_without_vaics_answer(call: Call) -> None:
     call.told(EndCall("drained"))
     call.mailboxes.advance(5900)
     assert call.records() == []
@@ -313,14 +313,14 @@ def test_a_call_whose_caller_is_lost_ends_at_once_when_it_is_told_to(call: Call)
 
 
 def crashing(mailboxes: WaitingDispatcher) -> Call:
-    """A call that crashes over the next thing it is told that has to do with the time."""
+    """A call that crashes over the next message whose handler reads the clock."""
     clock = Clock()
     call = Call(mailboxes, now=clock, effects={"pizza.bake": Oven()})
     call.starts()
     call.model_is_ready()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.wire.frames.clear()
-    clock.tears = [RuntimeError("a bug")]
+    clock.errors = [RuntimeError("a bug")]
     return call
 
 
@@ -328,7 +328,7 @@ def its_crash_cost_the_call_only(call: Call) -> None:
     assert (call.wire.closed, call.model.closed) == (None, 1000)
     assert call.activities() == []
     assert call.wire.types()[-1] == "playStream.chunk", "the caller is told in words"
-    call.mailboxes.advance(1000)  # so long they take
+    call.mailboxes.advance(1000)  # the length of the clip
     call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
     call.vaic("session.end", reasonCode="bot-disconnected", reason="hangup")

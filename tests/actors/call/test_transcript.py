@@ -1,4 +1,4 @@
-"""The call's book: turns joined by their items, texts as heard, and the conversation for a fresh session."""
+"""The call's transcript: turns joined by item, texts as heard, and the conversation for a new session."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def told(items: tuple[NewItem, ...]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_record_bears_the_call_as_it_was_admitted_and_ended(transcript: Transcript) -> None:
+def test_a_record_describes_the_call_as_admitted_and_ended(transcript: Transcript) -> None:
     record = transcript.record("completed", BEGAN + timedelta(seconds=42))
     assert (record.conversation_id, record.bot, record.caller) == ("c-1", "practice", "+4930123")
     assert (record.media_format, record.outcome) == ("raw/lpcm16_24", "completed")
@@ -51,7 +51,7 @@ def test_a_record_bears_the_call_as_it_was_admitted_and_ended(transcript: Transc
     assert (record.turns, record.tasks, record.barge_ins, record.errors, record.usage) == ((), (), 0, (), {})
 
 
-def test_what_is_told_of_an_item_in_any_order_is_one_turn(transcript: Transcript) -> None:
+def test_facts_about_an_item_in_any_order_make_one_turn(transcript: Transcript) -> None:
     transcript.caller_said("u-1", "Hello?")  # its words were recognised before its end was told
     transcript.caller_speaks("u-1", began=True, at_ms=5100)
     transcript.bot_heard(heard("i-1", 6000, 700), barged_in=False)
@@ -84,7 +84,9 @@ def test_a_turn_that_was_never_heard_stands_where_it_came_up(transcript: Transcr
 @pytest.mark.parametrize(
     ("heard_ms", "text"), [(0, ""), (10, ""), (300, "one two three"), (950, TEN_WORDS), (1000, TEN_WORDS)]
 )
-def test_of_a_sentence_that_was_cut_the_words_heard_are_kept(transcript: Transcript, heard_ms: int, text: str) -> None:
+def test_an_interrupted_sentence_keeps_the_words_that_were_heard(
+    transcript: Transcript, heard_ms: int, text: str
+) -> None:
     transcript.bot_said("i-1", TEN_WORDS)
     transcript.bot_heard(heard("i-1", 6000, heard_ms, generated_ms=1000), barged_in=True)
     (turn,) = transcript.record("open", BEGAN).turns
@@ -99,7 +101,7 @@ def test_what_was_heard_to_its_end_is_kept_whole(transcript: Transcript) -> None
     assert texts(transcript) == [TEN_WORDS]
 
 
-def test_barge_ins_are_counted_where_something_heard_was_cut(transcript: Transcript) -> None:
+def test_barge_ins_are_counted_if_the_caller_heard_the_interrupted_item(transcript: Transcript) -> None:
     transcript.bot_heard(heard("i-1", 6000, 300, generated_ms=1000), barged_in=True)
     transcript.bot_heard(
         ItemHeard("i-2", 0, 500, None, complete=False), barged_in=True
@@ -127,7 +129,7 @@ def test_tasks_are_told_by_their_newest_state_and_tokens_are_added_up(transcript
     assert record.errors == ("model: TransportLost",)
 
 
-def test_history_is_what_was_said_and_heard_with_calls_and_their_outputs_in_their_places(
+def test_history_holds_what_was_said_and_heard_with_calls_and_outputs_in_order(
     transcript: Transcript,
 ) -> None:
     transcript.bot_said("i-1", "Hello.")

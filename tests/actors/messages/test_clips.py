@@ -45,7 +45,7 @@ def test_every_clip_is_there_with_its_words_in_every_format(folder: Path) -> Non
             assert len(payloads) in (5, 6), "pieces of a tenth of a second"
 
 
-def test_it_is_still_the_same_sound(folder: Path) -> None:
+def test_a_clip_sounds_the_same_in_every_format(folder: Path) -> None:
     payloads = load_clips(folder)[Clip.ONE_MOMENT].payloads
     heard = np.frombuffer(b"".join(map(b64decode, payloads["raw/lpcm16_24"])), dtype="<i2")
     expected = 8000 * np.sin(2 * np.pi * 440 * np.arange(len(heard)) / 24_000)
@@ -61,7 +61,7 @@ def test_a_recording_that_is_not_mono_of_16_bits_is_named(folder: Path, form: di
         load_clips(folder)
 
 
-def test_what_is_missing_or_no_recording_is_named(folder: Path) -> None:
+def test_a_missing_or_unreadable_clip_is_named(folder: Path) -> None:
     (folder / "one_moment.txt").write_bytes(b"\xff\xfe\xfd")
     with pytest.raises(MisuseError, match="clip one_moment cannot be read"):
         load_clips(folder)

@@ -115,13 +115,13 @@ def test_what_is_written_now_has_all_that_the_release_before_reads(conversation_
 # --- a release that is not there yet ---
 
 
-def test_a_kind_that_is_not_known_is_passed_over_and_keeps_its_number() -> None:
+def test_an_unknown_kind_is_skipped_and_keeps_its_number() -> None:
     entry = decode(stored("caller_smiled", teeth=32))
     assert (entry.seq, entry.row) == (7, UnreadRow("caller_smiled", known=False))
     assert unknown_fields(stored("caller_smiled", teeth=32)) == frozenset()
 
 
-def test_fields_that_are_not_known_are_ignored() -> None:
+def test_unknown_fields_are_ignored() -> None:
     row = stored("bot_said", item="i-1", text="Hello.", mood="kind")
     assert decode(row).row == BotSaidRow(item="i-1", text="Hello.")
     assert unknown_fields(row) == {"mood"}

@@ -15,7 +15,7 @@ from actors.transport.dialler import DialFailed, Dialled
 from fsm.spec import ToolSpec
 from protocols.media import LPCM16_24, MediaFormat
 from protocols.realtime.objects import NewItem
-from tests.actors.calls import PaperWire
+from tests.actors.calls import FakeWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
@@ -23,11 +23,12 @@ MS_100 = "A" * 6400
 TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
 
 
-class PaperDialler:
-    """Dials nothing: the test says what came of it."""
+class FakeDialler:
+    """A dialler that does not connect: the test sends the outcome."""
 
     def __init__(self) -> None:
         self.callers: list[Address[Dialled | DialFailed]] = []
+        self.tripped = ""
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
         self.callers.append(caller)
@@ -47,7 +48,7 @@ class Scene:
         **more: Any,
     ) -> None:
         self.mailboxes = mailboxes
-        self.wire, self.dialler = PaperWire(), PaperDialler()
+        self.wire, self.dialler = FakeWire(), FakeDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
         self.config = ModelSessionConfig(

@@ -68,7 +68,7 @@ def test_of_a_long_one_the_beginning_is_kept() -> None:
     assert utterance([], said).take() == said[: KEPT_MS // 100]
 
 
-def test_it_begins_once_however_often_that_is_told() -> None:
+def test_an_utterance_begins_once_however_often_that_is_reported() -> None:
     found = utterance(pieces(1), pieces(1, begin=1))
     found.begin()
     assert found.take() == pieces(2)

@@ -14,7 +14,7 @@ from protocols.media import LPCM16_24
 from tests.probe import Probe
 
 
-def test_caller_audio_waits_for_somebody_who_hears_and_only_the_newest_is_kept() -> None:
+def test_caller_audio_waits_for_a_live_session_and_only_the_newest_is_kept() -> None:
     stable_ref, model = ModelRef(LPCM16_24), Probe[ModelSocketMessage]("model")
     chunks = [CallerAudio(f"{number:04d}" * 1600) for number in range(60)]  # 100 ms each
     for chunk in chunks[:50]:
@@ -38,7 +38,7 @@ def hearing() -> tuple[ModelRef, Probe[ModelSocketMessage]]:
     return ref, model
 
 
-def test_what_nobody_understood_is_said_again_before_what_was_kept() -> None:
+def test_an_utterance_not_understood_is_sent_again_before_buffered_audio() -> None:
     ref, _ = hearing()
     ref.note(CallerSpeaks("u-1", began=True, at_ms=0))
     ref.tell(piece("said"))
@@ -59,7 +59,7 @@ def test_what_nobody_understood_is_said_again_before_what_was_kept() -> None:
     ],
     ids=lambda fact: type(fact).__name__,
 )
-def test_what_the_model_made_something_of_is_not_said_again(fact: SpeechFact | FunctionCalled) -> None:
+def test_an_utterance_that_was_understood_is_not_sent_again(fact: SpeechFact | FunctionCalled) -> None:
     ref, model = hearing()
     ref.note(CallerSpeaks("u-1", began=True, at_ms=0))
     ref.tell(piece("said"))

@@ -13,6 +13,7 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    TurnOverrun,
 )
 from actors.messages.model import (
     CallerTyped,
@@ -24,6 +25,7 @@ from actors.messages.model import (
     Speak,
 )
 from actors.messages.vaic import (
+    AwaitWords,
     BotAudio,
     BotAudioEnded,
     CallerBargedIn,
@@ -36,11 +38,11 @@ from actors.transport.dialler import DialFailed
 from fsm.spec import Known
 from fsm.testing.conversation import NOON
 from fsm.walk import ReasoningRequest
-from protocols.errors import TransportLost, WireError
+from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import MULAW
 from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
-from protocols.realtime.scheduler import ASKED
+from protocols.realtime.scheduler import ASKED, MOST_REQUESTS
 from tests.actors.model.scene import MS_100, TOOL, Scene
 from tests.cranked import CrankedDispatcher
 
@@ -105,19 +107,42 @@ def test_a_session_is_set_up_whatever_is_told_of_its_end(
     assert bad == (told is not None and read is None)
 
 
-def test_a_format_that_was_silently_refused_is_an_error_and_no_noise(mailboxes: CrankedDispatcher) -> None:
+def test_a_silently_refused_format_is_final(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW).dialled()
     scene.event("session.created", session={"type": "realtime"})
     scene.event("session.updated", session={"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcm"}}}})
-    assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+    assert isinstance(scene.parent.expect(ChildDied).reason, ModelRefused)
     assert scene.wire.closed is not None
+    assert scene.dialler.tripped == "format refused: input: audio/pcm"
 
 
-def test_a_refused_configuration_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
+REFUSED = {"type": "invalid_request_error", "code": "unknown_parameter", "param": "session.audio", "message": "no"}
+
+
+def test_a_refused_configuration_is_final_and_names_what_was_refused(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes).dialled()
     scene.event("session.created", session={"type": "realtime"})
-    scene.event("error", error={"type": "invalid_request_error", "code": "unknown_parameter", "message": "no"})
+    scene.event("error", error=REFUSED)
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, ModelRefused)
+    assert reason.reason == scene.dialler.tripped == "session refused: unknown_parameter session.audio"
+
+
+def test_a_configuration_with_a_conversation_that_is_refused_closes_no_other_call(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="hello"),)),)).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error=REFUSED)
+    assert isinstance(scene.parent.expect(ChildDied).reason, ModelRefused)
+    assert scene.dialler.tripped == ""
+
+
+@pytest.mark.parametrize("error", [{"type": "server_error"}, {"type": "x", "code": "rate_limit_exceeded"}])
+def test_an_error_that_may_pass_ends_the_attempt_only(mailboxes: CrankedDispatcher, error: dict[str, str]) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error=error)
     assert isinstance(scene.parent.expect(ChildDied).reason, WireError)
+    assert scene.dialler.tripped == ""
 
 
 def test_a_session_that_is_never_set_up_ends_the_attempt(mailboxes: CrankedDispatcher) -> None:
@@ -163,7 +188,7 @@ def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
     assert scene.wire.frames == [], "the server answers a committed turn by itself"
 
 
-def test_what_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
+def test_a_response_that_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
     scene.told(Speak("Greet the caller with: Hello."))
     scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
     scene.vaic.arrived.clear()
@@ -348,7 +373,7 @@ def test_a_function_of_a_response_that_the_caller_cut_off_is_told_as_such(scene:
     assert scene.call.expect(FunctionCalled).cut_off
 
 
-def test_half_written_function_calls_are_not_run(scene: Scene) -> None:
+def test_incomplete_function_calls_are_not_run(scene: Scene) -> None:
     scene.created()
     scene.function_call(status="incomplete")
     scene.call.expect_nothing()
@@ -426,6 +451,84 @@ def test_a_response_that_met_a_rate_limit_is_asked_for_after_a_pause(scene: Scen
     assert scene.wire.types() == ["response.create"]
 
 
+def test_while_a_limit_on_rates_is_waited_for_the_caller_is_told_to_wait(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.wire.frames.clear()
+    error = {"code": "rate_limit_exceeded", "message": "Please try again in 4.5s."}
+    scene.done(status="failed", status_details={"type": "failed", "error": error})
+    assert scene.vaic.expect(AwaitWords).due
+    scene.mailboxes.advance(4499)
+    assert scene.wire.types() == []
+    scene.mailboxes.advance(1)
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_rates_that_are_used_up_are_waited_for(scene: Scene) -> None:
+    scene.event("rate_limits.updated", rate_limits=[{"name": "tokens", "remaining": 0, "reset_seconds": 2}])
+    scene.told(Speak("Greet."))
+    assert scene.wire.types() == []
+    scene.mailboxes.advance(2000)
+    assert scene.wire.types() == ["response.create"]
+
+
+def test_a_request_that_is_refused_twice_is_given_up_at_once(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    for _ in range(2):
+        asked = scene.wire.frames[-1]
+        scene.event("error", error={"type": "invalid_request_error", "code": "bad", "event_id": asked["event_id"]})
+    assert scene.wire.types() == ["response.create"] * 2
+    ended = scene.call.expect(ResponseEnded)
+    assert (ended.status, ended.given_up, ended.limited) == ("failed", True, False)
+
+
+def test_the_end_of_a_response_that_is_told_twice_asks_for_nothing(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    scene.created()
+    scene.done()
+    scene.call.expect(ResponseEnded)
+    assert scene.wire.types() == ["response.create"] * 2, "it was not heard"
+    for _ in range(9):
+        scene.done()
+        scene.created()
+        scene.function_call()
+    assert scene.wire.types() == []
+    scene.call.expect_nothing()
+    scene.created("r-2")
+    scene.delta("r-2")
+    scene.done("r-2")
+    assert scene.call.expect(ResponseEnded).spoken_items == ("i-1",)
+
+
+def test_a_model_that_calls_on_and_on_is_stopped_and_the_caller_is_told(scene: Scene) -> None:
+    for number in range(100):
+        name = f"r-{number}"
+        scene.created(name)
+        scene.function_call(name, call_id=f"call-{number}")
+        scene.done(name)
+        scene.told(FunctionOutput(f"call-{number}", "{}"))
+    creates = [frame["response"] for frame in scene.wire.frames if frame["type"] == "response.create"]
+    assert [each.get("tool_choice") for each in creates] == [None] * MOST_REQUESTS + ["none"]
+    assert len(scene.call.all(TurnOverrun)) == 1
+    scene.told(CallerTyped("5"))
+    assert scene.wire.types()[-1] == "response.create"
+
+
+def test_a_refused_update_is_sent_in_a_smaller_form(scene: Scene) -> None:
+    scene.told(SessionChanged("Now.", (TOOL, TOOL)))
+    (whole,) = scene.wire.frames
+    error = {"type": "invalid_request_error", "code": "invalid_function_parameters", "message": "no"}
+    scene.event("error", error={**error, "event_id": whole["event_id"], "param": "session.tools[1].parameters"})
+    smaller = scene.wire.frames[-1]
+    assert (smaller["session"]["instructions"], len(smaller["session"]["tools"])) == ("Now.", 1)
+    scene.event("error", error={**error, "event_id": smaller["event_id"]})
+    smallest = scene.wire.frames[-1]
+    assert smallest["session"] == {"type": "realtime", "instructions": "Now."}
+    scene.event("error", error={**error, "event_id": smallest["event_id"]})
+    assert scene.wire.types() == ["session.update"] * 3
+    scene.parent.expect_nothing()
+
+
 def test_a_response_that_stays_mute_is_given_up_and_asked_for_again(scene: Scene) -> None:
     scene.told(Speak("Greet."))
     scene.created()
@@ -490,37 +593,9 @@ def test_what_changes_while_the_session_is_being_set_up_is_not_forgotten(mailbox
     assert [frame["session"]["instructions"] for frame in scene.wire.frames] == ["Be brief.", "Be very brief."]
 
 
-def test_an_output_that_nobody_asked_for_is_not_sent(scene: Scene) -> None:
+def test_an_output_for_an_unknown_call_is_not_sent(scene: Scene) -> None:
     scene.told(FunctionOutput("call-9", "{}"))
     assert scene.wire.frames == []
-
-
-def added(scene: Scene, call_id: str) -> None:
-    scene.event("conversation.item.added", item={"id": f"o-{call_id}", "type": "function_call_output",
-                "call_id": call_id, "output": "{}"})  # fmt: skip
-
-
-def ended_steps(scene: Scene) -> tuple[str, ...]:
-    return scene.call.expect(ResponseEnded).steps
-
-
-def test_the_first_response_after_an_answer_is_the_one_that_speaks_of_it(scene: Scene) -> None:
-    scene.created()
-    added(scene, "call-1")  # while another response runs, which does not know of it
-    scene.done()
-    assert ended_steps(scene) == ()
-    for response, steps in (("r-2", ("call-1",)), ("r-3", ())):
-        scene.created(response)
-        scene.done(response)
-        assert ended_steps(scene) == steps
-
-
-def test_a_sentence_for_a_step_without_a_function_call_is_known_by_its_response(scene: Scene) -> None:
-    scene.told(Speak("Say it.", "step-1"))
-    assert scene.wire.frames[-1]["response"]["metadata"] == {"step": "step-1", **ASKED}
-    scene.event("response.created", response={"id": "r-1", "status": "in_progress", "metadata": {"step": "step-1"}})
-    scene.done()
-    assert ended_steps(scene) == ("step-1",)
 
 
 def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
@@ -532,7 +607,7 @@ def consulted(scene: Scene) -> pykka.ThreadingFuture[str | None]:
     return reply
 
 
-def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scene: Scene) -> None:
+def test_an_out_of_band_request_is_not_heard_and_blocks_no_response(scene: Scene) -> None:
     scene.created()
     reply = consulted(scene)
     asked = scene.wire.frames[-1]["response"]
@@ -552,5 +627,5 @@ def test_a_question_beside_the_conversation_is_neither_heard_nor_in_the_way(scen
     scene.call.expect(ResponseEnded)
 
 
-def test_a_model_that_is_not_there_yet_is_not_asked(mailboxes: CrankedDispatcher) -> None:
+def test_an_out_of_band_request_before_the_session_is_ready_is_not_sent(mailboxes: CrankedDispatcher) -> None:
     assert consulted(Scene(mailboxes).dialled()).get(timeout=0) is None

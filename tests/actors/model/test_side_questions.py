@@ -64,7 +64,7 @@ def test_what_is_known_goes_in_as_data_and_not_as_instructions() -> None:
     }
 
 
-def test_it_is_no_part_of_the_conversation_and_cannot_call_anything() -> None:
+def test_a_request_is_out_of_band_and_without_tools() -> None:
     asked = consultation(REQUEST, "c1")
     assert (asked.conversation, asked.output_modalities, asked.tools) == ("none", ("text",), ())
     assert is_out_of_band(answered("urgent", asked.metadata))
@@ -74,10 +74,22 @@ def test_it_is_no_part_of_the_conversation_and_cannot_call_anything() -> None:
 def test_each_answer_is_told_to_who_asked_and_once() -> None:
     requests = OutOfBandRequests()
     replies = [pykka.ThreadingFuture[str | None]() for _ in range(2)]
-    first, second = (requests.ask(OutOfBandRequest(REQUEST, reply)).metadata for reply in replies)
+    asked = [requests.ask(OutOfBandRequest(REQUEST, reply)).response for reply in replies]
+    first, second = (each.metadata if each else None for each in asked)
     assert first != second
     requests.ended(answered("urgent"))
     requests.ended(answered("normal", second))
     requests.ended(answered("urgent", second))
     requests.ended(answered("urgent", first))
     assert [reply.get(timeout=0) for reply in replies] == ["urgent", "normal"]
+
+
+def test_a_request_that_the_server_refuses_is_answered_with_nothing_at_once() -> None:
+    requests = OutOfBandRequests()
+    reply = pykka.ThreadingFuture[str | None]()
+    asked = requests.ask(OutOfBandRequest(REQUEST, reply))
+    assert not requests.refused(None)
+    assert not requests.refused("ask-1")
+    assert requests.refused(asked.event_id)
+    assert reply.get(timeout=0) is None
+    assert not requests.refused(asked.event_id)

@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import GetStatus, SwitchboardStatus, WireOpened
+from actors.messages.switchboard import GetStatus, Peer, SwitchboardStatus, WireOpened
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from actors.system.address import NullRef
 from store.journal import Journal
 from store.leases import Leases
-from tests.actors.calls import BEGAN, PaperExchange, PaperWire, WaitingDispatcher, living, paper_services
+from tests.actors.calls import BEGAN, FakeExchange, FakeWire, WaitingDispatcher, call_services, living
 
 FORMATS = ["raw/mulaw", "raw/lpcm16_24"]
 
@@ -35,9 +35,9 @@ class Scene:
     """
 
     def __init__(self, mailboxes: WaitingDispatcher, engine: Engine, max_calls: int = 3, **services: Any) -> None:
-        self.mailboxes, self.exchange = mailboxes, PaperExchange()
+        self.mailboxes, self.exchange = mailboxes, FakeExchange()
         self.journal = Journal(engine)
-        ours = replace(paper_services(mailboxes, NullRef(), self.exchange), **services)
+        ours = replace(call_services(mailboxes, NullRef(), self.exchange), **services)
         self.leases = Leases(engine, "here")
         self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls)
         mailboxes.drain()
@@ -47,19 +47,19 @@ class Scene:
             self.ref.tell(message)
         self.mailboxes.drain()
 
-    def opens(self, *frames: dict[str, object] | bytes, credential: str = "") -> PaperWire:
-        """Open a new socket of VAIC's, and send its first frames. credential: its Authorization header."""
-        wire = PaperWire()
-        self.told(WireOpened(wire, credential))
+    def opens(self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = ()) -> FakeWire:
+        """Open a new socket of VAIC's, and send its first frames. credential, others: see Peer."""
+        wire = FakeWire()
+        self.told(WireOpened(wire, Peer("192.0.2.1", credential, others)))
         self.says(wire, *frames)
         return wire
 
-    def says(self, wire: PaperWire, *frames: dict[str, object] | bytes) -> None:
+    def says(self, wire: FakeWire, *frames: dict[str, object] | bytes) -> None:
         for frame in frames:
             wire.receives(frame)
         self.mailboxes.drain()
 
-    def ends(self, wire: PaperWire, conversation_id: str = "c-1") -> None:
+    def ends(self, wire: FakeWire, conversation_id: str = "c-1") -> None:
         self.says(wire, {"type": "session.end", "conversationId": conversation_id, "reasonCode": "client-disconnected"})
 
     def asked(self, message: object) -> Any:
@@ -82,7 +82,7 @@ class Scene:
         return self.journal
 
 
-def refusal(wire: PaperWire) -> str:
+def refusal(wire: FakeWire) -> str:
     """Why a socket was refused."""
     (error,) = wire.frames
     assert error["type"] == "session.error"

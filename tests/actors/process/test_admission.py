@@ -1,4 +1,4 @@
-"""Sockets of no call: what arrives there is the switchboard's, and what names a call in it is for the log."""
+"""Sockets without a call: their messages go to the switchboard, and the conversation id in them to the log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from actors.messages.switchboard import FirstText, SwitchboardMessage, WireLeft
 from actors.process.admission import PendingInbox, conversation_of
 from actors.transport.websocket import WireClosed, WireText
-from tests.actors.calls import PaperWire
+from tests.actors.calls import FakeWire
 from tests.probe import Probe
 
 
@@ -29,7 +29,7 @@ def test_the_conversation_is_named_as_far_as_the_frame_can_be_read(data: bytes, 
 
 
 def test_what_arrives_is_forwarded_with_its_wire() -> None:
-    wire, switchboard = PaperWire(), Probe[SwitchboardMessage]("switchboard")
+    wire, switchboard = FakeWire(), Probe[SwitchboardMessage]("switchboard")
     inbox = PendingInbox(wire, switchboard)
     inbox.tell(WireText(b"{}"))
     inbox.tell(WireClosed(1006, ""))

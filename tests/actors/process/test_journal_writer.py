@@ -65,7 +65,7 @@ class Office:
         return self.writer
 
     def written(self, *messages: JournalMessage) -> None:
-        """Tell all of them, and wait until the last is handled."""
+        """Send all messages, and wait until the last one is handled."""
         *first, last = messages
         for message in first:
             self.writer.tell(message)
@@ -98,7 +98,7 @@ def test_rows_that_arrive_while_the_database_is_busy_are_written_in_a_few_batche
         for seq in range(1, rows):
             office.writer.tell(append(seq))
         last = office.writer.ask(append(rows), block=False)
-        office.commits = -1  # the one that puts the pen down
+        office.commits = -1  # without the commit that releases the lock
     last.get(timeout=60)
     assert 3 <= office.commits <= 4
     assert office.seqs() == list(range(1, rows + 1))
@@ -178,7 +178,7 @@ def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: O
         for message in (append(1), append(TOO_LARGE), append(2), WriteRecord(record())):
             office.writer.tell(message)
     office.writer.stop(timeout=60)
-    office.parent.expect(ChildDied)  # its thread has said all it had to say
+    office.parent.expect(ChildDied)  # its thread sends nothing more
     assert office.seqs() == [1, 2]
     assert office.journal.record("c-1") == record()
 
@@ -241,9 +241,7 @@ def test_a_call_whose_lease_cannot_be_read_is_still_a_call(engine: Engine) -> No
 
 
 @pytest.mark.parametrize(("last", "outcome"), [("caller_smiled", "lost"), ("ended", "completed")])
-def test_a_call_that_nobody_goes_on_with_gets_the_record_that_its_journal_tells(
-    engine: Engine, last: str, outcome: str
-) -> None:
+def test_a_call_that_nobody_resumes_gets_a_record_from_its_journal(engine: Engine, last: str, outcome: str) -> None:
     leaves(engine, [
         ("call", {}), ("response", {"usage": {"input_tokens": 7}}), ("error", {"text": "model: TransportLost"}),
         (last, {"outcome": "completed"}),

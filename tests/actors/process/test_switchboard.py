@@ -21,7 +21,7 @@ from store import schema
 from store.database import reading
 from store.journal import CallRecord
 from store.leases import Leases
-from tests.actors.calls import BEGAN, PaperWire, WaitingDispatcher, living
+from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Scene, initiate, refusal
 
 
@@ -50,7 +50,7 @@ def test_a_call_in_progress_can_be_found_and_asked(scene: Scene) -> None:
 
 
 def test_messages_before_the_call_has_its_actor_are_not_lost(scene: Scene) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     wire.receives(initiate())
     wire.receives({"type": "userStream.start", "conversationId": "c-1"})
     scene.told(WireOpened(wire))
@@ -174,6 +174,15 @@ def test_a_call_in_progress_is_not_resumed_by_another_credential(scene: Scene, c
     assert scene.opens(resume, credential="Bearer ours").types() == ["session.accepted"]
 
 
+def test_a_call_is_resumed_by_another_credential_of_the_same_peer(scene: Scene) -> None:
+    scene.opens(initiate(), credential="Bearer old").breaks()
+    scene.mailboxes.drain()
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    assert refusal(scene.opens(resume, credential="Bearer new", others=("Bearer \udcff",))) == "unknown conversation"
+    wire = scene.opens(resume, credential="Bearer new", others=("Bearer \udcff", "Bearer old"))
+    assert wire.types() == ["session.accepted"]
+
+
 def test_an_unknown_conversation_cannot_be_resumed(scene: Scene) -> None:
     wire = scene.opens({"type": "session.resume", "conversationId": "c-9"})
     scene.mailboxes.until(lambda: wire.frames)
@@ -206,7 +215,7 @@ def test_a_claim_that_times_out_closes_the_socket_with_try_again_later(scene: Sc
     assert scene.status().conversations == ("c-9",)
 
 
-def test_an_ended_call_is_off_the_switchboard_and_its_record_in_the_database(scene: Scene) -> None:
+def test_an_ended_call_leaves_the_switchboard_and_its_record_is_stored(scene: Scene) -> None:
     wire = scene.opens(initiate())
     scene.mailboxes.advance(1400)
     scene.ends(wire)

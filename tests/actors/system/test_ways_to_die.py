@@ -8,6 +8,7 @@ from typing import Any
 
 import pykka
 import pytest
+from loguru import logger
 
 from actors.system.actor import LoopActor, ThreadActor
 from actors.system.address import ParentLink, StableRef
@@ -327,13 +328,32 @@ def test_an_end_that_a_peer_has_caused_is_logged_in_one_line_and_a_bug_of_ours_w
     kind: type[_Kid],
     reason: Exception,
     log_lines: list[str],
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     family.starts("kid", TEMPORARY, kind)
     family.dies(reason)
     family.settles()
-    [line] = log_lines
-    assert line.startswith("WARNING child died")
-    assert repr(reason) in line
-    errors = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert len(errors) == isinstance(reason, MisuseError)
+    [(first, *trace)] = [each.splitlines() for each in log_lines]
+    ours = isinstance(reason, MisuseError)
+    assert first.startswith("ERROR child died" if ours else "WARNING child died")
+    assert repr(reason) in first or ours
+    assert bool(trace) == ours
+
+
+def test_an_end_by_a_bug_is_logged_with_what_is_bound_to_the_childs_log(family: Family, log_lines: list[str]) -> None:
+    log, ref = logger.bind(conversation="c-1"), family.refs.setdefault("kid", StableRef())
+    family.does(
+        lambda parent: parent.children.start("kid", ref, TEMPORARY, lambda link: OnLoop.start(link, []), log=log)
+    )
+    family.dies("boom")
+    family.settles()
+    assert log_lines[0].splitlines()[0] == "ERROR child died {'conversation': 'c-1', 'child': 'kid'}"
+
+
+def test_ends_of_one_kind_that_peers_cause_are_logged_once_and_counted(family: Family, log_lines: list[str]) -> None:
+    family.does(lambda parent: setattr(parent.children, "log_once", True))
+    for reason in [TransportLost(1006)] * 5 + [ModelRefused("quota")]:
+        family.starts("kid", TEMPORARY)
+        family.dies(reason)
+        family.settles()
+    assert ["TransportLost" in log_lines[0], "ModelRefused" in log_lines[1], len(log_lines)] == [True, True, 2]
+    assert family.parent.children.losses("kid") == 6

@@ -1,4 +1,4 @@
-"""One task's own actor: it answers every function call once, goes on from a snapshot, and dies alone."""
+"""The actor of one task: it answers every function call once, resumes from a snapshot, and crashes alone."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_bug_in_an_effect_is_told_to_the_parent_and_the_next_agent_goes_on_fro
     assert first.key == second.key
 
 
-def test_who_goes_on_from_a_snapshot_takes_the_opening_function_for_more_of_the_same(bench: Bench) -> None:
+def test_a_restored_run_takes_its_opening_function_as_more_values(bench: Bench) -> None:
     bench.start()
     bench.invoke("call-1", "order_pizza", size="small")
     snapshot = bench.answer().status.snapshot
@@ -146,7 +146,7 @@ def test_who_goes_on_from_a_snapshot_takes_the_opening_function_for_more_of_the_
     assert slots(bench.answer()) == {"size": "small", "count": 2}
 
 
-def test_a_snapshot_of_another_task_is_a_death_at_the_start(bench: Bench) -> None:
+def test_a_snapshot_of_another_task_crashes_the_agent_at_its_start(bench: Bench) -> None:
     bench.start()
     bench.invoke("call-1", "order_pizza")
     snapshot = bench.answer().status.snapshot

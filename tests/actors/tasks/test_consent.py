@@ -110,7 +110,7 @@ def test_a_paraphrase_that_names_the_same_values_counts(said: str) -> None:
         "",
     ],
 )
-def test_a_read_back_with_another_or_a_missing_value_agrees_to_nothing(said: str) -> None:
+def test_a_read_back_with_a_wrong_or_missing_value_does_not_count(said: str) -> None:
     assert Conversation().asked().bot(said).caller().verdict is Verdict.MISSTATED
 
 
@@ -143,7 +143,7 @@ def test_words_that_agree_count(words: str) -> None:
         ("A human, please.", Verdict.NOT_A_YES),
     ],
 )
-def test_a_cough_a_no_a_question_or_another_value_is_no_yes(words: str, verdict: Verdict) -> None:
+def test_a_cough_a_no_a_question_or_another_value_is_not_a_yes(words: str, verdict: Verdict) -> None:
     assert Conversation().asked().bot().caller(words).verdict is verdict
 
 
@@ -154,13 +154,13 @@ def test_words_that_come_late_are_waited_for() -> None:
     assert talk.agreement == Agreement(Verdict.AGREED, readback())
 
 
-def test_words_that_never_come_are_no_yes_unless_a_setting_says_so() -> None:
+def test_a_missing_transcript_is_not_a_yes_unless_a_setting_says_so() -> None:
     assert Conversation().asked().bot().caller(None).verdict is Verdict.WORDLESS
     assert Conversation(yes_without_words=True).asked().bot().caller(None).verdict is Verdict.AGREED
     assert Conversation(yes_without_words=True).asked().bot().caller("").verdict is Verdict.WORDLESS
 
 
-def test_nothing_is_waited_for_where_no_words_could_make_a_yes_of_it() -> None:
+def test_no_transcript_is_waited_for_if_it_could_not_make_a_yes() -> None:
     assert Conversation().asked().caller(None).agreement == Agreement(Verdict.UNHEARD, readback())
 
 
@@ -213,7 +213,7 @@ def test_another_read_back_wants_another_yes() -> None:
         assert Conversation().asked().bot().caller("Yes, but another.").asked(other).verdict is Verdict.UNHEARD
 
 
-def test_a_no_is_not_outlived_by_what_was_read_back_before_it() -> None:
+def test_a_yes_after_a_no_does_not_count_for_an_earlier_reading() -> None:
     talk = Conversation().asked().bot().caller("No.").bot("I see. What else?").caller("Yes.")
     assert talk.verdict is Verdict.MISSTATED
     assert talk.bot().caller("Yes.").verdict is Verdict.AGREED

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,6 +79,18 @@ def baked(engine: Engine) -> int:
     return len(AppointmentBook(engine).all())
 
 
+@contextmanager
+def database_lost(engine: Engine, place: str = "begin") -> Iterator[None]:
+    """Each transaction fails there, "begin" or "commit"."""
+
+    def lost(_: Any) -> None:
+        raise OperationalError(place.upper(), {}, OSError("the connection was lost"))
+
+    event.listen(engine, place, lost)
+    yield
+    event.remove(engine, place, lost)
+
+
 # --- local ---
 
 
@@ -139,7 +151,7 @@ def test_eight_threads_with_one_key_do_it_once_and_all_hear_the_same(engine: Eng
     assert baked(engine) == 1
 
 
-def test_one_key_for_two_effects_is_neither(engine: Engine) -> None:
+def test_one_key_for_two_effects_carries_out_neither(engine: Engine) -> None:
     desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     spec = table(name="other", effects={"pizza.eat": Local(bake), "pizza.bake": None},
                  states={"Bake": Act(effect="pizza.eat")})  # fmt: skip
@@ -148,14 +160,14 @@ def test_one_key_for_two_effects_is_neither(engine: Engine) -> None:
     assert baked(engine) == 1
 
 
-def test_one_key_for_other_values_gives_no_yes_that_is_not_true(engine: Engine) -> None:
+def test_one_key_for_other_values_does_not_report_success(engine: Engine) -> None:
     services = desk(engine, Local(bake))
     services.carry_out("pizza.bake", REQUEST)
     assert services.carry_out("pizza.bake", replace(REQUEST, slots={"count": 9})) == Unclear(UNSURE)
     assert baked(engine) == 1
 
 
-def test_what_a_lookup_writes_against_its_word_is_not_kept(engine: Engine) -> None:
+def test_what_a_look_up_writes_is_rolled_back(engine: Engine) -> None:
     assert desk(engine, Local(bake, reads_only=True)).carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1})
     assert baked(engine) == 0
 
@@ -175,18 +187,12 @@ def test_without_a_database_nothing_is_promised(engine: Engine) -> None:
 
 @pytest.mark.parametrize("gone", ["committing", "before"])
 def test_a_database_lost_while_it_commits_leaves_open_what_came_of_it(engine: Engine, gone: str) -> None:
-    place = "commit" if gone == "committing" else "begin"
-
-    def lost(_: Any) -> None:
-        raise OperationalError("COMMIT", {}, OSError("the connection was lost"))
-
-    event.listen(engine, place, lost)
-    result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
-    event.remove(engine, place, lost)
+    with database_lost(engine, "commit" if gone == "committing" else "begin"):
+        result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     assert result == (Unclear(UNSURE) if gone == "committing" else Failed(NO_STORE))
 
 
-def test_who_comes_while_another_thread_hangs_in_the_effect_is_told_that_it_is_not_certain(engine: Engine) -> None:
+def test_an_attempt_while_another_thread_hangs_in_the_effect_is_unclear(engine: Engine) -> None:
     inside, go_on = Event(), Event()
 
     def hangs(request: EffectRequest, connection: Any) -> EffectResult:
@@ -224,7 +230,7 @@ def test_what_was_undone_is_not_done_again(engine: Engine) -> None:
     assert (baked(engine), logged(engine)) == (0, "undone")
 
 
-def test_what_is_undone_at_somebody_elses_keeps_no_writer_waiting(engine: Engine) -> None:
+def test_undoing_a_remote_effect_blocks_no_writer(engine: Engine) -> None:
     def take_back(request: EffectRequest) -> None:
         AppointmentBook(engine).book("another", AT, 5, "", "c-2", "k-2")
 
@@ -272,7 +278,7 @@ def ways() -> list[Local | Remote]:
 
 
 @pytest.mark.parametrize("effect", ways(), ids=["local", "remote"])
-def test_a_call_has_so_many_effects_and_then_a_human(engine: Engine, effect: Local | Remote) -> None:
+def test_a_call_has_a_limit_of_effects_and_then_a_human_takes_over(engine: Engine, effect: Local | Remote) -> None:
     runner = limited(engine, effect)
     results = [runner.carry_out("pizza.bake", another(number)) for number in (1, 2, 3)]
     assert results == [Ok(), Ok(), Failed(TOO_MANY)]
@@ -280,7 +286,7 @@ def test_a_call_has_so_many_effects_and_then_a_human(engine: Engine, effect: Loc
     assert runner.carry_out("pizza.bake", another(1, "c-2")) == Ok()
 
 
-def test_a_number_has_so_many_effects_within_a_day(engine: Engine) -> None:
+def test_a_number_has_a_limit_of_effects_within_a_day(engine: Engine) -> None:
     effect = ways()[0]
     for number in (1, 2, 3):
         assert limited(engine, effect).carry_out("pizza.bake", another(number, f"c-{number}")) == Ok()
@@ -295,7 +301,7 @@ def test_withheld_numbers_are_limited_by_call_alone(engine: Engine) -> None:
     assert [runner.carry_out("pizza.bake", another(1, f"c-{each}", caller="")) for each in range(5)] == [Ok()] * 5
 
 
-def test_what_was_refused_or_failed_counts_for_nothing(engine: Engine) -> None:
+def test_refused_and_failed_effects_do_not_count(engine: Engine) -> None:
     refuses = limited(engine, Local(lambda request, connection: Refused("No.")))
     for number in range(4):
         assert refuses.carry_out("pizza.bake", another(number)) == Refused("No.")
@@ -346,7 +352,7 @@ class Oven:
 @pytest.mark.parametrize(
     ("recover", "result", "asked"), [("retry", "ok", 2), ("look_up", "ok", None), ("human", "unclear", 1)]
 )
-def test_whoever_comes_after_a_crash_recovers_as_the_effect_says(
+def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
     engine: Engine, dies: str, recover: str, result: str, asked: int | None
 ) -> None:
     oven = Oven()
@@ -392,7 +398,7 @@ def test_a_new_process_ends_what_a_dead_one_has_begun(
     assert desk(engine, effect, LATER).recover() == 0
 
 
-def test_two_threads_with_one_key_ask_somebody_else_once(engine: Engine) -> None:
+def test_two_threads_with_one_key_call_the_remote_system_once(engine: Engine) -> None:
     asked: list[EffectRequest] = []
     inside, go_on = Event(), Event()
 
@@ -413,7 +419,7 @@ def test_two_threads_with_one_key_ask_somebody_else_once(engine: Engine) -> None
     assert len(asked) == 1
 
 
-def test_what_cannot_be_ended_now_keeps_nobody_waiting_and_is_left_for_the_next_time(engine: Engine) -> None:
+def test_an_effect_that_cannot_be_settled_now_blocks_nothing_and_is_tried_again(engine: Engine) -> None:
     oven = Oven()
     effect = Remote(oven.do, recover="retry")
     oven.dies = "before"
@@ -426,6 +432,17 @@ def test_what_cannot_be_ended_now_keeps_nobody_waiting_and_is_left_for_the_next_
     oven.breaks = ""
     assert desk(engine, effect, LATER + 2 * ABANDONED).recover() == 2
     assert logged(engine) == "ok"
+
+
+def test_without_a_database_what_a_dead_process_has_begun_waits_for_the_next_time(engine: Engine) -> None:
+    begin(engine, oven := Oven())
+    services = desk(engine, Remote(oven.do, recover="retry"), LATER)
+    with database_lost(engine):
+        assert services.recover() == 0
+        services.keep()
+    assert (oven.asked, logged(engine)) == (1, "intended")
+    assert services.recover() == 1
+    assert (oven.asked, logged(engine)) == (2, "ok")
 
 
 def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
@@ -444,7 +461,7 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("changed", ["no such effect", "other slots"])
-def test_what_no_task_knows_any_more_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
+def test_an_effect_that_no_task_declares_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
     begin(engine, oven := Oven())
     now = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Remote(oven.do, recover="retry")})
     services = EffectRunner(engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER)
@@ -525,7 +542,7 @@ def test_a_human_settles_what_is_unclear_once(engine: Engine, decision: Any, sta
     assert (logged(engine), oven.asked) == (status, asked)
 
 
-def test_what_a_human_tries_again_in_vain_is_still_unclear(engine: Engine) -> None:
+def test_an_effect_that_a_human_retries_without_success_stays_unclear(engine: Engine) -> None:
     oven = Oven()
     oven.breaks = "before"
     services = desk(engine, Remote(oven.do, recover="human"))
@@ -543,7 +560,7 @@ def test_what_no_task_can_carry_out_is_not_tried_again(engine: Engine) -> None:
     assert logged(engine) == "intended"
 
 
-def test_what_is_unsettled_is_a_gauge(engine: Engine) -> None:
+def test_unsettled_effects_are_a_gauge(engine: Engine) -> None:
     begin(engine, oven := Oven())
     desk(engine, Remote(oven.do, recover="human")).keep()
     assert EFFECTS_UNSETTLED._value.get() == 0, "it may still be at work"
@@ -554,7 +571,7 @@ def test_what_is_unsettled_is_a_gauge(engine: Engine) -> None:
     assert EFFECTS_UNSETTLED._value.get() == 0
 
 
-def test_what_is_still_being_carried_out_is_taken_over_by_nobody(engine: Engine) -> None:
+def test_an_effect_being_carried_out_is_not_taken_over(engine: Engine) -> None:
     inside, go_on, oven = Event(), Event(), Oven()
 
     def slow(request: EffectRequest) -> EffectResult:

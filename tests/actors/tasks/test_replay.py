@@ -1,4 +1,4 @@
-"""The tasks of a call, as its journal tells of them."""
+"""The tasks of a call, restored from its journal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def task(run: str, result: str = "open", snapshot: Snapshot | None = SNAPSHOT) -
     return TaskRow(run=run, agent="order_pizza", response=f"r-{run}", result=result, snapshot=snapshot)
 
 
-def test_a_run_stands_as_it_was_told_of_last_in_the_order_in_which_they_began() -> None:
+def test_runs_have_their_last_state_in_the_order_they_began() -> None:
     rows = journal(task("t1"), task("t2"), UnreadRow("task", known=True), task("t1", result="baked"))
     assert tasks_left(rows) == [task("t1", result="baked"), task("t2")]
 
@@ -32,7 +32,7 @@ def test_a_run_whose_step_left_no_snapshot_stands_where_it_stood_before() -> Non
     assert tasks_left(rows) == [task("t1", result="failed"), task("t2", snapshot=None)]
 
 
-def test_keys_are_looked_for_ahead_of_open_runs_only() -> None:
+def test_idempotency_keys_are_enumerated_for_open_runs_only() -> None:
     rows = journal(task("t1"), task("t2", result="baked"), task("t3", snapshot=None))
     steps = range(len(SNAPSHOT.visited) + 1, len(SNAPSHOT.visited) + STATES_AHEAD + 1)
     assert keys_ahead("c-1", rows) == {effect_key("c-1", "t1", step): "t1" for step in steps}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from sqlalchemy import Engine
 from actors.messages.call import FunctionCalled
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_runner import EffectRunner
-from fsm.effects import Ok, Refused
+from actors.tasks.router import ANYTHING_ELSE, SORRY, UNSURE
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store.appointments import AppointmentBook
 from store.journal import TaskRecord
 from tests.actors.calls import (
@@ -65,7 +67,7 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
 @pytest.mark.parametrize(
     ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
 )
-def test_a_task_is_told_the_number_in_one_form_and_of_a_withheld_one_nothing(
+def test_a_task_gets_the_number_in_e164_and_nothing_for_a_withheld_one(
     mailboxes: WaitingDispatcher, caller: str, number: str
 ) -> None:
     oven = Oven()
@@ -121,7 +123,7 @@ def test_a_task_may_be_opened_again_once_the_first_has_ended(call: Call) -> None
     assert call.answered("call-3", "order_pizza")["task"] == "t2"
 
 
-def test_a_function_that_nobody_declared_is_answered_at_once_and_starts_nobody(call: Call) -> None:
+def test_an_undeclared_function_is_answered_at_once_and_opens_no_task(call: Call) -> None:
     output = call.answered("call-1", "drop_tables")
     assert output["error"] == "unknown_function"
     assert living(FsmAgent) == []
@@ -187,7 +189,7 @@ def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_go
     assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
 
 
-def test_a_task_that_was_given_up_stands_so_in_the_record(call: Call, oven: Oven) -> None:
+def test_a_task_that_was_given_up_is_recorded_as_such(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     assert [task.result for task in call.describe().tasks] == ["failed"]
 
@@ -200,7 +202,7 @@ def test_a_task_that_was_given_up_is_not_called_overdue_later(call: Call, oven: 
     assert [frame["type"] for frame in call.model.frames[told:] if frame["type"] == "session.update"] == []
 
 
-def test_deaths_that_lie_further_apart_than_the_period_are_forgiven(call: Call, oven: Oven) -> None:
+def test_crashes_further_apart_than_the_period_are_not_counted(call: Call, oven: Oven) -> None:
     bug = RuntimeError("a bug")
     oven.answers = [bug, Refused("Not like this."), bug, bug]
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
@@ -241,26 +243,69 @@ def test_a_step_that_hangs_is_given_up_after_ten_seconds_and_may_be_begun_again(
     assert call.answered("call-3", "order_pizza")["task"] == "t2"
 
 
-def test_what_a_task_says_after_it_was_given_up_is_ignored(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+def test_a_look_up_that_was_given_up_is_ignored_when_it_comes_back(mailboxes: WaitingDispatcher) -> None:
+    find = StuckOven()
+    find.result = Ok({"locker": 7})
+    call = Call(mailboxes, agents={LOCKER.name: LOCKER}, effects={"locker.find": find}).greeted()
+    call.model_calls(("call-1", "open_locker", {"letter": "x", "pin": 1}))
+    assert find.entered.wait(5)
+    (agent,) = living(FsmAgent)
+    mailboxes.advance(10_000)
+    assert call.outputs()["call-1"]["say"] == SORRY
+    find.freed.set()
+    agent.stop(timeout=60)  # its answer was told before it ends
+    told = len(call.model.frames)
+    mailboxes.drain()
+    assert len(call.model.frames) == told
+    assert [task.result for task in call.describe().tasks] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("result", "ended", "words"),
+    [
+        (Ok(), "baked", "It is in the oven."),
+        (Failed("It is broken."), "failed", f"It is broken. {ANYTHING_ELSE}"),
+        (Refused("Not like this."), "failed", f"Not like this. {ANYTHING_ELSE}"),
+    ],
+)
+def test_what_came_of_a_yes_whose_step_was_overdue_is_told_once_it_is_known(
+    mailboxes: WaitingDispatcher, stuck: StuckOven, result: EffectResult, ended: str, words: str
+) -> None:
     call = hung(mailboxes, stuck)
     (agent,) = living(FsmAgent)
     mailboxes.advance(10_000)
+    assert call.outputs()["call-2"]["say"] == UNSURE
+    call.bot_says(UNSURE, ms=100)
+    call.model.frames.clear()
+    stuck.result = result
     stuck.freed.set()
-    agent.stop(timeout=60)  # its answer was told before it ends
-    mailboxes.drain()
-    outputs = [item for item in call.items("function_call_output") if item["call_id"] == "call-2"]
-    assert len(outputs) == 1
-    assert "Baked" not in [state for task in call.describe().tasks for state in task.states]
+    mailboxes.until(agent.actor_stopped.is_set)
+    asked = [frame["response"]["instructions"] for frame in call.model.all("response.create")]
+    assert [each.rpartition("word for word: ")[2] for each in asked] == [json.dumps(words)]
+    assert [task.result for task in call.describe().tasks] == [ended]
     assert tools(call) == OPENERS
 
 
-def test_a_task_that_was_given_up_and_comes_back_ends(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
-    call = hung(mailboxes, stuck)
-    (agent,) = living(FsmAgent)
+def test_an_agent_whose_step_is_overdue_may_crash_and_comes_back_to_it(mailboxes: WaitingDispatcher) -> None:
+    entered, freed, tried = threading.Event(), threading.Event(), []
+
+    def bake(request: EffectRequest) -> EffectResult:
+        entered.set()
+        freed.wait(10)
+        tried.append(request.key)
+        if len(tried) == 1:
+            raise ZeroDivisionError
+        return Ok()
+
+    call = Call(mailboxes, effects={"pizza.bake": bake}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert entered.wait(5)
     mailboxes.advance(10_000)
-    stuck.freed.set()
-    call.ends()
-    assert agent.actor_stopped.wait(0.3)
+    freed.set()
+    mailboxes.until(lambda: [task.result for task in call.describe().tasks] == ["baked"])
+    assert len(set(tried)) == 1, "under one key"
 
 
 def test_an_answer_that_comes_when_the_model_has_another_session_is_told_there_with_its_call(
@@ -324,6 +369,11 @@ def read_back(call: Call) -> Call:
 def confirms(call: Call, call_id: str) -> dict[str, Any]:
     """The output of a yes that the model hears in the caller's last words."""
     call.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+    return output_of(call, call_id)
+
+
+def output_of(call: Call, call_id: str) -> dict[str, Any]:
+    """The output of a function call, once it is there."""
     call.mailboxes.until(lambda: call_id in call.outputs())
     return call.outputs()[call_id]
 
@@ -432,11 +482,14 @@ def test_words_that_come_late_are_waited_for(read_back: Call, oven: Oven) -> Non
 
 
 def test_words_that_never_come_are_waited_for_two_seconds(read_back: Call, oven: Oven) -> None:
-    turn_without_words(read_back, "u-9")
-    read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    read_back.mailboxes.advance(2000)
-    read_back.mailboxes.until(lambda: "call-2" in read_back.outputs())
-    assert read_back.outputs()["call-2"]["error"] == "wordless"
+    for call_id in ("call-2", "call-3"):
+        turn_without_words(read_back, f"u-{call_id}")
+        read_back.model_calls((call_id, "order_pizza_confirm", {"yes": True}))
+        assert call_id not in read_back.outputs()
+        read_back.mailboxes.advance(2000)
+        assert output_of(read_back, call_id)["error"] == "wordless"
+        read_back.mailboxes.advance(1000)  # "one moment, please" is heard to its end
+        spoken_to_its_end(read_back)
     assert oven.requests == []
 
 
@@ -494,7 +547,7 @@ def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard(read_back: Ca
     assert confirms(read_back, "call-2")["result"] == "baked"
 
 
-def test_three_refusals_that_are_ours_hand_nobody_over(call: Call, oven: Oven) -> None:
+def test_three_refusals_of_ours_do_not_transfer_the_caller(call: Call, oven: Oven) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     for number in range(2, 5):
         call.bot_says("2 small, none. Right?", ms=1000)
@@ -530,7 +583,7 @@ def test_two_openings_in_one_response_that_differ_are_two_tasks(call: Call) -> N
 # --- leading the caller away ---
 
 
-def test_nobody_is_hung_up_on_who_has_said_nothing(call: Call) -> None:
+def test_a_caller_who_has_said_nothing_is_not_hung_up_on(call: Call) -> None:
     call.caller_says("")
     call.model_calls(("call-1", "end_call", {}))
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
@@ -556,7 +609,7 @@ def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
 
 
-def test_keys_are_words_enough_to_be_led_away(call: Call) -> None:
+def test_keys_count_as_a_request_to_end_or_transfer(call: Call) -> None:
     call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "0"}])
     call.model_calls(("call-1", "end_call", {}))
     call.mailboxes.until(lambda: "call-1" in call.outputs())

@@ -31,10 +31,10 @@ def test_a_call_that_names_its_run_is_read_without_that() -> None:
     assert which_run('{"task": "t2", "yes": true}') == ("t2", '{"yes": true}')
 
 
-def test_what_names_no_run_is_passed_on_as_it_is() -> None:
+def test_arguments_without_a_run_are_passed_on_unchanged() -> None:
     for arguments in ('{"yes": true}', "{", "[]", "", '{"task": 3}', "[" * 3000 + "]" * 3000):
         assert which_run(arguments) == (None, arguments)
 
 
-def test_an_output_may_have_more_said() -> None:
+def test_fields_of_an_output_can_be_replaced_or_added() -> None:
     assert amended('{"say": "Done."}', next="At what time?") == '{"say": "Done.", "next": "At what time?"}'

@@ -42,7 +42,7 @@ def test_audio_passes_up_to_four_times_as_fast_as_real(chunk_ms: int, times_real
     assert all(taken) is passes
 
 
-def test_what_is_refused_takes_nothing() -> None:
+def test_a_refused_message_takes_no_tokens() -> None:
     clock = Clock()
     bucket = TokenBucket(per_s=10, most=5, now_ms=clock)
     assert not bucket.take(6)

@@ -1,4 +1,4 @@
-"""Violations of the protocol are counted each time, and logged once per conversation and kind."""
+"""Protocol violations are counted each time, and logged once per conversation and kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of the VAIC session share: the session on a paper wire, with probes around it."""
+"""Shared by tests of the VAIC session: the session on a fake wire, with probes for the other actors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.system.signals import ChildDied
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.media import LPCM16_24, MediaFormat
-from tests.actors.calls import CLIPS, PaperWire
+from tests.actors.calls import CLIPS, FakeWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
@@ -33,11 +33,11 @@ class Scene:
         origin: SocketOrigin = SocketOrigin.NEW,
         media: MediaFormat = LPCM16_24,
         clips: Clips = CLIPS,
-        wire: PaperWire | None = None,
+        wire: FakeWire | None = None,
         new_id: Callable[[], str] | None = None,
     ) -> None:
         self.mailboxes = mailboxes
-        self.wire = wire or PaperWire()
+        self.wire = wire or FakeWire()
         self.call, self.model = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("model")
         self.parent = Probe[ChildDied]("parent")
         ids = count(1)

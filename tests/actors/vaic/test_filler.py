@@ -35,7 +35,7 @@ def test_a_caller_who_waits_is_told_so_after_a_while(scene: Scene, begins: objec
     assert scene.call.expect(ClipHeard).clip is Clip.ONE_MOMENT
 
 
-def test_it_is_said_again_after_longer_and_not_for_ever(scene: Scene) -> None:
+def test_the_filler_is_repeated_after_a_longer_wait_up_to_a_limit(scene: Scene) -> None:
     scene.told(AwaitWords(due=True))
     scene.mailboxes.advance(FIRST_MS + AGAIN_MS - 1)
     assert fillers(scene) == 1
@@ -83,7 +83,7 @@ def test_a_timer_that_ran_out_as_its_wait_ended_says_nothing_in_the_next_wait(sc
     assert fillers(scene) == 1
 
 
-def test_a_bot_that_wants_none_has_none(mailboxes: CrankedDispatcher) -> None:
+def test_a_filler_time_of_zero_turns_it_off(mailboxes: CrankedDispatcher) -> None:
     started: list[float] = []
 
     class Timers:

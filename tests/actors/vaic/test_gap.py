@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 
+import numpy as np
+import pytest
+
+from actors.messages.call import CallerInaudible
 from actors.messages.model import CallerAudio
 from actors.messages.vaic import CallerBargedIn, CallerFellSilent
 from actors.services import TELEPHONE_VAD
-from actors.vaic.gap import FILL_MS, MOST_FILLS
+from actors.vaic.gap import FILL_MS, GAP_S, MOST_SILENT
 from protocols.media import LPCM16_24, MULAW
 from tests.actors.vaic.scene import Scene
 from tests.cranked import CrankedDispatcher
@@ -15,6 +19,9 @@ from tests.cranked import CrankedDispatcher
 START: dict[str, object] = {"type": "userStream.start"}
 STOP: dict[str, object] = {"type": "userStream.stop"}
 CHUNK: dict[str, object] = {"type": "userStream.chunk", "audioChunk": b64encode(bytes(960)).decode()}
+_TONE = (3000 * np.sin(np.arange(480) / 5)).astype("<i2").tobytes()
+SOUND: dict[str, object] = {"type": "userStream.chunk", "audioChunk": b64encode(_TONE).decode()}
+DEAD_MS = int(MOST_SILENT * GAP_S * 1000)
 
 
 def filled_ms(scene: Scene) -> float:
@@ -30,28 +37,28 @@ def test_a_stream_that_stops_in_mid_utterance_goes_on_in_silence_until_the_turn_
     scene.told(CallerBargedIn())
     scene.hears(STOP)
     filled_ms(scene)
-    mailboxes.advance(1500)
+    mailboxes.advance(800)
     assert filled_ms(scene) == FILL_MS
     scene.told(CallerFellSilent())
     mailboxes.advance(20_000)
     assert filled_ms(scene) == 0
 
 
-def test_a_gap_is_not_filled_for_ever(mailboxes: CrankedDispatcher) -> None:
+def test_a_gap_is_filled_up_to_a_limit(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes)
     scene.told(CallerBargedIn())
     mailboxes.advance(60_000)
-    assert filled_ms(scene) == MOST_FILLS * FILL_MS
+    assert filled_ms(scene) == MOST_SILENT * FILL_MS
 
 
 def test_audio_that_comes_is_left_as_it_is_and_so_is_silence_between_turns(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes)
     scene.hears(START)
     scene.told(CallerBargedIn())
-    for _ in range(20):
+    for _ in range(12):
         scene.hears(CHUNK)
         mailboxes.advance(500)
-    assert filled_ms(scene) == 20 * 20
+    assert filled_ms(scene) == 12 * 20
     scene.told(CallerFellSilent())
     mailboxes.advance(60_000)
     assert filled_ms(scene) == 0
@@ -61,15 +68,62 @@ def test_a_turn_is_watched_by_its_own_timer_only(mailboxes: CrankedDispatcher) -
     scene = Scene(mailboxes)
     scene.told(CallerBargedIn(), CallerFellSilent(), CallerBargedIn())
     mailboxes.advance(1500)
-    assert filled_ms(scene) == FILL_MS
+    assert filled_ms(scene) == 2 * FILL_MS
+    mailboxes.advance(60_000)
+    assert len(scene.call.all(CallerInaudible)) == 1
 
 
 def test_silence_on_a_mulaw_line_is_mulaw(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW)
     scene.told(CallerBargedIn())
-    mailboxes.advance(1500)
+    mailboxes.advance(800)
     audio = b"".join(b64decode(each.payload) for each in scene.model.all(CallerAudio))
     assert audio == b"\xff" * MULAW.bytes_per_ms * FILL_MS
+
+
+@pytest.mark.parametrize("frames", [(), (CHUNK,)], ids=["no audio", "silence"])
+def test_a_turn_that_goes_on_without_a_sound_is_told(
+    mailboxes: CrankedDispatcher, frames: tuple[dict[str, object], ...]
+) -> None:
+    scene = Scene(mailboxes)
+    scene.hears(START, SOUND)
+    scene.told(CallerBargedIn())
+    for _ in range(DEAD_MS // 250 - 1):
+        scene.hears(*frames)
+        mailboxes.advance(250)
+    scene.call.expect_nothing()
+    mailboxes.advance(250)
+    scene.call.expect(CallerInaudible)
+    mailboxes.advance(60_000)
+    scene.call.expect_nothing()
+
+
+def test_one_sound_now_and_then_keeps_a_turn_alive(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.hears(START)
+    scene.told(CallerBargedIn())
+    for _ in range(6):
+        for _ in range(24):
+            scene.hears(CHUNK)
+            mailboxes.advance(250)
+        scene.hears(SOUND)
+        mailboxes.advance(750)
+    scene.call.expect_nothing()
+
+
+def test_a_turn_that_has_ended_is_not_dead(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.told(CallerBargedIn())
+    mailboxes.advance(DEAD_MS - 100)
+    scene.told(CallerFellSilent())
+    mailboxes.advance(60_000)
+    scene.call.expect_nothing()
+
+
+def test_the_end_of_a_turn_is_told_once(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.told(CallerBargedIn(), CallerFellSilent(), CallerFellSilent())
+    assert scene.wire.types().count("userStream.speech.stopped") == 1
 
 
 def test_what_fills_a_gap_is_longer_than_the_silence_that_ends_a_turn() -> None:

@@ -8,7 +8,7 @@ from actors.messages.clips import Clip
 from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords
 from actors.vaic.session import VaicSocket
-from tests.actors.calls import Call, PaperWire, WaitingDispatcher, living
+from tests.actors.calls import Call, FakeWire, WaitingDispatcher, living
 
 HANGUP = ("hangup", {"hangupReason": "internal error"})
 CLIP_MS = 900
@@ -19,7 +19,7 @@ def supervisor_fails(call: Call) -> None:
 
 
 def socket_actor_crashes(call: Call) -> None:
-    call.wire.tears.append(RuntimeError("of ours"))
+    call.wire.errors.append(RuntimeError("of ours"))
     call.wire.receives({"type": "connection.validate"})
 
 
@@ -37,7 +37,7 @@ def test_a_call_whose_supervisor_fails_ends_in_words(mailboxes: WaitingDispatche
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["unknown", "restart due"])
-def test_without_anybody_to_say_last_words_the_socket_is_closed(mailboxes: WaitingDispatcher, known: bool) -> None:
+def test_without_a_session_for_last_words_the_socket_is_closed(mailboxes: WaitingDispatcher, known: bool) -> None:
     call = Call(mailboxes).greeted()
     socket_actor_crashes(call)
     if known:
@@ -49,7 +49,7 @@ def test_without_anybody_to_say_last_words_the_socket_is_closed(mailboxes: Waiti
     assert living(VaicSocket) == []
 
 
-def test_last_words_that_wait_behind_a_crash_are_not_waited_for(mailboxes: WaitingDispatcher) -> None:
+def test_last_words_to_a_crashed_session_close_the_socket(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes).greeted()
     (socket,) = living(VaicSocket)
     socket_actor_crashes(call)
@@ -64,6 +64,6 @@ def test_a_lost_socket_is_told_once_and_the_next_one_is_bound_to_the_call(mailbo
     call.wire.breaks()
     mailboxes.drain()
     assert call.parent.expect(CallerAway).away
-    wire: PaperWire = call.resumes()
+    wire: FakeWire = call.resumes()
     assert not call.parent.expect(CallerAway).away
     assert wire.types()[0] == "session.accepted"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from actors.messages.call import BotHeard, CallerArrived, ClipHeard, VaicEnded
+from actors.messages.call import BotHeard, CallerArrived, ClipHeard, TransferFailed, VaicEnded
 from actors.messages.clips import Clip, Clips, Recording
 from actors.messages.vaic import (
     BotAudio,
@@ -23,7 +23,7 @@ from actors.system.signals import ChildDied
 from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
 from protocols.errors import MisuseError, TransportLost
 from protocols.media import LPCM16_24
-from tests.actors.calls import CLIPS, PaperWire
+from tests.actors.calls import CLIPS, FakeWire
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
 from tests.cranked import CrankedDispatcher
 
@@ -32,6 +32,13 @@ LAST_WORDS = LastWords(Clip.CALL_AGAIN, "internal error")
 CLIP_MS = 900
 TRANSFER = Transfer("tel:+4930555001", "asked for a person")
 END: dict[str, object] = {"type": "session.end", "reasonCode": "client-disconnected"}
+
+
+def transfer_status(**value: object) -> dict[str, object]:
+    return {"type": "activities", "activities": [{"type": "event", "name": "transferStatus", "value": value}]}
+
+
+BUSY = transfer_status(status="failed", reasonCode="busy", reason="Busy Here")
 START: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "start"}]}
 DTMF: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "4"}]}
 # What VAIC may ask for, and the answer to it.
@@ -95,6 +102,7 @@ INJECT: Mapping[Event, Callable[[Scene], None]] = {
     Event.ORDERED: lambda scene: scene.vaic.tell(TRANSFER),
     Event.ORDERED_UNPLAYED: lambda scene: scene.vaic.tell(TRANSFER),
     Event.PLAYED_OUT: lambda scene: scene.wire.receives({"conversationId": "c-1", **PLAYED}),
+    Event.TRANSFER_FAILED: lambda scene: scene.wire.receives({"conversationId": "c-1", **BUSY}),
     Event.SESSION_END: lambda scene: scene.wire.receives({"conversationId": "c-1", **END}),
     Event.SOCKET_CLOSED: lambda scene: scene.wire.breaks(1001),
     Event.CALL_BROKE: lambda scene: scene.vaic.tell(LAST_WORDS),
@@ -123,7 +131,10 @@ def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase
     scene = Scene(mailboxes, clips=saying(20_000) if long else CLIPS)
     if (phase, event) == (Phase.OPEN, Event.ORDERED_UNPLAYED):
         scene.spoke()
-    REACH[phase](scene)
+    if event is Event.TRANSFER_FAILED and phase in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE):
+        scene.told(TRANSFER, *[LAST_WORDS] * (phase is Phase.HUNG_UP_ALONE))
+    else:
+        REACH[phase](scene)
     scene.wire.types()
     if phase is not Phase.OVER:
         scene.call.all(object)
@@ -138,9 +149,12 @@ def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase
     target, action = SESSION.step(phase, event)
     sent = [name for name, _ in scene.activities()]
     deaths = [death.reason for death in scene.parent.all(ChildDied)]
-    ended = [message.reason_code for message in scene.call.all(VaicEnded)]
+    told = scene.call.all(object)
+    ended = [message.reason_code for message in told if isinstance(message, VaicEnded)]
+    failures = [message.reason_code for message in told if isinstance(message, TransferFailed)]
     assert sent == ([("hangup" if phase is not Phase.OPEN else "transfer")] if action is Action.SEND_ORDER else [])
-    assert ("playStream.start" in scene.wire.types()) == (action is Action.SPEAK)
+    assert ("playStream.start" in scene.wire.types()) == (action in (Action.SPEAK, Action.SPEAK_INSTEAD))
+    assert failures == ["busy"] * (action is Action.REPORT_FAILURE)
     assert ended == {Action.REPORT_END: ["client-disconnected"], Action.REPORT_CLOSED: ["closed"]}.get(action, [])
     if action is Action.FAIL:
         assert [type(reason) for reason in deaths] == [TransportLost]
@@ -268,6 +282,70 @@ def test_the_end_is_reported_once(scene: Scene) -> None:
     scene.parent.expect_nothing()
 
 
+# --- a transfer that fails ---
+
+
+def test_a_call_whose_transfer_failed_goes_on_and_may_be_transferred_again(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.hears(BUSY)
+    scene.wire.types()
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"))
+    assert "playStream.start" in scene.wire.types()
+    scene.mailboxes.advance(100)
+    scene.hears(PLAYED)
+    scene.told(TRANSFER)
+    assert [name for name, _ in scene.activities()] == ["transfer"]
+
+
+def test_the_limit_of_a_phase_is_not_that_of_its_second_time(scene: Scene) -> None:
+    scene.spoke()
+    scene.told(TRANSFER)  # waits a second for VAIC to have played all
+    scene.mailboxes.advance(500)
+    scene.hears(PLAYED, BUSY)
+    scene.spoke()
+    scene.wire.types()
+    scene.told(HangUp("done"))
+    scene.mailboxes.advance(900)
+    assert scene.activities() == []
+    scene.mailboxes.advance(100)
+    assert scene.activities() == [HANGUP]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"status": "failed", "reasonCode": "no-answer"}, ["no-answer"]),
+        ({"status": "failed", "reasonCode": "something the caller said"}, ["unknown"]),
+        ({"status": "failed", "reasonCode": ["busy"]}, ["unknown"]),
+        ({"status": "failed"}, ["unknown"]),
+        ({"status": "answered"}, []),
+        ({}, []),
+    ],
+)
+def test_only_a_failure_is_reported_and_for_one_of_few_reasons(
+    scene: Scene, value: dict[str, object], reason: list[str]
+) -> None:
+    scene.told(TRANSFER)
+    scene.hears(transfer_status(**value))
+    assert [message.reason_code for message in scene.call.all(TransferFailed)] == reason
+
+
+def test_a_failed_transfer_that_was_never_sent_means_nothing(scene: Scene) -> None:
+    scene.hears(BUSY, {**BUSY, "activities": [{"type": "event", "name": "transferStatus", "value": "failed"}]})
+    scene.told(HangUp("done"))
+    scene.hears(BUSY)
+    assert scene.call.all(TransferFailed) == []
+
+
+def test_a_transfer_that_fails_alone_ends_in_last_words(scene: Scene) -> None:
+    scene.told(TRANSFER, LAST_WORDS)
+    scene.hears(BUSY)
+    scene.mailboxes.advance(CLIP_MS)
+    scene.hears(PLAYED)
+    assert [name for name, _ in scene.activities()] == ["transfer", "hangup"]
+    assert scene.call.expect(ClipHeard).clip is Clip.CALL_AGAIN
+
+
 # --- last words ---
 
 
@@ -286,7 +364,7 @@ def test_last_words_are_spoken_then_the_call_is_hung_up_and_the_actor_ends_with_
     assert scene.wire.closed == 1000
 
 
-def test_nobody_speaks_into_last_words(scene: Scene) -> None:
+def test_nothing_else_is_played_during_last_words(scene: Scene) -> None:
     scene.told(LAST_WORDS)
     before = scene.wire.types()
     scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), CallerBargedIn(), CallerFellSilent())
@@ -361,19 +439,19 @@ def test_a_supervisor_that_fails_while_a_transfer_waits_has_it_carried_out(scene
 
 
 def test_a_crash_alone_closes_the_socket_because_nobody_takes_it_over(mailboxes: CrankedDispatcher) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     scene = Scene(mailboxes, wire=wire)
     scene.told(LAST_WORDS)
-    wire.tears.append(RuntimeError("of ours"))
+    wire.errors.append(RuntimeError("of ours"))
     scene.hears({"type": "connection.validate"})
     assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
     assert wire.closed == 1011
 
 
 def test_a_crash_under_a_supervisor_leaves_the_socket_open(mailboxes: CrankedDispatcher) -> None:
-    wire = PaperWire()
+    wire = FakeWire()
     scene = Scene(mailboxes, wire=wire)
-    wire.tears.append(RuntimeError("of ours"))
+    wire.errors.append(RuntimeError("of ours"))
     scene.hears({"type": "connection.validate"})
     assert isinstance(scene.parent.expect(ChildDied).reason, RuntimeError)
     assert wire.closed is None

@@ -227,7 +227,7 @@ def test_a_resumed_call_is_accepted_again_and_its_audio_needs_no_new_start(mailb
     assert scene.model.expect(CallerAudio)
 
 
-def test_who_takes_over_from_a_crash_says_nothing_and_goes_on(mailboxes: CrankedDispatcher) -> None:
+def test_a_replacement_after_a_crash_sends_no_acceptance_and_goes_on(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, origin=SocketOrigin.REPLACED)
     assert scene.wire.types() == []
     scene.hears({"type": "userStream.chunk", "audioChunk": "AAAA"})
@@ -265,14 +265,14 @@ def test_what_the_transcoder_held_at_a_barge_in_is_not_heard_in_the_next_utteran
     assert np.abs(difference).max() <= 4
 
 
-def test_a_burst_of_more_than_may_wait_costs_the_peer_its_socket_and_is_no_crash_that_another_takes_over(
+def test_a_burst_that_fills_the_mailbox_disconnects_the_peer_for_good(
     scene: Scene,
 ) -> None:
     scene.hears(*[b"{}"] * (VaicSocket.max_messages + 1))
     assert scene.wire.closed == 1008
 
 
-def test_what_others_of_ours_tell_beyond_measure_leaves_the_wire_to_the_next_incarnation(scene: Scene) -> None:
+def test_a_mailbox_filled_by_our_own_actors_leaves_the_wire_to_the_next_incarnation(scene: Scene) -> None:
     scene.told(*[CallerFellSilent()] * (VaicSocket.max_messages + 1))
     assert isinstance(scene.parent.expect(ChildDied).reason, MailboxFull)
     assert scene.wire.closed is None

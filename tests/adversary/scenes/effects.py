@@ -119,6 +119,51 @@ async def undone_after_a_hang_up(stage: Stage) -> None:
         raise Fault("the record says that it was booked")
 
 
+HELD = {"appointments.book": Wrong.HELD}
+
+
+async def _overdue(stage: Stage) -> None:
+    """The booking hangs; after 10 s the caller is told that nobody knows."""
+    await _booked(stage, settle=False)
+    await stage.until(lambda: "cannot tell" in stage.heard(), 40)
+
+
+@scene(Kind.EFFECTS, Ends(heard=("cannot tell", BOOKED_WORDS)), Props(effects=HELD))
+async def overdue_and_booked_at_last(stage: Stage) -> None:
+    """The booking hangs: after 10 s the caller is told that nobody knows, and once it is known what came of it."""
+    await _overdue(stage)
+    stage.let_go.set()
+    await stage.until(lambda: "is booked" in stage.heard(), 20)
+
+
+async def _overdue_and_hung_up(stage: Stage, result: str, done: list[str]) -> None:
+    await _overdue(stage)
+    await stage.hang_up()
+    stage.let_go.set()
+
+    def recorded() -> list[str]:
+        record = stage.record()
+        return [task.result for task in record.tasks] if record is not None else []
+
+    await stage.until(lambda: recorded() == [result], 20)
+    if recorded() != [result]:
+        raise Fault(f"the record says {recorded()}")
+    if stage.effects_done != done:
+        raise Fault(f"done was {stage.effects_done}")
+
+
+@scene(Kind.EFFECTS, Ends(unheard=(BOOKED_WORDS,)), Props(effects=HELD))
+async def overdue_then_hung_up(stage: Stage) -> None:
+    """The booking hangs, and the caller hangs up after ten seconds: it stands, and the record says so."""
+    await _overdue_and_hung_up(stage, "booked", ["appointments.book"])
+
+
+@scene(Kind.EFFECTS, Ends(unheard=(BOOKED_WORDS,)), Props(effects={"appointments.book": Wrong.HELD_UNDONE}))
+async def overdue_then_hung_up_and_undone(stage: Stage) -> None:
+    """The same with an effect that is undone for a caller who hangs up: undone all the same, and recorded."""
+    await _overdue_and_hung_up(stage, "undone", ["appointments.book", "appointments.book undone"])
+
+
 @scene(
     Kind.EFFECTS,
     Ends(stored=(), end=End.TRANSFERRED, heard=(PUT_THROUGH,), unheard=(BOOKED_WORDS,)),

@@ -33,6 +33,39 @@ async def calls_for_ever(stage: Stage) -> None:
     await stage.sleep(60)
 
 
+@scene(Kind.MODEL, Ends(stored=(), end=End.TALKING, heard=("say it again",), silence_s=20, requests=40))
+async def calls_what_does_not_exist_for_ever(stage: Stage) -> None:
+    """Each answer is a call of a function that nobody has declared, at once: stopped, and the caller gets on."""
+    stage.model.habit = lambda _: Answer(items=(call("get_weather", {"city": "Berlin"}),), delay_s=0.01)
+    await stage.model.began()
+    await stage.sleep(0.8)
+    await stage.model.ended("What is the weather like?")
+    await stage.sleep(8)
+    stage.model.habit = None
+    asked = len(stage.model.requests)
+    if asked > 20:
+        raise Fault(f"{asked} responses were asked for in one turn")
+    await stage.model.turn("When are you open?", say("From nine to five."))
+    if "From nine to five." not in stage.model.said:
+        raise Fault("the next turn was not answered")
+
+
+@scene(Kind.MODEL, Ends(stored=(), end=End.TALKING, silence_s=20, requests=40))
+async def every_end_is_told_twice(stage: Stage) -> None:
+    """Each response.done comes twice, also of responses that say nothing: nothing is asked for twice."""
+    stage.model.twice = True
+    stage.model.habit = lambda _: Answer(delay_s=0.01)
+    await stage.model.turn("What are your hours?", settle=False)
+    await stage.sleep(8)
+    stage.model.habit = None
+    asked = len(stage.model.requests)
+    if asked > 6:
+        raise Fault(f"{asked} responses were asked for in 8 s")
+    await stage.model.turn("When are you open?", say("From nine to five."))
+    if "From nine to five." not in stage.model.said:
+        raise Fault("the next turn was not answered")
+
+
 @scene(Kind.MODEL, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)))
 async def call_in_a_failed_response(stage: Stage) -> None:
     """A function call is complete, then its response fails: the caller gets on all the same."""
@@ -104,6 +137,18 @@ async def create_is_refused(stage: Stage) -> None:
     stage.model.refuse_creates.extend([BUSY] * 4)
     await stage.model.turn("I'd like an appointment.", call("book_appointment"))
     await stage.sleep(20)
+    await stage.model.quiet()
+
+
+@scene(Kind.MODEL, Ends(stored=(), heard=("say it again",)))
+async def create_is_refused_for_another_reason(stage: Stage) -> None:
+    """response.create is refused twice as such: the caller hears something within three seconds."""
+    refusal = {"type": "invalid_request_error", "code": "invalid_value", "message": "no"}
+    stage.model.refuse_creates.extend([refusal] * 2)
+    heard = len(stage.phone.handset.ear.runs)
+    await stage.model.turn("I'd like an appointment.", call("book_appointment"), settle=False)
+    if not await stage.until(lambda: len(stage.phone.handset.ear.runs) > heard, 3):
+        raise Fault("three seconds of silence after a refusal")
     await stage.model.quiet()
 
 

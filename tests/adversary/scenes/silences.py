@@ -8,8 +8,6 @@ from tests.adversary.stage import Stage
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, OPEN, TOMORROW, WISH, YES
 
 BRIDGED = Ends(stored=(), silence_s=20)
-# A turn over 30 s without words ends, and the caller is asked.
-LONG_TURN = Ends(stored=(), silence_s=45)
 LONG = Props(limit_s=300)
 STEP = "Which day would suit you"
 
@@ -162,14 +160,14 @@ async def read_back_fails_midway(stage: Stage) -> None:
 # --- the caller's side ---
 
 
-@scene(Kind.SILENCE, LONG_TURN, LONG)
+@scene(Kind.SILENCE, BRIDGED, LONG)
 async def radio(stage: Stage) -> None:
     """speech_started, and never an end: a radio in the background."""
     await stage.model.began(counts=False)
     await stage.sleep(100)
 
 
-@scene(Kind.SILENCE, LONG_TURN, LONG)
+@scene(Kind.SILENCE, BRIDGED, LONG)
 async def radio_in_a_task(stage: Stage) -> None:
     """The same, where a task has asked for the day."""
     await stage.model.turn("I'd like an appointment.", call("book_appointment"))
@@ -177,7 +175,7 @@ async def radio_in_a_task(stage: Stage) -> None:
     await stage.sleep(100)
 
 
-@scene(Kind.SILENCE, LONG_TURN, LONG)
+@scene(Kind.SILENCE, BRIDGED, LONG)
 async def babble(stage: Stage) -> None:
     """Voices in the background: turns of 12 s without words, one after the other, each cutting the bot."""
     await stage.model.turn("I'd like an appointment.", call("book_appointment"))
@@ -224,7 +222,7 @@ async def stream_stops_in_speech(stage: Stage) -> None:
     await stage.model.quiet()
 
 
-@scene(Kind.SILENCE, LONG_TURN, LONG)
+@scene(Kind.SILENCE, BRIDGED, LONG)
 async def stream_stops_and_stays(stage: Stage) -> None:
     """`userStream.stop` in mid-utterance, and no end of speech ever comes."""
     await stage.model.turn("I'd like an appointment.", call("book_appointment"))

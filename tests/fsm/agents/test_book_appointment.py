@@ -35,7 +35,7 @@ def taken(engine: Engine, *starts: datetime) -> None:
         AppointmentBook(engine).book(RESOURCE, start, 30, "", "c-0", f"key {start}")
 
 
-def test_a_booking_from_the_first_wish_to_the_appointment_book(engine: Engine) -> None:
+def test_a_booking_from_the_first_request_to_the_appointment_book(engine: Engine) -> None:
     run = booking(engine)
     assert opened(run)["say"] == "Which day would suit you?"
     assert provides(run, day=TOMORROW)["say"] == "At what time?"
@@ -176,7 +176,7 @@ def test_a_day_that_is_full_asks_for_another(engine: Engine) -> None:
     assert provides(run, day="2026-11-25", at="12:00")["state"] == "Confirm"
 
 
-def test_a_caller_who_gets_nowhere_is_handed_over(engine: Engine) -> None:
+def test_a_caller_who_makes_no_progress_is_handed_over(engine: Engine) -> None:
     run = booking(engine)
     opened(run, day=LONG_AGO)
     provides(run, day=LONG_AGO)

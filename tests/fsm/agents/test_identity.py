@@ -276,7 +276,7 @@ def test_a_real_name_is_taken_though_it_holds_such_a_word(name: str) -> None:
     assert real_name(f" {name} ", Known(NOW, {})) == name
 
 
-def test_nothing_but_spaces_is_no_name() -> None:
+def test_spaces_alone_are_not_a_name() -> None:
     with pytest.raises(SlotError):
         real_name("  ", Known(NOW, {}))
 

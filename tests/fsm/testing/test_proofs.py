@@ -53,7 +53,7 @@ def test_a_table_without_a_human_is_found() -> None:
         prove(spec)
 
 
-def test_giving_up_that_leads_round_is_found_with_its_path() -> None:
+def test_a_cycle_of_giving_up_is_found_with_its_path() -> None:
     spec = AgentSpec(
         name="round",
         description="Goes round.",

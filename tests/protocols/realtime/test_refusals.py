@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES, named_wait_s
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,25 @@ def test_a_code_of_an_error_event(code: str, final: bool) -> None:
 def test_a_close_that_servers_send_for_reasons_of_their_own_is_not_final(code: int) -> None:
     assert code != FINAL_CLOSE
     assert 4000 <= FINAL_CLOSE < 5000
+
+
+@pytest.mark.parametrize(
+    ("message", "wait_s"),
+    [
+        ("Rate limit reached for gpt-realtime on tokens per min. Please try again in 8s.", 8.0),
+        ("Please try again in 1.2s. Visit https://example.com", 1.2),
+        ("Please try again in 350ms.", 0.35),
+        ("Please try again in 6m0s.", 360.0),
+        ("try again in 1m2.5s", 62.5),
+        ("Try again in 20 seconds", 20.0),
+        ("try again in 2 minutes", 120.0),
+        ("try again in 500 milliseconds", 0.5),
+        ("try again in 1h", 3600.0),
+        ("try again in a moment", None),
+        ("try again in 99999999999999999999s", None),
+        ("", None),
+        ("x" * 10_000_000 + "try again in 8s", None),
+    ],
+)
+def test_the_wait_that_an_errors_text_names(message: str, wait_s: float | None) -> None:
+    assert named_wait_s(message) == (None if wait_s is None else pytest.approx(wait_s))

@@ -8,9 +8,10 @@ import pytest
 
 from protocols.errors import MisuseError
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
-from protocols.realtime.objects import Response, ResponseRequest
+from protocols.realtime.objects import ErrorDetail, Response, ResponseRequest, StatusDetails
 from protocols.realtime.response_slot import (
     ATTEMPT,
+    BUDGET,
     LIMITS_MS,
     LIVENESS,
     OWED,
@@ -20,6 +21,9 @@ from protocols.realtime.response_slot import (
     Attempt,
     AttemptAction,
     AttemptEvent,
+    Budget,
+    BudgetAction,
+    BudgetEvent,
     Liveness,
     LivenessEvent,
     ResponseSlot,
@@ -34,12 +38,17 @@ from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, Order, ResponseS
 KNOWN = {ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING, ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE}
 MUTE = {ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE}
 LIMIT = {SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE}
+REFUSED = {SlotEvent.REFUSED_LIMITED, SlotEvent.REFUSED_OTHERWISE}
 
 
 @pytest.mark.parametrize(("state", "event"), SLOT.pairs)
 def test_every_pair_of_the_slot(state: ResponseSlot, event: SlotEvent) -> None:
     if event in LIMIT and state not in LIMITS_MS:
         with pytest.raises(MisuseError, match="no limit runs"):
+            SLOT.step(state, event)
+        return
+    if event in REFUSED and state is not ResponseSlot.REQUESTED:
+        with pytest.raises(MisuseError, match="the pending request"):
             SLOT.step(state, event)
         return
     assert SLOT.step(state, event) == said_of(state, event)
@@ -71,7 +80,9 @@ def said_of(state: ResponseSlot, event: SlotEvent) -> tuple[ResponseSlot, tuple[
         case SlotEvent.ANSWER_REFUSED:
             row = state, (SlotAction.WISH_ANSWER,)
         # A response that was cancelled is missed only where we cancelled it because it was mute.
-        case SlotEvent.ENDED_UNHEARD:
+        case SlotEvent.REFUSED_LIMITED | SlotEvent.ENDED_LIMITED:
+            row = ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)
+        case SlotEvent.REFUSED_OTHERWISE | SlotEvent.ENDED_UNHEARD:
             row = ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)
         case SlotEvent.ENDED_CANCELLED if mute:
             row = ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)
@@ -107,6 +118,11 @@ def test_every_pair_of_the_attempt(state: Attempt, event: AttemptEvent) -> None:
     target, action = ATTEMPT.step(state, event)
     if event is AttemptEvent.HEARD:
         assert (target, action) == (Attempt.FIRST, AttemptAction.NOTHING)
+    elif event is AttemptEvent.LIMITED_TOO_LONG:
+        assert (target, action) == (Attempt.GIVEN_UP, AttemptAction.NOTHING)
+    elif event is AttemptEvent.LIMITED:
+        used = Attempt.REPEATED if state is Attempt.REPEATED else Attempt.FIRST
+        assert (target, action) == (used, AttemptAction.REPEAT), "a limit on rates uses up no attempt"
     elif state is not Attempt.REPEATED:
         assert (target, action) == (Attempt.REPEATED, AttemptAction.REPEAT)
     elif event is AttemptEvent.UNHEARD_MORE_WISHED:
@@ -121,6 +137,18 @@ def test_every_pair_of_the_sessions_liveness(state: Liveness, event: LivenessEve
     dies = event is LivenessEvent.HUNG or (state is Liveness.UNANSWERED and event is LivenessEvent.UNANSWERED)
     assert (target is Liveness.DEAD) == (dies or state is Liveness.DEAD)
     assert (target is Liveness.ANSWERS) == (event is LivenessEvent.CREATED and state is not Liveness.DEAD)
+
+
+@pytest.mark.parametrize(("state", "event"), BUDGET.pairs)
+def test_every_pair_of_the_budget(state: Budget, event: BudgetEvent) -> None:
+    target, action = BUDGET.step(state, event)
+    if event is BudgetEvent.CALLER_ACTED:
+        assert (target, action) == (Budget.WITHIN, BudgetAction.NOTHING)
+    else:
+        assert (
+            (target is Budget.LAST_ASKED) == (action is BudgetAction.ASK_WITHOUT_FUNCTIONS) == (state is Budget.WITHIN)
+        )
+        assert (action is BudgetAction.SAY_OWN_WORDS) == (state is Budget.LAST_ASKED), "once a turn"
 
 
 class Watched(ResponseScheduler):
@@ -165,16 +193,19 @@ class Session:
         return self.scheduler.created(Response(id=f"r-{self.responses}", metadata=metadata), self.now_ms)
 
     def ends(self) -> list[Order]:
+        status = self.rand.choice(("completed", "cancelled", "failed"))
+        limit = StatusDetails(error=ErrorDetail(code="rate_limit_exceeded"))
         ended = Response(
             id=f"r-{self.responses - self.rand.choice((0, 0, 0, 1))}",
-            status=self.rand.choice(("completed", "cancelled", "failed")),
+            status=status,
+            status_details=limit if status == "failed" and self.rand.random() < 0.2 else None,
         )
         heard, called = self.rand.random() < 0.3, self.rand.random() < 0.2
         return self.scheduler.done(ended, spoke=heard, called=called, now_ms=self.now_ms)
 
     def refuses(self) -> list[Order]:
-        self.scheduler.refused(ALREADY_ACTIVE, self.now_ms)
-        return []
+        error = ErrorDetail(code=self.rand.choice((ALREADY_ACTIVE, "rate_limit_exceeded", "bad_response_create")))
+        return self.scheduler.refused(error, self.now_ms) or []
 
     def ticks(self) -> list[Order]:
         return self.scheduler.tick(self.rand.random() < 0.4, self.now_ms)
@@ -189,7 +220,9 @@ def test_whatever_the_server_sends_two_voices_are_not_asked_for_and_every_pair_i
             after = session.scheduler.slot
             creates = [order for order in orders if isinstance(order, ResponseCreate)]
             if creates:
-                assert creates == [ResponseCreate(response=ResponseRequest(metadata=ASKED))]
+                (create,) = creates
+                assert create.response is not None
+                assert create.response.metadata == ASKED
                 assert after is ResponseSlot.REQUESTED
             for order in orders:
                 if isinstance(order, ResponseCancel):

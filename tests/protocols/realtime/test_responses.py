@@ -8,13 +8,13 @@ from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
-from protocols.realtime.responses import STEP, RunningResponses
+from protocols.realtime.responses import RunningResponses
 
 MS_100 = "A" * 6400
 
 
-def response(name: str = "r-1", step_id: str = "") -> Response:
-    return Response(id=name, metadata={STEP: step_id} if step_id else None)
+def response(name: str = "r-1") -> Response:
+    return Response(id=name)
 
 
 def running(*names: str) -> RunningResponses:
@@ -83,22 +83,20 @@ def test_an_ended_response_tells_what_was_spoken_and_is_not_discarded_any_more()
     assert (over.spoken, cuts) == ({"i-1": 200.0, "i-2": 100.0}, [])
     assert found.audio_ended("r-1", "i-1")
     over, cuts = found.ended("r-1")
-    assert (over.spoken, over.steps, cuts) == ({}, (), [])
+    assert (over.spoken, cuts) == ({}, [])
 
 
-def test_the_first_response_after_answers_knows_of_them_and_of_its_own_step() -> None:
+def test_an_output_is_on_the_way_until_it_is_added_or_another_response_begins() -> None:
     found = running()
-    found.answer_added("s-1")
-    found.answer_added("s-2")
-    found.begun(response("r-2", step_id="s-3"), discarded=False)
-    found.begun(response("r-3", step_id="s-4"), discarded=False)
-    found.begun(response("r-4"), discarded=False)
-    assert [found.ended(name)[0].steps for name in ("r-1", "r-2", "r-3", "r-4")] == [
-        (),
-        ("s-1", "s-2", "s-3"),
-        ("s-4",),
-        (),
-    ]
+    found.output_sent("c-1")
+    found.output_sent("c-2")
+    on_the_way = [found.outputs_on_the_way]
+    for added in ("c-1", "c-2"):
+        found.output_added(added)
+        on_the_way.append(found.outputs_on_the_way)
+    found.output_sent("c-3")
+    found.begun(response("r-2"), discarded=False)
+    assert [*on_the_way, found.outputs_on_the_way] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(("heard_ms", "end_ms"), [(1, 1), (150, 150), (200, 200), (201, 200), (900, 200)])

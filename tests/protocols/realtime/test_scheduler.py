@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
-from protocols.realtime.objects import Response, ResponseRequest
-from protocols.realtime.response_slot import REQUEST_LIMIT_MS, ResponseSlot
-from protocols.realtime.scheduler import ALREADY_ACTIVE, ASKED, RATE_PAUSE_MS, ResponseScheduler
+from protocols.realtime.objects import ErrorDetail, RateLimit, Response, ResponseRequest
+from protocols.realtime.response_slot import MUTE_LIMIT_MS, REQUEST_LIMIT_MS, BudgetAction, ResponseSlot
+from protocols.realtime.scheduler import (
+    ALREADY_ACTIVE,
+    ASKED,
+    MOST_CALLS,
+    MOST_REQUESTS,
+    RATE_PATIENCE_MS,
+    RATE_PAUSE_MS,
+    RATE_RESET_MOST_MS,
+    Order,
+    ResponseScheduler,
+)
 
 ASK = ResponseRequest()
+ACTIVE = ErrorDetail(code=ALREADY_ACTIVE)
 
 
 def ended(name: str, status: str = "completed") -> Response:
@@ -18,13 +29,14 @@ def ours(name: str, status: str = "completed") -> Response:
     return Response(id=name, status=status, metadata=ASKED)
 
 
-def asked(request: ResponseRequest) -> ResponseCreate:
-    return ResponseCreate(response=request.model_copy(update={"metadata": ASKED}))
+def asked(request: ResponseRequest, number: int = 2) -> ResponseCreate:
+    """number: of all requests of the session."""
+    return ResponseCreate(event_id=f"ask-{number}", response=request.model_copy(update={"metadata": ASKED}))
 
 
 def test_a_wish_in_a_free_slot_is_asked_for_at_once() -> None:
     scheduler = ResponseScheduler()
-    assert scheduler.want(ASK, 0) == [asked(ASK)]
+    assert scheduler.want(ASK, 0) == [asked(ASK, 1)]
     assert scheduler.slot is ResponseSlot.REQUESTED
 
 
@@ -51,12 +63,22 @@ def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_c
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == []
 
 
+def test_an_automatic_answer_that_does_not_know_of_the_latest_output_does_not_cover_the_wish() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.speech_started(0)
+    later = ResponseRequest(instructions="later")
+    assert scheduler.want(later, 0) == []
+    scheduler.committed(1)
+    scheduler.created(ended("auto"), 2, knows_all=False)
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == [asked(later, 1)]
+
+
 def test_a_wish_between_the_callers_turn_and_the_automatic_answer_waits() -> None:
     scheduler = ResponseScheduler()
     scheduler.committed(0)
     assert scheduler.want(ASK, 1) == []
     scheduler.created(ended("auto"), 0)
-    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == [asked(ASK)]
+    assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == [asked(ASK, 1)]
 
 
 def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
@@ -66,10 +88,20 @@ def test_a_response_that_comes_while_the_caller_speaks_is_cancelled() -> None:
     assert scheduler.created(ended("r-1"), 0) == [ResponseCancel(response_id="r-1")]
 
 
+def test_a_response_that_the_caller_speaks_over_is_not_mute() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.created(ours("r-1"), 0)
+    scheduler.speech_started(1)
+    assert scheduler.next_tick_ms() is None
+    assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == []
+    assert not scheduler.dead
+
+
 def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
-    scheduler.refused(ALREADY_ACTIVE, 1)
+    scheduler.refused(ACTIVE, 1)
     assert scheduler.slot is ResponseSlot.UNKNOWN
     assert scheduler.done(ended("another"), spoke=True, called=False, now_ms=1) == [asked(ASK)]
 
@@ -80,7 +112,7 @@ def test_the_servers_answer_that_was_refused_because_ours_had_begun_is_asked_for
     scheduler.speech_started(0)
     scheduler.created(ours("r-1"), 1)  # the server's interruption came before it
     scheduler.committed(2)
-    scheduler.refused(ALREADY_ACTIVE, 1)
+    scheduler.refused(ACTIVE, 1)
     assert scheduler.done(ours("r-1", "cancelled"), spoke=False, called=False, now_ms=3) == [asked(ASK)]
 
 
@@ -90,7 +122,7 @@ def test_our_request_that_was_refused_because_the_servers_answer_had_begun_is_co
     scheduler.speech_started(0)
     scheduler.committed(1)
     scheduler.created(ended("auto"), 2)
-    scheduler.refused(ALREADY_ACTIVE, 1)
+    scheduler.refused(ACTIVE, 1)
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=3) == []
     assert scheduler.slot is ResponseSlot.FREE
 
@@ -216,12 +248,20 @@ def test_a_session_that_leaves_two_requests_unanswered_is_dead() -> None:
     assert scheduler.dead
 
 
+def test_a_session_whose_mute_response_does_not_even_end_when_it_is_cancelled_is_dead() -> None:
+    scheduler = running()
+    assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == [ResponseCancel(response_id="r-1")]
+    assert not scheduler.dead
+    scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS + REQUEST_LIMIT_MS)
+    assert scheduler.dead
+
+
 def test_a_request_of_ours_answers_the_callers_turn_as_well() -> None:
     scheduler = ResponseScheduler()
     scheduler.committed(0)
     scheduler.tick(sounds=False, now_ms=REQUEST_LIMIT_MS)  # the server owed an answer, and gave none
     scheduler.created(ours("r-1"), 9000)
-    scheduler.refused(ALREADY_ACTIVE, 9001)  # of something else: nothing is owed
+    scheduler.refused(ACTIVE, 9001)  # of something else: nothing is owed
     assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=9002) == []
     assert scheduler.idle
 
@@ -232,6 +272,140 @@ def test_a_request_of_ours_that_was_made_while_an_answer_was_owed_is_that_answer
     scheduler.want(ASK, 2)
     assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=3) == [asked(ASK)]
     scheduler.created(ours("r-2"), 4)
-    scheduler.refused(ALREADY_ACTIVE, 5)
+    scheduler.refused(ACTIVE, 5)
     assert scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=6) == []
     assert scheduler.idle
+
+
+# --- refusals and limits on rates ---
+
+
+def limited(name: str, message: str = "") -> Response:
+    error = {"type": "failed", "error": {"code": "rate_limit_exceeded", "message": message}}
+    return Response.model_validate({"id": name, "status": "failed", "status_details": error, "metadata": ASKED})
+
+
+def test_the_wait_that_an_error_names_is_kept() -> None:
+    scheduler = running()
+    assert scheduler.done(limited("r-1", "Please try again in 8s."), spoke=False, called=False, now_ms=100) == []
+    assert scheduler.held(8099)
+    assert scheduler.next_tick_ms() == 8100
+    assert scheduler.tick(sounds=False, now_ms=8100) == [asked(ASK)]
+    assert not scheduler.held(8100)
+
+
+def test_a_limit_on_rates_is_waited_for_as_long_as_a_caller_can_be_asked_to_wait() -> None:
+    scheduler = running()
+    now_ms, tries = 0.0, 0
+    while not scheduler.given_up:
+        tries += 1
+        scheduler.done(limited(f"r-{tries}", "try again in 8s"), spoke=False, called=False, now_ms=now_ms)
+        now_ms += 8000
+        if scheduler.tick(sounds=False, now_ms=now_ms):
+            scheduler.created(ours(f"r-{tries + 1}"), now_ms)
+    assert tries == 1 + RATE_PATIENCE_MS // 8000
+    assert scheduler.limited
+
+
+def test_a_limit_longer_than_that_is_given_up_at_once() -> None:
+    scheduler = running()
+    scheduler.done(limited("r-1", "try again in 1m0.5s"), spoke=False, called=False, now_ms=0)
+    assert (scheduler.given_up, scheduler.limited) == (True, True)
+
+
+def test_a_limit_is_over_once_something_was_heard() -> None:
+    scheduler = running()
+    scheduler.done(limited("r-1"), spoke=False, called=False, now_ms=0)
+    scheduler.tick(sounds=False, now_ms=RATE_PAUSE_MS)
+    scheduler.created(ours("r-2"), RATE_PAUSE_MS)
+    assert scheduler.limited
+    scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=2000)
+    assert not scheduler.limited
+
+
+def test_rates_that_are_used_up_are_waited_for_but_not_until_all_is_there_again() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.rates([RateLimit(name="requests", remaining=5, reset_seconds=60)], 0)
+    assert scheduler.want(ASK, 0) == [asked(ASK, 1)]
+    scheduler = ResponseScheduler()
+    scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=float("nan"))], 0)
+    scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=2.5)], 0)
+    assert scheduler.want(ASK, 0) == []
+    assert scheduler.next_tick_ms() == 2500
+    scheduler.rates([RateLimit(name="tokens", remaining=-1, reset_seconds=1e300)], 0)
+    assert scheduler.next_tick_ms() == RATE_RESET_MOST_MS
+
+
+def test_a_request_that_is_refused_is_made_again_at_once_and_then_given_up() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    given_up = [scheduler.given_up]
+    assert scheduler.refused(ErrorDetail(code="bad", event_id="ask-1"), 10) == [asked(ASK)]
+    given_up.append(scheduler.given_up)
+    assert scheduler.refused(ErrorDetail(code="bad", event_id="ask-2"), 20) == []
+    assert [*given_up, scheduler.given_up] == [False, False, True]
+    assert scheduler.slot is ResponseSlot.FREE
+
+
+def test_a_refused_request_waits_for_the_limit_on_rates_that_refused_it() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    # It need not say what it is about.
+    assert scheduler.refused(ErrorDetail(code="rate_limit_exceeded", message="try again in 3s"), 10) == []
+    assert scheduler.tick(sounds=False, now_ms=3010) == [asked(ASK)]
+
+
+def test_errors_about_something_else_are_not_about_the_request() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    assert scheduler.refused(ErrorDetail(code="bad", event_id="ask-9"), 10) is None
+    assert scheduler.refused(ErrorDetail(code="bad"), 10) is None
+    scheduler.created(ours("r-1"), 20)
+    assert scheduler.refused(ErrorDetail(code="bad", event_id="ask-1"), 30) is None
+    assert scheduler.slot is ResponseSlot.AWAITING_SOUND
+
+
+# --- the budget of a turn ---
+
+
+def spend(scheduler: ResponseScheduler, calls: int = 0) -> list[list[Order]]:
+    """What is asked for by a model that makes so many calls in each response, until nothing more is."""
+    orders = []
+    for number in range(100):
+        orders.append(scheduler.want(ASK, number))
+        if not any(isinstance(order, ResponseCreate) for order in orders[-1]):
+            break
+        scheduler.created(ours(f"r-{number}"), number)
+        for _ in range(calls):
+            scheduler.called()
+        scheduler.done(ours(f"r-{number}"), spoke=calls == 0, called=calls > 0, now_ms=number)
+    return orders
+
+
+def test_a_turn_without_an_end_is_asked_about_without_functions_then_not_at_all() -> None:
+    scheduler = ResponseScheduler()
+    orders = spend(scheduler)
+    assert len(orders) == MOST_REQUESTS + 2
+    action, last = orders[-2]
+    assert action is BudgetAction.ASK_WITHOUT_FUNCTIONS
+    assert isinstance(last, ResponseCreate)
+    assert last.response is not None
+    assert last.response.tool_choice == "none"
+    assert orders[-1] == [BudgetAction.SAY_OWN_WORDS]
+    assert scheduler.want(ASK, 200) == []
+    assert scheduler.idle
+
+
+def test_function_calls_have_a_budget_too() -> None:
+    orders = spend(ResponseScheduler(), calls=MOST_CALLS)
+    assert len(orders) == 2 + 2
+
+
+def test_a_caller_who_speaks_or_presses_a_key_opens_another_budget() -> None:
+    scheduler = ResponseScheduler()
+    spend(scheduler)
+    scheduler.caller_acted()
+    assert len(spend(scheduler)) == MOST_REQUESTS + 2
+    scheduler.speech_started(300)
+    scheduler.dropped(301)
+    assert len(spend(scheduler)) == MOST_REQUESTS + 2

@@ -1,0 +1,62 @@
+"""Whose request it is: the address of a client behind trusted proxies, and what counts as one address.
+
+May import: the standard library. Rules from: docs/specs/reliability.md 6.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What one subscriber has of IPv6 at least.
+IPV6_PREFIX = 64
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Networks or addresses, separated by commas. Raises: ValueError."""
+    return tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def is_within(address: str, trusted: Sequence[Network]) -> bool:
+    found = _parsed(address)
+    return found is not None and any(found in each for each in trusted)
+
+
+def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The address of a request's client: the peer's, or what trusted proxies say about whom they speak for.
+
+    forwarded: the X-Forwarded-For headers, in order. Each proxy appends its own peer, so they are read from their end,
+    as far as whoever wrote an entry is trusted; what stands before that, or is no address, anybody may have invented.
+    """
+    address = peer
+    hops = [each.strip() for header in forwarded for each in header.split(",")]
+    while hops and is_within(address, trusted):
+        following = _parsed(hops.pop())
+        if following is None:
+            break
+        address = str(following)
+    return address
+
+
+def counted_as(address: str) -> str:
+    """What counts as one address: of IPv6 a network of 64 bits, since whoever has one has all of it."""
+    found = _parsed(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(found), IPV6_PREFIX), strict=False))
+    return address if found is None else str(found)
+
+
+def _parsed(text: str) -> _Address | None:
+    """An address; some proxies add a port. IPv4 within IPv6 is IPv4."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found

@@ -1,0 +1,32 @@
+"""The console of the command line, its exit codes, and what all commands say about wrong settings.
+
+May import: gateway.settings, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gateway.settings import Settings, SettingsError, read_settings
+
+# No emoji: rich would find one in "wait:soon: is no number".
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+WRONG_SETTING, FAILED = 2, 1
+
+
+def settings_or_exit(**overrides: object) -> Settings:
+    """Read the settings, or exit with 2 after printing every fault with its variable."""
+    try:
+        return read_settings(**overrides)
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+def print_faults(faults: list[str]) -> None:
+    for fault in faults:
+        err.print(f"[red]wrong setting[/red] {escape(fault)}")

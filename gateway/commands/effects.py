@@ -1,0 +1,84 @@
+"""The commands `effects` and `effects settle`: effects whose outcome is not known.
+
+May import: gateway, protocols, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
+from gateway.settings import SettingsError, read_store_settings
+from protocols.errors import MisuseError
+
+if TYPE_CHECKING:
+    from gateway.effects import EffectRunner
+
+effects_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
+
+
+@effects_app.callback()
+def effects(context: typer.Context) -> None:
+    """List the effects of tasks whose outcome is not known, or settle one."""
+    if context.invoked_subcommand is None:
+        list_effects()
+
+
+@effects_app.command("list")
+def list_effects() -> None:
+    """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
+    with effects_or_exit() as runner:
+        left = runner.unsettled()
+    for each in left:
+        since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
+        values = ", ".join(f"{name}={value}" for name, value in each.slots.items())
+        out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
+        if each.say:
+            out.print(escape(f"  {each.say}"))
+    if not left:
+        out.print("No effect is unsettled.")
+
+
+@effects_app.command("settle")
+def settle_effect(
+    key: Annotated[str, typer.Argument(help="The effect's key, as the list has it.")],
+    outcome: Annotated[
+        Literal["done", "undone", "retry"],
+        typer.Argument(help="done: it stands. undone: it does not. retry: carry it out now."),
+    ],
+) -> None:
+    """Write down what came of an effect, or carry it out again."""
+    with effects_or_exit() as runner:
+        try:
+            status = runner.decide(key, outcome)
+        except Exception as error:  # noqa: BLE001 - code of a task and a remote system
+            err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
+            raise typer.Exit(FAILED) from None
+    if status is None:
+        err.print(f"[red]unknown effect[/red] no unsettled effect has the key {escape(key)}")
+        raise typer.Exit(WRONG_SETTING)
+    out.print(f"{escape(key)}  {status}")
+
+
+@contextmanager
+def effects_or_exit() -> Iterator[EffectRunner]:
+    """The effects in the database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
+    from gateway.effects import effect_runner
+    from gateway.logs import set_up_logs
+
+    set_up_logs("WARNING")
+    try:
+        with effect_runner(read_store_settings().database_url) as runner:
+            yield runner
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+    except MisuseError as error:
+        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        raise typer.Exit(WRONG_SETTING) from None

@@ -1,0 +1,66 @@
+"""The command `agents`: lists the tasks, shows the table of one, draws its chart.
+
+May import: fsm, gateway.commands, protocols, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from fsm.spec import AgentSpec, End
+from fsm.states import DerivedArrow
+from gateway.commands.console import err, out
+from protocols.errors import MisuseError
+
+
+def agents(
+    name: Annotated[str | None, typer.Argument(help="A task.")] = None,
+    diagram: Annotated[Path | None, typer.Option(help="Draw its state chart into this SVG file.")] = None,
+) -> None:
+    """List the tasks, or show one of them."""
+    from fsm.registry import load_agents
+
+    try:
+        known = load_agents()
+        if name is None:
+            columns = Column("task", no_wrap=True), "asks for", "ends as", "what it is for"
+            table = Table(*columns, box=None, pad_edge=False)
+            for spec in known.values():
+                table.add_row(spec.name, *map(escape, described(spec)))
+            out.print(table)
+        elif name not in known:
+            err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join(known)}")
+            raise typer.Exit(2)
+        else:
+            show_agent(known[name], diagram)
+    except MisuseError as error:
+        err.print(f"[red]wrong table[/red] {escape(str(error))}")
+        raise typer.Exit(2) from None
+
+
+def described(spec: AgentSpec) -> tuple[str, str, str]:
+    """A task in one line: what it asks for, how it may end, what it is for."""
+    asked = ", ".join(name for name, slot in spec.slots.items() if slot.asked) or "-"
+    ends = ", ".join(state.outcome for state in spec.states.values() if isinstance(state, End))
+    return asked, ends, spec.description.partition(". ")[0].rstrip(".")
+
+
+def show_agent(spec: AgentSpec, diagram: Path | None) -> None:
+    if diagram is not None:
+        from fsm.diagram import draw
+
+        diagram.parent.mkdir(parents=True, exist_ok=True)
+        diagram.write_text(draw(spec))
+        out.print(f"[green]drawn[/green] {escape(str(diagram))}")
+        return
+    table = Table("state", "event", "leads to", box=None, pad_edge=False)
+    for state in spec.states:
+        for event, arrow in spec.arrows_from(state):
+            about = f" ({arrow.about})" if isinstance(arrow, DerivedArrow) and arrow.about else ""
+            table.add_row(state, event + about, arrow.to, style="dim" if arrow.derived else "")
+    out.print(table)

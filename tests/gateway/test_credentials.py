@@ -1,0 +1,27 @@
+"""Who is let in: one of the tokens, however its header is written, and nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.credentials import BearerCheck
+
+OLD, NEW = "s3cret-token-of-ours", "another-s3cret-token"
+BOTH = (f"Bearer {NEW}", f"Bearer {OLD}")
+
+
+@pytest.mark.parametrize("header", [f"Bearer {OLD}", f"bearer {NEW}", f"BEARER   {OLD}\t"])
+def test_any_of_the_tokens_stands_for_all_of_them(header: str) -> None:
+    assert BearerCheck([NEW, OLD])(header) == BOTH
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", OLD, f"Basic {OLD}", f"Bearer {OLD},{NEW}", f"Bearer {OLD}x", "Bearer \udcff"]
+)
+def test_whatever_else_is_nobodys(header: str) -> None:
+    assert BearerCheck([NEW, OLD])(header) is None
+
+
+def test_without_a_token_every_header_stands_for_itself() -> None:
+    assert BearerCheck([])("Bearer x") == ("Bearer x",)
+    assert BearerCheck([])("") == ("",)

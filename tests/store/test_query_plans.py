@@ -1,0 +1,121 @@
+"""What is looked up in a call is found by an index, on either kind of database: no query reads a whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, insert
+
+from store import appointments, effect_log, identity, schema
+
+AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+ROWS = 5_000
+CALLER = "+49301"
+
+
+def _effect(number: int) -> dict[str, Any]:
+    return {
+        "key": f"k-{number}",
+        "name": "pizza.bake",
+        "conversation_id": f"c-{number // 4}",
+        "run_id": "t1",
+        "caller": "" if number % 10 == 0 else f"+4930{number // 8}",
+        "slots": {},
+        "facts": {},
+        "status": "ok",
+        "values": {},
+        "say": "",
+        "intended_at": AT - timedelta(minutes=number),
+    }
+
+
+def _appointment(number: int) -> dict[str, Any]:
+    return {
+        "resource": "practice",
+        "starts_at": AT + timedelta(minutes=15 * (number - ROWS // 2)),
+        "duration_min": 30,
+        "caller": f"+4930{number // 8}",
+        "conversation_id": f"c-{number}",
+        "effect_key": f"k-{number}",
+        "code": appointments.code_of(f"k-{number}"),
+    }
+
+
+def _attempt(number: int) -> dict[str, Any]:
+    return {
+        "key": f"k-{number}",
+        "conversation_id": f"c-{number // 3}",
+        "caller": f"+4930{number // 8}",
+        "outcome": "wrong",
+        "at": AT - timedelta(seconds=number),
+    }
+
+
+def _filled(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for table, row in (
+            (schema.effect, _effect),
+            (schema.appointment, _appointment),
+            (schema.identity_attempt, _attempt),
+        ):
+            connection.execute(insert(table), [row(number) for number in range(ROWS)])
+        # PostgreSQL has none before its own process comes by. SQLite is never told, and must do without.
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+
+
+DAY = AT + timedelta(days=3), AT + timedelta(days=4)
+# What is asked for, and the index that finds it; "" for the one of a key.
+QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
+    "an effect": ("", lambda c: effect_log.find(c, "k-7")),
+    "effects of a call": ("ix_effect_conversation_id", lambda c: effect_log.count_of_call(c, "c-7")),
+    "effects of a number": (
+        "ix_effect_caller_intended_at",
+        lambda c: effect_log.count_of_caller(c, CALLER, AT - timedelta(days=1)),
+    ),
+    "effects without an outcome": ("ix_effect_status", lambda c: effect_log.unsettled(c, AT)),
+    "unclear effects": ("ix_effect_status", effect_log.unclear),
+    "appointments of a number": ("ix_appointment_caller", lambda c: appointments.upcoming(c, AT, caller=CALLER)),
+    "appointments with a code": ("ix_appointment_code", lambda c: appointments.upcoming(c, AT, code="1234")),
+    "appointments of a day": ("ix_appointment_starts_at", lambda c: appointments.upcoming(c, AT, day=DAY)),
+    "appointments of any of them": (
+        "ix_appointment_code",
+        lambda c: appointments.upcoming(c, AT, caller=CALLER, code="1234", day=DAY),
+    ),
+    "who has a time": ("", lambda c: appointments.at(c, "practice", AT)),
+    "free times": ("", lambda c: appointments.free_times(c, "practice", [AT, AT + timedelta(minutes=15)])),
+    "an appointment by its effect": ("", lambda c: appointments.by_effect(c, "k-7")),
+    "wrong attempts of a call": (
+        "ix_identity_attempt_conversation_id",
+        lambda c: identity.wrong_in_call(c, "c-7"),
+    ),
+    "wrong attempts of a number": (
+        "ix_identity_attempt_caller",
+        lambda c: identity.wrong_by_number(c, CALLER, AT - timedelta(days=1)),
+    ),
+}
+EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
+WHOLE_TABLE = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}
+
+
+def test_what_is_looked_up_in_a_call_is_found_by_an_index(engine: Engine) -> None:
+    _filled(engine)
+    explain, whole = EXPLAIN[engine.dialect.name], WHOLE_TABLE[engine.dialect.name]
+    plan: list[str] = []
+
+    def explained(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if not statement.startswith(explain):
+            plan.extend(" ".join(map(str, row)) for row in connection.exec_driver_sql(explain + statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", explained)
+    wrong: dict[str, str] = {}
+    for asked, (index, query) in QUERIES.items():
+        plan.clear()
+        with engine.begin() as connection:
+            query(connection)
+        told = "\n".join(plan)
+        if not plan or whole in told or index not in told:
+            wrong[asked] = told
+    assert wrong == {}
