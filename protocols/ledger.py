@@ -27,6 +27,14 @@ class ItemHeard:
     complete: bool
 
 
+def words_heard(text: str, item: ItemHeard) -> str:
+    """The words that the caller heard: cut by the share of audio heard, because the API gives no word timings."""
+    if item.complete or not item.generated_ms:
+        return text
+    words = text.split()
+    return " ".join(words[: round(len(words) * item.heard_ms / item.generated_ms)])
+
+
 @dataclass(slots=True)
 class _Entry:
     generated_ms: float = 0.0
@@ -34,6 +42,7 @@ class _Entry:
     began_ms: float | None = None
     plays_until_ms: float = 0.0
     all_generated: bool = False
+    cut_off: bool = False
 
     def heard_ms(self, now_ms: float) -> float:
         return max(0.0, self.sent_ms - max(0.0, self.plays_until_ms - now_ms))
@@ -63,11 +72,11 @@ class HeardLedger:
         entry.sent_ms += length_ms
         entry.plays_until_ms = plays_from_ms + length_ms
 
-    def all_generated(self, item_id: str) -> None:
-        """No more audio of this item will come."""
+    def all_generated(self, item_id: str, cut_off: bool = False) -> None:
+        """No more audio of this item will come. cut_off: it is unfinished, and cannot be complete."""
         entry = self._entries.get(item_id)
         if entry is not None and not entry.all_generated:
-            entry.all_generated = True
+            entry.all_generated, entry.cut_off = True, cut_off
             self.ended += 1
 
     def pop_finished(self, now_ms: float) -> list[ItemHeard]:
@@ -101,7 +110,8 @@ class HeardLedger:
         self.ended -= entry.all_generated
         heard_ms = entry.heard_ms(now_ms)
         last_moment_ms = min(LAST_MOMENT_MS, entry.generated_ms / 2)
-        complete = entry.all_generated and heard_ms >= entry.generated_ms - last_moment_ms
+        finished = entry.all_generated and not entry.cut_off
+        complete = finished and heard_ms >= entry.generated_ms - last_moment_ms
         if complete:
             heard_ms = entry.generated_ms
         began_ms = None if entry.began_ms is None or entry.began_ms > now_ms else round(entry.began_ms)

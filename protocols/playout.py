@@ -18,6 +18,8 @@ from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
+# An open stream without audio is stopped after this: where barge-in is off, VAIC does not listen while one is open.
+STARVED_MS = 1000
 # Tolerance for rounding: a timer set for the moment at which something is due must find it due.
 TOLERANCE_MS = 0.5
 
@@ -57,7 +59,9 @@ PLAYBACK: Table[Playback, PlaybackEvent, None] = Table(
 
 
 class Playout:
-    """At most one play stream is open at a time; an item has one; stream ids are never used twice in a call.
+    """At most one play stream is open at a time; an item has one, or several if its audio stops in between.
+
+    Stream ids are never used twice in a call.
 
     lead_ms: how far VAIC is kept ahead of the caller's ear. series: begins its stream ids, and those of no other.
     """
@@ -107,9 +111,9 @@ class Playout:
                 self._queue.append((item_id, piece, length_ms))
         return self.due(now_ms)
 
-    def item_done(self, item_id: str, now_ms: float) -> list[bytes]:
-        """The model has generated all of an item; its stream ends when the last of it has been sent."""
-        self._ledger.all_generated(item_id)
+    def item_done(self, item_id: str, now_ms: float, cut_off: bool = False) -> list[bytes]:
+        """No more of an item will come; its stream ends when the last of it was sent. cut_off: it is unfinished."""
+        self._ledger.all_generated(item_id, cut_off)
         self._queue.append((item_id, "", 0.0))
         return self.due(now_ms)
 
@@ -147,6 +151,21 @@ class Playout:
         self._queue.clear()
         self._plays_until_ms = now_ms
         return frames, self._ledger.cut(now_ms)
+
+    @property
+    def streaming(self) -> bool:
+        """A play stream is open."""
+        return self._playback is STREAMING
+
+    def starves(self, now_ms: float) -> bool:
+        """A play stream is open, though VAIC has had nothing to play for STARVED_MS."""
+        return self.streaming and not self._queue and now_ms - self._plays_until_ms >= STARVED_MS
+
+    def pause(self) -> list[bytes]:
+        """Stop the open stream; what still comes of its item opens another one."""
+        frames: list[bytes] = []
+        self._stop_stream(frames)
+        return frames
 
     def play_finished(self) -> bool:
         """VAIC has played something to its end; it does not say what (4.3). Returns whether that is all it was sent."""

@@ -156,7 +156,7 @@ class BotSpeech:
 
     def response_ended(self, ended: ResponseEnded) -> str:
         """Returns why the model counts as lost, or "": it accepts requests, but too many in a row got no answer."""
-        if ended.status in ("incomplete", "failed"):
+        if ended.status in ("incomplete", "failed", "cancelled"):
             self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0

@@ -19,9 +19,10 @@ class BotAudio:
 
 @dataclass(frozen=True, slots=True)
 class BotAudioEnded:
-    """The model has generated all the speech of an item."""
+    """No more speech of an item will come. cut_off: the model did not finish it."""
 
     item_id: str
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class GapDue:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamCheckDue:
+    """See whether the open play stream still gets audio."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayoutDue:
     """The playout has something to send or to report."""
 
@@ -126,5 +132,6 @@ VaicSocketMessage = (
     | AwaitWords
     | FillerDue
     | GapDue
+    | StreamCheckDue
     | PlayoutDue
 )

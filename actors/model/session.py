@@ -49,7 +49,14 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     VaicSocketMessage,
 )
-from actors.metrics import LATE_DELTAS, MODEL_ERRORS, MODEL_LIMITED, MODEL_OVERRUNS, UPDATES_REFUSED
+from actors.metrics import (
+    LATE_DELTAS,
+    MODEL_ERRORS,
+    MODEL_LIMITED,
+    MODEL_OVERRUNS,
+    MODEL_STALLS,
+    UPDATES_REFUSED,
+)
 from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
@@ -67,6 +74,7 @@ from protocols.realtime.client_events import (
     ConversationItemCreate,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
+    ResponseCancel,
     SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
@@ -149,6 +157,8 @@ class OpenAISocket(LoopActor):
             self._wire.close(1000)
 
     def on_failure(self, *_: object) -> None:
+        for item_id in self._responses.all_unended():
+            self._vaic.tell(BotAudioEnded(item_id, cut_off=True))
         if self._wire is not None:
             self._wire.attach(NullRef())
             self._wire.abort()
@@ -239,6 +249,8 @@ class OpenAISocket(LoopActor):
         except WireError as error:
             self._violations.bad_frame(error)
             return
+        if isinstance(event, server.PartOfResponse):
+            self._scheduler.part_arrived(self.now_ms())
         match event:
             case server.OutputAudioDelta():
                 self._pass_on(event)
@@ -455,7 +467,7 @@ class OpenAISocket(LoopActor):
 
     def _end_response(self, response: Response) -> None:
         for item_id in self._responses.unended(response.id):  # it failed in mid-sentence
-            self._vaic.tell(BotAudioEnded(item_id))
+            self._vaic.tell(BotAudioEnded(item_id, cut_off=response.status != "completed"))
         running, taken_back = self._responses.ended(response.id)
         spoken = tuple(running.spoken)
         self._send_all(taken_back)
@@ -526,7 +538,11 @@ class OpenAISocket(LoopActor):
                     self._order(self._scheduler.dropped(self.now_ms()))
             case ModelDeadline.RESPONSE:
                 self._due_ms = None
-                self._order(self._scheduler.tick(self._responses.something_heard(), self.now_ms()))
+                orders = self._scheduler.tick(self._responses.something_heard(), self.now_ms())
+                if any(isinstance(order, ResponseCancel) for order in orders):
+                    MODEL_STALLS.inc()
+                    self._log.warning("nothing more of a response arrives: it is cancelled")
+                self._order(orders)
                 if self._scheduler.dead:
                     self._step(Event.ANSWERS_NOTHING, TransportLost(1006, "the model answers nothing"))
             case _:

@@ -39,6 +39,7 @@ from actors.messages.vaic import (
     PhaseOverdue,
     PlayClip,
     PlayoutDue,
+    StreamCheckDue,
     Transfer,
     VaicSocketMessage,
 )
@@ -95,6 +96,9 @@ CALL_SETTINGS = {
     "transferNotifications": True,
 }
 
+# Interval of checking whether an open play stream still gets audio.
+STREAM_CHECK_S = 0.5
+
 # The error for a chunk of a participant whose stream is not open.
 NO_STREAM = "chunk_without_stream"
 # Why a transfer has failed (4.3); any other reason counts as "unknown".
@@ -150,6 +154,7 @@ class VaicSocket(LoopActor):
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
+        self._stream_check: Timer | None = None
         self._filler = FillerTimer(self.after, config.filler_s)
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
@@ -198,8 +203,10 @@ class VaicSocket(LoopActor):
                 self._play(message)
             case PlayoutDue():
                 self._play_due()
+            case StreamCheckDue():
+                self._check_stream()
             case BotAudioEnded():
-                self._end_item(message.item_id)
+                self._end_item(message.item_id, message.cut_off)
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
@@ -441,6 +448,8 @@ class VaicSocket(LoopActor):
         if audio.item_id != self._item_id:
             self._item_id = audio.item_id
             send(self._call, BotBegan(audio.item_id))
+            if self._stream_check is None:
+                self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
         payload = self._to_vaic.feed(audio.payload)
         self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
         if self._due is not None or self._playout.waits:
@@ -452,6 +461,16 @@ class VaicSocket(LoopActor):
         if self._phase in (Phase.OPEN, Phase.LAST_WORDS):
             self._write_all(self._playout.due(self.now_ms()))
             self._watch_playout()
+
+    def _check_stream(self) -> None:
+        self._stream_check = None
+        if self._phase is not OPEN:
+            return
+        if self._playout.starves(self.now_ms()):
+            self._write_all(self._playout.pause())
+            self._item_id = None  # what still comes of it begins to be heard anew
+        elif self._playout.streaming:
+            self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
 
     def _fill(self, due: FillerDue) -> None:
         if self._filler.over(due, bot_sounds=self._playout.next_due_ms() is not None):
@@ -474,12 +493,12 @@ class VaicSocket(LoopActor):
         self._watch_playout()
         return item_id
 
-    def _end_item(self, item_id: str) -> None:
+    def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:
             return
         now_ms = self.now_ms()
         self._write_all(self._playout.bot_audio(item_id, self._to_vaic.flush(), now_ms))
-        self._write_all(self._playout.item_done(item_id, now_ms))
+        self._write_all(self._playout.item_done(item_id, now_ms, cut_off))
         self._watch_playout()
 
     def _barge_in(self) -> None:

@@ -18,6 +18,8 @@ from protocols.transitions import Table, go, never, rows, stay
 REQUEST_LIMIT_MS = 5000
 # A response that has no audio within this time is cancelled.
 MUTE_LIMIT_MS = 5000
+# A response of which no other part arrives within this time is cancelled.
+STALL_LIMIT_MS = 5000
 
 
 # --- the slot ---
@@ -31,7 +33,8 @@ class ResponseSlot(Enum):
     AWAITING_SOUND = "awaiting sound"  # it exists, but has no audio yet
     RUNNING = "running"  # it has audio, or the caller's speech is the reason that it has none
     CANCELLED_MUTE = "cancelled: mute"  # by us; its end must come within a limit
-    EXCUSED_MUTE = "excused: mute"  # the same, but audio came late, or the caller speaks: no limit for its end
+    EXCUSED_MUTE = "excused: mute"  # the same, but audio came late, or the caller speaks
+    CANCELLED_STALLED = "cancelled: stalled"  # by us, because no more of it came; its end must come within a limit
     UNKNOWN = "unknown holds it"  # a response holds the slot of which we received no `response.created`
 
 
@@ -47,7 +50,8 @@ class SlotEvent(Enum):
     REFUSED_LIMITED = "refused: rate limit"
     REFUSED_OTHERWISE = "refused: other error"
     ANSWER_REFUSED = "owed answer refused"  # the server's own answer to the caller's turn: our response came first
-    ENDED = "ended"  # it had audio, it called functions, or the caller speaks
+    ENDED = "ended"  # it called functions, or the caller speaks
+    ENDED_HEARD = "ended heard"  # it had audio
     ENDED_CANCELLED = "ended unheard (cancelled)"
     ENDED_LIMITED = "ended unheard (rate limit)"
     ENDED_UNHEARD = "ended unheard"
@@ -66,14 +70,19 @@ class SlotAction(Enum):
     REPORT_LIMITED = "report it limited"  # unheard, because of a rate limit
 
 
-# The time limit of each state, counted from START_LIMIT; other states have none.
+# The time limit of each state, counted from START_LIMIT; a free slot has none.
 LIMITS_MS: Mapping[ResponseSlot, int] = {
     ResponseSlot.REQUESTED: REQUEST_LIMIT_MS,
     ResponseSlot.AWAITING_SOUND: MUTE_LIMIT_MS,
+    ResponseSlot.RUNNING: STALL_LIMIT_MS,
     ResponseSlot.CANCELLED_MUTE: REQUEST_LIMIT_MS,
+    ResponseSlot.EXCUSED_MUTE: STALL_LIMIT_MS,
+    ResponseSlot.CANCELLED_STALLED: REQUEST_LIMIT_MS,
+    ResponseSlot.UNKNOWN: STALL_LIMIT_MS,
 }
+# In these it is counted from the latest part of a response as well.
+FROM_LATEST_PART = frozenset({ResponseSlot.RUNNING, ResponseSlot.EXCUSED_MUTE, ResponseSlot.UNKNOWN})
 
-_UNTIMED = tuple(slot for slot in ResponseSlot if slot not in LIMITS_MS)
 _TAKEN = tuple(slot for slot in ResponseSlot if slot is not ResponseSlot.FREE)
 _UNPRESSED = (
     ResponseSlot.FREE,
@@ -82,7 +91,8 @@ _UNPRESSED = (
     ResponseSlot.RUNNING,
     ResponseSlot.UNKNOWN,
 )
-_PRESSED = (ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE)
+_MUTE = (ResponseSlot.CANCELLED_MUTE, ResponseSlot.EXCUSED_MUTE)
+_PRESSED = (*_MUTE, ResponseSlot.CANCELLED_STALLED)
 _LIMIT = (SlotEvent.LIMIT_HEARD, SlotEvent.LIMIT_MUTE)
 
 SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
@@ -107,29 +117,55 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
         ),
         # While the caller speaks no audio is passed on, so its absence says nothing about the session.
-        go((ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING), SlotEvent.SPEECH_STARTED, ResponseSlot.RUNNING, ()),
-        go(_PRESSED, SlotEvent.SPEECH_STARTED, ResponseSlot.EXCUSED_MUTE, ()),
-        stay((ResponseSlot.FREE, ResponseSlot.REQUESTED, ResponseSlot.UNKNOWN), SlotEvent.SPEECH_STARTED, ()),
+        go(
+            (ResponseSlot.AWAITING_SOUND, ResponseSlot.RUNNING),
+            SlotEvent.SPEECH_STARTED,
+            ResponseSlot.RUNNING,
+            (SlotAction.START_LIMIT,),
+        ),
+        go(_MUTE, SlotEvent.SPEECH_STARTED, ResponseSlot.EXCUSED_MUTE, (SlotAction.START_LIMIT,)),
+        stay(
+            (ResponseSlot.FREE, ResponseSlot.REQUESTED, ResponseSlot.CANCELLED_STALLED, ResponseSlot.UNKNOWN),
+            SlotEvent.SPEECH_STARTED,
+            (),
+        ),
         go(ResponseSlot.REQUESTED, _LIMIT, ResponseSlot.FREE, (SlotAction.GIVE_UP_REQUEST,)),
         {
+            # The limit goes on from the latest part.
             (ResponseSlot.AWAITING_SOUND, SlotEvent.LIMIT_HEARD): (ResponseSlot.RUNNING, ()),
             (ResponseSlot.AWAITING_SOUND, SlotEvent.LIMIT_MUTE): (
                 ResponseSlot.CANCELLED_MUTE,
                 (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
             ),
-            (ResponseSlot.CANCELLED_MUTE, SlotEvent.LIMIT_HEARD): (ResponseSlot.EXCUSED_MUTE, ()),
+            (ResponseSlot.CANCELLED_MUTE, SlotEvent.LIMIT_HEARD): (
+                ResponseSlot.EXCUSED_MUTE,
+                (SlotAction.START_LIMIT,),
+            ),
             (ResponseSlot.CANCELLED_MUTE, SlotEvent.LIMIT_MUTE): (
                 ResponseSlot.CANCELLED_MUTE,
                 (SlotAction.REPORT_HUNG, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
             ),
         },
+        go(
+            (ResponseSlot.RUNNING, ResponseSlot.EXCUSED_MUTE),
+            _LIMIT,
+            ResponseSlot.CANCELLED_STALLED,
+            (SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
+        ),
+        stay(
+            ResponseSlot.CANCELLED_STALLED,
+            _LIMIT,
+            (SlotAction.REPORT_HUNG, SlotAction.START_LIMIT, SlotAction.SEND_CANCEL),
+        ),
         # Our request was refused because another response holds the slot; its end decides what comes next.
         go(
             ResponseSlot.REQUESTED,
             (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED),
             ResponseSlot.UNKNOWN,
-            (SlotAction.WISH_AGAIN,),
+            (SlotAction.WISH_AGAIN, SlotAction.START_LIMIT),
         ),
+        # Its end was missed, or never comes: try again.
+        go(ResponseSlot.UNKNOWN, _LIMIT, ResponseSlot.FREE, (SlotAction.WISH_AGAIN,)),
         stay((slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED), SlotEvent.REFUSED, ()),
         stay(
             (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
@@ -140,14 +176,22 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
         go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_OTHERWISE, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
         # The end of a response that we did not know of frees the slot too: nothing else would.
         go(ResponseSlot, SlotEvent.ENDED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
+        # Half a sentence is not an answer.
+        go(ResponseSlot.CANCELLED_STALLED, SlotEvent.ENDED_HEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
+        go(
+            (slot for slot in ResponseSlot if slot is not ResponseSlot.CANCELLED_STALLED),
+            SlotEvent.ENDED_HEARD,
+            ResponseSlot.FREE,
+            (SlotAction.REPORT_HEARD,),
+        ),
         go(ResponseSlot, SlotEvent.ENDED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
         go(ResponseSlot, SlotEvent.ENDED_UNHEARD, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
-        # A cancelled response counts as heard, unless we cancelled it because it was mute.
+        # A cancelled response counts as heard, unless we cancelled it because it was mute or stalled.
         go(_UNPRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_HEARD,)),
         go(_PRESSED, SlotEvent.ENDED_CANCELLED, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
     ),
     rows(
-        never(_UNTIMED, _LIMIT, "no limit runs"),
+        never(ResponseSlot.FREE, _LIMIT, "no limit runs"),
         never(
             (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
             (SlotEvent.REFUSED_LIMITED, SlotEvent.REFUSED_OTHERWISE),

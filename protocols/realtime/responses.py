@@ -102,6 +102,10 @@ class RunningResponses:
             return []
         return [item_id for item_id in running.spoken if item_id not in running.audio_ended]
 
+    def all_unended(self) -> list[str]:
+        """The same of all running responses."""
+        return [item_id for response_id in self._running for item_id in self.unended(response_id)]
+
     def something_heard(self) -> bool:
         """Whether audio of any running response was passed on."""
         return any(running.spoken for running in self._running.values())

@@ -17,6 +17,7 @@ from protocols.realtime.refusals import ABOUT_REQUESTS, RATE_LIMITS, named_wait_
 from protocols.realtime.response_slot import (
     ATTEMPT,
     BUDGET,
+    FROM_LATEST_PART,
     LIMITS_MS,
     LIVENESS,
     OWED,
@@ -81,6 +82,7 @@ class ResponseScheduler:
         self._names = count(1)
         self._asked_as = ""  # the event id of our last request
         self._limit_at_ms = 0.0  # when the state's time limit passes; used only in states that have one
+        self._latest_part_ms = 0.0  # when a part of any response arrived
         self._not_before_ms = 0.0
         self._limited_since_ms: float | None = None  # when the rate limit was hit that is not over yet
 
@@ -133,6 +135,10 @@ class ResponseScheduler:
         self._active_id = response.id
         return self._slot_changed(SlotEvent.CREATED_TOO_LATE if self._caller_speaks else SlotEvent.CREATED, now_ms)
 
+    def part_arrived(self, now_ms: float) -> None:
+        """Something of a response has arrived: audio, text, arguments of a function."""
+        self._latest_part_ms = now_ms
+
     def done(self, response: Response, spoke: bool, called: bool, now_ms: float) -> list[Order]:
         """A response has ended. spoke: some of its audio was passed on. called: it called functions."""
         if self._active_id not in (None, response.id):
@@ -141,8 +147,10 @@ class ResponseScheduler:
             self._limit_met(response.error_message, now_ms)
         elif spoke or called:
             self._limited_since_ms = None
-        if spoke or called or self._caller_speaks:
+        if called or self._caller_speaks:
             event = SlotEvent.ENDED
+        elif spoke:
+            event = SlotEvent.ENDED_HEARD
         elif response.status == "cancelled":
             event = SlotEvent.ENDED_CANCELLED
         else:
@@ -172,7 +180,7 @@ class ResponseScheduler:
     def tick(self, sounds: bool, now_ms: float) -> list[Order]:
         """Check the time limits. sounds: audio of the running response has arrived."""
         orders: list[Order] = []
-        if self.slot in LIMITS_MS and now_ms >= self._limit_at_ms:
+        if self.slot in LIMITS_MS and now_ms >= self._limit_passes_ms():
             orders = self._slot_changed(SlotEvent.LIMIT_HEARD if sounds else SlotEvent.LIMIT_MUTE, now_ms)
         return orders + self._ask_if_due(now_ms)
 
@@ -185,7 +193,7 @@ class ResponseScheduler:
     def next_tick_ms(self) -> float | None:
         """When to call `tick` next; None while nothing waits for time alone, e.g. while the caller speaks."""
         if self.slot in LIMITS_MS:
-            return self._limit_at_ms
+            return self._limit_passes_ms()
         waits = self.slot is ResponseSlot.FREE and self._wanted is not None and not self._caller_speaks
         return self._not_before_ms if waits else None
 
@@ -217,6 +225,11 @@ class ResponseScheduler:
     @property
     def _caller_speaks(self) -> bool:
         return self._turn in SPEAKING
+
+    def _limit_passes_ms(self) -> float:
+        if self.slot in FROM_LATEST_PART:
+            return max(self._limit_at_ms, self._latest_part_ms + LIMITS_MS[self.slot])
+        return self._limit_at_ms
 
     # --- carrying out the tables' actions ---
 

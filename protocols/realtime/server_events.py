@@ -373,4 +373,19 @@ AnyServerEvent = (
 # Unions for the modules that handle all events about the caller's turn, or about a response, in one place.
 OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
+# What shows that a response goes on.
+PartOfResponse = (
+    OutputAudioDelta
+    | OutputAudioDone
+    | OutputAudioTranscriptDelta
+    | OutputAudioTranscriptDone
+    | OutputTextDelta
+    | OutputTextDone
+    | FunctionCallArgumentsDelta
+    | FunctionCallArgumentsDone
+    | OutputItemAdded
+    | OutputItemDone
+    | ContentPartAdded
+    | ContentPartDone
+)
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

@@ -45,12 +45,16 @@ class _Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say(_Item):
-    """Speech. ms: its length, by default as long as the text takes. audio_done: False where its end is left out."""
+    """Speech. ms: its length, by default as long as the text takes. audio_done: False where its end is left out.
+
+    stalls: after these ms of it nothing more comes, neither of it nor of its response.
+    """
 
     text: str
     ms: int = 0
     audio_done: bool = True
     status: str = "completed"
+    stalls: int | None = None
 
     @property
     def length_ms(self) -> int:
@@ -396,13 +400,15 @@ class Model:
         )
         await self.emit("conversation.item.added", item=begun)
         await self.emit("response.content_part.added", **part, part={"type": "audio", "transcript": ""})
-        left_ms = item.length_ms
+        left_ms = item.length_ms if item.stalls is None else item.stalls
         while left_ms > 0:
             ms = min(_DELTA_MS, left_ms)
             left_ms -= ms
             await self.emit("response.output_audio.delta", **part, delta=base64.b64encode(_ULAW_MS * int(ms)).decode())
             self.play_until_s = max(self.play_until_s, self.now_s()) + ms / 1000
             await self.sleep(_DELTA_EVERY_S)
+        if item.stalls is not None:
+            await asyncio.Event().wait()  # until it is cancelled
         if item.audio_done:
             await self.emit("response.output_audio.done", **part)
         await self.emit("response.output_audio_transcript.done", **part, transcript=item.text)

@@ -240,3 +240,24 @@ def test_the_end_of_an_item_takes_no_time() -> None:
     out.due(now_ms=100)
     assert out.next_due_ms() == 500, "nothing waits to be sent"
     assert [item.item_id for item in out.pop_finished(now_ms=500)] == ["i-1"]
+
+
+def test_a_stream_that_gets_no_audio_is_stopped_and_what_comes_later_opens_another() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(100), now_ms=0)
+    assert [out.starves(now_ms) for now_ms in (100, 1099, 1100)] == [False, False, True]
+    assert types(out.pause()) == ["stop"]
+    assert not out.streaming
+    assert not out.starves(9000)
+    assert types(out.bot_audio("i-1", audio(100), now_ms=9000)) == ["start", "chunk"]
+    out.item_done("i-1", now_ms=9000)
+    (heard,) = out.pop_finished(9100)
+    assert (heard.heard_ms, heard.complete) == (200, True)
+
+
+def test_an_item_that_the_model_did_not_finish_is_not_complete() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(100), now_ms=0)
+    out.item_done("i-1", now_ms=0, cut_off=True)
+    (heard,) = out.pop_finished(100)
+    assert (heard.heard_ms, heard.complete) == (100, False)

@@ -277,6 +277,55 @@ def test_a_response_that_fails_in_mid_sentence_does_not_leave_the_bot_speaking_f
     assert spoken(call)[-1].endswith(STILL_THERE)
 
 
+def stalls(call: Call) -> None:
+    """A response that speaks for 300 ms, and then nothing more of it comes."""
+    part: dict[str, Any] = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    for _ in range(3):
+        call.event("response.output_audio.delta", **part, delta="A" * 6400)
+
+
+def test_a_response_that_stalls_in_mid_sentence_is_cancelled_and_asked_for_again(call: Call) -> None:
+    call.caller_says("When are you open?")
+    stalls(call)
+    call.mailboxes.advance(4900)
+    assert call.model.all("response.cancel") == []
+    call.mailboxes.advance(100)
+    call.mailboxes.advance(100)
+    assert call.model.last("response.cancel")["response_id"] == "r-x"
+    call.event("response.done", response={"id": "r-x", "status": "cancelled"})
+    assert len(call.model.all("response.create")) == 1
+    call.bot_says("From nine to five.", ms=300)
+    call.mailboxes.advance(300)
+    assert [(turn.text, turn.heard_ms) for turn in call.describe().turns[-2:]] == [
+        ("", 300),
+        ("From nine to five.", 300),
+    ]
+
+
+def test_a_session_that_is_lost_in_mid_sentence_does_not_leave_the_bot_speaking_for_ever(call: Call) -> None:
+    call.caller_says("When are you open?")
+    stalls(call)
+    call.model.breaks()
+    call.mailboxes.advance(1000)
+    assert call.wire.types()[-1] == "playStream.stop"
+    call.model_is_ready()
+    call.bot_says("From nine to five.", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
+def test_a_stalled_response_that_does_not_end_is_the_end_of_its_session_and_the_next_one_speaks(call: Call) -> None:
+    call.caller_says("When are you open?")
+    stalls(call)
+    for _ in range(12):
+        call.mailboxes.advance(1000)
+    assert len(call.exchange.wires) == 2
+    call.model_is_ready()
+    assert len(call.model.all("response.create")) == 1
+
+
 def test_a_caller_who_is_back_on_another_socket_is_not_left_in_silence(call: Call) -> None:
     call.bot_says("One two three four five six.", ms=3000)
     call.mailboxes.advance(1000)

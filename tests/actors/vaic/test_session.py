@@ -20,6 +20,7 @@ from actors.messages.vaic import (
     CallerTurnCommitted,
     HangUp,
     PlayClip,
+    Transfer,
 )
 from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
@@ -306,3 +307,29 @@ def test_the_model_cannot_name_an_item_like_a_recorded_sentence(mailboxes: Crank
         scene.told(PlayClip(Clip.ONE_MOMENT), PlayClip(Clip.ONE_MOMENT))
         ids |= {began.item_id for began in scene.call.all(BotBegan)}
     assert len(ids) == 4
+
+
+def test_a_stream_in_which_nothing_more_comes_is_stopped_and_goes_on_in_another(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100))
+    scene.mailboxes.advance(900)
+    assert "playStream.stop" not in scene.wire.types()
+    scene.mailboxes.advance(700)
+    assert scene.wire.types() == ["playStream.stop"]
+    scene.mailboxes.advance(60_000)
+    assert scene.wire.types() == []
+    scene.told(BotAudio("i-1", MS_100))
+    assert scene.wire.types() == ["playStream.start", "playStream.chunk"]
+    scene.mailboxes.advance(1600)
+    assert scene.wire.types() == ["playStream.stop"]
+    assert [begun.item_id for begun in scene.call.all(BotBegan)] == ["i-1", "i-1"]
+
+
+def test_a_stream_is_not_looked_at_while_the_call_is_ending_and_is_once_it_goes_on(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100), Transfer("tel:1", "asked"))
+    scene.mailboxes.advance(3000)
+    assert "playStream.stop" not in scene.wire.types()
+    status: dict[str, object] = {"type": "event", "name": "transferStatus", "value": {"status": "failed"}}
+    scene.hears({"type": "activities", "activities": [status]})
+    scene.told(BotAudio("i-2", MS_100))
+    scene.mailboxes.advance(1600)
+    assert scene.wire.types()[-1] == "playStream.stop"

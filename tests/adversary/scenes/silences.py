@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adversary.model import Answer, call, say
+from tests.adversary.model import Answer, Say, Write, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, scene
 from tests.adversary.stage import Stage
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, OPEN, TOMORROW, WISH, YES
@@ -90,6 +90,29 @@ async def response_hangs(stage: Stage) -> None:
     await _spoken_to(stage, 20, "as the response hangs")
 
 
+@scene(Kind.SILENCE, Ends(stored=(), heard=("From nine to five",), silence_s=10))
+async def response_stalls(stage: Stage) -> None:
+    """The audio stops in mid-sentence, and the response does not end: said again."""
+    half = Say(text="We are open every day from", stalls=900)
+    await stage.model.turn("When are you open?", half, settle=False)
+    stage.model.script.append(Answer(items=(say("From nine to five."),)))
+    await _spoken_to(stage, 10, "as the response stalls")
+    await stage.until(lambda: "From nine to five." in stage.model.said, 10)
+    await stage.model.quiet()
+
+
+@scene(Kind.SILENCE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,), silence_s=15))
+async def booked_and_stalled(stage: Stage) -> None:
+    """It is booked, and the sentence about it stalls again and again."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", YES, settle=False)
+    stalled = Answer(items=(Say(text="Your appointment", stalls=600),))
+    stage.model.script.extend([stalled, stalled])
+    await stage.until(lambda: stage.stored() != (), 10)
+    await stage.sleep(25)
+    await stage.model.quiet()
+
+
 for _reason in ("max_output_tokens", "content_filter"):
 
     async def _cut_short(stage: Stage, reason: str = _reason) -> None:
@@ -115,8 +138,6 @@ for _reason in ("max_output_tokens", "content_filter"):
 @scene(Kind.SILENCE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,), silence_s=20))
 async def booked_and_text_only(stage: Stage) -> None:
     """It is booked, and the model writes text where speech was asked for."""
-    from tests.adversary.model import Write
-
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes.", YES, settle=False)
     stage.model.script.append(Answer(items=(Write(text="Your appointment is booked."),)))
@@ -147,8 +168,6 @@ async def read_back_filtered(stage: Stage) -> None:
 @scene(Kind.SILENCE, Ends(stored=(), heard=("Shall I book",), silence_s=20))
 async def read_back_fails_midway(stage: Stage) -> None:
     """server_error in the middle of the read-back: the audio has no end, the response failed."""
-    from tests.adversary.model import Say
-
     half = Say(text="Thursday 26 Nov", ms=900, audio_done=False, status="incomplete")
     await stage.model.turn(WISH, OPEN, settle=False)
     error = {"type": "server_error", "code": "server_error", "message": "The server had an error"}

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import ErrorDetail, RateLimit, Response, ResponseRequest
-from protocols.realtime.response_slot import MUTE_LIMIT_MS, REQUEST_LIMIT_MS, BudgetAction, ResponseSlot
+from protocols.realtime.response_slot import (
+    MUTE_LIMIT_MS,
+    REQUEST_LIMIT_MS,
+    STALL_LIMIT_MS,
+    BudgetAction,
+    ResponseSlot,
+)
 from protocols.realtime.scheduler import (
     ALREADY_ACTIVE,
     ASKED,
@@ -93,9 +99,57 @@ def test_a_response_that_the_caller_speaks_over_is_not_mute() -> None:
     scheduler.want(ASK, 0)
     scheduler.created(ours("r-1"), 0)
     scheduler.speech_started(1)
-    assert scheduler.next_tick_ms() is None
     assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == []
     assert not scheduler.dead
+
+
+# --- what stalls ---
+
+
+def test_a_response_of_which_nothing_more_comes_is_cancelled_and_asked_for_again() -> None:
+    scheduler = running()
+    scheduler.part_arrived(2000)
+    assert scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS) == []
+    assert scheduler.next_tick_ms() == 2000 + STALL_LIMIT_MS
+    assert scheduler.tick(sounds=True, now_ms=2000 + STALL_LIMIT_MS) == [ResponseCancel(response_id="r-1")]
+    assert scheduler.done(ours("r-1", "cancelled"), spoke=True, called=False, now_ms=7100) == [asked(ASK, 2)]
+    assert not scheduler.dead
+
+
+def test_a_response_that_goes_on_may_take_as_long_as_it_likes() -> None:
+    scheduler = running()
+    for now_ms in range(0, 60_000, 1000):
+        scheduler.part_arrived(now_ms)
+        assert scheduler.tick(sounds=True, now_ms=now_ms) == []
+    assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=60_000) == []
+
+
+def test_a_stalled_response_that_does_not_even_end_when_it_is_cancelled_is_the_end_of_its_session() -> None:
+    scheduler = running()
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS)
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS + 1)
+    assert scheduler.slot is ResponseSlot.CANCELLED_STALLED
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS + REQUEST_LIMIT_MS)
+    assert not scheduler.dead
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS + REQUEST_LIMIT_MS + 1)
+    assert scheduler.dead
+
+
+def test_a_stalled_response_that_has_called_a_function_is_not_asked_for_again() -> None:
+    scheduler = running()
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS)
+    scheduler.tick(sounds=True, now_ms=MUTE_LIMIT_MS)
+    assert scheduler.done(ours("r-1", "cancelled"), spoke=True, called=True, now_ms=6000) == []
+
+
+def test_an_unknown_response_that_never_ends_does_not_hold_the_slot_for_ever() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.refused(ACTIVE, 1)
+    assert scheduler.next_tick_ms() == 1 + STALL_LIMIT_MS
+    scheduler.part_arrived(3000)  # it goes on
+    assert scheduler.tick(sounds=False, now_ms=1 + STALL_LIMIT_MS) == []
+    assert scheduler.tick(sounds=False, now_ms=3000 + STALL_LIMIT_MS) == [asked(ASK, 2)]
 
 
 def test_a_refusal_because_one_is_active_is_no_error_and_asks_again_afterwards() -> None:
