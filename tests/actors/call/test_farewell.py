@@ -15,7 +15,16 @@ from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
-from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher, living
+from tests.actors.calls import (
+    NO_WATCH_S,
+    PIZZA_SLOTS,
+    Call,
+    Oven,
+    StuckOven,
+    WaitingDispatcher,
+    living,
+    with_a_hanging_task,
+)
 
 TARGET = "tel:+4930555001"
 
@@ -284,11 +293,7 @@ def test_a_function_of_a_response_that_the_caller_cut_off_is_not_carried_out(cal
 def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what_they_are(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}, transfer_targets={"all": TARGET}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck, transfer_targets={"all": TARGET})
     call.caller_says("Stop, forget it!", item="u-stop")
     stuck.result = Failed("The oven is broken.")
     stuck.freed.set()

@@ -21,6 +21,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     call_services,
+    with_a_hanging_task,
 )
 from tests.probe import Probe
 
@@ -343,11 +344,7 @@ def test_the_caller_is_not_asked_while_he_has_no_socket(call: Call) -> None:
 def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck)
     call.model.frames.clear()
     mailboxes.advance(9900)
     assert spoken(call) == []
