@@ -20,6 +20,9 @@ UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown t
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
 TRANSFERS_FAILED = Counter("tieline_transfers_failed_total", "Transfers that nobody answered, by reason.", ["reason"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
+FALSE_CLAIMS = Counter(
+    "tieline_false_claims_total", "Statements of the model that something was done which was not, by what.", ["claim"]
+)
 TASKS_ENDED = Counter("tieline_tasks_ended_total", "Tasks that ended, by agent and outcome.", ["agent", "outcome"])
 CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an error, by kind.", ["child"])
 ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])

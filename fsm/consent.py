@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from fsm.claims import Claim, Deed
+
 V = TypeVar("V")
 
 
@@ -47,6 +49,14 @@ class Language(Protocol):
 
     def reply(self, text: str, question: str = "") -> Reply:
         """Classify the answer to a question; to "Shall I book it?", "book it" is a yes."""
+        ...
+
+    def claims(self, text: str) -> list[Claim]:
+        """The statements in the text that something has been done."""
+        ...
+
+    def denial(self, deeds: frozenset[Deed]) -> str:
+        """The sentence that takes such statements back; it must state none itself."""
         ...
 
     def parting(self, text: str) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
+from fsm import english_claims
+from fsm.claims import Claim, Deed
 from fsm.consent import Reply
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -161,6 +163,12 @@ class English:
 
     def reply(self, text: str, question: str = "") -> Reply:
         return _reply(text, question)
+
+    def claims(self, text: str) -> list[Claim]:
+        return [claim for sentence in self.sentences(text) for claim in english_claims.claims_in(sentence)]
+
+    def denial(self, deeds: frozenset[Deed]) -> str:
+        return english_claims.denial(deeds)
 
     def parting(self, text: str) -> bool:
         spoken = _spoken(_plain(text))

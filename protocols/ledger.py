@@ -27,6 +27,14 @@ class ItemHeard:
     complete: bool
 
 
+def words_heard(text: str, item: ItemHeard) -> str:
+    """The words that the caller heard: cut by the share of audio heard, because the API gives no word timings."""
+    if item.complete or not item.generated_ms:
+        return text
+    words = text.split()
+    return " ".join(words[: round(len(words) * item.heard_ms / item.generated_ms)])
+
+
 @dataclass(slots=True)
 class _Entry:
     generated_ms: float = 0.0

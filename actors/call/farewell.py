@@ -80,7 +80,12 @@ class PendingHangup:
     def spoken_into(self, item_id: str) -> None:
         """The caller is speaking, or has spoken since the end was requested: wait for another sentence."""
         self._unjudged.add(item_id)
-        self.interrupted, self.begun = True, False
+        self.interrupted = True
+        self.wait_for_another()
+
+    def wait_for_another(self) -> None:
+        """The farewell so far is not the call's last sentence."""
+        self.begun = False
         self._farewell = None
         self._said = set()
 

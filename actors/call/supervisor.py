@@ -336,10 +336,30 @@ class CallSupervisor(LoopActor):
                     self._do_without_model(lost)
             case _:
                 pass
+        self._correct()
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
-            self._advance(event)
+            if event is CallEvent.FAREWELL_HEARD and self._tasks.correcting and self._readiness in MODEL_THERE:
+                self._hangup.wait_for_another()
+            else:
+                self._advance(event)
         if isinstance(fact, BotHeard) and fact.item.complete:
             self._look_at_drain(DrainEvent.QUIET)
+
+    def _correct(self, *, overdue: bool = False) -> bool:
+        """Correct what the model has told the caller and is not true. Returns whether there is something to correct."""
+        if self._phase not in (Phase.TALKING, Phase.FAREWELL) or self._readiness not in MODEL_THERE:
+            return False
+        transfer = self._hangup is not None and isinstance(self._hangup.act, Transfer)
+        words = self._tasks.correction(asks=not transfer, overdue=overdue)
+        if not words:
+            return False
+        self._log.warning("the model has told the caller something untrue")
+        if self._hangup is not None and transfer:
+            self._hangup.wait_for_another()
+        elif self._hangup is not None:
+            self._advance(CallEvent.CALLED_OFF)
+        self._speech.say(words)
+        return True
 
     def _invoke(self, called: FunctionCalled) -> None:
         self._watch(LineEvent.ACTED)
@@ -371,6 +391,7 @@ class CallSupervisor(LoopActor):
             return
         if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
+        self._correct()
         self._keys.go_on()
 
     def _settled(self, message: TaskSettled) -> None:
@@ -484,7 +505,8 @@ class CallSupervisor(LoopActor):
             case LineAction.NOTHING:
                 pass
             case LineAction.ASK if self._readiness in MODEL_THERE:
-                self._speech.break_silence()
+                if not self._correct(overdue=True):
+                    self._speech.break_silence()
             case LineAction.ASK:
                 self._speech.own_words(Clip.ONE_MOMENT)
             case LineAction.PLAY_CLIP:

@@ -34,7 +34,7 @@ from actors.messages.journal_rows import (
     TaskRow,
     UnreadRow,
 )
-from protocols.ledger import ItemHeard
+from protocols.ledger import ItemHeard, words_heard
 from protocols.realtime.objects import (
     AssistantMessage,
     FunctionCallItem,
@@ -58,12 +58,8 @@ class _Turn:
     transcribed: bool = False
 
     def text_as_heard(self) -> str:
-        """The words the caller heard: cut by the share of audio heard, because the API gives no word timings."""
-        if self.role == "caller" or self.heard is None or self.heard.complete or not self.heard.generated_ms:
-            return self.text
-        words = self.text.split()
-        share = self.heard.heard_ms / self.heard.generated_ms
-        return " ".join(words[: round(len(words) * share)])
+        """The words that were heard."""
+        return self.text if self.role == "caller" or self.heard is None else words_heard(self.text, self.heard)
 
 
 @dataclass(slots=True)

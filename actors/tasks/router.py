@@ -25,21 +25,23 @@ from actors.messages.call import (
 )
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
-from actors.metrics import TASK_FAULTS, TASKS_ENDED
+from actors.metrics import FALSE_CLAIMS, TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
 from actors.services import Services
 from actors.system.address import Address, ParentLink, StableRef
 from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
+from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
-from fsm.consent import AGREED, Agreement
+from fsm.claims import Deed, Done, deeds_in, literal
+from fsm.consent import AGREED, Agreement, Language
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
-from fsm.spec import AgentSpec, ToolSpec
+from fsm.spec import AgentSpec, End, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
@@ -47,6 +49,8 @@ from protocols.realtime.scheduler import MOST_CALLS
 OPEN, FAILED = "open", "failed"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
+SAID_WRONGLY = "I am sorry, I said that wrongly."
+WHAT_NEXT = "What shall I do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"
 NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
 
@@ -114,6 +118,10 @@ class TaskRouter:
         self._limit = limit
         self._now_ms = now_ms
         self._consent = ReadbackConsent(services.profile.language, services.profile.yes_without_words)
+        self._deeds = {
+            name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
+        }
+        self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
         self._calls_in_a_row = 0
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
         self._unsettled: set[str] = set()
@@ -174,6 +182,7 @@ class TaskRouter:
     def note(self, fact: SpeechFact) -> dict[str, str]:
         """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
+        self._claims.note(fact)
         match fact:
             case CallerSpeaks(began=True):
                 self._calls_in_a_row = 0
@@ -184,6 +193,42 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    @property
+    def correcting(self) -> bool:
+        """A correction was asked for, and the caller has not heard it yet."""
+        return self._claims.correcting
+
+    def correction(self, *, asks: bool = True, overdue: bool = False) -> str:
+        """The words to say now because the model has told the caller something untrue; "" if there are none.
+
+        asks: they end in a question, because the call goes on. overdue: nobody has been heard for a while.
+        """
+        if not self._claims.open or self.busy:
+            return ""
+        language, today = self._services.profile.language, self._services.local_now().date()
+        done = [
+            each for run in self.runs.values() for each in done_by(run.spec, run.status, run.result, run.say, language)
+        ]
+        false = self._claims.false(done, today, overdue=overdue)
+        if not false:
+            return ""
+        for claim in self._claims.new(false):
+            FALSE_CLAIMS.labels(*(deed.value for deed in claim.deeds) if len(claim.deeds) == 1 else ("any",)).inc()
+        mark, words = self._put_right(frozenset(deed for claim in false for deed in claim.deeds), done)
+        self._claims.asked(mark, self._now_ms())
+        return words if asks else mark
+
+    def _put_right(self, deeds: frozenset[Deed], done: Sequence[Done]) -> tuple[str, str]:
+        """The words that correct a statement that such deeds were done, and the part to recognise them by."""
+        doing = [run for run in self.runs.values() if self._deeds.get(run.spec.name, frozenset()) & deeds]
+        if any(run.say == UNSURE or is_unclear(run.status) for run in doing):
+            return UNSURE, UNSURE
+        told = next((each.say for each in reversed(done) if each.deeds & deeds), "")
+        if told:
+            return told, f"{SAID_WRONGLY} {told}"
+        asking, denial = self._asking(), self._services.profile.language.denial(deeds)
+        return denial, f"{denial} {WHAT_NEXT if asking is None else asking.say}"
 
     def keys_pressed(self, at_ms: float) -> None:
         """The caller has pressed keys, whether a task asked for them or not."""
@@ -288,6 +333,7 @@ class TaskRouter:
         self._children.stop(run.child)
         run.status, words = message.status, ""
         answer = message.answer
+        run.say = answer.say if answer is not None else run.say
         if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
             self._end(run, answer.outcome or "")
             words = answer.say
@@ -543,7 +589,7 @@ class TaskRouter:
         self._unsettled.discard(run.context.run_id)
         words = UNSURE if self._may_act(run) else SORRY
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": words}
-        steps, run.pending, run.taking = list(run.pending), {}, ""
+        steps, run.pending, run.taking, run.say = list(run.pending), {}, "", words
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
 
     def _may_act(self, run: TaskHandle) -> bool:
@@ -553,12 +599,19 @@ class TaskRouter:
 
     def _end(self, run: TaskHandle, outcome: str) -> None:
         run.result = outcome
+        self._claims.answered(self._deeds.get(run.spec.name, frozenset()))
         TASKS_ENDED.labels(run.spec.name, outcome).inc()
 
 
 def _refusal(fault: str, hint: str) -> str:
     TASK_FAULTS.labels(fault).inc()
     return json.dumps({"error": fault, "hint": hint})
+
+
+def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:
+    """What a task says has been done when it ends."""
+    ends = (state.say for state in spec.states.values() if isinstance(state, End))
+    return frozenset(deed for say in ends for deed in deeds_in(literal(say), language))
 
 
 def _says_yes(spec: AgentSpec, step: Invoke) -> bool:

@@ -27,6 +27,7 @@ class Kind(Enum):
     STALE = "stale facts"
     SILENCE = "silences"
     IDENTITY = "identity"
+    CLAIMS = "what is said to be done"
     EFFECTS = "effects"
     KEYS = "keys and clock"
     MODEL = "the model's failures"

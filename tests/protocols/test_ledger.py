@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.ledger import HeardLedger, ItemHeard
+from protocols.ledger import HeardLedger, ItemHeard, words_heard
 
 
 def ledger(
@@ -104,6 +104,20 @@ def test_the_end_of_an_item_counts_once_and_that_of_an_unknown_one_not_at_all() 
     assert found.ended == 1
     found.pop_finished(1000)
     assert found.ended == 0
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "complete", "words"),
+    [(1000, True, "one two three four"), (950, True, "one two three four"), (400, False, "one two"), (0, False, "")],
+)
+def test_the_words_that_were_heard_are_as_many_as_the_share_of_the_audio(
+    heard_ms: int, complete: bool, words: str
+) -> None:
+    assert words_heard("one two three four", ItemHeard("i-1", heard_ms, 1000, 0, complete)) == words
+
+
+def test_of_an_item_without_audio_all_words_count() -> None:
+    assert words_heard("one two", ItemHeard("i-1", 0, 0, None, complete=False)) == "one two"
 
 
 def test_an_item_that_the_model_did_not_finish_was_heard_but_is_not_complete() -> None:

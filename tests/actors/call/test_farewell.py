@@ -255,7 +255,7 @@ def test_the_end_of_another_task_does_not_erase_the_farewell(call: Call) -> None
     call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
     call.mailboxes.until(lambda: {"call-2", "call-3"} <= set(call.outputs()))
-    call.bot_says("It is booked. Goodbye.", ms=500)
+    call.bot_says("It is in the oven. Goodbye.", ms=500)
     call.mailboxes.advance(500)
     call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]

@@ -332,30 +332,6 @@ async def end_call_in_a_reminder(stage: Stage) -> None:
     await stage.sleep(16)
 
 
-@scene(Kind.STALE, Ends(stored=(), end=End.TALKING, silence_s=20))
-async def lies_booked(stage: Stage) -> None:
-    """The model says "is booked" where nothing was: our next words correct it."""
-    await stage.model.turn(WISH, OPEN)
-    lie = "Great, your appointment for tomorrow at ten is booked. Anything else?"
-    await stage.model.turn("Yes please.", say(lie))
-    heard = len(stage.model.said)
-    await stage.sleep(12)
-    later = " ".join(stage.model.said[heard:])
-    if "Shall I book it" not in later and "not booked" not in later:
-        raise Fault(f"told it is booked, and nothing corrects it: {later!r}")
-
-
-@scene(Kind.STALE, Ends(stored=(), silence_s=20))
-async def lies_booked_without_a_task(stage: Stage) -> None:
-    """The model says "is booked" and has not even opened a task."""
-    await stage.model.turn(WISH, say("All right, your appointment tomorrow at ten is booked."))
-    heard = len(stage.model.said)
-    await stage.sleep(12)
-    later = " ".join(stage.model.said[heard:])
-    if not any(word in later.lower() for word in ("not booked", "nothing", "not been")):
-        raise Fault(f"told it is booked, and nothing corrects it: {later!r}")
-
-
 @scene(Kind.STALE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)))
 async def output_crosses_the_turn(stage: Stage) -> None:
     """The server has begun its answer to "mhm" before the output came in: the output is spoken of all the same."""

@@ -1,0 +1,135 @@
+"""What the model tells the caller has been done, and is not true: it is corrected until the caller has heard that.
+
+Pure state: the facts of one call go in, as they happen; out come the words to be said.
+May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, time
+
+from actors.messages.call import BotHeard, BotSaid, SpeechFact
+from fsm.answer import TaskStatus
+from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, unbacked
+from fsm.consent import Language
+from fsm.context import SLOT, ContextItem
+from fsm.spec import AgentSpec
+from protocols.ledger import ItemHeard, words_heard
+
+# So often is a correction asked for; a model that says something else each time will not say it.
+MOST_ASKS = 3
+
+
+@dataclass(slots=True)
+class ClaimWatch:
+    """For one call; times are on the clock of its facts.
+
+    possible: the deeds that this bot's tasks can do; a statement about anything else is none of ours.
+    """
+
+    language: Language
+    possible: frozenset[Deed]
+    _said: dict[str, str] = field(default_factory=dict)  # words by item, as generated
+    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # items whose words are still to come
+    _open: list[Claim] = field(default_factory=list)  # heard by the caller, and neither true nor corrected
+    _counted: list[Claim] = field(default_factory=list)
+    _correction: str = ""  # asked for last
+    _asked_ms: float | None = None  # when; None once the caller has heard something else instead
+    _asks: int = 0
+
+    def note(self, fact: SpeechFact) -> None:
+        match fact:
+            case BotSaid():
+                self._said[fact.item_id] = fact.text
+                if (item := self._heard.pop(fact.item_id, None)) is not None:
+                    self._hear(item, fact.text)
+            case BotHeard(item=item):
+                if (text := self._said.get(item.item_id)) is not None:
+                    self._hear(item, text)
+                else:
+                    self._heard[item.item_id] = item
+            case _:
+                pass
+
+    def _hear(self, item: ItemHeard, text: str) -> None:
+        if self._correction and item.complete and self._holds(text):
+            self._forget()
+            return
+        for claim in self.language.claims(words_heard(text, item)):
+            if claim.deeds & self.possible and claim not in self._open:
+                self._open.append(claim)
+                self._asked_ms = None
+        # What began before the correction was asked for cannot be it.
+        if self._asked_ms is not None and item.heard_ms and (item.began_ms or 0) >= self._asked_ms:
+            self._asked_ms = None
+
+    def _holds(self, text: str) -> bool:
+        words, wanted = self.language.words(text), self.language.words(self._correction)
+        return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))
+
+    def answered(self, deeds: frozenset[Deed]) -> None:
+        """A task that does such deeds has ended, and tells what came of it: that corrects what was said before."""
+        self._open = [claim for claim in self._open if claim.deeds.isdisjoint(deeds)]
+        if not self._open:
+            self._forget()
+
+    @property
+    def open(self) -> bool:
+        """Something was claimed that may have to be corrected."""
+        return bool(self._open)
+
+    @property
+    def correcting(self) -> bool:
+        """A correction was asked for, and the caller has not heard it yet."""
+        return bool(self._open and self._correction)
+
+    def false(self, done: Iterable[Done], today: date, *, overdue: bool = False) -> list[Claim]:
+        """The claims to be corrected now; none while the caller has not heard what was asked for last.
+
+        overdue: nobody has been heard for a while, so it will not come.
+        """
+        self._open = unbacked(self._open, done, self.language, today)
+        if not self._open or self._asks >= MOST_ASKS:
+            self._forget()
+        return list(self._open) if self._asked_ms is None or overdue else []
+
+    def new(self, claims: Iterable[Claim]) -> list[Claim]:
+        """Those that were not corrected before: each is counted once."""
+        found = [claim for claim in claims if claim not in self._counted]
+        self._counted += found
+        return found
+
+    def asked(self, correction: str, at_ms: float) -> None:
+        """The model is asked to say a correction. correction: the words by which it is recognised."""
+        self._correction, self._asked_ms = correction, at_ms
+        self._asks += 1
+
+    def _forget(self) -> None:
+        self._open, self._correction, self._asked_ms, self._asks = [], "", None, 0
+
+
+def done_by(spec: AgentSpec, status: TaskStatus | None, result: str, say: str, language: Language) -> list[Done]:
+    """What a run has done, and what it has found stored. result, say: its outcome and its last sentence."""
+    if status is None:
+        return []
+    values = [item for item in status.snapshot.items if item.category == SLOT]
+    ended = result not in ("open", "failed")
+    deeds = backs_also(deeds_in(say, language)) if ended else frozenset()
+    if result == "cancelled":  # the task itself: who says so speaks of that
+        deeds |= {Deed.CANCELLED}
+    stored = _done(spec, [item for item in values if item.source == "store"], frozenset({Deed.BOOKED}), say)
+    found = [stored] if (stored.dates or stored.times) and Deed.CANCELLED not in deeds else []
+    return [_done(spec, values, deeds, say), *found] if deeds else found
+
+
+def is_unclear(status: TaskStatus | None) -> bool:
+    """Whether nobody knows what came of an effect of the run."""
+    return status is not None and any(note.text.endswith(": unclear") for note in status.snapshot.notes)
+
+
+def _done(spec: AgentSpec, items: Iterable[ContextItem], deeds: frozenset[Deed], say: str) -> Done:
+    values = [spec.slots[item.name].read(item.value) for item in items]
+    dates = frozenset(value for value in values if isinstance(value, date))
+    return Done(deeds, dates, frozenset(value for value in values if isinstance(value, time)), say)

@@ -1,0 +1,83 @@
+"""Statements of the bot that something has been done, and whether the tasks of the call have done it.
+
+Pure: a language finds the statements (fsm/english_claims.py), the rules here compare them with what was done.
+May import: fsm, the standard library. Rules from: docs/architecture.md 4.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, time
+from enum import Enum
+from string import Formatter
+from typing import Protocol
+
+
+class Deed(Enum):
+    """What can be done with an appointment, an order or the like."""
+
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+    MOVED = "moved"
+
+
+ANY_DEED = frozenset(Deed)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement that something has been done. deeds: which it may be ("all set": any). sentence: the bot's words."""
+
+    deeds: frozenset[Deed]
+    sentence: str
+
+
+class ClaimLanguage(Protocol):
+    """What the rules here need to know of a language: a part of fsm.consent's Language."""
+
+    def dates(self, text: str, today: date) -> list[frozenset[date]]: ...
+
+    def times(self, text: str, today: date) -> list[frozenset[time]]: ...
+
+    def claims(self, text: str) -> list[Claim]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one task has done, or has found stored. dates, times: its values. say: the task's own words about it."""
+
+    deeds: frozenset[Deed]
+    dates: frozenset[date]
+    times: frozenset[time]
+    say: str
+
+    def backs(self, claim: Claim, language: ClaimLanguage, today: date) -> bool:
+        """Whether the claim is true of this: the same deed, and no other day or time than its own."""
+        dates, times = language.dates(claim.sentence, today), language.times(claim.sentence, today)
+        return (
+            not self.deeds.isdisjoint(claim.deeds)
+            and not any(one.isdisjoint(self.dates) for one in dates)
+            and not any(one.isdisjoint(self.times) for one in times)
+        )
+
+
+def literal(template: str) -> str:
+    """A format string as words: a 0 stands for each value."""
+    return "".join(text + "0" * (field is not None) for text, field, *_ in Formatter().parse(template))
+
+
+def deeds_in(text: str, language: ClaimLanguage) -> frozenset[Deed]:
+    """The deeds that words claim."""
+    return frozenset(deed for claim in language.claims(text) for deed in claim.deeds)
+
+
+def backs_also(deeds: frozenset[Deed]) -> frozenset[Deed]:
+    """The deeds that are true with these: what was moved is booked for its new time."""
+    return deeds | {Deed.BOOKED} if Deed.MOVED in deeds else deeds
+
+
+def unbacked(claims: Iterable[Claim], done: Iterable[Done], language: ClaimLanguage, today: date) -> list[Claim]:
+    """The claims that nothing backs."""
+    known = list(done)
+    return [claim for claim in claims if not any(each.backs(claim, language, today) for each in known)]

@@ -1,0 +1,117 @@
+"""English statements that something was done: which words are one, and which are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm.claims import ANY_DEED, Deed, deeds_in, literal
+from fsm.english import English
+from fsm.english_claims import denial
+from fsm.registry import load_agents
+from fsm.spec import Collect, Confirm, End
+
+B, C, M = Deed.BOOKED, Deed.CANCELLED, Deed.MOVED
+
+
+@pytest.mark.parametrize(
+    ("words", "deeds"),
+    [
+        ("Great, your appointment for tomorrow at ten is booked. Anything else?", {B}),
+        ("All right, your appointment tomorrow at ten is booked.", {B}),
+        ("It's booked!", {B}),
+        ("I have booked you in for Thursday at ten.", {B}),
+        ("I've just booked that for you.", {B}),
+        ("You're booked in for tomorrow at ten.", {B}),
+        ("You are now booked for Thursday.", {B}),
+        ("Your appointment has been scheduled for Friday at eleven.", {B}),
+        ("Perfect, that's been booked for you.", {B}),
+        ("Your booking is confirmed.", ANY_DEED),
+        ("You're all set for Thursday at ten.", ANY_DEED),
+        ("Done!", ANY_DEED),
+        ("All booked.", {B}),
+        ("No problem, your appointment is cancelled.", {C}),
+        ("I have cancelled it for you.", {C}),
+        ("Your appointment on Thursday 26 November at 10:30 has been canceled.", {C}),
+        ("I've moved your appointment to Friday at eleven.", {M}),
+        ("Your appointment is now on Friday 27 November at 11:00.", {M}),
+        ("Your appointment was successfully rescheduled.", {M}),
+        ("Your appointment has already been booked.", {B}),
+        ("Of course, everything is booked.", {B}),
+        ("Thank you, John. Your appointment is booked; see you tomorrow.", {B}),
+    ],
+)
+def test_a_statement_that_something_was_done(words: str, deeds: set[Deed]) -> None:
+    assert deeds_in(words, English()) == deeds
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Shall I book it?",
+        "Thursday 26 November at 10:00 for John Smith. Shall I book it?",
+        "Is it booked?",
+        "Has your appointment been cancelled?",
+        "Your appointment is not booked yet.",
+        "Nothing is booked yet.",
+        "I haven't booked anything.",
+        "I could not cancel it.",
+        "Once it is booked, you will get a code.",
+        "Your appointment is booked once you say yes.",
+        "As soon as your appointment is booked I will tell you.",
+        "It will be booked in a moment.",
+        "I will have it booked in a second.",
+        "I'm afraid that's booked already.",
+        "Unfortunately ten o'clock is booked.",
+        "Ten o'clock is already booked, would eleven suit you?",
+        "That time is booked by someone else.",
+        "We're fully booked on Monday.",
+        "We are booked out until Friday.",
+        "So you said your appointment was booked for Thursday.",
+        "I understand that your appointment was cancelled.",
+        "Let me check whether it is booked.",
+        "You would like it cancelled, is that right?",
+        "I can have that changed for you.",
+        "Which appointment would you like moved?",
+        "You have an appointment booked for tomorrow at ten and want to cancel it.",
+        "Your appointment on Thursday at 10:30. Shall I cancel it?",
+        "I move your appointment from Thursday at 10:30 to Friday at eleven. Is that right?",
+        "All right, I will not book anything. Is there anything else?",
+        "All right, your appointment stays as it is.",
+        "I am sorry, I cannot tell whether that went through.",
+        "If it is cancelled you can book again.",
+        "Hello, this is the Linden practice. How can I help you?",
+        "Okay, great. At what time?",
+        "One moment, I am booking it now.",
+        "",
+    ],
+)
+def test_no_statement_that_something_was_done(words: str) -> None:
+    assert deeds_in(words, English()) == set()
+
+
+@pytest.mark.parametrize("deeds", [{B}, {C}, {M}, {B, C}, ANY_DEED], ids=str)
+def test_what_takes_a_statement_back_is_none(deeds: frozenset[Deed]) -> None:
+    words = denial(frozenset(deeds))
+    assert deeds_in(words, English()) == set()
+    assert "nothing is" in words
+
+
+def test_tasks_claim_what_they_have_done_when_they_have_ended_and_nothing_before() -> None:
+    ends, questions = {}, []
+    for name, spec in load_agents().items():
+        for state in spec.states.values():
+            match state:
+                case End(outcome=outcome, say=say) if deeds := deeds_in(literal(say), English()):
+                    ends[name, outcome] = deeds
+                case Confirm(template=template):
+                    questions.append(template)
+                case Collect(slots=slots):
+                    questions += [spec.slots[slot].ask for slot in slots]
+                case _:
+                    pass
+    assert ends == {
+        ("book_appointment", "booked"): {B},
+        ("cancel_appointment", "removed"): {C},
+        ("reschedule_appointment", "moved"): {M},
+    }
+    assert {each for each in questions if deeds_in(literal(each), English())} == set()
