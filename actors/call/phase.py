@@ -20,9 +20,7 @@ class Phase(Enum):
     SIGNING_OFF = "signing off"  # a recorded clip says farewell: the model is gone, and the end cannot be called off
     HANGING_UP = "hanging up"  # VAIC was told to hang up; its session.end is to come
     HANDING_OVER = "handing over"  # the journal was asked to release the call's lease
-    SETTLING = (
-        "settling"  # the caller has left; tasks finish their step and the last transcript comes
-    )
+    SETTLING = "settling"  # the caller has left; tasks finish their step and the last transcript comes
     MOVED = "moved"  # another process may own the call, and writes its record; the children stop
     CLOSED = "closed"  # the record is written; the children stop
 
