@@ -1,4 +1,4 @@
-"""What all rooms' tests share."""
+"""Fixtures and options of all tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 
 @pytest.fixture
 def mailboxes() -> Iterator[CrankedDispatcher]:
-    """The dispatcher of this test's loop actors, turned by hand; what is left alive is stopped afterwards."""
+    """The hand-cranked dispatcher of this test's loop actors; those still alive at the end are stopped."""
     dispatcher = CrankedDispatcher()
     install(dispatcher)
     yield dispatcher
@@ -34,9 +34,9 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that speak and listen share one process: one engine in memory, and the other processor for all the rest.
+    """Group tests by process. Those with speech share one: one engine in memory, and a core left for the rest.
 
-    The fault rows that make test runs, at the speed of the clock and one at a time, are a third: they mostly wait.
+    The fault rows of `make test` run in real time, one at a time, in a third process: they mostly wait.
     """
     for item in items:
         room = item.path.relative_to(ROOT).parts[0]

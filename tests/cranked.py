@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class CrankedDispatcher:
-    """Mailboxes that run, and a clock that moves, only when told to."""
+    """Mailboxes run and the clock advances only when the test says so."""
 
     def __init__(self) -> None:
         self._now_ms = 0.0

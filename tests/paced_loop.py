@@ -1,7 +1,7 @@
-"""An event loop whose clock goes on no faster than the loop's work gets done: for tests whose sides all live on it.
+"""An event loop whose clock waits for the loop's work, for tests whose sides all run on it.
 
-On a machine that is busy elsewhere, all sides of such a test are slow at once. By the machine's clock the time limits
-of one side would then run out while another side still computes; by this loop's clock they do not.
+On a busy machine all sides of such a test are slow at once. By the machine's clock the time limits of one side would
+run out while another side still computes; by this loop's clock they do not.
 May import: gateway.daemon, the standard library.
 """
 
@@ -19,9 +19,9 @@ from gateway.daemon import SWITCH_INTERVAL_S
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-# While sockets or callbacks are ready, one turn of the loop counts as this long at most.
+# Most time that one turn of the loop counts while sockets or callbacks are ready.
 TURN_S = 0.001
-# So much time that passed while there was work is made up for once there is none: by not waiting for timers.
+# Most time lost to work that is caught up once there is none, by not waiting for timers.
 MADE_UP_S = 0.05
 # While a job runs in a thread, the loop looks this often for what else came; a job that takes longer than the second is
 # taken to hang: the clock goes on, and with it the test's own time limit.
@@ -29,7 +29,7 @@ LOOK_S, HANGS_S = 0.02, 60.0
 
 
 class _Clock(selectors.DefaultSelector):
-    """Set forward whenever the loop looks for work. now_s: the loop's time. jobs: how many run in threads."""
+    """The clock, advanced whenever the loop polls. now_s: the loop's time. jobs: the number running in threads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _Clock(selectors.DefaultSelector):
 
 
 class PacedLoop(asyncio.SelectorEventLoop):
-    """Its clock stands still while a job runs in an executor, and counts the loop's own turns as short ones."""
+    """A loop whose clock stops while a job runs in an executor, and counts a turn as a short one."""
 
     def __init__(self) -> None:
         self._clock = _Clock()
@@ -84,12 +84,12 @@ class PacedLoop(asyncio.SelectorEventLoop):
 
 
 def run_paced(main: Coroutine[Any, Any, T]) -> T:
-    """Run on a loop of this kind; otherwise as the daemon runs."""
+    """Run a coroutine on a PacedLoop, otherwise as the daemon does."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=PacedLoop) as runner:
         return runner.run(main)
 
 
 def loop_time_s() -> float:
-    """The time of the loop that runs: a daemon's clock, where it lives on one of this kind."""
+    """The running loop's time: the clock of a daemon on a PacedLoop."""
     return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Probes, which stand for other actors in tests: they keep what they are told, and report it in a failure."""
+"""Probes replace other actors in tests: they record messages, and show them when an expectation fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Probe(Generic[M]):
 
 
 class ThreadProbe(Generic[M]):
-    """A probe that other threads tell: expecting waits, with a bound."""
+    """A probe for messages from other threads: `expect` waits, up to a limit."""
 
     def __init__(self) -> None:
         self._arrived: queue.Queue[M] = queue.Queue()

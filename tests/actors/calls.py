@@ -484,3 +484,13 @@ class Call:
     def is_gone(self) -> bool:
         """Whether its end was reported to the parent."""
         return any(isinstance(each, ChildDied) for each in self.parent.arrived)
+
+
+def with_a_hanging_task(mailboxes: WaitingDispatcher, oven: StuckOven, **more: Any) -> Call:
+    """A call whose task hangs in its effect; "call-2" is the yes whose output is missing. more: see Call."""
+    call = Call(mailboxes, effects={"pizza.bake": oven}, **more).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert oven.entered.wait(5)
+    return call

@@ -1,7 +1,7 @@
-"""The scripted model: a Realtime server that keeps to the protocol, and says and calls what a scene has it do.
+"""The scripted model: a Realtime server that keeps to the protocol, and says and calls what a scene scripts.
 
-What is not scripted it answers obediently: the greeting, what is asked for word for word, the `say` of a function's
-output. The caller's speech is a matter of its events too: it hears silence, and tells of turns as voice detection does.
+Without a script it obeys: it says the greeting, any verbatim sentence, and the `say` of a function's output. It also
+makes up the caller's speech: the audio it receives is silence, and it sends the events of voice detection by script.
 May import: tests.adversary, websockets, the standard library.
 Rules from: docs/specs/openai-realtime.md 3.2, 4.3, 4.4, 4.6.
 """
@@ -24,30 +24,30 @@ from websockets.exceptions import ConnectionClosed
 
 _WORD_FOR_WORD = re.compile(r'word for word: (".*")\s*$', re.DOTALL)
 _GREET = re.compile(r"Greet the caller with: (.*)$", re.DOTALL)
-# Speech at the pace of a voice: what a sentence takes to be said, and how much faster than that it is generated.
+# Speech at a natural pace: the duration of a sentence, and how much faster than that it is generated.
 _MS_PER_SENTENCE, MS_PER_LETTER = 300, 60
 _DELTA_MS, _DELTA_EVERY_S = 100, 0.02
-# A millisecond of mu-law that is no silence, which the telephone complains of.
+# A millisecond of mu-law other than silence, because the telephone complains about silence.
 _ULAW_MS = b"\x55" * 8
 _WORDS_AFTER_S = 0.3
 _LOOK_S = 0.05
-# How long a function may take to be answered: tasks run on threads, by the machine's clock and not the loop's.
+# Time limit for a function's output: tasks run on threads, by the machine's clock instead of the loop's.
 _ANSWERED_S = 80
 _SESSION_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """then_s: pause behind it, before the response goes on."""
+    """then_s: pause after it, before the response goes on."""
 
     then_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say(_Item):
-    """Speech. ms: its length, by default as long as the text takes. audio_done: False where its end is left out.
+    """Speech. ms: its length, by default that of the text. audio_done: False to leave out the event of its end.
 
-    stalls: after these ms of it nothing more comes, neither of it nor of its response.
+    stalls: after this many ms nothing more is sent, neither of it nor of its response.
     """
 
     text: str
@@ -63,14 +63,14 @@ class Say(_Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(_Item):
-    """Text where speech was asked for."""
+    """Text instead of speech."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function(_Item):
-    """A function call. arguments: JSON text, or what should be. call_id: where it is not a new one."""
+    """A function call. arguments: JSON text, perhaps invalid. call_id: to reuse one."""
 
     name: str
     arguments: str = "{}"
@@ -84,8 +84,8 @@ Item = Say | Write | Function
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One response. status, reason, error: how it ends. delay_s: before it begins. burst: all its function calls arrive
-    in one segment. to_any: also where it was told what to say. hangs: it begins and never ends. never: it does not even
-    begin.
+    in one segment. to_any: it also answers a request with a sentence to say. hangs: it begins and never ends. never: it
+    does not begin.
     """
 
     items: tuple[Item, ...] = ()
@@ -104,14 +104,14 @@ def say(text: str, ms: int = 0, then_s: float = 0.0) -> Say:
 
 
 def call(name: str, arguments: dict[str, Any] | str = "{}", then_s: float = 0.0) -> Function:
-    """A function call. arguments: an object, or the text in its place."""
+    """A function call. arguments: an object, or the text to send instead."""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
     return Function(name=name, arguments=text, then_s=then_s)
 
 
 @dataclass(eq=False)
 class _Response:
-    """What is being generated. open_item, text: the speech that has begun and not ended."""
+    """The response being generated. open_item, text: the speech that has begun and not ended."""
 
     id: str
     request: dict[str, Any]
@@ -134,17 +134,17 @@ class _Response:
 
 
 class Model:
-    """One conversation's model, over as many sockets as the daemon opens for it.
+    """One conversation's model, over all sockets that the daemon opens for it.
 
-    speed: how many times faster than the loop's clock it lives. speech: told of the caller's speech, (item, begins,
-    counts): whether this is its beginning or its end, and whether a human being would call it speech. wall_s: the
-    scene's time of day, in seconds since 1970.
+    speed: factor by which it runs faster than the loop's clock. speech: called for the caller's speech with (item,
+    begins, counts): its beginning or its end, and whether a human would call it speech. wall_s: the scene's time of
+    day, in seconds since 1970.
 
-    script: the answers to come, first one first; the obedient one where it is empty. habit: the answer of a model that
-    is always so. expires_in_s: of the session, as it is told. refuse_update: the error that later session.updates get.
+    script: the next answers, in order; when it is empty the model obeys. habit: an answer given every time instead.
+    expires_in_s: of the session, as reported. refuse_update: the error that later session.updates get.
     refuse_creates: the errors that the response.creates to come get. echo: items that are created are acknowledged.
-    twice: each end of a response is told twice.
-    requests: the response.creates so far. outputs: of functions, as they came. said: what it has said and written.
+    twice: response.done is sent twice.
+    requests: the response.creates so far. outputs: of functions, in order. said: what it has said and written.
     """
 
     def __init__(self, speed: float, speech: Callable[[str, bool, bool], None], wall_s: Callable[[], float]) -> None:
@@ -183,7 +183,7 @@ class Model:
     # --- time ---
 
     def now_s(self) -> float:
-        """Seconds of the call's time since this model is there."""
+        """Seconds of the call's time since this model was created."""
         return (asyncio.get_running_loop().time() - self._born_s) * self._speed
 
     async def sleep(self, seconds: float) -> None:
@@ -200,7 +200,7 @@ class Model:
 
     @property
     def speaking(self) -> bool:
-        """Audio of a response is being generated."""
+        """Whether audio of a response is being generated."""
         return self._active is not None and bool(self._active.open_item)
 
     @property
@@ -208,7 +208,7 @@ class Model:
         return self._active is not None
 
     async def quiet(self, gap_s: float = 1.2, limit_s: float = 40) -> bool:
-        """Wait until nobody speaks, or is about to. Returns False where that took too long."""
+        """Wait until nobody speaks or is about to. Returns False if that took too long."""
         began_s = still_s = self.now_s()
 
         def settled() -> bool:
@@ -224,7 +224,7 @@ class Model:
     # --- the socket ---
 
     async def serve(self, socket: ServerConnection) -> None:
-        """One socket of the daemon's, until it ends. The newest one is the one that is spoken to."""
+        """Serve one socket of the daemon until it ends. Events go to the newest one."""
         self._socket, self._active = socket, None
         self.connections += 1
         expires_at = int(self._wall_s() + self.expires_in_s) if self.expires_at is None else self.expires_at
@@ -243,13 +243,13 @@ class Model:
             pass
 
     async def emit(self, kind: str, **fields: Any) -> None:
-        """Send an event; a socket that is gone is the daemon's business."""
+        """Send an event; nothing if the socket is gone."""
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(_event(kind, fields))
 
     async def cut(self) -> None:
-        """Give up the response that is being made, also one that has not begun: nobody is told."""
+        """Drop the response being generated or waiting to begin, without events."""
         self.script.clear()
         await self._cancel("turn_detected")
 
@@ -271,7 +271,7 @@ class Model:
             case "response.cancel":
                 await self._cancel("client_cancelled")
             case _:
-                pass  # truncation, deletion: what this model remembers is its script
+                pass  # truncation, deletion: this model has no memory besides its script
 
     async def _update(self, session: dict[str, Any]) -> None:
         self.updates += 1
@@ -323,7 +323,7 @@ class Model:
         response.task = asyncio.create_task(self._respond(response))
 
     def _plan(self, request: dict[str, Any]) -> Answer:
-        """A scripted answer goes to a response that may be about anything, unless it says otherwise."""
+        """Scripted answers are for requests without a sentence to say, unless `to_any`."""
         told = "instructions" in request
         if self.script and (self.script[0].to_any or not told):
             return self.script.popleft()
@@ -382,7 +382,7 @@ class Model:
             return
         if response.task is not None:
             response.task.cancel()
-        # Not every function of a response that was cut is answered.
+        # Not every function call of an interrupted response is answered.
         self._unanswered -= {item.get("call_id", "") for item in response.output}
         if response.open_item:
             part = _part(response, response.open_item)
@@ -467,7 +467,7 @@ class Model:
         await put("conversation.item.done", item=whole)
 
     async def _aside(self, request: dict[str, Any]) -> None:
-        """A question beside the conversation: answered in text, with the first of the words it may choose from."""
+        """Answer an out-of-band request in text, with the first of the allowed answers."""
         response = _Response(_new("resp"), request)
         await self.emit("response.created", response=response.shape("in_progress"))
         choice = re.search(r"exactly one of: ([^\s,.]+)", str(request.get("instructions", "")))
@@ -476,11 +476,11 @@ class Model:
         self.items.pop()
         await self.emit("response.done", response=response.shape("completed"))
 
-    # --- the caller, as voice detection has it ---
+    # --- the caller, as voice detection reports it ---
 
     async def began(self, *last: Function, counts: bool = True) -> None:
-        """The caller begins to speak, and what the bot says is cut. last: function calls of the response that is cut
-        which are still complete, behind the news of the speech. counts: to a human being this is speech.
+        """The caller begins to speak and interrupts the bot. last: function calls of the interrupted response that are
+        completed after speech_started. counts: whether a human would call this speech.
         """
         self._turn, self._turn_counts = _new("user"), counts
         self._speech(self._turn, True, counts)
@@ -497,13 +497,13 @@ class Model:
             await self._cancel("turn_detected")
 
     async def stopped(self) -> None:
-        """The caller's speech stops, and that is all there is to it for now."""
+        """Send speech_stopped, and nothing after it."""
         self._speech(self._turn, False, self._turn_counts)
         await self.emit("input_audio_buffer.speech_stopped", item_id=self._turn, audio_end_ms=int(self.now_s() * 1000))
 
     async def ended(self, words: str | None, *items: Item, late_s: float = 0.0, **how: Any) -> None:
-        """The caller's turn ends, and the server answers it with `items`, or as it likes. words: None for a transcript
-        that never comes. late_s: how much later than usual it does. how: of the Answer.
+        """The caller's turn ends, and the server answers with `items`, or by its script. words: None if no transcript
+        follows. late_s: the transcript's extra delay. how: fields of the Answer.
         """
         if items or how:
             self.script.appendleft(Answer(items=items, **how))
@@ -515,7 +515,7 @@ class Model:
             self.begin()
 
     async def committed(self) -> None:
-        """The turn becomes an item of the conversation."""
+        """Send the committed event: the turn becomes an item."""
         item: dict[str, Any] = {"id": self._turn, "type": "message", "role": "user", "status": "completed"}
         item["content"] = [{"type": "input_audio", "transcript": None}]
         self.items.append(item)
@@ -524,7 +524,7 @@ class Model:
         await self.emit("conversation.item.done", item=item)
 
     def write_down(self, words: str, after_s: float) -> None:
-        """The turn's transcript comes after a while."""
+        """Send the turn's transcript after a delay."""
         turn = self._turn
 
         async def later() -> None:
@@ -537,7 +537,7 @@ class Model:
         task.add_done_callback(self._words.discard)
 
     async def not_written_down(self) -> None:
-        """The turn's transcription fails."""
+        """Send that the turn's transcription failed."""
         kind = "conversation.item.input_audio_transcription.failed"
         error = {
             "type": "transcription_error",
@@ -547,9 +547,9 @@ class Model:
         await self.emit(kind, item_id=self._turn, content_index=0, error=error)
 
     async def turn(self, words: str | None, *items: Item, ms: int = 800, settle: bool = True, **how: Any) -> None:
-        """The caller speaks once it is quiet, for so many ms, and is answered. settle: wait until that was said.
+        """The caller speaks for `ms` once it is quiet, and is answered. settle: wait until the answer was said.
 
-        how: of the Answer, and late_s.
+        how: fields of the Answer, and late_s.
         """
         if settle:
             await self.quiet()
@@ -561,11 +561,11 @@ class Model:
 
     @property
     def last_output(self) -> dict[str, Any]:
-        """Of the function that was called last; empty where none was answered."""
+        """The output of the last function call; empty if none was answered."""
         return self.outputs[-1] if self.outputs else {}
 
     def got(self, **fields: Any) -> bool:
-        """Some output of a function has these fields."""
+        """Whether some function output has these fields."""
         return any(all(each.get(name) == value for name, value in fields.items()) for each in self.outputs)
 
 

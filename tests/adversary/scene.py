@@ -20,7 +20,7 @@ SILENCE_S = 20.0
 
 
 class Kind(Enum):
-    """What goes wrong; the sections of the requirements that the scenes stand for."""
+    """What goes wrong; the sections of the requirements that the scenes test."""
 
     CONSENT = "consent"
     ARGUMENTS = "arguments"
@@ -34,11 +34,11 @@ class Kind(Enum):
 
 
 class Fault(Exception):
-    """What the scene saw that must not be."""
+    """A violation that a scene observed."""
 
 
 class End(Enum):
-    """How the call stands when the scene's script is over."""
+    """The state of the call when the scene's script has ended."""
 
     TALKING = ""
     HUNG_UP = "bot-disconnected"
@@ -50,13 +50,13 @@ Times = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """What must be true when the script is over; what is None is not judged.
+    """What must be true when the script has ended; None is not checked.
 
-    stored: the appointments there are then, as "2026-11-26 10:00", in order. either: the lawful ones, where there are
-    several. names: of whom the appointments are, in that order. end: how the call stands.
-    heard: patterns without case, each found in what the caller heard; unheard: in nothing of it.
-    silence_s: nobody may be unheard for longer; None where silence is not what the scene is about.
-    requests: so many responses may be asked for at the most.
+    stored: the stored appointments, as "2026-11-26 10:00", in order. either: the allowed results, if there are several.
+    names: the names of the appointments, in that order. end: the state of the call.
+    heard: case-insensitive patterns, each found in what the caller heard; unheard: found nowhere in it.
+    silence_s: the longest allowed silence; None if the scene is not about silence.
+    requests: the most responses that may be requested.
     """
 
     stored: Times | None = ()
@@ -92,12 +92,12 @@ class Wrong(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Props:
-    """What a scene is given.
+    """The conditions of a scene.
 
-    now: the time of day it begins at, in UTC. own: what is booked already. settings: of the daemon, beside the usual
-    ones. effects: those that misbehave, by name. slow_s: how long the slow ones take, in the call's seconds. caller:
-    the number. transfer_fails: VAIC's transfers do. expires_in_s: the model's session; expires_at: the same as
-    seconds since 1970. first: the model's first response, in place of the greeting. limit_s: for all of it, in the
+    now: when it begins, in UTC. own: existing appointments. settings: of the daemon, besides the usual ones. effects:
+    misbehaving ones, by name. slow_s: the duration of slow ones, in the call's seconds. caller: the number.
+    transfer_fails: VAIC's transfers fail. expires_in_s: lifetime of the model's session; expires_at: the same in
+    seconds since 1970. first: the model's first response, instead of the greeting. limit_s: for the whole scene, in the
     call's seconds. crashes: exceptions in the daemon's log are expected.
     """
 
@@ -121,7 +121,7 @@ S = TypeVar("S", bound=Script)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """doc: what happens, for whoever reads the report."""
+    """A registered scene. doc: what happens, for the report."""
 
     name: str
     kind: Kind
@@ -135,7 +135,7 @@ SCENES: dict[str, Scene] = {}
 
 
 def scene(kind: Kind, ends: Ends | None = None, props: Props | None = None, name: str = "") -> Callable[[S], S]:
-    """Register a script as a scene. name: by default the function's."""
+    """Register a script as a scene. name: default the function's."""
 
     def register(script: S) -> S:
         add(kind, name or script.__name__, script, ends, props)

@@ -1,7 +1,7 @@
-"""Where a scene is played: a real daemon with a store of its own, a scripted model, a telephone, one clock for all.
+"""Plays a scene: a real daemon with its own store, a scripted model and a simulated telephone, on one clock.
 
-Everything lives on one loop whose clock goes no faster than its work gets done (tests.paced_loop): a busy machine makes
-a scene slow, not different.
+Everything runs on one loop whose clock waits for its work (tests.paced_loop): a busy machine makes a scene slow, not
+different.
 May import: everything.
 """
 
@@ -39,6 +39,7 @@ from tests.adversary.scene import End, Ends, Fault, Props, Scene, Wrong
 from tests.adversary.story import heard_by, story
 from tests.adversary.telephone import Telephone
 from tests.paced_loop import loop_time_s, run_paced
+from tests.silence import longest_silence_s
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -54,7 +55,7 @@ FORGIVEN = ("no_call_record",)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """faults: none where all was as it must be. story: what the caller lived, a line each. took_s: real time."""
+    """The result of a scene. faults: none if it passed. story: what the caller experienced. took_s: in real time."""
 
     scene: str
     kind: str
@@ -69,15 +70,14 @@ class Verdict:
 
 
 class EffectError(Exception):
-    """What an effect raises that nobody expects."""
+    """An exception that an effect raises unexpectedly."""
 
 
 class Stage:
-    """What a script may see and do.
+    """What a scene's script can see and do.
 
-    model, phone: of the call that goes on. speed: how many times faster than the loop's clock all of it lives.
-    notes: what the report shall tell. effects_done: the names of those that were carried out and misbehave. let_go:
-    ends what is held.
+    model, phone: of the current call. speed: factor by which everything runs faster than the loop's clock. notes: lines
+    for the report. effects_done: names of the misbehaving effects that were carried out. let_go: releases held effects.
     """
 
     def __init__(self, props: Props, folder: Path, speed: float) -> None:
@@ -108,11 +108,11 @@ class Stage:
         return self._base + timedelta(seconds=(self._loop.time() - self._born_s) * self.speed)
 
     def pass_days(self, days: float) -> None:
-        """The calendar goes on. The clocks of timers do not."""
+        """Advance the calendar, but not the clocks of timers."""
         self._base += timedelta(days=days)
 
     async def sleep(self, seconds: float) -> None:
-        """Seconds of the call's time."""
+        """Sleep for seconds of the call's time."""
         await asyncio.sleep(seconds / self.speed)
 
     async def until(self, true: Callable[[], object], limit_s: float = 40) -> bool:
@@ -135,7 +135,7 @@ class Stage:
         return f"sqlite:///{self._folder}/scene.sqlite3"
 
     async def open(self) -> None:
-        """The store, the model's port and the daemon."""
+        """Open the store, the model's port and the daemon."""
         engine = open_database(self.database_url)
         with engine.begin() as connection:
             for number, own in enumerate(self._props.own):
@@ -190,7 +190,7 @@ class Stage:
     # --- calls ---
 
     async def dial(self, caller: str | None = None, *, greeted: bool = True, **how: Any) -> None:
-        """A call, with a model of its own, up to the end of its greeting. caller: by default the scene's."""
+        """Place a call with a model of its own, and wait for the end of the greeting. caller: default the scene's."""
         self._calls += 1
         self.conversation_id = f"call-{self._calls}"
         self._sounds, self._open_sound = [], None
@@ -215,7 +215,7 @@ class Stage:
             await self.model.quiet()
 
     async def hang_up(self) -> CallRecord | None:
-        """The caller puts the phone down, if the call goes on; returns what the daemon recorded."""
+        """The caller hangs up, unless the call has ended; returns the daemon's record."""
         if self.phone.up:
             self.phone.hang_up()
         if self._living is not None:
@@ -227,7 +227,7 @@ class Stage:
         return record
 
     def record(self) -> CallRecord | None:
-        """What the daemon recorded of the call; None as long as it is not over."""
+        """The daemon's record of the call; None until it has ended."""
         return Journal(self.daemon.engine).record(self.conversation_id)
 
     def _speech(self, _turn: str, begins: bool, counts: bool) -> None:
@@ -238,10 +238,10 @@ class Stage:
             self._open_sound[1] = self.phone.now_ms
             self._open_sound = None
 
-    # --- what is left ---
+    # --- results ---
 
     def stored(self) -> tuple[str, ...]:
-        """The appointments there are, by their times."""
+        """The times of the stored appointments."""
         return tuple(at for at, _, _ in self.appointments())
 
     def appointments(self) -> list[tuple[str, str, str]]:
@@ -252,32 +252,25 @@ class Stage:
         )
 
     def effects(self) -> list[tuple[str, str]]:
-        """(name, status) of what the log of effects has."""
+        """(name, status) of every effect in the log."""
         with sqlite3.connect(self._folder / "scene.sqlite3") as connection:
             return list(connection.execute("select name, status from effect order by intended_at"))
 
     def journal(self) -> list[JournalEntry]:
-        """What the daemon wrote down of the call, so far."""
+        """The call's journal so far."""
         return [decode(row) for row in self.daemon.journal.rows(self.conversation_id)]
 
     def heard(self) -> str:
-        """All that the caller has heard of this call, recorded sentences too."""
+        """Everything that the caller has heard in this call, clips included."""
         return "\n".join(heard_by(self.journal()))
 
     def silence_s(self) -> float:
-        """The longest time for which nobody was heard, from the greeting to the end of the call or until now."""
+        """The longest silence, from the greeting to the end of the call, or until now."""
         now_ms = self.phone.handset.progress.ended_ms or self.phone.now_ms
-        runs = [[run.began_ms, run.ended_ms] for run in self.phone.handset.ear.runs]
-        if not runs:
-            return now_ms / 1000
         if self._open_sound is not None:
             self._open_sound[1] = now_ms
-        sounds = sorted([*runs, *self._sounds])
-        longest_ms, heard_ms = 0, sounds[0][1]
-        for began_ms, ended_ms in [*sounds[1:], [now_ms, now_ms]]:
-            longest_ms = max(longest_ms, began_ms - heard_ms)
-            heard_ms = max(heard_ms, ended_ms)
-        return longest_ms / 1000
+        bots = [(run.began_ms, run.ended_ms) for run in self.phone.handset.ear.runs]
+        return longest_silence_s(bots, [(began_ms, ended_ms) for began_ms, ended_ms in self._sounds], now_ms)
 
 
 # --- effects that misbehave ---
@@ -401,7 +394,7 @@ async def _stage(props: Props, folder: Path, speed: float) -> AsyncIterator[Stag
 
 
 def judge(ends: Ends, stage: Stage, outcome: str, silence_s: float) -> list[str]:
-    """What is not as it must be in the end. outcome: of the call when the script was over."""
+    """The faults at the end. outcome: of the call when the script had ended."""
     faults = []
     lawful = ends.either if ends.either is not None else None if ends.stored is None else (ends.stored,)
     stored = stage.stored()

@@ -1,4 +1,4 @@
-"""What the caller lived, told from the call's journal.
+"""What the caller experienced, from the call's journal.
 
 May import: actors' journal rows, the standard library.
 """
@@ -27,7 +27,7 @@ _ARGUMENTS, _OUTPUT = 160, 330
 
 
 def heard_by(journal: Sequence[JournalEntry]) -> Iterator[str]:
-    """What the caller heard of the bot, in order; of what was cut, as much as was said at the model's pace."""
+    """What the caller heard of the bot, in order; interrupted sentences up to the words heard, at the model's pace."""
     words = _words(journal)
     for entry in journal:
         match entry.row:
@@ -39,7 +39,7 @@ def heard_by(journal: Sequence[JournalEntry]) -> Iterator[str]:
 
 
 def story(journal: Sequence[JournalEntry]) -> Iterator[str]:
-    """A line for each thing that the caller said or heard, and that the model did."""
+    """A line for everything that the caller said or heard and the model did."""
     words = _words(journal)
     for entry in journal:
         match entry.row:

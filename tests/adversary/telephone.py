@@ -1,6 +1,6 @@
-"""The caller's telephone: VAIC's side of the call with its socket, doing at once what a scene has it do.
+"""The caller's telephone: VAIC's side of the call with its socket, driven by a scene.
 
-The caller is heard as the model says (tests.adversary.model); what goes over this line is silence.
+The caller's speech exists only as events of the model (tests.adversary.model); this line carries silence.
 May import: tests.adversary, lab.caller, protocols, websockets, the standard library.
 """
 
@@ -25,7 +25,7 @@ _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class _Muted(UserStream):
-    """VAIC that sends nothing more: it has stopped the stream, and starts no other."""
+    """A user stream that is stopped and not started again."""
 
     def stopped(self) -> bool:
         return True
@@ -35,7 +35,7 @@ class _Muted(UserStream):
 
 
 class _Handset(Phone):
-    """transfer_fails: nobody answers there, VAIC says so and keeps the call. transfers: what it was told of."""
+    """transfer_fails: nobody answers a transfer; VAIC reports it and keeps the call. transfers: the targets so far."""
 
     def __init__(self, settings: CallSettings, now: Callable[[], datetime], *, transfer_fails: bool) -> None:
         super().__init__(settings, lambda _: None, lambda: now().isoformat(timespec="milliseconds"))
@@ -52,7 +52,7 @@ class _Handset(Phone):
         super()._act(activity)
 
     def mute(self) -> None:
-        """`userStream.stop`, in mid-utterance as well: the caller's line is on hold, or suppresses silence."""
+        """Send `userStream.stop`, even in mid-utterance: the line is on hold, or suppresses silence."""
         self._send(UserStreamStop(conversation_id=self._settings.conversation_id))
         self._user = _Muted()
 
@@ -61,9 +61,9 @@ class _Handset(Phone):
 
 
 class Telephone:
-    """One call. `await live()` is the whole of it; meanwhile it is told what the caller does.
+    """One call. `live` runs it; the other methods are what the caller does meanwhile.
 
-    now: the time of day. settings.speed: how many times faster than the loop's clock it lives.
+    now: the time of day. settings.speed: factor by which it runs faster than the loop's clock.
     """
 
     def __init__(self, settings: CallSettings, now: Callable[[], datetime], *, transfer_fails: bool = False) -> None:
@@ -90,7 +90,7 @@ class Telephone:
     # --- what the caller does ---
 
     def press(self, *events: str) -> None:
-        """Press keys, each of the strings in an event of its own, all at once."""
+        """Press keys at once, one event per string."""
         for keys in events:
             self.handset.press(keys)
 
@@ -105,7 +105,7 @@ class Telephone:
     # --- the line ---
 
     async def live(self) -> None:
-        """From `session.initiate` to the end."""
+        """Run the call from `session.initiate` to its end."""
         line = asyncio.create_task(self._keep_line())
         loop = asyncio.get_running_loop()
         began_s, ticks = loop.time(), 0
@@ -137,7 +137,7 @@ class Telephone:
             while outbox and self._socket is not None:
                 await self._socket.send(outbox.popleft())
         except ConnectionClosed:
-            pass  # the reader tells
+            pass  # the reading task reports it
 
     async def _keep_line(self) -> None:
         while not self.handset.over:

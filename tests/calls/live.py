@@ -1,7 +1,6 @@
 """A practice that can be called: the real daemon, the real engine and a real database, in one process on one loop.
 
-Nothing here stands in for anything of ours. Everybody lives SPEED times as fast as the clock; only hearing, thinking
-and the machine take the time they take.
+Nothing of ours is replaced. Everything runs SPEED times as fast as the clock, except recognition and synthesis.
 """
 
 from __future__ import annotations
@@ -15,15 +14,13 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import SecretStr
-
 from gateway.daemon import Daemon
-from gateway.settings import Settings
 from lab.caller import CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
 from lab.mouth import Voice, espeak
 from store.appointments import Appointment, AppointmentBook
 from store.journal import CallRecord
+from tests.calls.settings import daemon_settings
 from tests.calls.tap import Line, Tap
 from tests.paced_loop import loop_time_s, run_paced
 
@@ -39,12 +36,12 @@ PAUSE_MS = 1500
 
 
 def recording(name: str) -> Path:
-    """One of the sentences of lab/speech."""
+    """The path of a recording in lab/speech."""
     return SPEECH / f"{name}.wav"
 
 
 def spoken(text: str, file: Path, voice: str = "en+m7") -> Path:
-    """A sentence that is nowhere in the repository, in a voice of eSpeak NG's that no bot of ours has."""
+    """A sentence that was never recorded, synthesised with an eSpeak NG voice that no bot of ours uses."""
     samples, rate_hz = espeak().speak(text, Voice(flite="", flite_pitch=1.0, espeak=voice, pace=0.95), 1.0)
     with wave.open(str(file), "wb") as wav:
         wav.setnchannels(1)
@@ -66,7 +63,7 @@ def _step(step: str | Path | ScriptStep) -> ScriptStep:
 
 @dataclass
 class Practice:
-    """line: what passed the two taps, if there are any."""
+    """A running practice. line: what passed the two taps, if any."""
 
     engine: Engine
     daemon: Daemon
@@ -83,7 +80,7 @@ class Practice:
         on_event: Callable[[CallerEvent], None] | None = None,
         **settings: Any,
     ) -> CallReport:
-        """Call, and live through the steps: the name of a recording, or a WAV file, is said."""
+        """Place a call. steps: of the script; the name of a recording or a WAV file is said."""
         how: dict[str, Any] = {
             "url": self.vaic_url,
             "ops_url": self.daemon.ops_url,
@@ -99,7 +96,7 @@ class Practice:
         return AppointmentBook(self.daemon.engine).all()
 
     def record(self, conversation_id: str = "c-1") -> CallRecord:
-        """What the daemon wrote down of a call that is over."""
+        """The record of a call that has ended."""
         record = self.daemon.journal.record(conversation_id)
         assert record is not None
         return record
@@ -109,28 +106,14 @@ class Practice:
 async def practice(
     folder: Path, *, speed: float = SPEED, faults: Faults = NO_FAULTS, tapped: bool = False
 ) -> AsyncIterator[Practice]:
-    """Open for as long as the block lasts. tapped: both lines go through taps."""
+    """Run a practice for the time of the block. tapped: both lines go through taps."""
     line = Line()
     async with (
         asyncio.timeout(LIMIT_S),
         Engine(EngineSettings(port=0, speed=speed, faults=faults)) as engine,
         Tap(engine.url, line, client="daemon", server="model") as model_tap,
     ):
-        settings = Settings(
-            openai_url=model_tap.url if tapped else engine.url,
-            database_url=f"sqlite:///{folder}/practice.sqlite3",
-            host="127.0.0.1",
-            port=0,
-            ops_port=0,
-            vaic_token=SecretStr(""),
-            time_zone="UTC",
-            transfer_targets={},
-            no_input_s=120,
-            effects_per_number=0,  # all callers have one number
-            # A machine that is slow to hear and think, and so many times slower by this clock, is not to be bridged.
-            filler_s=0,
-            max_lag_ms=0,  # the engine shares this loop and may block it
-        )
+        settings = daemon_settings(model_tap.url if tapped else engine.url, f"sqlite:///{folder}/practice.sqlite3")
         async with (
             Daemon(settings, speed, clock_s=loop_time_s) as daemon,
             Tap(daemon.vaic_url, line, client="vaic", server="daemon") as vaic_tap,
@@ -140,7 +123,7 @@ async def practice(
 
 
 def run_each(folder: Path, scenario: Callable[[Path, Case], Awaitable[None]], cases: Iterable[Case]) -> None:
-    """A scenario once for each case, all at the same time, each in a folder of its own; a failure names its case."""
+    """Run a scenario for all cases concurrently, each in a folder of its own; a failure names its case."""
 
     async def one(number: int, case: Case) -> None:
         (own := folder / str(number)).mkdir()
@@ -157,14 +140,14 @@ def run_each(folder: Path, scenario: Callable[[Path, Case], Awaitable[None]], ca
 
 
 def said_on(record: CallRecord, days: int, at: time) -> set[datetime]:
-    """What "in so many days at" may have meant in a call, which may have gone on past midnight."""
+    """The dates that "in N days" may have meant in a call that may have passed midnight."""
     return {
         datetime.combine(each.date() + timedelta(days=days), at, UTC) for each in (record.started_at, record.ended_at)
     }
 
 
 def heard_words(report: CallReport) -> str:
-    """All that the bot said and the caller heard to its end."""
+    """Everything the bot said that the caller heard to its end."""
     return " ".join(turn.text for turn in report.turns if turn.role == "bot" and turn.heard_ms >= turn.sent_ms - 20)
 
 

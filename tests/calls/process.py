@@ -1,4 +1,4 @@
-"""A daemon in a process of its own, that lives faster than the clock: to be killed, frozen and woken.
+"""A daemon in a process of its own that runs faster than the clock, to be killed, frozen and resumed.
 
 python -m tests.calls.process ENGINE_URL DATABASE_URL SPEED prints its URL once it serves.
 """
@@ -14,17 +14,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from gateway.daemon import Daemon, run
-from gateway.settings import Settings
+from tests.calls.settings import daemon_settings
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0
 
 
 class Process:
-    """One that serves. url: where."""
+    """A daemon process that serves. url: of its VAIC endpoint."""
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self._process = process
@@ -62,20 +60,7 @@ async def process(engine_url: str, database_url: str, speed: float) -> AsyncIter
 
 
 async def _serve(engine_url: str, database_url: str, speed: float) -> None:
-    settings = Settings(
-        openai_url=engine_url,
-        database_url=database_url,
-        host="127.0.0.1",
-        port=0,
-        ops_port=0,
-        vaic_token=SecretStr(""),
-        time_zone="UTC",
-        transfer_targets={},
-        no_input_s=120,
-        effects_per_number=0,  # all callers have one number
-        filler_s=0,
-        max_lag_ms=0,
-    )
+    settings = daemon_settings(engine_url, database_url)
     async with Daemon(settings, speed) as daemon:
         sys.stdout.write(f"{daemon.vaic_url}\n")
         sys.stdout.flush()

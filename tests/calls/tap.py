@@ -1,4 +1,4 @@
-"""A tap on a WebSocket line: passes everything on, and writes down what passed, in which order and when."""
+"""A tap on a WebSocket line: relays all messages, and records their order and times."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Passed:
 
     @property
     def kind(self) -> str:
-        """Its type; of activities, the name of the first."""
+        """The message's type; for activities, the name of the first."""
         activities = self.frame.get("activities")
         return str(activities[0]["name"] if activities else self.frame["type"])
 
@@ -46,20 +46,20 @@ def _look_away(_: Passed) -> None:
 
 @dataclass
 class Line:
-    """All that passed the taps of one practice, in order. watch: is shown each message before it is passed on."""
+    """The messages that passed the taps of one practice, in order. watch: called with each before it is relayed."""
 
     passed: list[Passed] = field(default_factory=list)
     watch: Callable[[Passed], None] = _look_away
 
     def of(self, sender: str, to: str, *kinds: str) -> list[Passed]:
-        """What one sent to the other, of some kinds or of all."""
+        """The messages from one side to another, of some kinds or all."""
         return [
             each for each in self.passed if (each.sender, each.to) == (sender, to) and (not kinds or each.kind in kinds)
         ]
 
 
 def at_the(number: int, kind: str, do: Callable[[], object]) -> Callable[[Passed], None]:
-    """Watches a line for the n-th message of a kind; what is done then comes before the message is passed on."""
+    """Watch a line for the n-th message of a kind, and act before it is relayed."""
     seen: Counter[str] = Counter()
 
     def watch(passed: Passed) -> None:
@@ -71,10 +71,10 @@ def at_the(number: int, kind: str, do: Callable[[], object]) -> Callable[[Passed
 
 
 class Debts:
-    """Whether the bot is about to say something to its one caller, as far as the models' taps tell it.
+    """Whether the bot is about to say something to its only caller, judged by the taps at the models.
 
-    For a caller that shall go on when the bot is done, and not after so many ms: on a busy machine the bot may take
-    any time to answer, and say "one moment" before it does. taps: those of all processes that may have the call.
+    For a caller that waits until the bot has finished instead of a fixed time: on a busy machine the bot may take any
+    time to answer, and say "one moment" before. taps: of all processes that may have the call.
     """
 
     def __init__(self, *taps: Tap) -> None:
@@ -84,7 +84,7 @@ class Debts:
         self._owed = True
 
     def __call__(self) -> bool:
-        """Until a session is set up, until a turn of the caller or a function's output is answered in words."""
+        """True until a session is set up, and until each turn and function output is answered in words."""
         unread = [tap.line.passed[read:] for tap, read in zip(self._taps, self._read, strict=True)]
         self._read = [read + len(each) for read, each in zip(self._read, unread, strict=True)]
         for passed in sorted(itertools.chain.from_iterable(unread), key=lambda each: each.at_ms):
@@ -93,7 +93,7 @@ class Debts:
         return self._owed or not self._ready & open_ports
 
     def moved(self) -> None:
-        """The call goes elsewhere: the sessions that were set up so far are no longer the bot's."""
+        """The call moves to another process: the sessions so far no longer count."""
         self()
         self._ready.clear()
 
@@ -144,13 +144,13 @@ class Tap:
 
     @property
     def url(self) -> str:
-        """Where to connect instead of the target."""
+        """The URL to connect to instead of the target."""
         assert self._listening is not None
         port = next(iter(self._listening.sockets)).getsockname()[1]
         return f"ws://127.0.0.1:{port}{urlsplit(self.target).path}"
 
     def cut(self) -> None:
-        """Lose every connection that is open now, without a close frame."""
+        """Drop all open connections without a close frame."""
         for client in self.clients:
             client.transport.abort()
 

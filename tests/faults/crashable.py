@@ -1,9 +1,9 @@
-"""A daemon as `tieline serve` is one, whose actors can be made to crash from outside, and which can be made to die.
+"""A daemon like `tieline serve`, whose actors can be crashed, and which can be killed at a given point, from outside.
 
-python -m tests.faults.crashable --port N --ops-port N; a line "CLASS CONVERSATION [WAY]" on its standard input has that
-actor of that conversation meet an end: "bug" (what it cannot understand: an ordinary bug of ours, in a handler),
-"exit", "interrupt", "full" (its mailbox) or "stop". CONVERSATION "*" is any. A line "count FILE" has it written there
-what lives; a line "die GAP" has the process killed when the thread of a task comes to that gap of its next effect.
+python -m tests.faults.crashable --port N --ops-port N. A line "CLASS CONVERSATION [WAY]" on its standard input ends
+that actor of that conversation by: "bug" (a message it does not understand, so that a handler raises), "exit",
+"interrupt", "full" (its mailbox) or "stop". CONVERSATION "*" is any. A line "count FILE" writes there what is alive; a
+line "die GAP" has the process killed when a task's thread reaches that gap of its next effect.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from gateway.systemd import InheritedSockets
 
 
 class Nonsense:
-    """No mailbox takes it."""
+    """A message that no actor understands."""
 
 
 class _Trap:
-    """Whoever looks what it is, which a handler does first, meets an end. Once: what comes after is not the handler."""
+    """Raises when its class is looked up, which a handler does first. Only once: later ones are not the handler's."""
 
     def __init__(self) -> None:
         self._set = True
@@ -68,7 +68,7 @@ WAYS: dict[str, type] = {"bug": Nonsense, "exit": Exits, "interrupt": Interrupts
 
 
 class Census(BaseModel):
-    """What lives in a process. actors: by kind; threads: by the names of their actors; timers: of actors."""
+    """What is alive in a process. actors: by class. threads: by their actors' names. timers: of actors."""
 
     actors: dict[str, int]
     threads: dict[str, int]
@@ -94,7 +94,7 @@ def end(ref: pykka.ActorRef[Any], way: str) -> None:
             for _ in range(ref.actor_class.max_messages + 1):
                 send(ref, Nonsense())
         case _:
-            send(ref, WAYS[way]())  # it may just have died of another
+            send(ref, WAYS[way]())  # it may have just died of another one
 
 
 def census() -> Census:

@@ -1,7 +1,7 @@
 """The embedded engine in a process of its own, whose faults may be changed while it runs.
 
 python -m tests.faults.engine SESSION_S [--step-back] prints its URL once it listens; a line of JSON on its standard
-input is its faults from then on. It leaves when its input ends.
+input sets its faults. It exits when its input ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def _serve(session_s: float) -> None:
 
 
 def _step_back() -> None:
-    """In life its hearing and thinking take no processor from the daemons. Beside other busy processes it gets none."""
+    """Lower the priority: a real model takes no processor from the daemons. On a busy machine it then gets none."""
     os.nice(10)
     # Where Linux shares the processors out by session first, niceness counts within one only.
     with suppress(OSError):

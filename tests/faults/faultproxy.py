@@ -1,6 +1,6 @@
 """A TCP proxy on loopback that injects faults into its connections on demand.
 
-It knows no WebSocket: whatever passes is bytes, and what it does to them a network may do. One seed gives one course.
+It relays bytes, not WebSocket frames, and does to them what a network may do; deterministic for a seed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Target = tuple[str, int]
 
 
 class _End(asyncio.Protocol):
-    """One end of a link. It writes to the other one."""
+    """One end of a link; what it receives is written to the other end."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -50,7 +50,7 @@ class _End(asyncio.Protocol):
             self.transport.write(data)
 
     def end(self) -> None:
-        """Nothing more will come from here."""
+        """Nothing more will arrive at this end."""
         if self.transport is not None and not (self._closed or self.transport.is_closing()):
             self._closed = True
             self.transport.write_eof()
@@ -74,13 +74,13 @@ class Link:
 
     @property
     def port(self) -> int | None:
-        """At our end towards the target."""
+        """The local port of the connection to the target."""
         return None if self.far.transport is None else int(self.far.transport.get_extra_info("sockname")[1])
 
     # --- faults ---
 
     def reset(self) -> None:
-        """RST both ways, in the middle of whatever passes."""
+        """Reset both connections, even in the middle of a message."""
         for end in (self.near, self.far):
             if end.transport is not None:
                 sock = cast(socket.socket, end.transport.get_extra_info("socket"))
@@ -88,24 +88,24 @@ class Link:
                 end.transport.abort()
 
     def blackhole(self) -> None:
-        """Both ends believe in the other, and nothing arrives."""
+        """Keep both connections open and relay nothing."""
         self._dark = True
 
     def stall(self) -> None:
-        """The near end's peer stops reading what the far end writes: its buffers fill."""
+        """Stop reading from the far end, so that its buffers fill."""
         if self.far.transport is not None and not self.far.transport.is_closing():
             self.far.transport.pause_reading()
 
     def half_close(self) -> None:
-        """Send the near end an end of file; it may still send."""
+        """Send the near end an end of file; it can still send."""
         self.near.end()
 
     def slow(self, bytes_per_s: int) -> None:
-        """From now on so many bytes a second, and each piece a little late by chance."""
+        """Limit the rate from now on, with a random delay for each piece."""
         self._bytes_per_s = bytes_per_s
 
     def cut_after(self, count: int) -> None:
-        """Reset after so many more bytes."""
+        """Reset after this many more bytes."""
         self._left = count
 
     # --- for its ends ---
@@ -140,9 +140,9 @@ class Link:
 
 
 class FaultProxy:
-    """`async with FaultProxy(target) as proxy:`. target: may be changed for those who come later.
+    """`async with FaultProxy(target) as proxy:`. target: can be changed for later connections.
 
-    refuses: those who come are reset at once. came: is told of each link when it has come.
+    refuses: reset new connections at once. came: called with each new link.
     """
 
     def __init__(self, target: Target, seed: int = 0) -> None:
@@ -164,12 +164,12 @@ class FaultProxy:
         self.reset()
 
     def reset(self) -> None:
-        """All links that are open now."""
+        """Reset all open links."""
         for link in list(self.links):
             link.reset()
 
     def to(self, target: Target) -> list[Link]:
-        """The links to this target, in the order in which they came."""
+        """The links to this target, in the order they were opened."""
         return [link for link in self.links if link.target == target]
 
     def _come(self) -> _End:

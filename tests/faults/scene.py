@@ -1,8 +1,8 @@
-"""Where faults happen: real processes on loopback, calls in the background, and one caller who listens.
+"""The scene of a fault test: real processes on loopback, background calls, and one caller that listens.
 
-The daemons are `tieline serve`, the background is `tieline load`'s generator, the caller is lab.caller's: what it heard
-is what a telephone would have played. All live at the speed of the clock. How long things take is judged by `make
-faults` alone: `make test` runs on machines that are busy with other things.
+The daemons are `tieline serve`, the background is `tieline load`'s generator, the caller is lab.caller: what it heard
+is what a telephone would have played. Everything runs in real time. Only `make faults` judges durations, because `make
+test` must pass on busy machines.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from tests.gateway.daemons import until
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
-# Whether what a row measures must be within its bounds, which hold for a machine that does nothing else.
+# Whether measured values must be within their bounds, which hold on an otherwise idle machine.
 IN_TIME = bool(os.environ.get("TIELINE_FAULTS_IN_TIME"))
-# These only end what hangs.
+# Limits that only end a hang.
 LIMIT_S, READY_LIMIT_S, RECORD_LIMIT_S = 240.0, 60.0, 30.0
 BACKGROUND_CALLS = 20 if IN_TIME else 5
 # The limit of the background relay's 99th percentile during any fault.
@@ -84,7 +84,7 @@ class Node:
         self.process: Process
 
     async def connect(self, stack: AsyncExitStack, engine_url: str, first_model: Target) -> None:
-        """Lay the ways, of which the one to a model leads elsewhere at first."""
+        """Set up the proxies; the one to the model leads elsewhere at first."""
         self.vaic = await stack.enter_async_context(FaultProxy(self.address))
         self.tap = await stack.enter_async_context(Tap(engine_url, self.line, client="daemon", server="model"))
         self.model = await stack.enter_async_context(FaultProxy(first_model))
@@ -92,11 +92,11 @@ class Node:
 
     @property
     def tapped(self) -> Target:
-        """Where the engine is found, by way of the tap."""
+        """The engine's URL through the tap."""
         return _target(self.tap.url)
 
     async def start(self, *before: str) -> None:
-        """before: a command that runs it. Returns when it is ready."""
+        """Start the daemon and wait until it is ready. before: a command that runs it."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
@@ -109,11 +109,11 @@ class Node:
         await until(self.ready, READY_LIMIT_S)  # for workers somebody else listens
 
     async def ready(self) -> bool:
-        """Whether all of its processes are."""
+        """Whether all of its processes are ready."""
         return all([(await self.get("/readyz", url))[0] == 200 for url in self.ops_urls])
 
     def workers(self) -> set[int]:
-        """The processes that it has started."""
+        """Its worker processes."""
         tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return {int(pid) for pid in tasks.read_text().split()}
 
@@ -121,15 +121,15 @@ class Node:
         self.process.send_signal(number)
 
     def crash(self, actor: str, conversation_id: str, way: str = "bug") -> None:
-        """Of a CRASHABLE one: an actor of a call meets its end in this way."""
+        """End an actor of a call in one of crashable.WAYS. Needs CRASHABLE."""
         self._tell(f"{actor} {conversation_id} {way}")
 
     def die_in(self, gap: str) -> None:
-        """Of a CRASHABLE one: it is killed when a task comes to that gap of its next effect."""
+        """Have the process killed in that gap of the next effect. Needs CRASHABLE."""
         self._tell(f"die {gap}")
 
     async def census(self) -> Census:
-        """Of a CRASHABLE one: what lives in it."""
+        """The live actors, threads and timers. Needs CRASHABLE."""
         file = self._folder / "census.json"
         file.unlink(missing_ok=True)
         self._tell(f"count {file}")
@@ -150,7 +150,7 @@ class Node:
         await self.process.wait()
 
     async def get(self, path: str, url: str = "") -> tuple[int, str]:
-        """url: of one of several processes; else the first one's."""
+        """Get a path of the ops endpoint. url: of one of several processes; default the first."""
         async with aiohttp.ClientSession() as session, session.get((url or self.ops_urls[0]) + path) as answer:
             return answer.status, await answer.text()
 
@@ -158,29 +158,29 @@ class Node:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     async def calls(self) -> list[str]:
-        """The conversations in progress, those of the background too."""
+        """The conversations in progress, background calls included."""
         calls: list[str] = json.loads((await self.get("/calls"))[1])["calls"]
         return calls
 
 
 class Background:
-    """Calls that talk all the time. They are judged by `Scene` at its end."""
+    """Calls that talk all the time. `Scene` judges them at its end."""
 
     def __init__(self, settings: LoadSettings) -> None:
         self._settings = settings
 
     async def start(self) -> None:
-        """Returns when all of them live and are being measured."""
+        """Start the calls and wait until all are running and measured."""
         self._process = await asyncio.create_subprocess_exec(
             *command_line(self._settings), cwd=ROOT, stdout=PIPE, limit=2**20
         )
         assert self._process.stdout is not None
         stretch = json.loads(await self._process.stdout.readline())
-        # Where calls end and others follow, some are between two.
+        # If calls end and are replaced, some are between two.
         assert stretch["calls"] >= self._settings.calls * (0.5 if self._settings.call_s else 1), stretch
 
     async def kill(self) -> None:
-        """For a call whose report is not needed."""
+        """End the calls without a report."""
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
@@ -194,10 +194,9 @@ class Background:
 
 
 class EngineProcess:
-    """The engine beside the test, so that hearing and thinking delay no socket of the test's; nor a daemon's, where
-    time is judged.
+    """The engine in a process of its own, so that speech delays no socket of the test or of a daemon being timed.
 
-    session_s: how long its sessions last. One serves scene after scene; it leaves when this process does.
+    session_s: lifetime of its sessions. One process serves all scenes, and exits with this process.
     """
 
     def __init__(self, session_s: float) -> None:
@@ -208,7 +207,7 @@ class EngineProcess:
         self.address = _target(self.url)
 
     def inject(self, **faults: Any) -> None:
-        """Have these faults from now on, in place of all earlier ones."""
+        """Set the faults, replacing all earlier ones."""
         assert self._process.stdin is not None
         self._process.stdin.write(Faults(**faults).model_dump_json() + "\n")
         self._process.stdin.flush()
@@ -220,7 +219,7 @@ def engine_of(session_s: float) -> EngineProcess:
 
 
 class Scene:
-    """nodes: the daemons. vaic, model, line, tapped: those of the first, where there is one that breaks."""
+    """nodes: the daemons. vaic, model, line, tapped: those of the first node, which is the one that breaks."""
 
     def __init__(self, folder: Path, figures: dict[str, float], engine: EngineProcess) -> None:
         self.folder = folder
@@ -254,9 +253,9 @@ class Scene:
         attentive: bool = False,
         **settings: Any,
     ) -> CallReport:
-        """Call a node through the proxies, and live through the steps: the name of a recording is said.
+        """Call a node through the proxies. steps: of the script; the name of a recording is said.
 
-        attentive: the caller waits for all that the model owes, see Debts; for a scene with one call.
+        attentive: the caller waits while the model owes words, see Debts; only for a scene with one call.
         """
         script = [Say(recording(step)) if isinstance(step, str) else step for step in steps]
         how: dict[str, Any] = {
@@ -271,7 +270,7 @@ class Scene:
         return report
 
     async def record(self, conversation_id: str = "c-1") -> CallRecord:
-        """What was written of a call that is over, or is about to be."""
+        """The record of a call that has ended or is ending."""
         journal = Journal(self.database)
         return await until(lambda: asyncio.to_thread(journal.record, conversation_id), RECORD_LIMIT_S)
 
@@ -279,9 +278,9 @@ class Scene:
         return AppointmentBook(self.database).all()
 
     def resumed(self, report: CallReport, limit_s: float, whose: str = "") -> tuple[int, int]:
-        """The one loss of the caller's socket, which must have been made good in time; when it began and ended, in ms.
+        """When the caller's socket was lost and resumed, in ms; fails unless that happened once, and in time.
 
-        limit_s: beyond the time that VAIC itself takes to dial again. whose: before the figure's name.
+        limit_s: besides the time that VAIC takes to dial again. whose: prefix of the figure's name.
         """
         [outage] = report.outages
         assert outage.resumed_ms is not None
@@ -289,13 +288,13 @@ class Scene:
         return outage.lost_ms, outage.resumed_ms
 
     def talks_again(self, report: CallReport, resumed_limit_s: float, limit_s: float, whose: str = "") -> None:
-        """As resumed, and the bot speaks again in time, counted from the loss."""
+        """As `resumed`, and the bot must speak again in time, counted from the loss."""
         lost_ms, resumed_ms = self.resumed(report, resumed_limit_s, whose)
         talk = next(turn for turn in report.turns if turn.role == "bot" and turn.began_ms > resumed_ms)
         self.measured(f"{whose}talk after the loss", talk.began_ms - lost_ms, limit_s)
 
     def measured(self, what: str, ms: float, limit_s: float) -> None:
-        """A figure for the report, which must be within its bound where that is judged."""
+        """Report a figure; it must be within its bound if durations are judged."""
         self.figures[what] = round(ms)
         assert ms <= limit_s * 1000 or not IN_TIME, f"{what}: {ms:.0f} ms, {self.figures}"
 
@@ -357,7 +356,7 @@ async def _opened(
 
 
 def judge(report: LoadReport, calls: int, figures: dict[str, float]) -> None:
-    """None of the background may have dropped; and none may have waited, where that is judged."""
+    """Check that no background call was dropped, nor delayed if durations are judged."""
     [stretch] = report.stretches
     p99_ms = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
     figures["background p99"] = round(p99_ms, 1)
@@ -382,7 +381,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
 ) -> None:
-    """Open a scene, and play one act in it. nodes: daemons; the background is with the last of them."""
+    """Open a scene and run one act in it. nodes: number of daemons; the background calls use the last one."""
 
     async def whole() -> None:
         async with asyncio.timeout(limit_s):
@@ -395,7 +394,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
 
 
 def after_the_question(do: Callable[[], object]) -> Callable[[CallerEvent], None]:
-    """When the caller has heard what is to be agreed to."""
+    """A watch that acts once the caller has heard the read-back."""
     spoken = count(1)
 
     def happened(event: CallerEvent) -> None:
@@ -406,7 +405,7 @@ def after_the_question(do: Callable[[], object]) -> Callable[[CallerEvent], None
 
 
 def longest_gap_ms(report: CallReport, after_ms: float = 0) -> int:
-    """The longest silence in what the bot said, within one of its turns or between two of them, from a moment on."""
+    """The longest silence of the bot from a moment on, within its turns or between two of them."""
     turns = [turn for turn in report.turns if turn.ended_ms >= after_ms]
     between = [then.began_ms - now.ended_ms for now, then in pairwise(turns) if now.role == then.role == "bot"]
     return max([0, *between, *(turn.gap_ms for turn in turns)])

@@ -258,3 +258,29 @@ PAIR_PICKED: dict[str, Any] = {
         ("Pick", "gave_up"): "Human",
     },
 }
+
+
+def pair() -> AgentSpec:
+    """Two numbers, each with a check; declared in the other order than they are asked for."""
+    return AgentSpec(
+        name="pair",
+        description="Two numbers.",
+        start="First",
+        slots={"second": Slot(int, ask="Second?", check=positive), "first": Slot(int, ask="First?", check=positive)},
+        states={
+            "First": Collect(slots=("first",)),
+            "Second": Collect(slots=("second",)),
+            "Confirm": Confirm("{first} and {second}?"),
+            "Done": End("done"),
+            "Cancelled": End("cancelled"),
+        },
+        transitions={
+            ("First", "filled"): "Second",
+            ("First", "gave_up"): "Done",
+            ("Second", "filled"): "Confirm",
+            ("Second", "gave_up"): "Done",
+            ("Confirm", "yes"): "Done",
+            ("Confirm", "no"): "First",
+            ("Confirm", "gave_up"): "Done",
+        },
+    )

@@ -6,12 +6,10 @@ import pytest
 
 from fsm.consent import AGREED, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
-from fsm.errors import SlotError
 from fsm.run import MOST_READINGS, TaskRun
-from fsm.spec import AgentSpec, Collect, Confirm, End, Known, Slot
 from fsm.testing import Recorder, converse
 from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
-from tests.fsm.tables import TRIAGE, WHOLE, Kitchen, Oven, Size, context, pizza, table
+from tests.fsm.tables import TRIAGE, WHOLE, Kitchen, Oven, Size, context, pair, pizza, table
 
 
 def test_the_opening_call_asks_for_the_first_thing_missing() -> None:
@@ -193,35 +191,7 @@ def test_opening_again_means_the_values() -> None:
 
 
 def test_a_correction_that_undoes_two_states_goes_back_for_both() -> None:
-    def positive(value: int, known: Known) -> int:
-        if value < 1:
-            raise SlotError("That is too few.")
-        return value
-
-    slots = {"second": Slot(int, ask="Second?", check=positive), "first": Slot(int, ask="First?", check=positive)}
-    spec = AgentSpec(
-        name="pair",
-        description="Two numbers.",
-        start="First",
-        slots=slots,
-        states={
-            "First": Collect(slots=("first",)),
-            "Second": Collect(slots=("second",)),
-            "Confirm": Confirm("{first} and {second}?"),
-            "Done": End("done"),
-            "Cancelled": End("cancelled"),
-        },
-        transitions={
-            ("First", "filled"): "Second",
-            ("First", "gave_up"): "Done",
-            ("Second", "filled"): "Confirm",
-            ("Second", "gave_up"): "Done",
-            ("Confirm", "yes"): "Done",
-            ("Confirm", "no"): "First",
-            ("Confirm", "gave_up"): "Done",
-        },
-    )
-    run = TaskRun(spec, context(), Kitchen(Oven()))
+    run = TaskRun(pair(), context(), Kitchen(Oven()))
     opened(run, first=1, second=2)
     assert provides(run, first=0, second=0)["say"] == "That is too few. Second?"
     assert provides(run, second=5)["say"] == "First?"

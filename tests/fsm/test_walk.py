@@ -16,13 +16,13 @@ from fsm.effects import Failed, Ok, Refused, TaskContext
 from fsm.errors import SlotError
 from fsm.memory import Memory
 from fsm.run import TaskRun
-from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Known, Slot
+from fsm.spec import Act, AgentSpec, Confirm, End, Known, Slot
 from fsm.states import UNOPENED, DerivedEvent
 from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
 from fsm.walk import Walk, no_reasoning
 from protocols.errors import MisuseError
-from tests.fsm.tables import LOCKER, PAIR_PICKED, context, positive, table
+from tests.fsm.tables import LOCKER, PAIR_PICKED, context, pair, table
 
 
 def found(**results: Any) -> Recorder:
@@ -176,29 +176,7 @@ def test_a_look_up_that_is_not_to_be_had_again_is_not_repeated_for_ever() -> Non
 
 
 def test_which_of_two_lost_values_leads_on_does_not_depend_on_the_order_in_which_they_came() -> None:
-    spec = AgentSpec(
-        name="pair",
-        description="Two numbers.",
-        start="First",
-        slots={"second": Slot(int, ask="Second?", check=positive), "first": Slot(int, ask="First?", check=positive)},
-        states={
-            "First": Collect(slots=("first",)),
-            "Second": Collect(slots=("second",)),
-            "Confirm": Confirm("{first} and {second}?"),
-            "Done": End("done"),
-            "Cancelled": End("cancelled"),
-        },
-        transitions={
-            ("First", "filled"): "Second",
-            ("First", "gave_up"): "Done",
-            ("Second", "filled"): "Confirm",
-            ("Second", "gave_up"): "Done",
-            ("Confirm", "yes"): "Done",
-            ("Confirm", "no"): "First",
-            ("Confirm", "gave_up"): "Done",
-        },
-    )
-    talk = converse(spec).opens(first=1).gives(second=2).crashes().gives(first=0, second=0)
+    talk = converse(pair()).opens(first=1).gives(second=2).crashes().gives(first=0, second=0)
     assert taken(talk) == [("Confirm", "invalidated", "Second")]
     assert taken(talk.gives(second=5)) == [("Second", "filled", "Confirm"), ("Confirm", "unfilled", "First")]
 

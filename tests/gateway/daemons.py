@@ -1,4 +1,4 @@
-"""What tests of the gateway share: the real daemon on free ports, and VAIC's end of a socket, frame by frame."""
+"""Shared by tests of the gateway: the real daemon on free ports, and VAIC's end of a socket, frame by frame."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def run(scene: Callable[[], Awaitable[None]]) -> None:
-    """Play a scene on the product's own kind of loop, with a bound."""
+    """Run a scene on the product's kind of event loop, with a time limit."""
 
     async def bounded() -> None:
         async with asyncio.timeout(4 * LIMIT_S):
@@ -62,8 +62,7 @@ async def serving(
 ) -> AsyncIterator[Daemon]:
     """A daemon with its store in a folder. settings: of Settings, by field name. agents: see Daemon.
 
-    However late its loop is it takes calls, and whoever waits hears no "one moment": not how busy the machine is shall
-    decide what happens next.
+    Its overload protection and fillers are off, so that the load of the machine does not decide what happens.
     """
     database_url = f"sqlite:///{folder}/tieline.sqlite3"
     ours = {"openai_url": NO_MODEL, "database_url": database_url, "port": 0, "ops_port": 0, "max_lag_ms": 0}
@@ -78,7 +77,7 @@ def counted(name: str, **labels: str) -> float:
 
 
 class Vaic:
-    """One socket as VAIC opens it."""
+    """VAIC's end of one socket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -94,7 +93,7 @@ class Vaic:
         return frame
 
     async def hears_until(self, kind: str) -> list[dict[str, Any]]:
-        """All frames up to the first of this type, which is the last of them. There is time for a sentence."""
+        """All frames up to and including the first of this type; waits as long as a sentence takes."""
         frames: list[dict[str, Any]] = []
         async with asyncio.timeout(2 * LIMIT_S):
             while not frames or frames[-1]["type"] != kind:
@@ -102,7 +101,7 @@ class Vaic:
         return frames
 
     async def calls(self, conversation_id: str, **fields: object) -> dict[str, Any]:
-        """Begin a call that is taken."""
+        """Begin a call that is accepted."""
         await self.initiates(conversation_id, **fields)
         return await self.hears("session.accepted")
 
@@ -111,12 +110,12 @@ class Vaic:
         await self.says("session.initiate", conversationId=conversation_id, **offer | fields)
 
     async def is_served(self, conversation_id: str) -> None:
-        """The call lives: what is asked of it is answered, and nothing else came before."""
+        """Check that the call is served: a request is answered, and nothing else arrives before."""
         await self.says("userStream.start", conversationId=conversation_id)
         await self.hears("userStream.started")
 
     async def ends(self, conversation_id: str) -> None:
-        """VAIC's last word; the bot closes."""
+        """Send session.end; the bot closes the socket."""
         await self.says("session.end", conversationId=conversation_id, reasonCode="client-disconnected", reason="bye")
         assert await self.closed() == 1000
 
@@ -175,7 +174,7 @@ async def get(url: str) -> tuple[int, str]:
 
 
 async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = LIMIT_S) -> T:
-    """What a look finds as soon as it finds something; each look is a request to a server, and takes its time."""
+    """Repeat a look, usually a request to a server, until it finds something; returns that."""
     async with asyncio.timeout(limit_s):
         while not (found := await look()):
             pass

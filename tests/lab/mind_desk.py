@@ -15,15 +15,10 @@ from actors.tasks.tools import amended, merged, which_run
 from fsm.effects import EffectRequest, EffectResult, Ok, TaskContext
 from fsm.run import Answer, TaskRun
 from fsm.spec import AgentSpec
+from gateway.daemon import INSTRUCTIONS
 from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, PromptItem, Tool, UserSaid, think
 from tests.lab.mind_call import NOW
 
-INSTRUCTIONS = """\
-You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
-sentences, friendly and plain. We are open every day from nine in the morning to five in the afternoon. The practice is
-at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
-the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
-spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
 HERE = NOW.replace(tzinfo=ZoneInfo("Europe/Berlin"))
 # Calls without a word of the caller in between; a mind that needs more is talking to itself.
 MOST_CALLS = 4

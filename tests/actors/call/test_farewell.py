@@ -15,7 +15,16 @@ from actors.messages.vaic import HangUp
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
-from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher, living
+from tests.actors.calls import (
+    NO_WATCH_S,
+    PIZZA_SLOTS,
+    Call,
+    Oven,
+    StuckOven,
+    WaitingDispatcher,
+    living,
+    with_a_hanging_task,
+)
 
 TARGET = "tel:+4930555001"
 
@@ -123,6 +132,15 @@ def test_what_was_said_in_the_response_that_asked_for_the_end_is_the_farewell_if
     unsaid.append(pending_hangup.unsaid)
     assert unsaid == [True, False]
     assert pending_hangup.note(ended()) is HEARD
+
+
+def test_what_was_said_before_the_caller_spoke_again_is_no_farewell(pending_hangup: PendingHangup) -> None:
+    pending_hangup.said_before(["i-0"], heard=["i-0"])
+    pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    pending_hangup.note(CallerSaid("u-1", "Okay, thanks."))
+    assert pending_hangup.note(ended()) is None
+    assert pending_hangup.note(ended("i-1")) is None
+    assert pending_hangup.note(heard("i-1")) is HEARD
 
 
 def test_a_farewell_that_a_lost_socket_cut_is_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
@@ -284,11 +302,7 @@ def test_a_function_of_a_response_that_the_caller_cut_off_is_not_carried_out(cal
 def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what_they_are(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}, transfer_targets={"all": TARGET}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck, transfer_targets={"all": TARGET})
     call.caller_says("Stop, forget it!", item="u-stop")
     stuck.result = Failed("The oven is broken.")
     stuck.freed.set()

@@ -10,7 +10,7 @@ from actors.messages.journal import Park
 from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
 from protocols.ledger import ItemHeard
 from store.leases import Lease, LeaseRefused, Leases
-from tests.actors.calls import PIZZA_SLOTS, TEN_WORDS, Call, StuckOven, WaitingDispatcher
+from tests.actors.calls import TEN_WORDS, Call, StuckOven, WaitingDispatcher, with_a_hanging_task
 from tests.actors.process.scene import Scene, initiate, refusal
 
 
@@ -151,16 +151,6 @@ def call(mailboxes: WaitingDispatcher) -> Call:
 def asked_to_park(call: Call) -> int:
     """How often the journal was asked to park the call, since the last check."""
     return len(call.journal.all(Park))
-
-
-def with_a_hanging_task(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
-    """A call whose children take a second to end."""
-    call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert oven.entered.wait(5)
-    return call
 
 
 def test_a_call_that_is_quiet_leaves_at_once(call: Call) -> None:

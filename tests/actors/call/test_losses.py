@@ -28,6 +28,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     living,
+    with_a_hanging_task,
 )
 
 
@@ -266,11 +267,7 @@ def test_a_caller_who_was_away_during_the_apology_hears_it_again(mailboxes: Wait
 def test_a_task_that_ends_does_not_put_off_the_end_of_a_call_without_a_model(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck)
     call.model.breaks(4000)
     mailboxes.drain()
     stuck.freed.set()

@@ -46,7 +46,7 @@ from actors.system.signals import ChildDied, Deadline
 from fsm.answer import Answer, TaskStatus
 from protocols.errors import MisuseError
 from protocols.ledger import ItemHeard
-from tests.actors.calls import PIZZA_SLOTS, Call, StuckOven, WaitingDispatcher
+from tests.actors.calls import StuckOven, WaitingDispatcher, with_a_hanging_task
 
 A, E, P = CallAction, CallEvent, Phase
 
@@ -137,11 +137,7 @@ class Scene:
     """A call with a task in the middle of a step, so that no phase passes by itself."""
 
     def __init__(self, mailboxes: WaitingDispatcher, oven: StuckOven) -> None:
-        self.call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
-        self.call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-        self.call.hears_out()
-        self.call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-        assert oven.entered.wait(5)
+        self.call = with_a_hanging_task(mailboxes, oven)
         actor = self.call.ref._actor_weakref()
         assert isinstance(actor, CallSupervisor)
         self.actor = actor

@@ -20,7 +20,16 @@ from fsm.spec import Slot
 from protocols.realtime.scheduler import MOST_CALLS
 from store import appointments
 from store.leases import Leases
-from tests.actors.calls import BEGAN, PIZZA_SLOTS, Call, Kitchen, Oven, StuckOven, WaitingDispatcher
+from tests.actors.calls import (
+    BEGAN,
+    PIZZA_SLOTS,
+    Call,
+    Kitchen,
+    Oven,
+    StuckOven,
+    WaitingDispatcher,
+    with_a_hanging_task,
+)
 from tests.fsm.tables import TRIAGE, Size, table
 
 
@@ -115,11 +124,7 @@ def test_silence_without_an_open_task_gets_no_task_question(call: Call) -> None:
 
 
 def test_a_slow_step_is_bridged_by_a_filler(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck)
     call.model.frames.clear()
     call.wire.frames.clear()
     mailboxes.advance(1500)

@@ -28,6 +28,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     living,
+    with_a_hanging_task,
 )
 
 HUNG_UP = ("hangup", {"hangupReason": "drained"})
@@ -152,15 +153,6 @@ def test_describe_tells_the_call_as_it_stands_and_closes_nothing(call: Call) -> 
 
 
 # --- the end ---
-
-
-def with_a_hanging_task(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
-    call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert oven.entered.wait(5)
-    return call
 
 
 def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call: Call) -> None:

@@ -26,6 +26,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     living,
+    with_a_hanging_task,
 )
 from tests.fsm.tables import LOCKER
 
@@ -207,12 +208,10 @@ def test_crashes_further_apart_than_the_period_are_not_counted(call: Call, oven:
     oven.answers = [bug, Refused("Not like this."), bug, bug]
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     assert call.answered("call-2", "order_pizza_confirm", yes=True)["say"].startswith("Not like this.")
-    for word in ("Well.", "Hm."):
-        call.caller_begins()  # and takes long about it
-        call.mailboxes.advance(16_000)
-        call.caller_says(word)
+    for _ in range(5):  # more than the period, and never a silence of eight seconds
+        call.caller_says("Hm.")
         call.bot_says("Yes?", ms=100)
-        call.mailboxes.advance(100)
+        call.mailboxes.advance(7000)
     call.answered("call-3", "order_pizza_provide", note="none", crisp=False)
     assert call.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
     assert len(oven.requests) == 5
@@ -221,20 +220,10 @@ def test_crashes_further_apart_than_the_period_are_not_counted(call: Call, oven:
 # --- silence ---
 
 
-def hung(mailboxes: WaitingDispatcher, oven: StuckOven) -> Call:
-    """A call whose task hangs in its effect; "call-2" is the call that waits for it."""
-    call = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert oven.entered.wait(5)
-    return call
-
-
 def test_a_step_that_hangs_is_given_up_after_ten_seconds_and_may_be_begun_again(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = hung(mailboxes, stuck)
+    call = with_a_hanging_task(mailboxes, stuck)
     mailboxes.advance(9_900)
     assert "call-2" not in call.outputs()
     mailboxes.advance(100)
@@ -271,7 +260,7 @@ def test_a_look_up_that_was_given_up_is_ignored_when_it_comes_back(mailboxes: Wa
 def test_what_came_of_a_yes_whose_step_was_overdue_is_told_once_it_is_known(
     mailboxes: WaitingDispatcher, stuck: StuckOven, result: EffectResult, ended: str, words: str
 ) -> None:
-    call = hung(mailboxes, stuck)
+    call = with_a_hanging_task(mailboxes, stuck)
     (agent,) = living(FsmAgent)
     mailboxes.advance(10_000)
     assert call.outputs()["call-2"]["say"] == UNSURE
@@ -311,7 +300,7 @@ def test_an_agent_whose_step_is_overdue_may_crash_and_comes_back_to_it(mailboxes
 def test_an_answer_that_comes_when_the_model_has_another_session_is_told_there_with_its_call(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = hung(mailboxes, stuck)
+    call = with_a_hanging_task(mailboxes, stuck)
     first = call.model
     first.breaks()
     mailboxes.advance(0)
@@ -458,11 +447,7 @@ def test_another_function_under_an_id_that_was_answered_is_refused_and_the_model
 def test_another_function_under_an_id_that_is_not_answered_yet_gets_its_answer(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
-    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call.hears_out()
-    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
-    assert stuck.entered.wait(5)
+    call = with_a_hanging_task(mailboxes, stuck)
     call.model_calls(("call-2", "order_pizza_cancel", {}))
     assert "call-2" not in call.outputs()
     stuck.freed.set()
@@ -545,6 +530,22 @@ def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard(read_back: Ca
     read_back.mailboxes.advance(500)
     read_back.caller_says("Yes!")
     assert confirms(read_back, "call-2")["result"] == "baked"
+
+
+def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    results = []
+    for number in range(2, 5):
+        call.caller_says("Twenty.")
+        results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
+    assert results == [None, None, "transfer"]
+
+
+def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.caller_says("Twenty.")
+    told = [call.answered(f"call-{number}", "order_pizza_provide", count=20) for number in range(2, 6)]
+    assert [output.get("result") for output in told] == [None] * 4
 
 
 def test_three_refusals_of_ours_do_not_transfer_the_caller(call: Call, oven: Oven) -> None:
