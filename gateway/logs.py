@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["plain", "json"]
 DEBUG = 10
-# A text shorter than this is not looked for as a secret: it may be a word of ours.
+# A shorter text is not masked as a secret: it may be an ordinary word.
 SHORTEST_SECRET = 8
 
 # Text that looks like a credential: a URL's password, a secret in a query or header, an OpenAI key. What follows

@@ -28,7 +28,7 @@ from gateway.credentials import MIN_TOKEN_CHARS
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
-# The fields that may be read from a file as well, whose name stands in VARIABLE_FILE.
+# Fields that may also be read from a file, named by VARIABLE_FILE.
 SECRETS = ("openai_api_key", "vaic_token", "database_url")
 FILE = "_FILE"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -246,7 +246,7 @@ class Settings(BaseSettings):
 
     @property
     def vaic_tokens(self) -> tuple[str, ...]:
-        """The bearer tokens of which VAIC presents one; the first is that of new calls."""
+        """The accepted bearer tokens; the first is the one of new calls."""
         return _tokens(self.vaic_token)
 
     @property
@@ -260,7 +260,7 @@ class Settings(BaseSettings):
         return self.host or ("0.0.0.0" if self.vaic_tokens else "127.0.0.1")  # noqa: S104 - meant
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown, apart from a password in a URL."""
+        """The secrets, which must never be shown; besides these, a URL may have a password."""
         return self.openai_api_key.get_secret_value(), *self.vaic_tokens
 
     def number_region(self) -> str:
@@ -332,7 +332,7 @@ def _read(kind: type[S], overrides: dict[str, object]) -> S:
                 value = _from_file(variable_of(name))
             except SettingsError as error:
                 faults += error.faults
-                value = ""  # what is missing is said already
+                value = ""  # the error was reported already
             if value is not None:
                 from_files[str(kind.model_fields[name].validation_alias or name)] = value
     try:
@@ -347,7 +347,7 @@ def _read(kind: type[S], overrides: dict[str, object]) -> S:
 
 
 def _from_file(variable: str) -> str | None:
-    """What the file of a secret holds; None: there is none. Raises: SettingsError.
+    """The content of a secret's file; None if there is no such file. Raises: SettingsError.
 
     The file is named by VARIABLE_FILE, or is VARIABLE in the folder that systemd's LoadCredential= fills.
     """

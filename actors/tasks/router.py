@@ -328,7 +328,7 @@ class TaskRouter:
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
-        """The caller was told that nobody knows what came of this step: now it is known."""
+        """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
         run.status, words = message.status, ""
