@@ -1,11 +1,11 @@
-# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make bench, make ratio: the relay's cost
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make talk: callers who speak    make bench, make ratio: the relay's cost
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := actors,fsm,gateway,protocols,store
 
-.PHONY: setup demo test faults hell lint mutants pictures bench ratio lock licences clean
+.PHONY: setup demo test faults hell talk lint mutants pictures bench ratio lock licences clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ faults: setup
 # A scripted model that misbehaves, and what its callers live through; `python -m tests.adversary --help` for some of it.
 hell: setup
 	$(BIN)/python -m tests.adversary
+
+# Callers with flite's voices, on clear and on noisy lines: how they fared, and who was to blame; `python -m tests.talk --help` for some of it.
+talk: setup
+	$(BIN)/python -m tests.talk
 
 # Changes one thing in the code at a time, and lists the changes that no test of the neighbourhood fails for. Takes a quarter of an hour on a quiet machine.
 mutants: setup

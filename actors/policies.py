@@ -34,7 +34,7 @@ FAREWELL_START_LIMIT_S = 6.0
 INTERRUPTION_LIMIT_S = 30.0
 # session.end, VAIC's answer to our hangup.
 END_LIMIT_S = 6.0
-# The same for a transfer: somebody is being called, and VAIC stays until that was answered or has failed.
+# The same for a transfer: VAIC stays until it was answered or has failed.
 TRANSFER_LIMIT_S = 60.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0

@@ -43,6 +43,7 @@ from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimi
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
+from gateway.logs import without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.settings import Settings
@@ -124,6 +125,9 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
+        # Every TLS context made with Python's defaults would write the keys of its sessions there.
+        if os.environ.pop("SSLKEYLOGFILE", ""):
+            logger.warning("SSLKEYLOGFILE is ignored")
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         # Migrations may take long: not on the loop.
@@ -152,7 +156,7 @@ class Daemon:
             await self.__aexit__()
             raise
         self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
-        logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
+        logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:

@@ -38,15 +38,29 @@ _SURELY_SILENT = 0.05
 # is found where it would be found without skipping (at worst two windows later, which the prefix padding covers).
 _SETTLED = 16
 _MAX_KEPT = 120 * SAMPLE_RATE_HZ
+# Near-field noise reduction: so far below the caller's own level (12 dB) a sound comes from further away. Until the
+# caller has spoken, that level is the usual one of telephone speech; each turn moves it by a part, and less if it was a
+# softer one, for that may have been somebody else's.
+_FAR = 10 ** (-12 / 20)
+_USUAL_RMS = 2000.0
+_LEARNT_LOUDER, _LEARNT_SOFTER = 0.4, 0.1
+# Between the loud parts of a voice there are soft ones: the level is held for some windows, and around loud windows
+# so many more belong to the speech.
+_HOLD = 0.6
+_AROUND = 6
 
 
 @dataclass(frozen=True, slots=True)
 class VadSettings:
-    """The settings of server_vad. threshold: 0..1, the least speech probability. Durations in ms."""
+    """The settings of server_vad. threshold: 0..1, the least speech probability. Durations in ms.
+
+    near_field: whether voices far from the microphone are kept out, as noise reduction of that name does.
+    """
 
     threshold: float = 0.5
     prefix_padding_ms: int = 300
     silence_duration_ms: int = 500
+    near_field: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,8 @@ class TurnDetector:
         self._voiced_until = 0
         self._probability = 0.0
         self._quiet_windows = 0
+        self._near_rms = _USUAL_RMS
+        self._held_rms = 0.0
         self._finished: deque[bytes] = deque()
 
     @property
@@ -140,7 +156,12 @@ class TurnDetector:
     def _judge(self, settings: VadSettings) -> VadEvent | None:
         at = self._judged
         self._judged += _WINDOW
-        self._probability = self._speech_probability(self._audio(at, self._judged))
+        window = self._audio(at, self._judged)
+        self._probability = self._speech_probability(window)
+        if settings.near_field:
+            self._held_rms = max(float(_rms(window)[0]), _HOLD * self._held_rms)
+            if self._held_rms < _FAR * self._near_rms:
+                self._probability = 0.0
         if self._began is None:
             return self._await_speech(settings, at)
         return self._await_silence(settings)
@@ -165,10 +186,22 @@ class TurnDetector:
         end = self._voiced_until + _samples(settings.silence_duration_ms)
         if self._judged < end or self._began is None:
             return None
-        self._finish(self._audio(max(self._began, self._kept_from), end))
+        audio = self._audio(max(self._began, self._kept_from), end)
+        self._finish(self._only_near(audio) if settings.near_field else audio)
         self._began = self._voiced_since = None
         self._drop_until(end)
         return SpeechStopped(_ms(end))
+
+    def _only_near(self, audio: bytes) -> bytes:
+        """The utterance without what comes from further away; and the caller's level, learnt from it."""
+        rms = _rms(audio)
+        near = rms >= _FAR * self._near_rms
+        if near.any():
+            louder = float(np.percentile(rms[near], 80)) - self._near_rms
+            self._near_rms += louder * (_LEARNT_LOUDER if louder > 0 else _LEARNT_SOFTER)
+        kept = np.convolve(near, np.ones(2 * _AROUND + 1), "same") > 0
+        samples = np.frombuffer(audio, np.int16)
+        return (samples * np.repeat(kept, _WINDOW)[: len(samples)]).tobytes()
 
     def _finish(self, audio: bytes) -> None:
         self._finished.append(audio)
@@ -201,6 +234,14 @@ class TurnDetector:
 
     def _audio(self, first: int, end: int) -> bytes:
         return bytes(self._kept[2 * (first - self._kept_from) : 2 * (end - self._kept_from)])
+
+
+def _rms(audio: bytes) -> NDArray[np.float64]:
+    """The level of each window; the last one may be shorter."""
+    samples = np.frombuffer(audio, np.int16).astype(np.float64)
+    padded = np.pad(samples, (0, -len(samples) % _WINDOW))
+    rms: NDArray[np.float64] = np.sqrt((padded.reshape(-1, _WINDOW) ** 2).mean(axis=1))
+    return rms
 
 
 def _samples(duration_ms: int) -> int:

@@ -257,7 +257,7 @@ class CallSupervisor(LoopActor):
 
     # --- messages to events ---
 
-    def _overdue(self, key: CallTimerKey) -> None:
+    def _overdue(self, key: CallTimerKey) -> None:  # noqa: C901, PLR0912 - one flat match, a case a limit
         match key:
             case StepLimit():
                 self._log.warning("task step overdue")
@@ -284,6 +284,9 @@ class CallSupervisor(LoopActor):
             case CallTimer.LONGEST:
                 self._log.warning("the call has lasted too long")
                 self._end_call(TOO_LONG, Clip.GOODBYE)
+            case CallTimer.TRANSCRIPT:
+                self._stop_listening()
+                self._look_at_last_facts()
             case CallTimer.SETTLE:
                 self._advance(CallEvent.SETTLE_TIMEOUT)
             case CallTimer.OVERTIME:
@@ -301,7 +304,13 @@ class CallSupervisor(LoopActor):
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
         elif death.child.startswith(MODEL):
-            if (loss := self._model_leg.died(death)) is not Loss.NONE:
+            loss = self._model_leg.died(death)
+            if self._phase is Phase.SETTLING:
+                if loss is not Loss.NONE:
+                    self._stop_listening()
+                    self._look_at_last_facts()
+                return
+            if loss is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
                 self._do_without_model(death.reason)
@@ -316,6 +325,7 @@ class CallSupervisor(LoopActor):
         self._recorder.note(fact)
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
+            self._look_at_last_facts()
             return
         if self._silence.note(fact):
             self._time_silence()
@@ -386,7 +396,7 @@ class CallSupervisor(LoopActor):
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if self._phase is Phase.SETTLING:
-            self._look_at_tasks()
+            self._look_at_last_facts()
             return
         if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
@@ -396,11 +406,18 @@ class CallSupervisor(LoopActor):
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
             self._recorder.task(run)
-            self._look_at_tasks()
+            self._look_at_last_facts()
 
-    def _look_at_tasks(self) -> None:
-        if not self._tasks.unsettled:
-            self._advance(CallEvent.TASKS_SETTLED)
+    def _look_at_last_facts(self) -> None:
+        """The caller has left: see whether anything of the record is still to come."""
+        if CallTimer.TRANSCRIPT in self._call_timers and not self._transcript.last_words_due():
+            self._stop_listening()
+        if not self._tasks.unsettled and CallTimer.TRANSCRIPT not in self._call_timers:
+            self._advance(CallEvent.SETTLED)
+
+    def _stop_listening(self) -> None:
+        self._call_timers.cancel(CallTimer.TRANSCRIPT)
+        self._model_leg.stop()
 
     # --- the farewell ---
 
@@ -649,12 +666,16 @@ class CallSupervisor(LoopActor):
 
     def _settle(self) -> None:
         self._call_timers.clear()
+        self._children.stop(VAIC)
         if self._tasks.caller_left():
-            self._children.stop(VAIC)
-            self._model_leg.stop()
             self._call_timers.start(CallTimer.SETTLE, policies.SETTLE_LIMIT_S)
+        if self._transcript.last_words_due() and self._readiness in MODEL_THERE:
+            if self._model.caller_speaks:
+                self._model.end_turn()  # else it would have no end, and no transcript
+            self._call_timers.start(CallTimer.TRANSCRIPT, policies.WORDS_LIMIT_S)
         else:
-            self._advance(CallEvent.TASKS_SETTLED)
+            self._model_leg.stop()
+        self._look_at_last_facts()
 
     # --- its parts ---
 

@@ -52,7 +52,7 @@ from actors.messages.switchboard import (
     WireLeft,
     WireOpened,
 )
-from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS
+from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS, RESUMED_ELSEWHERE
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import PendingConnection, PendingInbox, conversation_of
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
@@ -95,11 +95,12 @@ CLAIM_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: its first. credential: with which it was opened."""
+    """A call in progress. wire: its first. credential: with which it was opened. address: of its last socket's peer."""
 
     stable_ref: StableRef[CallMessage]
     wire: Wire
     credential: str = field(repr=False)
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,13 @@ class _Claim:
     wire: Wire
     peer: Peer
     limit: Timer
+
+
+def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
+    """Tell of a call that is resumed from elsewhere: VAIC may have moved it, or somebody has its token."""
+    if last and now != last:
+        RESUMED_ELSEWHERE.inc()
+        logger.bind(conversation=conversation_id).warning("call resumed from another address", address=now, last=last)
 
 
 def _count_lost(message: JournalMessage) -> bool:
@@ -325,9 +333,9 @@ class Switchboard(LoopActor):
         elif media is None:
             refuse(initiate.conversation_id, "no common media format")
         else:
-            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name)
+            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name, address=peer.address)
             self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
-            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential))
+            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
 
     def _begin(
         self, initiate: SessionInitiate, media: MediaFormat, call: _Call, resume_state: ResumeState | None = None
@@ -349,6 +357,8 @@ class Switchboard(LoopActor):
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
             if peer.owns(call.credential):
+                _compare_addresses(conversation_id, call.address, peer.address)
+                self._calls[conversation_id] = replace(call, address=peer.address)
                 call.stable_ref.tell(Rebind(wire))
             else:
                 self._refuse(wire, peer, conversation_id, "unknown conversation")
@@ -383,7 +393,9 @@ class Switchboard(LoopActor):
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
         else:
-            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.peer.credential), resume_state)
+            _compare_addresses(conversation_id, resume_state.opening.address, claim.peer.address)
+            call = _Call(StableRef(), claim.wire, claim.peer.credential, claim.peer.address)
+            self._begin(initiate, media, call, resume_state)
 
     def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()

@@ -56,9 +56,13 @@ def read_recording(file: Path) -> SpeechRecording:
         raise ScriptError(f"{file}: 16-bit samples are wanted, these have {8 * width}")
     together = np.frombuffer(audio, dtype="<i2").reshape(-1, channels)
     samples = together[:, 0] if channels == 1 else together.mean(axis=1)
-    mono = samples.astype(np.int16)
-    began_ms, ended_ms = _spoken_part(mono, rate)
-    return SpeechRecording(file, mono, rate, began_ms, ended_ms)
+    return recording_of(file, samples.astype(np.int16), rate)
+
+
+def recording_of(file: Path, samples: Samples, sample_rate_hz: int) -> SpeechRecording:
+    """A recording that is in memory. file: its name in reports."""
+    began_ms, ended_ms = _spoken_part(samples, sample_rate_hz)
+    return SpeechRecording(file, samples, sample_rate_hz, began_ms, ended_ms)
 
 
 def _spoken_part(samples: Samples, rate: int) -> tuple[int, int]:

@@ -119,11 +119,13 @@ class Configuration:
     @property
     def voice_detection(self) -> VadSettings | None:
         """The settings of voice activity detection; None without turn detection."""
+        reduction = self.input.noise_reduction
+        near_field = reduction is not None and reduction.type == "near_field"
         match self.input.turn_detection:
             case ServerVad() as vad:
-                return VadSettings(vad.threshold, vad.prefix_padding_ms, vad.silence_duration_ms)
+                return VadSettings(vad.threshold, vad.prefix_padding_ms, vad.silence_duration_ms, near_field)
             case SemanticVad() as vad:
-                return VadSettings(silence_duration_ms=_SEMANTIC_SILENCE_MS[vad.eagerness])
+                return VadSettings(silence_duration_ms=_SEMANTIC_SILENCE_MS[vad.eagerness], near_field=near_field)
             case None:
                 return None
 

@@ -35,7 +35,7 @@ _BROKEN = ErrorDetail(type="server_error", code="server_error", message="The eng
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The dependencies of a session's responses. now: the caller's local time."""
+    """The dependencies of a session's responses. now: the caller's local time. think: the model."""
 
     settings: EngineSettings
     workshop: Workshop
@@ -43,6 +43,7 @@ class Surroundings:
     listener: Listener
     conversation: Conversation
     now: Callable[[], datetime]
+    think: Callable[[mind.Prompt], mind.Reply]
     log: Logger
 
 
@@ -99,7 +100,7 @@ class Responder:
             items=seen(self.writer.context),
             now=around.now(),
         )
-        reply = await around.workshop.think(lambda: mind.think(prompt))
+        reply = await around.workshop.think(lambda: around.think(prompt))
         around.log.debug("thought", response=self.writer.id, words=reply.text, calls=reply.calls)
         return reply
 

@@ -23,6 +23,7 @@ from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from lab import mind
 from lab.engine.faults import ArmedFaults, Faults
 from lab.engine.outlet import Outlet
 from lab.engine.session import EngineServices, EngineSession
@@ -41,12 +42,16 @@ class Engine:
         settings: EngineSettings | None = None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         new_id: Callable[[str], str] = lambda kind: f"{kind}_{uuid.uuid4().hex[:20]}",
+        think: Callable[[mind.Prompt], mind.Reply] = mind.think,
     ) -> None:
-        """now: gives the caller's local time. new_id: makes an id of a kind ("item", "resp"), at most 32 characters."""
+        """now: gives the caller's local time. new_id: makes an id of a kind ("item", "resp"), at most 32 characters.
+
+        think: the model: what to say or call next. Called on a thread.
+        """
         self.settings = settings or EngineSettings()
         self._faults = ArmedFaults(self.settings.faults)
         self._workshop = Workshop()
-        self._services = EngineServices(self.settings, self._workshop, self._faults, now, new_id)
+        self._services = EngineServices(self.settings, self._workshop, self._faults, now, new_id, think)
         self._server: Server | None = None
         self._outlets: set[Outlet] = set()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
-from lab import ears
+from lab import ears, mind
 from lab.engine.config import Configuration
 from lab.engine.conversation import Conversation, NewId, StoredItem, caller_entry, entry_of
 from lab.engine.faults import ArmedFaults
@@ -35,13 +35,14 @@ _TOKENS_A_MINUTE = 250_000
 
 @dataclass(frozen=True, slots=True)
 class EngineServices:
-    """The dependencies of a session. now: gives the caller's local time."""
+    """The dependencies of a session. now: gives the caller's local time. think: the model."""
 
     settings: EngineSettings
     workshop: Workshop
     faults: ArmedFaults
     now: Callable[[], datetime]
     new_id: NewId
+    think: Callable[[mind.Prompt], mind.Reply]
 
 
 class EngineSession:
@@ -228,6 +229,7 @@ class EngineSession:
             self._listener,
             self._conversation,
             services.now,
+            services.think,
             self._log,
         )
 

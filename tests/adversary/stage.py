@@ -39,6 +39,7 @@ from tests.adversary.scene import End, Ends, Fault, Props, Scene, Wrong
 from tests.adversary.story import heard_by, story
 from tests.adversary.telephone import Telephone
 from tests.paced_loop import loop_time_s, run_paced
+from tests.silence import longest_silence_s
 
 if TYPE_CHECKING:
     from loguru import Message
@@ -266,17 +267,10 @@ class Stage:
     def silence_s(self) -> float:
         """The longest silence, from the greeting to the end of the call, or until now."""
         now_ms = self.phone.handset.progress.ended_ms or self.phone.now_ms
-        runs = [[run.began_ms, run.ended_ms] for run in self.phone.handset.ear.runs]
-        if not runs:
-            return now_ms / 1000
         if self._open_sound is not None:
             self._open_sound[1] = now_ms
-        sounds = sorted([*runs, *self._sounds])
-        longest_ms, heard_ms = 0, sounds[0][1]
-        for began_ms, ended_ms in [*sounds[1:], [now_ms, now_ms]]:
-            longest_ms = max(longest_ms, began_ms - heard_ms)
-            heard_ms = max(heard_ms, ended_ms)
-        return longest_ms / 1000
+        bots = [(run.began_ms, run.ended_ms) for run in self.phone.handset.ear.runs]
+        return longest_silence_s(bots, [(began_ms, ended_ms) for began_ms, ended_ms in self._sounds], now_ms)
 
 
 # --- effects that misbehave ---

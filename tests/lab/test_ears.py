@@ -193,3 +193,29 @@ def test_speech_longer_than_the_model_can_hold_is_written_down_to_its_end() -> N
     names = ["slt_human.wav", "rms_book.wav", "rms_book_full.wav"] * 2
     text = load_transcriber().transcribe(b"".join(speech(name) for name in names))
     assert heard_words(text).count("appointment") == 4
+
+
+def softer(pcm: bytes, by_db: float) -> bytes:
+    return (np.frombuffer(pcm, np.int16) * 10 ** (-by_db / 20)).astype(np.int16).tobytes()
+
+
+def test_near_field_keeps_out_a_voice_that_is_far_away() -> None:
+    far = softer(spoken_in_silence("rms_book_full.wav"), 26)
+    assert TurnDetector(VadSettings(near_field=False)).feed(far) != []
+    ears = TurnDetector(VadSettings(near_field=True))
+    assert ears.feed(far) == []
+    only_utterance(ears.feed(spoken_in_silence("slt_yes.wav")))
+    assert ears.feed(far) == []
+
+
+def test_near_field_hears_a_caller_beside_a_voice_that_is_far_away() -> None:
+    near = np.frombuffer(spoken_in_silence("slt_book.wav"), np.int16)
+    far = np.frombuffer(softer(speech("rms_book_full.wav"), 26), np.int16)
+    both = (near + np.resize(far, len(near))).astype(np.int16).tobytes()
+    ears = TurnDetector(VadSettings(near_field=True))
+    only_utterance(ears.feed(both + silence(700)))
+    assert heard_words(load_transcriber().transcribe(ears.utterance())) == heard_words(WORDS["slt_book.wav"])
+
+
+def test_near_field_hears_a_caller_who_speaks_softly() -> None:
+    only_utterance(TurnDetector(VadSettings(near_field=True)).feed(softer(spoken_in_silence("slt_book.wav"), 14)))

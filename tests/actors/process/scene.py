@@ -51,10 +51,12 @@ class Scene:
             self.ref.tell(message)
         self.mailboxes.drain()
 
-    def opens(self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = ()) -> FakeWire:
-        """Open a new socket of VAIC's, and send its first frames. credential, others: see Peer."""
+    def opens(
+        self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = (), address: str = ""
+    ) -> FakeWire:
+        """Open a new socket of VAIC's, and send its first frames. credential, others, address: see Peer."""
         wire = FakeWire()
-        self.told(WireOpened(wire, Peer("192.0.2.1", credential, others)))
+        self.told(WireOpened(wire, Peer(address, credential, others)))
         self.says(wire, *frames)
         return wire
 

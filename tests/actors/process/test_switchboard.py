@@ -220,6 +220,24 @@ def test_a_socket_whose_message_cannot_be_handled_is_dropped_alone(scene: Scene)
     assert scene.opens(initiate("c-2")).types() == ["session.accepted"]
 
 
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0
+
+
+def test_a_resume_from_another_address_is_logged_and_counted(scene: Scene, log_lines: list[str]) -> None:
+    before = counted("tieline_calls_resumed_elsewhere_total")
+    scene.opens(initiate(), address="192.0.2.1")
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.1"):
+        assert scene.opens(resume, address=address).types() == ["session.accepted"]
+    assert counted("tieline_calls_resumed_elsewhere_total") - before == 2
+    told = [line for line in log_lines if "another address" in line]
+    assert told == [
+        f"WARNING call resumed from another address {{'conversation': 'c-1', 'address': '{now}', 'last': '{last}'}}"
+        for now, last in (("192.0.2.2", "192.0.2.1"), ("192.0.2.1", "192.0.2.2"))
+    ]
+
+
 def test_an_unknown_conversation_cannot_be_resumed(scene: Scene) -> None:
     wire = scene.opens({"type": "session.resume", "conversationId": "c-9"})
     scene.mailboxes.until(lambda: wire.frames)
