@@ -376,7 +376,7 @@ class CallSupervisor(LoopActor):
         self._recorder.called(called)
         self._turns_since.called(called.call_id)
         if self._hangup is not None and self._hangup.interrupted:
-            self._advance(CallEvent.CALLED_OFF)  # what the caller has said into it is a new wish
+            self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
         if (output := self._tasks.invoke(called)) is not None:
             self._speech.answer({called.call_id: output})
         else:
