@@ -56,6 +56,9 @@ UPDATES_REFUSED = Counter(
     "Updates of live sessions that the model refused, by what was done.",
     ["done"],
 )
+TIMERS_FLOORED = Counter(
+    "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
+)
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")

@@ -40,6 +40,7 @@ from actors.messages.switchboard import (
     FirstText,
     FirstTextOverdue,
     GetStatus,
+    JournalLost,
     MoveCalls,
     Peer,
     SetAdmission,
@@ -57,7 +58,7 @@ from actors.process.admission import PendingConnection, PendingInbox, conversati
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.services import Services
 from actors.system.actor import LoopActor
-from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef
+from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef, send
 from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
@@ -130,8 +131,16 @@ class Switchboard(LoopActor):
 
     max_messages = 2 * JOURNAL_CAPACITY  # a writer that ends gives back all its messages at once
 
-    def __init__(self, services: Services, journal: Journal, leases: Leases, max_calls: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        services: Services,
+        journal: Journal,
+        leases: Leases,
+        max_calls: int,
+        parent_link: ParentLink | None = None,
+    ) -> None:
+        super().__init__(parent_link)
+        self._parent: Address[JournalLost] = NullRef() if parent_link is None else parent_link.parent
         self._journal = journal
         self._leases = leases
         self._max_calls = max_calls
@@ -151,11 +160,31 @@ class Switchboard(LoopActor):
         self._children.start(JOURNAL, self._journal_writer, JOURNAL_POLICY, self._start_journal_writer)
         self.after(self._leases.renew_every_s, RenewLeases())
 
+    def on_failure(self, *_: object) -> None:
+        # The process ends now, and VAIC resumes the calls at another: what they have told so far is to be written.
+        self._children.stop(JOURNAL)
+
     def on_stop(self) -> None:
         if lost := sum(map(_count_lost, self._journal_writer.kept)):
             logger.error("no journal writer was left: rows are lost", lost=lost)
 
-    def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
+    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+        try:
+            return self._handle(message)
+        except Exception:
+            # The root of the tree must not end, and all calls with it, because of what one socket has sent.
+            if not isinstance(message, AdmissionRequest | WireOpened | FirstText):
+                raise
+            logger.exception("a socket is dropped: its message could not be handled", kind=type(message).__name__)
+            CALLS_REFUSED.labels("internal_error").inc()
+            if isinstance(message, AdmissionRequest):
+                message.upgrade.refuse("internal error")
+            else:
+                self._take_pending(message.wire)
+                message.wire.close(1011, "internal error")
+            return None
+
+    def _handle(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
         self, message: SwitchboardMessage
     ) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
@@ -409,3 +438,4 @@ class Switchboard(LoopActor):
             # Calls go on without a journal: what they say about a booking comes from the store itself.
             self._admission = AdmissionState.CLOSED
             logger.critical("the journal cannot be written: no new calls are taken")
+            send(self._parent, JournalLost())
