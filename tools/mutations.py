@@ -16,11 +16,16 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-# Operators that need arguments of their own.
-NOT_USED = {"core/VariableReplacer", "core/VariableInserter"}
+# Operators that need arguments of their own, and those that change nothing: `is` compares enum members or None.
+NOT_USED = {
+    "core/VariableReplacer",
+    "core/VariableInserter",
+    "core/ReplaceComparisonOperator_Is_Eq",
+    "core/ReplaceComparisonOperator_IsNot_NotEq",
+}
 LEFT_OUT = "statement left out"
-# Calls that only log or count.
-SAID_ONLY = re.compile(r"(\b_?log(ger)?\b|\.inc\(|\.dec\(|\.set\(\d|\.observe\()")
+# Calls that only log or count, and one that is for the type checker and never reached.
+SAID_ONLY = re.compile(r"(\b_?log(ger)?\b|\.inc\(|\.dec\(|\.set\(\d|\.observe\(|\bassert_never\()")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.claims import Deed, Done, deeds_in, literal
-from fsm.consent import AGREED, Agreement, Language
+from fsm.consent import Agreement, Language, Readback, Verdict
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, End, ToolSpec
@@ -129,7 +129,7 @@ class TaskRouter:
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
         self._end_requests: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
-        self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
+        self._acted: dict[str, Readback] = {}  # by run, what the previous process had begun to carry out
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
@@ -156,9 +156,9 @@ class TaskRouter:
             self._read_back(run)
             if run.result == OPEN:
                 self._start(run)
-            if run.result == OPEN and each.run in acted:
+            if run.result == OPEN and each.run in acted and run.status.readback is not None:
                 # Do not read back again: the effect may have been done already.
-                self._acted.add(each.run)
+                self._acted[each.run] = run.status.readback
                 if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
                     self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered
@@ -328,7 +328,7 @@ class TaskRouter:
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
-        """The caller was told that nobody knows what came of this step: now it is known."""
+        """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
         run.status, words = message.status, ""
@@ -499,8 +499,9 @@ class TaskRouter:
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
         """How the caller's latest turn answers the run's read-back. None: its transcript is missing."""
-        if run.context.run_id in self._acted:
-            return AGREED
+        begun = self._acted.get(run.context.run_id)
+        if begun is not None and run.status is not None and run.status.readback == begun:
+            return Agreement(Verdict.AGREED, begun)
         return self._consent.judge(run.context.run_id, final=final)
 
     def _read_back(self, run: TaskHandle) -> None:

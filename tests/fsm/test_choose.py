@@ -49,6 +49,7 @@ def test_what_is_no_choice_is_a_fault_and_changes_nothing() -> None:
     talk = converse(TRIAGE).opens(hours=2)
     before = talk.run.snapshot()
     assert talk.chooses("fly").fault == "bad_value"
+    assert talk.calls("triage_choose", '{"choice": "visit", "by": "air"}').fault == "unknown_property"
     assert talk.run.snapshot() == before
 
 

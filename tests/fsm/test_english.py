@@ -38,6 +38,7 @@ def nov(*days: int) -> set[date]:
         ("the day after tomorrow", [nov(25)]),
         ("in two days", [nov(25)]),
         ("a week from tomorrow", [{date(2026, 12, 1)}]),
+        ("Maybe a week from tomorrow", [{date(2026, 12, 1)}]),
         ("tomorrow week", [{date(2026, 12, 1)}]),
         ("on Thursday", [nov(26)]),
         ("on Monday", [nov(23, 30)]),
@@ -48,7 +49,12 @@ def nov(*days: int) -> set[date]:
         ("from Tuesday 24 November to Thursday 26 November", [nov(24), nov(26)]),
         ("Thursday or Friday", [nov(26), nov(27)]),
         ("Friday 26 November", [{date(2027, 11, 26)}]),  # it is a Thursday
+        ("not today tomorrow", [nov(23), nov(24)]),
         ("tomorrow, Friday", [set()]),  # it is a Tuesday
+        ("24 November 1900", [{date(1900, 11, 24)}]),
+        ("24 November 1899", [nov(24)]),
+        ("24 November 2199", [{date(2199, 11, 24)}]),
+        ("24 November 2200", [nov(24)]),
         ("the second appointment", []),
         ("you may come at ten", []),
         ("in the 2 rooms", []),
@@ -88,7 +94,14 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("at noon", [{time(12)}]),
         ("twelve noon", [{time(12)}]),
         ("midnight", [{time(0)}]),
+        ("not midnight noon", [{time(0)}, {time(12)}]),
         ("at 1030", [both(10, 30)]),
+        ("my code is 1030", []),
+        ("my number ten", []),
+        ("at 1060", []),
+        ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
+        ("at 2330", [{time(23, 30)}]),
+        ("at 2430", []),
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
         ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),
@@ -101,6 +114,15 @@ def both(hour: int, minute: int = 0) -> set[time]:
 )
 def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
     assert ENGLISH.times(text, MONDAY) == times
+
+
+def test_numbers_in_words_are_numbers_in_digits() -> None:
+    tens = "ten twenty thirty forty fifty sixty seventy eighty ninety"
+    assert ENGLISH.words(tens) == tuple(str(number) for number in range(10, 100, 10))
+    teens = "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+    assert ENGLISH.words(teens) == tuple(str(number) for number in range(11, 20))
+    units = "zero one two three four five six seven eight nine"
+    assert ENGLISH.words(units) == tuple(str(number) for number in range(10))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fsm.effects import Local
-from fsm.spec import Act, AgentSpec, Choice, Choose, Collect, Confirm, End, Slot
+from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Slot
 from fsm.states import DerivedEvent
 from fsm.testing import converse
 from protocols.errors import MisuseError
@@ -98,11 +98,16 @@ def test_a_template_must_be_filled_on_every_way_to_it() -> None:
         table(transitions={("What", "gave_up"): "Confirm"}, states={"Confirm": Confirm("{note}?")})
 
 
+def test_an_arrow_behind_one_that_is_always_taken_is_refused() -> None:
+    with pytest.raises(MisuseError, match="what is tried after 'What' is never reached"):
+        table(transitions={("Confirm", "no"): (Arrow("What"), Arrow("Human"))})
+
+
 def test_a_refused_effect_empties_the_slots_it_asks_for_anew() -> None:
-    with pytest.raises(MisuseError, match="'Human' speaks of the slot 'note'"):
+    with pytest.raises(MisuseError, match="'Told' speaks of the slot 'note'"):
         table(
-            states={"Human": End("transfer", say="{note}"), "Nobody": End("nobody")},
-            transitions={("What", "gave_up"): "Nobody"},
+            states={"Again": Collect(slots=("note",)), "Told": End("told", say="{note}")},
+            transitions={("Bake", "refused"): "Again", ("Again", "filled"): "Confirm", ("Again", "gave_up"): "Told"},
         )
 
 

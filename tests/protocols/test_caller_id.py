@@ -94,6 +94,12 @@ def test_an_international_number_needs_no_region() -> None:
     assert e164("+4930555010") == e164("004930555010") == "+4930555010"
 
 
+@pytest.mark.parametrize("region", ["", "US", "DE"])
+def test_a_number_that_names_its_country_is_not_read_by_the_bots_region(region: str) -> None:
+    assert e164("tel:30-123456;phone-context=+49", region) == "+4930123456"
+    assert e164("+4930123456;phone-context=+1", region) == "+4930123456"
+
+
 def test_an_extension_of_a_private_exchange_is_shared_by_its_callers_and_so_is_nobody() -> None:
     assert e164("1234", "DE") == e164("sip:7042@pbx.example.com", "GB") == NOBODY
 

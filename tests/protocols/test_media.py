@@ -66,6 +66,12 @@ def test_pieces_are_whole_samples_and_together_the_input(media: MediaFormat, len
     assert all(len(piece) <= media.bytes_per_ms * 125 for piece in cut)
 
 
+@pytest.mark.parametrize(("length_ms", "parts"), [(20, 1), (25, 1), (26, 2), (40, 2)])
+def test_no_piece_is_cut_off_that_is_shorter_than_a_quarter(length_ms: int, parts: int) -> None:
+    payload = b64encode(bytes(LPCM16_24.bytes_per_ms * length_ms)).decode()
+    assert len(pieces(payload, LPCM16_24, 20)) == parts
+
+
 def test_equal_formats_are_passed_through_unchanged() -> None:
     through = Transcoder(LPCM16_24, LPCM16_24)
     payload = "not even base64!"

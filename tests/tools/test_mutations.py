@@ -25,6 +25,8 @@ class Room:
         self.count += 1
         GUESTS.labels("x").inc()
         self.greet()
+        if guests is None:
+            assert_never(guests)
         return self.count == 2
 
 
@@ -44,9 +46,15 @@ def changes(tmp_path: Path) -> list[tuple[int, str, str, str]]:
 
 
 def test_rules_and_numbers_are_changed(changes: list[tuple[int, str, str, str]]) -> None:
-    assert (15, "core/ReplaceComparisonOperator_Eq_Lt", "return self.count == 2", "return self.count < 2") in changes
+    assert (17, "core/ReplaceComparisonOperator_Eq_Lt", "return self.count == 2", "return self.count < 2") in changes
     assert (8, "core/ReplaceTrueWithFalse", "self.open = True", "self.open = False") in changes
     assert ("return 4", "return 5") in [(was, now) for _, _, was, now in changes]
+
+
+def test_what_changes_nothing_is_left_out(changes: list[tuple[int, str, str, str]]) -> None:
+    now = [now for line, _, _, now in changes if line == 15]
+    assert "if guests is not None:" in now
+    assert "if guests == None:" not in now
 
 
 def test_statements_are_left_out_but_not_first_values_logs_and_figures(
@@ -57,4 +65,4 @@ def test_statements_are_left_out_but_not_first_values_logs_and_figures(
 
 
 def test_annotations_unions_of_types_caches_and_logs_are_left_alone(changes: list[tuple[int, str, str, str]]) -> None:
-    assert {line for line, *_ in changes} == {8, 12, 14, 15, 20}
+    assert {line for line, *_ in changes} == {8, 12, 14, 15, 17, 22}

@@ -134,6 +134,15 @@ def test_what_was_said_in_the_response_that_asked_for_the_end_is_the_farewell_if
     assert pending_hangup.note(ended()) is HEARD
 
 
+def test_what_was_said_before_the_caller_spoke_again_is_no_farewell(pending_hangup: PendingHangup) -> None:
+    pending_hangup.said_before(["i-0"], heard=["i-0"])
+    pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    pending_hangup.note(CallerSaid("u-1", "Okay, thanks."))
+    assert pending_hangup.note(ended()) is None
+    assert pending_hangup.note(ended("i-1")) is None
+    assert pending_hangup.note(heard("i-1")) is HEARD
+
+
 def test_a_farewell_that_a_lost_socket_cut_is_neither_heard_nor_called_off(pending_hangup: PendingHangup) -> None:
     pending_hangup.note(ended("i-1"))
     assert pending_hangup.note(heard("i-1", complete=False)) is None

@@ -315,3 +315,12 @@ def test_a_call_taken_over_in_the_middle_has_the_record_of_one_that_stayed(
     assert left_record("c-1", ResumeState(OPENING, tuple(rows))) == record
     assert tasks_left(rows) == tasks_left(stayed.journal())
     assert calls_left(rows) == calls_left(stayed.journal())
+
+
+def test_a_call_ended_when_its_caller_left_however_long_a_task_goes_on() -> None:
+    process = Process(0, 1000)
+    process.recorder.draft("client-disconnected")
+    process.wall_ms += 5000
+    record = process.ends("failed")
+    assert record.ended_at == BEGAN + timedelta(milliseconds=1000)
+    assert record.outcome == "failed"

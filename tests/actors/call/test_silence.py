@@ -11,6 +11,8 @@ import pytest
 from actors.call.silence import LIMITS_S, LINE, MOST_ATTEMPTS, TURN_LIMIT_S, Line, LineAction, LineEvent, SilenceWatch
 from actors.messages.call import BotBegan, BotHeard, CallerInaudible, CallerSaid, CallerSpeaks, ClipHeard
 from actors.messages.clips import Clip
+from actors.messages.journal import AppendRow, CallOpening, ResumeState
+from actors.services import BotProfile
 from protocols.errors import MisuseError
 from protocols.ledger import ItemHeard
 from tests.actors.calls import (
@@ -348,14 +350,33 @@ def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
     call.model.frames.clear()
     mailboxes.advance(9900)
     assert spoken(call) == []
+    assert clips(call) == [Clip.ONE_MOMENT.value] * 2, "while the model is waited for, and after a silence"
     stuck.freed.set()
     mailboxes.until(lambda: "call-2" in call.outputs())
 
 
-def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) -> None:
+def ten_minutes(mailboxes: WaitingDispatcher) -> BotProfile:
+    """The profile of calls that may last no longer."""
     ours = call_services(mailboxes, Probe("journal"), FakeExchange())
-    profile = replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
-    call = Call(mailboxes, profile=profile).greeted()
+    return replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
+
+
+def test_a_call_taken_over_may_last_no_longer_than_it_might_have(mailboxes: WaitingDispatcher) -> None:
+    profile = ten_minutes(mailboxes)
+    first = Call(mailboxes, profile=profile).greeted()
+    mailboxes.advance(499_000)
+    rows = tuple(told.entry for told in first.journal.all(AppendRow))
+    call = Call(mailboxes, profile=profile, resume_state=ResumeState(CallOpening(), rows))
+    call.model_is_ready()
+    call.bot_says("Sorry, the line was interrupted.")
+    mailboxes.advance(100_800)
+    assert clips(call) == []
+    mailboxes.advance(200)
+    assert clips(call) == ["goodbye"]
+
+
+def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, profile=ten_minutes(mailboxes)).greeted()
     mailboxes.advance(598_900)
     assert clips(call) == []
     mailboxes.advance(200)

@@ -532,6 +532,22 @@ def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard(read_back: Ca
     assert confirms(read_back, "call-2")["result"] == "baked"
 
 
+def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    results = []
+    for number in range(2, 5):
+        call.caller_says("Twenty.")
+        results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
+    assert results == [None, None, "transfer"]
+
+
+def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.caller_says("Twenty.")
+    told = [call.answered(f"call-{number}", "order_pizza_provide", count=20) for number in range(2, 6)]
+    assert [output.get("result") for output in told] == [None] * 4
+
+
 def test_three_refusals_of_ours_do_not_transfer_the_caller(call: Call, oven: Oven) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     for number in range(2, 5):

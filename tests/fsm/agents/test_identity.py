@@ -157,6 +157,13 @@ def test_who_has_lost_the_appointment_by_the_yes_does_not_change_anothers(engine
     assert len(AppointmentBook(engine).all()) == 1
 
 
+def test_the_code_says_which_of_ones_appointments_is_meant(engine: Engine) -> None:
+    booked(engine)
+    second = booked(engine, TUESDAY + timedelta(days=7))
+    it = talk(engine).opens(name="John Smith", code=second.code)
+    assert it.says == "Your appointment on Tuesday 1 December at 10:30. Shall I cancel it?"
+
+
 # --- wrong tries ---
 
 
