@@ -327,9 +327,11 @@ class CallSupervisor(LoopActor):
         if self._phase is Phase.SETTLING:
             self._look_at_last_facts()
             return
-        if self._silence.note(fact):
+        owed = self._tasks.owes_result
+        outputs = self._tasks.note(fact)
+        if self._silence.note(fact) or owed != self._tasks.owes_result:
             self._time_silence()
-        if outputs := self._tasks.note(fact):
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
@@ -489,7 +491,7 @@ class CallSupervisor(LoopActor):
         self._time_silence()
 
     def _time_silence(self) -> None:
-        limit_s = self._silence.limit_s()
+        limit_s = self._silence.limit_s(owed=self._tasks.owes_result)
         if limit_s is None:
             self._call_timers.cancel(CallTimer.SILENCE)
         else:
