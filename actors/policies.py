@@ -47,6 +47,9 @@ MODEL_LIMIT_S = 20.0
 RENEW_FLOOR_S = 10.0
 # The same for a session that by our clock has ended already, so that its real end is unknown.
 RENEW_BLIND_S = 1200.0
+# At least, for a call that was taken over, until it has lasted too long: the clock of the process that began it may be
+# wrong, and nobody is to be hung up on at once because of that.
+LONGEST_FLOOR_S = 60.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
 # The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.

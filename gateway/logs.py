@@ -38,6 +38,8 @@ _SECRET = re.compile(
       | \bsk-[\w-]{8,}"""
 )
 
+_QUERY = re.compile(r"\?[^\s#]+")
+
 
 def set_up_logs(
     level: str,
@@ -81,6 +83,11 @@ def set_up_logs(
 def without_secrets(text: str) -> str:
     """The text with everything that looks like a credential replaced by ***: the last line of defence."""
     return _SECRET.sub(r"\1\2***", text)
+
+
+def without_query(text: str) -> str:
+    """A URL with its whole query replaced by ***: nobody knows which parameters of others' are secret."""
+    return _QUERY.sub("?***", text)
 
 
 @dataclass(slots=True)

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # A validator sees the fields above its own: a secret stands below the field that decides whether it is needed.
+    openai_cleartext: Annotated[
+        bool, Field(description="the key may go to another host in clear text, by ws://: within a network of your own")
+    ] = False
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
@@ -158,11 +161,13 @@ class Settings(BaseSettings):
 
     @field_validator("openai_url")
     @classmethod
-    def _websocket_url(cls, url: str) -> str:
+    def _websocket_url(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
         # Reading `port` raises ValueError if it is not a number.
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
+        if parts.scheme == "ws" and not is_loopback(parts.hostname) and not info.data.get("openai_cleartext"):
+            raise ValueError("would send the key in clear text: must be wss://, or TIELINE_OPENAI_CLEARTEXT=true")
         return url
 
     @field_validator("trusted_proxies")
@@ -378,6 +383,14 @@ def settings_as_given() -> dict[str, str]:
         value = os.environ.get(variable, str(default))
         given[variable] = f"from {file}" if file else str(SecretStr(value)) if secret else value
     return given
+
+
+def is_given(name: str) -> bool:
+    """Whether a field is set by its variable or a file."""
+    variable = variable_of(name)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    in_file = f"{variable}{FILE}" in os.environ or bool(folder and (Path(folder) / variable).exists())
+    return variable in os.environ or (name in SECRETS and in_file)
 
 
 def unknown_variables() -> list[str]:

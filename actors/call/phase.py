@@ -27,7 +27,7 @@ class Phase(Enum):
 
 class CallEvent(Enum):
     FAREWELL_DUE = "farewell due"  # a task has ended with a hang-up or a transfer
-    CALLED_OFF = "called off"  # by a wish of the caller's, said into the farewell
+    CALLED_OFF = "called off"  # by a new request of the caller, said during the farewell
     FAREWELL_HEARD = "farewell heard"
     FAREWELL_OVERDUE = "farewell overdue"
     MODEL_GONE = "model gone"  # permanently: no restarts are left

@@ -75,7 +75,7 @@ from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, VaicSocketMessage
-from actors.metrics import TRANSFERS_FAILED
+from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
 from actors.model.leg import Loss, ModelLeg, ModelRef
 from actors.policies import MODEL, VAIC
 from actors.services import Services
@@ -162,7 +162,16 @@ class CallSupervisor(LoopActor):
     def _limit_length(self) -> None:
         if max_call_s := self._services.profile.max_call_s:
             gone_s = (self.now_ms() - self._transcript.began_ms) / 1000
-            self._call_timers.start(CallTimer.LONGEST, max(0.0, max_call_s - gone_s))
+            self._call_timers.start(CallTimer.LONGEST, self._left_s(max_call_s, gone_s))
+
+    def _left_s(self, longest_s: float, gone_s: float) -> float:
+        """How long the call may last from now on. gone_s: so far; of one taken over, by the clocks of two processes."""
+        left_s = min(longest_s, longest_s - gone_s)
+        if left_s >= policies.LONGEST_FLOOR_S or self._resume_state is None:
+            return left_s
+        TIMERS_FLOORED.labels("longest call").inc()
+        self._log.warning("the call is said to have lasted too long when it was taken over", gone_s=round(gone_s))
+        return policies.LONGEST_FLOOR_S
 
     def on_stop(self) -> None:
         self._advance(CallEvent.STOPPED, outcome="drained")
@@ -318,9 +327,11 @@ class CallSupervisor(LoopActor):
         if self._phase is Phase.SETTLING:
             self._look_at_last_facts()
             return
-        if self._silence.note(fact):
+        owed = self._tasks.owes_result
+        outputs = self._tasks.note(fact)
+        if self._silence.note(fact) or owed != self._tasks.owes_result:
             self._time_silence()
-        if outputs := self._tasks.note(fact):
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
@@ -367,7 +378,7 @@ class CallSupervisor(LoopActor):
         self._recorder.called(called)
         self._turns_since.called(called.call_id)
         if self._hangup is not None and self._hangup.interrupted:
-            self._advance(CallEvent.CALLED_OFF)  # what the caller has said into it is a new wish
+            self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
         if (output := self._tasks.invoke(called)) is not None:
             self._speech.answer({called.call_id: output})
         else:
@@ -480,7 +491,7 @@ class CallSupervisor(LoopActor):
         self._time_silence()
 
     def _time_silence(self) -> None:
-        limit_s = self._silence.limit_s()
+        limit_s = self._silence.limit_s(owed=self._tasks.owes_result)
         if limit_s is None:
             self._call_timers.cancel(CallTimer.SILENCE)
         else:

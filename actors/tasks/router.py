@@ -33,6 +33,7 @@ from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
@@ -121,6 +122,7 @@ class TaskRouter:
         self._deeds = {
             name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
         }
+        self._owed = OwedResults(services.profile.language)
         self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
         self._calls_in_a_row = 0
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
@@ -183,6 +185,7 @@ class TaskRouter:
         """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         self._claims.note(fact)
+        self._owed.note(fact)
         match fact:
             case CallerSpeaks(began=True):
                 self._calls_in_a_row = 0
@@ -193,6 +196,15 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    @property
+    def owes_result(self) -> bool:
+        """A task has done something, and the caller has not heard of it."""
+        return self._owed.open
+
+    def owed_result(self) -> str:
+        """The words about it, to be said now; "" if nothing is owed."""
+        return self._owed.tell()
 
     @property
     def correcting(self) -> bool:
@@ -577,6 +589,7 @@ class TaskRouter:
         """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
+        self._owe_result(run, outcome)
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
@@ -584,6 +597,12 @@ class TaskRouter:
             return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+
+    def _owe_result(self, run: TaskHandle, outcome: str) -> None:
+        language = self._services.profile.language
+        if deeds_in(run.say, language):
+            done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
+            self._owed.ended(run.context.run_id, done, self._services.local_now().date())
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)

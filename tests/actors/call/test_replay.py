@@ -245,3 +245,20 @@ def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailb
     assert (taken.started_at, taken.began_ms) == (BEGAN - timedelta(seconds=90), 910_000)
     new = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, None)
     assert (new.started_at, new.began_ms, new.media_format) == (BEGAN, 1_000_000, "raw/mulaw")
+
+
+@pytest.mark.parametrize(("ahead", "left_s"), [(-timedelta(hours=2), 60), (timedelta(hours=2), 600)])
+def test_a_call_from_a_process_whose_clock_is_wrong_is_not_hung_up_on_at_once(
+    mailboxes: WaitingDispatcher, ahead: timedelta, left_s: int
+) -> None:
+    first = Call(mailboxes).greeted()
+    rows = tuple(replace(row, at=row.at + ahead) for row in rows_of(first))
+    profile = replace(call_services(mailboxes, NullRef(), FakeExchange()).profile, max_call_s=600, no_input_s=9999)
+    second = Call(mailboxes, profile=profile, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.bot_says("Sorry, the line was interrupted.")
+    mailboxes.advance((left_s - 1) * 1000)
+    assert Clip.GOODBYE.value not in [turn.text for turn in second.describe().turns]
+    mailboxes.advance(2000)
+    assert Clip.GOODBYE.value in [turn.text for turn in second.describe().turns]
+    second.ends()
