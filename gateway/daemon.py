@@ -81,7 +81,7 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Root:
-    """The parent of an actor tree's root. ended: why the root has ended, or can do its work no more; None: as told."""
+    """The parent of an actor tree's root. ended: why the root has ended or cannot work; None if told to stop."""
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
@@ -125,7 +125,7 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
-        # Every TLS context made with Python's defaults would write the keys of its sessions there.
+        # With it every TLS context made with Python's defaults would write its session keys there.
         if os.environ.pop("SSLKEYLOGFILE", ""):
             logger.warning("SSLKEYLOGFILE is ignored")
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
