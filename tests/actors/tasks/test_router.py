@@ -190,6 +190,13 @@ def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_go
     assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
 
 
+def test_another_task_goes_on_when_one_is_given_up(call: Call, oven: Oven) -> None:
+    call.answered("call-0", "book_appointment", day="2026-11-24")
+    given_up(call, oven)
+    assert [task.result for task in call.describe().tasks] == ["open", "failed"]
+    assert call.answered("call-3", "book_appointment_provide", at="10:30")["slots"]["day"] == "2026-11-24"
+
+
 def test_a_task_that_was_given_up_is_recorded_as_such(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     assert [task.result for task in call.describe().tasks] == ["failed"]
