@@ -315,6 +315,17 @@ def test_a_session_that_leaves_two_requests_unanswered_is_dead() -> None:
     assert scheduler.dead
 
 
+def test_a_session_that_answers_in_between_is_not_dead() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.tick(sounds=False, now_ms=REQUEST_LIMIT_MS)
+    scheduler.created(ours("r-1"), REQUEST_LIMIT_MS)
+    scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=REQUEST_LIMIT_MS)
+    scheduler.want(ASK, REQUEST_LIMIT_MS)
+    scheduler.tick(sounds=False, now_ms=2 * REQUEST_LIMIT_MS)
+    assert not scheduler.dead
+
+
 def test_a_session_whose_mute_response_does_not_even_end_when_it_is_cancelled_is_dead() -> None:
     scheduler = running()
     assert scheduler.tick(sounds=False, now_ms=MUTE_LIMIT_MS) == [ResponseCancel(response_id="r-1")]
