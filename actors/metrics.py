@@ -13,6 +13,9 @@ CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped 
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
+RESUMED_ELSEWHERE = Counter(
+    "tieline_calls_resumed_elsewhere_total", "Calls resumed from another address than their last."
+)
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by leg and reason.", ["leg", "reason"]
 )
@@ -52,6 +55,9 @@ UPDATES_REFUSED = Counter(
     "tieline_model_updates_refused_total",
     "Updates of live sessions that the model refused, by what was done.",
     ["done"],
+)
+TIMERS_FLOORED = Counter(
+    "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
 )
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")

@@ -34,7 +34,7 @@ FAREWELL_START_LIMIT_S = 6.0
 INTERRUPTION_LIMIT_S = 30.0
 # session.end, VAIC's answer to our hangup.
 END_LIMIT_S = 6.0
-# The same for a transfer: somebody is being called, and VAIC stays until that was answered or has failed.
+# The same for a transfer: VAIC stays until it was answered or has failed.
 TRANSFER_LIMIT_S = 60.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0
@@ -47,6 +47,9 @@ MODEL_LIMIT_S = 20.0
 RENEW_FLOOR_S = 10.0
 # The same for a session that by our clock has ended already, so that its real end is unknown.
 RENEW_BLIND_S = 1200.0
+# At least, for a call that was taken over, until it has lasted too long: the clock of the process that began it may be
+# wrong, and nobody is to be hung up on at once because of that.
+LONGEST_FLOOR_S = 60.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
 # The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.

@@ -1,4 +1,4 @@
-"""Statements of the bot that something has been done, and whether the tasks of the call have done it.
+"""Compares the bot's statements that something was done with what the tasks of the call have done.
 
 Pure: a language finds the statements (fsm/english_claims.py), the rules here compare them with what was done.
 May import: fsm, the standard library. Rules from: docs/architecture.md 4.9.
@@ -34,7 +34,7 @@ class Claim:
 
 
 class ClaimLanguage(Protocol):
-    """What the rules here need to know of a language: a part of fsm.consent's Language."""
+    """What these rules need to know of a language: a part of fsm.consent's Language."""
 
     def dates(self, text: str, today: date) -> list[frozenset[date]]: ...
 
@@ -45,7 +45,7 @@ class ClaimLanguage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one task has done, or has found stored. dates, times: its values. say: the task's own words about it."""
+    """What one task has done, or has found stored. dates, times: its values. say: the task's words about it."""
 
     deeds: frozenset[Deed]
     dates: frozenset[date]
@@ -53,7 +53,7 @@ class Done:
     say: str
 
     def backs(self, claim: Claim, language: ClaimLanguage, today: date) -> bool:
-        """Whether the claim is true of this: the same deed, and no other day or time than its own."""
+        """Whether this makes the claim true: the same deed, and no other day or time."""
         dates, times = language.dates(claim.sentence, today), language.times(claim.sentence, today)
         return (
             not self.deeds.isdisjoint(claim.deeds)
@@ -63,7 +63,7 @@ class Done:
 
 
 def literal(template: str) -> str:
-    """A format string as words: a 0 stands for each value."""
+    """A format string as words, with a 0 for each value."""
     return "".join(text + "0" * (field is not None) for text, field, *_ in Formatter().parse(template))
 
 
@@ -73,7 +73,7 @@ def deeds_in(text: str, language: ClaimLanguage) -> frozenset[Deed]:
 
 
 def backs_also(deeds: frozenset[Deed]) -> frozenset[Deed]:
-    """The deeds that are true with these: what was moved is booked for its new time."""
+    """These deeds, and those that follow from them: what was moved is booked for its new time."""
     return deeds | {Deed.BOOKED} if Deed.MOVED in deeds else deeds
 
 

@@ -32,7 +32,7 @@ _ACTIVE = re.compile(rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?P<deed>{_PARTICIPLE
 _NOW_ON = re.compile(rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for)\b")
 _FILLER = r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely) )*"
 _BARE = re.compile(rf"^{_FILLER}(?P<deed>{_PARTICIPLE})(?: (?:for you|then|now|in))?$")
-# Before a statement, these make it none.
+# Words before a statement that make it something else.
 _NONE_BEFORE = re.compile(
     r"\b(?:not|never|nothing|nobody|none|no|cannot|unable|without|failed|[a-z]+n't|if|when|whenever|once|unless|until|till"
     r"|before|whether|after|soon|will|would|could|can|may|might|shall|should|must|maybe|perhaps|possibly|probably"
@@ -42,7 +42,7 @@ _NONE_BEFORE = re.compile(
 _NONE_AFTER = re.compile(
     r"\b(?:if|once|unless|until|as soon as|when you|after you|provided|by (?:someone|somebody|another))\b"
 )
-# "I'm afraid that's booked" tells of somebody else's.
+# "I'm afraid that's booked" is about another caller's appointment.
 _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
 _HARMLESS = re.compile(
     r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"

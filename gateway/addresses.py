@@ -1,4 +1,4 @@
-"""Whose request it is: the address of a client behind trusted proxies, and what counts as one address.
+"""The address of a client, also behind trusted proxies, and what counts as one address.
 
 May import: the standard library. Rules from: docs/specs/reliability.md 6.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# What one subscriber has of IPv6 at least.
+# The smallest IPv6 network that a subscriber gets.
 IPV6_PREFIX = 64
 
 
@@ -26,7 +26,7 @@ def is_within(address: str, trusted: Sequence[Network]) -> bool:
 
 
 def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The address of a request's client: the peer's, or what trusted proxies say about whom they speak for.
+    """The address of a request's client: the peer's, or the one that trusted proxies name.
 
     forwarded: the X-Forwarded-For headers, in order. Each proxy appends its own peer, so they are read from their end,
     as far as whoever wrote an entry is trusted; what stands before that, or is no address, anybody may have invented.
@@ -42,7 +42,7 @@ def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -
 
 
 def counted_as(address: str) -> str:
-    """What counts as one address: of IPv6 a network of 64 bits, since whoever has one has all of it."""
+    """What counts as one address: for IPv6 a /64 network, because a subscriber owns all of it."""
     found = _parsed(address)
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(found), IPV6_PREFIX), strict=False))

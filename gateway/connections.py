@@ -17,12 +17,12 @@ from loguru import logger
 from actors.metrics import AUTH_WAITS, CONNECTIONS_CUT
 from gateway.addresses import counted_as
 
-# Wrong tokens of one address; with the last of them it has to wait, and after each further one twice as long.
+# Wrong tokens of one address until it must wait; after each further one it waits twice as long.
 MAX_FAILURES = 10
 FIRST_WAIT_S = 10.0
-# Who has put its token right waits no longer than this; one guess in five minutes finds none.
+# Short for a peer whose token was corrected, and too slow for guessing.
 LONGEST_WAIT_S = 300.0
-# An address without a wrong token for so long begins anew.
+# An address is forgotten after this time without a wrong token.
 FORGOTTEN_S = 3600.0
 # Answers (429) to an address that waits; then its connections are cut without one.
 MAX_ANSWERS = 10
@@ -39,7 +39,7 @@ GRACE_S = 0.25
 
 @dataclass(slots=True)
 class _Failures:
-    """count: wrong tokens. last_s: when the last came. waits_until_s: no token is looked at before. answers: since."""
+    """count: wrong tokens. last_s: time of the last. waits_until_s: no token is checked before. answers: sent since."""
 
     last_s: float
     count: int = 0
@@ -48,7 +48,7 @@ class _Failures:
 
 
 class AuthFailures:
-    """Wrong tokens by address: after MAX_FAILURES it waits, and after each further one twice as long.
+    """Wrong tokens by address: after MAX_FAILURES it must wait, and twice as long after each further one.
 
     Memory is bounded: above MAX_ADDRESSES the one that failed longest ago is forgotten. now_s: monotonic.
     """
@@ -76,7 +76,7 @@ class AuthFailures:
         return wait_s
 
     def wait_s(self, address: str) -> float:
-        """How long an address has to wait before a token of its is looked at, right or not; each answer is counted."""
+        """How long an address must wait before its tokens are checked again, in s; each answer is counted."""
         known = self._by_address.get(counted_as(address))
         if known is None or (left_s := known.waits_until_s - self._now_s()) <= 0:
             return 0.0
@@ -84,12 +84,12 @@ class AuthFailures:
         return left_s
 
     def is_ignored(self, address: str) -> bool:
-        """Whether an address waits and has been told so MAX_ANSWERS times."""
+        """Whether an address must wait and was told so MAX_ANSWERS times."""
         known = self._by_address.get(counted_as(address))
         return known is not None and known.answers >= MAX_ANSWERS and known.waits_until_s > self._now_s()
 
     def succeeded(self, address: str) -> None:
-        """A right token, from an address that does not wait: forget its wrong ones."""
+        """A valid token from an address that need not wait: forget its wrong ones."""
         if self._by_address:
             self._by_address.pop(counted_as(address), None)
 

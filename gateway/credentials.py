@@ -1,4 +1,4 @@
-"""Who may connect: what an Authorization header stands for.
+"""Checks Authorization headers, and maps them to the credentials of calls.
 
 May import: the standard library. Rules from: docs/specs/vaic-streaming.md 2.1, docs/specs/reliability.md 6.
 """
@@ -9,19 +9,19 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-# Shorter ones can be guessed, or are words.
+# Shorter tokens can be guessed, or are words.
 MIN_TOKEN_CHARS = 16
 
 
 class BearerCheck:
-    """Checks an Authorization header in constant time. tokens: one of them is presented; none: every header will do."""
+    """Checks an Authorization header in constant time. tokens: any of them is accepted; none: every header is."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._digests = [hashlib.sha256(token.encode()).digest() for token in tokens]
         self._credentials = tuple(f"Bearer {token}" for token in tokens)
 
     def __call__(self, authorization: str) -> tuple[str, ...] | None:
-        """The credentials of calls that may be resumed with it, the one of new calls first; None: it is wrong.
+        """The credentials of calls that may be resumed with it, that of new calls first; None if it is wrong.
 
         All tokens are one peer's: while they are exchanged, a call goes on that was opened with another of them.
         """
@@ -30,6 +30,6 @@ class BearerCheck:
         scheme, _, presented = authorization.partition(" ")
         # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
         digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
-        # All are compared, whichever is the right one.
+        # Compare all, so that the time does not depend on which one matches.
         right = [hmac.compare_digest(digest, each) for each in self._digests]
         return self._credentials if any(right) and scheme.lower() == "bearer" else None

@@ -24,26 +24,39 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from actors.messages.clips import load_clips
-from actors.messages.switchboard import AdmissionState, EndCalls, GetStatus, MoveCalls, SetAdmission, ShutDown
+from actors.messages.switchboard import (
+    AdmissionState,
+    EndCalls,
+    GetStatus,
+    JournalLost,
+    MoveCalls,
+    SetAdmission,
+    ShutDown,
+)
 from actors.process.switchboard import Switchboard
 from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
-from actors.system.address import NullRef
+from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
+from actors.system.signals import ChildDied
 from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
+from gateway.logs import without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.settings import Settings
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.vaic_endpoint import VaicEndpoint
+from protocols.errors import TielineError
 from protocols.realtime.objects import NoiseReduction
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
 
+# The exit code of a process that could not go on.
+EX_SOFTWARE = 70
 # Calls to end, and then the actor tree, when the process shuts down.
 STOP_LIMIT_S = 10.0
 # The calls left after a drain to be ended in words, or handed over.
@@ -67,12 +80,28 @@ GREETING = "Hello, this is the Linden practice. How can I help you?"
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Root:
+    """The parent of an actor tree's root. ended: why the root has ended, or can do its work no more; None: as told."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def tell(self, message: ChildDied | JournalLost, /) -> None:
+        if not self.ended.done():
+            self.ended.set_result(message.reason if isinstance(message, ChildDied) else JournalError())
+
+
+class JournalError(TielineError):
+    """The journal's writer has died for good."""
+
+
 class Daemon:
     """`async with Daemon(settings) as daemon:` serves until the block ends.
 
     speed: factor by which its time runs faster than real time; for demonstrations and tests. inherited: listening
     sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
     now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
+    root: ends when the actor tree does, whatever the reason.
     Raises: OSError if a port is taken, MisuseError if the store cannot be opened or a clip cannot be read.
     """
 
@@ -96,6 +125,9 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
+        # Every TLS context made with Python's defaults would write the keys of its sessions there.
+        if os.environ.pop("SSLKEYLOGFILE", ""):
+            logger.warning("SSLKEYLOGFILE is ignored")
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         # Migrations may take long: not on the loop.
@@ -110,9 +142,11 @@ class Daemon:
         self._repeat("recover effects", effects.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.keep, KEEP_EVERY_S)
         services = self._services(loop, agents, effects)
-        self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls)
+        self.root = Root()
+        link = ParentLink(self.root, "switchboard")
+        self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_tokens, settings.max_calls, settings.proxies)
-        self._ops = Ops(self.switchboard, self.journal)
+        self._ops = Ops(self.switchboard, self.journal, lambda: not self.root.ended.done())
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
         try:
@@ -122,7 +156,7 @@ class Daemon:
             await self.__aexit__()
             raise
         self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
-        logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=settings.model_url())
+        logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
@@ -162,16 +196,16 @@ class Daemon:
                 task.cancel()
 
     async def _emptied(self) -> None:
-        while await self.live_calls():
+        while self.switchboard.is_alive() and await self.live_calls():
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def __aexit__(self, *_: object) -> None:
         self._endpoint.stop_accepting()
-        self.switchboard.tell(EndCalls("drained"))
+        send(self.switchboard, EndCalls("drained"))
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 await self._emptied()
-                self.switchboard.tell(ShutDown())
+                send(self.switchboard, ShutDown())
                 while self.switchboard.is_alive():
                     await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
@@ -226,10 +260,11 @@ class Daemon:
         )
 
 
-async def serve(settings: Settings, inherited: InheritedSockets) -> None:
-    """Serve until one of the signals in ENDING, or until the lifeline closes; then drain.
+async def serve(settings: Settings, inherited: InheritedSockets) -> int:
+    """Serve until one of the signals in ENDING, or until the lifeline closes; then drain. Returns the exit code.
 
-    A second signal skips the waits of the drain.
+    A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
+    so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -245,13 +280,22 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> None:
         _tune_garbage_collector()
         inherited.notifier.tell(READY)
         beat = loop.create_task(inherited.notifier.beat(daemon.status))
-        await stop.wait()
+        told = loop.create_task(stop.wait())
+        await asyncio.wait((told, daemon.root.ended), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if failed := daemon.root.ended.done():
+            logger.critical(
+                "the root of the actors has failed: the process ends", reason=repr(daemon.root.ended.result())
+            )
+            hurry.set()
         logger.info("stopping")
         inherited.notifier.tell(STOPPING)
         extending = loop.create_task(inherited.notifier.extend())
-        await daemon.drain(hurry)
+        if daemon.switchboard.is_alive():
+            await daemon.drain(hurry)
     extending.cancel()
     beat.cancel()
+    return EX_SOFTWARE if failed else 0
 
 
 def _tune_garbage_collector() -> None:

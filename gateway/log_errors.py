@@ -1,4 +1,4 @@
-"""Exceptions as fields of a log line: what was raised, and where, without the words that its text may hold.
+"""Exceptions as fields of a log line: type and place, without the callers' words that the text may hold.
 
 May import: protocols.errors, SQLAlchemy's errors, the standard library.
 """
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from protocols.errors import PeerError
 
-# Of an exception's causes, and of its frames; a recursion has a thousand.
+# Most causes and most frames of an exception; a recursion has a thousand.
 MAX_CAUSES = 5
 MAX_FRAMES = 30
 HIDDEN = "***"

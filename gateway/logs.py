@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["plain", "json"]
 DEBUG = 10
-# A text shorter than this is not looked for as a secret: it may be a word of ours.
+# A shorter text is not masked as a secret: it may be an ordinary word.
 SHORTEST_SECRET = 8
 
 # Text that looks like a credential: a URL's password, a secret in a query or header, an OpenAI key. What follows
@@ -37,6 +37,8 @@ _SECRET = re.compile(
         | api-key['"]?[:=]\s*['"]? | [?&][^=&\s]*(?:key|token|secret|password)[^=&\s]*=) [^\s'"&]+
       | \bsk-[\w-]{8,}"""
 )
+
+_QUERY = re.compile(r"\?[^\s#]+")
 
 
 def set_up_logs(
@@ -81,6 +83,11 @@ def set_up_logs(
 def without_secrets(text: str) -> str:
     """The text with everything that looks like a credential replaced by ***: the last line of defence."""
     return _SECRET.sub(r"\1\2***", text)
+
+
+def without_query(text: str) -> str:
+    """A URL with its whole query replaced by ***: nobody knows which parameters of others' are secret."""
+    return _QUERY.sub("?***", text)
 
 
 @dataclass(slots=True)

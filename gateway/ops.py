@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pykka
@@ -24,9 +25,13 @@ ANSWER_LIMIT_S = 1.0
 
 
 class Ops:
-    """Serves /livez, /readyz, /metrics, /calls and /calls/{conversation_id}."""
+    """Serves /livez, /readyz, /metrics, /calls and /calls/{conversation_id}.
 
-    def __init__(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal) -> None:
+    alive: whether the actor tree can do its work.
+    """
+
+    def __init__(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, alive: Callable[[], bool]) -> None:
+        self._alive = alive
         self._switchboard = switchboard
         self._journal = journal
         app = web.Application()
@@ -65,7 +70,8 @@ class Ops:
         return record if isinstance(record, CallRecord) else None
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return web.Response(text="alive\n")  # answered on the loop: that the loop runs is what this says
+        # Answered on the loop: that the loop runs is what this says, too.
+        return web.Response(text="alive\n") if self._alive() else web.Response(status=503, text="failed\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         status = await self._status()

@@ -1,10 +1,11 @@
-"""Overload protection: refuse new calls while the process is short of loop time, open files or memory.
+"""Overload protection: refuse new calls while the process is short of loop time, files, memory or threads.
 
 May import: the standard library. Rules from: docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import time
@@ -13,12 +14,15 @@ from pathlib import Path
 
 # Open files kept free, for live calls to reconnect to the model.
 RESERVED_FILES = 32
-# How long a check of files and memory stays valid.
+# Address space kept free under a limit (`ulimit -v`, RLIMIT_AS), for live calls: the stacks of a dozen threads.
+RESERVED_ADDRESS_MB = 128
+# How long a check of files, memory and threads stays valid.
 CHECK_INTERVAL_S = 0.5
 _FILES = next((folder for folder in ("/proc/self/fd", "/dev/fd") if Path(folder).is_dir()), None)
 if sys.platform != "win32":
     import resource
 _STATM = Path("/proc/self/statm")
+ADDRESSES, RESIDENT = 0, 1
 
 
 class OverloadGuard:
@@ -51,7 +55,10 @@ class OverloadGuard:
             return "open files"
         if self._max_memory_mb and memory_mb() > self._max_memory_mb:
             return "memory"
-        return ""
+        space, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if space != resource.RLIM_INFINITY and memory_mb(ADDRESSES) + RESERVED_ADDRESS_MB > space / 2**20:
+            return "address space"
+        return "" if thread_starts() else "threads"
 
 
 def open_files(folder: str) -> float:
@@ -61,11 +68,21 @@ def open_files(folder: str) -> float:
         return float("inf")
 
 
-def memory_mb() -> float:
-    """The resident memory of this process; 0 where the platform does not tell."""
+def thread_starts() -> bool:
+    """Whether this process can start a thread: each call needs some. Only trying tells, whichever limit it is."""
+    try:
+        # Not threading.Thread: its start waits for ever for a thread that has no memory for its first steps.
+        _thread.start_new_thread(int, ())
+    except (RuntimeError, MemoryError):
+        return False
+    return True
+
+
+def memory_mb(column: int = RESIDENT) -> float:
+    """The memory of this process, by a column of statm; 0 where the platform does not tell."""
     if sys.platform == "win32":
         return 0.0
     try:
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize() / 2**20
+        return int(_STATM.read_text().split()[column]) * resource.getpagesize() / 2**20
     except OSError:
         return 0.0

@@ -28,7 +28,7 @@ from gateway.credentials import MIN_TOKEN_CHARS
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
-# The fields that may be read from a file as well, whose name stands in VARIABLE_FILE.
+# Fields that may also be read from a file, named by VARIABLE_FILE.
 SECRETS = ("openai_api_key", "vaic_token", "database_url")
 FILE = "_FILE"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # A validator sees the fields above its own: a secret stands below the field that decides whether it is needed.
+    openai_cleartext: Annotated[
+        bool, Field(description="the key may go to another host in clear text, by ws://: within a network of your own")
+    ] = False
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
@@ -158,11 +161,13 @@ class Settings(BaseSettings):
 
     @field_validator("openai_url")
     @classmethod
-    def _websocket_url(cls, url: str) -> str:
+    def _websocket_url(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
         # Reading `port` raises ValueError if it is not a number.
         if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.port == 0:
             raise ValueError("must be a ws:// or wss:// URL")
+        if parts.scheme == "ws" and not is_loopback(parts.hostname) and not info.data.get("openai_cleartext"):
+            raise ValueError("would send the key in clear text: must be wss://, or TIELINE_OPENAI_CLEARTEXT=true")
         return url
 
     @field_validator("trusted_proxies")
@@ -246,7 +251,7 @@ class Settings(BaseSettings):
 
     @property
     def vaic_tokens(self) -> tuple[str, ...]:
-        """The bearer tokens of which VAIC presents one; the first is that of new calls."""
+        """The accepted bearer tokens; the first is the one of new calls."""
         return _tokens(self.vaic_token)
 
     @property
@@ -260,7 +265,7 @@ class Settings(BaseSettings):
         return self.host or ("0.0.0.0" if self.vaic_tokens else "127.0.0.1")  # noqa: S104 - meant
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown, apart from a password in a URL."""
+        """The secrets, which must never be shown; besides these, a URL may have a password."""
         return self.openai_api_key.get_secret_value(), *self.vaic_tokens
 
     def number_region(self) -> str:
@@ -332,7 +337,7 @@ def _read(kind: type[S], overrides: dict[str, object]) -> S:
                 value = _from_file(variable_of(name))
             except SettingsError as error:
                 faults += error.faults
-                value = ""  # what is missing is said already
+                value = ""  # the error was reported already
             if value is not None:
                 from_files[str(kind.model_fields[name].validation_alias or name)] = value
     try:
@@ -347,7 +352,7 @@ def _read(kind: type[S], overrides: dict[str, object]) -> S:
 
 
 def _from_file(variable: str) -> str | None:
-    """What the file of a secret holds; None: there is none. Raises: SettingsError.
+    """The content of a secret's file; None if there is no such file. Raises: SettingsError.
 
     The file is named by VARIABLE_FILE, or is VARIABLE in the folder that systemd's LoadCredential= fills.
     """
@@ -378,6 +383,14 @@ def settings_as_given() -> dict[str, str]:
         value = os.environ.get(variable, str(default))
         given[variable] = f"from {file}" if file else str(SecretStr(value)) if secret else value
     return given
+
+
+def is_given(name: str) -> bool:
+    """Whether a field is set by its variable or a file."""
+    variable = variable_of(name)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    in_file = f"{variable}{FILE}" in os.environ or bool(folder and (Path(folder) / variable).exists())
+    return variable in os.environ or (name in SECRETS and in_file)
 
 
 def unknown_variables() -> list[str]:

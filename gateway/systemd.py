@@ -1,7 +1,8 @@
 """Inherited sockets and status notifications, by the protocol of systemd (sd_listen_fds, sd_notify).
 
 The worker supervisor (gateway/workers.py) uses the same protocol with its workers.
-May import: loguru, the standard library. Rules from: sd_notify(3), sd_listen_fds(3), docs/specs/reliability.md 4.4.
+May import: actors.metrics, loguru, the standard library.
+Rules from: sd_notify(3), sd_listen_fds(3), docs/specs/reliability.md 4.4.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
+from actors.metrics import TIMERS_FLOORED
+
 READY, STOPPING, ALIVE = "READY=1", "STOPPING=1", "WATCHDOG=1"
 STATUS = "STATUS="
 # How often the status is sent if no watchdog is set.
 STATUS_PERIOD_S = 10.0
+# The shortest interval of them, however short the watchdog's: they must not keep the loop busy.
+BEAT_FLOOR_S = 0.1
 # Asks for 30 s more to stop; repeated during a drain.
 EXTEND = "EXTEND_TIMEOUT_USEC=30000000"
 EXTEND_PERIOD_S = 10.0
@@ -46,10 +51,14 @@ class Notifier:
 
     @property
     def period_s(self) -> float | None:
-        """The interval of keep-alive notifications: half of the watchdog's. None: there is no peer."""
+        """The interval of keep-alive notifications: half of the watchdog's, or its floor. None: there is no peer."""
         if self._peer is None:
             return None
-        return STATUS_PERIOD_S if self.watchdog_s is None else self.watchdog_s / 2
+        if self.watchdog_s is None:
+            return STATUS_PERIOD_S
+        if self.watchdog_s / 2 < BEAT_FLOOR_S:
+            TIMERS_FLOORED.labels("watchdog").inc()
+        return max(BEAT_FLOOR_S, self.watchdog_s / 2)
 
     async def extend(self) -> None:
         """Ask for more time to stop, until cancelled."""

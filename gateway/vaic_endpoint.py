@@ -82,7 +82,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._address = str((self._transport.get_extra_info("peername") or ("",))[0])
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
-        # A proxy is not the one who waits: for whom it speaks is known after the request.
+        # A proxy must not wait for its clients: the client is known only after the request.
         guessing = self._shared.failures.is_ignored(self._address) and not is_within(
             self._address, self._shared.proxies
         )
@@ -193,7 +193,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         return response
 
     def _put_off(self, wait_s: float) -> Response:
-        """Answer an address that has presented too many wrong tokens, whatever it presents now."""
+        """Answer an address that has presented too many wrong tokens, even if this one is valid."""
         response = self._server.reject(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests\n")
         response.headers["Retry-After"] = str(math.ceil(wait_s))
         AUTH_FAILURES.labels("429").inc()

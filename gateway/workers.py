@@ -34,7 +34,6 @@ from store.database import open_database
 
 # For each worker, and for all of them together: beyond it the supervisor exits, and the service manager decides.
 WORKER_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
-EX_SOFTWARE = 70
 
 
 class TooManyRestarts(TransportLost):
@@ -136,7 +135,7 @@ class WorkerSupervisor(LoopActor):
         overall = self._restarts.died(death.reason, self.now_ms() / 1000, self._rand)
         if isinstance(verdict, Escalate) or isinstance(overall, Escalate):
             logger.error("workers end too often: the supervisor exits", within_s=WORKER_POLICY.period_s)
-            self._failure = TooManyRestarts(EX_SOFTWARE, "workers end too often")
+            self._failure = TooManyRestarts(daemon.EX_SOFTWARE, "workers end too often")
             self._leave()
 
     def _leave(self) -> None:
@@ -161,16 +160,6 @@ class WorkerSupervisor(LoopActor):
         self.stop()
 
 
-class _Root:
-    """The supervisor's parent: `supervise` awaits its death."""
-
-    def __init__(self) -> None:
-        self.death: asyncio.Future[ChildDied] = asyncio.get_running_loop().create_future()
-
-    def tell(self, death: ChildDied, /) -> None:
-        self.death.set_result(death)
-
-
 async def serve(settings: Settings, command: Sequence[str], as_worker: str = "") -> int:
     """Serve until told to stop, in this process or in several; returns the exit code.
 
@@ -178,15 +167,13 @@ async def serve(settings: Settings, command: Sequence[str], as_worker: str = "")
     Raises: OSError if a port is taken, MisuseError if the store cannot be opened.
     """
     if as_worker:
-        await daemon.serve(settings, sockets_of_worker(as_worker))
-        return 0
+        return await daemon.serve(settings, sockets_of_worker(as_worker))
     inherited = sockets_of_systemd(os.environ)
     if inherited.vaic is not None:
         check_access(inherited.vaic, settings)
     if settings.workers > 1:
         return await supervise(settings, command, inherited)
-    await daemon.serve(settings, inherited)
-    return 0
+    return await daemon.serve(settings, inherited)
 
 
 async def supervise(settings: Settings, command: Sequence[str], inherited: InheritedSockets, speed: float = 1.0) -> int:
@@ -198,12 +185,12 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     install(LoopDispatcher(loop, speed))
     # Migrate here, before the workers start: a fault of the store is reported once.
     (await asyncio.to_thread(open_database, settings.database_url)).dispose()
-    root = _Root()
+    root = daemon.Root()
     with ExitStack() as sockets:
         slots = open_worker_slots(settings, inherited.vaic, sockets)
         link = ParentLink(root, "workers")
         supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
         for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
-        death = await root.death
-    return 0 if death.reason is None else EX_SOFTWARE
+        reason = await root.ended
+    return 0 if reason is None else daemon.EX_SOFTWARE

@@ -13,7 +13,7 @@ where several things are done in order; the machine's owner carries it out:
     self._phase, action = CALL.step(self._phase, event)
     match action: ... case _: assert_never(action)
 
-What remains as a field beside the state is data (an id, a time, what was wished), never a second state: two fields
+What remains as a field beside the state is data (an id, a time, what was requested), never a second state: two fields
 that are asked together "and not" are a state that has no name yet. Two things that change independently of each other
 are two tables.
 

@@ -5,12 +5,14 @@ May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: do
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -46,6 +48,8 @@ LOCK_LIMIT_MS = 1_000
 IDLE_LIMIT_MS = 5_000
 # SQLSTATEs that are temporary: idle_in_transaction_session_timeout, read_only_sql_transaction (a demoted server).
 TRANSIENT_STATES = frozenset({"25P03", "25006"})
+# The mode of SQLite's files: they hold callers' numbers and what was said.
+PRIVATE = 0o600
 # An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time.
 MIGRATION_LOCK = 7_132_654
 
@@ -123,10 +127,24 @@ def _engine(url: URL) -> Engine:
         )
         event.listen(engine, "handle_error", _map_transient, retval=True)
         return engine
+    _make_private(str(url.database))
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: str) -> None:
+    """Let only its owner read SQLite's file, whatever the umask; what SQLite makes beside it has the same mode.
+
+    A file that cannot be made or changed is reported when it is opened, or belongs to another user who decides.
+    """
+    with suppress(OSError):
+        # A file that exists is not opened: closing it would drop the locks that this process holds on it.
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+    for each in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            Path(f"{file}{each}").chmod(PRIVATE)
 
 
 def _connect_args(url: URL) -> dict[str, str | int]:

@@ -244,7 +244,7 @@ def test_check_prints_every_setting_in_force_and_hides_the_secrets(tmp_path: Pat
         tmp_path,
         OPENAI_API_KEY=KEY,
         TIELINE_VAIC_TOKEN=TOKEN,
-        TIELINE_OPENAI_URL=f"wss://[fe80::1]:9443/realtime?api-key={PASSWORD}",
+        TIELINE_OPENAI_URL=f"wss://[fe80::1]:9443/realtime?sig={PASSWORD}&api-version=1",
         TIELINE_DATABASE_URL=f"postgresql://tieline:{PASSWORD}@db.example/tieline",
         TIELINE_MAX_CALLS="17",
     )
@@ -253,7 +253,7 @@ def test_check_prints_every_setting_in_force_and_hides_the_secrets(tmp_path: Pat
     table = {line.split()[0]: line for line in result.stdout.splitlines()[1:]}
     assert set(table) == {variable_of(name) for name in Settings.model_fields}
     assert not [secret for secret in (KEY, TOKEN, PASSWORD) if secret in result.stdout]
-    assert " wss://[fe80::1]:9443/realtime?api-key=*** " in table["TIELINE_OPENAI_URL"]
+    assert " wss://[fe80::1]:9443/realtime?*** " in table["TIELINE_OPENAI_URL"]
     assert " postgresql://tieline:***@db.example/tieline " in table["TIELINE_DATABASE_URL"]
     assert re.search(r" 17 +calls at a time", table["TIELINE_MAX_CALLS"])
     assert re.search(r" 8050 \(default\) +port of the VAIC endpoint", table["TIELINE_PORT"])

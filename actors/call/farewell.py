@@ -61,7 +61,7 @@ class PendingHangup:
                 self.spoken_into(fact.item_id)
             case CallerSaid(item_id) if item_id in self._unjudged:
                 self._unjudged.discard(item_id)
-                if self._wishes(fact.text):
+                if self._calls_off(fact.text):
                     return CallEvent.CALLED_OFF
                 self._worded = self._worded or self.language.reply(fact.text) is not Reply.WORDLESS
             case BotSaid() if self._worded and "?" in fact.text:
@@ -103,7 +103,7 @@ class PendingHangup:
         """The same end, after a recorded sentence."""
         return replace(self, clip=self.clip or (Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE))
 
-    def _wishes(self, words: str) -> bool:
+    def _calls_off(self, words: str) -> bool:
         """Not so "okay, thanks", or a cough."""
         return not self.language.parting(words) and self.language.reply(words) is not Reply.WORDLESS
 

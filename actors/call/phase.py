@@ -20,14 +20,14 @@ class Phase(Enum):
     SIGNING_OFF = "signing off"  # a recorded clip says farewell: the model is gone, and the end cannot be called off
     HANGING_UP = "hanging up"  # VAIC was told to hang up; its session.end is to come
     HANDING_OVER = "handing over"  # the journal was asked to release the call's lease
-    SETTLING = "settling"  # the caller has left; tasks finish the step they are in, so that the record is true
+    SETTLING = "settling"  # the caller has left; tasks finish their step and the last transcript comes
     MOVED = "moved"  # another process may own the call, and writes its record; the children stop
     CLOSED = "closed"  # the record is written; the children stop
 
 
 class CallEvent(Enum):
     FAREWELL_DUE = "farewell due"  # a task has ended with a hang-up or a transfer
-    CALLED_OFF = "called off"  # by a wish of the caller's, said into the farewell
+    CALLED_OFF = "called off"  # by a new request of the caller, said during the farewell
     FAREWELL_HEARD = "farewell heard"
     FAREWELL_OVERDUE = "farewell overdue"
     MODEL_GONE = "model gone"  # permanently: no restarts are left
@@ -44,7 +44,7 @@ class CallEvent(Enum):
     MOVE_QUIET = "move: quiet"  # the call is to move to another process, and nobody speaks
     MOVE_NOW = "move: now"
     HANDED_OVER = "handed over"  # the journal has released the lease: any process may resume the call
-    TASKS_SETTLED = "tasks settled"
+    SETTLED = "settled"  # the tasks are, and the transcript of the last turn is there
     SETTLE_TIMEOUT = "settle timeout"  # a task takes longer: what the record lacks is its end
     OVERTIME_TIMEOUT = "overtime timeout"  # a task has hung
     STOPPED = "stopped"  # by the switchboard
@@ -68,7 +68,7 @@ class CallAction(Enum):
     PARK = "park"  # have the journal release the call's lease
     TAKE_OUTCOME = "take outcome"  # store the event's outcome; HANG_UP stores its own
     CLOSE_WIRE = "close wire"
-    SETTLE = "settle"  # have tasks finish the step they are in; if none is in one, TASKS_SETTLED follows at once
+    SETTLE = "settle"  # wait for tasks that are in a step, and for the last transcript; SETTLED may follow at once
     RECORD_SO_FAR = "write record so far"  # and wait for the tasks: they decide what stands
     HURRY = "hurry"  # wait for the tasks no longer than SETTLE_LIMIT_S
     RECORD = "write record"
@@ -173,7 +173,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # --- the record ---
         go(
             Phase.SETTLING,
-            (_E.TASKS_SETTLED, _E.OVERTIME_TIMEOUT),
+            (_E.SETTLED, _E.OVERTIME_TIMEOUT),
             Phase.CLOSED,
             (_A.RECORD, _A.DISBAND),
         ),
@@ -194,7 +194,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         never((Phase.TALKING, Phase.FAREWELL), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(
             (*_GOING_ON, Phase.HANGING_UP, *OVER),
-            (_E.TASKS_SETTLED, _E.SETTLE_TIMEOUT, _E.OVERTIME_TIMEOUT),
+            (_E.SETTLED, _E.SETTLE_TIMEOUT, _E.OVERTIME_TIMEOUT),
             "no task was asked to settle, or the call no longer waits for it",
         ),
         never(

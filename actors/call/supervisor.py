@@ -75,7 +75,7 @@ from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, VaicSocketMessage
-from actors.metrics import TRANSFERS_FAILED
+from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
 from actors.model.leg import Loss, ModelLeg, ModelRef
 from actors.policies import MODEL, VAIC
 from actors.services import Services
@@ -162,7 +162,16 @@ class CallSupervisor(LoopActor):
     def _limit_length(self) -> None:
         if max_call_s := self._services.profile.max_call_s:
             gone_s = (self.now_ms() - self._transcript.began_ms) / 1000
-            self._call_timers.start(CallTimer.LONGEST, max(0.0, max_call_s - gone_s))
+            self._call_timers.start(CallTimer.LONGEST, self._left_s(max_call_s, gone_s))
+
+    def _left_s(self, longest_s: float, gone_s: float) -> float:
+        """How long the call may last from now on. gone_s: so far; of one taken over, by the clocks of two processes."""
+        left_s = min(longest_s, longest_s - gone_s)
+        if left_s >= policies.LONGEST_FLOOR_S or self._resume_state is None:
+            return left_s
+        TIMERS_FLOORED.labels("longest call").inc()
+        self._log.warning("the call is said to have lasted too long when it was taken over", gone_s=round(gone_s))
+        return policies.LONGEST_FLOOR_S
 
     def on_stop(self) -> None:
         self._advance(CallEvent.STOPPED, outcome="drained")
@@ -248,7 +257,7 @@ class CallSupervisor(LoopActor):
 
     # --- messages to events ---
 
-    def _overdue(self, key: CallTimerKey) -> None:
+    def _overdue(self, key: CallTimerKey) -> None:  # noqa: C901, PLR0912 - one flat match, a case a limit
         match key:
             case StepLimit():
                 self._log.warning("task step overdue")
@@ -275,6 +284,9 @@ class CallSupervisor(LoopActor):
             case CallTimer.LONGEST:
                 self._log.warning("the call has lasted too long")
                 self._end_call(TOO_LONG, Clip.GOODBYE)
+            case CallTimer.TRANSCRIPT:
+                self._stop_listening()
+                self._look_at_last_facts()
             case CallTimer.SETTLE:
                 self._advance(CallEvent.SETTLE_TIMEOUT)
             case CallTimer.OVERTIME:
@@ -292,7 +304,13 @@ class CallSupervisor(LoopActor):
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
         elif death.child.startswith(MODEL):
-            if (loss := self._model_leg.died(death)) is not Loss.NONE:
+            loss = self._model_leg.died(death)
+            if self._phase is Phase.SETTLING:
+                if loss is not Loss.NONE:
+                    self._stop_listening()
+                    self._look_at_last_facts()
+                return
+            if loss is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
                 self._do_without_model(death.reason)
@@ -307,10 +325,13 @@ class CallSupervisor(LoopActor):
         self._recorder.note(fact)
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
+            self._look_at_last_facts()
             return
-        if self._silence.note(fact):
+        owed = self._tasks.owes_result
+        outputs = self._tasks.note(fact)
+        if self._silence.note(fact) or owed != self._tasks.owes_result:
             self._time_silence()
-        if outputs := self._tasks.note(fact):
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
@@ -357,7 +378,7 @@ class CallSupervisor(LoopActor):
         self._recorder.called(called)
         self._turns_since.called(called.call_id)
         if self._hangup is not None and self._hangup.interrupted:
-            self._advance(CallEvent.CALLED_OFF)  # what the caller has said into it is a new wish
+            self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
         if (output := self._tasks.invoke(called)) is not None:
             self._speech.answer({called.call_id: output})
         else:
@@ -377,7 +398,7 @@ class CallSupervisor(LoopActor):
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
         if self._phase is Phase.SETTLING:
-            self._look_at_tasks()
+            self._look_at_last_facts()
             return
         if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
@@ -387,11 +408,18 @@ class CallSupervisor(LoopActor):
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:
             self._recorder.task(run)
-            self._look_at_tasks()
+            self._look_at_last_facts()
 
-    def _look_at_tasks(self) -> None:
-        if not self._tasks.unsettled:
-            self._advance(CallEvent.TASKS_SETTLED)
+    def _look_at_last_facts(self) -> None:
+        """The caller has left: see whether anything of the record is still to come."""
+        if CallTimer.TRANSCRIPT in self._call_timers and not self._transcript.last_words_due():
+            self._stop_listening()
+        if not self._tasks.unsettled and CallTimer.TRANSCRIPT not in self._call_timers:
+            self._advance(CallEvent.SETTLED)
+
+    def _stop_listening(self) -> None:
+        self._call_timers.cancel(CallTimer.TRANSCRIPT)
+        self._model_leg.stop()
 
     # --- the farewell ---
 
@@ -463,7 +491,7 @@ class CallSupervisor(LoopActor):
         self._time_silence()
 
     def _time_silence(self) -> None:
-        limit_s = self._silence.limit_s()
+        limit_s = self._silence.limit_s(owed=self._tasks.owes_result)
         if limit_s is None:
             self._call_timers.cancel(CallTimer.SILENCE)
         else:
@@ -640,12 +668,16 @@ class CallSupervisor(LoopActor):
 
     def _settle(self) -> None:
         self._call_timers.clear()
+        self._children.stop(VAIC)
         if self._tasks.caller_left():
-            self._children.stop(VAIC)
-            self._model_leg.stop()
             self._call_timers.start(CallTimer.SETTLE, policies.SETTLE_LIMIT_S)
+        if self._transcript.last_words_due() and self._readiness in MODEL_THERE:
+            if self._model.caller_speaks:
+                self._model.end_turn()  # else it would have no end, and no transcript
+            self._call_timers.start(CallTimer.TRANSCRIPT, policies.WORDS_LIMIT_S)
         else:
-            self._advance(CallEvent.TASKS_SETTLED)
+            self._model_leg.stop()
+        self._look_at_last_facts()
 
     # --- its parts ---
 

@@ -55,6 +55,7 @@ class _Turn:
     began_ms: float | None = None
     ended_ms: float | None = None
     heard: ItemHeard | None = None
+    transcribed: bool = False
 
     def text_as_heard(self) -> str:
         """The words that were heard."""
@@ -176,7 +177,8 @@ class Transcript:
             turn.ended_ms = at_ms
 
     def caller_said(self, item_id: str, text: str) -> None:
-        self._turn("caller", item_id).text = text
+        turn = self._turn("caller", item_id)
+        turn.text, turn.transcribed = text, True
 
     def bot_said(self, item_id: str, text: str) -> None:
         self._turn("bot", item_id).text = text
@@ -217,7 +219,7 @@ class Transcript:
     def caller_typed(self, text: str, at_ms: float) -> None:
         """The caller pressed keys. text: what the model is told about it."""
         turn = self._turn("caller", f"keys-{len(self._entries)}")
-        turn.text, turn.began_ms, turn.ended_ms = text, at_ms, at_ms
+        turn.text, turn.began_ms, turn.ended_ms, turn.transcribed = text, at_ms, at_ms, True
 
     def task(self, task: TaskRecord) -> None:
         """Set a task's current state."""
@@ -286,6 +288,12 @@ class Transcript:
                 return True
             case _:
                 return False
+
+    def last_words_due(self) -> bool:
+        """The transcript of the caller's last turn is still to come."""
+        turns = (each for each in reversed(self._entries.values()) if isinstance(each, _Turn) and each.role == "caller")
+        last = next(turns, None)
+        return last is not None and not last.transcribed
 
     def open_calls(self) -> dict[str, FunctionCallItem]:
         """Function calls without an output, by call id."""

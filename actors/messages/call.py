@@ -26,6 +26,7 @@ class CallTimer(Enum):
     FAREWELL = "farewell"  # the last sentence to be heard
     END = "end"  # VAIC's answer to our hangup or transfer
     LONGEST = "longest"  # the end of the whole call: the profile's max_call_s
+    TRANSCRIPT = "transcript"  # of the caller's last turn, after the caller has left
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
     OVERTIME = "overtime"  # the same, after the preliminary record was written
 
@@ -271,4 +272,4 @@ CallMessage = (
 # Facts about what was said and heard, which the recorder writes down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # Facts that may arrive after the call's end and belong in its record.
-LastFact = BotHeard | ClipHeard | TaskAnswered | TaskSettled
+LastFact = CallerSaid | BotHeard | ClipHeard | TaskAnswered | TaskSettled

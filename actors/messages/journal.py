@@ -14,6 +14,7 @@ from store.journal import CallRecord
 
 class CallOpening(BaseModel):
     """What a call's lease stores for the process that takes it over. media: the name of the negotiated format.
+    address: of the peer that opened it.
 
     As in the rows of the journal, new fields have defaults, and unknown ones are ignored.
     """
@@ -23,6 +24,7 @@ class CallOpening(BaseModel):
     bot: str = ""
     caller: str = ""
     media: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

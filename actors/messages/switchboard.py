@@ -177,6 +177,11 @@ class Unwritten:
     message: JournalMessage
 
 
+@dataclass(frozen=True, slots=True)
+class JournalLost:
+    """To the switchboard's parent: the journal's writer has died for good."""
+
+
 SwitchboardMessage = (
     Unwritten
     | CallClaimed

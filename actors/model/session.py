@@ -346,7 +346,7 @@ class OpenAISocket(LoopActor):
         self._step(Event.REFUSED, ModelRefused(reason))
 
     def _not_as_configured(self, reason: str) -> ModelRefused:
-        """The server refuses the configuration, which is the same for all calls unless this one has a conversation."""
+        """The server refuses the configuration, which all calls share unless this one has a conversation to restore."""
         if not self._config.history and self._phase not in LIVE:
             self._dialler.trip(reason)
         return ModelRefused(reason)
@@ -367,7 +367,7 @@ class OpenAISocket(LoopActor):
         log("model error", code=code, param=error.param)
 
     def _refused_event(self, error: ErrorDetail) -> None:
-        """A live session answers an event of ours with an error."""
+        """The server answered an event of a live session with an error."""
         if error.code == COMMIT_EMPTY:  # the turn had ended by itself
             self._ended_by_us = False
         if self._out_of_band.refused(error.event_id):
@@ -433,7 +433,7 @@ class OpenAISocket(LoopActor):
     def _response(self, event: server.OfResponse) -> None:
         named = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
         if self._responses.over(named) and isinstance(event, (*_WITH_RESPONSE, server.OutputItemDone)):
-            # Each end of a response may lead to the next request: one that is told twice must not.
+            # The end of a response may cause a request; a repeated response.done must not.
             self._violations.bad_frame(WireError("response_over", event.type))
             return
         match event:

@@ -40,6 +40,7 @@ from actors.messages.switchboard import (
     FirstText,
     FirstTextOverdue,
     GetStatus,
+    JournalLost,
     MoveCalls,
     Peer,
     SetAdmission,
@@ -51,13 +52,13 @@ from actors.messages.switchboard import (
     WireLeft,
     WireOpened,
 )
-from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS
+from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS, RESUMED_ELSEWHERE
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import PendingConnection, PendingInbox, conversation_of
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.services import Services
 from actors.system.actor import LoopActor
-from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef
+from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef, send
 from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
@@ -94,11 +95,12 @@ CLAIM_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call in progress. wire: its first. credential: with which it was opened."""
+    """A call in progress. wire: its first. credential: with which it was opened. address: of its last socket's peer."""
 
     stable_ref: StableRef[CallMessage]
     wire: Wire
     credential: str = field(repr=False)
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,13 @@ class _Claim:
     wire: Wire
     peer: Peer
     limit: Timer
+
+
+def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
+    """Tell of a call that is resumed from elsewhere: VAIC may have moved it, or somebody has its token."""
+    if last and now != last:
+        RESUMED_ELSEWHERE.inc()
+        logger.bind(conversation=conversation_id).warning("call resumed from another address", address=now, last=last)
 
 
 def _count_lost(message: JournalMessage) -> bool:
@@ -122,8 +131,16 @@ class Switchboard(LoopActor):
 
     max_messages = 2 * JOURNAL_CAPACITY  # a writer that ends gives back all its messages at once
 
-    def __init__(self, services: Services, journal: Journal, leases: Leases, max_calls: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        services: Services,
+        journal: Journal,
+        leases: Leases,
+        max_calls: int,
+        parent_link: ParentLink | None = None,
+    ) -> None:
+        super().__init__(parent_link)
+        self._parent: Address[JournalLost] = NullRef() if parent_link is None else parent_link.parent
         self._journal = journal
         self._leases = leases
         self._max_calls = max_calls
@@ -143,11 +160,31 @@ class Switchboard(LoopActor):
         self._children.start(JOURNAL, self._journal_writer, JOURNAL_POLICY, self._start_journal_writer)
         self.after(self._leases.renew_every_s, RenewLeases())
 
+    def on_failure(self, *_: object) -> None:
+        # The process ends now, and VAIC resumes the calls at another: what they have told so far is to be written.
+        self._children.stop(JOURNAL)
+
     def on_stop(self) -> None:
         if lost := sum(map(_count_lost, self._journal_writer.kept)):
             logger.error("no journal writer was left: rows are lost", lost=lost)
 
-    def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
+    def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+        try:
+            return self._handle(message)
+        except Exception:
+            # The root of the tree must not end, and all calls with it, because of what one socket has sent.
+            if not isinstance(message, AdmissionRequest | WireOpened | FirstText):
+                raise
+            logger.exception("a socket is dropped: its message could not be handled", kind=type(message).__name__)
+            CALLS_REFUSED.labels("internal_error").inc()
+            if isinstance(message, AdmissionRequest):
+                message.upgrade.refuse("internal error")
+            else:
+                self._take_pending(message.wire)
+                message.wire.close(1011, "internal error")
+            return None
+
+    def _handle(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
         self, message: SwitchboardMessage
     ) -> SwitchboardStatus | Address[CallMessage] | None:
         match message:
@@ -296,9 +333,9 @@ class Switchboard(LoopActor):
         elif media is None:
             refuse(initiate.conversation_id, "no common media format")
         else:
-            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name)
+            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name, address=peer.address)
             self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
-            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential))
+            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
 
     def _begin(
         self, initiate: SessionInitiate, media: MediaFormat, call: _Call, resume_state: ResumeState | None = None
@@ -320,6 +357,8 @@ class Switchboard(LoopActor):
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
             if peer.owns(call.credential):
+                _compare_addresses(conversation_id, call.address, peer.address)
+                self._calls[conversation_id] = replace(call, address=peer.address)
                 call.stable_ref.tell(Rebind(wire))
             else:
                 self._refuse(wire, peer, conversation_id, "unknown conversation")
@@ -354,7 +393,9 @@ class Switchboard(LoopActor):
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
         else:
-            self._begin(initiate, media, _Call(StableRef(), claim.wire, claim.peer.credential), resume_state)
+            _compare_addresses(conversation_id, resume_state.opening.address, claim.peer.address)
+            call = _Call(StableRef(), claim.wire, claim.peer.credential, claim.peer.address)
+            self._begin(initiate, media, call, resume_state)
 
     def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
@@ -397,3 +438,4 @@ class Switchboard(LoopActor):
             # Calls go on without a journal: what they say about a booking comes from the store itself.
             self._admission = AdmissionState.CLOSED
             logger.critical("the journal cannot be written: no new calls are taken")
+            send(self._parent, JournalLost())

@@ -1,4 +1,4 @@
-"""What the model tells the caller has been done, and is not true: it is corrected until the caller has heard that.
+"""Detects false statements of the model that something was done, and asks for a correction until the caller heard one.
 
 Pure state: the facts of one call go in, as they happen; out come the words to be said.
 May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
@@ -18,15 +18,15 @@ from fsm.context import SLOT, ContextItem
 from fsm.spec import AgentSpec
 from protocols.ledger import ItemHeard, words_heard
 
-# So often is a correction asked for; a model that says something else each time will not say it.
+# Requests for a correction; a model that says something else each time will not say it.
 MOST_ASKS = 3
 
 
 @dataclass(slots=True)
 class ClaimWatch:
-    """For one call; times are on the clock of its facts.
+    """The watch over one call. Times are in ms on the clock of its facts.
 
-    possible: the deeds that this bot's tasks can do; a statement about anything else is none of ours.
+    possible: the deeds that this bot's tasks can do; statements about anything else are ignored.
     """
 
     language: Language
@@ -70,25 +70,25 @@ class ClaimWatch:
         return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))
 
     def answered(self, deeds: frozenset[Deed]) -> None:
-        """A task that does such deeds has ended, and tells what came of it: that corrects what was said before."""
+        """A task that does such deeds has ended and reports the result, which corrects earlier claims."""
         self._open = [claim for claim in self._open if claim.deeds.isdisjoint(deeds)]
         if not self._open:
             self._forget()
 
     @property
     def open(self) -> bool:
-        """Something was claimed that may have to be corrected."""
+        """Whether a claim may have to be corrected."""
         return bool(self._open)
 
     @property
     def correcting(self) -> bool:
-        """A correction was asked for, and the caller has not heard it yet."""
+        """Whether a correction was requested that the caller has not heard yet."""
         return bool(self._open and self._correction)
 
     def false(self, done: Iterable[Done], today: date, *, overdue: bool = False) -> list[Claim]:
-        """The claims to be corrected now; none while the caller has not heard what was asked for last.
+        """The claims to correct now; none while the last requested correction may still be heard.
 
-        overdue: nobody has been heard for a while, so it will not come.
+        overdue: nobody has spoken for a while, so it will not come.
         """
         self._open = unbacked(self._open, done, self.language, today)
         if not self._open or self._asks >= MOST_ASKS:
@@ -96,13 +96,13 @@ class ClaimWatch:
         return list(self._open) if self._asked_ms is None or overdue else []
 
     def new(self, claims: Iterable[Claim]) -> list[Claim]:
-        """Those that were not corrected before: each is counted once."""
+        """The claims that were not counted before."""
         found = [claim for claim in claims if claim not in self._counted]
         self._counted += found
         return found
 
     def asked(self, correction: str, at_ms: float) -> None:
-        """The model is asked to say a correction. correction: the words by which it is recognised."""
+        """A correction was requested from the model. correction: the words by which it is recognised."""
         self._correction, self._asked_ms = correction, at_ms
         self._asks += 1
 
@@ -111,13 +111,13 @@ class ClaimWatch:
 
 
 def done_by(spec: AgentSpec, status: TaskStatus | None, result: str, say: str, language: Language) -> list[Done]:
-    """What a run has done, and what it has found stored. result, say: its outcome and its last sentence."""
+    """What a run has done, and what its look-ups found. result, say: its outcome and its last sentence."""
     if status is None:
         return []
     values = [item for item in status.snapshot.items if item.category == SLOT]
     ended = result not in ("open", "failed")
     deeds = backs_also(deeds_in(say, language)) if ended else frozenset()
-    if result == "cancelled":  # the task itself: who says so speaks of that
+    if result == "cancelled":  # the task itself, which "it is cancelled" then refers to
         deeds |= {Deed.CANCELLED}
     stored = _done(spec, [item for item in values if item.source == "store"], frozenset({Deed.BOOKED}), say)
     found = [stored] if (stored.dates or stored.times) and Deed.CANCELLED not in deeds else []
@@ -125,7 +125,7 @@ def done_by(spec: AgentSpec, status: TaskStatus | None, result: str, say: str, l
 
 
 def is_unclear(status: TaskStatus | None) -> bool:
-    """Whether nobody knows what came of an effect of the run."""
+    """Whether the outcome of one of the run's effects is unknown."""
     return status is not None and any(note.text.endswith(": unclear") for note in status.snapshot.notes)
 
 

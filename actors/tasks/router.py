@@ -33,12 +33,13 @@ from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.claims import Deed, Done, deeds_in, literal
-from fsm.consent import AGREED, Agreement, Language
+from fsm.consent import Agreement, Language, Readback, Verdict
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, End, ToolSpec
@@ -121,6 +122,7 @@ class TaskRouter:
         self._deeds = {
             name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
         }
+        self._owed = OwedResults(services.profile.language)
         self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
         self._calls_in_a_row = 0
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
@@ -129,7 +131,7 @@ class TaskRouter:
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
         self._end_requests: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
-        self._acted: set[str] = set()  # runs whose confirmed effect the previous process had begun
+        self._acted: dict[str, Readback] = {}  # by run, what the previous process had begun to carry out
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
@@ -156,9 +158,9 @@ class TaskRouter:
             self._read_back(run)
             if run.result == OPEN:
                 self._start(run)
-            if run.result == OPEN and each.run in acted:
+            if run.result == OPEN and each.run in acted and run.status.readback is not None:
                 # Do not read back again: the effect may have been done already.
-                self._acted.add(each.run)
+                self._acted[each.run] = run.status.readback
                 if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
                     self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
         return unanswered
@@ -183,6 +185,7 @@ class TaskRouter:
         """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         self._claims.note(fact)
+        self._owed.note(fact)
         match fact:
             case CallerSpeaks(began=True):
                 self._calls_in_a_row = 0
@@ -193,6 +196,15 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    @property
+    def owes_result(self) -> bool:
+        """A task has done something, and the caller has not heard of it."""
+        return self._owed.open
+
+    def owed_result(self) -> str:
+        """The words about it, to be said now; "" if nothing is owed."""
+        return self._owed.tell()
 
     @property
     def correcting(self) -> bool:
@@ -328,7 +340,7 @@ class TaskRouter:
         return TaskReply(run, {message.step_id: output}, ended=True)
 
     def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
-        """The caller was told that nobody knows what came of this step: now it is known."""
+        """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
         run.status, words = message.status, ""
@@ -499,8 +511,9 @@ class TaskRouter:
 
     def _agreement(self, run: TaskHandle, final: bool) -> Agreement | None:
         """How the caller's latest turn answers the run's read-back. None: its transcript is missing."""
-        if run.context.run_id in self._acted:
-            return AGREED
+        begun = self._acted.get(run.context.run_id)
+        if begun is not None and run.status is not None and run.status.readback == begun:
+            return Agreement(Verdict.AGREED, begun)
         return self._consent.judge(run.context.run_id, final=final)
 
     def _read_back(self, run: TaskHandle) -> None:
@@ -576,6 +589,7 @@ class TaskRouter:
         """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
+        self._owe_result(run, outcome)
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
@@ -583,6 +597,12 @@ class TaskRouter:
             return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+
+    def _owe_result(self, run: TaskHandle, outcome: str) -> None:
+        language = self._services.profile.language
+        if deeds_in(run.say, language):
+            done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
+            self._owed.ended(run.context.run_id, done, self._services.local_now().date())
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)

@@ -24,10 +24,10 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT
+from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
-from protocols.realtime.refusals import FINAL_STATUSES
+from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
 
 # Four minutes of audio in one event; no event of the Realtime API is nearly as long.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -37,6 +37,13 @@ CONNECT_LIMIT_S = 5.0
 OPEN_S = 15.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
+# The longest wait named by the model's side (Retry-After) for which an attempt is held back: less than a session has to
+# be set up. A longer one is a refusal: the caller would hear nothing but "one moment".
+HOLD_LIMIT_S = 10.0
+# No wait is longer, whatever the server names: the next attempt asks again.
+HOLD_MOST_S = 60.0
+# Attempts that were held back do not all hit the limit again at the same moment.
+HOLD_SPACING_S, HOLD_SPREAD_S = 0.02, 2.0
 # How far the model's clock, as of the upgrade's Date header (whole seconds), may be from ours.
 CLOCK_LIMIT_S = 60.0
 # A TCP path may survive an outage of five seconds, so the limit is longer; the caller is told "one moment" before that.
@@ -104,6 +111,29 @@ class Circuit:
             logger.info("the model accepts us again: circuit breaker closed")
         self._next_s = None
         MODEL_CIRCUIT.set(0)
+
+
+class RetryHold:
+    """Holds all attempts of a process back for as long as the model's side has named. now_s: monotonic."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._until_s = 0.0
+        self._waiting = 0
+
+    def named(self, wait_s: float) -> None:
+        """The model's side refuses attempts for this long."""
+        until_s = self._now_s() + min(wait_s, HOLD_MOST_S)
+        if until_s > self._until_s:
+            self._until_s, self._waiting = until_s, 0
+
+    def wait_s(self) -> float:
+        """How long one attempt has to wait; 0: it may be made now. Those that wait are made one after another."""
+        left_s = self._until_s - self._now_s()
+        if left_s <= 0:
+            return 0.0
+        self._waiting += 1
+        return left_s + min(self._waiting * HOLD_SPACING_S, HOLD_SPREAD_S)
 
 
 class ClockCheck:
@@ -177,15 +207,30 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuit = Circuit(loop.time)
+        self._hold = RetryHold(loop.time)
+        self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
     def dial(self, caller: Address[Dialled | DialFailed]) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
-        if self._circuit.lets_through():
-            self._threads.submit(self._open, caller)
-        else:
+        wait_s = self._hold.wait_s()
+        if wait_s > HOLD_LIMIT_S + HOLD_SPREAD_S:
+            send(caller, DialFailed(0, f"to be tried again in {wait_s:.0f} s", final=True))
+        elif not self._circuit.lets_through():
             send(caller, DialFailed(0, self._circuit.reason, final=True))
+        elif wait_s:
+            MODEL_LIMITED.labels("held dial").inc()
+            self._loop.call_later(wait_s, self._start, caller)
+        else:
+            self._start(caller)
+
+    def _start(self, caller: Address[Dialled | DialFailed]) -> None:
+        try:
+            self._threads.submit(self._open, caller)
+        except RuntimeError as error:  # no memory or process limit is left for another thread
+            logger.error("no thread to dial the model with", reason=str(error))
+            send(caller, DialFailed(0, "no thread"))
 
     def trip(self, reason: str) -> None:
         self._circuit.open(reason)
@@ -206,10 +251,18 @@ class Dialler:
             )
         except websocket.WebSocketBadStatusException as error:
             status = int(error.status_code)
-            final = status in FINAL_STATUSES
+            reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
             if final:
-                self._loop.call_soon_threadsafe(self.trip, f"status {status}")
-            send(caller, DialFailed(status, "refused at the upgrade", final))
+                self._loop.call_soon_threadsafe(self.trip, reason)
+            if status in BUSY_STATUSES:
+                MODEL_LIMITED.labels("dial").inc()
+                wait_s = retry_after_s(error.resp_headers or {}, self._now())
+                self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
+            send(caller, DialFailed(status, reason, final))
+        except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
+            reason = f"certificate: {error.verify_message}"
+            self._loop.call_soon_threadsafe(self.trip, reason)
+            send(caller, DialFailed(0, reason, final=True))
         except (OSError, websocket.WebSocketException, ValueError) as error:
             send(caller, DialFailed(0, type(error).__name__))
         else:

@@ -18,7 +18,7 @@ from protocols.media import MediaFormat, inaudible, silence
 GAP_S = 0.75
 # Silence sent for each gap seen; FILL_MS is longer than the silence that ends a turn.
 FILL_MS, PIECE_MS = 1000, 100
-# Checks in a row without a sound, after which the turn is dead: 7.5 s. Of speech they would catch some.
+# Checks in a row without a sound after which the turn is dead: 7.5 s, in which real speech would be heard.
 MOST_SILENT = 10
 
 
@@ -44,7 +44,7 @@ class GapFiller:
         return GapDue(self._turn)
 
     def end(self) -> bool:
-        """The caller has stopped. Returns False if that was known: we may have ended the turn."""
+        """The caller has stopped. Returns False if that was known, because we ended the turn."""
         spoke, self._speaks = self._speaks, False
         return spoke
 

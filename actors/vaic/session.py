@@ -468,7 +468,7 @@ class VaicSocket(LoopActor):
             return
         if self._playout.starves(self.now_ms()):
             self._write_all(self._playout.pause())
-            self._item_id = None  # what still comes of it begins to be heard anew
+            self._item_id = None  # the rest of it counts as a new beginning
         elif self._playout.streaming:
             self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
 

@@ -5,7 +5,6 @@ May import: gateway, protocols, rich, typer, loguru, the standard library.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,15 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from gateway.commands.console import WRONG_SETTING, err, out, print_faults, settings_or_exit
-from gateway.settings import Settings, SettingsError, read_settings, settings_as_given, unknown_variables, variable_of
+from gateway.settings import (
+    Settings,
+    SettingsError,
+    is_given,
+    read_settings,
+    settings_as_given,
+    unknown_variables,
+    variable_of,
+)
 from protocols.errors import MisuseError
 
 # The command line, which each worker is started with.
@@ -59,7 +66,7 @@ def serve(
 
 def check() -> None:
     """Print the settings in force, secrets hidden, and what is wrong with them."""
-    from gateway.logs import without_secrets
+    from gateway.logs import without_query, without_secrets
 
     given = settings_as_given()
     try:
@@ -76,8 +83,8 @@ def check() -> None:
         if variable in wrong:  # not as it stands there: nobody can tell where a secret in it begins
             value = "[red]wrong, see below[/red]"
         else:
-            origin = "" if variable in os.environ else " [dim](default)[/dim]"
-            value = f"{escape(without_secrets(given[variable]))}{origin}"
+            origin = "" if is_given(name) else " [dim](default)[/dim]"
+            value = f"{escape(without_secrets(without_query(given[variable])))}{origin}"
         table.add_row(variable, value, escape(field.description or ""))
     out.print(table)
     print_unknown()

@@ -23,6 +23,7 @@ class Faults(BaseModel):
     fail_responses: int = Field(0, ge=0, description="this many responses fail with rate_limit_exceeded")
     mute: bool = Field(False, description="responses run as usual, but their audio is not sent")
     silent: bool = Field(False, description="events are read, but none is sent")
+    refuse_updates: bool = Field(False, description="each session.update is refused")
 
     @staticmethod
     def parse(pairs: Iterable[str]) -> Faults:

@@ -134,6 +134,8 @@ class EngineSession:
     # --- configuration ---
 
     def _update(self, event: client.SessionUpdate) -> None:
+        if self._services.faults.faults.refuse_updates:
+            raise InvalidEvent("invalid_value", "Not this one.", "session.audio.input.transcription.model")
         self._config = self._config.updated(event.session, self._has_voice())
         self._buffer.configure(self._config)
         if self._config.idle_timeout_ms is None:

@@ -111,8 +111,8 @@ _DESCRIBED = {
     Intent.GOODBYE: re.compile(r"\b(?:good ?bye|bye|hang ?up|end (?:the )?call|ends the call)\b"),
 }
 _DONE = re.compile(
-    r"(?:\W|\b(?:ok|okay|great|perfect|fine|all right|no|well|oh|many|very much|so much|a lot|for your help|you too"
-    r"|thanks|thank you|that's all|that is all|that's it|that was all|nothing else)\b)+"
+    r"(?:\W|\b(?:ok|okay|great|perfect|fine|all right|no|nope|well|oh|many|very much|so much|a lot|for your help"
+    r"|you too|thanks|thank you|that's all|that is all|that's it|that was all|nothing else)\b)+"
 )
 _REPEAT = re.compile(
     r"\b(?:repeat|say (?:that|it) again|once (?:more|again)|pardon|come again|what did you say|what (?:was"

@@ -6,6 +6,9 @@ Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.m
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 # HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model.
 FINAL_STATUSES = frozenset({400, 401, 403, 404})
@@ -20,6 +23,8 @@ FINAL_CODES = frozenset(
         "model_not_found",
     }
 )
+# The same, but for a while, which `Retry-After` may name.
+BUSY_STATUSES = frozenset({429, 503})
 # WebSocket close code: the request itself was rejected after the upgrade.
 FINAL_CLOSE = 4000
 # Error codes of rate limits, in an `error` event or a failed response.
@@ -35,6 +40,9 @@ _TRY_AGAIN = re.compile(r"try again in((?:\s?\d{1,6}(?:\.\d{1,6})?\s?(?:ms|milli
 _PART = re.compile(r"([\d.]+)\s?(ms|milli|[hms])", re.IGNORECASE)
 _UNIT_S = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+# No wait is longer than ten years.
+_LONGEST_S = 3e8
+
 
 def named_wait_s(message: str) -> float | None:
     """The wait that an error's text names ("Please try again in 1m2.5s."), in s; None if it names none."""
@@ -42,3 +50,22 @@ def named_wait_s(message: str) -> float | None:
     if found is None:
         return None
     return sum(float(number) * _UNIT_S[unit.lower()] for number, unit in _PART.findall(found[1]))
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The wait that an HTTP answer names, in s, perhaps not positive; None if it names none.
+
+    headers: by their names in lower case. now: the wall clock, aware.
+    """
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            wait_s = float(headers.get(name, "")) * unit_s
+        except ValueError:
+            continue
+        if abs(wait_s) < _LONGEST_S:  # a NaN is in no range
+            return wait_s
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds()

@@ -61,8 +61,8 @@ class SlotAction(Enum):
     START_LIMIT = "start limit"  # of the state entered
     SEND_CREATE = "send response.create"
     SEND_CANCEL = "send response.cancel"
-    WISH_AGAIN = "wish it again"  # make the last request pending again
-    WISH_ANSWER = "wish an answer"
+    REQUEST_AGAIN = "request again"  # make the last request pending again
+    REQUEST_ANSWER = "request an answer"
     GIVE_UP_REQUEST = "give up the request"  # and make it pending again
     REPORT_HUNG = "report it hung"
     REPORT_HEARD = "report it heard"
@@ -162,15 +162,15 @@ SLOT: Table[ResponseSlot, SlotEvent, tuple[SlotAction, ...]] = Table(
             ResponseSlot.REQUESTED,
             (SlotEvent.REFUSED, SlotEvent.ANSWER_REFUSED),
             ResponseSlot.UNKNOWN,
-            (SlotAction.WISH_AGAIN, SlotAction.START_LIMIT),
+            (SlotAction.REQUEST_AGAIN, SlotAction.START_LIMIT),
         ),
         # Its end was missed, or never comes: try again.
-        go(ResponseSlot.UNKNOWN, _LIMIT, ResponseSlot.FREE, (SlotAction.WISH_AGAIN,)),
+        go(ResponseSlot.UNKNOWN, _LIMIT, ResponseSlot.FREE, (SlotAction.REQUEST_AGAIN,)),
         stay((slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED), SlotEvent.REFUSED, ()),
         stay(
             (slot for slot in ResponseSlot if slot is not ResponseSlot.REQUESTED),
             SlotEvent.ANSWER_REFUSED,
-            (SlotAction.WISH_ANSWER,),
+            (SlotAction.REQUEST_ANSWER,),
         ),
         go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_LIMITED, ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)),
         go(ResponseSlot.REQUESTED, SlotEvent.REFUSED_OTHERWISE, ResponseSlot.FREE, (SlotAction.REPORT_UNHEARD,)),
@@ -222,7 +222,7 @@ class TurnEvent(Enum):
 
 class TurnAction(Enum):
     NOTHING = ""
-    DROP_WISH = "drop wish"
+    DROP_REQUEST = "drop request"
 
 
 SPEAKING = frozenset({Turn.SPEAKING, Turn.SPEAKING_AGAIN})
@@ -236,13 +236,13 @@ TURN: Table[Turn, TurnEvent, TurnAction] = Table(
         go((Turn.SILENT, Turn.SPEAKING), TurnEvent.SPEECH_STARTED, Turn.SPEAKING, TurnAction.NOTHING),
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.SPEECH_STARTED, Turn.SPEAKING_AGAIN, TurnAction.NOTHING),
         # The server's answer sees every function output that the pending request was for.
-        go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_WISH),
+        go(Turn, TurnEvent.COMMITTED, Turn.ANSWER_OWED, TurnAction.DROP_REQUEST),
         go((Turn.SILENT, Turn.SPEAKING), TurnEvent.DROPPED, Turn.SILENT, TurnAction.NOTHING),
         go((Turn.ANSWER_OWED, Turn.SPEAKING_AGAIN), TurnEvent.DROPPED, Turn.ANSWER_OWED, TurnAction.NOTHING),
         go((Turn.SILENT, Turn.ANSWER_OWED), (*_PAID, TurnEvent.ASKED), Turn.SILENT, TurnAction.NOTHING),
         go((Turn.SPEAKING, Turn.SPEAKING_AGAIN), _PAID, Turn.SPEAKING, TurnAction.NOTHING),
     ),
-    never(SPEAKING, TurnEvent.ASKED, "nothing is asked for while the caller speaks: its answer covers the wish"),
+    never(SPEAKING, TurnEvent.ASKED, "nothing is asked for while the caller speaks: its answer covers the request"),
 )
 
 
@@ -260,17 +260,17 @@ class Attempt(Enum):
 class AttemptEvent(Enum):
     HEARD = "heard"
     UNHEARD = "unheard"
-    UNHEARD_MORE_WISHED = "unheard (more wished)"  # another request is pending, and will be heard instead
+    UNHEARD_MORE_PENDING = "unheard (more pending)"  # another request is pending, and will be heard instead
     LIMITED = "rate limit"
     LIMITED_TOO_LONG = "rate limit (too long)"  # longer than a caller can be asked to wait
 
 
 class AttemptAction(Enum):
     NOTHING = ""
-    REPEAT = "wish it again"  # after the wait, if a rate limit was hit
+    REPEAT = "request again"  # after the wait, if a rate limit was hit
 
 
-_UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_WISHED)
+_UNHEARD = (AttemptEvent.UNHEARD, AttemptEvent.UNHEARD_MORE_PENDING)
 
 ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
     "attempt",
@@ -279,7 +279,7 @@ ATTEMPT: Table[Attempt, AttemptEvent, AttemptAction] = Table(
         go(Attempt, AttemptEvent.HEARD, Attempt.FIRST, AttemptAction.NOTHING),
         go((Attempt.FIRST, Attempt.GIVEN_UP), _UNHEARD, Attempt.REPEATED, AttemptAction.REPEAT),
         go(Attempt.REPEATED, AttemptEvent.UNHEARD, Attempt.GIVEN_UP, AttemptAction.NOTHING),
-        go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_WISHED, Attempt.FIRST, AttemptAction.NOTHING),
+        go(Attempt.REPEATED, AttemptEvent.UNHEARD_MORE_PENDING, Attempt.FIRST, AttemptAction.NOTHING),
         # A rate limit is no failure of the session, and the wait for its end has a limit of its own.
         go((Attempt.FIRST, Attempt.GIVEN_UP), AttemptEvent.LIMITED, Attempt.FIRST, AttemptAction.REPEAT),
         stay(Attempt.REPEATED, AttemptEvent.LIMITED, AttemptAction.REPEAT),
@@ -339,7 +339,7 @@ class BudgetAction(Enum):
     NOTHING = ""
     ASK_WITHOUT_FUNCTIONS = "ask without functions"
     SAY_OWN_WORDS = "say own words"  # a recorded sentence, and no request
-    DROP = "drop wish"
+    DROP = "drop request"
 
 
 BUDGET: Table[Budget, BudgetEvent, BudgetAction] = Table(

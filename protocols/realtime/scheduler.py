@@ -258,12 +258,12 @@ class ResponseScheduler:
                 return self._create()
             case SlotAction.SEND_CANCEL:
                 return self.cancel()
-            case SlotAction.WISH_AGAIN:
-                self._wish_again()
-            case SlotAction.WISH_ANSWER:
+            case SlotAction.REQUEST_AGAIN:
+                self._request_again()
+            case SlotAction.REQUEST_ANSWER:
                 self._wanted = self._wanted or ResponseRequest()
             case SlotAction.GIVE_UP_REQUEST:
-                self._wish_again()
+                self._request_again()
                 self._in_flight = None
                 self._turn_changed(TurnEvent.OVERDUE)
                 self._liveness_changed(LivenessEvent.UNANSWERED)
@@ -273,7 +273,7 @@ class ResponseScheduler:
                 self._attempt_changed(AttemptEvent.HEARD)
             case SlotAction.REPORT_UNHEARD:
                 another = self._wanted is not None
-                self._attempt_changed(AttemptEvent.UNHEARD_MORE_WISHED if another else AttemptEvent.UNHEARD)
+                self._attempt_changed(AttemptEvent.UNHEARD_MORE_PENDING if another else AttemptEvent.UNHEARD)
             case SlotAction.REPORT_LIMITED:
                 bearable = self._not_before_ms - (self._limited_since_ms or 0.0) <= RATE_PATIENCE_MS
                 self._attempt_changed(AttemptEvent.LIMITED if bearable else AttemptEvent.LIMITED_TOO_LONG)
@@ -300,18 +300,18 @@ class ResponseScheduler:
         asked = request.model_copy(update={"metadata": (request.metadata or {}) | ASKED})
         return [ResponseCreate(event_id=self._asked_as, response=asked)]
 
-    def _wish_again(self) -> None:
+    def _request_again(self) -> None:
         self._wanted = self._wanted or self._in_flight or ResponseRequest()
 
     def _turn_changed(self, event: TurnEvent) -> None:
         self._turn, action = TURN.step(self._turn, event)
-        if action is TurnAction.DROP_WISH:
+        if action is TurnAction.DROP_REQUEST:
             self._covered, self._wanted = self._wanted or self._covered, None
 
     def _attempt_changed(self, event: AttemptEvent) -> None:
         self._attempt, action = ATTEMPT.step(self._attempt, event)
         if action is AttemptAction.REPEAT:
-            self._wish_again()
+            self._request_again()
 
     def _liveness_changed(self, event: LivenessEvent) -> None:
         self._liveness, _ = LIVENESS.step(self._liveness, event)

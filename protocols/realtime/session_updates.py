@@ -1,6 +1,6 @@
-"""Changes of a live session's instructions and tools, and what is sent in place of one that the server refuses.
+"""Changes to a live session's instructions and tools, with a smaller update if the server refuses one.
 
-The server refuses an update as a whole, and the session stays as it was: its model would not know of an open task.
+The server refuses an update as a whole, and the model would then not know of an open task.
 Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
 """
 
@@ -16,27 +16,27 @@ _REFUSED_TOOL = re.compile(r"session\.tools\[(\d{1,4})\]")
 
 
 class SessionUpdates:
-    """The updates of one session; of an older one than the last nothing is to be saved any more."""
+    """The updates of one session. Only the last one is retried; an earlier one has been replaced by it."""
 
     def __init__(self) -> None:
         self._names = count(1)
         self._last: SessionUpdate | None = None
 
     def update(self, session: Session) -> SessionUpdate:
-        """The event that makes this change."""
+        """The event for this change."""
         self._last = SessionUpdate(event_id=f"update-{next(self._names)}", session=session)
         return self._last
 
     def refused(self, error: ErrorDetail) -> bool:
-        """Whether an error event refuses the last update. Often it names its parameter only."""
+        """Whether an error event refuses the last update. Many name only the parameter, not the event."""
         if self._last is None:
             return False
         return error.event_id == self._last.event_id if error.event_id else (error.param or "").startswith("session.")
 
     def smaller(self, error: ErrorDetail) -> SessionUpdate | None:
-        """What is left of the last update, which was refused: without the tool that the error names, else without any.
+        """The refused update without the tool that the error names, or else without all tools.
 
-        None where nothing is. Each is smaller than the one before, so this comes to an end.
+        None if nothing is left. Each is smaller than the one before, so this terminates.
         """
         if self._last is None or not (tools := self._last.session.tools):
             return None

@@ -139,12 +139,13 @@ def die_in(gap: str) -> None:
         here("between the commit and the answer")
 
 
-async def _main(port: int, ops_port: int) -> None:
+async def _main(port: int, ops_port: int) -> int:
     settings = read_settings(port=port, ops_port=ops_port)
     set_up_logs(settings.log_level)
     told = asyncio.create_task(_listen())
-    await serve(settings, InheritedSockets())
+    code = await serve(settings, InheritedSockets())
     told.cancel()
+    return code
 
 
 async def _listen() -> None:
@@ -161,4 +162,4 @@ async def _listen() -> None:
 
 
 if __name__ == "__main__":
-    run(_main(int(sys.argv[2]), int(sys.argv[4])))
+    sys.exit(run(_main(int(sys.argv[2]), int(sys.argv[4]))))

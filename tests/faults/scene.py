@@ -154,6 +154,10 @@ class Node:
         async with aiohttp.ClientSession() as session, session.get((url or self.ops_urls[0]) + path) as answer:
             return answer.status, await answer.text()
 
+    def address_space(self) -> int:
+        """In bytes."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
     def open_files(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 

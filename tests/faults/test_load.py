@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -51,20 +52,32 @@ def test_load_of_three_times_the_room_is_refused_before_the_upgrade(tmp_path: Pa
     play(tmp_path, figures, act, environment={"TIELINE_MAX_CALLS": str(BACKGROUND_CALLS + 1)})
 
 
-def test_load_that_leaves_no_files_is_refused_and_live_calls_go_on(tmp_path: Path, figures: Figures) -> None:
+# What a process is left with of a resource, so that a new call has no room and those that live go on.
+SHORT: dict[str, tuple[int, Callable[[Node], int]]] = {
+    "files": (resource.RLIMIT_NOFILE, lambda node: node.open_files() + 8),
+    "memory": (resource.RLIMIT_AS, lambda node: node.address_space() + 96 * 2**20),
+}
+
+
+@pytest.mark.parametrize("resource_name", SHORT)
+def test_load_that_leaves_nothing_is_refused_and_live_calls_go_on(
+    tmp_path: Path, figures: Figures, resource_name: str
+) -> None:
+    which, left = SHORT[resource_name]
+
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
         pid = node.process.pid
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        before = resource.prlimit(pid, which)
 
         async def starved() -> None:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (node.open_files() + 8, before[1]))
+            resource.prlimit(pid, which, (left(node), before[1]))
 
             async def refused() -> bool:
                 return (await knock(node))[0].startswith(b"HTTP/1.1 503")
 
             await until(refused)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            resource.prlimit(pid, which, before)
             restored_s = perf_counter()
 
             async def admitted() -> bool:

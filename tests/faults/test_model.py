@@ -166,6 +166,23 @@ def test_model_refuses_at_the_upgrade(tmp_path: Path, figures: Figures, status: 
     play(tmp_path, figures, act)
 
 
+def test_model_that_refuses_the_session_is_dialled_once_and_the_record_says_what_it_refused(
+    tmp_path: Path, figures: Figures
+) -> None:
+    async def act(scene: Scene) -> None:
+        scene.engine.inject(refuse_updates=True)
+        report = await scene.call()
+        record = await scene.record()
+        said = [turn.text for turn in record.turns if turn.role == "bot"]
+        assert said[-1].endswith(CALL_AGAIN)
+        assert (report.outcome, record.outcome) == ("bot-disconnected", "failed")
+        assert any("session.audio.input.transcription.model" in error for error in record.errors)
+        assert len(sessions(scene)) == 1
+        scene.measured("words", report.turns[0].began_ms, 3)
+
+    play(tmp_path, figures, act)
+
+
 def test_model_down_for_good_ends_in_an_apology(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         scene.model.refuses = True

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.daemon import EX_SOFTWARE
 from store.journal import Journal
 from tests.calls.tap import at_the
-from tests.faults.scene import Scene, after_the_question, play
+from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
 from tests.faults.scripts import WISH, booked_once_more_asked
 from tests.gateway.daemons import until
 
@@ -39,6 +40,23 @@ def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures,
         scene.talks_again(report, 3, 8)
 
     play(tmp_path, figures, act, nodes=2)
+
+
+def test_process_whose_root_actor_dies_ends_and_another_goes_on(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        def crash() -> None:
+            scene.nodes[0].crash("Switchboard", "*")
+            scene.vaic.target = scene.nodes[1].address
+
+        report = await scene.call(*WISH, on_event=after_the_question(crash), attentive=True)
+        await booked_once_more_asked(scene)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        async with asyncio.timeout(END_LIMIT_S):
+            assert await scene.nodes[0].process.wait() == EX_SOFTWARE
+        assert "the root of the actors has failed" in scene.nodes[0].log.read_text()
+        scene.talks_again(report, 3, 8)
+
+    play(tmp_path, figures, act, nodes=2, program=CRASHABLE)
 
 
 @pytest.mark.alone

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.system.address import send
 from gateway.daemon import Daemon
 from tests.gateway.daemons import get, run, serving, socket, until
 
@@ -215,5 +216,16 @@ def test_a_model_that_cannot_be_reached_ends_the_call_in_words_with_a_record(tmp
             record = await record_of(daemon, "c-1")
             assert (record["outcome"], record["errors"]) == ("failed", ["model: away for too long"])
             assert record["turns"][-1]["text"].endswith("Please call again later.")
+
+    run(scene)
+
+
+def test_a_daemon_whose_root_actor_has_died_is_not_alive_and_still_stops(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            send(daemon.switchboard, object())
+            assert isinstance(await daemon.root.ended, AssertionError)
+            assert await get(f"{daemon.ops_url}/livez") == (503, "failed\n")
+            assert (await get(f"{daemon.ops_url}/readyz"))[0] == 404
 
     run(scene)

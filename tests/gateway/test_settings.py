@@ -53,6 +53,7 @@ def test_with_a_key_alone_everything_else_has_a_default() -> None:
 WELL_SET = {
     "OPENAI_API_KEY": KEY,
     "TIELINE_OPENAI_URL": "wss://eu.example/v1/realtime",
+    "TIELINE_OPENAI_CLEARTEXT": "True",
     "TIELINE_OPENAI_MODEL": "gpt-realtime-mini",
     "TIELINE_OPENAI_VOICE": "cedar",
     "TIELINE_TRANSCRIPTION_MODEL": "whisper-1",
@@ -189,12 +190,24 @@ def test_a_wrong_url_does_not_make_the_key_wrong_too(env: pytest.MonkeyPatch) ->
     assert named(faults()) == ["TIELINE_OPENAI_URL"]
 
 
-@pytest.mark.parametrize("url", ["", "wss://eu.example/v1/realtime", "wss://10.0.0.5:9050", "ws://127.evil.example"])
+@pytest.mark.parametrize("url", ["", "wss://eu.example/v1/realtime", "wss://10.0.0.5:9050", "wss://127.evil.example"])
 def test_a_key_is_needed_for_every_model_that_is_not_on_this_machine(url: str, env: pytest.MonkeyPatch) -> None:
     env.delenv("OPENAI_API_KEY")
     if url:
         env.setenv("TIELINE_OPENAI_URL", url)
     assert faults() == ["OPENAI_API_KEY: needed for any model that does not run on this machine"]
+
+
+@pytest.mark.parametrize("url", ["ws://10.0.0.5:9050", "ws://127.evil.example", "ws://model.example/v1"])
+def test_a_key_goes_to_another_host_in_clear_text_only_where_a_setting_allows_it(
+    url: str, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("TIELINE_OPENAI_URL", url)
+    assert faults() == [
+        "TIELINE_OPENAI_URL: would send the key in clear text: must be wss://, or TIELINE_OPENAI_CLEARTEXT=true"
+    ]
+    env.setenv("TIELINE_OPENAI_CLEARTEXT", "true")
+    assert read_settings().openai_url == url
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:9050", "ws://localhost:9050", "ws://[::1]:9050", "wss://127.8.8.8"])

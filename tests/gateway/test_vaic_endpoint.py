@@ -7,6 +7,8 @@ import json
 import os
 import socket as sockets
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +22,8 @@ import gateway.vaic_endpoint
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from gateway.daemon import Daemon
-from tests.gateway.daemons import LIMIT_S, exchange, get, run, serving, socket, until, upgrade_request
+from store import schema
+from tests.gateway.daemons import LIMIT_S, Vaic, counted, exchange, get, run, serving, socket, until, upgrade_request
 
 TOKEN = "s3cret-token-of-ours"
 VALIDATED = {"type": "ac-bot-api", "success": True}
@@ -97,6 +100,16 @@ async def opening(daemon: Daemon, request: bytes) -> str:
     return head.decode()
 
 
+async def is_leased(daemon: Daemon) -> None:
+    """The lease of its only call is written, so that another process can take the call over."""
+
+    def count() -> int:
+        with daemon.engine.connect() as connection:
+            return len(connection.execute(schema.lease.select()).all())
+
+    await until(lambda: asyncio.to_thread(count))
+
+
 def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another(tmp_path: Path) -> None:
     newer = "another-s3cret-token"
 
@@ -110,6 +123,7 @@ def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another
             async with socket(daemon, TOKEN) as vaic:
                 await vaic.calls("c-1")
             await resumes(daemon, newer)
+            await is_leased(daemon)
             async with serving(tmp_path, vaic_token=f"{newer},{TOKEN}", host="127.0.0.1") as other:
                 await resumes(other, newer)
                 await resumes(other, TOKEN)
@@ -117,6 +131,43 @@ def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another
                 await resumes(daemon, "a-third-s3cret-token")
 
     run(scene)
+
+
+def test_a_call_resumed_at_another_process_from_another_address_is_counted(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def comes_from(daemon: Daemon, address: str) -> AsyncIterator[Vaic]:
+        async with connect(daemon.vaic_url, additional_headers={"X-Forwarded-For": address}) as connection:
+            yield Vaic(connection)
+
+    async def scene() -> None:
+        before = counted("tieline_calls_resumed_elsewhere_total")
+        async with (
+            serving(tmp_path, trusted_proxies="127.0.0.0/8") as daemon,
+            serving(tmp_path, trusted_proxies="127.0.0.0/8") as other,
+            comes_from(daemon, "192.0.2.1") as vaic,
+        ):
+            await vaic.calls("c-1")
+            await is_leased(daemon)
+            for at, address, more in ((other, "192.0.2.1", 0), (daemon, "192.0.2.2", 1)):
+                async with comes_from(at, address) as back:
+                    await back.says("session.resume", conversationId="c-1")
+                    await back.hears("session.accepted")
+                assert counted("tieline_calls_resumed_elsewhere_total") - before == more
+
+    run(scene)
+
+
+def test_session_keys_of_tls_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = tmp_path / "keys"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+
+    async def scene() -> None:
+        async with serving(tmp_path, openai_url="wss://127.0.0.1:1") as daemon:
+            assert await daemon.live_calls() == ()
+
+    run(scene)
+    assert not keys.exists(), "Python's defaults open it as soon as they are asked for a context"
+    assert "SSLKEYLOGFILE" not in os.environ
 
 
 def test_a_token_need_not_be_ascii(tmp_path: Path) -> None:

@@ -120,6 +120,17 @@ def test_a_silent_engine_reads_and_answers_nothing() -> None:
     run_paced(call())
 
 
+def test_updates_can_be_refused() -> None:
+    async def call() -> None:
+        async with running() as engine, connected(engine) as client:
+            engine.inject(Faults(refuse_updates=True))
+            await client.send("session.update", session={"type": "realtime", "instructions": "Refused."})
+            error = await client.error()
+            assert error["code"] == "invalid_value"
+
+    run_paced(call())
+
+
 def test_faults_are_read_from_a_command_lines_words() -> None:
     assert Faults.parse(["mute=true", "fail_responses=2"]) == Faults(mute=True, fail_responses=2)
     with pytest.raises(ValueError, match="drop_after"):

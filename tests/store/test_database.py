@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -288,3 +290,21 @@ def test_many_threads_share_one_engine(engine: Engine) -> None:
         results = list(pool.map(lambda at: book.book("practice", at, 30, "", "c-1", f"k-{at}"), starts))
     assert None not in results
     assert sorted(each.starts_at for each in book.all()) == starts
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_sqlites_files_are_read_by_their_owner_only_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        engine = open_database(f"sqlite:///{tmp_path}/new.sqlite3")
+        Journal(engine).record("c-1")
+        with sqlite3.connect(tmp_path / "old.sqlite3") as old:
+            old.execute("CREATE TABLE other (x)")
+        older = open_database(f"sqlite:///{tmp_path}/old.sqlite3")
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+        engine.dispose()
+        older.dispose()
+    finally:
+        os.umask(before)
+    assert {"new.sqlite3", "new.sqlite3-wal", "new.sqlite3-shm", "old.sqlite3", "old.sqlite3-wal"} <= modes.keys()
+    assert set(modes.values()) == {0o600}, modes

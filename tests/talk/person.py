@@ -30,13 +30,19 @@ PATIENCE_MS = 30_000
 # After the bot's goodbye, or its "I will put you through".
 PARTED_MS = 25_000
 MOST_TURNS = 24
-# So often somebody says the same sentence, each time more slowly, and takes leave, before they hang up.
+# So often somebody says the same sentence, each time more slowly; and takes leave, before they hang up.
 MOST_TRIES, MOST_GOODBYES = 3, 3
 KEY_MS = 250
 _BARGE_IN_AFTER_MS = 900
 _LOOK_MS = 40
 _SLOWER = 0.88
-_WISHES = frozenset({Act.BOOK, Act.MOVE, Act.CANCEL, Act.HUMAN})
+# What a wish is called when it was not understood.
+_IN_OTHER_WORDS = {
+    Act.BOOK: ("I need an appointment.", "Please make an appointment for me.", "Book an appointment."),
+    Act.MOVE: ("I want to reschedule my appointment.", "Please move my appointment to another day."),
+    Act.CANCEL: ("Please cancel my appointment.", "I want to cancel an appointment."),
+    Act.HUMAN: ("I want to talk to a person.", "Connect me to somebody, please."),
+}
 _GOODBYES = ("No, that is all. Thank you, bye.", "Goodbye.")
 _YES = ("Yes, please.", "Yes, that is right.", "Yes.", "That is correct.", "Yes, go ahead.")
 _TODAY = date.fromisoformat(NOW[:10])
@@ -225,7 +231,7 @@ class Person:
         """What to say or do; None to wait."""
         last = self.done[-1] if self.done else None
         if last is not None and isinstance(line := last.answer, Line) and not line.coughs:
-            misunderstood = _NOT_UNDERSTOOD.search(heard) is not None or line.act in _WISHES
+            misunderstood = _NOT_UNDERSTOOD.search(heard) is not None or line.act in _IN_OTHER_WORDS
             if what in (Asked.THERE, Asked.AGAIN) or (misunderstood and what is last.asked):
                 return self._once_more(line)
             if what is Asked.NOTHING and line.act is Act.CHATS:  # "take your time"
@@ -257,13 +263,20 @@ class Person:
 
     def _once_more(self, line: Line) -> Answer | None:
         """The same again; whoever is not understood by then says it in other words, or gives it up."""
+        if line.act is Act.BYE:
+            return self._goodbye()
+        if line.act in _IN_OTHER_WORDS:
+            return self._in_other_words(line)
         tries = sum(each.answer == line for each in self.done)
-        if tries < MOST_TRIES:
-            return line
-        if line.act is Act.BYE or line.act in _WISHES:
-            self.gave_up = f"{line.text!r} was said {tries} times in vain"
-            return Deed.HANGS_UP
-        return self._usual(self.done[-1].asked)
+        return line if tries < MOST_TRIES else self._usual(self.done[-1].asked)
+
+    def _in_other_words(self, wish: Line) -> Answer:
+        said = {each.answer.text for each in self.done if isinstance(each.answer, Line)}
+        left = [text for text in _IN_OTHER_WORDS[wish.act] if text not in said]
+        if left:
+            return Line(left[0], wish.act)
+        self.gave_up = f"{wish.text!r} was not understood in other words either"
+        return Deed.HANGS_UP
 
     def _goodbye(self) -> Answer:
         taken = sum(isinstance(each.answer, Line) and each.answer.act is Act.BYE for each in self.done)

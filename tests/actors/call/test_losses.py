@@ -219,13 +219,15 @@ def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call)
     assert call.outcome() == "failed"
 
 
-@pytest.mark.parametrize("answer", [DialFailed(401, "refused at the upgrade", final=True), "insufficient_quota", 4000])
+@pytest.mark.parametrize(
+    "answer", [DialFailed(401, "status 401 at the upgrade", final=True), "insufficient_quota", "invalid_value", 4000]
+)
 def test_a_model_that_refuses_permanently_is_not_dialled_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
     exchange = FakeExchange()
     if isinstance(answer, DialFailed):
         exchange.refusals = [answer]
     call = Call(mailboxes, exchange=exchange)
-    if answer == "insufficient_quota":
+    if isinstance(answer, str):
         call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
     elif answer == 4000:
         call.model.breaks(4000)
@@ -233,7 +235,9 @@ def test_a_model_that_refuses_permanently_is_not_dialled_again(mailboxes: Waitin
     mailboxes.advance(900)
     assert len(exchange.callers) == 1
     assert exchange.tripped == (
-        [] if isinstance(answer, DialFailed) else [answer if answer != 4000 else "closed with 4000"]
+        []
+        if isinstance(answer, DialFailed)
+        else [{4000: "closed with 4000", "invalid_value": "session refused: invalid_value"}.get(answer, answer)]
     )
     assert clips(call) == ["call_again"]
     call.played()
@@ -562,6 +566,7 @@ def vaic_is_beyond_repair(call: Call) -> None:
 
 def test_a_vaic_socket_that_crashes_again_and_again_fails_the_call(call: Call) -> None:
     vaic_is_beyond_repair(call)
+    call.mailboxes.advance(2000)  # for a transcript of what the caller was saying
     (record,) = call.records()
     assert (record.outcome, record.errors) == ("failed", ("vaic: RuntimeError",))
     assert call.model.closed == 1000

@@ -241,7 +241,7 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.MOVE_QUIET: lambda scene: scene.told(MoveCall(now=False), heard("before")),
     E.MOVE_NOW: lambda scene: scene.told(MoveCall(now=True)),
     E.HANDED_OVER: lambda scene: scene.told(Parked()),
-    E.TASKS_SETTLED: lambda scene: scene.told(TaskSettled("t1", None, scene.status())),
+    E.SETTLED: lambda scene: scene.told(TaskSettled("t1", None, scene.status())),
     E.SETTLE_TIMEOUT: lambda scene: scene.overdue(CallTimer.SETTLE),
     E.OVERTIME_TIMEOUT: lambda scene: scene.overdue(CallTimer.OVERTIME),
 }

@@ -11,13 +11,15 @@ from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
+from actors.messages.call import FunctionCalled
 from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
-from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, ResumedRow, TaskRow, UnreadRow
+from actors.messages.journal_rows import CalledRow, ForeignSnapshot, JournalEntry, ResumedRow, TaskRow, UnreadRow
 from actors.system.address import NullRef
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.transport.dialler import DialFailed
+from fsm.effects import Refused
 from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
@@ -142,6 +144,46 @@ def test_what_was_read_back_and_not_answered_is_done_after_a_yes_and_not_before(
     assert len(oven.requests) == 1
 
 
+def test_a_yes_that_was_not_carried_out_before_a_takeover_is_asked_for_again(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven()
+    first = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
+    first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    first.hears_out()
+    called = FunctionCalled("call-2", "order_pizza_confirm", '{"yes": true}', "r-9")
+    rows = rows_of(first)
+    row = CalledRow(call=called.call_id, name=called.name, arguments=called.arguments, response=called.response_id)
+    rows = (*rows, JournalEntry("c-1", len(rows) + 1, BEGAN, row))
+    second = Call(mailboxes, effects={"pizza.bake": oven}, resume_state=ResumeState(CallOpening(), rows))
+    mailboxes.until(lambda: len(second.describe().tasks) == 1 and "answered" in second.row_kinds())
+    second.model_is_ready()
+    assert (second.outputs()["call-2"]["error"], oven.requests) == ("unheard", [])
+    assert "2 small, none. Right?" in asked_to_say(second)
+    second.bot_says("2 small, none. Right?", ms=1000)
+    mailboxes.advance(1000)
+    second.caller_says("Yes.")
+    second.model_calls(("call-3", "order_pizza_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-3" in second.outputs())
+    assert second.outputs()["call-3"]["result"] == "baked"
+    assert len(oven.requests) == 1
+
+
+def test_an_effect_begun_before_a_takeover_stands_for_no_later_yes(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    oven = Oven(Refused("Not like this."))
+    left = ResumeState(CallOpening(), rows_of(first), frozenset({"t1"}))
+    second = Call(mailboxes, effects={"pizza.bake": oven}, resume_state=left)
+    mailboxes.until(lambda: len(oven.requests) == 1)
+    second.model_is_ready()
+    second.bot_says("Not like this. How many?", ms=500)
+    mailboxes.advance(500)
+    assert second.answered("call-2", "order_pizza_provide", note="none", crisp=False)["say"].endswith("Right?")
+    second.model_calls(("call-3", "order_pizza_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-3" in second.outputs())
+    assert second.outputs()["call-3"]["error"] == "unheard"
+    assert len(oven.requests) == 1
+
+
 def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
     first.answered("call-1", "order_pizza", size="small")
@@ -203,3 +245,20 @@ def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailb
     assert (taken.started_at, taken.began_ms) == (BEGAN - timedelta(seconds=90), 910_000)
     new = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, None)
     assert (new.started_at, new.began_ms, new.media_format) == (BEGAN, 1_000_000, "raw/mulaw")
+
+
+@pytest.mark.parametrize(("ahead", "left_s"), [(-timedelta(hours=2), 60), (timedelta(hours=2), 600)])
+def test_a_call_from_a_process_whose_clock_is_wrong_is_not_hung_up_on_at_once(
+    mailboxes: WaitingDispatcher, ahead: timedelta, left_s: int
+) -> None:
+    first = Call(mailboxes).greeted()
+    rows = tuple(replace(row, at=row.at + ahead) for row in rows_of(first))
+    profile = replace(call_services(mailboxes, NullRef(), FakeExchange()).profile, max_call_s=600, no_input_s=9999)
+    second = Call(mailboxes, profile=profile, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.bot_says("Sorry, the line was interrupted.")
+    mailboxes.advance((left_s - 1) * 1000)
+    assert Clip.GOODBYE.value not in [turn.text for turn in second.describe().turns]
+    mailboxes.advance(2000)
+    assert Clip.GOODBYE.value in [turn.text for turn in second.describe().turns]
+    second.ends()

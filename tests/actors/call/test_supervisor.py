@@ -7,7 +7,7 @@ from datetime import timedelta
 import pykka
 import pytest
 
-from actors.messages.call import BotSaid, CallerSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
+from actors.messages.call import BotSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
 from actors.messages.journal import WriteRecord
 from actors.model.session import OpenAISocket
 from actors.policies import OVERTIME_LIMIT_S, SETTLE_LIMIT_S
@@ -212,13 +212,76 @@ def test_a_caller_who_hangs_up_in_mid_sentence_has_heard_half_of_it(call: Call) 
     assert (turn.text, turn.heard_ms) == ("one two three four five", 500)
 
 
+def heard_last(call: Call) -> tuple[str, str]:
+    """Outcome and the words of the last turn, as recorded."""
+    (record,) = call.records()
+    return record.outcome, record.turns[-1].text
+
+
+def transcribed(call: Call, item: str, text: str) -> None:
+    kind = "conversation.item.input_audio_transcription.completed"
+    call.event(kind, item_id=item, content_index=0, transcript=text)
+
+
+def test_the_transcript_of_the_last_turn_is_waited_for_after_a_hang_up(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
+    call.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    call.ends()
+    call.mailboxes.advance(1900)
+    assert call.records() == []
+    assert call.model.all("input_audio_buffer.commit") == []
+    call.model_calls(("call-1", "end_call", {}))  # nothing is done any more
+    transcribed(call, "u-1", "I will call again tomorrow.")
+    assert heard_last(call) == ("client-disconnected", "I will call again tomorrow.")
+    all_is_gone(call)
+
+
+def test_a_turn_in_which_the_caller_hangs_up_is_ended_so_that_it_has_a_transcript(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.ends()
+    assert len(call.model.all("input_audio_buffer.commit")) == 1
+    transcribed(call, "u-1", "I will call")
+    assert heard_last(call) == ("client-disconnected", "I will call")
+    all_is_gone(call)
+
+
+def test_a_last_transcript_that_never_comes_is_not_waited_for_longer_than_two_seconds(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.ends()
+    call.mailboxes.advance(2000)
+    assert heard_last(call) == ("client-disconnected", "")
+    all_is_gone(call)
+
+
+def test_a_last_transcript_does_not_come_from_a_session_that_is_lost(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.ends()
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    assert heard_last(call) == ("client-disconnected", "")
+    assert len(call.exchange.callers) == 1
+    all_is_gone(call)
+
+
+def test_a_task_is_waited_for_as_well_as_the_last_transcript(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    call.caller_begins("u-1")
+    call.ends()
+    transcribed(call, "u-1", "Bye.")
+    assert call.records() == []
+    assert call.model.closed == 1000
+    stuck.freed.set()
+    all_is_gone(call)
+    assert heard_last(call) == ("client-disconnected", "Bye.")
+
+
 def test_messages_after_the_end_change_nothing(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.ends()
     assert not call.is_gone(), "a task still hangs"
     written = list(call.journal.arrived)
     call.told(
-        CallerSaid("u-9", "Hello?"),
         BotSaid("i-9", "Hello."),
         FunctionCalled("call-9", "order_pizza", "{}"),
         ModelReady("model:1"),

@@ -10,13 +10,15 @@ from sqlalchemy import Engine
 
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import GetStatus, Peer, SwitchboardStatus, WireOpened
+from actors.messages.switchboard import GetStatus, JournalLost, Peer, SwitchboardStatus, WireOpened
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
-from actors.system.address import NullRef
+from actors.system.address import NullRef, ParentLink
+from actors.system.signals import ChildDied
 from store.journal import Journal
 from store.leases import Leases
 from tests.actors.calls import BEGAN, FakeExchange, FakeWire, WaitingDispatcher, call_services, living
+from tests.probe import Probe
 
 FORMATS = ["raw/mulaw", "raw/lpcm16_24"]
 
@@ -39,7 +41,9 @@ class Scene:
         self.journal = Journal(engine)
         ours = replace(call_services(mailboxes, NullRef(), self.exchange), **services)
         self.leases = Leases(engine, "here")
-        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls)
+        self.parent = Probe[ChildDied | JournalLost]("parent")
+        link = ParentLink(self.parent, "switchboard")
+        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls, link)
         mailboxes.drain()
 
     def told(self, *messages: object) -> None:
@@ -47,10 +51,12 @@ class Scene:
             self.ref.tell(message)
         self.mailboxes.drain()
 
-    def opens(self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = ()) -> FakeWire:
-        """Open a new socket of VAIC's, and send its first frames. credential, others: see Peer."""
+    def opens(
+        self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = (), address: str = ""
+    ) -> FakeWire:
+        """Open a new socket of VAIC's, and send its first frames. credential, others, address: see Peer."""
         wire = FakeWire()
-        self.told(WireOpened(wire, Peer("192.0.2.1", credential, others)))
+        self.told(WireOpened(wire, Peer(address, credential, others)))
         self.says(wire, *frames)
         return wire
 

@@ -13,7 +13,15 @@ from actors.call.supervisor import CallSupervisor
 from actors.messages.call import Describe
 from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import EndCalls, FindCall, ShutDown, SwitchboardStatus, Unwritten, WireOpened
+from actors.messages.switchboard import (
+    EndCalls,
+    FindCall,
+    JournalLost,
+    ShutDown,
+    SwitchboardStatus,
+    Unwritten,
+    WireOpened,
+)
 from actors.metrics import LOST_ROWS
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import CLAIM_LIMIT_S
@@ -181,6 +189,53 @@ def test_a_call_is_resumed_by_another_credential_of_the_same_peer(scene: Scene) 
     assert refusal(scene.opens(resume, credential="Bearer new", others=("Bearer \udcff",))) == "unknown conversation"
     wire = scene.opens(resume, credential="Bearer new", others=("Bearer \udcff", "Bearer old"))
     assert wire.types() == ["session.accepted"]
+
+
+def test_a_credential_that_is_no_text_opens_and_resumes_its_own_call_and_no_other(scene: Scene) -> None:
+    # As websockets 16 reads a header that is not ASCII.
+    scene.opens(initiate(), credential="Bearer \udcff").breaks()
+    scene.opens(initiate("c-2"), credential="Bearer ours").breaks()
+    scene.mailboxes.drain()
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-2"}
+    assert refusal(scene.opens(resume, credential="Bearer \udcff")) == "unknown conversation"
+    mine = scene.opens({**resume, "conversationId": "c-1"}, credential="Bearer \udcff")
+    assert mine.types() == ["session.accepted"]
+
+
+class Unusable(FakeWire):
+    """Breaks in the hand that sends on it."""
+
+    def send(self, data: bytes) -> None:
+        raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+
+
+def test_a_socket_whose_message_cannot_be_handled_is_dropped_alone(scene: Scene) -> None:
+    live = scene.opens(initiate())
+    bad = Unusable()
+    scene.told(WireOpened(bad))
+    scene.says(bad, {"type": "connection.validate"})
+    assert bad.closed == 1011
+    assert scene.ref.is_alive()
+    assert live.closed is None
+    assert scene.opens(initiate("c-2")).types() == ["session.accepted"]
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0
+
+
+def test_a_resume_from_another_address_is_logged_and_counted(scene: Scene, log_lines: list[str]) -> None:
+    before = counted("tieline_calls_resumed_elsewhere_total")
+    scene.opens(initiate(), address="192.0.2.1")
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-1"}
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.1"):
+        assert scene.opens(resume, address=address).types() == ["session.accepted"]
+    assert counted("tieline_calls_resumed_elsewhere_total") - before == 2
+    told = [line for line in log_lines if "another address" in line]
+    assert told == [
+        f"WARNING call resumed from another address {{'conversation': 'c-1', 'address': '{now}', 'last': '{last}'}}"
+        for now, last in (("192.0.2.2", "192.0.2.1"), ("192.0.2.1", "192.0.2.2"))
+    ]
 
 
 def test_an_unknown_conversation_cannot_be_resumed(scene: Scene) -> None:
@@ -377,6 +432,7 @@ def test_without_a_journal_no_new_calls_are_taken_and_none_is_ended(scene: Scene
     wire = scene.opens(initiate())
     crash_writer(scene)
     assert not living(JournalWriter)
+    assert scene.parent.expect(JournalLost), "the process is to end"
     assert refusal(scene.opens(initiate("c-2"))) == "shutting down"
     scene.says(wire, {"type": "userStream.start", "conversationId": "c-1"})
     assert "userStream.started" in wire.types()

@@ -505,6 +505,7 @@ def test_a_caller_who_hangs_up_before_the_words_of_a_yes_are_there_has_agreed_to
     turn_without_words(read_back, "u-9")
     read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
     read_back.ends()
+    read_back.mailboxes.advance(2000)  # for the words, which the record is to have
     read_back.mailboxes.until(read_back.records)
     assert oven.requests == []
 

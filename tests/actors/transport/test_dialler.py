@@ -1,4 +1,4 @@
-"""The circuit breaker to the model, and the look at its clock; how sockets are opened is in test_websocket.py."""
+"""The circuit breaker to the model, the wait it names, its clock. How sockets are opened: test_websocket.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 from prometheus_client import REGISTRY
 
-from actors.transport.dialler import OPEN_S, Circuit, ClockCheck
+from actors.transport.dialler import HOLD_MOST_S, HOLD_SPREAD_S, OPEN_S, Circuit, ClockCheck, RetryHold
 
 
 class Clock:
@@ -50,6 +50,38 @@ def test_another_refusal_begins_the_wait_anew() -> None:
     clock.now += 1
     assert not circuit.lets_through()
     assert circuit.reason == "insufficient_quota"
+
+
+def test_attempts_are_held_back_for_as_long_as_was_named_and_made_one_after_another() -> None:
+    clock = Clock()
+    hold = RetryHold(clock)
+    assert hold.wait_s() == 0
+    hold.named(6)
+    waits = [hold.wait_s() for _ in range(500)]
+    assert waits[0] > 6
+    assert waits == sorted(waits)
+    assert len(set(waits)) > 50, "spread"
+    assert waits[-1] <= 6 + HOLD_SPREAD_S
+    clock.now += 6
+    assert hold.wait_s() == 0
+
+
+@pytest.mark.parametrize("named_s", [0.0, -5.0])
+def test_a_wait_that_is_over_holds_nothing_back(named_s: float) -> None:
+    hold = RetryHold(Clock())
+    hold.named(named_s)
+    assert hold.wait_s() == 0
+
+
+def test_no_wait_is_longer_than_its_limit_and_a_shorter_one_does_not_end_it() -> None:
+    clock = Clock()
+    hold = RetryHold(clock)
+    hold.named(1e9)
+    hold.named(1)
+    clock.now += HOLD_MOST_S - 1
+    assert hold.wait_s() > 0
+    clock.now += 1
+    assert hold.wait_s() == 0
 
 
 def disagreements() -> float:

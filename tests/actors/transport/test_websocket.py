@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import subprocess
+import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -406,6 +407,67 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
             assert isinstance(outcome, DialFailed)
             assert outcome.status == status
             assert "s3cret" not in repr(outcome)
+
+    run(scene)
+
+
+def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one_refuses_them() -> None:
+    async def scene() -> None:
+        refusals = ["0.3", "3600"]
+        asked: list[float] = []
+
+        def refuse(connection: ServerConnection, _: object) -> object:
+            asked.append(asyncio.get_running_loop().time())
+            response = connection.respond(429, "no\n")
+            response.headers["Retry-After"] = refusals[len(asked) - 1]
+            return response
+
+        async with serve(echo, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
+            port = server.sockets[0].getsockname()[1]
+            inbox = Inbox()
+            dialler = Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, now)
+            outcomes = []
+            for _ in range(3):
+                dialler.dial(inbox)
+                outcome = await inbox.next()
+                assert isinstance(outcome, DialFailed)
+                outcomes.append((outcome.status, outcome.final))
+            assert outcomes == [(429, False), (429, False), (0, True)]
+            assert len(asked) == 2
+            assert asked[1] - asked[0] >= 0.3
+
+    run(scene)
+
+
+def test_a_certificate_that_is_not_trusted_is_final_and_opens_the_circuit(certificate: Path) -> None:
+    async def scene() -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        async with serve(echo, "127.0.0.1", 0, ssl=tls) as server:
+            port = server.sockets[0].getsockname()[1]
+            inbox = Inbox()
+            dialler = Dialler(f"wss://localhost:{port}/", {}, inbox.loop, now)
+            for _ in range(2):
+                dialler.dial(inbox)
+                outcome = await inbox.next()
+                assert isinstance(outcome, DialFailed)
+                assert outcome.final
+                assert outcome.reason.startswith("certificate: self")
+
+    run(scene)
+
+
+def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        inbox = Inbox()
+        dialler = Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now)
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", refuse)
+            dialler.dial(inbox)
+        assert await inbox.next() == DialFailed(0, "no thread")
 
     run(scene)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES, named_wait_s
+from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES, named_wait_s, retry_after_s
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,21 @@ def test_a_close_that_servers_send_for_reasons_of_their_own_is_not_final(code: i
 )
 def test_the_wait_that_an_errors_text_names(message: str, wait_s: float | None) -> None:
     assert named_wait_s(message) == (None if wait_s is None else pytest.approx(wait_s))
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"retry-after": "6"}, 6.0),
+        ({"retry-after": "6", "retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "Mon, 23 Nov 2026 13:05:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 13:04:00 -0000"}, -60.0),
+        ({"retry-after": "-3"}, -3.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e300"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_the_wait_that_an_http_answer_names(headers: dict[str, str], wait_s: float | None) -> None:
+    assert retry_after_s(headers, datetime(2026, 11, 23, 13, 5, tzinfo=UTC)) == wait_s

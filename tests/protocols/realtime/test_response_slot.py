@@ -83,7 +83,7 @@ def said_of(  # noqa: C901, PLR0912, PLR0915 - one flat match
         case SlotEvent.LIMIT_HEARD | SlotEvent.LIMIT_MUTE if state is ResponseSlot.REQUESTED:
             row = ResponseSlot.FREE, (SlotAction.GIVE_UP_REQUEST,)
         case SlotEvent.LIMIT_HEARD | SlotEvent.LIMIT_MUTE if state is ResponseSlot.UNKNOWN:
-            row = ResponseSlot.FREE, (SlotAction.WISH_AGAIN,)
+            row = ResponseSlot.FREE, (SlotAction.REQUEST_AGAIN,)
         # What is cancelled must end; what is not, is cancelled.
         case SlotEvent.LIMIT_HEARD | SlotEvent.LIMIT_MUTE if state in CANCELLED:
             row = state, (SlotAction.REPORT_HUNG, start, cancel)
@@ -91,9 +91,9 @@ def said_of(  # noqa: C901, PLR0912, PLR0915 - one flat match
             awaiting = state is ResponseSlot.AWAITING_SOUND
             row = ResponseSlot.CANCELLED_MUTE if awaiting else ResponseSlot.CANCELLED_STALLED, (start, cancel)
         case SlotEvent.REFUSED | SlotEvent.ANSWER_REFUSED if state is ResponseSlot.REQUESTED:
-            row = ResponseSlot.UNKNOWN, (SlotAction.WISH_AGAIN, start)
+            row = ResponseSlot.UNKNOWN, (SlotAction.REQUEST_AGAIN, start)
         case SlotEvent.ANSWER_REFUSED:
-            row = state, (SlotAction.WISH_ANSWER,)
+            row = state, (SlotAction.REQUEST_ANSWER,)
         # A response that was cancelled is missed only where we cancelled it because it was mute, or stalled.
         case SlotEvent.REFUSED_LIMITED | SlotEvent.ENDED_LIMITED:
             row = ResponseSlot.FREE, (SlotAction.REPORT_LIMITED,)
@@ -127,7 +127,7 @@ def test_every_pair_of_the_callers_turn(state: Turn, event: TurnEvent) -> None:
         TurnEvent.COMMITTED: True,
         TurnEvent.DROPPED: state in OWED,
     }.get(event, False)
-    assert (action is TurnAction.DROP_WISH) == (event is TurnEvent.COMMITTED)
+    assert (action is TurnAction.DROP_REQUEST) == (event is TurnEvent.COMMITTED)
 
 
 @pytest.mark.parametrize(("state", "event"), ATTEMPT.pairs)
@@ -142,7 +142,7 @@ def test_every_pair_of_the_attempt(state: Attempt, event: AttemptEvent) -> None:
         assert (target, action) == (used, AttemptAction.REPEAT), "a limit on rates uses up no attempt"
     elif state is not Attempt.REPEATED:
         assert (target, action) == (Attempt.REPEATED, AttemptAction.REPEAT)
-    elif event is AttemptEvent.UNHEARD_MORE_WISHED:
+    elif event is AttemptEvent.UNHEARD_MORE_PENDING:
         assert (target, action) == (Attempt.FIRST, AttemptAction.NOTHING), "what is wished has its own two attempts"
     else:
         assert (target, action) == (Attempt.GIVEN_UP, AttemptAction.NOTHING)
