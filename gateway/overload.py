@@ -69,9 +69,9 @@ def open_files(folder: str) -> float:
 
 
 def thread_starts() -> bool:
-    """Whether this process can start a thread: each call needs some. Only trying tells, whichever limit it is."""
+    """Whether this process can start a thread, which each call needs. Tried, because many limits may prevent it."""
     try:
-        # Not threading.Thread: its start waits for ever for a thread that has no memory for its first steps.
+        # Not threading.Thread: its start() would wait for ever for a thread without memory for its first steps.
         _thread.start_new_thread(int, ())
     except (RuntimeError, MemoryError):
         return False

@@ -168,7 +168,7 @@ class BotSpeech:
         self._unanswered += 1
         if self._unanswered > MOST_UNANSWERED:
             return "answers nothing"
-        if words := self._tasks.owed_result():  # it is not the caller who has to say something again
+        if words := self._tasks.owed_result():  # the caller waits for this, and need not repeat anything
             self.own_words(Clip.ONE_MOMENT)
             self.say(words)
         else:

@@ -1,4 +1,4 @@
-"""What tasks have done and the caller has not been told: the model may answer something else, or be interrupted.
+"""Results of tasks that the caller has not heard yet, because the model said something else or was interrupted.
 
 Pure state: the facts of one call go in, as they happen; out come the words to be said.
 May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
@@ -14,7 +14,7 @@ from fsm.claims import Done
 from fsm.consent import Language
 from protocols.ledger import ItemHeard, words_heard
 
-# Our own words about one result; a caller who interrupts them each time does not want to hear them.
+# How often we say one result; a caller who interrupts it each time does not want to hear it.
 MOST_TELLS = 2
 
 
@@ -27,7 +27,7 @@ class _Owed:
 
 @dataclass(slots=True)
 class OwedResults:
-    """The results of one call, until the caller has heard of them in some words."""
+    """The results of one call, each until the caller has heard it in any wording."""
 
     language: Language
     _owed: dict[str, _Owed] = field(default_factory=dict)  # by run
@@ -35,7 +35,7 @@ class OwedResults:
     _heard: dict[str, ItemHeard] = field(default_factory=dict)  # items whose words are still to come
 
     def ended(self, run_id: str, done: Done, today: date) -> None:
-        """A task has ended, and has done something."""
+        """A task has ended and has done something."""
         self._owed[run_id] = _Owed(done, today)
 
     def note(self, fact: SpeechFact) -> None:
@@ -63,7 +63,7 @@ class OwedResults:
         return bool(self._owed)
 
     def tell(self) -> str:
-        """The words of the oldest result, to be said now; "" if nothing is owed."""
+        """The sentence of the oldest unheard result, to say now; "" if there is none."""
         for run_id, owed in self._owed.items():
             owed.tells += 1
             if owed.tells == MOST_TELLS:

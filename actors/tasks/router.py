@@ -131,7 +131,7 @@ class TaskRouter:
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
         self._end_requests: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
-        self._acted: dict[str, Readback] = {}  # by run, what the previous process had begun to carry out
+        self._acted: dict[str, Readback] = {}  # by run, the confirmed effect that the previous process had begun
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
@@ -199,11 +199,11 @@ class TaskRouter:
 
     @property
     def owes_result(self) -> bool:
-        """A task has done something, and the caller has not heard of it."""
+        """Whether a task has done something that the caller has not heard about."""
         return self._owed.open
 
     def owed_result(self) -> str:
-        """The words about it, to be said now; "" if nothing is owed."""
+        """The sentence about it, to say now; "" if there is none."""
         return self._owed.tell()
 
     @property
