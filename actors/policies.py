@@ -47,8 +47,8 @@ MODEL_LIMIT_S = 20.0
 RENEW_FLOOR_S = 10.0
 # The same for a session that by our clock has ended already, so that its real end is unknown.
 RENEW_BLIND_S = 1200.0
-# At least, for a call that was taken over, until it has lasted too long: the clock of the process that began it may be
-# wrong, and nobody is to be hung up on at once because of that.
+# Least remaining time of a call that was taken over: the clock of the process that began it may be wrong, and that must
+# not hang up on the caller at once.
 LONGEST_FLOOR_S = 60.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0

@@ -51,6 +51,21 @@ class Language(Protocol):
         """Classify the answer to a question; to "Shall I book it?", "book it" is a yes."""
         ...
 
+    def asks_consent(self, question: str, offered: str) -> bool | None:
+        """Whether a yes to the bot's question agrees to what a read-back offers. None: only if it names the values.
+
+        To "Would you like another time?", it does not. offered: the task's own sentence.
+        """
+        ...
+
+    def denies(self, sentence: str) -> bool:
+        """Whether a sentence of the bot says that something cannot be had: "is taken", "we are closed then"."""
+        ...
+
+    def names_other(self, text: str, names: Sequence[str]) -> bool:
+        """Whether the caller's words say that it is for somebody else than these: "for my wife", "under Miller"."""
+        ...
+
     def claims(self, text: str) -> list[Claim]:
         """The statements in the text that something has been done."""
         ...
@@ -144,8 +159,28 @@ def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> 
     for first in reversed(range(len(said))):
         heard = [sentence for sentence, to_its_end in said[first:] if to_its_end]
         if _names_all(readback, heard, language):
-            return not any(names_another(readback, sentence, language) for sentence, _ in said[first:])
+            return _stand(readback, [sentence for sentence, _ in said[first:]], language)
     return False
+
+
+def _stand(readback: Readback, sentences: Sequence[str], language: Language) -> bool:
+    """Whether nothing in the sentences takes the read-back away again, and the last question asks for consent to it."""
+    if any(names_another(readback, sentence, language) or language.denies(sentence) for sentence in sentences):
+        return False
+    questions = [sentence for sentence in sentences if sentence.endswith("?")]
+    if not questions:
+        return True
+    asks = language.asks_consent(questions[-1], readback.sentence)
+    return _names_some(readback, questions[-1], language) if asks is None else asks
+
+
+def _names_some(readback: Readback, sentence: str, language: Language) -> bool:
+    words = language.words(sentence)
+    return bool(
+        (readback.dates and language.dates(sentence, readback.today))
+        or (readback.times and language.times(sentence, readback.today))
+        or any(_holds(words, language.words(phrase)) for phrase in readback.phrases)
+    )
 
 
 def names_another(readback: Readback, text: str, language: Language) -> bool:
@@ -153,6 +188,12 @@ def names_another(readback: Readback, text: str, language: Language) -> bool:
     dates = language.dates(text, readback.today) if readback.dates else []
     times = language.times(text, readback.today) if readback.times else []
     return any(one.isdisjoint(readback.dates) for one in dates) or any(one.isdisjoint(readback.times) for one in times)
+
+
+def answers_another(readback: Readback, text: str, language: Language) -> bool:
+    """Whether the caller's words name a day, a time or a person that is not the read-back's."""
+    other = bool(readback.phrases) and language.names_other(text, readback.phrases)
+    return other or names_another(readback, text, language)
 
 
 def _names_all(readback: Readback, sentences: Sequence[str], language: Language) -> bool:

@@ -9,7 +9,7 @@ May import: fsm.consent, the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
@@ -163,6 +163,17 @@ class English:
 
     def reply(self, text: str, question: str = "") -> Reply:
         return _reply(text, question)
+
+    def asks_consent(self, question: str, offered: str) -> bool | None:
+        return _asks_consent(question, offered)
+
+    def denies(self, sentence: str) -> bool:
+        return _DENIES.search(_plain(sentence)) is not None
+
+    def names_other(self, text: str, names: Sequence[str]) -> bool:
+        known = {word for name in names for word in self.words(name)}
+        others = (match[1] or match[2] or "" for match in _FOR_WHOM.finditer(_plain(text)))
+        return any(other not in known for other in others)
 
     def claims(self, text: str) -> list[Claim]:
         return [claim for sentence in self.sentences(text) for claim in english_claims.claims_in(sentence)]
@@ -507,7 +518,8 @@ _AGREES_FIRST = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
-    r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt)\b"
+    r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt|forget|scrap|abort|refuse|decline"
+    r"|(?:drop|leave|skip|undo) (?:it|that|this))\b"
 )
 # Phrases that contain a negation but refuse nothing.
 _HARMLESS = re.compile(
@@ -517,8 +529,14 @@ _HARMLESS = re.compile(
 _UNDECIDED = re.compile(
     r"\b(?:wait|hold on|hang on|hang|one moment|a moment|just a (?:second|sec|minute)|one (?:second|sec|minute)|let me"
     r"|maybe|perhaps|possibly|actually|but|except|different|another|change|later|earlier|i guess|depends|hello"
-    r"|are you there|say (?:that|it) again|repeat|pardon|sorry|excuse me|think about)\b"
+    r"|are you there|say (?:that|it) again|repeat|pardon|sorry|excuse me|think about|if|unless|as long as|provided"
+    r"|assuming|in case|first tell|tell me|wonder(?:ing)?|question|(?:want|wanted|like|love|need|have) to (?:ask|know)"
+    r"|by the way|one more thing|(?:i'm|i am|we're) (?:still )?(?:here|listening|on the (?:line|phone))|still here"
+    r"|(?:can|could) hear|hear you|listening|speaking|whatever|next (?:week|month|year)"
+    r"|the (?:day|week) (?:before|after)|sooner|half an hour|an hour)\b"
 )
+# A part of the day, or a half hour, that is said without an hour.
+_PART = re.compile(r"(?<!good )\b(?:mornings?|afternoons?|evenings?|tonight|half past|quarter (?:past|to))\b")
 _ASKS = re.compile(
     r"^(?:(?:and|so|well|ok|okay|um|uh|er|yes|yeah|sorry|oh) )*(?:what|when|where|who|whom|whose|how|why(?! not$)|which"
     r"|(?:can|could|is|are|am|does|did|will|would|should|shall|has|was|were)(?:n't)? "
@@ -551,6 +569,66 @@ def _reply(text: str, question: str) -> Reply:
     if undecided:  # "sorry, yes"
         then = " ".join(spoken)[undecided[-1] :].split()
         return Reply.YES if then and all(word in _YES for word in then) else Reply.UNDECIDED
+    if _PART.search(" ".join(spoken)) and not _times(_tokens(text)):
+        return Reply.UNDECIDED  # perhaps of another time than the one that was read back
     clauses = (" ".join(_spoken(clause)) for clause in re.split(r"[.,;:?!]", words))
     agrees = _AGREES.search(" ".join(spoken)) or any(_AGREES_FIRST.search(clause) for clause in clauses)
     return Reply.YES if agrees else Reply.UNDECIDED
+
+
+# --- what the bot asks ---
+
+# What a yes agrees to in a question of the bot, whatever its task is.
+_GO_AHEAD = frozenset(
+    {"go", "do", "confirm", "proceed", "continue", "take", "put", "make", "note", "enter", "finalise"}
+)
+_ALIKE = (
+    frozenset({"book", "reserve", "schedule", "arrange"}),
+    frozenset({"cancel", "delete", "remove"}),
+    frozenset({"move", "change", "reschedule", "switch"}),
+)
+_OFFER = re.compile(
+    r"\b(?:(?:shall|should|may|can|could) (?:i|we)|(?:would you like|do you want|you(?:'d| would) like|you want)"
+    r" (?:me |us )?to|want (?:me|us) to) (?:just |now |then |please |go ahead and )*(\w+)"
+)
+# Questions about something else than what was read back, whatever else they hold.
+_ELSE = re.compile(
+    r"\b(?:another|other|others|different|else|instead|rather|not|[a-z]+n't|no|never|anything|something|there|hear"
+    r"|tell|find|how to|help|who|whom|whose|what|when|where|which|why|how|directions|remind|repeat|again|later"
+    r"|transfer|human|colleague|person|wait|hold)\b"
+)
+_HOW_IS_THAT = re.compile(
+    r"\b(?:how (?:does|is|about) (?:that|this|it)|sounds?)\b|\b(?:right|correct|ok|okay|alright)$"
+)
+_IS_IT_RIGHT = re.compile(
+    r"\b(?:right|correct|ok|okay|alright|fine|good|agree|agreed|yes|suits?|works?|happy|confirm|confirmed|please"
+    r"|(?:want|like|take) (?:it|that|this))\b"
+)
+_DENIES = re.compile(
+    r"\b(?:taken|unavailable|(?:not|no longer|isn't|aren't) (?:free|available|possible|open)|closed|fully booked"
+    r"|impossible|unfortunately|afraid|already booked|cannot|can't|could not|couldn't|unable)\b"
+)
+_RELATIONS = (
+    "wife|husband|son|daughter|mother|father|mum|mom|dad|friend|partner|child|kids?|boss|sister|brother|girlfriend"
+    "|boyfriend|colleague|neighbou?r|grandmother|grandfather|grandson|granddaughter"
+)
+# "under the name of Miller", "my name is Ann", "for my wife"
+_FOR_WHOM = re.compile(
+    rf"\b(?:name(?:'s| is| of)|under(?: the name(?: of)?)?|called) (?!the\b)(\w+)"
+    rf"|\bfor (?:my|our|his|her) ({_RELATIONS})\b"
+)
+
+
+def _asks_consent(question: str, offered: str) -> bool | None:
+    asked = " ".join(_spoken(_plain(question)))
+    own = [" ".join(_spoken(each)) for each in re.split(r"(?<=[.?!])\s+", _plain(offered)) if each.endswith("?")]
+    if asked in own or _HOW_IS_THAT.search(asked):
+        return True
+    values = set(_spoken(_plain(offered)))
+    if _ELSE.search(" ".join(word for word in asked.split() if word not in values)):
+        return False
+    if (offer := _OFFER.search(asked)) is not None:
+        verbs = set(_OFFERED.findall(_plain(offered)))
+        alike = {verb for group in _ALIKE if group & verbs for verb in group} | verbs
+        return offer[1] in _GO_AHEAD or offer[1] in alike
+    return True if _IS_IT_RIGHT.search(asked) else None

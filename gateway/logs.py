@@ -86,7 +86,7 @@ def without_secrets(text: str) -> str:
 
 
 def without_query(text: str) -> str:
-    """A URL with its whole query replaced by ***: nobody knows which parameters of others' are secret."""
+    """A URL with its whole query replaced by ***, because any parameter may be secret."""
     return _QUERY.sub("?***", text)
 
 

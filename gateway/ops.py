@@ -70,7 +70,7 @@ class Ops:
         return record if isinstance(record, CallRecord) else None
 
     async def _livez(self, _: web.Request) -> web.Response:
-        # Answered on the loop: that the loop runs is what this says, too.
+        # Answered on the loop, so it also shows that the loop runs.
         return web.Response(text="alive\n") if self._alive() else web.Response(status=503, text="failed\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:

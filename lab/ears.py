@@ -38,14 +38,14 @@ _SURELY_SILENT = 0.05
 # is found where it would be found without skipping (at worst two windows later, which the prefix padding covers).
 _SETTLED = 16
 _MAX_KEPT = 120 * SAMPLE_RATE_HZ
-# Near-field noise reduction: so far below the caller's own level (12 dB) a sound comes from further away. Until the
-# caller has spoken, that level is the usual one of telephone speech; each turn moves it by a part, and less if it was a
-# softer one, for that may have been somebody else's.
+# Near-field noise reduction: a sound this far (12 dB) below the caller's own level comes from further away. Until the
+# caller has spoken, that level is the usual one of telephone speech; each turn adjusts it by a part, and by less if it
+# was softer, because it may have been somebody else's.
 _FAR = 10 ** (-12 / 20)
 _USUAL_RMS = 2000.0
 _LEARNT_LOUDER, _LEARNT_SOFTER = 0.4, 0.1
-# Between the loud parts of a voice there are soft ones: the level is held for some windows, and around loud windows
-# so many more belong to the speech.
+# A voice has soft parts between loud ones: the level is held for some windows, and this many windows around loud ones
+# belong to the speech.
 _HOLD = 0.6
 _AROUND = 6
 
@@ -54,7 +54,7 @@ _AROUND = 6
 class VadSettings:
     """The settings of server_vad. threshold: 0..1, the least speech probability. Durations in ms.
 
-    near_field: whether voices far from the microphone are kept out, as noise reduction of that name does.
+    near_field: whether voices far from the microphone are suppressed, as by noise reduction of that name.
     """
 
     threshold: float = 0.5
@@ -135,7 +135,7 @@ class TurnDetector:
         return self._finished.popleft() if self._finished else b""
 
     def take_buffered(self) -> bytes:
-        """Take all that is buffered, as a client's commit does, and begin afresh (no SpeechStopped follows).
+        """Take everything buffered, as a client's commit does, and start over (no SpeechStopped follows).
 
         With detection on and nobody speaking, that is no more than the prefix padding.
         """
@@ -193,7 +193,7 @@ class TurnDetector:
         return SpeechStopped(_ms(end))
 
     def _only_near(self, audio: bytes) -> bytes:
-        """The utterance without what comes from further away; and the caller's level, learnt from it."""
+        """The utterance without sounds from further away; and the caller's level, adjusted by it."""
         rms = _rms(audio)
         near = rms >= _FAR * self._near_rms
         if near.any():

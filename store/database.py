@@ -48,7 +48,7 @@ LOCK_LIMIT_MS = 1_000
 IDLE_LIMIT_MS = 5_000
 # SQLSTATEs that are temporary: idle_in_transaction_session_timeout, read_only_sql_transaction (a demoted server).
 TRANSIENT_STATES = frozenset({"25P03", "25006"})
-# The mode of SQLite's files: they hold callers' numbers and what was said.
+# The mode of SQLite's files, which hold callers' numbers and words.
 PRIVATE = 0o600
 # An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time.
 MIGRATION_LOCK = 7_132_654
@@ -135,7 +135,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _make_private(file: str) -> None:
-    """Let only its owner read SQLite's file, whatever the umask; what SQLite makes beside it has the same mode.
+    """Let only its owner read SQLite's file, whatever the umask; the files that SQLite adds get the same mode.
 
     A file that cannot be made or changed is reported when it is opened, or belongs to another user who decides.
     """

@@ -1,4 +1,4 @@
-"""The glossary: every file that it names exists, and holds the name that is said to be in it."""
+"""The glossary: every file that it names exists and contains the name given."""
 
 from __future__ import annotations
 

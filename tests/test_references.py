@@ -1,4 +1,4 @@
-"""References: what a module rests on is in docs/, and every link of the documentation leads somewhere."""
+"""References: every document and section that a module names exists, and so does every link target in docs/."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^)\s]+)\)")
 
 
 def problems(path: Path, text: str, root: Path = ROOT) -> list[str]:
-    """Every reference in the text of a file that leads nowhere. path: where the file stands, below `root`."""
+    """Every unresolved reference in the text of a file. path: of the file, below `root`."""
     found = [*_documents(path, text, root), *_sources(text, root)]
     if path.suffix == ".md":
         found += [*_links(path, text), *_own_sections(text)]
@@ -164,7 +164,7 @@ def _each(listed: str) -> Iterator[str]:
 
 
 def _unwrapped(text: str) -> str:
-    """A reference may go over the end of a line, also of a comment's."""
+    """The text with its lines joined, because a reference may continue on the next line, also in comments."""
     paragraphs = re.split(r"\n\s*\n", text)
     return "\n".join(re.sub(r"\s*\n\s*(?:# )?|\s+", " ", each) for each in paragraphs)
 
@@ -178,7 +178,7 @@ def _prose(text: str) -> Iterator[str]:
 
 
 def texts() -> list[Path]:
-    """Every text of ours that may refer to another: but this file, whose references are broken on purpose."""
+    """Every text that may contain references, except this file, which has broken ones on purpose."""
     rooms = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")]
     inside = [path for room in rooms if room.name not in ("build", "out") for path in room.rglob("*")]
     every = [path for path in [*ROOT.iterdir(), *inside] if path.suffix in KINDS or path.name == "Makefile"]

@@ -1,4 +1,4 @@
-"""The walls between the rooms (docs/architecture.md): read from the source itself."""
+"""The allowed imports between folders (docs/architecture.md), checked in the source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# Which rooms a room may import, beside itself.
+# The folders that a folder may import, besides itself.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "protocols": frozenset(),
     "fsm": frozenset({"protocols"}),
@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 ROOMS = frozenset(name for name in MAY_IMPORT if "/" not in name)
 
-# The rooms inside actors/, the lowest first. Each may import those of lower rank, and none of its own rank but itself.
+# The folders inside actors/, lowest first. Each may import those of lower rank, and none of its own rank but itself.
 ACTORS_RANK: dict[str, int] = {
     "metrics": 0,
     "system": 1,
@@ -41,23 +41,23 @@ ACTORS_RANK: dict[str, int] = {
     "process": 7,
 }
 
-# What reaches outside, waits, or is different each time: none of it belongs where rules are pure.
+# Modules that do I/O, wait, or are not deterministic: pure modules must not import them.
 OUTSIDE = frozenset({
     "aiohttp", "asyncio", "concurrent", "ctypes", "http", "io", "logging", "loguru", "multiprocessing", "os",
     "pathlib", "prometheus_client", "pykka", "queue", "random", "sched", "secrets", "select", "selectors",
     "shutil", "signal", "socket", "socketserver", "sqlalchemy", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib", "uuid", "uvloop", "websocket", "websockets"
 })  # fmt: skip
-# Arithmetic and text, though it stands in a library that reaches outside.
+# Arithmetic and text, although it is in a library that does I/O.
 PURE = ("urllib.parse.", "websockets.speedups.", "websockets.utils.")
 CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
-# A task's effects are where it meets the world: they know the store, and log that it is not there.
+# A task's effects do its I/O: they use the store, and log if it is unavailable.
 AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import, wherever it stands. at_start: it happens when the module is loaded."""
+    """One import statement. at_start: executed when the module is loaded."""
 
     module: str
     line: int
@@ -65,7 +65,7 @@ class Import:
 
 
 def imports_of(source: str, package: tuple[str, ...] = ()) -> list[Import]:
-    """Every import of a module, also inside functions and for the type checker. package: where the module stands."""
+    """Every import of a module, also inside functions and for the type checker. package: the module's."""
     return sorted(_imports(ast.parse(source), package, at_start=True), key=lambda each: each.line)
 
 
@@ -93,13 +93,13 @@ def _all(nodes: Iterator[ast.AST] | list[ast.stmt], package: tuple[str, ...], at
 
 
 def clocks_of(source: str) -> set[str]:
-    """The wall clock, where it is read by its own name."""
+    """The places that read the wall clock by name."""
     attributes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
     return {".".join(ast.unparse(node).split(".")[-2:]) for node in attributes} & CLOCKS
 
 
 def modules(room: str) -> list[Path]:
-    """The source files of a room, without those of a room inside it."""
+    """The source files of a folder, without those of a listed subfolder."""
     if room == "run":
         return [ROOT / "run.py"]
     inner = [ROOT / name for name in MAY_IMPORT if name.startswith(f"{room}/")]
@@ -118,7 +118,7 @@ def where(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
-# --- who knows whom ---
+# --- imports between folders ---
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
@@ -145,7 +145,7 @@ def test_no_room_imports_the_command_line_the_tests_or_the_benchmarks(room: str)
 
 
 def test_no_test_is_imported_by_another() -> None:
-    """What several files use is in a helper module: a test file may be read, moved and deleted for itself."""
+    """Helpers of several test files are in helper modules, so that a test file can be moved or deleted alone."""
     broken = [
         f"{where(path, each.line)} imports {each.module}"
         for path in sorted((ROOT / "tests").rglob("*.py"))
@@ -156,7 +156,7 @@ def test_no_test_is_imported_by_another() -> None:
 
 
 def module_path(name: str) -> Path:
-    """The file of an imported module, or of the one that an imported name stands in. name: dotted, from ROOT."""
+    """The file of an imported module, or of the module that holds an imported name. name: dotted, from ROOT."""
     path = ROOT.joinpath(*name.split("."))
     return (path if path.parent.is_dir() else path.parent).with_suffix(".py")
 
@@ -190,10 +190,10 @@ def test_the_actor_system_knows_nothing_of_a_call() -> None:
 
 
 def imported_modules(named: dict[str, Path]) -> dict[str, set[str]]:
-    """Of each module those that it imports, also for the type checker or inside a function. named: all there are."""
+    """By module, the modules that it imports, also for the type checker or inside a function. named: all modules."""
 
     def module_of(name: str) -> str | None:
-        """The module that an imported name stands in, or is itself."""
+        """The module that holds an imported name, or that the name is."""
         while name not in named and "." in name:
             name = name.rpartition(".")[0]
         return name if name in named else None
@@ -203,7 +203,7 @@ def imported_modules(named: dict[str, Path]) -> dict[str, set[str]]:
 
 
 def cycle_of(known: dict[str, set[str]]) -> list[str]:
-    """One way round, from a module to itself; empty where there is none."""
+    """An import cycle from a module to itself; empty if there is none."""
     safe: set[str] = set()
 
     def follow(name: str, path: list[str]) -> list[str]:
@@ -264,7 +264,7 @@ def test_the_serving_process_has_no_module_of_lab_loaded() -> None:
     assert told.stdout.split() == []
 
 
-# --- what is pure ---
+# --- pure modules ---
 
 
 @pytest.mark.parametrize(
@@ -285,9 +285,9 @@ def test_pure_modules_import_no_socket_thread_or_clock(room: str, meets: frozens
     assert not reached + read
 
 
-# --- the reader itself ---
+# --- the checker itself ---
 
-# Names that more than one product module may give a class, each with its reason.
+# Class names that more than one module may use, each with the reason.
 SHARED_NAMES = {
     "Action": "a transition table's actions, one enum a table",
     "Event": "a transition table's events, one enum a table",

@@ -44,7 +44,7 @@ class CallEvent(Enum):
     MOVE_QUIET = "move: quiet"  # the call is to move to another process, and nobody speaks
     MOVE_NOW = "move: now"
     HANDED_OVER = "handed over"  # the journal has released the lease: any process may resume the call
-    SETTLED = "settled"  # the tasks are, and the transcript of the last turn is there
+    SETTLED = "settled"  # no task is in a step, and the transcript of the last turn has arrived
     SETTLE_TIMEOUT = "settle timeout"  # a task takes longer: what the record lacks is its end
     OVERTIME_TIMEOUT = "overtime timeout"  # a task has hung
     STOPPED = "stopped"  # by the switchboard

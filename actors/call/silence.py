@@ -15,6 +15,8 @@ from protocols.transitions import Table, go, never, rows, stay
 
 # Prompts in a row that the caller did not answer with a word; after the next silence the call ends.
 MOST_ATTEMPTS = 3
+# After a sentence of the bot that should have told what was done, and did not.
+OWED_LIMIT_S = 2.0
 # From asking the model to say something until it is heard; after that a clip is played instead.
 ASKED_LIMIT_S = 6.0
 # Length of a caller's turn; a longer one is a radio, babble, or a voice detection that missed the end.
@@ -115,8 +117,13 @@ class SilenceWatch:
         self._speaks: str | None = None  # the caller's current or latest item
         self._ended_by_us: str | None = None  # the caller's item whose turn we ended at TURN_LIMIT_S
 
-    def limit_s(self) -> float | None:
-        """The state's time limit, in seconds from the last event; None if it has none."""
+    def limit_s(self, *, owed: bool = False) -> float | None:
+        """The state's time limit, in seconds from the last event; None if it has none.
+
+        owed: something was done, and the caller has not been told.
+        """
+        if owed and self.line is Line.LISTENING:
+            return min(OWED_LIMIT_S, self._no_input_s)
         if self.line in (Line.LISTENING, Line.WAITING):
             return self._no_input_s
         return LIMITS_S.get(self.line)

@@ -136,8 +136,10 @@ class BotSpeech:
 
     def break_silence(self) -> None:
         """Nobody has spoken for a while: repeat what was not heard, have a task ask again, or ask who is there."""
+        self._tasks.prompted()
         told = self._told_unheard()
-        if told.get("result") is not None and (words := self._unsaid()):
+        unsaid = self._unsaid() if told.get("result") is not None else ""
+        if words := self._tasks.owed_result() or unsaid:
             self.say(words)
         elif self._tasks.busy:
             self.own_words(Clip.ONE_MOMENT)
@@ -165,10 +167,14 @@ class BotSpeech:
         if ended.limited:  # to say it again would not help
             return "limit on rates"
         self._unanswered += 1
-        if self._unanswered <= MOST_UNANSWERED:
+        if self._unanswered > MOST_UNANSWERED:
+            return "answers nothing"
+        if words := self._tasks.owed_result():  # the caller waits for this, and need not repeat anything
+            self.own_words(Clip.ONE_MOMENT)
+            self.say(words)
+        else:
             self.own_words(Clip.SAY_AGAIN)
-            return ""
-        return "answers nothing"
+        return ""
 
     def own_words(self, clip: Clip) -> None:
         """Play a recorded clip in place of the model."""

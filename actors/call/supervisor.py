@@ -165,7 +165,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.start(CallTimer.LONGEST, self._left_s(max_call_s, gone_s))
 
     def _left_s(self, longest_s: float, gone_s: float) -> float:
-        """How long the call may last from now on. gone_s: so far; of one taken over, by the clocks of two processes."""
+        """How long the call may still last, in s. gone_s: its age; after a takeover by the clocks of two processes."""
         left_s = min(longest_s, longest_s - gone_s)
         if left_s >= policies.LONGEST_FLOOR_S or self._resume_state is None:
             return left_s
@@ -327,9 +327,11 @@ class CallSupervisor(LoopActor):
         if self._phase is Phase.SETTLING:
             self._look_at_last_facts()
             return
-        if self._silence.note(fact):
+        owed = self._tasks.owes_result
+        outputs = self._tasks.note(fact)
+        if self._silence.note(fact) or owed != self._tasks.owes_result:
             self._time_silence()
-        if outputs := self._tasks.note(fact):
+        if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE)
         match fact:
             case BotSaid() if self._caller_away and self._transcript.still_sounds(fact.item_id):
@@ -409,7 +411,7 @@ class CallSupervisor(LoopActor):
             self._look_at_last_facts()
 
     def _look_at_last_facts(self) -> None:
-        """The caller has left: see whether anything of the record is still to come."""
+        """The caller has left: check whether facts for the record are still missing."""
         if CallTimer.TRANSCRIPT in self._call_timers and not self._transcript.last_words_due():
             self._stop_listening()
         if not self._tasks.unsettled and CallTimer.TRANSCRIPT not in self._call_timers:
@@ -489,7 +491,7 @@ class CallSupervisor(LoopActor):
         self._time_silence()
 
     def _time_silence(self) -> None:
-        limit_s = self._silence.limit_s()
+        limit_s = self._silence.limit_s(owed=self._tasks.owes_result)
         if limit_s is None:
             self._call_timers.cancel(CallTimer.SILENCE)
         else:
@@ -671,7 +673,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.start(CallTimer.SETTLE, policies.SETTLE_LIMIT_S)
         if self._transcript.last_words_due() and self._readiness in MODEL_THERE:
             if self._model.caller_speaks:
-                self._model.end_turn()  # else it would have no end, and no transcript
+                self._model.end_turn()  # otherwise the turn would get no end and no transcript
             self._call_timers.start(CallTimer.TRANSCRIPT, policies.WORDS_LIMIT_S)
         else:
             self._model_leg.stop()

@@ -290,7 +290,7 @@ class Transcript:
                 return False
 
     def last_words_due(self) -> bool:
-        """The transcript of the caller's last turn is still to come."""
+        """Whether the transcript of the caller's last turn is missing."""
         turns = (each for each in reversed(self._entries.values()) if isinstance(each, _Turn) and each.role == "caller")
         last = next(turns, None)
         return last is not None and not last.transcribed

@@ -113,7 +113,7 @@ class _Claim:
 
 
 def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
-    """Tell of a call that is resumed from elsewhere: VAIC may have moved it, or somebody has its token."""
+    """Log and count a call resumed from another address: VAIC may have moved, or an attacker has its token."""
     if last and now != last:
         RESUMED_ELSEWHERE.inc()
         logger.bind(conversation=conversation_id).warning("call resumed from another address", address=now, last=last)
@@ -161,7 +161,7 @@ class Switchboard(LoopActor):
         self.after(self._leases.renew_every_s, RenewLeases())
 
     def on_failure(self, *_: object) -> None:
-        # The process ends now, and VAIC resumes the calls at another: what they have told so far is to be written.
+        # The process ends now, and VAIC resumes the calls at another one: what they have sent so far must be written.
         self._children.stop(JOURNAL)
 
     def on_stop(self) -> None:
@@ -172,7 +172,7 @@ class Switchboard(LoopActor):
         try:
             return self._handle(message)
         except Exception:
-            # The root of the tree must not end, and all calls with it, because of what one socket has sent.
+            # What one socket sends must not end the root of the tree, and with it all calls.
             if not isinstance(message, AdmissionRequest | WireOpened | FirstText):
                 raise
             logger.exception("a socket is dropped: its message could not be handled", kind=type(message).__name__)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, SpeechFact
-from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, names_another, states
+from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, answers_another, states
 from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
 # An item's start is reported in whole ms, the time of a step in fractions of it.
@@ -144,7 +144,7 @@ class ReadbackConsent:
             return None
         if answer.words is None:
             return Verdict.AGREED if self.yes_without_words else Verdict.WORDLESS
-        if self._reply(answer, asked.readback) is not Reply.YES or names_another(
+        if self._reply(answer, asked.readback) is not Reply.YES or answers_another(
             asked.readback, answer.words, self.language
         ):
             return Verdict.NOT_A_YES

@@ -33,6 +33,7 @@ from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
@@ -121,15 +122,17 @@ class TaskRouter:
         self._deeds = {
             name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
         }
+        self._owed = OwedResults(services.profile.language)
         self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
         self._calls_in_a_row = 0
+        self._prompted_ms = 0.0  # when the caller's silence was last broken by us
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
         self._unsettled: set[str] = set()
         self._inherited: set[str] = set()  # function calls that the previous process left unanswered
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
         self._end_requests: dict[str, FunctionCalled] = {}
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
-        self._acted: dict[str, Readback] = {}  # by run, what the previous process had begun to carry out
+        self._acted: dict[str, Readback] = {}  # by run, the confirmed effect that the previous process had begun
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self.runs: dict[str, TaskHandle] = {}
 
@@ -183,6 +186,7 @@ class TaskRouter:
         """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
         self._claims.note(fact)
+        self._owed.note(fact)
         match fact:
             case CallerSpeaks(began=True):
                 self._calls_in_a_row = 0
@@ -193,6 +197,15 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    @property
+    def owes_result(self) -> bool:
+        """Whether a task has done something that the caller has not heard about."""
+        return self._owed.open
+
+    def owed_result(self) -> str:
+        """The sentence about it, to say now; "" if there is none."""
+        return self._owed.tell()
 
     @property
     def correcting(self) -> bool:
@@ -229,6 +242,10 @@ class TaskRouter:
             return told, f"{SAID_WRONGLY} {told}"
         asking, denial = self._asking(), self._services.profile.language.denial(deeds)
         return denial, f"{denial} {WHAT_NEXT if asking is None else asking.say}"
+
+    def prompted(self) -> None:
+        """The model is asked to break a silence: nothing that it does about that is the caller's wish."""
+        self._prompted_ms = self._now_ms()
 
     def keys_pressed(self, at_ms: float) -> None:
         """The caller has pressed keys, whether a task asked for them or not."""
@@ -468,7 +485,7 @@ class TaskRouter:
         """Open the tasks that end or transfer the call, if the caller has spoken. Returns the outputs of the others."""
         outputs = {}
         for call_id in tuple(call_ids):
-            spoken = self._consent.has_spoken(final=final)
+            spoken = self._consent.has_spoken(self._prompted_ms, final=final)
             if spoken is None:
                 self._limit(WordsLimit(call_id), WORDS_LIMIT_S)
                 continue
@@ -577,6 +594,7 @@ class TaskRouter:
         """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
+        self._owe_result(run, outcome)
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
@@ -584,6 +602,12 @@ class TaskRouter:
             return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+
+    def _owe_result(self, run: TaskHandle, outcome: str) -> None:
+        language = self._services.profile.language
+        if deeds_in(run.say, language):
+            done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
+            self._owed.ended(run.context.run_id, done, self._services.local_now().date())
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)

@@ -37,12 +37,12 @@ CONNECT_LIMIT_S = 5.0
 OPEN_S = 15.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
-# The longest wait named by the model's side (Retry-After) for which an attempt is held back: less than a session has to
-# be set up. A longer one is a refusal: the caller would hear nothing but "one moment".
+# The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
+# session up. A longer one counts as a refusal: the caller would hear nothing but "one moment".
 HOLD_LIMIT_S = 10.0
 # No wait is longer, whatever the server names: the next attempt asks again.
 HOLD_MOST_S = 60.0
-# Attempts that were held back do not all hit the limit again at the same moment.
+# Spreads delayed attempts, so that they do not all hit the limit again at once.
 HOLD_SPACING_S, HOLD_SPREAD_S = 0.02, 2.0
 # How far the model's clock, as of the upgrade's Date header (whole seconds), may be from ours.
 CLOCK_LIMIT_S = 60.0
@@ -114,7 +114,7 @@ class Circuit:
 
 
 class RetryHold:
-    """Holds all attempts of a process back for as long as the model's side has named. now_s: monotonic."""
+    """Delays all attempts of a process for as long as the server has asked. now_s: monotonic."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
@@ -122,13 +122,13 @@ class RetryHold:
         self._waiting = 0
 
     def named(self, wait_s: float) -> None:
-        """The model's side refuses attempts for this long."""
+        """The server refuses attempts for this long."""
         until_s = self._now_s() + min(wait_s, HOLD_MOST_S)
         if until_s > self._until_s:
             self._until_s, self._waiting = until_s, 0
 
     def wait_s(self) -> float:
-        """How long one attempt has to wait; 0: it may be made now. Those that wait are made one after another."""
+        """How long this attempt must wait, in s; 0 if it may be made now. Waiting attempts are made one by one."""
         left_s = self._until_s - self._now_s()
         if left_s <= 0:
             return 0.0

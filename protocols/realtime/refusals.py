@@ -23,7 +23,7 @@ FINAL_CODES = frozenset(
         "model_not_found",
     }
 )
-# The same, but for a while, which `Retry-After` may name.
+# HTTP status of a temporary refusal; `Retry-After` may name its length.
 BUSY_STATUSES = frozenset({429, 503})
 # WebSocket close code: the request itself was rejected after the upgrade.
 FINAL_CLOSE = 4000
@@ -53,7 +53,7 @@ def named_wait_s(message: str) -> float | None:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The wait that an HTTP answer names, in s, perhaps not positive; None if it names none.
+    """The wait named by an HTTP answer, in s, possibly not positive; None if it names none.
 
     headers: by their names in lower case. now: the wall clock, aware.
     """

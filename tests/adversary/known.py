@@ -1,6 +1,6 @@
-"""Scenes that do not end as they must, and why: the one place for it.
+"""Known failures: scenes that do not pass, and why.
 
-A scene stands here until its fault is gone; one that ends well although it stands here is reported, too.
+A scene is listed here until its fault is fixed; a listed scene that passes is reported too.
 """
 
 from __future__ import annotations

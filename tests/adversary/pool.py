@@ -1,4 +1,4 @@
-"""The scenes, and how they are played in several processes.
+"""Selects scenes and plays them in several processes.
 
 May import: tests.adversary, tests.pool, the standard library.
 """
@@ -14,12 +14,12 @@ from tests.adversary.scene import SCENES, Scene
 from tests.adversary.scenes import load_scenes
 from tests.adversary.stage import Verdict, play
 
-# A scene mostly waits: its processes share the processors.
+# A scene mostly waits, so several processes can share a core.
 JOBS = 2 * (os.cpu_count() or 1)
 
 
 def chosen(names: list[str]) -> list[Scene]:
-    """The scenes of these names, patterns of names, or kinds; all without any."""
+    """The scenes with these names, name patterns, or kinds; all if none are given."""
     load_scenes()
     return pool.chosen(SCENES.values(), names)
 
@@ -30,7 +30,7 @@ def _play(name: str, speed: float) -> Verdict:
 
 
 def played(scenes: list[Scene], speed: float, jobs: int, log: str) -> Iterator[Verdict]:
-    """Play them, so many at a time; those that are over first come first."""
+    """Play scenes in parallel; yields the verdicts as they finish."""
     # The long ones first: at the end nobody waits for one of them alone.
     order = sorted(scenes, key=lambda each: -each.props.limit_s)
     return pool.in_processes(partial(_play, speed=speed), (each.name for each in order), jobs, log)

@@ -1,4 +1,4 @@
-"""What scenes say again and again. Every scene begins on Wednesday 2026-11-25, 10:00 UTC, unless it says otherwise."""
+"""Sentences that many scenes use. A scene begins on Wednesday 2026-11-25, 10:00 UTC, unless it says otherwise."""
 
 from __future__ import annotations
 

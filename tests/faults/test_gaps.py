@@ -1,6 +1,6 @@
-"""Processes are killed, one in each gap of a booking that a caller has agreed to: another one takes the calls over.
+"""Processes are killed at each point of a confirmed booking, and another process takes the calls over.
 
-One booking each stands in the book, and what the callers hear of it is true.
+Each call must end with exactly one booking, and what its caller hears about it must be true.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TIMES = ("one in the afternoon", "two in the afternoon", "three in the afternoon
 def test_process_killed_in_a_gap_of_the_booking_books_once_and_tells_the_truth(
     tmp_path: Path, figures: Figures, gaps: tuple[str, ...]
 ) -> None:
-    """For each gap a process with a caller, who comes to the one process that is left."""
+    """One process and caller per gap; all callers resume at the one process that is left."""
 
     async def act(scene: Scene) -> None:
         await asyncio.gather(*(killed_in(gap, scene, number) for number, gap in enumerate(gaps)))
@@ -93,7 +93,7 @@ def booked_at(scene: Scene, conversation_id: str) -> datetime:
 
 
 def told_at(record: CallRecord) -> datetime:
-    """When the caller first heard anything of a booking."""
+    """When the caller first heard about the booking."""
     turn = next(turn for turn in record.turns if "is booked" in turn.text and turn.began_ms is not None)
     return record.started_at + timedelta(milliseconds=turn.began_ms or 0)
 

@@ -1,4 +1,4 @@
-"""Reading a run's answers in tests."""
+"""Helpers that read a run's answers."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def gives_up(run: TaskRun) -> dict[str, Any]:
 
 
 def told_name(run: TaskRun) -> str:
-    """The task's name, as its functions bear it."""
+    """The task's name, as its functions are named."""
     return run.snapshot().agent

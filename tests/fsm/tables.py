@@ -1,4 +1,4 @@
-"""A table for tests that bend one part of it, and a run of it."""
+"""Tables for tests, with ways to change one part of them, and fake effects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Size(Enum):
 
 
 def not_too_many(count: int, known: Known) -> int:
-    """Large ones are short: the check looks at another slot."""
+    """A check that looks at another slot: there are only few large ones."""
     limit = 2 if known.slots.get("size") is Size.LARGE else 9
     if count > limit:
         raise SlotError(f"I can give you at most {limit}.")
@@ -70,7 +70,7 @@ PARTS: dict[str, Any] = {
 
 
 def table(**changes: Any) -> AgentSpec:
-    """The table with some of its parts changed; of a mapping, the entries named. None takes an entry away."""
+    """The table with some parts changed; in a mapping only the given entries. None removes an entry."""
     parts = dict(PARTS)
     for name, change in changes.items():
         if isinstance(parts[name], Mapping):
@@ -85,7 +85,7 @@ WHOLE = {"size": "small", "count": 3, "note": "no olives", "crisp": True}
 
 
 class Oven:
-    """An effect that keeps what it was asked, and answers as it is told to."""
+    """A scripted effect that records its requests."""
 
     def __init__(self, *results: EffectResult) -> None:
         self.results = list(results)
@@ -102,7 +102,7 @@ def context(run_id: str = "t1", now: datetime = NOW) -> TaskContext:
 
 @dataclass(frozen=True)
 class Kitchen:
-    """Carries out every effect by one function, each time it is asked."""
+    """Carries out every effect with one function, without deduplication."""
 
     effect: Callable[[EffectRequest], EffectResult]
     takes_back: bool = False

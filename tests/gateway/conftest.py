@@ -1,4 +1,4 @@
-"""A developer's own settings are not the tests'."""
+"""Removes a developer's own settings from the environment of the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The logs: one line per event whatever it holds, a call's lines by its id, and never a secret or a caller's words."""
+"""The logs: one line per event, a call's lines carry its id, and no secret or caller's words ever appear."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.gateway.daemons import Vaic, counted, logs_put_back, run, serving, so
 LOST = "tieline_lost_log_lines_total"
 KEY, TOKEN = "sk-0123456789abcdef", "s3cret-token-of-ours"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) +[\w.]+: .+")
-# What the caller says, presses and is called, and what the bot answers: each a mark to look for in the log.
+# Marks to look for in the log: what the caller says and presses, the caller's name, what the bot answers.
 SAID, ANSWERED, PRESSED, CALLER = "xylophone", "marmalade", "8675309", "+4930555010"
 AUDIO = "U1dPUkRGSVNI" * 50
 
@@ -280,9 +280,9 @@ def test_words_of_ours_are_no_secret_and_a_secret_that_looks_like_a_word_is_one_
 
 @asynccontextmanager
 async def talkative_model() -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """A model that hears and says the marked words, calls a function with them, and errs in them; and when it is done.
+    """A model that transcribes, says, calls a function with, and reports errors with the marked words; and its end.
 
-    The real interface's words, as a trace would have them; what it is sent does not matter here.
+    It sends events as recorded from the real interface, and ignores what it receives.
     """
     done = asyncio.Event()
 
@@ -323,7 +323,7 @@ async def speak(connection: ServerConnection) -> None:
 
 
 async def whole_call(vaic: Vaic, conversation_id: str) -> None:
-    """All that a caller can put into a call, good and bad."""
+    """Everything that a caller can send in a call, valid and invalid."""
     await vaic.calls(conversation_id, caller=CALLER, botName="front-desk")
     activities = [{"type": "event", "name": name, **more} for name, more in (
         ("start", {"parameters": {"caller": CALLER}}), ("DTMF", {"value": PRESSED}), ("noUserInput", {"value": SAID}))

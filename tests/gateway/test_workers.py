@@ -29,7 +29,7 @@ class Manager:
         self._told = told
 
     def wait_until(self, word: bytes) -> None:
-        """Until it has told this."""
+        """Wait until it has sent this notification."""
         give_up_s = time.monotonic() + LIMIT_S
         while word not in self._told.recv(4096):
             assert time.monotonic() < give_up_s

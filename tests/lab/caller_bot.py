@@ -1,4 +1,4 @@
-"""A bot of somebody else's, on real sockets: it speaks plain JSON and shares no code with the caller."""
+"""A third-party bot on real sockets: it uses plain JSON and shares no code with the simulated caller."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ BYTES_PER_MS = {"raw/lpcm16_24": 48, "raw/lpcm16": 32, "raw/mulaw": 8}
 
 
 def mulaw_size(codes: bytes) -> NDArray[np.int32]:
-    """How loud mu-law codes are, by the table of G.711: segment and step."""
+    """The amplitudes of mu-law codes, by the table of G.711: segment and step."""
     inverted = ~np.frombuffer(codes, dtype=np.uint8)
     segment, step = (inverted >> 4) & 7, inverted & 15
     return ((step.astype(np.int32) * 2 + 33) << segment) - 33
 
 
 def tone(ms: int, media: str = "raw/lpcm16_24") -> bytes:
-    """No sample of it is silent, and no two pieces of it are alike."""
+    """A tone without silent samples, in which no two pieces are equal."""
     count = BYTES_PER_MS[media] * ms
     if media == "raw/mulaw":
         return bytes(1 + n % 100 for n in range(count))
@@ -47,7 +47,7 @@ def tone(ms: int, media: str = "raw/lpcm16_24") -> bytes:
 
 
 class Bot:
-    """One socket of a bot: reads by itself, acknowledges streams, hears whether the caller speaks."""
+    """One socket of a bot: reads messages, acknowledges streams, and detects whether the caller speaks."""
 
     def __init__(self, socket: ServerConnection) -> None:
         self.socket = socket
@@ -107,7 +107,7 @@ class Bot:
         self._loud = 0
 
     async def got(self, kind: str) -> dict[str, Any]:
-        """The first frame of a type, or activity of a name, once it is there."""
+        """Wait for the first frame of a type, or activity of a name."""
         await self.until(lambda: bool(self.all(kind)))
         return self.all(kind)[0]
 
@@ -141,7 +141,7 @@ class Bot:
         await self.send("playStream.stop", streamId=stream)
 
     async def say(self, ms: int, **fields: Any) -> str:
-        """A whole utterance in one go: lawful, VAIC buffers it."""
+        """Send a whole utterance at once, which the protocol allows: VAIC buffers it."""
         self._streams += 1
         stream = f"p-{id(self)}-{self._streams}"
         await self.start(stream, **fields)
@@ -161,7 +161,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(*conducts: Conduct, refuse: HTTPStatus | None = None) -> AsyncIterator[Server]:
-    """A bot server whose n-th socket is conducted by the n-th of these, later ones by the last."""
+    """A bot server. The n-th socket is handled by the n-th script, further ones by the last."""
     server = Server("")
 
     async def socket_opened(socket: ServerConnection) -> None:
@@ -195,7 +195,7 @@ def call(
     on_event: Callable[[CallerEvent], None] | None = None,
     **settings: Any,
 ) -> tuple[CallReport, list[Bot]]:
-    """Place one call on a bot so conducted, at twenty times the speed of life."""
+    """Place one call to a bot with these scripts, at twenty times real time."""
 
     async def both() -> tuple[CallReport, list[Bot]]:
         async with asyncio.timeout(LIMIT_S), serving(*conducts, refuse=refuse) as server:

@@ -34,7 +34,7 @@ _DELTAS = ("output_audio.delta", "output_audio_transcript.delta", "output_text.d
 
 
 class Client:
-    """One connection. What was read is in `events`, in order."""
+    """One connection. events: what was read, in order."""
 
     def __init__(self, socket: ClientConnection, engine: Engine) -> None:
         self.socket = socket
@@ -58,7 +58,7 @@ class Client:
                 return event
 
     async def error(self) -> Event:
-        """Read up to the next error, and return what it says."""
+        """Read up to the next error, and return its detail."""
         error: Event = (await self.next("error"))["error"]
         return error
 
@@ -68,7 +68,7 @@ class Client:
         return response
 
     async def ask(self, text: str, **response: Any) -> Event:
-        """Say something in writing; return the response to it."""
+        """Send a text message; return the response to it."""
         await self.send("conversation.item.create", item=user(text))
         await self.send("response.create", response=response)
         return await self.done()
@@ -117,7 +117,7 @@ async def connected(engine: Engine, **headers: str) -> AsyncIterator[Client]:
 
 
 def on_a_call(**settings: Any) -> Callable[[Callable[[Client], Awaitable[None]]], Callable[[], None]]:
-    """Make a test of a coroutine that is given a client of an engine of its own."""
+    """Decorate a coroutine as a test that gets a client of an engine of its own."""
 
     def decorated(test: Callable[[Client], Awaitable[None]]) -> Callable[[], None]:
         async def call() -> None:
@@ -134,7 +134,7 @@ def on_a_call(**settings: Any) -> Callable[[Callable[[Client], Awaitable[None]]]
 
 
 def running(speed: float = 20, faults: Faults | None = None, **settings: Any) -> Engine:
-    """An engine on a free port, whose own waits are short."""
+    """An engine on a free port, with short waits."""
     return Engine(EngineSettings(port=0, speed=speed, faults=faults or Faults(), **settings))
 
 

@@ -1,4 +1,4 @@
-"""A bot between VAIC and its model that loses every seventh chunk of the caller's; and what launches bots."""
+"""A bot that loses every seventh chunk of the caller's audio, and a launcher for bots."""
 
 from __future__ import annotations
 

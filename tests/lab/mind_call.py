@@ -37,7 +37,7 @@ FRONT_DESK = (BOOK, CANCEL, MOVE, HUMAN, END)
 
 
 def state_tools(opener: Tool, yes: str = "yes") -> tuple[Tool, ...]:
-    """What the product declares while a task is open."""
+    """The tools that the product declares while a task is open."""
     slots = opener.parameters["properties"]
     return (
         Tool(f"{opener.name}_provide", "The caller answers or corrects.", {"type": "object", "properties": slots}),
@@ -58,7 +58,7 @@ class Call:
         return self._next(UserSaid(text))
 
     def does(self, text: str) -> tuple[str, dict[str, Any]]:
-        """The one call that the mind makes of what the caller says."""
+        """The only function call that the mind makes for what the caller says."""
         reply = self.hears(text)
         assert len(reply.calls) == 1, reply
         return reply.calls[0].name, json.loads(reply.calls[0].arguments)

@@ -1,6 +1,6 @@
-"""Real tasks and the mind in writing: what the caller says goes in, what is said and done comes out.
+"""Real tasks and the lab's mind, in text: takes what the caller says, returns what is said and done.
 
-No sound, no sockets. It keeps the books as a call does: which run is meant, what may be called, what comes next.
+No audio, no sockets. Like a call it tracks the open runs, the declared tools and what comes next.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, Pr
 from tests.lab.mind_call import NOW
 
 HERE = NOW.replace(tzinfo=ZoneInfo("Europe/Berlin"))
-# Calls without a word of the caller in between; a mind that needs more is talking to itself.
+# Function calls in a row without a word from the caller; beyond that the mind is in a loop.
 MOST_CALLS = 4
 
 
 @dataclass
 class World:
-    """What the tasks do. refusals: the results of the first effects, before all others succeed."""
+    """The effects of the tasks. refusals: results of the first effects; all others succeed."""
 
     refusals: list[EffectResult] = field(default_factory=list)
     done: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class World:
 
 
 class Desk:
-    """A call in writing. choices: as a TaskContext has them."""
+    """A call in text. choices: as in a TaskContext."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class Desk:
 
     @property
     def ended(self) -> list[tuple[str, str]]:
-        """The tasks that are over, in the order they began: name and outcome."""
+        """The tasks that have ended, in the order they began: name and outcome."""
         return [(run.snapshot().agent, run.outcome) for run in self.runs.values() if run.outcome]
 
     def hears(self, text: str) -> str:
-        """The caller says something; what is said to that, once all calls are made."""
+        """The caller says something; returns the reply, after all function calls."""
         self.items += (UserSaid(text),)
         for _ in range(MOST_CALLS):
             reply = think(Prompt(self._told(), None, self._tools(), "auto", self.items, NOW))
@@ -77,7 +77,7 @@ class Desk:
         raise AssertionError(f"called on and on: {self.calls[-MOST_CALLS:]}")
 
     def says(self, sentence: str) -> None:
-        """The call has a sentence said without a function call: after keys or silence."""
+        """The call has a sentence said without a function call, as after keys or silence."""
         self.items += (AssistantSaid(sentence),)
 
     # --- the call's part ---

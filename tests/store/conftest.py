@@ -23,7 +23,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def migrated(postgres: PostgresServer) -> Iterator[str]:
-    """A database with all tables, for one test after the other."""
+    """A migrated database, shared by tests one after the other."""
     with postgres.database() as name:
         open_database(postgres.url(name)).dispose()
         yield name
@@ -48,14 +48,14 @@ def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
-    """A test that takes it runs once for each kind of database."""
+    """The URL of a database without rows; a test with it runs once for each kind of database."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh_url(request: pytest.FixtureRequest) -> str:
-    """As `url`, of a database without tables, which the test may build as it likes."""
+    """As `url`, but the database has no tables yet."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "empty_postgres_url")
     return url
 

@@ -1,6 +1,6 @@
-"""Another process with the same database: it does what it is told, line by line, and may be frozen in between.
+"""Another process with the same database, which executes commands line by line and can be frozen in between.
 
-python -m tests.store.other_process URL NODE reads `[what, arguments]`, and answers with what came of it or was raised.
+python -m tests.store.other_process URL NODE reads `[command, arguments]`, and prints the result or the exception.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
 class OtherProcess:
-    """The process as seen from the test; killed at the latest when it is left."""
+    """The process, as seen by the test; killed at the end of the block."""
 
     def __init__(self, url: str, node: str) -> None:
         command = [sys.executable, "-m", "tests.store.other_process", url, node]
@@ -47,12 +47,12 @@ class OtherProcess:
         self._process.communicate(timeout=60)
 
     def tell(self, what: str, *arguments: Any) -> None:
-        """It may be frozen: then it reads this when it wakes up."""
+        """Send a command; a frozen process reads it when it is resumed."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
 
     def answer(self) -> Any:
-        """The next answer: what was returned, or the name of what was raised."""
+        """The next answer: the result, or the name of the exception."""
         assert self._process.stdout is not None
         readable, _, _ = select.select([self._process.stdout], [], [], 30)
         assert readable, "no answer in 30 s"
@@ -102,7 +102,7 @@ class _Deeds:
         return opened.epoch
 
     def claim(self, conversation_id: str, times: int) -> list[int]:
-        """Again and again, from three threads."""
+        """Claim repeatedly, from three threads."""
         with ThreadPoolExecutor(3) as pool:
             claimed = list(pool.map(lambda _: self._leases.claim(conversation_id, "secret"), range(times)))
         return [each.epoch for each in claimed if isinstance(each, Lease)]
@@ -111,11 +111,11 @@ class _Deeds:
         return sorted(self._leases.renew(held))
 
     def append(self, seq: int, epoch: int) -> int:
-        """How many rows were left out."""
+        """Append rows; returns how many were not written."""
         return len(self._journal.append([row(seq, epoch)]))
 
     def append_until_fenced(self, epoch: int) -> int:
-        """Says that it has begun, and then how many rows were written."""
+        """Append until fenced; reports the beginning, then the number of rows written."""
         seq = 0
         while not self._journal.append([row(seq + 1, epoch)]):
             seq += 1
@@ -124,7 +124,7 @@ class _Deeds:
         return seq
 
     def append_frozen(self, conversation_id: str, seq: int, epoch: int) -> int:
-        """Freezes between the look at the epoch and the row."""
+        """Append a row, and freeze between reading the epoch and writing the row."""
         event.listen(self._engine, "before_cursor_execute", _freeze_before_a_row)
         return len(self._journal.append([row(seq, epoch, conversation_id)]))
 
@@ -132,12 +132,12 @@ class _Deeds:
         self._journal.finish(record(), epoch)
 
     def act(self, epoch: int) -> None:
-        """A booking with its intent and outcome, all in one."""
+        """Book, with intent and outcome in the same transaction."""
         with fenced(self._engine, "c-1", epoch) as connection:
             self._act(connection, epoch)
 
     def act_frozen(self, epoch: int) -> None:
-        """Freezes when all is done but the commit."""
+        """The same, and freeze before the commit."""
         with fenced(self._engine, "c-1", epoch) as connection:
             self._act(connection, epoch)
             os.kill(os.getpid(), signal.SIGSTOP)

@@ -197,6 +197,46 @@ def test_a_model_that_says_nothing_of_what_was_stored_is_told_the_words(call: Ca
     assert owed in spoken(call)[-1]
 
 
+def appointment_booked(call: Call) -> str:
+    """Returns what is to be told."""
+    call.answered("call-1", "book_appointment", day="2026-11-26", at="10:00", name="John Smith")
+    return str(call.answered("call-2", "book_appointment_confirm", yes=True)["say"])
+
+
+def test_an_answer_that_does_not_tell_what_was_done_is_followed_by_our_words_after_two_seconds(call: Call) -> None:
+    owed = appointment_booked(call)
+    call.caller_says("Hello?")
+    call.bot_says("I am still here.", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(1900)
+    assert spoken(call) == []
+    call.mailboxes.advance(100)
+    assert owed in spoken(call)[-1]
+    call.bot_says(owed, ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(7900)
+    assert len(spoken(call)) == 1
+    call.mailboxes.advance(100)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
+def test_an_answer_that_tells_what_was_done_is_followed_by_nothing(call: Call) -> None:
+    appointment_booked(call)
+    call.bot_says("Great, that is booked for you.", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(7900)
+    assert spoken(call) == []
+
+
+def test_a_model_that_answers_nothing_after_something_was_done_is_told_the_words_at_once(call: Call) -> None:
+    owed = appointment_booked(call)
+    call.model_calls()
+    call.model_calls()
+    assert owed in spoken(call)[-1]
+    call.mailboxes.advance(900)
+    assert clips(call) == ["one_moment"]
+
+
 def test_an_answer_that_is_cut_by_its_length_after_something_was_stored_is_said_word_for_word(call: Call) -> None:
     owed = booked(call)
     call.bot_says("That is ba", ms=300, status="incomplete")
@@ -236,6 +276,19 @@ def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung
     assert clips(call) == ["goodbye"]
     call.ends("bot-disconnected")
     assert call.outcome() == "silent"
+
+
+def test_a_model_that_hangs_up_in_place_of_asking_a_silent_caller_is_not_obeyed(call: Call) -> None:
+    call.caller_says("I'd like a pizza.")
+    call.bot_says("Small or large?", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    call.model_calls(("call-1", "end_call", {}))
+    assert call.outputs()["call-1"]["error"] == "not_asked_for"
+    call.caller_says("No thanks, bye.")
+    call.model_calls(("call-2", "end_call", {}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "hangup"
 
 
 def test_a_turn_without_a_sound_is_ended_after_seconds_and_the_caller_asked(call: Call) -> None:
