@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # Shorter tokens can be guessed, or are words.
 MIN_TOKEN_CHARS = 16
+# A JWT has three parts.
+JWT_DOTS = 2
 
 
 class BearerCheck:
-    """Checks an Authorization header in constant time. tokens: any of them is accepted; none: every header is."""
+    """Checks an Authorization header. tokens: any of them is accepted. access_token: see AccessTokenCheck.
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    Without either every header is accepted.
+    """
+
+    def __init__(self, tokens: Sequence[str], access_token: Callable[[str], str | None] | None = None) -> None:
+        self._access_token = access_token
         self._digests = [hashlib.sha256(token.encode()).digest() for token in tokens]
         self._credentials = tuple(f"Bearer {token}" for token in tokens)
 
     def __call__(self, authorization: str) -> tuple[str, ...] | None:
         """The credentials of calls that may be resumed with it, that of new calls first; None if it is wrong.
 
+        Raises: KeysMissing (gateway.access_tokens) if it may be a good access token, but that cannot be told yet.
         All tokens are one peer's: while they are exchanged, a call goes on that was opened with another of them.
         """
-        if not self._digests:
+        if not self._digests and self._access_token is None:
             return (authorization,)
         scheme, _, presented = authorization.partition(" ")
         # Back to bytes: websockets 17 decodes headers as Latin-1, older versions as ASCII with surrogates.
-        digest = hashlib.sha256(presented.strip(" \t").encode("latin-1", "surrogateescape")).digest()
+        presented = presented.strip(" \t")
+        digest = hashlib.sha256(presented.encode("latin-1", "surrogateescape")).digest()
         # Compare all, so that the time does not depend on which one matches.
         right = [hmac.compare_digest(digest, each) for each in self._digests]
-        return self._credentials if any(right) and scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return None
+        if any(right) or self._access_token is None or presented.count(".") != JWT_DOTS:
+            return self._credentials if any(right) else None
+        credential = self._access_token(presented)
+        return None if credential is None else (credential,)

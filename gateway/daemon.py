@@ -43,6 +43,8 @@ from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimi
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
+from gateway.access_tokens import AccessTokenCheck, IssuerKeys
+from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
@@ -121,6 +123,7 @@ class Daemon:
         self._now = now
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
+        self._issuer_keys: IssuerKeys | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -145,7 +148,12 @@ class Daemon:
         self.root = Root()
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
-        self._endpoint = VaicEndpoint(self.switchboard, settings.vaic_tokens, settings.max_calls, settings.proxies)
+        self._endpoint = VaicEndpoint(
+            self.switchboard,
+            BearerCheck(settings.vaic_tokens, await self._access_token_check()),
+            settings.max_calls,
+            settings.proxies,
+        )
         self._ops = Ops(self.switchboard, self.journal, lambda: not self.root.ended.done())
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -158,6 +166,17 @@ class Daemon:
         self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _access_token_check(self) -> AccessTokenCheck | None:
+        """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
+        settings = self._settings
+        if not settings.oauth_issuer:
+            return None
+        self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
+        await self._issuer_keys.start()
+        return AccessTokenCheck(
+            settings.oauth_issuer, settings.oauth_audience, self._issuer_keys, lambda: self._now().timestamp()
+        )
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
@@ -211,6 +230,8 @@ class Daemon:
         except TimeoutError:
             logger.warning("shutdown timed out: remaining connections are dropped")
         self._stopping.set()
+        if self._issuer_keys is not None:
+            self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
         await self._ops.close()

@@ -88,6 +88,15 @@ class Settings(BaseSettings):
         "gpt-4o-mini-transcribe"
     )
     host: Annotated[str, Field(description="address to listen on; without a token only loopback is allowed")] = ""
+    oauth_issuer: Annotated[
+        str, Field(description="the issuer of access tokens that VAIC presents instead of a fixed one; empty: none")
+    ] = ""
+    oauth_audience: Annotated[str, Field(validate_default=True, description="for whom these tokens must be issued")] = (
+        ""
+    )
+    oauth_jwks_url: Annotated[
+        str, Field(validate_default=True, description="where their issuer publishes its keys, https://")
+    ] = ""
     vaic_token: Annotated[
         SecretStr, Field(description="the bearer token that VAIC presents; several during an exchange, as TOKEN,TOKEN")
     ] = SecretStr("")
@@ -170,6 +179,22 @@ class Settings(BaseSettings):
             raise ValueError("would send the key in clear text: must be wss://, or TIELINE_OPENAI_CLEARTEXT=true")
         return url
 
+    @field_validator("oauth_audience", "oauth_jwks_url")
+    @classmethod
+    def _with_issuer(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("oauth_issuer", value)):
+            raise ValueError("is needed with TIELINE_OAUTH_ISSUER, and only with it")
+        return value
+
+    @field_validator("oauth_jwks_url")
+    @classmethod
+    def _safe_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        # Whoever can change the keys on their way is let in.
+        if url and not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+            raise ValueError("must be an https:// URL")
+        return url
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, text: str) -> str:
@@ -241,7 +266,8 @@ class Settings(BaseSettings):
     @classmethod
     def _token_where_needed(cls, token: SecretStr, info: ValidationInfo) -> SecretStr:
         host = info.data.get("host")
-        if host and not token.get_secret_value() and not is_loopback(host):
+        by_oauth = info.data.get("oauth_issuer", "unknown: wrong itself")
+        if host and not token.get_secret_value() and not by_oauth and not is_loopback(host):
             raise ValueError("needed to listen beyond loopback")
         if any(len(each) < MIN_TOKEN_CHARS for each in _tokens(token)):
             raise ValueError(
@@ -255,6 +281,11 @@ class Settings(BaseSettings):
         return _tokens(self.vaic_token)
 
     @property
+    def asks_for_token(self) -> bool:
+        """Whether an upgrade needs a token, fixed or by OAuth; without, only loopback may be served."""
+        return bool(self.vaic_tokens or self.oauth_issuer)
+
+    @property
     def proxies(self) -> tuple[Network, ...]:
         """The networks of TIELINE_TRUSTED_PROXIES."""
         return networks(self.trusted_proxies)
@@ -262,7 +293,7 @@ class Settings(BaseSettings):
     @property
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
-        return self.host or ("0.0.0.0" if self.vaic_tokens else "127.0.0.1")  # noqa: S104 - meant
+        return self.host or ("0.0.0.0" if self.asks_for_token else "127.0.0.1")  # noqa: S104 - meant
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets, which must never be shown; besides these, a URL may have a password."""

@@ -25,6 +25,7 @@ from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessa
 from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
+from gateway.access_tokens import KeysMissing
 from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connections
 from gateway.credentials import BearerCheck
@@ -172,7 +173,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if wait_s := self._shared.failures.wait_s(self._address):
             return self._put_off(wait_s)
         presented = request.headers.get_all("Authorization")
-        credentials = self._shared.accepts(presented[0] if len(presented) == 1 else "")
+        try:
+            credentials = self._shared.accepts(presented[0] if len(presented) == 1 else "")
+        except KeysMissing:
+            logger.warning("upgrade refused", reason="the issuer's keys are missing", address=self._address)
+            response = self._server.reject(HTTPStatus.SERVICE_UNAVAILABLE, "try again\n")
+            response.headers["Retry-After"] = RETRY_AFTER_S
+            return response
         if credentials is None:
             return self._deny()
         self._shared.failures.succeeded(self._address)
@@ -215,7 +222,7 @@ def _limit_silence(connection: socket.socket) -> None:
 
 
 class VaicEndpoint:
-    """The listening socket and its connections. tokens: see BearerCheck. max_calls: see Connections.
+    """The listening socket and its connections. accepts: checks the Authorization header. max_calls: see Connections.
 
     proxies: whose X-Forwarded-For says who the client is.
     """
@@ -223,14 +230,14 @@ class VaicEndpoint:
     def __init__(
         self,
         switchboard: Address[SwitchboardMessage],
-        tokens: Sequence[str],
+        accepts: BearerCheck,
         max_calls: int,
         proxies: Sequence[Network] = (),
     ) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
         connections: Connections[VaicConnection] = Connections(max_calls, loop.time, loop.call_later)
-        self._shared = EndpointState(BearerCheck(tokens), AuthFailures(loop.time), connections, proxies)
+        self._shared = EndpointState(accepts, AuthFailures(loop.time), connections, proxies)
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

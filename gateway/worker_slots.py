@@ -76,7 +76,7 @@ def check_access(handed: socket.socket, settings: Settings) -> None:
     """Check systemd's socket as Settings checks `host`: loopback only without a token. Raises: PermissionError."""
     if handed.family not in (socket.AF_INET, socket.AF_INET6):
         raise PermissionError("on the socket that systemd opened: it must be a TCP socket")
-    if not settings.vaic_tokens and not is_loopback(handed.getsockname()[0]):
+    if not settings.asks_for_token and not is_loopback(handed.getsockname()[0]):
         raise PermissionError("on the socket that systemd opened: beyond loopback TIELINE_VAIC_TOKEN is needed")
 
 

@@ -51,7 +51,7 @@ def serve(
     if not as_worker:
         for name in unknown_variables():
             logger.warning("no setting has this name", variable=name)
-        if not settings.vaic_tokens:
+        if not settings.asks_for_token:
             logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
     try:
         code = run(serve_calls(settings, [sys.executable, str(RUN), "serve", "--as-worker"], as_worker))

@@ -59,6 +59,9 @@ WELL_SET = {
     "TIELINE_TRANSCRIPTION_MODEL": "whisper-1",
     "TIELINE_HOST": "10.0.0.1",
     "TIELINE_VAIC_TOKEN": TOKEN,
+    "TIELINE_OAUTH_ISSUER": "https://login.example",
+    "TIELINE_OAUTH_AUDIENCE": "tieline",
+    "TIELINE_OAUTH_JWKS_URL": "https://login.example/keys",
     "TIELINE_TRUSTED_PROXIES": "10.0.0.0/8,::1",
     "TIELINE_PORT": "9000",
     "TIELINE_OPS_PORT": "9001",
@@ -223,6 +226,19 @@ def test_without_a_token_only_loopback_is_allowed(host: str, env: pytest.MonkeyP
     assert faults() == ["TIELINE_VAIC_TOKEN: needed to listen beyond loopback"]
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
     assert read_settings().listen_host == host
+
+
+def test_oauth_is_set_up_whole_or_not_at_all_and_its_keys_come_by_tls(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OAUTH_ISSUER", "https://login.example")
+    assert named(faults()) == ["TIELINE_OAUTH_AUDIENCE", "TIELINE_OAUTH_JWKS_URL"]
+    env.setenv("TIELINE_OAUTH_AUDIENCE", "tieline")
+    env.setenv("TIELINE_OAUTH_JWKS_URL", "http://login.example/keys")
+    assert faults() == ["TIELINE_OAUTH_JWKS_URL: must be an https:// URL"]
+    env.setenv("TIELINE_OAUTH_JWKS_URL", "https://login.example/keys")
+    env.setenv("TIELINE_HOST", "0.0.0.0")
+    assert read_settings().listen_host == "0.0.0.0"
+    env.delenv("TIELINE_OAUTH_ISSUER")
+    assert named(faults()) == ["TIELINE_OAUTH_AUDIENCE", "TIELINE_OAUTH_JWKS_URL", "TIELINE_VAIC_TOKEN"]
 
 
 @pytest.mark.parametrize("tokens", ["fifteen-letters", f"{TOKEN},short", f"short,{TOKEN}"])
