@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from actors.call.transcript import Transcript, _together
-from actors.messages.journal_rows import CallerBeganRow, CallerSpokeRow, ClipRow, JournalEntry
+from actors.messages.journal_rows import CallerBeganRow, CallerSpokeRow, ClipRow, JournalEntry, Row
 from protocols.ledger import ItemHeard
 from protocols.realtime.objects import NewItem
 from store.journal import TaskRecord
@@ -52,7 +52,7 @@ def test_a_record_describes_the_call_as_admitted_and_ended(transcript: Transcrip
 
 
 def test_a_row_of_speech_may_tell_when_it_began_and_need_not(transcript: Transcript) -> None:
-    rows = (
+    rows: tuple[Row, ...] = (
         CallerSpokeRow(item="u-1", began_ms=100, ended_ms=900),
         CallerBeganRow(item="u-2", began_ms=2000),
         CallerSpokeRow(item="u-2", began_ms=None, ended_ms=2500),
