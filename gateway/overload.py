@@ -1,6 +1,6 @@
 """Overload protection: refuse new calls while the process is short of loop time, files, memory or threads.
 
-May import: the standard library. Rules from: docs/specs/reliability.md 2.3.
+May import: loguru, the standard library. Rules from: docs/specs/reliability.md 2.3.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from loguru import logger
 
 # Open files kept free, for live calls to reconnect to the model.
 RESERVED_FILES = 32
@@ -43,7 +45,11 @@ class OverloadGuard:
             return "loop is late"
         now_s = time.monotonic()
         if now_s - self._checked_s >= CHECK_INTERVAL_S:
-            self._checked_s, self._short = now_s, self._check()
+            self._checked_s, before, self._short = now_s, self._short, self._check()
+            if self._short != before:
+                logger.warning(
+                    "what new calls need is short" if self._short else "new calls have room again", of=self._short
+                )
         return self._short
 
     def _check(self) -> str:

@@ -136,6 +136,7 @@ class BotSpeech:
 
     def break_silence(self) -> None:
         """Nobody has spoken for a while: repeat what was not heard, have a task ask again, or ask who is there."""
+        self._tasks.prompted()
         told = self._told_unheard()
         unsaid = self._unsaid() if told.get("result") is not None else ""
         if words := self._tasks.owed_result() or unsaid:

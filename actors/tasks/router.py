@@ -125,6 +125,7 @@ class TaskRouter:
         self._owed = OwedResults(services.profile.language)
         self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
         self._calls_in_a_row = 0
+        self._prompted_ms = 0.0  # when the caller's silence was last broken by us
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
         self._unsettled: set[str] = set()
         self._inherited: set[str] = set()  # function calls that the previous process left unanswered
@@ -241,6 +242,10 @@ class TaskRouter:
             return told, f"{SAID_WRONGLY} {told}"
         asking, denial = self._asking(), self._services.profile.language.denial(deeds)
         return denial, f"{denial} {WHAT_NEXT if asking is None else asking.say}"
+
+    def prompted(self) -> None:
+        """The model is asked to break a silence: nothing that it does about that is the caller's wish."""
+        self._prompted_ms = self._now_ms()
 
     def keys_pressed(self, at_ms: float) -> None:
         """The caller has pressed keys, whether a task asked for them or not."""
@@ -480,7 +485,7 @@ class TaskRouter:
         """Open the tasks that end or transfer the call, if the caller has spoken. Returns the outputs of the others."""
         outputs = {}
         for call_id in tuple(call_ids):
-            spoken = self._consent.has_spoken(final=final)
+            spoken = self._consent.has_spoken(self._prompted_ms, final=final)
             if spoken is None:
                 self._limit(WordsLimit(call_id), WORDS_LIMIT_S)
                 continue

@@ -8,6 +8,7 @@ May import: everything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sqlite3
 import tempfile
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 from pydantic import SecretStr
+from sqlalchemy import event
 from websockets.asyncio.server import ServerConnection, serve
 
 from actors.messages.journal_rows import JournalEntry, decode
@@ -94,6 +96,7 @@ class Stage:
         self._living: asyncio.Task[None] | None = None
         self._model_url = ""
         self._exit = AsyncExitStack()
+        self._stored = asyncio.Event()  # something was, by one of the daemon's threads
         self.conversation_id = ""
         self.notes: list[str] = []
         self.effects_done: list[str] = []
@@ -173,6 +176,12 @@ class Stage:
         agents = _misbehaving(load_agents(), self._props, self.speed, self.effects_done, self.let_go)
         self._daemon = Daemon(Settings(**settings), self.speed, clock_s=loop_time_s, now=self.now, agents=agents)
         await self._daemon.__aenter__()
+        event.listen(self._daemon.engine, "checkin", self._returned)
+
+    def _returned(self, *_: object) -> None:
+        """A connection to the store is returned: what was done over it is committed."""
+        if threading.current_thread() is not threading.main_thread():  # else we were reading
+            self._loop.call_soon_threadsafe(self._stored.set)
 
     async def stop_daemon(self) -> None:
         if self._daemon is not None:
@@ -221,10 +230,12 @@ class Stage:
         if self._living is not None:
             await asyncio.wait({self._living}, timeout=RECORD_LIMIT_S)
             self._living.cancel()
-        end_s = loop_time_s() + RECORD_LIMIT_S
-        while (record := self.record()) is None and loop_time_s() < end_s:
-            await asyncio.sleep(0.02)
-        return record
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECORD_LIMIT_S):
+                while self.record() is None:
+                    await self._stored.wait()
+                    self._stored.clear()
+        return self.record()
 
     def record(self) -> CallRecord | None:
         """The daemon's record of the call; None until it has ended."""

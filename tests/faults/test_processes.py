@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.daemon import EX_SOFTWARE
+from gateway.daemon import EX_SOFTWARE, LAST_CALLS_LIMIT_S
 from store.journal import Journal
 from tests.calls.tap import at_the
 from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
@@ -57,6 +57,21 @@ def test_process_whose_root_actor_dies_ends_and_another_goes_on(tmp_path: Path, 
         scene.talks_again(report, 3, 8)
 
     play(tmp_path, figures, act, nodes=2, program=CRASHABLE)
+
+
+def test_process_whose_journal_is_lost_for_good_ends(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+
+        async def lost() -> bool:
+            node.crash("JournalWriter", "*")
+            return "the journal cannot be written" in node.log.read_text()
+
+        await until(lost, 60)
+        async with asyncio.timeout(LAST_CALLS_LIMIT_S + END_LIMIT_S):
+            assert await node.process.wait() == EX_SOFTWARE
+
+    play(tmp_path, figures, act, background=0, program=CRASHABLE)
 
 
 @pytest.mark.alone

@@ -43,6 +43,8 @@ from tests.fsm.tables import PAIR_PICKED, eat, table
         ({"transitions": {("Bake", "failed"): None}}, "state 'Bake' has no arrow for 'failed'"),
         ({"transitions": {("Confirm", "no"): None}}, "state 'Confirm' has no arrow for 'no'"),
         ({"states": {"Attic": End("attic")}}, "state 'Attic' cannot be reached"),
+        ({"states": {"Way": Choose(choices={"post": Choice("by post")}, default="air")}}, "state 'Way' asks nobody"),
+        ({"states": {"Way": Choose(choices={"post": Choice("by post")})}}, "state 'Way' asks nobody"),
         ({"transitions": {("What", "filled"): "Confirm", ("Bake", "refused"): "What"}}, "'Details' cannot be reached"),
         ({"transitions": {("Bake", "ok"): "Human"}}, "state 'Baked' cannot be reached"),
         (

@@ -113,6 +113,15 @@ def test_a_stream_can_be_flushed_and_used_again() -> None:
     assert sizes == [3200, 3200, 3200]
 
 
+def test_half_a_sample_is_not_part_of_the_next_utterance() -> None:
+    payload = b64encode(tone(24000, 0.1).tobytes()).decode()
+    fresh, used = Transcoder(LPCM16_24, LPCM16), Transcoder(LPCM16_24, LPCM16)
+    used.feed(b64encode(bytes(481)).decode())
+    used.flush()
+    got, expected = (np.frombuffer(b64decode(stream.feed(payload)), "<i2").astype(int) for stream in (used, fresh))
+    assert np.abs(got - expected).max() <= 2  # soxr's dither differs
+
+
 def test_invalid_base64_is_refused() -> None:
     with pytest.raises(WireError, match="bad_audio"):
         Transcoder(LPCM16, LPCM16_24).feed("***")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protocols.frames import Unknown
 from protocols.media import LPCM16_24, MULAW, MediaFormat
 from protocols.playout import PLAYBACK, Playback, PlaybackEvent, Playout
-from protocols.vaic import TO_VAIC, PlayStreamChunk, PlayStreamStart, ToVaic
+from protocols.vaic import TO_VAIC, PlayStreamChunk, PlayStreamStart, PlayStreamStop, ToVaic
 
 
 def playout(media: MediaFormat = LPCM16_24, lead_ms: int = 400) -> Playout:
@@ -70,7 +70,12 @@ def test_two_items_are_played_in_two_streams() -> None:
     frames = out.bot_audio("i-1", audio(100), now_ms=0) + out.item_done("i-1", now_ms=0)
     frames += out.bot_audio("i-2", audio(100), now_ms=0) + out.item_done("i-2", now_ms=0)
     assert types(frames) == ["start", "chunk", "stop", "start", "chunk", "stop"]
-    assert [frame.stream_id for frame in read(frames) if isinstance(frame, PlayStreamStart)] == ["p0-1", "p0-2"]
+    of = [
+        (frame.conversation_id, frame.stream_id)
+        for frame in read(frames)
+        if isinstance(frame, PlayStreamStart | PlayStreamChunk | PlayStreamStop)
+    ]
+    assert of == [("c-1", "p0-1")] * 3 + [("c-1", "p0-2")] * 3
     assert [(item.item_id, item.began_ms) for item in out.pop_finished(now_ms=200)] == [("i-1", 0), ("i-2", 100)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,30 +17,29 @@ import protocols
 from protocols.transitions import Table
 from tools.pictures import DOCS, MACHINES, pictures
 
-DRAWN = pictures()
+Drawn = Mapping[Path, str]
 
 
-@pytest.mark.parametrize("path", sorted(DRAWN), ids=str)
-def test_the_picture_in_the_documents_is_not_stale(path: Path) -> None:
-    assert (DOCS / path).exists(), "make pictures"
-    assert (DOCS / path).read_text() == DRAWN[path], f"docs/{path} is stale: make pictures"
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    return pictures()
 
 
-def test_no_picture_is_left_of_a_table_that_is_gone() -> None:
+def test_no_picture_in_the_documents_is_stale(drawn: Drawn) -> None:
     kept = {path.relative_to(DOCS) for folder in ("tasks", "machines") for path in (DOCS / folder).glob("*.svg")}
-    assert kept == set(DRAWN)
+    assert kept == set(drawn), "make pictures"
+    assert [str(path) for path, picture in drawn.items() if (DOCS / path).read_text() != picture] == [], "make pictures"
 
 
-@pytest.mark.parametrize("path", sorted(DRAWN), ids=str)
-def test_a_document_shows_the_picture(path: Path) -> None:
-    assert f"]({path})" in "".join(document.read_text() for document in DOCS.glob("*.md"))
+def test_a_document_shows_each_picture(drawn: Drawn) -> None:
+    documents = "".join(document.read_text() for document in DOCS.glob("*.md"))
+    assert [str(path) for path in drawn if f"]({path})" not in documents] == []
 
 
-@pytest.mark.parametrize("path", sorted(DRAWN), ids=str)
-def test_the_picture_is_readable_in_a_readmes_width_by_day_and_by_night(path: Path) -> None:
-    picture = ET.fromstring(DRAWN[path])
-    assert float(picture.attrib["width"]) <= 830
-    assert "@media (prefers-color-scheme:dark)" in DRAWN[path]
+def test_each_picture_is_readable_in_a_readmes_width_by_day_and_by_night(drawn: Drawn) -> None:
+    too_wide = [path for path, picture in drawn.items() if float(ET.fromstring(picture).attrib["width"]) > 830]
+    dark = [path for path, picture in drawn.items() if "@media (prefers-color-scheme:dark)" in picture]
+    assert (too_wide, dark) == ([], list(drawn))
 
 
 def tables() -> Iterator[Table[Any, Any, Any]]:

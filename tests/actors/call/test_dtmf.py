@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.actors.calls import MS_100, Call, Oven, WaitingDispatcher
+from actors.call.dtmf import MOST_WAITING
+from tests.actors.calls import MS_100, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 
 
@@ -116,6 +117,19 @@ def test_a_yes_pressed_before_the_read_back_does_not_count(mailboxes: WaitingDis
     in_one_event(call, "241110301")
     mailboxes.until(lambda: len(typed(call)) == 3)
     assert (state(call), oven.requests) == ("Confirm", [])
+
+
+def test_keys_that_wait_for_the_end_of_a_step_are_limited(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    for key in "123":
+        in_one_event(call, key * (MOST_WAITING - 1))
+    stuck.freed.set()
+    mailboxes.until(lambda: typed(call))
+    assert typed(call) == [f"The caller pressed these keys: {' '.join('1' * (MOST_WAITING - 1))} 2."]
 
 
 @pytest.mark.parametrize(("after_ms", "taken"), [(0, "7 8"), (20, "7 8"), (100, "7 7 8")])

@@ -278,6 +278,19 @@ def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung
     assert call.outcome() == "silent"
 
 
+def test_a_model_that_hangs_up_in_place_of_asking_a_silent_caller_is_not_obeyed(call: Call) -> None:
+    call.caller_says("I'd like a pizza.")
+    call.bot_says("Small or large?", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    call.model_calls(("call-1", "end_call", {}))
+    assert call.outputs()["call-1"]["error"] == "not_asked_for"
+    call.caller_says("No thanks, bye.")
+    call.model_calls(("call-2", "end_call", {}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.outputs()["call-2"]["result"] == "hangup"
+
+
 def test_a_turn_without_a_sound_is_ended_after_seconds_and_the_caller_asked(call: Call) -> None:
     call.caller_begins("u-1")
     call.mailboxes.advance(7400)

@@ -509,6 +509,21 @@ def test_what_may_still_be_on_its_way_is_not_taken_for_undone(engine: Engine) ->
     assert logged(engine) == "unclear"
 
 
+def test_what_took_long_may_be_on_its_way_just_as_well(engine: Engine) -> None:
+    clock, oven = [NOW], Oven()
+
+    def slow(request: EffectRequest) -> EffectResult:
+        clock[0] = NOW + 2 * ABANDONED
+        raise ConnectionError
+
+    spec = table(effects={"pizza.bake": Remote(slow, recover=oven.look_up)})
+    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    assert services.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+    assert (services.recover(), logged(engine)) == (0, "unclear")
+    clock[0] += ABANDONED
+    assert (services.recover(), logged(engine)) == (1, "failed")
+
+
 @pytest.mark.parametrize("recover", ["retry", "look_up"])
 def test_what_is_too_old_is_decided_by_a_human(engine: Engine, recover: str) -> None:
     oven = Oven()

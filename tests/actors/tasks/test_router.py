@@ -190,6 +190,13 @@ def test_a_task_that_crashes_again_and_again_is_given_up_and_the_conversation_go
     assert call.answered("call-3", "order_pizza", **PIZZA_SLOTS)["task"] == "t2"
 
 
+def test_another_task_goes_on_when_one_is_given_up(call: Call, oven: Oven) -> None:
+    call.answered("call-0", "book_appointment", day="2026-11-24")
+    given_up(call, oven)
+    assert [task.result for task in call.describe().tasks] == ["open", "failed"]
+    assert call.answered("call-3", "book_appointment_provide", at="10:30")["slots"]["day"] == "2026-11-24"
+
+
 def test_a_task_that_was_given_up_is_recorded_as_such(call: Call, oven: Oven) -> None:
     given_up(call, oven)
     assert [task.result for task in call.describe().tasks] == ["failed"]
@@ -335,6 +342,20 @@ def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> N
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "order_pizza_confirm", {"yes": True}))
     call.mailboxes.until(lambda: {"call-2", "call-3"} <= call.outputs().keys())
     assert ended() - before == 1
+
+
+def test_a_task_that_is_open_after_the_step_in_which_the_caller_left_is_recorded_as_open(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, agents={LOCKER.name: LOCKER}, effects={"locker.find": stuck}).greeted()
+    stuck.result = Ok({"locker": 7})
+    call.model_calls(("call-1", "open_locker", {"letter": "x", "pin": 1}))
+    assert stuck.entered.wait(5)
+    call.ends()
+    stuck.freed.set()
+    mailboxes.until(call.records)
+    (record,) = call.records()
+    assert [task.result for task in record.tasks] == ["open"]
 
 
 # --- what a yes is bound to ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, Say, Write, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, scene
 from tests.adversary.stage import Stage
-from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, OPEN, TOMORROW, WISH, YES
+from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, NAME, OPEN, TOMORROW, WISH, YES
 
 BRIDGED = Ends(stored=(), silence_s=20)
 LONG = Props(limit_s=300)
@@ -268,7 +268,9 @@ async def half_open_socket(stage: Stage) -> None:
     stage.phone.drop(resume_after_ms=500, half_open=True)
     await stage.sleep(1)
     await stage.until(lambda: stage.phone.handset.up_since_ms is not None, 10)
-    await stage.model.turn("Tomorrow at ten.", call("book_appointment_provide", {"day": TOMORROW, "at": "10:00"}))
+    await stage.model.turn(
+        "Tomorrow at ten.", call("book_appointment_provide", {"day": TOMORROW, "at": "10:00", "name": NAME})
+    )
     await stage.sleep(2)
     if "10:00" not in stage.heard():
         raise Fault("nothing is heard on the new socket")

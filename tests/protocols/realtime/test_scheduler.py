@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protocols.realtime.client_events import ResponseCancel, ResponseCreate
 from protocols.realtime.objects import ErrorDetail, RateLimit, Response, ResponseRequest
 from protocols.realtime.response_slot import (
@@ -284,6 +286,17 @@ def test_a_response_that_only_called_functions_was_no_failure() -> None:
     assert scheduler.idle
 
 
+def test_what_was_heard_in_between_begins_the_attempts_anew() -> None:
+    scheduler = running()
+    assert scheduler.done(ours("r-1", "failed"), spoke=False, called=False, now_ms=1) == [asked(ASK)]
+    scheduler.created(ours("r-2"), 2)
+    assert scheduler.done(ours("r-2"), spoke=True, called=False, now_ms=3) == []
+    scheduler.want(ASK, 4)
+    scheduler.created(ours("r-3"), 5)
+    (again,) = scheduler.done(ours("r-3", "failed"), spoke=False, called=False, now_ms=6)
+    assert isinstance(again, ResponseCreate)
+
+
 def test_what_was_not_heard_twice_is_given_up() -> None:
     scheduler = running()
     scheduler.done(ours("r-1", "failed"), spoke=False, called=False, now_ms=1)
@@ -300,6 +313,17 @@ def test_a_session_that_leaves_two_requests_unanswered_is_dead() -> None:
     assert not scheduler.dead
     scheduler.tick(sounds=False, now_ms=2 * REQUEST_LIMIT_MS)
     assert scheduler.dead
+
+
+def test_a_session_that_answers_in_between_is_not_dead() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.tick(sounds=False, now_ms=REQUEST_LIMIT_MS)
+    scheduler.created(ours("r-1"), REQUEST_LIMIT_MS)
+    scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=REQUEST_LIMIT_MS)
+    scheduler.want(ASK, REQUEST_LIMIT_MS)
+    scheduler.tick(sounds=False, now_ms=2 * REQUEST_LIMIT_MS)
+    assert not scheduler.dead
 
 
 def test_a_session_whose_mute_response_does_not_even_end_when_it_is_cancelled_is_dead() -> None:
@@ -348,9 +372,10 @@ def test_the_wait_that_an_error_names_is_kept() -> None:
     assert not scheduler.held(8100)
 
 
-def test_a_limit_on_rates_is_waited_for_as_long_as_a_caller_can_be_asked_to_wait() -> None:
-    scheduler = running()
-    now_ms, tries = 0.0, 0
+@pytest.mark.parametrize("now_ms", [0.0, 1e6])
+def test_a_limit_on_rates_is_waited_for_as_long_as_a_caller_can_be_asked_to_wait(now_ms: float) -> None:
+    scheduler = running(now_ms)
+    tries = 0
     while not scheduler.given_up:
         tries += 1
         scheduler.done(limited(f"r-{tries}", "try again in 8s"), spoke=False, called=False, now_ms=now_ms)
