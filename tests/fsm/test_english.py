@@ -105,6 +105,7 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
+        ("at 13:30", [{time(13, 30)}]),
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
         ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),
