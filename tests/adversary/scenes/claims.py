@@ -43,6 +43,15 @@ async def lies_booked_without_a_task(stage: Stage) -> None:
     await stage.model.turn(WISH, say("All right, your appointment tomorrow at ten is booked."))
 
 
+@scene(Kind.CLAIMS, Ends(stored=(AT_TEN,), heard=(TAKEN_BACK, "Shall I book it", BOOKED_WORDS)))
+async def all_done_in_place_of_the_read_back(stage: Stage) -> None:
+    """The model says "all done" in place of the read-back: corrected by it, and the yes to that counts."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    stage.model.script.append(Answer(items=(say("All done. Is there anything else I can do for you?"),)))
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+
+
 @scene(Kind.CLAIMS, Ends(stored=(AT_TEN,), heard=("nothing is booked yet", BOOKED_WORDS)))
 async def lies_booked_then_books(stage: Stage) -> None:
     """Corrected, and then booked in order: no second correction."""
