@@ -518,8 +518,8 @@ _AGREES_FIRST = re.compile(
 )
 _NOT = re.compile(
     r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
-    r"|neither|none|[a-z]+n't|dont|doesnt|cant|wont|isnt|forget|scrap|abort|refuse|decline"
-    r"|(?:drop|leave|skip|undo) (?:it|that|this))\b"
+    r"|neither|none|(?:would|will|might) be better|prefer|[a-z]+n't|dont|doesnt|cant|wont|isnt|forget|scrap|abort"
+    r"|refuse|decline|(?:drop|leave|skip|undo) (?:it|that|this))\b"
 )
 # Phrases that contain a negation but refuse nothing.
 _HARMLESS = re.compile(

@@ -126,24 +126,25 @@ class ReadbackConsent:
             verdict = self._statement(asked.readback, self._items(asked.at_ms, until_ms), until_ms)
         return Agreement(Verdict.WORDLESS if verdict is Verdict.AGREED else verdict, asked.readback)
 
-    def _verdict(self, asked: _Asked, before: Iterable[_Turn], answer: _Turn, final: bool) -> Verdict | None:
+    def _verdict(self, asked: _Asked, before: Sequence[_Turn], answer: _Turn, final: bool) -> Verdict | None:
         since_ms, question_ms = asked.at_ms, None
         for turn in before:
-            match self._reply(turn, asked.readback):
-                case Reply.NO:  # a yes after it needs another reading
-                    since_ms = turn.began_ms
-                case Reply.QUESTION:
-                    question_ms = turn.began_ms
-                case _:
-                    pass
+            reply = self._reply(turn, asked.readback)
+            if reply is Reply.NO or self._corrects(turn, reply, asked.readback):
+                since_ms = turn.began_ms  # a yes after it needs another reading
+            elif reply is Reply.QUESTION:
+                question_ms = turn.began_ms
         items = self._items(since_ms, answer.began_ms)
         verdict = self._statement(asked.readback, items, answer.began_ms)
         if verdict is not Verdict.AGREED:
             return verdict
-        if answer.words is None and not final:
-            return None
+        if any(turn.words is None for turn in (*before, answer)):  # also those of an earlier turn may be a no
+            if not final:
+                return None
+            if not self.yes_without_words:
+                return Verdict.WORDLESS
         if answer.words is None:
-            return Verdict.AGREED if self.yes_without_words else Verdict.WORDLESS
+            return Verdict.AGREED
         if self._reply(answer, asked.readback) is not Reply.YES or answers_another(
             asked.readback, answer.words, self.language
         ):
@@ -154,6 +155,12 @@ class ReadbackConsent:
         ):
             return Verdict.NOT_A_YES
         return Verdict.AGREED
+
+    def _corrects(self, turn: _Turn, reply: Reply, readback: Readback) -> bool:
+        """Whether a turn names another value, or without a yes a bare number, which may be one: "eleven"."""
+        words = turn.words or ""
+        number = reply is not Reply.YES and any(word.isdigit() for word in self.language.words(words))
+        return number or answers_another(readback, words, self.language)
 
     def _items(self, since_ms: float, until_ms: float) -> list[ItemHeard]:
         """The bot's items that began between these times."""
