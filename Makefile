@@ -48,7 +48,7 @@ hell: setup
 talk: setup
 	$(BIN)/python -m tests.talk
 
-# Changes one thing in the code at a time, and lists the changes that no test of the neighbourhood fails for. Takes a quarter of an hour on a quiet machine.
+# Changes one thing in the code at a time, and lists the changes that no test of the neighbourhood fails for. Takes half an hour or more; a part of it: see CONTRIBUTING.md.
 mutants: setup
 	$(BIN)/python -m pip install --quiet --editable '.[mutants]'
 	$(BIN)/python -m tools.mutants

@@ -50,6 +50,7 @@ from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.settings import Settings
 from gateway.systemd import READY, STOPPING, InheritedSockets
+from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import TielineError
 from protocols.realtime.objects import NoiseReduction
@@ -157,13 +158,20 @@ class Daemon:
         self._ops = Ops(self.switchboard, self.journal, lambda: not self.root.ended.done())
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
+        tls = None
+        if (files := settings.tls) is not None:
+            tls = files.context()
+            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe), RELOAD_EVERY_S)
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic)
+            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
             ops_port = await self._ops.listen(settings.ops_port, self._inherited.ops)
         except OSError:
             await self.__aexit__()
             raise
-        self.vaic_url, self.ops_url = f"ws://{settings.listen_host}:{port}/", f"http://127.0.0.1:{ops_port}"
+        self.vaic_url, self.ops_url = (
+            f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
+            f"http://127.0.0.1:{ops_port}",
+        )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
 

@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.addresses, gateway.credentials, pydantic, pydantic-settings, SQLAlchemy (its URLs), phonenumbers
-(its regions), the standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, gateway.tls, pydantic, pydantic-settings, SQLAlchemy (its URLs),
+phonenumbers (its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
+from gateway.tls import TlsFiles
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
@@ -100,6 +101,16 @@ class Settings(BaseSettings):
     vaic_token: Annotated[
         SecretStr, Field(description="the bearer token that VAIC presents; several during an exchange, as TOKEN,TOKEN")
     ] = SecretStr("")
+    tls_key: Annotated[str, Field(description="PEM file of the key, if it is not in TIELINE_TLS_CERTIFICATE")] = ""
+    tls_client_ca: Annotated[
+        str, Field(description="PEM file of who signs the certificates that VAIC must present; empty: it needs none")
+    ] = ""
+    tls_certificate: Annotated[
+        str,
+        Field(
+            validate_default=True, description="PEM file of the certificate for wss:// without a balancer; empty: ws://"
+        ),
+    ] = ""
     trusted_proxies: Annotated[
         str, Field(description="networks of the balancers whose X-Forwarded-For says who connects, as 10.0.0.0/8,::1")
     ] = ""
@@ -195,6 +206,16 @@ class Settings(BaseSettings):
             raise ValueError("must be an https:// URL")
         return url
 
+    @field_validator("tls_certificate")
+    @classmethod
+    def _usable_certificate(cls, certificate: str, info: ValidationInfo) -> str:
+        key, client_ca = info.data["tls_key"], info.data["tls_client_ca"]
+        if certificate:
+            TlsFiles(certificate, key, client_ca).context()
+        elif key or client_ca:
+            raise ValueError("is needed with TIELINE_TLS_KEY and TIELINE_TLS_CLIENT_CA")
+        return certificate
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, text: str) -> str:
@@ -284,6 +305,11 @@ class Settings(BaseSettings):
     def asks_for_token(self) -> bool:
         """Whether an upgrade needs a token, fixed or by OAuth; without, only loopback may be served."""
         return bool(self.vaic_tokens or self.oauth_issuer)
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of TLS in this process; None: a balancer's matter."""
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_client_ca) if self.tls_certificate else None
 
     @property
     def proxies(self) -> tuple[Network, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -240,20 +241,27 @@ class VaicEndpoint:
         self._shared = EndpointState(accepts, AuthFailures(loop.time), connections, proxies)
         self._server: asyncio.Server | None = None
 
-    async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
+    async def listen(
+        self, host: str, port: int, listening: socket.socket | None = None, tls: ssl.SSLContext | None = None
+    ) -> int:
         """Start to accept; returns the port, chosen by the kernel if `port` is 0. Raises: OSError.
 
-        listening: a bound socket to use instead of host and port.
+        listening: a bound socket to use instead of host and port. tls: serve wss:// with it.
         """
         loop = asyncio.get_running_loop()
+        limit_s = None if tls is None else HANDSHAKE_LIMIT_S
 
         def accepted() -> VaicConnection:
             return VaicConnection(self._switchboard, self._shared, loop)
 
         if listening is None:
-            self._server = await loop.create_server(accepted, host, port, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                accepted, host, port, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=limit_s
+            )
         else:
-            self._server = await loop.create_server(accepted, sock=listening, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                accepted, sock=listening, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=limit_s
+            )
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop_accepting(self) -> None:

@@ -54,8 +54,8 @@ ROOMS: Mapping[str, Room] = {
     "store/leases": Room(("store/leases.py",), ("tests/store/test_leases.py",), 40),
 }
 
-# Tests are run for a mutant up to so much time as they take without one; a fork that takes longer is stuck.
-BUDGET_S, LIMIT_S = 20.0, 120.0
+# A stage has tests up to so much time as they take without a mutant; a fork that takes longer is stuck.
+BUDGET_S, LIMIT_S = 10.0, 60.0
 DEAD = ("killed", "stuck")
 
 
@@ -124,9 +124,9 @@ def neighbourhood(mutant: Mutant, measured: Measured) -> list[list[str]]:
     hits = {test for test, executed in by_test.items() if not executed.isdisjoint(lines)} or set(by_test)
     own_file = own_tests(mutant.path) + "::"
     own = [test for test in measured.took_s if test.startswith(own_file)]
-    stages, left_s = [], BUDGET_S
+    stages = []
     for stage in (own, [test for test in hits if not test.startswith(own_file)]):
-        chosen = []
+        chosen, left_s = list[str](), BUDGET_S
         for test in sorted(stage, key=lambda test: (test not in hits, measured.took_s[test])):
             if left_s > 0:
                 chosen.append(test)

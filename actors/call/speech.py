@@ -22,6 +22,8 @@ from protocols.media import MediaFormat
 
 # Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
 MOST_UNANSWERED = 1
+# Turns in a row whose budget the model may use up before it counts as lost; after each the caller is asked to repeat.
+MOST_OVERRUNS = 2
 STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I could not understand you. What did you say?"
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
@@ -47,6 +49,7 @@ class BotSpeech:
         self._owed = ""  # a sentence that waits for a model
         self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
+        self._overruns = 0  # turns in a row whose budget the model has used up
 
     def instructions(self) -> str:
         return self._services.instructions(self._tasks.instructions())
@@ -162,6 +165,8 @@ class BotSpeech:
             self._cut_short.update(ended.spoken_items)
         if ended.spoken_items or ended.calls:
             self._unanswered = 0
+        if ended.spoken_items and not ended.calls:
+            self._overruns = 0
         if not ended.given_up:
             return ""
         if ended.limited:  # to say it again would not help
@@ -174,6 +179,14 @@ class BotSpeech:
             self.say(words)
         else:
             self.own_words(Clip.SAY_AGAIN)
+        return ""
+
+    def overrun(self) -> str:
+        """The model has used up the budget of a turn. Returns why the model counts as lost, or ""."""
+        self._overruns += 1
+        if self._overruns > MOST_OVERRUNS:
+            return "does not come to an end"
+        self.own_words(Clip.SAY_AGAIN)
         return ""
 
     def own_words(self, clip: Clip) -> None:

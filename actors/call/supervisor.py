@@ -236,8 +236,8 @@ class CallSupervisor(LoopActor):
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
                     self._farewell_overdue()
-                else:
-                    self._speech.own_words(Clip.SAY_AGAIN)
+                elif lost := self._speech.overrun():
+                    self._do_without_model(lost)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():

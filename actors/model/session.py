@@ -99,6 +99,8 @@ APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
 # input_audio_buffer.committed after speech_stopped, which follow one another; without it the turn was dropped.
 COMMIT_LIMIT_S = 1.0
 SETUP_LIMIT_S = 15.0  # from dialling to session.updated; a slower session counts as lost
+# Codes of errors that are logged, each once a session: the server chooses them.
+MOST_LOGGED = 20
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 # Errors the API sends in normal operation, when an event of ours arrives a moment too late (1.5).
 BENIGN = frozenset(
@@ -145,6 +147,7 @@ class OpenAISocket(LoopActor):
         self._out_of_band = OutOfBandRequests()
         self._calls = FunctionCalls(config.open_calls)
         self._updates = SessionUpdates()
+        self._logged: set[str] = set()  # codes of errors; all are counted
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
@@ -363,8 +366,10 @@ class OpenAISocket(LoopActor):
             what = f"session refused: {code} {error.param or ''}".strip()
             passing = error.type in PASSING_TYPES or error.code in RATE_LIMITS
             self._step(Event.ERROR, WireError("session_refused", what) if passing else self._not_as_configured(what))
-        log = self._log.info if error.code in BENIGN else self._log.warning
-        log("model error", code=code, param=error.param)
+        if code not in self._logged and len(self._logged) < MOST_LOGGED:
+            self._logged.add(code)
+            log = self._log.info if error.code in BENIGN else self._log.warning
+            log("model error", code=code, param=error.param)
 
     def _refused_event(self, error: ErrorDetail) -> None:
         """The server answered an event of a live session with an error."""

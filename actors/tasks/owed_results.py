@@ -20,8 +20,12 @@ MOST_TELLS = 2
 
 @dataclass(slots=True)
 class _Owed:
-    done: Done
+    """words: what we say. done: what any words may claim instead; None if `mark` must be heard, for it has failed."""
+
+    words: str
     today: date
+    done: Done | None = None
+    mark: str = ""
     tells: int = 0
 
 
@@ -36,7 +40,11 @@ class OwedResults:
 
     def ended(self, run_id: str, done: Done, today: date) -> None:
         """A task has ended and has done something."""
-        self._owed[run_id] = _Owed(done, today)
+        self._owed[run_id] = _Owed(done.say, today, done)
+
+    def failed(self, run_id: str, reason: str, words: str, today: date) -> None:
+        """A task has ended because something failed. reason: the part of `words` that the caller must hear."""
+        self._owed[run_id] = _Owed(words, today, mark=reason)
 
     def note(self, fact: SpeechFact) -> None:
         match fact:
@@ -53,10 +61,16 @@ class OwedResults:
                 pass
 
     def _hear(self, item: ItemHeard, text: str) -> None:
-        claims = self.language.claims(words_heard(text, item))
+        heard = words_heard(text, item)
         for run_id, owed in list(self._owed.items()):
-            if any(owed.done.backs(claim, self.language, owed.today) for claim in claims):
+            if self._tells(heard, owed):
                 del self._owed[run_id]
+
+    def _tells(self, heard: str, owed: _Owed) -> bool:
+        if owed.done is None:
+            words, wanted = self.language.words(heard), self.language.words(owed.mark)
+            return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))
+        return any(owed.done.backs(claim, self.language, owed.today) for claim in self.language.claims(heard))
 
     @property
     def open(self) -> bool:
@@ -68,5 +82,5 @@ class OwedResults:
             owed.tells += 1
             if owed.tells == MOST_TELLS:
                 del self._owed[run_id]
-            return owed.done.say
+            return owed.words
         return ""

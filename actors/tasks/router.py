@@ -354,6 +354,7 @@ class TaskRouter:
         run.say = answer.say if answer is not None else run.say
         if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
             self._end(run, answer.outcome or "")
+            self._owe_result(run, run.result, answer.told)
             words = answer.say
         elif answer is not None and answer.told:
             # The task does not go on, as the caller was told.
@@ -600,7 +601,7 @@ class TaskRouter:
         """A run has ended by its table; go back to another one that waits."""
         outcome, output = answer.outcome or "", answer.output
         self._end(run, outcome)
-        self._owe_result(run, outcome)
+        self._owe_result(run, outcome, answer.told)
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
         if outcome == "transfer" and not self._services.profile.transfer_targets:
@@ -609,11 +610,14 @@ class TaskRouter:
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
 
-    def _owe_result(self, run: TaskHandle, outcome: str) -> None:
-        language = self._services.profile.language
+    def _owe_result(self, run: TaskHandle, outcome: str, reason: str) -> None:
+        """reason: why the task leads to a transfer; the caller must hear it, also if a new wish calls that off."""
+        language, today = self._services.profile.language, self._services.local_now().date()
         if deeds_in(run.say, language):
             done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
-            self._owed.ended(run.context.run_id, done, self._services.local_now().date())
+            self._owed.ended(run.context.run_id, done, today)
+        elif outcome == "transfer" and reason:
+            self._owed.failed(run.context.run_id, reason, f"{reason} {ANYTHING_ELSE}", today)
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)

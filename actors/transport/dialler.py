@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 import websocket
@@ -250,26 +251,31 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            status = int(error.status_code)
-            reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
-            if final:
-                self._loop.call_soon_threadsafe(self.trip, reason)
-            if status in BUSY_STATUSES:
-                MODEL_LIMITED.labels("dial").inc()
-                wait_s = retry_after_s(error.resp_headers or {}, self._now())
-                self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
-            send(caller, DialFailed(status, reason, final))
+            self._refused(int(error.status_code), error.resp_headers or {}, caller)
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
             reason = f"certificate: {error.verify_message}"
             self._loop.call_soon_threadsafe(self.trip, reason)
             send(caller, DialFailed(0, reason, final=True))
         except (OSError, websocket.WebSocketException, ValueError) as error:
+            if str(error).startswith("Redirect"):  # its own kind of error has no class in websocket-client
+                self._refused(HTTPStatus.FOUND, {}, caller)
+                return
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
             date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
             self._loop.call_soon_threadsafe(self._take_over, connected, date, caller)
+
+    def _refused(self, status: int, headers: Mapping[str, str], caller: Address[Dialled | DialFailed]) -> None:
+        reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
+        if final:
+            self._loop.call_soon_threadsafe(self.trip, reason)
+        if status in BUSY_STATUSES:
+            MODEL_LIMITED.labels("dial").inc()
+            wait_s = retry_after_s(headers, self._now())
+            self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
+        send(caller, DialFailed(status, reason, final))
 
     def _take_over(self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises

@@ -45,12 +45,12 @@ from actors.messages.vaic import (
 )
 from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED
 from actors.system.actor import LoopActor
-from actors.system.address import Address, NullRef, ParentLink, send
+from actors.system.address import Address, ParentLink, send
 from actors.system.dispatcher import Timer
 from actors.system.mailbox import MailboxFull
 from actors.transport.rate_limit import RateLimits
 from actors.transport.violations import ProtocolViolations
-from actors.transport.websocket import Wire, WireClosed, WireText
+from actors.transport.websocket import Wire, WireClosed, WireMessage, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
 from actors.vaic.gap import GAP_S, GapFiller
@@ -122,6 +122,27 @@ _OfOpenSession = (
 )
 
 
+class _LateEnd:
+    """Listens to a socket after its session has stopped: VAIC's session.end may have been on its way.
+
+    A session.resume on another socket can overtake it, and nobody else would tell the call that it is over.
+    """
+
+    def __init__(self, conversation_id: str, call: Address[CallMessage]) -> None:
+        self._id = conversation_id
+        self._call = call
+
+    def tell(self, message: WireMessage, /) -> None:
+        if not isinstance(message, WireText):
+            return
+        try:
+            frame = FROM_VAIC.parse(message.data)
+        except WireError:
+            return
+        if isinstance(frame, SessionEnd) and frame.conversation_id in ("", self._id):
+            send(self._call, VaicEnded(frame.reason_code or "unknown"))
+
+
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
@@ -147,6 +168,7 @@ class VaicSocket(LoopActor):
         self._wire = wire
         self._call = call
         self._model = model
+        self._late_end = _LateEnd(self._id, call)
         self._log = logger.bind(conversation=self._id)
         self._violations = ProtocolViolations("vaic", self._log)
         self._rate_limits = RateLimits(config.media, self.now_ms)
@@ -176,7 +198,7 @@ class VaicSocket(LoopActor):
 
     def on_stop(self) -> None:
         self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
-        self._wire.attach(NullRef())
+        self._wire.attach(self._late_end)
         self._wire.close(1000)
 
     def on_failure(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -242,6 +264,8 @@ class VaicSocket(LoopActor):
     def on_unread(self, message: object) -> None:
         if isinstance(message, LastWords):  # nobody is left to say them
             self._wire.close(1011, "internal error")
+        elif isinstance(message, WireText):
+            self._late_end.tell(message)
 
     # --- the phases ---
 

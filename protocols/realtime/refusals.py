@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-# HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model.
-FINAL_STATUSES = frozenset({400, 401, 403, 404})
+# HTTP status of the WebSocket upgrade: bad key, wrong project, path, deployment or model; also the answer of a server
+# that is no Realtime endpoint. Only a timeout, a conflict and a limit may pass.
+FINAL_STATUSES = frozenset(range(200, 500)) - {408, 409, 425, 429}
 # Error codes, in an `error` event or a failed response.
 FINAL_CODES = frozenset(
     {

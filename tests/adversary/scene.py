@@ -83,6 +83,7 @@ class Wrong(Enum):
 
     RAISES = "raises, nothing was done"
     FAILS = "says that it failed"
+    FAILS_SLOW = "says so after several seconds"
     SLOW = "takes several seconds"
     SLOW_UNDONE = "takes several seconds, and is to be undone for a caller who hangs up meanwhile"
     HELD = "is somebody else's system, which goes on until the scene lets it go"

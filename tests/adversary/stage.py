@@ -307,7 +307,8 @@ def _misbehaving(
             match wrong:
                 case Wrong.RAISES:
                     raise EffectError(name)
-                case Wrong.FAILS:
+                case Wrong.FAILS | Wrong.FAILS_SLOW:
+                    time.sleep(props.slow_s / speed if wrong is Wrong.FAILS_SLOW else 0)
                     return Failed("I am sorry, that does not work at the moment.")
                 case _:
                     # On the task's own thread, by the machine's clock.

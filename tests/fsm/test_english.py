@@ -50,6 +50,7 @@ def nov(*days: int) -> set[date]:
         ("Thursday or Friday", [nov(26), nov(27)]),
         ("Friday 26 November", [{date(2027, 11, 26)}]),  # it is a Thursday
         ("not today tomorrow", [nov(23), nov(24)]),
+        ("not tomorrow week tomorrow", [{date(2026, 12, 1)}, nov(24)]),
         ("tomorrow, Friday", [set()]),  # it is a Tuesday
         ("24 November 1900", [{date(1900, 11, 24)}]),
         ("24 November 1899", [nov(24)]),
@@ -99,9 +100,12 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("my code is 1030", []),
         ("my number ten", []),
         ("at 1060", []),
+        ("not ten oh five nine oh five", [both(10, 5), both(9, 5)]),
+        ("in the evening, at ten", [{time(22)}]),
         ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
+        ("at 13:30", [{time(13, 30)}]),
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
         ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),

@@ -11,7 +11,7 @@ import pytest
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
 from fsm.registry import ENTRY_POINT_GROUP, effects_of, load_agents
 from protocols.errors import MisuseError
-from tests.fsm.tables import table
+from tests.fsm.tables import eat, table
 
 
 @pytest.fixture
@@ -55,6 +55,11 @@ def test_names_whose_functions_would_be_mixed_up_are_refused(package: ModuleType
     vars(package)["CLASH"] = table(name=name)
     with pytest.raises(MisuseError, match="begin alike"):
         load_agents([point("CLASH")])
+
+
+def test_two_tasks_may_declare_one_effect() -> None:
+    first, second = (table(name=name, effects={"pizza.bake": Local(eat)}) for name in ("one", "two"))
+    assert effects_of({"one": first, "two": second}) == {"pizza.bake": Local(eat)}
 
 
 def test_one_name_for_two_effects_is_refused() -> None:

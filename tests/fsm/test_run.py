@@ -244,6 +244,8 @@ def test_an_effect_whose_caller_has_left_may_be_taken_back() -> None:
         run.call("order_pizza_confirm", '{"yes": true}')
         run.hung_up()
     assert (kept.outcome, taken.outcome) == ("baked", "undone")
+    told = ["taken back" in note.text for run in (kept, taken) for note in run.snapshot().notes[-1:]]
+    assert told == [False, True]
 
 
 # --- a yes that does not count ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 from pydantic import SecretStr, ValidationError
 
 from gateway.settings import (
@@ -90,15 +91,22 @@ WELL_SET = {
 }
 
 
-def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch) -> None:
-    for name, value in WELL_SET.items():
+def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ca = trustme.CA()
+    issued = ca.issue_cert("bots.example")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    files = {"TIELINE_TLS_CERTIFICATE": "cert.pem", "TIELINE_TLS_KEY": "key.pem", "TIELINE_TLS_CLIENT_CA": "ca.pem"}
+    well_set = WELL_SET | {name: str(tmp_path / file) for name, file in files.items()}
+    for name, value in well_set.items():
         env.setenv(name, value)
     settings = read_settings()
     read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
     for name in ("TIELINE_TRANSFER_TARGETS", "TIELINE_LOG_LEVELS"):
         read[name] = ",".join(f"{key}={value}" for key, value in read[name].items())
     plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
-    assert plain == WELL_SET
+    assert plain == well_set
 
 
 def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.MonkeyPatch) -> None:
@@ -140,6 +148,7 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_TRANSFER_TARGETS", "=tel:+4930555099"),
         ("TIELINE_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TIELINE_TRUSTED_PROXIES", "balancer"),
+        ("TIELINE_TLS_CERTIFICATE", "/no/such/file.pem"),
         ("TIELINE_LOG_LEVELS", "actors"),
         ("TIELINE_LOG_LEVELS", "actors=LOUD"),
         ("TIELINE_LOG_LEVELS", "=INFO"),

@@ -18,7 +18,7 @@ from actors.messages.journal_rows import BotHeardRow, TaskRow
 from fsm.agents.identity import alike
 from lab.mind import AssistantSaid, Called, Prompt, Reply, UserSaid, think
 from tests.talk.facts import Call, Exchange, Facts, HeardTurn, Thought, exchanges
-from tests.talk.scenario import Act, Asked, Deed, Ends, Keys, Line
+from tests.talk.scenario import CALLER, Act, Asked, Deed, Ends, Keys, Line
 
 SILENCE_S = 20.0
 # Results of tasks that have changed something.
@@ -252,7 +252,7 @@ def _of_run(call: Call, run: str) -> bool:
 
 def product_faults(facts: Facts) -> Iterator[Finding]:
     """What Tieline must never do, whatever it is told."""
-    faults = [*_unheard_of(facts), *_wrong_ends(facts), *_refused(facts)]
+    faults = [*_unheard_of(facts), *_gone(facts), *_wrong_ends(facts), *_refused(facts)]
     if facts.silence_s > SILENCE_S:
         faults.append(f"nobody was heard for {facts.silence_s:.0f} s")
     faults += [f"crashed: {each}" for each in facts.crashed]
@@ -280,6 +280,16 @@ def _unheard_of(facts: Facts) -> Iterator[str]:
         day, clock = at.split(" ")
         if day not in given["day"] or clock not in given["at"]:
             yield f"stored is {at}, of which no function call spoke"
+
+
+def _gone(facts: Facts) -> Iterator[str]:
+    """Appointments that are no longer there: those of others, and more than tasks have moved or removed."""
+    gone = [each for each in facts.before if each not in facts.stored]
+    for at, name, caller in gone:
+        if caller != CALLER:
+            yield f"the appointment of {name or caller} at {at} is gone"
+    if len(gone) > sum(facts.results.count(result) for result in ("moved", "removed")):
+        yield f"gone without a task that ended so: {', '.join(at for at, _, _ in gone)}"
 
 
 def _wrong_ends(facts: Facts) -> Iterator[str]:

@@ -75,6 +75,8 @@ def misread(words: str, wants: Mapping[str, str]) -> list[str]:
     """The slots that a read-back names otherwise than is wanted, or not at all."""
     english = English()
     wrong = []
+    if "cancel it" in words:  # what else is wanted is for afterwards
+        wants = {slot: wants[slot] for slot in ("which", "which_at") if slot in wants}
     for slot, value in wants.items():
         match slot:
             case "day" | "which":

@@ -9,7 +9,7 @@ import pytest
 from tests.talk.blame import Blame, blamed, differences
 from tests.talk.facts import Facts
 from tests.talk.rows import CallOfRows, record
-from tests.talk.scenario import Act, Asked, End, Ends, Keys, Line
+from tests.talk.scenario import CALLER, Act, Asked, End, Ends, Keys, Line
 
 BOOKED = ("2026-11-26 10:30", "John Smith", "+49")
 ENDS = Ends(stored=(BOOKED[0],))
@@ -153,6 +153,31 @@ def test_an_appointment_of_which_no_call_spoke() -> None:
     facts = replace(good(), stored=[other])
     assert who(facts) == (Blame.PRODUCT, "stored is 2026-11-26 11:00, of which no function call spoke")
     assert who(replace(good(), before=[other], stored=[other, BOOKED]))[1] != who(facts)[1]
+
+
+def test_an_appointment_of_another_caller_s_that_is_gone() -> None:
+    others = ("2026-11-27 09:00", "Anna Miller", "+4930555077")
+    found = [each.what for each in blamed(ENDS, replace(good(), before=[others]))[1]]
+    assert "the appointment of Anna Miller at 2026-11-27 09:00 is gone" in found
+
+
+def test_an_appointment_of_the_caller_s_that_is_gone_by_itself() -> None:
+    own = ("2026-11-27 09:00", "John Smith", CALLER)
+    assert who(replace(good(), before=[own])) == (
+        Blame.PRODUCT,
+        "gone without a task that ended so: 2026-11-27 09:00",
+    )
+
+
+def test_a_cancellation_that_was_agreed_to() -> None:
+    call = CallOfRows()
+    call.caller(Line("Cancel my appointment.", Act.CANCEL), "Cancel my appointment.")
+    call.called("cancel_appointment", {})
+    call.bot("Your appointment on Friday. Shall I cancel it?")
+    call.caller(YES, YES.text, Asked.READ_BACK)
+    call.called("cancel_appointment_confirm", {"yes": True}, state="Removed", result="removed")
+    call.task("removed", "cancel_appointment")
+    assert who(ended(call).facts(before=[("2026-11-27 09:00", "John Smith", CALLER)]), Ends()) == (None, "")
 
 
 def test_a_long_silence() -> None:

@@ -44,6 +44,12 @@ def test_a_read_back_is_compared_with_what_is_wanted() -> None:
     assert misread("Thursday 26 November at 10:30 for Jon Smyth. Shall I book it?", WANTS) == []
 
 
+def test_what_is_to_be_booked_afterwards_is_not_looked_for_in_what_is_to_be_cancelled() -> None:
+    words = "Your appointment on Thursday 26 November at 10:30. Shall I cancel it?"
+    assert misread(words, {"name": "John Smith", "day": "2026-11-30", "at": "10:00"}) == []
+    assert misread(words, {"name": "John Smith", "which": "2026-11-27"}) == ["which"]
+
+
 def test_every_value_that_a_scenario_wants_can_be_said() -> None:
     for scenario in all_scenarios().values():
         for slot, value in scenario.wants.items():

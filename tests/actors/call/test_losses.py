@@ -96,6 +96,27 @@ def test_a_resume_on_a_socket_that_seemed_alive_closes_the_old_one(call: Call) -
     assert call.records() == []
 
 
+@pytest.mark.parametrize("behind", [0, 1], ids=["in the mailbox", "on the wire"])
+def test_an_end_that_was_overtaken_by_a_resume_on_another_socket_ends_the_call(call: Call, behind: int) -> None:
+    end = {"type": "session.end", "conversationId": "c-1", "reasonCode": "client-disconnected"}
+    call.ref.tell(Rebind(FakeWire()))
+    if behind:
+        call.mailboxes.drain()
+    call.wire.receives(end)
+    call.mailboxes.drain()
+    assert call.outcome() == "client-disconnected"
+    call.mailboxes.until(call.is_gone)
+
+
+@pytest.mark.parametrize("late", [b"{", b'{"type": "session.end", "conversationId": "another"}', b'{"type": "hello"}'])
+def test_nothing_else_that_comes_late_on_the_old_socket_means_anything(call: Call, late: bytes) -> None:
+    call.resumes()
+    call.wire.receives(late)
+    call.wire.breaks()
+    call.mailboxes.advance(70_000)
+    assert call.records() == []
+
+
 def test_a_resume_that_is_told_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
     wire = FakeWire()
     call.ref.tell(Rebind(wire))

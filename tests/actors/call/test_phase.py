@@ -46,7 +46,7 @@ from actors.system.signals import ChildDied, Deadline
 from fsm.answer import Answer, TaskStatus
 from protocols.errors import MisuseError
 from protocols.ledger import ItemHeard
-from tests.actors.calls import StuckOven, WaitingDispatcher, with_a_hanging_task
+from tests.actors.calls import Call, StuckOven, WaitingDispatcher, with_a_hanging_task
 
 A, E, P = CallAction, CallEvent, Phase
 
@@ -267,6 +267,61 @@ def test_a_call_does_what_its_table_says(scene: Scene, phase: Phase, event: Call
     assert asked.count(Park) == actions.count(A.PARK)
     assert asked.count(WriteRecord) == actions.count(A.RECORD)
     assert asked.count(DraftRecord) == actions.count(A.RECORD_SO_FAR)
+
+
+# What ends each phase in which nothing else happens; of those that are over only the children's ends are waited for.
+# While the bot speaks no limit runs in TALKING: its session and its play stream have their own.
+LIMITS = {
+    P.TALKING: CallTimer.SILENCE,
+    P.FAREWELL: CallTimer.FAREWELL,
+    P.SIGNING_OFF: CallTimer.FAREWELL,
+    P.HANGING_UP: CallTimer.END,
+    P.HANDING_OVER: CallTimer.SILENCE,
+    P.SETTLING: CallTimer.SETTLE,
+}
+
+
+@pytest.mark.parametrize("phase", [each for each in P if each not in OVER])
+def test_a_limit_runs_in_every_phase(scene: Scene, phase: Phase) -> None:
+    REACH[phase](scene)
+    assert LIMITS[phase] in scene.actor._call_timers
+
+
+def test_a_limit_runs_as_long_as_somebody_is_not_there(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes)
+    actor = call.ref._actor_weakref()
+    assert isinstance(actor, CallSupervisor)
+
+    def running() -> tuple[Readiness, set[CallTimer]]:
+        awaited = {CallTimer.MODEL, CallTimer.START, CallTimer.SILENCE, CallTimer.RESUME}
+        return actor._readiness, {timer for timer in awaited if timer in actor._call_timers}
+
+    seen = [running()]
+    call.model_is_ready()
+    seen.append(running())
+    call.model.breaks()
+    mailboxes.drain()
+    call.starts()
+    seen.append(running())
+    mailboxes.advance(1000)
+    call.model_is_ready()
+    seen.append(running())
+    call.bot_says("Hello.", ms=100)
+    mailboxes.advance(100)
+    call.model.breaks()
+    mailboxes.drain()
+    seen.append(running())
+    call.wire.breaks()
+    mailboxes.drain()
+    seen.append(running())
+    assert seen == [
+        (Readiness.NOBODY, {CallTimer.MODEL}),
+        (Readiness.MODEL, {CallTimer.START}),
+        (Readiness.CALLER, {CallTimer.MODEL, CallTimer.START}),  # the second from before
+        (Readiness.BOTH, {CallTimer.SILENCE}),
+        (Readiness.MODEL_AWAY, {CallTimer.MODEL, CallTimer.SILENCE}),
+        (Readiness.MODEL_AWAY, {CallTimer.MODEL, CallTimer.RESUME}),
+    ]
 
 
 def test_every_event_but_the_ends_of_the_supervisor_itself_is_tried() -> None:

@@ -248,7 +248,8 @@ def test_words_are_passed_on_as_they_are_written(mailboxes: WaitingDispatcher) -
     mailboxes.advance(8500)
     mailboxes.until(lambda: word_for_word(call))
     assert word_for_word(call) == ['Are you still there? Groß, or "small"?']
-    assert "Groß" in call.model.last("response.create")["response"]["instructions"], "not as an escape"
+    instructions = call.model.last("response.create")["response"]["instructions"]
+    assert instructions.endswith('"Are you still there? Groß, or \\"small\\"?"'), "not as an escape"
 
 
 # --- humans ---

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from actors.call.transcript import Transcript, _together
-from actors.messages.journal_rows import CallerBeganRow, ClipRow, JournalEntry
+from actors.messages.journal_rows import CallerBeganRow, CallerSpokeRow, ClipRow, JournalEntry, Row
 from protocols.ledger import ItemHeard
 from protocols.realtime.objects import NewItem
 from store.journal import TaskRecord
@@ -49,6 +49,20 @@ def test_a_record_describes_the_call_as_admitted_and_ended(transcript: Transcrip
     assert (record.media_format, record.outcome) == ("raw/lpcm16_24", "completed")
     assert (record.started_at, record.ended_at) == (BEGAN, BEGAN + timedelta(seconds=42))
     assert (record.turns, record.tasks, record.barge_ins, record.errors, record.usage) == ((), (), 0, (), {})
+
+
+def test_a_row_of_speech_may_tell_when_it_began_and_need_not(transcript: Transcript) -> None:
+    rows: tuple[Row, ...] = (
+        CallerSpokeRow(item="u-1", began_ms=100, ended_ms=900),
+        CallerBeganRow(item="u-2", began_ms=2000),
+        CallerSpokeRow(item="u-2", began_ms=None, ended_ms=2500),
+    )
+    for seq, row in enumerate(rows, 1):
+        transcript.enter(JournalEntry("c-1", seq, BEGAN, row))
+    for item in ("u-1", "u-2"):
+        transcript.caller_said(item, "Hello?")
+    turns = transcript.record("open", BEGAN).turns
+    assert [(turn.began_ms, turn.ended_ms) for turn in turns] == [(100, 900), (2000, 2500)]
 
 
 def test_facts_about_an_item_in_any_order_make_one_turn(transcript: Transcript) -> None:

@@ -33,6 +33,7 @@ from actors.messages.vaic import (
     CallerRecognised,
     CallerTurnCommitted,
 )
+from actors.model.session import MOST_LOGGED
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed
 from fsm.spec import Known
@@ -396,6 +397,12 @@ def test_a_change_of_tools_and_instructions_is_a_sparse_update(scene: Scene) -> 
 def test_errors_in_a_live_session_end_nothing(scene: Scene, code: str | None) -> None:
     scene.event("error", error={"type": "invalid_request_error", "code": code, "message": "no"})
     scene.parent.expect_nothing()
+
+
+def test_errors_are_logged_once_a_code_and_a_few_codes_only(scene: Scene, log_lines: list[str]) -> None:
+    for number in range(200):
+        scene.event("error", error={"type": "x", "code": f"code_{number % 100}", "message": "no"})
+    assert sum("model error" in line for line in log_lines) == MOST_LOGGED
 
 
 @pytest.mark.parametrize("frame", [b"{", b"[]", b"\xff\xff", b'{"type":"response.done"}', b'{"type":"new.event"}'])

@@ -246,3 +246,44 @@ def test_a_key_needs_the_read_back_and_no_words() -> None:
     assert talk.consent.keyed("t1", talk.now_ms).verdict is Verdict.AGREED
     assert talk.consent.keyed("t1", talk.now_ms - LAST_MOMENT_MS - 1).verdict is Verdict.UNHEARD
     assert talk.consent.keyed("t2", talk.now_ms).verdict is Verdict.UNHEARD
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Eleven.", "Yes, Friday.", "Make it Friday.", "Eleven would be better.", "Is Friday free?", "The 27th, please."],
+)
+def test_a_correction_that_the_model_has_passed_over_needs_another_reading(said: str) -> None:
+    talk = Conversation().asked().bot().caller(said).bot("OK?", ms=300).caller()
+    agreed = [each is Verdict.AGREED for each in (talk.verdict, talk.bot().caller().verdict)]
+    assert agreed == [False, True]
+
+
+@pytest.mark.parametrize(("yes_without_words", "verdict"), [(False, Verdict.WORDLESS), (True, Verdict.AGREED)])
+def test_the_words_of_an_earlier_turn_are_waited_for_since_they_may_be_a_no(
+    yes_without_words: bool, verdict: Verdict
+) -> None:
+    talk = Conversation(yes_without_words=yes_without_words).asked().bot().caller(None).caller()
+    assert talk.agreement is None
+    assert talk.verdict is verdict
+    verdicts = []
+    for words in ("No.", "Hm."):
+        talk.consent.note(CallerSaid("u-2", words))
+        verdicts.append(talk.verdict)
+    assert verdicts == [Verdict.UNHEARD, Verdict.AGREED]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["Are you still there?", "Anything else?", "Shall I send you a brochure?", "Would another time be better for you?"],
+)
+def test_a_yes_to_a_later_question_about_something_else_is_none(asked: str) -> None:
+    talk = Conversation().asked().bot().bot(asked).caller()
+    verdicts = [talk.verdict, talk.bot("Shall I book it?", ms=500).caller().verdict]
+    assert verdicts == [Verdict.MISSTATED, Verdict.AGREED]
+
+
+@pytest.mark.parametrize("said", ["That is taken, I am afraid.", "We are closed then, sorry."])
+def test_a_read_back_that_is_taken_away_again_is_none(said: str) -> None:
+    assert (
+        Conversation().asked().bot(f"Thursday 26 November at 10:30. {said} OK?").caller().verdict is Verdict.MISSTATED
+    )

@@ -68,3 +68,14 @@ def test_of_several_results_the_oldest_is_told_first(owed: OwedResults) -> None:
     owed.note(BotSaid("i-1", SAY))
     owed.note(heard("i-1"))
     assert owed.tell() == other.say
+
+
+def test_why_something_failed_is_told_in_those_words() -> None:
+    owed = OwedResults(English())
+    owed.failed("t1", "The oven is broken.", "The oven is broken. Anything else?", TODAY)
+    owed.note(BotSaid("i-1", "Take the bus."))
+    owed.note(heard("i-1"))
+    assert owed.tell() == "The oven is broken. Anything else?"
+    owed.note(BotSaid("i-2", "I am sorry: the oven is broken!"))
+    owed.note(heard("i-2"))
+    assert not owed.open

@@ -206,6 +206,35 @@ async def cancel_the_other_of_two(stage: Stage) -> None:
     await stage.model.turn("Yes.", CANCEL_YES)
 
 
+PASSED_OVER = {
+    "friday": "Make it Friday.",
+    "eleven": "Eleven.",
+    "yes_friday": "Yes, Friday.",
+    "better": "Two is better.",
+}
+for _name, _words in PASSED_OVER.items():
+
+    async def _passed_over(stage: Stage, words: str = _words) -> None:
+        await stage.model.turn(WISH, OPEN)
+        await stage.model.turn(words, say("Of course. OK?"))
+        await stage.model.turn("Yes.", YES)
+
+    _passed_over.__doc__ = f"The caller corrects it by {_words!r}, the model says OK and books what it had."
+    add(Kind.CONSENT, f"correction_passed_over_{_name}", _passed_over, NOTHING)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def a_no_whose_words_come_late(stage: Stage) -> None:
+    """ "No." whose transcript takes long, "yes?" to something beside the phone, and the model agrees at once."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("No, not that.", never=True, settle=False, late_s=2.5)
+    await stage.sleep(0.2)
+    await stage.model.cut()
+    await stage.model.turn("Yes?", YES, settle=False)
+    await stage.sleep(4)
+    await stage.model.quiet()
+
+
 # --- and what is a yes must count ---
 
 YESES = {

@@ -43,13 +43,22 @@ async def lies_booked_without_a_task(stage: Stage) -> None:
     await stage.model.turn(WISH, say("All right, your appointment tomorrow at ten is booked."))
 
 
+@scene(Kind.CLAIMS, Ends(stored=(AT_TEN,), heard=(TAKEN_BACK, "Shall I book it", BOOKED_WORDS)))
+async def all_done_in_place_of_the_read_back(stage: Stage) -> None:
+    """The model says "all done" in place of the read-back: corrected by it, and the yes to that counts."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    stage.model.script.append(Answer(items=(say("All done. Is there anything else I can do for you?"),)))
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+
+
 @scene(Kind.CLAIMS, Ends(stored=(AT_TEN,), heard=("nothing is booked yet", BOOKED_WORDS)))
 async def lies_booked_then_books(stage: Stage) -> None:
     """Corrected, and then booked in order: no second correction."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes please.", say(LIE))
     await stage.model.turn("Yes.", YES)
-    if stage.heard().count("nothing is booked yet") != 1:
+    if stage.heard().count("nothing is booked yet") > 1:
         raise Fault("corrected more than once")
 
 
@@ -193,9 +202,9 @@ async def doubt_is_not_denied(stage: Stage) -> None:
     """Nobody knows whether it was booked, and the model says it is: told as doubt, and not that nothing is."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes.", YES)
-    heard = stage.heard().count("cannot tell")
+    await stage.until(lambda: "cannot tell" in stage.heard(), 20)
     await stage.model.turn("And?", say("Your appointment is booked."))
-    if stage.heard().count("cannot tell") <= heard:
+    if not await stage.until(lambda: stage.heard().count("cannot tell") > 1, 20):
         raise Fault("the doubt is not told again")
 
 

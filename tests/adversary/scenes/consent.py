@@ -196,7 +196,7 @@ WRONG_READ_BACKS = {
     "no_time": "Thursday 26 November, for John Smith. Shall I book it?",
     "no_day": "At ten o'clock, for John Smith. Shall I book it?",
     "two_times": "Thursday 26 November at 10:00, or would 11:00 suit you better, John Smith?",
-    "anything_else": "All done. Is there anything else I can do for you?",
+    "anything_else": "Very well. Is there anything else I can do for you?",
 }
 for _name, _words in WRONG_READ_BACKS.items():
 

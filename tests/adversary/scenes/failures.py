@@ -51,6 +51,18 @@ async def calls_what_does_not_exist_for_ever(stage: Stage) -> None:
         raise Fault("the next turn was not answered")
 
 
+@scene(Kind.MODEL, Ends(stored=(), end=(End.HUNG_UP, End.TRANSFERRED), heard=("say it again",), requests=60))
+async def calls_for_ever_in_every_turn(stage: Stage) -> None:
+    """The same in one turn after another: the caller is not asked to repeat for ever."""
+    stage.model.habit = lambda _: Answer(items=(call("get_weather", {"city": "Berlin"}),), delay_s=0.01)
+    for _ in range(3):
+        await stage.model.began()
+        await stage.sleep(0.8)
+        await stage.model.ended("What is the weather like?")
+        await stage.sleep(6)
+    await stage.ended(20)
+
+
 @scene(Kind.MODEL, Ends(stored=(), end=End.TALKING, silence_s=20, requests=40))
 async def every_end_is_told_twice(stage: Stage) -> None:
     """Each response.done comes twice, also of responses that say nothing: nothing is asked for twice."""

@@ -68,6 +68,44 @@ for _caller in SAME[1:]:
         Props(caller=_caller, own=(HALF_PAST_TEN,)))  # fmt: skip
 
 
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=(), heard=("is cancelled",)),
+    Props(caller="030 / 555 010", own=(HALF_PAST_TEN,), settings={"region": "DE"}),
+)
+async def same_number_in_national_form(stage: Stage) -> None:
+    """Booked by +4930555010, cancelled by "030 / 555 010" where the bot's region is Germany: the same number."""
+    await stage.model.turn("Cancel my appointment tomorrow at half past ten. John Smith.", CANCEL)
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
+async def _booked_and_called_again(stage: Stage) -> str:
+    """Book, then call again with a withheld number. Returns the code that was told at the booking."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", YES)
+    code = str(stage.model.last_output["slots"]["code"])
+    await stage.hang_up()
+    await stage.dial("anonymous")
+    return code
+
+
+@scene(Kind.IDENTITY, Ends(stored=(), heard=("is cancelled",)))
+async def withheld_with_the_code(stage: Stage) -> None:
+    """Name and code are two facts that match, whatever the number: cancelled."""
+    code = await _booked_and_called_again(stage)
+    await stage.model.turn("Cancel my appointment.", call("cancel_appointment", {"name": NAME, "code": code}))
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
+@scene(Kind.IDENTITY, Ends(stored=(AT_TEN,), unheard=("is cancelled", "10:00")))
+async def withheld_with_a_wrong_code(stage: Stage) -> None:
+    """The name is right, the code is guessed: nothing stored is read out, nothing is cancelled."""
+    code = await _booked_and_called_again(stage)
+    wrong = f"{(int(code) + 1) % 10_000:04}"
+    await stage.model.turn("Cancel my appointment.", call("cancel_appointment", {"name": NAME, "code": wrong}))
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
 @scene(Kind.IDENTITY, Ends(stored=(), heard=("is cancelled",)), Props(own=(HALF_PAST_TEN,)))
 async def cancels_ones_own(stage: Stage) -> None:
     """Number, name and day match: cancelled."""

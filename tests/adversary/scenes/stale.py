@@ -234,15 +234,16 @@ async def result_lands_in_speech(stage: Stage) -> None:
 
 @scene(
     Kind.STALE,
-    Ends(stored=(), heard=("put you through",), end=(End.TRANSFERRED, End.TALKING)),
-    Props(settings=DESK, effects={"appointments.book": Wrong.FAILS}),
+    Ends(stored=(), heard=("does not work at the moment",), end=(End.TRANSFERRED, End.TALKING)),
+    Props(settings=DESK, effects={"appointments.book": Wrong.FAILS_SLOW}, slow_s=3),
 )
 async def failure_while_the_caller_speaks(stage: Stage) -> None:
-    """The booking fails, which ends in a transfer, while the caller speaks: it is announced first."""
+    """The booking fails, which ends in a transfer, while the caller speaks: told first, or instead."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes", YES, settle=False)
-    await stage.model.until(lambda: not stage.model.busy)
+    await stage.sleep(1.5)
     await stage.model.began()
+    await stage.until(lambda: stage.model.got(result="transfer"), 10)
     await stage.sleep(1.5)
     if not stage.phone.up:
         raise Fault("transferred in mid-sentence")

@@ -28,6 +28,11 @@ def test_a_node_that_nothing_holds_above_moves_down_to_its_neighbours() -> None:
     assert found["d"] == found["c"] - 1
 
 
+def test_a_node_with_more_edges_below_than_above_moves_down_to_its_neighbours() -> None:
+    found = ranked([("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("a", "x"), ("x", "d"), ("x", "e")], names="abcdex")
+    assert found["x"] == found["d"] - 1 == 3
+
+
 def test_a_row_that_is_too_wide_is_broken() -> None:
     fan = [("a", "b"), ("a", "c"), ("a", "d")]
     assert ranked(fan) == {START: 0, "a": 1, "b": 2, "c": 2, "d": 2}

@@ -11,7 +11,10 @@ from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, FINAL_STATUSES
 
 @pytest.mark.parametrize(
     ("status", "final"),
-    [(400, True), (401, True), (403, True), (404, True), (408, False), (429, False), (500, False), (503, False)],
+    [
+        *((status, True) for status in (200, 301, 400, 401, 402, 403, 404, 410, 426)),
+        *((status, False) for status in (408, 409, 425, 429, 500, 503)),
+    ],
 )
 def test_a_status_of_the_upgrade(status: int, final: bool) -> None:
     assert (status in FINAL_STATUSES) is final

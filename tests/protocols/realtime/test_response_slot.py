@@ -110,6 +110,10 @@ def said_of(  # noqa: C901, PLR0912, PLR0915 - one flat match
     return row
 
 
+def test_a_limit_runs_wherever_a_response_is_waited_for() -> None:
+    assert LIMITS_MS.keys() == set(ResponseSlot) - {ResponseSlot.FREE}
+
+
 @pytest.mark.parametrize(("state", "event"), TURN.pairs)
 def test_every_pair_of_the_callers_turn(state: Turn, event: TurnEvent) -> None:
     if event is TurnEvent.ASKED and state in SPEAKING:

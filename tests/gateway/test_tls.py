@@ -1,0 +1,190 @@
+"""TLS in this process: who is served, who is refused, and that a renewed certificate is taken up without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from gateway.daemon import Daemon
+from gateway.tls import CertificateReload, TlsFiles
+from tests.gateway.daemons import Vaic, counted, run, serving, until
+
+# What it is called depends on how far it came: TLS 1.3 tells a client of a refusal after the handshake.
+REFUSED = (OSError, EOFError, WebSocketException)
+TOKEN = "s3cret-token-of-ours"
+# How fast time passes where a certificate is renewed: it is looked at every ten seconds.
+FAST = 20.0
+
+
+class Authority:
+    """Issues certificates into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ca = trustme.CA()
+        self.ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+
+    def serves(self) -> TlsFiles:
+        """Write a server's certificate and key, in place of those that were there."""
+        issued = self.ca.issue_cert("127.0.0.1", "localhost")
+        issued.private_key_pem.write_to_path(str(self.folder / "key.pem"))
+        (self.folder / "cert.pem").write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+        return TlsFiles(str(self.folder / "cert.pem"), str(self.folder / "key.pem"))
+
+    def client(self, certified: bool = False) -> ssl.SSLContext:
+        """Trusts this authority only. certified: has a certificate of it."""
+        context = ssl.create_default_context()
+        context.load_verify_locations(cadata=self.ca.cert_pem.bytes().decode())
+        if certified:
+            self.ca.issue_cert("vaic.example").configure_cert(context)
+        return context
+
+
+@asynccontextmanager
+async def secure(daemon: Daemon, context: ssl.SSLContext) -> AsyncIterator[Vaic]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with connect(
+        daemon.vaic_url, ssl=context, additional_headers=headers, compression=None, max_size=None
+    ) as connection:
+        yield Vaic(connection)
+
+
+def of(files: TlsFiles) -> dict[str, Any]:
+    told = {"tls_certificate": files.certificate, "tls_key": files.key, "tls_client_ca": files.client_ca}
+    return {"host": "127.0.0.1", "vaic_token": TOKEN} | told
+
+
+async def works(daemon: Daemon, context: ssl.SSLContext, conversation_id: str = "c-1") -> None:
+    async with secure(daemon, context) as vaic:
+        await vaic.calls(conversation_id)
+        await vaic.is_served(conversation_id)
+        await vaic.ends(conversation_id)
+
+
+def test_a_call_over_tls_and_nothing_in_clear_text(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path), Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            assert daemon.vaic_url.startswith("wss://")
+            await works(daemon, ours.client())
+            with pytest.raises(ssl.SSLError):
+                await works(daemon, others.client())
+            with pytest.raises(REFUSED):
+                async with connect(daemon.vaic_url.replace("wss:", "ws:")):
+                    pass
+            old = ours.client()
+            old.maximum_version = ssl.TLSVersion.TLSv1_2
+            await works(daemon, old, "c-2")
+
+    run(scene)
+
+
+def test_with_a_client_authority_only_its_certificates_are_let_in(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+    files = replace(ours.serves(), client_ca=str(tmp_path / "ca.pem"))
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(files)) as daemon:
+            await works(daemon, ours.client(certified=True))
+            with pytest.raises(REFUSED):
+                await works(daemon, ours.client(), "c-2")
+            foreign = ours.client()
+            trustme.CA().issue_cert("vaic.example").configure_cert(foreign)
+            with pytest.raises(REFUSED):
+                await works(daemon, foreign, "c-3")
+
+    run(scene)
+
+
+def spoil(files: TlsFiles) -> None:
+    """As if it were only half written."""
+    whole = Path(files.certificate).read_bytes()
+    Path(files.certificate).write_bytes(whole[:100])
+
+
+def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path) -> None:
+    first = Authority(tmp_path)
+    files = first.serves()
+
+    async def scene() -> None:
+        done, failed = (counted("tieline_tls_reloads_total", result=each) for each in ("ok", "failed"))
+        async with serving(tmp_path, FAST, **of(files)) as daemon, secure(daemon, first.client()) as vaic:
+            await vaic.calls("c-1")
+            spoil(files)
+
+            async def has(result: str, more_than: float) -> bool:
+                await daemon.live_calls()
+                return counted("tieline_tls_reloads_total", result=result) > more_than
+
+            await until(lambda: has("failed", failed))
+            await works(daemon, first.client(), "c-2")
+            second = Authority(tmp_path)
+            second.serves()
+            await until(lambda: has("ok", done))
+            await works(daemon, second.client(), "c-3")
+            with pytest.raises(ssl.SSLError):
+                await works(daemon, first.client(), "c-4")
+            assert "c-1" in await daemon.live_calls()
+
+    run(scene)
+
+
+def test_files_that_change_again_in_between_are_looked_at_again(tmp_path: Path) -> None:
+    files = Authority(tmp_path).serves()
+    later: list[Callable[[], None]] = []
+    reload = CertificateReload(files, files.context(), later.append)
+    reload()
+    assert not later
+    Authority(tmp_path).serves()
+    reload()
+    (take_up,) = later
+    whole = Path(files.certificate).read_bytes()
+    Path(files.certificate).write_text("half of it")
+    take_up()
+    Path(files.certificate).write_bytes(whole)
+    reload()
+    later[1]()
+    reload()
+    assert len(later) == 2
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_what_cannot_be_used_is_said(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "cert.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ValueError, match=r"cannot be (read|used): ."):
+        TlsFiles(str(file)).context()
+
+
+def test_a_key_of_another_certificate_cannot_be_used(tmp_path: Path) -> None:
+    files = Authority(tmp_path).serves()
+    trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(files.key)
+    with pytest.raises(ValueError, match="cannot be used: KEY_VALUES_MISMATCH"):
+        files.context()
+
+
+def test_a_handshake_that_does_not_end_is_cut(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            port = int(daemon.vaic_url.rsplit(":", 1)[1].strip("/"))
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"\x16\x03\x01")
+            assert await reader.read() == b""
+            writer.close()
+            await works(daemon, ours.client())
+
+    run(scene)
