@@ -16,7 +16,6 @@ from datetime import date, time, timedelta
 from fsm import english_claims, english_consent
 from fsm.claims import Claim, Deed
 from fsm.consent import Reading
-from fsm.english_consent import HUMS
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -81,8 +80,8 @@ class _Token:
 
 
 _NOTHING = _Token(".")
-# Stands for the tokens of a value that has been read.
-_VALUE = _Token("#")
+# Stand for the tokens of a day or time, and of another value, that have been read.
+_VALUE, _PHRASE = _Token("#"), _Token("#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +172,8 @@ class English:
         return english_consent.agrees(said, own)
 
     def wordless(self, text: str) -> bool:
-        spoken = _spoken(_plain(text))
-        return not spoken or " ".join(spoken) in _IMAGINED
+        spoken = " ".join(_spoken(_plain(text)))
+        return not spoken or spoken in _IMAGINED
 
     def claims(self, text: str) -> list[Claim]:
         return [claim for sentence in self.sentences(text) for claim in english_claims.claims_in(sentence)]
@@ -498,14 +497,16 @@ def _read(text: str, today: date, phrases: Sequence[str]) -> Reading:
     # A name may hold the name of a day, a day may hold the number of something: in this order.
     numbers = {phrase: words for phrase, words in worded.items() if all(word.isdigit() for word in words)}
     named = {phrase for phrase in sorted(worded, key=len, reverse=True) if phrase not in numbers
-             and _take(tokens, _places(tokens, worded[phrase]))}  # fmt: skip
+             and _take(tokens, _places(tokens, worded[phrase]), _PHRASE)}  # fmt: skip
     dates = _dates(tokens, today)
     _take(tokens, dates)
     times = _times(tokens)
     if times and len({_PARTS[tokens[at].text] for at in _parts(tokens)}) == 1:  # "tomorrow morning at ten"
         _take(tokens, [(at, at + 1, None) for at in _parts(tokens)])
     _take(tokens, times)
-    named |= {phrase for phrase, words in numbers.items() if not words or _take(tokens, _places(tokens, words))}
+    named |= {
+        phrase for phrase, words in numbers.items() if not words or _take(tokens, _places(tokens, words), _PHRASE)
+    }
     words = " ".join(token.text for token in tokens if not token.is_mark or token.text == "?")
     rest = re.sub(r"#(?: #)+", "#", words)
     return Reading([found for *_, found in dates], [found for *_, found in times], frozenset(named), rest)
@@ -530,10 +531,10 @@ def _places(tokens: list[_Token], words: tuple[str, ...]) -> list[tuple[int, int
     return [each for index, each in enumerate(found) if not index or each[0] >= found[index - 1][1]]
 
 
-def _take(tokens: list[_Token], spans: Sequence[tuple[int, int, object]]) -> bool:
+def _take(tokens: list[_Token], spans: Sequence[tuple[int, int, object]], sign: _Token = _VALUE) -> bool:
     """Replace the tokens of values that have been read. Whether there were any."""
     for first, end, _ in spans:
-        tokens[first:end] = [_VALUE] * (end - first)
+        tokens[first:end] = [sign] * (end - first)
     return bool(spans)
 
 
@@ -554,4 +555,5 @@ _PARTING = frozenset({
 
 
 def _spoken(text: str) -> list[str]:
-    return [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", text) if word not in HUMS]
+    words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", text)
+    return english_consent.heard_words(" ".join(words)).split()

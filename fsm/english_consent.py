@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 # What speech recognisers write for breath, hums and noise; without the hums that agree ("mhm", "uh huh").
-HUMS = frozenset({
+_HUMS = frozenset({
     "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
     "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
     "breathing", "laughter", "laughs", "applause", "clears", "throat"
@@ -115,7 +115,7 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
 
 _NICE = (
     r"(?:(?:all|very|quite|just|absolutely|perfectly|really|exactly) )*"
-    r"(?:right|correct|fine|good|perfect|great|okay|ok|lovely|wonderful|excellent|brilliant|alright|ideal|nice|it)"
+    r"(?:right|correct|fine|good|perfect|great|okay|ok|lovely|wonderful|excellent|brilliant|alright|ideal|nice)"
 )
 _YES = (
     r"yes|yeah|yep|yup|yea|yah|ya|yeh|aye|mhm|sure thing|sure|for sure|okay|ok|okey|alright|all right|all good|right"
@@ -128,10 +128,11 @@ _AGREEING = (
     rf"(?:(?:that|this|it) )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
     r"(?:that|it|this) (?:will|would) (?:work|do|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
     r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
-    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|go on|please do|(?:please )?do (?:it|that|this|so)",
+    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|go on|(?:please )?do (?:it|that|this|so)|please do",
     r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)|let is",
-    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?|i do|i would|it is|that is|you (?:can|may|could)",
     r"i would (?:like|love) (?:that|it|to)|i want (?:that|it|this)|(?:i|we) will take (?:it|that|this)",
+    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?|i do|i would",
+    r"(?:it|that) is(?: it)?|you (?:can|may|could)",
     r"(?:like )?(?:i|we) (?:already |have |just )*said yes",
     _YES,
 )  # fmt: skip
@@ -144,7 +145,7 @@ _POLITE = (
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
     r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
 )
-_BARE = re.compile(r"(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
+_BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
 _FAREWELL = re.compile(r"\bbye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
 
@@ -159,11 +160,16 @@ def _agreeing(own: str) -> list[str]:
     return [rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?", *_AGREEING]
 
 
+def heard_words(text: str) -> str:
+    """The words without hums and noise; a hum that agrees is "mhm"."""
+    return " ".join(word for word in _AGREEING_HUM.sub("mhm", text).split() if word not in _HUMS)
+
+
 def agrees(said: str, own: str) -> bool:
     """Whether a caller's words are a yes, and nothing else, to what `own` offers."""
-    said = " ".join(word for word in _AGREEING_HUM.sub("mhm", said).split() if word not in HUMS)
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
+    said = heard_words(said)
     if _FAREWELL.search(said) and not _OUTRIGHT.search(said):  # "okay, bye" leaves
         return False
     # Politeness first: "good morning" is no "good".
