@@ -170,9 +170,17 @@ def readback_of(
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:
     """Whether the bot's words end in a read-back: what the caller has heard of them, and all of them."""
     said = list(spoken)
+    if said and _contradicts_itself(readback, said[-1].today, language):
+        return False
     return _end_in_readback(readback, [each for each in said if each.heard], language) and _end_in_readback(
         readback, said, language
     )
+
+
+def _contradicts_itself(readback: Readback, today: date, language: Language) -> bool:
+    """Whether a phrase beside the days and times names both once more: "John Smith on Friday at eleven" is no name."""
+    phrases = readback.phrases if readback.dates or readback.times else ()
+    return any(language.dates(phrase, today) and language.times(phrase, today) for phrase in phrases)
 
 
 def _end_in_readback(readback: Readback, said: Sequence[Spoken], language: Language) -> bool:

@@ -82,7 +82,7 @@ def _paraphrases(own: str) -> list[str]:
         r"(?:your|the|an) appointment(?: is| would be| will be)?",
         r"for you",
         r"(?:i am )?sorry|pardon|i did not (?:catch|hear|get|understand) (?:that|you)|take your time|one moment",
-        r"please (?:answer|say)(?: with)? yes or no|yes or no",
+        r"please (?:just )?(?:answer|say)(?: with)? yes(?: or no)?(?: and)?|yes or no",
         r"thank you|very good|got it|of course|all right",
         r"so|okay|ok|alright|right|correct|great|perfect|good|lovely|wonderful|excellent|fine|thanks|then|just|now"
         r"|please|well|certainly",
@@ -139,7 +139,7 @@ _AGREEING = (
 _POLITE = (
     r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?",
     r"that is (?:all|very kind(?: of you)?|kind of you)|no problem|not a problem|no worries|i am sure|for (?:me|us)",
-    r"good (?:morning|afternoon|evening)|sir|madam|ma'am|very much|then|kindly",
+    r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
     r"(?:the|my|an|that|this) appointment",
     r"(?:and )?(?:good ?bye|bye bye|bye)",
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",

@@ -64,6 +64,7 @@ READ_BACK = {
         Shall I book Thursday 26 November at 10:30 for John Smith?
         We are open from nine to five. Thursday 26 November at 10:30 for John Smith. Shall I book it?
         I have you down for tomorrow at ten thirty, John Smith. Shall I go ahead and book it?
+        Thursday 26 November at 10:30 for John Smith. Please say yes and I will book it.
         Please answer with yes or no. Thursday 26 November at 10:30 for John Smith. Shall I book it?
         """,
     ),
@@ -228,6 +229,11 @@ def test_a_name_is_taken_out_as_a_whole_before_days_and_times_are_read(name: str
     assert _reply(readback, f"Yes, for {name}, tomorrow at ten.") is Reply.YES
 
 
+def test_a_name_that_says_when_is_read_back_by_nothing() -> None:
+    readback = _readback(BOOK_APPOINTMENT, day=THURSDAY, at=time(10), name="John Smith on Friday at eleven")
+    assert not _states(readback, readback.sentence)
+
+
 # --- what the caller answers ---
 
 YES = """
@@ -326,6 +332,7 @@ Yes, sir.
 Yes, I do.
 Yes, it is.
 Good morning, yes please.
+Good morning to you, yes please.
 Yes, please. Thank you, bye.
 I said yes.
 Please.
