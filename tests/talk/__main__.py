@@ -79,8 +79,7 @@ def _row(verdicts: Sequence[Verdict]) -> list[str]:
 
 def bars(verdicts: Sequence[Verdict]) -> list[tuple[str, bool]]:
     """What no run may exceed, and whether this one kept to it."""
-    # A yes that the recogniser put into the caller's mouth was heard and worded; it is among the ears' faults.
-    no_yes = sum(each.no_yes for each in verdicts if each.blame == Blame.PRODUCT.value)
+    no_yes = sum(each.no_yes for each in verdicts)
     silences = sum(each.silence_s > SILENCE_S for each in verdicts)
     faults = sum(each.blame == Blame.PRODUCT.value for each in verdicts)
     share = faults / max(len(verdicts), 1)

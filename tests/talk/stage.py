@@ -36,7 +36,7 @@ from tests.adversary.story import story
 from tests.adversary.telephone import Telephone
 from tests.paced_loop import loop_time_s, run_paced
 from tests.silence import longest_silence_s
-from tests.talk.blame import blamed, differences
+from tests.talk.blame import Blame, blamed, differences
 from tests.talk.facts import Appointment, Facts, Thought, words_heard
 from tests.talk.line import Condition, MouthOnALine, background
 from tests.talk.person import Person
@@ -58,7 +58,8 @@ _ID = "call-1"
 class Verdict:
     """blame: "" where all went as the caller wanted. findings: what decided it, who first. story: a line each.
 
-    no_yes: effects without a yes. silence_s: the longest. took_s: real time.
+    no_yes: effects without a heard and worded yes; one that the recogniser put into the caller's mouth was both, and is
+    the ears' fault. silence_s: the longest. took_s: real time.
     """
 
     scenario: str
@@ -105,7 +106,7 @@ def play(scenario: Scenario, voice: str, condition: Condition, speed: float = SP
         blame=who.value if who is not None else "",
         differences=tuple(differences(scenario.ends, facts)),
         findings=tuple(f"{each.who.value}: {each.what}" for each in findings),
-        no_yes=sum(each.no_yes for each in findings),
+        no_yes=sum(each.no_yes and each.who is Blame.PRODUCT for each in findings),
         silence_s=facts.silence_s,
         stored=tuple(at for at, _, _ in facts.stored),
         outcome=facts.outcome,
