@@ -50,6 +50,10 @@ RENEW_BLIND_S = 1200.0
 # Least remaining time of a call that was taken over: the clock of the process that began it may be wrong, and that must
 # not hang up on the caller at once.
 LONGEST_FLOOR_S = 60.0
+# From a bot's longest call to its goodbye: so long somebody who speaks is not cut off, nor the result of a step.
+LONGEST_GRACE_S = 30.0
+# How often a pause is looked for in that time.
+PAUSE_LOOK_S = 1.0
 # A recorded sentence to be heard.
 CLIP_LIMIT_S = 10.0
 # The transcript of a turn with a yes in it. It arrives 0.3 to 1 s after the turn, while the caller waits.

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 # An item counts as heard to its end if no more than this is missing: the last sound's decay, and the clocks' drift.
 LAST_MOMENT_MS = 100
+# Nobody speaks faster.
+FASTEST_MS_PER_WORD = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ def words_heard(text: str, item: ItemHeard) -> str:
     if item.complete or not item.generated_ms:
         return text
     words = text.split()
-    return " ".join(words[: round(len(words) * item.heard_ms / item.generated_ms)])
+    share = round(len(words) * item.heard_ms / item.generated_ms)
+    # Of what was cut, words may be there whose audio was never generated.
+    return " ".join(words[: min(share, item.heard_ms // FASTEST_MS_PER_WORD)])
 
 
 @dataclass(slots=True)

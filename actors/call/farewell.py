@@ -28,7 +28,8 @@ NO_MODEL = "speech model unavailable"
 class PendingHangup:
     """The decided end of a call, and what it waits for. outcome: the call's, for its record.
 
-    clip: the recorded farewell if no model can speak; None if the model's next sentence is the farewell.
+    clip: the recorded farewell; None if the model's next sentence is the farewell. revocable: whether the caller can
+    still call off an end with a clip, because there is a model to go on with; one without a clip always is.
     language: judges the caller's words. begun: playback of the farewell has begun. interrupted: the caller has spoken
     since.
     """
@@ -36,6 +37,7 @@ class PendingHangup:
     act: HangUp | Transfer
     outcome: str
     clip: Clip | None = None
+    revocable: bool = False
     language: Language = field(default_factory=English)
     begun: bool = False
     interrupted: bool = False
@@ -51,11 +53,13 @@ class PendingHangup:
         If the caller speaks during the farewell, the end waits for the next sentence; a new request calls it off.
         """
         match fact:
+            case ClipHeard(clip) if clip is self.clip and self.revocable:
+                self._farewell = set()  # cut off by the caller's words, it is not said again
             case ClipHeard(clip, ItemHeard(complete=True)) if clip is self.clip:
                 return CallEvent.FAREWELL_HEARD
-            case _ if self.clip is not None:
-                # A recorded farewell is played to its end, whatever is said meanwhile: no model answers the caller, and
-                # what the model still reports is older. Only a lost socket cuts the clip, which is then played again.
+            case _ if self.clip is not None and not self.revocable:
+                # Whatever is said meanwhile: no model answers the caller, and what the model still reports is older.
+                # Only a lost socket cuts the clip, which is then played again.
                 return None
             case CallerSpeaks(began=True):
                 self.spoken_into(fact.item_id)
@@ -69,7 +73,7 @@ class PendingHangup:
                 return CallEvent.CALLED_OFF
             case BotHeard(ItemHeard(item_id, complete=True)):
                 self._heard.add(item_id)
-            case ResponseEnded("completed", spoken, calls=0) if self._farewell is None:
+            case ResponseEnded("completed", spoken, calls=0) if self._farewell is None and self.clip is None:
                 # The first response with speech and no further function call holds the farewell; one without speech
                 # leaves it to the response that requested the end.
                 self._farewell = set(spoken) or self._said or None
@@ -84,10 +88,11 @@ class PendingHangup:
         self.wait_for_another()
 
     def wait_for_another(self) -> None:
-        """The farewell so far is not the call's last sentence."""
-        self.begun = False
-        self._farewell = None
-        self._said = set()
+        """The farewell so far is not the call's last sentence; a recorded one is played to its end all the same."""
+        if self.clip is None:
+            self.begun = False
+            self._farewell = None
+            self._said = set()
 
     def said_before(self, items: Iterable[str], heard: Iterable[str]) -> None:
         """What the response that requested the end said: the farewell, if no other follows. heard: to the end."""
@@ -101,7 +106,8 @@ class PendingHangup:
 
     def in_words_of_ours(self) -> PendingHangup:
         """The same end, after a recorded sentence."""
-        return replace(self, clip=self.clip or (Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE))
+        clip = self.clip or (Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE)
+        return replace(self, clip=clip, revocable=False)
 
     def _calls_off(self, words: str) -> bool:
         """Not so "okay, thanks", or a cough."""
@@ -139,9 +145,9 @@ def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, s
     return None
 
 
-def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
+def hangup_by_us(outcome: str, clip: Clip | None, *, revocable: bool = False) -> PendingHangup:
     """End the call for the daemon's own reasons (drain, operator, silence). clip: the recorded farewell, if any."""
-    return PendingHangup(HangUp(outcome), outcome, clip)
+    return PendingHangup(HangUp(outcome), outcome, clip, revocable)
 
 
 def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:

@@ -16,7 +16,7 @@ from protocols.transitions import Table, go, never, rows, stay
 
 class Phase(Enum):
     TALKING = "talking"
-    FAREWELL = "farewell"  # the model says it; the call ends once it was heard
+    FAREWELL = "farewell"  # the model says it, or a clip; the call ends once it was heard, unless it is called off
     SIGNING_OFF = "signing off"  # a recorded clip says farewell: the model is gone, and the end cannot be called off
     HANGING_UP = "hanging up"  # VAIC was told to hang up; its session.end is to come
     HANDING_OVER = "handing over"  # the journal was asked to release the call's lease
@@ -31,6 +31,7 @@ class CallEvent(Enum):
     FAREWELL_HEARD = "farewell heard"
     FAREWELL_OVERDUE = "farewell overdue"
     MODEL_GONE = "model gone"  # permanently: no restarts are left
+    GOODBYE_DUE = "goodbye due"  # nobody has answered; what the caller says into the recorded goodbye calls it off
     END_IN_WORDS = "end in words"  # the daemon ends the call; the caller is connected and can be told
     END_CALL = "end call"  # the daemon ends the call at once
     CALLER_GONE = "caller gone"  # VAIC sent session.end
@@ -57,7 +58,7 @@ class CallAction(Enum):
     # Stop the model, play a recorded farewell and wait until it is heard: that of the end which is due already, a
     # transfer or a hang-up, else the event's.
     SIGN_OFF = "sign off"
-    SAY_AGAIN = "say it again"  # replay the recorded farewell: the caller was away
+    PLAY_FAREWELL = "play the farewell"  # a recorded one; again for a caller who was away
     TELL_FAILURE = "tell of the failed transfer"
     HANG_UP = "hang up"  # or transfer; without a caller's socket, END_TIMEOUT follows at once
     REPEAT_HANG_UP = "repeat hang-up"
@@ -107,6 +108,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         ),
         stay(Phase.HANGING_UP, _E.FAREWELL_HEARD, ()),
         # --- the daemon ends the call ---
+        go(Phase.TALKING, _E.GOODBYE_DUE, Phase.FAREWELL, (_A.AWAIT_FAREWELL, _A.PLAY_FAREWELL)),
         go(
             (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER),
             _E.MODEL_GONE,
@@ -123,7 +125,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # never release the lease, fencing lets another process claim it all the same.
         go(
             Phase.HANDING_OVER,
-            (_E.END_IN_WORDS, _E.END_CALL),
+            (_E.GOODBYE_DUE, _E.END_IN_WORDS, _E.END_CALL),
             Phase.MOVED,
             (_A.SEND_ELSEWHERE, _A.DISBAND),
         ),
@@ -153,8 +155,8 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         ),
         stay((Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER), _E.RESUMED, (_A.REBIND, _A.TAKE_UP)),
         stay((Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER), _E.REPLACED, (_A.TAKE_UP,)),
-        stay(Phase.SIGNING_OFF, _E.RESUMED, (_A.REBIND, _A.SAY_AGAIN)),
-        stay(Phase.SIGNING_OFF, _E.REPLACED, (_A.SAY_AGAIN,)),
+        stay(Phase.SIGNING_OFF, _E.RESUMED, (_A.REBIND, _A.PLAY_FAREWELL)),
+        stay(Phase.SIGNING_OFF, _E.REPLACED, (_A.PLAY_FAREWELL,)),
         stay(Phase.HANGING_UP, _E.RESUMED, (_A.REBIND, _A.REPEAT_HANG_UP)),
         stay(Phase.HANGING_UP, _E.REPLACED, (_A.REPEAT_HANG_UP,)),
         stay((Phase.SETTLING, Phase.CLOSED), _E.RESUMED, (_A.TURN_AWAY,)),
@@ -185,6 +187,11 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
     ),
     rows(
         never(Phase.TALKING, (_E.FAREWELL_HEARD, _E.FAREWELL_OVERDUE), "no farewell is waited for"),
+        never(
+            (Phase.FAREWELL, Phase.SIGNING_OFF, *_ENDING),
+            _E.GOODBYE_DUE,
+            "silence is not watched once the end is decided",
+        ),
         never(_ENDING, _E.FAREWELL_OVERDUE, "the hang-up has cancelled this timer"),
         never(Phase.SETTLING, _E.FAREWELL_HEARD, "speech facts are only recorded"),
         never((*_GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),

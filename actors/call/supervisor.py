@@ -282,8 +282,7 @@ class CallSupervisor(LoopActor):
             case CallTimer.END:
                 self._advance(CallEvent.END_TIMEOUT)
             case CallTimer.LONGEST:
-                self._log.warning("the call has lasted too long")
-                self._end_call(TOO_LONG, Clip.GOODBYE)
+                self._end_at_pause()
             case CallTimer.TRANSCRIPT:
                 self._stop_listening()
                 self._look_at_last_facts()
@@ -338,7 +337,7 @@ class CallSupervisor(LoopActor):
                 self._model.tell(Heard((self._recorder.bot_unheard(fact.item_id),)))
             case CallerSpeaks():
                 self._interrupted(fact)
-            case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL:
+            case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL and _required(self._hangup).clip is None:
                 self._farewell_overdue()
             case ResponseEnded():
                 if fact.calls:
@@ -484,6 +483,17 @@ class CallSupervisor(LoopActor):
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
 
+    def _end_at_pause(self) -> None:
+        """The call has lasted as long as the bot's calls may: end it, at most LONGEST_GRACE_S later, in a pause."""
+        limit_ms = self._transcript.began_ms + 1000 * (self._services.profile.max_call_s + policies.LONGEST_GRACE_S)
+        someone_speaks = self._silence.caller_speaks or self._silence.line is Line.BOT
+        result_due = self._tasks.busy or self._tasks.owes_result
+        if (someone_speaks or result_due or self._phase is Phase.FAREWELL) and self.now_ms() < limit_ms:
+            self._call_timers.start(CallTimer.LONGEST, policies.PAUSE_LOOK_S)
+            return
+        self._log.warning("the call has lasted too long")
+        self._end_call(TOO_LONG, Clip.GOODBYE)
+
     # --- silence ---
 
     def _watch(self, event: LineEvent) -> None:
@@ -526,7 +536,7 @@ class CallSupervisor(LoopActor):
                 self._model.end_turn()
                 self._speech.say(NOT_UNDERSTOOD)
             case LineAction.END_CALL:
-                self._end_call(SILENT, Clip.GOODBYE)
+                self._advance(CallEvent.GOODBYE_DUE, hangup_by_us(SILENT, Clip.GOODBYE, revocable=True))
             case _:
                 assert_never(action)
         self._time_silence()
@@ -570,6 +580,8 @@ class CallSupervisor(LoopActor):
                     self._hangup = None
                     self._call_timers.cancel(CallTimer.FAREWELL)
                     self._call_timers.cancel(CallTimer.END)
+                    if self._silence.line is Line.OFF and not self._caller_away:
+                        self._silence.happened(LineEvent.OPENED)
                     self._time_silence()
                 case CallAction.TELL_FAILURE:
                     self._outcome = ""
@@ -581,7 +593,7 @@ class CallSupervisor(LoopActor):
                     self._say_own_words()
                     self._model_leg.stop()
                     self._lose_model()
-                case CallAction.SAY_AGAIN:
+                case CallAction.PLAY_FAREWELL:
                     self._say_own_words()
                 case CallAction.HANG_UP:
                     self._hang_up(_required(hangup or self._hangup))

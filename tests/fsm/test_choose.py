@@ -53,6 +53,11 @@ def test_what_is_no_choice_is_a_fault_and_changes_nothing() -> None:
     assert talk.run.snapshot() == before
 
 
+def test_a_choice_where_none_is_asked_for_is_a_fault() -> None:
+    talk = converse(TRIAGE).opens().chooses("visit")
+    assert (talk.fault, talk.state) == ("wrong_state", "Ask")
+
+
 def test_the_arrow_of_the_highest_priority_whose_precondition_holds_is_taken() -> None:
     rushed = converse(TRIAGE).opens(hours=8).chooses("visit").says_yes()
     assert rushed.outcome == "rushed"

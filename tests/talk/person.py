@@ -35,6 +35,7 @@ MOST_TRIES, MOST_GOODBYES = 3, 3
 KEY_MS = 250
 _BARGE_IN_AFTER_MS = 900
 _LOOK_MS = 40
+_LATE_MS = 3000
 _SLOWER = 0.88
 # What a wish is called when it was not understood.
 _IN_OTHER_WORDS = {
@@ -42,6 +43,7 @@ _IN_OTHER_WORDS = {
     Act.MOVE: ("I want to reschedule my appointment.", "Please move my appointment to another day."),
     Act.CANCEL: ("Please cancel my appointment.", "I want to cancel an appointment."),
     Act.HUMAN: ("I want to talk to a person.", "Connect me to somebody, please."),
+    Act.GIVE_UP: ("Never mind. Forget it.", "Leave it as it is. I don't want it any more."),
 }
 _GOODBYES = ("No, that is all. Thank you, bye.", "Goodbye.")
 _YES = ("Yes, please.", "Yes, that is right.", "Yes.", "That is correct.", "Yes, go ahead.")
@@ -72,9 +74,11 @@ def asked(words: str) -> Asked:
 
 
 def misread(words: str, wants: Mapping[str, str]) -> list[str]:
-    """The slots that a read-back names otherwise than is wanted, or not at all."""
+    """The slots that a read-back names otherwise than is wanted, or not at all; none in a bare "Shall I book it?"."""
     english = English()
-    wrong = []
+    wrong: list[str] = []
+    if not english.dates(words, _TODAY) and not english.times(words, _TODAY):
+        return wrong
     if "cancel it" in words:  # what else is wanted is for afterwards
         wants = {slot: wants[slot] for slot in ("which", "which_at") if slot in wants}
     for slot, value in wants.items():
@@ -194,6 +198,9 @@ class Person:
         if not runs or runs[-1].ended_ms <= self._known_ms:
             return ""
         heard = self.words()
+        # A row for each stream: those of a busy machine come late. One that was cut at once may leave none.
+        if len(heard) < len({run.stream_id for run in runs}) and self._idle_ms < _LATE_MS:
+            return ""
         new = " ".join(heard[self._known :])
         if new:
             self._known, self._known_ms = len(heard), runs[-1].ended_ms
@@ -236,6 +243,8 @@ class Person:
             misunderstood = _NOT_UNDERSTOOD.search(heard) is not None or line.act in _IN_OTHER_WORDS
             if what in (Asked.THERE, Asked.AGAIN) or (misunderstood and what is last.asked):
                 return self._once_more(line)
+            if line.act is Act.GIVE_UP and what not in (Asked.MORE, Asked.NOTHING):
+                return self._in_other_words(line)
             if what is Asked.NOTHING and line.act is Act.CHATS:  # "take your time"
                 what = last.asked
         if what is Asked.READ_BACK and (wrong := misread(heard, self._wants)):
@@ -256,7 +265,8 @@ class Person:
             case Asked.NOTHING | Asked.PARTING:
                 return None
             case Asked.CHANGE if self._wants:
-                return self._correction([next(iter(self._wants))])
+                slot = self._corrected_last() or next(iter(self._wants))
+                return phrase(slot, self._wants[slot], self.seed + len(self.done))
             case Asked.THERE | Asked.AGAIN:
                 return Line("Yes, I am still here.", Act.CHATS)
         if what.value in self._wants:
@@ -269,6 +279,9 @@ class Person:
             return self._goodbye()
         if line.act in _IN_OTHER_WORDS:
             return self._in_other_words(line)
+        slot = next(iter(line.values), "")
+        if line.act is Act.GIVES and slot in self._wants:  # in another wording
+            return phrase(slot, self._wants[slot], self.seed + len(self.done))
         tries = sum(each.answer == line for each in self.done)
         return line if tries < MOST_TRIES else self._usual(self.done[-1].asked)
 
@@ -286,6 +299,12 @@ class Person:
             self.gave_up = f"goodbye was said {taken} times in vain"
             return Deed.HANGS_UP
         return Line((self.scenario.goodbye, *_GOODBYES)[taken], Act.BYE)
+
+    def _corrected_last(self) -> str:
+        for each in reversed(self.done):
+            if isinstance(each.answer, Line) and each.answer.act is Act.NO and each.answer.values:
+                return next(iter(each.answer.values))
+        return ""
 
     def _correction(self, wrong: Sequence[str]) -> Line:
         lines = [phrase(slot, self._wants[slot], self.seed + len(self.done)) for slot in wrong[:2]]

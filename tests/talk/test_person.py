@@ -44,6 +44,10 @@ def test_a_read_back_is_compared_with_what_is_wanted() -> None:
     assert misread("Thursday 26 November at 10:30 for Jon Smyth. Shall I book it?", WANTS) == []
 
 
+def test_a_question_without_values_is_no_wrong_read_back() -> None:
+    assert misread("Are you still there? Shall I book it?", WANTS) == []
+
+
 def test_what_is_to_be_booked_afterwards_is_not_looked_for_in_what_is_to_be_cancelled() -> None:
     words = "Your appointment on Thursday 26 November at 10:30. Shall I cancel it?"
     assert misread(words, {"name": "John Smith", "day": "2026-11-30", "at": "10:00"}) == []

@@ -21,6 +21,7 @@ from actors.call.phase import (
     ReadinessAction,
     ReadinessEvent,
 )
+from actors.call.silence import MOST_ATTEMPTS, LineEvent, SilenceWatch
 from actors.call.supervisor import CallSupervisor
 from actors.messages.call import (
     BotBegan,
@@ -182,6 +183,15 @@ def farewell_overdue(scene: Scene) -> None:
     scene.overdue(CallTimer.FAREWELL)
 
 
+def silence_without_end(scene: Scene) -> None:
+    """The last limit of a silence that nobody has broken."""
+    scene.actor._silence = silence = SilenceWatch(8.0)
+    silence.happened(LineEvent.OPENED)
+    for _ in range(2 * MOST_ATTEMPTS):  # each is asked by the model, then by a clip
+        silence.overdue()
+    scene.overdue(CallTimer.SILENCE)
+
+
 def transfer_fails(scene: Scene, pending: PendingHangup) -> None:
     scene.actor._hangup = pending
     scene.told(TransferFailed("busy"))
@@ -228,6 +238,7 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.FAREWELL_HEARD: farewell_heard,
     E.FAREWELL_OVERDUE: farewell_overdue,
     E.MODEL_GONE: lambda scene: scene.overdue(CallTimer.MODEL),
+    E.GOODBYE_DUE: silence_without_end,
     E.END_IN_WORDS: lambda scene: scene.told(EndCall("drained", in_words=True)),
     E.END_CALL: lambda scene: scene.told(EndCall("drained")),
     E.CALLER_GONE: lambda scene: scene.told(VaicEnded("client-disconnected")),

@@ -275,6 +275,7 @@ def test_speech_without_an_end_is_ended_and_the_caller_asked_and_in_the_end_hung
     call.played()
     assert clips(call) == ["goodbye"]
     call.ends("bot-disconnected")
+    call.mailboxes.advance(2000)  # the transcript of the last turn is waited for
     assert call.outcome() == "silent"
 
 
@@ -439,3 +440,92 @@ def test_a_call_that_lasts_too_long_ends_in_words(mailboxes: WaitingDispatcher) 
     assert [name for name, _ in call.activities()] == ["hangup"]
     call.ends("bot-disconnected")
     assert call.outcome() == "too-long"
+
+
+def said_goodbye(call: Call) -> None:
+    """Nobody has answered three times, and the recorded goodbye plays."""
+    for _ in range(MOST_ATTEMPTS):
+        call.mailboxes.advance(8000)
+        call.bot_says("Are you still there?", ms=500)
+        call.mailboxes.advance(500)
+    call.mailboxes.advance(8000)
+    call.mailboxes.advance(200)
+
+
+def test_what_the_caller_says_into_the_goodbye_calls_the_hangup_off(call: Call) -> None:
+    said_goodbye(call)
+    call.caller_says("Wait! I want a pizza.")
+    call.mailboxes.advance(900)
+    call.played()
+    call.model_calls(("call-1", "order_pizza", {"size": "small"}))
+    call.mailboxes.until(lambda: "call-1" in call.outputs())
+    assert call.activities() == []
+    call.bot_says("How many?", ms=300)
+    call.mailboxes.advance(300)
+    call.mailboxes.advance(8000)
+    assert spoken(call)[-1].endswith(STILL_THERE), "the silence is watched again"
+
+
+def test_words_into_the_goodbye_that_come_after_it_call_the_hangup_off(call: Call) -> None:
+    said_goodbye(call)
+    call.caller_begins("u-9")
+    call.mailboxes.advance(900)
+    call.played()
+    assert call.activities() == []
+    call.caller_says("I want a pizza.", "u-9")
+    call.mailboxes.advance(7000)
+    assert call.activities() == []
+
+
+@pytest.mark.parametrize("words", ["Okay, bye.", ""])
+def test_a_goodbye_or_a_cough_into_the_goodbye_lets_the_call_end(call: Call, words: str) -> None:
+    said_goodbye(call)
+    call.caller_says(words)
+    call.mailboxes.advance(900)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+def test_a_caller_in_the_middle_of_a_sentence_may_end_it_past_the_longest_call(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, profile=ten_minutes(mailboxes)).greeted()
+    mailboxes.advance(595_000)
+    call.vaic("userStream.start")
+    call.caller_begins("u-1")
+    radio(call, 10_000)
+    assert clips(call) == []
+    call.caller_says("That was long.", "u-1")
+    mailboxes.advance(1000)
+    mailboxes.advance(900)
+    call.played()
+    assert clips(call) == ["goodbye"]
+
+
+def test_a_caller_who_never_ends_is_cut_off_past_the_longest_call(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, profile=ten_minutes(mailboxes)).greeted()
+    mailboxes.advance(590_000)
+    call.vaic("userStream.start")
+    call.caller_begins("u-1")
+    radio(call, 25_000)
+    call.caller_begins("u-2")
+    radio(call, 14_000)
+    assert clips(call) == []
+    radio(call, 2500)
+    call.played()
+    assert clips(call) == ["goodbye"]
+
+
+def test_a_result_is_told_before_a_call_ends_that_lasts_too_long(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    ours = call_services(mailboxes, Probe("journal"), FakeExchange())
+    call = with_a_hanging_task(mailboxes, stuck, profile=replace(ours.profile, max_call_s=4, no_input_s=NO_WATCH_S))
+    mailboxes.advance(4000)
+    mailboxes.advance(2000)
+    assert Clip.GOODBYE.value not in clips(call)
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    call.bot_says("Your pizza is in the oven.", ms=500)
+    mailboxes.advance(2000)
+    mailboxes.advance(900)
+    call.played()
+    assert clips(call)[-1] == Clip.GOODBYE.value

@@ -207,9 +207,7 @@ async def yes_again_while_booked(stage: Stage) -> None:
         await stage.model.began()
         await stage.sleep(0.4)
         await stage.model.ended("Yes. Hello?", YES)
-    await stage.model.quiet()
-    await stage.sleep(5)
-    await stage.model.quiet()
+    await stage.until(lambda: "is booked" in stage.heard(), 40)
 
 
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.adversary.model import Answer, Say, Write, call, say
-from tests.adversary.scene import End, Ends, Fault, Kind, Props, scene
+from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, scene
 from tests.adversary.stage import Stage
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, NAME, OPEN, TOMORROW, WISH, YES
 
@@ -336,3 +336,40 @@ async def silence_with_a_no_input_setting(stage: Stage) -> None:
     reminders = len(stage.model.requests) - asked
     if reminders > 4:
         raise Fault(f"asked {reminders} times")
+
+
+@scene(Kind.SILENCE, Ends(stored=None, end=End.TALKING))
+async def wait_into_the_goodbye(stage: Stage) -> None:
+    """Nobody answers three times; the caller comes back while the recorded goodbye plays, and wants an appointment."""
+    await stage.until(lambda: stage.phone.now_ms > 41_300)
+    await stage.model.began()
+    await stage.sleep(2)
+    await stage.model.ended("Wait! I want an appointment tomorrow at ten, John Smith.", OPEN)
+    await stage.sleep(10)
+
+
+async def _later_than(stage: Stage, ms: int) -> None:
+    await stage.until(lambda: stage.phone.now_ms > ms)
+
+
+@scene(Kind.SILENCE, Ends(stored=(), heard=("Sure.",), end=End.HUNG_UP), Props(settings={"max_call_s": 30}))
+async def too_long_in_mid_sentence(stage: Stage) -> None:
+    """The longest call passes in the middle of a caller's sentence: it is heard, answered, and then the call ends."""
+    await _later_than(stage, 26_500)
+    await stage.model.began()
+    await stage.sleep(6)
+    await stage.model.ended("I would like an appointment tomorrow.", say("Sure."))
+    await stage.sleep(10)
+
+
+@scene(
+    Kind.EFFECTS,
+    Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,), end=End.HUNG_UP),
+    Props(settings={"max_call_s": 28}, effects={"appointments.book": Wrong.SLOW}, slow_s=6),
+)
+async def too_long_while_it_books(stage: Stage) -> None:
+    """The longest call passes while the appointment is being booked: the caller hears that it is."""
+    await _later_than(stage, 17_000)
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", YES, settle=False)
+    await stage.sleep(25)

@@ -32,7 +32,7 @@ _SILENCES = (
         name="silent_at_the_greeting",
         kind=Kind.SILENCE,
         about="nothing is said until the bot asks whether anybody is there",
-        says=(Deed.NOTHING, _WISH),
+        says=_SILENT,
         wants=_THIS,
         answers={Asked.THERE: (wish(WISH),)},
         ends=Ends(stored=(f"{TOMORROW} 10:30",)),
