@@ -1,9 +1,9 @@
-"""The English that is needed to judge consent: days, times of day, and whether a reply is a yes.
+"""The English that is needed to judge consent: days, times of day, and what is said beside them.
 
 It parses transcripts of the bot, which may paraphrase, and of the caller: digits and number words, "half past ten",
 "Thursday the 26th", "tomorrow". A wording it does not know counts as not said; the read-back is then repeated word for
 word.
-May import: fsm.consent, the standard library.
+May import: fsm, the standard library.
 """
 
 from __future__ import annotations
