@@ -328,18 +328,29 @@ def _wish_after_the_end(facts: Facts) -> str:
 
 
 def _refused(facts: Facts) -> Iterator[str]:
-    """A yes to what was heard to its end, that did not count."""
+    """A yes to what was heard to its end, that did not count.
+
+    It need not, if an answer before it was misheard: what was heard may have been a no.
+    """
     heard, _ = exchanges(facts)
     rows = list(facts.rows)
     ends_ms = [
         row.began_ms + row.heard_ms for row in rows if isinstance(row, BotHeardRow) and row.complete and row.began_ms
     ]
+    misheard = False  # an answer to the read-back that this one answers
     for each in heard:
-        answer = each.done.answer
+        answer, before = each.done.answer, misheard
+        finding = _misunderstood(each, facts) if each.done.asked is Asked.READ_BACK else None
+        misheard = each.done.asked is Asked.READ_BACK and (
+            before or (finding is not None and finding.who is Blame.EARS)
+        )
         if not isinstance(answer, Line) or answer.act is not Act.YES or each.done.asked is not Asked.READ_BACK:
             continue
         whole = any(each.done.onset_ms - 10_000 <= end_ms <= each.done.onset_ms for end_ms in ends_ms)
         for call in each.calls:
             error = (call.output or {}).get("error")
-            if whole and _confirms(call, yes=True) and error and _plain(each.heard) == _plain(answer.text):
+            if not error or not _confirms(call, yes=True):
+                continue
+            misheard = False  # it is read back anew
+            if whole and not before and _plain(each.heard) == _plain(answer.text):
                 yield f"{answer.text!r} did not count: {error}"
