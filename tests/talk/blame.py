@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from enum import Enum
 
 from actors.messages.journal_rows import BotHeardRow, TaskRow
-from fsm.agents.identity import alike
 from lab.mind import AssistantSaid, Called, Prompt, Reply, UserSaid, think
 from tests.talk.facts import Call, Exchange, Facts, HeardTurn, Thought, exchanges
 from tests.talk.scenario import CALLER, Act, Asked, Deed, Ends, Keys, Line
 
 SILENCE_S = 20.0
+# Least similarity of two spellings of one name.
+ALIKE = 0.7
 # Results of tasks that have changed something.
 EFFECTS = ("booked", "moved", "removed")
 # Breaches of VAIC's protocol that do not spoil a call by themselves.
@@ -202,7 +204,11 @@ def _same(argument: object, value: str) -> bool:
 
 def _same_names(wanted: Sequence[str], stored: Sequence[str]) -> bool:
     """Or such that sound alike: how a name is spelt is not heard."""
-    return len(wanted) == len(stored) and all(map(alike, stored, wanted))
+    return len(wanted) == len(stored) and all(map(_alike, stored, wanted))
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= ALIKE
 
 
 def _told(calls: Sequence[Call]) -> str:
