@@ -67,6 +67,7 @@ identity_attempt = Table(
     Column("caller", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
     Index("ix_identity_attempt_conversation_id", "conversation_id"),
     Index("ix_identity_attempt_caller", "caller"),
     Index("ix_identity_attempt_at", "at"),

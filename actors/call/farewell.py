@@ -30,8 +30,8 @@ class PendingHangup:
 
     clip: the recorded farewell; None if the model's next sentence is the farewell. revocable: whether the caller can
     still call off an end with a clip, because there is a model to go on with; one without a clip always is.
-    language: judges the caller's words. begun: playback of the farewell has begun. interrupted: the caller has spoken
-    since.
+    language: judges the caller's words. response_id: the response that called for the end, "" if none. begun: playback
+    of the farewell has begun. interrupted: the caller has spoken since.
     """
 
     act: HangUp | Transfer
@@ -39,6 +39,7 @@ class PendingHangup:
     clip: Clip | None = None
     revocable: bool = False
     language: Language = field(default_factory=English)
+    response_id: str = ""
     begun: bool = False
     interrupted: bool = False
     _farewell: set[str] | None = None
@@ -95,9 +96,13 @@ class PendingHangup:
             self._said = set()
 
     def said_before(self, items: Iterable[str], heard: Iterable[str]) -> None:
-        """What the response that requested the end said: the farewell, if no other follows. heard: to the end."""
-        self._said = set(items)
-        self._heard.update(heard)
+        """What the response that requested the end said: the farewell, if no other follows. heard: to the end.
+
+        Not once the caller has spoken into it.
+        """
+        if not self.interrupted:
+            self._said = set(items)
+            self._heard.update(heard)
 
     @property
     def unsaid(self) -> bool:

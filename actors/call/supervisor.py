@@ -342,6 +342,7 @@ class CallSupervisor(LoopActor):
             case ResponseEnded():
                 if fact.calls:
                     self._calling = fact
+                    self._said_with_end(self._hangup)
                 if lost := self._speech.response_ended(fact):
                     self._do_without_model(lost)
             case _:
@@ -425,14 +426,20 @@ class CallSupervisor(LoopActor):
     def _end_after_words(self, hangup: PendingHangup, response_id: str, turns: list[str]) -> None:
         """A task has ended with a hang-up or transfer. turns: of the caller since the call that has led to it."""
         hangup.language = self._services.profile.language
-        if (said := self._calling) is not None and said.response_id == response_id:
-            hangup.said_before(said.spoken_items, filter(self._transcript.heard_to_end, said.spoken_items))
+        hangup.response_id = response_id
+        self._said_with_end(hangup)
         for item_id in turns:
             hangup.spoken_into(item_id)
             words = self._transcript.words_of(item_id)
             if words is not None and hangup.note(CallerSaid(item_id, words)) is CallEvent.CALLED_OFF:
                 return
         self._advance(CallEvent.FAREWELL_DUE, hangup)
+
+    def _said_with_end(self, hangup: PendingHangup | None) -> None:
+        """What the response said that called for the end; the task may have ended before this response has."""
+        said = self._calling
+        if hangup is not None and said is not None and hangup.response_id == said.response_id:
+            hangup.said_before(said.spoken_items, filter(self._transcript.heard_to_end, said.spoken_items))
 
     def _interrupted(self, fact: CallerSpeaks) -> None:
         if fact.began:

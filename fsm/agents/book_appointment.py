@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from fsm.agents.identity import real_name
+from fsm.agents.names import real_name
 from fsm.agents.practice import AT, DAY, LENGTH_MIN, RESOURCE, taken
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot

@@ -7,46 +7,30 @@ May import: fsm, store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from difflib import SequenceMatcher
-from typing import Self
+from typing import Self, get_args
 
 from sqlalchemy import Connection
 
+from fsm.agents.names import has_letters, is_whole, same_person
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
-from fsm.errors import SlotError
-from fsm.spec import Arrow, Known
+from fsm.spec import Arrow
 from store import appointments, identity
 from store.appointments import Appointment
 from store.identity import Outcome
 
 ENOUGH = 2
 WRONG_IN_CALL, WRONG_IN_A_DAY = 3, 10
-# Least similarity of two names. Names come from speech, so the same name is spelt in many ways; a second fact has to
-# match as well.
-ALIKE = 0.7
-LONGEST_NAME = 100
+A_DAY = timedelta(days=1)
+# For one name within 24 hours, whoever calls: a withheld number has no limit of its own and each call has new attempts,
+# so a stranger who knows a name would find the day. Few, because most appointments are within a few weeks.
+WRONG_OF_NAME_IN_A_DAY = 5
+# Facts that still prove an appointment whose name was tried too often: one is the code, which its owner was told. Two
+# of them would let a stranger guess the code instead of the day.
+ENOUGH_WITH_CODE = 3
 NO_MORE = "I cannot look for appointments any more, since what I was told did not fit any of them too often."
-# What models put in as the name of a caller who gave none. A name with any other word in it is accepted.
-_NO_NAMES = """
-    a anonim anonym anonyme anonymous anrufer available blank blocked caller client customer default empty first full
-    given gast guest human i id inconnu invité is it keine known kunde last madam me mentioned missing mr mrs ms myself
-    n na name nil no nobody none not null of ok okay person placeholder please private provided restricted said self
-    sir somebody someone specified stated still tba tbd test the they this unavailable unbekannt undefined unknown
-    unnamed unspecified user withheld yes yet your desconocido sconosciuto onbekend nepoznat неизвестно 未知 不明
-"""
-PLACEHOLDERS = frozenset(_NO_NAMES.split())
-
-
-def real_name(name: str, known: Known) -> str:
-    """The name with its spaces normalised. Raises: SlotError for a placeholder, no letters, or excessive length."""
-    name = " ".join(name.split())
-    words = "".join(letter if letter.isalpha() else " " for letter in name.casefold()).split()
-    if not words or len(name) > LONGEST_NAME or PLACEHOLDERS.issuperset(words):
-        raise SlotError("I did not get a name.")
-    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +57,8 @@ class Claims:
         return sum(
             (
                 bool(self.number) and appointment.caller == self.number,
-                alike(appointment.name, self.name),
-                bool(self.code) and appointment.code == self.code,
+                same_person(appointment.name, self.name),
+                self.by_code(appointment),
                 starts_at.date() == self.day,
             )
         )
@@ -84,29 +68,19 @@ class Claims:
 
         A name that does not match outweighs number and day, which others may know; a code outweighs a misheard name.
         """
-        others = bool(_letters(appointment.name) and self.name) and not alike(appointment.name, self.name)
-        by_code = bool(self.code) and appointment.code == self.code
-        return self.fitting(appointment, starts_at) >= ENOUGH and (by_code or not others)
+        others = has_letters(appointment.name) and bool(self.name) and not same_person(appointment.name, self.name)
+        return self.fitting(appointment, starts_at) >= ENOUGH and (self.by_code(appointment) or not others)
 
-
-def alike(stored: str, said: str) -> bool:
-    """Whether two names may be the same one, misheard. A name without letters matches none."""
-    one, other = _letters(stored), _letters(said)
-    return bool(one and other) and SequenceMatcher(None, one, other).ratio() >= ALIKE
-
-
-def _letters(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in plain if letter.isalpha())
+    def by_code(self, appointment: Appointment) -> bool:
+        """Whether the code is the appointment's."""
+        return bool(self.code) and appointment.code == self.code
 
 
 def find(request: EffectRequest, connection: Connection) -> EffectResult:
     """Find the appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
     claims, now = Claims.of(request), request.context.now()
     wrong = identity.wrong_in_call(connection, request.context.conversation_id)
-    # Within 24 hours, not since midnight: otherwise someone who guesses would only have to wait for midnight.
-    today = identity.wrong_by_number(connection, claims.number, now - timedelta(days=1))
-    if wrong >= WRONG_IN_CALL or today >= WRONG_IN_A_DAY:
+    if _too_often(request, connection):
         return Failed(NO_MORE)
     if claims.made < ENOUGH:
         return _ask("which", "incomplete", "Your number is withheld, so I need more than a name.")
@@ -117,19 +91,65 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     proven = {
         each.id: local for each in candidates if claims.prove(each, local := each.starts_at.astimezone(now.tzinfo))
     }
+    tried = identity.wrong_names(connection, now - A_DAY) if proven else {}
+    guessed = {
+        each.id
+        for each in candidates
+        if each.id in proven and _guessed(each.name, tried) and not _beyond_guessing(claims, each, proven[each.id])
+    }
+    proven = {each: local for each, local in proven.items() if each not in guessed}
     if proven:
         coded = {each.id for each in candidates if claims.code and each.code == claims.code}
         return _the_one_meant({each: local for each, local in proven.items() if each in coded} or proven, request)
     said = f"I cannot find an appointment {_described(claims)}."
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
+    if not is_whole(claims.name):
+        said = f"{said} I need the first name and the surname."
     # If number and day are known, the name must be wrong; otherwise ask for name and day in turn.
-    return _ask("which" if wrong and not (claims.number and claims.day) else "name", "wrong", said)
+    # What was guessed and what is wrong get the same answer.
+    return _ask(
+        "which" if wrong and not (claims.number and claims.day) else "name", "limited" if guessed else "wrong", said
+    )
+
+
+def owns(request: EffectRequest, appointment: Appointment, connection: Connection) -> bool:
+    """Whether number and name prove that an appointment is the caller's, for one who has not been asked to prove it.
+
+    Without a number nothing does, because a caller who books says a name and a day of their own choice, and as often as
+    they like.
+    """
+    claims = Claims.of(request)
+    if not claims.number or appointment.caller != claims.number or not same_person(appointment.name, claims.name):
+        return False
+    tried = identity.wrong_names(connection, request.context.now() - A_DAY)
+    return not _too_often(request, connection) and not _guessed(appointment.name, tried)
+
+
+def _too_often(request: EffectRequest, connection: Connection) -> bool:
+    """Whether the call or its number has had as many wrong attempts as it may have."""
+    context = request.context
+    # Within 24 hours, not since midnight: otherwise someone who guesses would only have to wait for midnight.
+    return (
+        identity.wrong_in_call(connection, context.conversation_id) >= WRONG_IN_CALL
+        or identity.wrong_by_number(connection, context.caller, context.now() - A_DAY) >= WRONG_IN_A_DAY
+    )
+
+
+def _guessed(name: str, tried: Mapping[str, int]) -> bool:
+    """Whether a stored name was tried too often. Compared with each: a name can be varied and still match."""
+    return sum(times for each, times in tried.items() if same_person(name, each)) >= WRONG_OF_NAME_IN_A_DAY
+
+
+def _beyond_guessing(claims: Claims, appointment: Appointment, starts_at: datetime) -> bool:
+    return claims.by_code(appointment) and claims.fitting(appointment, starts_at) >= ENOUGH_WITH_CODE
 
 
 def tally(request: EffectRequest, result: EffectResult, connection: Connection) -> str:
     """Store an attempt and its outcome."""
     outcome: Outcome = "matched" if isinstance(result, Ok) else "wrong"
+    if result == Failed(NO_MORE):
+        outcome = "limited"
     if isinstance(result, Refused):
         outcome = _OUTCOMES[str(result.facts["tried"])]
     context = request.context
@@ -139,12 +159,13 @@ def tally(request: EffectRequest, result: EffectResult, connection: Connection) 
         conversation_id=context.conversation_id,
         caller=context.caller,
         outcome=outcome,
+        name=request.slots.get("name", ""),
         at=context.now(),
     )
     return outcome
 
 
-_OUTCOMES: dict[str, Outcome] = {"matched": "matched", "incomplete": "incomplete", "wrong": "wrong"}
+_OUTCOMES: dict[str, Outcome] = {each: each for each in get_args(Outcome)}
 
 
 def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:

@@ -6,13 +6,13 @@ May import: fsm, store, SQLAlchemy, the standard library.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from fsm.agents.identity import Claims, real_name
+from fsm.agents.identity import owns
+from fsm.agents.names import real_name
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
@@ -123,7 +123,7 @@ def taken(request: EffectRequest, connection: Connection) -> Refused:
     day, at, now = request.slots["day"], request.slots["at"], request.context.now()
     wanted = datetime.combine(day, at, now.tzinfo)
     holder = appointments.at(connection, RESOURCE, wanted)
-    if holder is not None and replace(Claims.of(request), day=day).prove(holder, wanted):
+    if holder is not None and owns(request, holder, connection):
         return Refused(
             f"You have that time already: {at.hour}:{at:%M} on that day is booked for you. "
             "What other time would suit you?"

@@ -89,7 +89,7 @@ def test_no_statement_that_something_was_done(words: str) -> None:
     assert deeds_in(words, English()) == set()
 
 
-@pytest.mark.parametrize("deeds", [{B}, {C}, {M}, {B, C}, ANY_DEED], ids=str)
+@pytest.mark.parametrize("deeds", [{B}, {C}, {M}, {B, C}, ANY_DEED], ids=["B", "C", "M", "B and C", "any"])
 def test_what_takes_a_statement_back_is_none(deeds: frozenset[Deed]) -> None:
     words = denial(frozenset(deeds))
     assert deeds_in(words, English()) == set()

@@ -13,10 +13,16 @@ NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
 
 
 def tried(
-    engine: Engine, key: str, outcome: Outcome = "wrong", caller: str = "+49301", call: str = "c-1", at: datetime = NOW
+    engine: Engine,
+    key: str,
+    outcome: Outcome = "wrong",
+    caller: str = "+49301",
+    call: str = "c-1",
+    at: datetime = NOW,
+    name: str = "Ann Fox",
 ) -> None:
     with engine.begin() as connection:
-        identity.attempted(connection, key=key, conversation_id=call, caller=caller, outcome=outcome, at=at)
+        identity.attempted(connection, key=key, conversation_id=call, caller=caller, outcome=outcome, name=name, at=at)
 
 
 def wrong(engine: Engine, call: str = "c-1") -> int:
@@ -41,6 +47,36 @@ def test_what_matched_or_was_incomplete_was_not_wrong(engine: Engine) -> None:
     tried(engine, "k1", "matched")
     tried(engine, "k2", "incomplete")
     assert (wrong(engine), by_number(engine)) == (0, 0)
+
+
+def test_what_was_limited_counts_for_its_call_and_its_number_and_not_for_its_name(engine: Engine) -> None:
+    tried(engine, "k1", "limited")
+    assert (wrong(engine), by_number(engine)) == (1, 1)
+    with engine.connect() as connection:
+        assert identity.wrong_names(connection, NOW) == {}
+
+
+def test_the_names_that_were_wrong_are_counted_since_a_moment_whoever_said_them(engine: Engine) -> None:
+    tried(engine, "k1", at=NOW - timedelta(seconds=1))
+    tried(engine, "k2", call="c-2", caller="")
+    tried(engine, "k3", call="c-3", caller="+49302")
+    tried(engine, "k4", name="Bob Fox")
+    tried(engine, "k5", "matched")
+    tried(engine, "k6", "incomplete")
+    tried(engine, "k7", name="")
+    with engine.connect() as connection:
+        assert identity.wrong_names(connection, NOW) == {"Ann Fox": 2, "Bob Fox": 1}
+
+
+def test_an_attempt_of_an_earlier_release_has_no_name(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO identity_attempt (key, conversation_id, caller, outcome, at)"
+            " VALUES ('k1', 'c-1', '+49301', 'wrong', '2026-11-23 13:05:00')"
+        )
+    assert wrong(engine) == 1
+    with engine.connect() as connection:
+        assert identity.wrong_names(connection, NOW - timedelta(days=1)) == {}
 
 
 def test_an_attempt_written_again_is_the_first(engine: Engine) -> None:

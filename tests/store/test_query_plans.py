@@ -95,6 +95,7 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
         "ix_identity_attempt_caller",
         lambda c: identity.wrong_by_number(c, CALLER, AT - timedelta(days=1)),
     ),
+    "names of wrong attempts": ("ix_identity_attempt_at", lambda c: identity.wrong_names(c, AT - timedelta(minutes=5))),
 }
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 WHOLE_TABLE = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}

@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from enum import Enum
 
 from actors.messages.journal_rows import BotHeardRow, TaskRow
-from fsm.agents.identity import alike
 from lab.mind import AssistantSaid, Called, Prompt, Reply, UserSaid, think
 from tests.talk.facts import Call, Exchange, Facts, HeardTurn, Thought, exchanges
 from tests.talk.scenario import CALLER, Act, Asked, Deed, Ends, Keys, Line
 
 SILENCE_S = 20.0
+# Least similarity of two spellings of one name.
+ALIKE = 0.7
 # Results of tasks that have changed something.
 EFFECTS = ("booked", "moved", "removed")
 # Breaches of VAIC's protocol that do not spoil a call by themselves.
@@ -202,7 +204,11 @@ def _same(argument: object, value: str) -> bool:
 
 def _same_names(wanted: Sequence[str], stored: Sequence[str]) -> bool:
     """Or such that sound alike: how a name is spelt is not heard."""
-    return len(wanted) == len(stored) and all(map(alike, stored, wanted))
+    return len(wanted) == len(stored) and all(map(_alike, stored, wanted))
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= ALIKE
 
 
 def _told(calls: Sequence[Call]) -> str:
@@ -322,18 +328,29 @@ def _wish_after_the_end(facts: Facts) -> str:
 
 
 def _refused(facts: Facts) -> Iterator[str]:
-    """A yes to what was heard to its end, that did not count."""
+    """A yes to what was heard to its end, that did not count.
+
+    It need not, if an answer before it was misheard: what was heard may have been a no.
+    """
     heard, _ = exchanges(facts)
     rows = list(facts.rows)
     ends_ms = [
         row.began_ms + row.heard_ms for row in rows if isinstance(row, BotHeardRow) and row.complete and row.began_ms
     ]
+    misheard = False  # an answer to the read-back that this one answers
     for each in heard:
-        answer = each.done.answer
+        answer, before = each.done.answer, misheard
+        finding = _misunderstood(each, facts) if each.done.asked is Asked.READ_BACK else None
+        misheard = each.done.asked is Asked.READ_BACK and (
+            before or (finding is not None and finding.who is Blame.EARS)
+        )
         if not isinstance(answer, Line) or answer.act is not Act.YES or each.done.asked is not Asked.READ_BACK:
             continue
         whole = any(each.done.onset_ms - 10_000 <= end_ms <= each.done.onset_ms for end_ms in ends_ms)
         for call in each.calls:
             error = (call.output or {}).get("error")
-            if whole and _confirms(call, yes=True) and error and _plain(each.heard) == _plain(answer.text):
+            if not error or not _confirms(call, yes=True):
+                continue
+            misheard = False  # it is read back anew
+            if whole and not before and _plain(each.heard) == _plain(answer.text):
                 yield f"{answer.text!r} did not count: {error}"

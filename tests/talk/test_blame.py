@@ -229,6 +229,16 @@ def test_a_yes_that_did_not_count() -> None:
     assert who(facts) == (Blame.PRODUCT, "'Yes, please.' did not count: misstated")
 
 
+def test_a_yes_need_not_count_after_an_answer_that_was_misheard() -> None:
+    call = booking(heard="The chair was not as right.")
+    call.bot("Sorry, I did not get that. Shall I book it?")
+    call.caller(YES, YES.text, Asked.READ_BACK)
+    call.called("book_appointment_confirm", {"yes": True}, state="Confirm", error="misstated")
+    call.bot("Thursday 26 November at 10:30 for John Smith. Shall I book it?")
+    call.caller(YES, YES.text, Asked.READ_BACK)
+    assert who(ended(booked(call)).facts(stored=[BOOKED])) == (None, "")
+
+
 def test_speech_on_the_line_that_never_became_a_turn() -> None:
     call = CallOfRows()
     call.caller(WISH, None)

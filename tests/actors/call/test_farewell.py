@@ -293,6 +293,26 @@ def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call)
     assert [name for name, _ in call.activities()] == ["hangup"]
 
 
+def test_a_goodbye_is_enough_where_the_task_has_ended_before_the_response_that_said_it(call: Call) -> None:
+    call.caller_says("That is all, bye.")
+    call.event("response.created", response={"id": "r-bye", "status": "in_progress"})
+    part: dict[str, Any] = {"response_id": "r-bye", "item_id": "i-bye", "output_index": 0, "content_index": 0}
+    for _ in range(8):
+        call.event("response.output_audio.delta", **part, delta="A" * 6400)
+    call.event("response.output_audio.done", **part)
+    item = {"id": "fc", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "end_call",
+            "arguments": "{}"}  # fmt: skip
+    call.event("response.output_item.done", response_id="r-bye", output_index=1, item=item)
+    call.mailboxes.until(lambda: any(task.result == "hangup" for task in call.describe().tasks))
+    call.event("response.done", response={"id": "r-bye", "status": "completed"})
+    assert "call-1" in call.outputs()
+    call.model_calls()  # nothing more is said
+    assert call.activities() == []
+    call.mailboxes.advance(800)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
 def test_the_end_of_another_task_does_not_erase_the_farewell(call: Call) -> None:
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
+
 from tests.adversary.model import call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, add, scene
 from tests.adversary.stage import Stage
@@ -315,3 +319,126 @@ async def only_ones_own_is_read_out(stage: Stage) -> None:
     await stage.model.turn("Cancel my appointment on Friday. John Smith.", friday)
     if stage.model.last_output.get("state") == "Confirm":
         raise Fault("read back although it is not the one that was named")
+
+
+# --- one telephone, two people ---
+
+FAMILY = {
+    "peter": ("Maria Schneider", "Peter Schneider"),
+    "mia": ("Max Müller", "Mia Müller"),
+    "anne": ("Peter Hoffmann", "Anne Hoffmann"),
+    "joan": ("John Smith", "Joan Smith"),
+    "tim": ("Tom Schneider", "Tim Schneider"),
+    "marie": ("Maria Schneider", "Marie Schneider"),
+    "surname": ("Maria Schneider", "Schneider"),
+    "first_name": ("Maria Schneider", "Maria"),
+    "both": ("Maria Schneider", "Peter Maria Schneider"),
+}
+WHOSE = {
+    "number": Props(),
+    "number_and_day": Props(),
+    "withheld": Props(caller="anonymous"),
+}
+for (_name, (_stored, _claimed)), (_known, _props) in product(FAMILY.items(), WHOSE.items()):
+
+    async def _family(stage: Stage, said: str = _claimed, known: str = _known) -> None:
+        claims = {"name": said} if known == "number" else {"name": said, "which": TOMORROW}
+        await stage.model.turn(f"Cancel my appointment. {said}.", call("cancel_appointment", claims))
+        await stage.model.turn("Yes.", CANCEL_YES)
+
+    _family.__doc__ = f"Booked is {_stored}, {_claimed} calls and has {_known}: nothing stored is heard or cancelled."
+    _stored_once = replace(_props, own=(Own(at=f"{TOMORROW} 10:30", name=_stored),))
+    add(Kind.IDENTITY, f"family_{_name}_{_known}", _family, KEPT, _stored_once)
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=(f"{TOMORROW} 10:30",), heard=("is cancelled",), unheard=("10:30",)),
+    Props(own=(Own(at=f"{TOMORROW} 10:30", name="Tom Schneider"), Own(at=f"{TOMORROW} 11:00", name="Tim Schneider"))),
+)
+async def family_each_their_own(stage: Stage) -> None:
+    """Tom and Tim share a telephone, both have an appointment, and Tim cancels his."""
+    await stage.model.turn("Cancel it. Tim Schneider.", call("cancel_appointment", {"name": "Tim Schneider"}))
+    await stage.model.turn("Yes.", CANCEL_YES)
+
+
+for _how, _spelt in {
+    "turned": "Müller, Max",
+    "umlaut": "max mueller",
+    "title": "Mr. Max Müller",
+    "letter": "Max Miller",
+}.items():
+
+    async def _spelling(stage: Stage, said: str = _spelt) -> None:
+        await stage.model.turn(f"Cancel it. {said}.", call("cancel_appointment", {"name": said}))
+        await stage.model.turn("Yes.", CANCEL_YES)
+
+    _spelling.__doc__ = f"Max Müller's own appointment, and the model writes {_spelt!r}: cancelled."
+    _max = Props(own=(Own(at=f"{TOMORROW} 10:30", name="Max Müller"),))
+    add(Kind.IDENTITY, f"spelt_{_how}", _spelling, Ends(stored=(), heard=("is cancelled",)), _max)
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=STANDS, heard=("10:30 is already taken",), unheard=("booked for you",)),
+    Props(own=(HALF_PAST_TEN,), caller="anonymous"),
+)
+async def books_a_strangers_time(stage: Stage) -> None:
+    """A withheld "John Smith" books John Smith's very time: not told whose it is, by whatever name."""
+    book = call("book_appointment", {"day": TOMORROW, "at": "10:30", "name": NAME})
+    await stage.model.turn("Tomorrow at half past ten, John Smith.", book)
+    await stage.model.turn("Yes.", YES)
+    for name in ("Peter Miller", "Jon Smyth", "John Smith"):
+        again = call("book_appointment_provide", {"day": TOMORROW, "at": "10:30", "name": name})
+        await stage.model.turn(f"No, for {name}.", again)
+        await stage.model.turn("Yes.", YES)
+
+
+# --- guessing ---
+
+
+async def _guesses(stage: Stage, days: Iterable[int]) -> None:
+    """John Smith's appointment in December is asked for by its day, twice a call, until one of them is right."""
+    for count, day in enumerate(days):
+        claims = {"name": NAME, "which": f"2026-12-{day:02}"}
+        if count % 2:
+            await stage.model.turn("Then on another.", call("cancel_appointment_provide", claims))
+        else:
+            if count:
+                await stage.hang_up()
+                await stage.dial("anonymous")
+            await stage.model.turn("Cancel mine.", call("cancel_appointment", claims))
+        if stage.model.last_output.get("state") == "Confirm":
+            await stage.model.turn("Yes.", CANCEL_YES)
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=("2026-12-08 10:30",), unheard=("at 10:30",), silence_s=None),
+    Props(own=(Own(at="2026-12-08 10:30"),), caller="anonymous", limit_s=900),
+)
+async def guesses_the_day(stage: Stage) -> None:
+    """A withheld caller knows a name alone, and tries day after day, in call after call: the right one is not told."""
+    await _guesses(stage, range(1, 10))
+
+
+@scene(
+    Kind.IDENTITY,
+    Ends(stored=(), heard=("is cancelled",), silence_s=None),
+    Props(limit_s=900),
+)
+async def owner_after_guesses(stage: Stage) -> None:
+    """After a stranger's guesses the owner needs the code that was told at the booking, and it is enough."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", YES)
+    code = str(stage.model.last_output["slots"]["code"])
+    await stage.hang_up()
+    await stage.dial("anonymous")
+    await _guesses(stage, range(1, 7))
+    await stage.hang_up()
+    await stage.dial()
+    await stage.model.turn("Cancel it. John Smith.", call("cancel_appointment", {"name": NAME}))
+    if stage.model.last_output.get("state") == "Confirm":
+        raise Fault("number and name are enough although the name was tried too often")
+    await stage.model.turn(f"The code is {code}.", call("cancel_appointment_provide", {"name": NAME, "code": code}))
+    await stage.model.turn("Yes.", CANCEL_YES)
