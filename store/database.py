@@ -57,23 +57,31 @@ MIGRATION_LOCK = 7_132_654
 _alembic = threading.Lock()
 
 
-def open_database(url: str) -> Engine:
+def shown(url: str | URL) -> str:
+    """The URL without password and query. Raises: MisuseError if it is none."""
+    parsed = _parse(url) if isinstance(url, str) else url
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def open_database(url: str, *, create: bool = True) -> Engine:
     """Connect and migrate to the newest tables; processes that start together wait for the first.
 
-    url: SQLAlchemy's, of a SQLite file or of PostgreSQL. The engine is for all threads.
+    url: SQLAlchemy's, of a SQLite file or of PostgreSQL. create: make a SQLite file that is not there. The engine is
+    for all threads.
     Raises: MisuseError that names what is wrong, and never the password.
     """
     parsed = _parse(url)
-    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    if not create and parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        raise MisuseError(f"database {shown(parsed)}: there is no such file")
     try:
         engine = _engine(parsed)
     except (ImportError, NoSuchModuleError) as error:
-        raise MisuseError(f"database {shown}: its driver is not installed ({error})") from None
+        raise MisuseError(f"database {shown(parsed)}: its driver is not installed ({error})") from None
     try:
         _prepare(engine)
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, CommandError, MisuseError) as error:
         engine.dispose()
-        raise MisuseError(f"database {shown}: {_reason(error)}") from None
+        raise MisuseError(f"database {shown(parsed)}: {_reason(error)}") from None
     return engine
 
 

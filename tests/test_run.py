@@ -133,13 +133,23 @@ def test_effects_name_a_wrong_store_and_exit_2(env: pytest.MonkeyPatch) -> None:
     assert result.stderr.startswith("wrong setting TIELINE_DATABASE_URL: ")
 
 
+def test_effects_of_a_store_that_is_not_there_are_not_said_to_be_settled(
+    tmp_path: Path, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("TIELINE_DATABASE_URL", f"sqlite:///{tmp_path}/other.sqlite3")
+    result = command("effects")
+    assert result.exit_code == 2
+    assert "there is no such file" in result.stderr
+    assert not (tmp_path / "other.sqlite3").exists()
+
+
 def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine) -> None:
     for listed in (command("effects"), command("effects", "list")):
         assert "c-1:t1:4  intended  clinic.book  2026-08-01 09:00 UTC" in listed.output
         assert "caller +4930123; day=2026-08-03" in listed.output
         assert "c-2:t1:4" not in listed.output, "it is being carried out"
     assert command("effects", "settle", "c-1:t1:4", "done").output == "c-1:t1:4  ok\n"
-    assert command("effects").output == "No effect is unsettled.\n"
+    assert command("effects").output.startswith("No effect is unsettled in sqlite:///")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def effects(context: typer.Context) -> None:
 @effects_app.command("list")
 def list_effects() -> None:
     """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
+    from gateway.effects import shown
+
     with effects_or_exit() as runner:
         left = runner.unsettled()
     for each in left:
@@ -42,7 +44,8 @@ def list_effects() -> None:
         if each.say:
             out.print(escape(f"  {each.say}"))
     if not left:
-        out.print("No effect is unsettled.")
+        # Which store was asked: a shell may lack the variable that the daemon has.
+        out.print(f"No effect is unsettled in {escape(shown(read_store_settings().database_url))}")
 
 
 @effects_app.command("settle")
@@ -61,7 +64,7 @@ def settle_effect(
             err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
             raise typer.Exit(FAILED) from None
     if status is None:
-        err.print(f"[red]unknown effect[/red] no unsettled effect has the key {escape(key)}")
+        err.print(f"[red]unknown effect[/red] {escape(key)}: no unsettled effect has this key")
         raise typer.Exit(WRONG_SETTING)
     out.print(f"{escape(key)}  {status}")
 
