@@ -68,6 +68,7 @@ def test_a_correction_is_asked_for_again_once_something_else_was_heard_in_its_pl
     watched = Watched()
     watched.heard("It is booked.")
     assert watched.false()
+    assert not watched.watch.correcting
     watched.asked()
     assert watched.watch.correcting
     assert watched.false() == []
