@@ -122,29 +122,32 @@ _YES = (
     r"|correct|exactly|absolutely|definitely|certainly|of course|indeed|affirmative|agreed|confirmed|by all means"
     r"|perfect|great|good|fine|lovely|wonderful|excellent|brilliant|super|fantastic|very good|very well|spot on|please"
 )
+_FOR_ME = r"(?: (?:for|with|by|to) (?:me|us))?"
 _AGREEING = (
-    rf"(?:(?:{_IT}|everything|all) )?(?:is|would be|will be|looks|sounds) {_NICE}(?: (?:for|with|by|to) (?:me|us))?",
+    rf"(?:that|this|everything|all) is (?!all right\b|(?:\w+ )?(?:okay|ok|alright)\b){_NICE}{_FOR_ME}",
+    rf"(?:(?:{_IT}|everything|all) )?(?:would be|will be|looks|sounds) {_NICE}{_FOR_ME}|is {_NICE}{_FOR_ME}",
     r"(?:sounds|looks) like a plan|i am (?:fine|good|happy|okay|ok) with (?:that|it|this)",
     rf"(?:(?:that|this|it) )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
     r"(?:that|it|this) (?:will|would) (?:work|do|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
     r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
-    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|go on|(?:please )?do (?:it|that|this|so)|please do",
-    r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)|let is",
+    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|(?:please )?do (?:it|that|this|so)|please do",
+    r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)",
     r"i would (?:like|love) (?:that|it|to)|i want (?:that|it|this)|(?:i|we) will take (?:it|that|this)",
-    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?|i do|i would",
-    r"(?:it|that) is(?: it)?|you (?:can|may|could)",
+    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?",
     r"(?:like )?(?:i|we) (?:already |have |just )*said yes",
     _YES,
 )  # fmt: skip
 _POLITE = (
     r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?",
-    r"that is (?:all|very kind(?: of you)?|kind of you)|no problem|not a problem|no worries|i am sure|for (?:me|us)",
+    r"that is (?:all(?! right)|very kind(?: of you)?|kind of you)|no problem|not a problem|no worries|i am sure|for (?:me|us)",
     r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
     r"(?:the|my|an|that|this) appointment",
     r"(?:and )?(?:good ?bye|bye bye|bye)",
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
     r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
 )
+# These agree only beside a yes: "that's okay, thanks" declines, "I would" goes on.
+_BESIDE_A_YES = rf"(?:that|it|this) is {_NICE}{_FOR_ME}|i do|i would|(?:it|that) is(?: it)?|you (?:can|may)"
 _BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
 _FAREWELL = re.compile(r"\bbye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
@@ -173,7 +176,7 @@ def agrees(said: str, own: str) -> bool:
     if _FAREWELL.search(said) and not _OUTRIGHT.search(said):  # "okay, bye" leaves
         return False
     # Politeness first: "good morning" is no "good".
-    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})) ")
+    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})|{_BESIDE_A_YES}) ")
     at, agreed, words = 0, False, f"{said} "
     while (match := phrase.match(words, at)) is not None:
         at, agreed = match.end(), agreed or match["agrees"] is not None

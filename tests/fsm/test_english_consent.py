@@ -296,8 +296,13 @@ That's fine.
 That's fine with me.
 That's perfect for me.
 That's great, thank you.
-That's all right.
 That's good.
+Yes, that's okay.
+Yes, that's all right, thanks.
+Yes, I would.
+Yes, it's fine.
+That would be okay.
+Everything is correct.
 That sounds good.
 Sounds good.
 Sounds great, thanks.
@@ -417,6 +422,16 @@ Yes... no.
 Yes. Hm. No.
 No, yes.
 No problem.
+That's okay.
+That's all right, thanks.
+It's okay, thank you.
+It's fine.
+I'm fine.
+I'm good, thanks.
+Let's
+I would
+That is
+Go on.
 Thank you.
 Thanks.
 Thank you, that is all I wanted to know.
