@@ -127,7 +127,7 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
         set_=taken | held | {"epoch": column.epoch + 1},
-        where=and_(column.credential.in_(bindparam("credentials", expanding=True)), free),
+        where=and_(column.credential.in_(bindparam("credentials")), free),
     ).returning(column.epoch)
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from fsm.context import ContextItem
+from fsm.context import FACT, RESULT, ContextItem
 from fsm.effects import TaskContext
+from fsm.memory import Memory
 from fsm.run import TaskRun
 from fsm.testing import Recorder, converse
 from fsm.testing.conversation import NOON
@@ -43,6 +44,14 @@ def test_a_snapshot_of_another_table_is_refused() -> None:
         item = ContextItem(name=name, value=value, category="slot", source="caller", confidence=1.0, at=NOW)
         with pytest.raises(MisuseError, match="slots of a snapshot do not fit"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update={"items": (item,)}))
+
+
+def test_what_the_caller_has_said_is_known_apart_from_facts() -> None:
+    memory = Memory(TRIAGE, context())
+    memory.keep("hours", 2, source="caller", confidence=1.0)
+    memory.learn(FACT, "late", True)
+    memory.learn(RESULT, "ticket", 7)
+    assert (memory.known().slots, memory.known().facts) == ({"hours": 2}, {"late": True, "ticket": 7})
 
 
 def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:

@@ -183,6 +183,12 @@ def test_the_caller_may_give_up_in_every_state_that_waits(state: str) -> None:
     assert run.outcome == "cancelled"
 
 
+def test_the_caller_may_give_up_instead_of_choosing() -> None:
+    talk = converse(TRIAGE).opens(hours=2)
+    assert talk.state == "Pick"
+    assert talk.calls("triage_cancel", "{}").outcome == "cancelled"
+
+
 def test_opening_again_means_the_values() -> None:
     run = pizza()
     opened(run, size="small")

@@ -110,6 +110,16 @@ def test_the_keys_of_one_event_go_into_consecutive_slots(mailboxes: WaitingDispa
     assert typed(call) == ["The caller pressed these keys: 2 4 1 1.", "The caller pressed these keys: 1 0 3 0."]
 
 
+def test_one_hash_after_an_answer_of_known_length_belongs_to_it_and_another_is_an_answer(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = Call(mailboxes).greeted()
+    call.answered("call-1", "book_appointment", name="Ada")
+    in_one_event(call, "2411##")
+    mailboxes.until(lambda: len(typed(call)) == 2)
+    assert typed(call) == ["The caller pressed these keys: 2 4 1 1.", "The caller pressed these keys: ."]
+
+
 def test_a_yes_pressed_before_the_read_back_does_not_count(mailboxes: WaitingDispatcher) -> None:
     oven = Oven()
     call = Call(mailboxes, effects={"appointments.book": oven}).greeted()

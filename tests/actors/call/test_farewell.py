@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,16 +13,21 @@ from actors.call.phase import CallEvent
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
+from actors.policies import FAREWELL_LIMIT_S, LONGEST_GRACE_S
+from actors.system.address import NullRef
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from protocols.ledger import ItemHeard
 from tests.actors.calls import (
+    MS_100,
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
+    FakeExchange,
     Oven,
     StuckOven,
     WaitingDispatcher,
+    call_services,
     living,
     with_a_hanging_task,
 )
@@ -101,6 +107,13 @@ def test_thanks_or_a_cough_have_the_end_wait_for_the_next_sentence(pending_hangu
     assert pending_hangup.note(heard("i-1")) is None, "it was interrupted"
     assert pending_hangup.note(ended("i-2")) is None
     assert pending_hangup.note(heard("i-2")) is HEARD
+
+
+def test_after_an_interruption_no_farewell_has_begun(pending_hangup: PendingHangup) -> None:
+    pending_hangup.begun = True
+    assert not pending_hangup.unsaid
+    pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
+    assert pending_hangup.unsaid
 
 
 def test_a_question_of_the_bot_s_after_an_interruption_waits_for_its_answer(pending_hangup: PendingHangup) -> None:
@@ -237,6 +250,18 @@ def test_a_farewell_that_the_model_never_speaks_is_said_by_a_clip_after_six_seco
     assert [name for name, _ in call.activities()] == ["hangup"]
     call.ends("bot-disconnected")
     assert call.outcome() == "completed"
+
+
+def test_the_limit_of_a_farewell_runs_from_its_first_word_however_often_the_bot_begins_anew(call: Call) -> None:
+    ask_to_end(call)
+    call.event("response.created", response={"id": "r-long", "status": "in_progress"})
+    for second in range(round(FAREWELL_LIMIT_S)):
+        assert call.activities() == []
+        part = {"response_id": "r-long", "item_id": f"i-{second // 10}", "output_index": 0, "content_index": 0}
+        for _ in range(10):
+            call.event("response.output_audio.delta", **part, delta=MS_100)
+        call.mailboxes.advance(1000)
+    assert [name for name, _ in call.activities()] == ["hangup"]
 
 
 def test_a_transfer_that_the_model_never_announces_is_announced_by_a_clip(mailboxes: WaitingDispatcher) -> None:
@@ -412,13 +437,14 @@ def test_a_farewell_to_a_caller_whose_socket_is_lost_ends_the_call_at_its_time(c
     assert call.outcome() == "completed"
 
 
-def transferred(mailboxes: WaitingDispatcher, target: str) -> Call:
+def transferred(mailboxes: WaitingDispatcher, target: str, **more: Any) -> Call:
     """A call whose task has just handed over to a human."""
     call = Call(
         mailboxes,
         effects={"pizza.bake": Oven(Failed("The oven is broken."))},
         transfer_targets={"all": target} if target else {},
         no_input_s=NO_WATCH_S,
+        **more,
     )
     call.greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
@@ -463,8 +489,8 @@ def asked_to_say(call: Call) -> list[str]:
     return [each["response"].get("instructions", "") for each in call.model.all("response.create")]
 
 
-def put_through(mailboxes: WaitingDispatcher) -> Call:
-    call = transferred(mailboxes, TARGET)
+def put_through(mailboxes: WaitingDispatcher, **more: Any) -> Call:
+    call = transferred(mailboxes, TARGET, **more)
     call.bot_says("I will put you through.", ms=500)
     mailboxes.advance(500)
     call.played()
@@ -490,6 +516,18 @@ def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_g
     assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
     call.ends("bot-disconnected")
     assert call.outcome() == "completed"
+
+
+def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mailboxes: WaitingDispatcher) -> None:
+    targets = {"reception": TARGET}
+    profile = call_services(mailboxes, NullRef(), FakeExchange(), transfer_targets=targets).profile
+    call = put_through(mailboxes, profile=replace(profile, max_call_s=10, no_input_s=NO_WATCH_S))
+    mailboxes.advance(1000 * (10 + LONGEST_GRACE_S))
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    mailboxes.advance(900)
+    call.played()
+    assert clips(call) == [Clip.GOODBYE.value]
 
 
 def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_is_back(

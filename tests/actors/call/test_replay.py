@@ -87,6 +87,9 @@ def test_a_confirmed_effect_is_finished_after_a_takeover_without_asking_again(
         assert TOLD in asked_to_say(call)
     else:
         assert TOLD in call.outputs()["call-2"]["say"]
+        call.bot_says(TOLD)
+        call.mailboxes.advance(3000)
+        assert len(call.model.all("response.create")) == 1, "it is not told twice"
     assert len(AppointmentBook(engine).all()) == 1
 
 

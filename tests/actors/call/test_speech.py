@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.messages.call import EndCall
+from actors.call.speech import MOST_OVERRUNS
+from actors.messages.call import EndCall, TurnOverrun
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
@@ -319,6 +320,17 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
     assert [task.result for task in call.records()[0].tasks] == ["undone"]
 
 
+# --- budgets ---
+
+
+def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost(call: Call) -> None:
+    call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+    closed = [call.model.closed]  # the caller is asked to repeat
+    call.told(TurnOverrun())
+    assert [*closed, call.model.closed] == [None, 1000]
+    assert call.describe().errors[-1] == "model: does not come to an end"
+
+
 # --- the clock ---
 
 
@@ -337,6 +349,14 @@ def test_today_and_the_time_in_the_instructions_follow_the_clock_of_a_long_call(
     session = call.model.last("session.update")["session"]
     assert f"Today is {clock} (Europe/Berlin)." in session["instructions"]
     assert {"book_appointment", "end_call"} <= {tool["name"] for tool in session["tools"]}
+
+
+def test_the_model_knows_the_time_before_it_answers_keys(mailboxes: WaitingDispatcher) -> None:
+    ahead = [timedelta()]
+    call = Call(mailboxes, now=lambda: BEGAN + ahead[0]).greeted()
+    ahead[0] = timedelta(minutes=1)
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "7"}])
+    assert call.model.types() == ["session.update", "conversation.item.create", "response.create"]
 
 
 def test_the_model_is_not_told_the_time_again_within_a_minute(mailboxes: WaitingDispatcher) -> None:

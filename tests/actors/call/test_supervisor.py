@@ -152,6 +152,19 @@ def test_describe_tells_the_call_as_it_stands_and_closes_nothing(call: Call) -> 
     assert call.records() == []
 
 
+def corrections(call: Call) -> int:
+    """How often the model was asked to correct what it has told the caller."""
+    return sum("I said that wrongly" in told for told in greetings(call))
+
+
+def test_a_correction_is_asked_for_once_whatever_else_happens_before_it_is_heard(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
+    call.bot_says("It is booked.", ms=500)
+    mailboxes.advance(600)
+    call.bot_says("I am sorry, I said that wrongly: nothing is booked yet.", ms=1000)
+    assert corrections(call) == 1
+
+
 # --- the end ---
 
 
@@ -311,7 +324,7 @@ def test_a_resume_that_comes_after_the_end_is_turned_away(mailboxes: WaitingDisp
     stuck.freed.set()
     mailboxes.until(call.is_gone)
     assert call.outcome() == "lost"
-    assert wire.closed is not None
+    assert wire.closed == 1000
 
 
 def test_a_task_that_hangs_has_ten_minutes_after_the_record_so_far_and_a_second_to_stop(
@@ -362,6 +375,16 @@ def test_a_call_whose_caller_is_lost_ends_at_once_when_it_is_told_to(call: Call)
     call.told(EndCall("drained"))
     assert call.outcome() == "drained"
     assert call.is_gone()
+
+
+def test_a_call_that_is_stopped_leaves_a_record_and_no_child(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.ref.stop(block=False)
+    call.mailboxes.until(call.is_gone)
+    for agent in living(FsmAgent):
+        assert agent.actor_stopped.wait(5)
+    all_is_gone(call)
+    assert call.outcome() == "drained"
 
 
 # --- its own death ---

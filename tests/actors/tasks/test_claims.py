@@ -68,8 +68,9 @@ def test_a_correction_is_asked_for_again_once_something_else_was_heard_in_its_pl
     watched = Watched()
     watched.heard("It is booked.")
     assert watched.false()
+    before = watched.watch.correcting
     watched.asked()
-    assert watched.watch.correcting
+    assert (before, watched.watch.correcting) == (False, True)
     assert watched.false() == []
     assert watched.false(overdue=True) == ["it is booked."]
     watched.heard("At 12 Linden Street.")

@@ -252,6 +252,19 @@ def test_an_undo_that_breaks_has_changed_nothing_and_is_left_to_a_human(engine: 
     assert [(each.status, each.say) for each in services.unsettled()] == [("unclear", UNDO_FAILED)]
 
 
+def test_what_another_process_has_undone_meanwhile_is_left_to_nobody(engine: Engine) -> None:
+    def undone_elsewhere(request: EffectRequest) -> None:
+        with engine.begin() as connection:
+            effect_log.take_back(connection, request.key, NOW)
+        raise ConnectionError
+
+    oven = Oven()
+    services = desk(engine, Remote(oven.do, oven.look_up, undo=undone_elsewhere, on_hang_up="undo"))
+    services.carry_out("pizza.bake", REQUEST)
+    assert services.hung_up("pizza.bake", REQUEST) is False
+    assert (logged(engine), services.unsettled()) == ("undone", [])
+
+
 def test_without_a_database_nothing_was_taken_back(engine: Engine) -> None:
     services = desk(engine, Local(bake, undo=take_out, on_hang_up="undo"))
     services.carry_out("pizza.bake", REQUEST)
