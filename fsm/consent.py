@@ -7,9 +7,11 @@ May import: pydantic's types, the standard library. Rules from: docs/architectur
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, time
 from enum import Enum
+from itertools import groupby
+from operator import itemgetter
 from string import Formatter
 from typing import Any, Protocol, TypeVar
 
@@ -19,15 +21,30 @@ from fsm.claims import Claim, Deed
 
 V = TypeVar("V")
 
+# A read-back has fewer; words of the bot before its last ones are not looked at.
+MOST_SENTENCES = 12
+
 
 class Reply(Enum):
     """What a caller's words mean as the answer to a read-back."""
 
     WORDLESS = "no words: a cough, a hum, nothing"
-    NO = "a no, or a correction"
-    QUESTION = "a question"
-    UNDECIDED = "neither yes nor no: wait, perhaps, thank you"
-    YES = "words that agree"
+    YES = "a yes and nothing else"
+    OTHER = "anything else: a no, a question, a correction, a yes with more words in it"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as the values it names and its other words.
+
+    dates, times: each named day and time in order, as the set that it may mean. phrases: those of the wanted ones that
+    it holds. rest: its words in order, with one sign for each value; only the language reads it.
+    """
+
+    dates: Sequence[frozenset[date]]
+    times: Sequence[frozenset[time]]
+    phrases: frozenset[str]
+    rest: str
 
 
 class Language(Protocol):
@@ -47,23 +64,23 @@ class Language(Protocol):
 
     def sentences(self, text: str) -> list[str]: ...
 
-    def reply(self, text: str, question: str = "") -> Reply:
-        """Classify the answer to a question; to "Shall I book it?", "book it" is a yes."""
+    def read(self, text: str, today: date, phrases: Sequence[str]) -> Reading:
+        """Take a text apart; the phrases first, each as a whole: a name may hold the name of a day."""
         ...
 
-    def asks_consent(self, question: str, offered: str) -> bool | None:
-        """Whether a yes to the bot's question agrees to what a read-back offers. None: only if it names the values.
+    def reads_back(self, said: str, own: str, *, after_others: bool) -> bool:
+        """Whether the bot's words ask for a yes to what the task's own sentence offers, and hold nothing else.
 
-        To "Would you like another time?", it does not. offered: the task's own sentence.
+        said, own: the rests of their readings. after_others: they follow words that are no read-back.
         """
         ...
 
-    def denies(self, sentence: str) -> bool:
-        """Whether a sentence of the bot says that something cannot be had: "is taken", "we are closed then"."""
+    def agrees(self, said: str, own: str) -> bool:
+        """Whether the caller's words are a yes to that sentence, and nothing else. said, own: as above."""
         ...
 
-    def names_other(self, text: str, names: Sequence[str]) -> bool:
-        """Whether the caller's words say that it is for somebody else than these: "for my wife", "under Miller"."""
+    def wordless(self, text: str) -> bool:
+        """Whether a transcript has no words: only hums and noise."""
         ...
 
     def claims(self, text: str) -> list[Claim]:
@@ -85,7 +102,7 @@ class Readback:
 
     reading: identifies this read-back among all of its run. slots: all values that a yes agrees to, as JSON.
     sentence: the sentence to say, as formatted by the task. dates, times, phrases: what the bot's words must name, in
-    the sentence's order; phrases as formatted by the task. today: the day from which "tomorrow" is counted.
+    the sentence's order; phrases as formatted by the task.
     """
 
     reading: tuple[int, ...]
@@ -94,7 +111,6 @@ class Readback:
     dates: tuple[date, ...] = ()
     times: tuple[time, ...] = ()
     phrases: tuple[str, ...] = ()
-    today: date = field(default=date.min, compare=False)
 
 
 class Verdict(Enum):
@@ -104,7 +120,7 @@ class Verdict(Enum):
     UNHEARD = "unheard"  # the caller answered before the read-back was heard to its end
     MISSTATED = "misstated"  # the bot's words do not name the values that would be used
     WORDLESS = "wordless"  # the caller's turn has no words
-    NOT_A_YES = "not_a_yes"  # the caller's words are a no, a question or undecided, or name another value
+    NOT_A_YES = "not_a_yes"  # the caller's words are something else than a plain yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +137,15 @@ UNHEARD = Agreement(Verdict.UNHEARD)
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Words of the bot. heard: the caller heard them to the end."""
+    """Words of the bot. heard: the caller heard them to the end. today: the day on which they were said."""
 
     text: str
     heard: bool
+    today: date
 
 
 def readback_of(
-    template: str, values: Mapping[str, Any], reading: tuple[int, ...], slots: Mapping[str, JsonValue], today: date
+    template: str, values: Mapping[str, Any], reading: tuple[int, ...], slots: Mapping[str, JsonValue]
 ) -> Readback:
     """Make a read-back. template: its format string over the values, from which follows what the words must name."""
     dates: dict[str, date] = {}
@@ -147,71 +164,73 @@ def readback_of(
             case _:
                 phrases.append(formatter.format_field(piece, spec or ""))
     sentence = template.format_map(values)
-    return Readback(reading, dict(slots), sentence, tuple(dates.values()), tuple(times.values()), tuple(phrases), today)
+    return Readback(reading, dict(slots), sentence, tuple(dates.values()), tuple(times.values()), tuple(phrases))
 
 
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:
-    """Whether the words name every value, and do not name another day or time after that.
+    """Whether the bot's words end in a read-back: what the caller has heard of them, and all of them."""
+    said = list(spoken)
+    if said and _contradicts_itself(readback, said[-1].today, language):
+        return False
+    return _end_in_readback(readback, [each for each in said if each.heard], language) and _end_in_readback(
+        readback, said, language
+    )
 
-    Only the last sentences count that name every value: what was said before may have been about something else.
-    """
-    said = [(sentence, each.heard) for each in spoken for sentence in language.sentences(each.text)]
-    for first in reversed(range(len(said))):
-        heard = [sentence for sentence, to_its_end in said[first:] if to_its_end]
-        if _names_all(readback, heard, language):
-            return _stand(readback, [sentence for sentence, _ in said[first:]], language)
+
+def _contradicts_itself(readback: Readback, today: date, language: Language) -> bool:
+    """Whether a phrase beside the days and times names both once more: "John Smith on Friday at eleven" is no name."""
+    phrases = readback.phrases if readback.dates or readback.times else ()
+    return any(language.dates(phrase, today) and language.times(phrase, today) for phrase in phrases)
+
+
+def _end_in_readback(readback: Readback, said: Sequence[Spoken], language: Language) -> bool:
+    """Whether the last sentences are the task's own, or name exactly its values and say nothing else."""
+    sentences = [(each, sentence) for each in said for sentence in language.sentences(each.text)]
+    own = language.words(readback.sentence)
+    for first in reversed(range(max(0, len(sentences) - MOST_SENTENCES), len(sentences))):
+        last = sentences[first:]
+        if language.words(" ".join(sentence for _, sentence in last)) == own:
+            return True
+        readings = [
+            language.read(" ".join(sentence for _, sentence in part), item.today, readback.phrases)
+            for item, part in groupby(last, key=itemgetter(0))
+        ]
+        if not _names_exactly(readback, readings):
+            continue
+        offered = language.read(readback.sentence, last[0][0].today, readback.phrases).rest
+        rest = " ".join(each.rest for each in readings)
+        after_others = first > 0 and sentences[first - 1][0] is last[0][0]
+        if language.reads_back(rest, offered, after_others=after_others):
+            return True
     return False
 
 
-def _stand(readback: Readback, sentences: Sequence[str], language: Language) -> bool:
-    """Whether nothing in the sentences takes the read-back away again, and the last question asks for consent to it."""
-    if any(names_another(readback, sentence, language) or language.denies(sentence) for sentence in sentences):
-        return False
-    questions = [sentence for sentence in sentences if sentence.endswith("?")]
-    if not questions:
-        return True
-    asks = language.asks_consent(questions[-1], readback.sentence)
-    return _names_some(readback, questions[-1], language) if asks is None else asks
-
-
-def _names_some(readback: Readback, sentence: str, language: Language) -> bool:
-    words = language.words(sentence)
-    return bool(
-        (readback.dates and language.dates(sentence, readback.today))
-        or (readback.times and language.times(sentence, readback.today))
-        or any(_holds(words, language.words(phrase)) for phrase in readback.phrases)
-    )
-
-
-def names_another(readback: Readback, text: str, language: Language) -> bool:
-    """Whether the words name a day or a time that the read-back does not have."""
-    dates = language.dates(text, readback.today) if readback.dates else []
-    times = language.times(text, readback.today) if readback.times else []
-    return any(one.isdisjoint(readback.dates) for one in dates) or any(one.isdisjoint(readback.times) for one in times)
-
-
-def answers_another(readback: Readback, text: str, language: Language) -> bool:
-    """Whether the caller's words name a day, a time or a person that is not the read-back's."""
-    other = bool(readback.phrases) and language.names_other(text, readback.phrases)
-    return other or names_another(readback, text, language)
-
-
-def _names_all(readback: Readback, sentences: Sequence[str], language: Language) -> bool:
-    dates = [one for sentence in sentences for one in language.dates(sentence, readback.today)]
-    times = [one for sentence in sentences for one in language.times(sentence, readback.today)]
-    words = language.words(" ".join(sentences))
+def _names_exactly(readback: Readback, readings: Sequence[Reading]) -> bool:
+    dates = [one for each in readings for one in each.dates]
+    times = [one for each in readings for one in each.times]
+    phrases = frozenset().union(*(each.phrases for each in readings))
     return (
-        _in_order(readback.dates, dates)
+        phrases.issuperset(readback.phrases)
+        and all(len(one) == 1 for one in dates)
+        and _in_order(readback.dates, dates)
         and _in_order(readback.times, times)
-        and all(_holds(words, language.words(phrase)) for phrase in readback.phrases)
     )
 
 
-def _in_order(values: Sequence[V], named: Iterable[frozenset[V]]) -> bool:
-    """Whether all values are named, in this order: "from Monday to Tuesday" must not match "from Tuesday to Monday"."""
-    rest = iter(named)
-    return all(any(value in one for one in rest) for value in values)
+def _in_order(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:
+    """Whether these values are named and no others: "from Monday to Tuesday" is not "from Tuesday to Monday"."""
+    if len(set(values)) == 1:  # one value may be named several times
+        return bool(named) and all(values[0] in one for one in named)
+    return len(named) == len(values) and all(value in one for value, one in zip(values, named, strict=True))
 
 
-def _holds(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
-    return any(words[at : at + len(phrase)] == phrase for at in range(len(words) - len(phrase) + 1))
+def reply(readback: Readback, text: str, today: date, language: Language) -> Reply:
+    """Classify the caller's answer to a read-back. today: the day on which it was given."""
+    if language.wordless(text):
+        return Reply.WORDLESS
+    said = language.read(text, today, readback.phrases)
+    own = language.read(readback.sentence, today, readback.phrases)
+    known = all(one <= set(readback.dates) and one for one in said.dates) and not any(
+        one.isdisjoint(readback.times) for one in said.times
+    )
+    return Reply.YES if known and language.agrees(said.rest, own.rest) else Reply.OTHER

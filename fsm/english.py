@@ -1,9 +1,9 @@
-"""The English that is needed to judge consent: days, times of day, and whether a reply is a yes.
+"""The English that is needed to judge consent: days, times of day, and what is said beside them.
 
 It parses transcripts of the bot, which may paraphrase, and of the caller: digits and number words, "half past ten",
 "Thursday the 26th", "tomorrow". A wording it does not know counts as not said; the read-back is then repeated word for
 word.
-May import: fsm.consent, the standard library.
+May import: fsm, the standard library.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
-from fsm import english_claims
+from fsm import english_claims, english_consent
 from fsm.claims import Claim, Deed
-from fsm.consent import Reply
+from fsm.consent import Reading
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -80,6 +80,8 @@ class _Token:
 
 
 _NOTHING = _Token(".")
+# Stand for the tokens of a day or time, and of another value, that have been read.
+_VALUE, _PHRASE = _Token("#"), _Token("#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,8 @@ class English:
 
     def times(self, text: str, today: date) -> list[frozenset[time]]:
         tokens = _tokens(text)
-        for first, end, _ in _dates(tokens, today):
-            tokens[first:end] = [_Token("day")] * (end - first)
-        return _times(tokens)
+        _take(tokens, _dates(tokens, today))
+        return [found for _, _, found in _times(tokens)]
 
     def words(self, text: str) -> tuple[str, ...]:
         return tuple(token.text for token in _tokens(text) if not token.is_mark)
@@ -161,19 +162,18 @@ class English:
     def sentences(self, text: str) -> list[str]:
         return [each for each in re.split(r"(?<=[.?!])\s+", _plain(text)) if each]
 
-    def reply(self, text: str, question: str = "") -> Reply:
-        return _reply(text, question)
+    def read(self, text: str, today: date, phrases: Sequence[str]) -> Reading:
+        return _read(text, today, phrases)
 
-    def asks_consent(self, question: str, offered: str) -> bool | None:
-        return _asks_consent(question, offered)
+    def reads_back(self, said: str, own: str, *, after_others: bool) -> bool:
+        return english_consent.reads_back(said, own, after_others=after_others)
 
-    def denies(self, sentence: str) -> bool:
-        return _DENIES.search(_plain(sentence)) is not None
+    def agrees(self, said: str, own: str) -> bool:
+        return english_consent.agrees(said, own)
 
-    def names_other(self, text: str, names: Sequence[str]) -> bool:
-        known = {word for name in names for word in self.words(name)}
-        others = (match[1] or match[2] or "" for match in _FOR_WHOM.finditer(_plain(text)))
-        return any(other not in known for other in others)
+    def wordless(self, text: str) -> bool:
+        spoken = " ".join(_spoken(_plain(text)))
+        return not spoken or spoken in _IMAGINED
 
     def claims(self, text: str) -> list[Claim]:
         return [claim for sentence in self.sentences(text) for claim in english_claims.claims_in(sentence)]
@@ -359,15 +359,14 @@ def _year(day: _Day, tokens: list[_Token], at: int, today: date) -> tuple[_Day, 
 # --- times of day ---
 
 
-def _times(tokens: list[_Token]) -> list[frozenset[time]]:
-    """Each named time. An hour up to twelve means both halves of the day, unless one half is named."""
-    halves = {
-        _PARTS[token.text]
-        for at, token in enumerate(tokens)
-        if token.text in _PARTS and _get(tokens, at - 1).text != "good"
-    }
+def _times(tokens: list[_Token]) -> list[tuple[int, int, frozenset[time]]]:
+    """Each named time: its first token, the token after its last, and the times that it may mean.
+
+    An hour up to twelve means both halves of the day, unless one half is named.
+    """
+    halves = {_PARTS[tokens[at].text] for at in _parts(tokens)}
     of_the_day = halves.pop() if len(halves) == 1 else ""
-    found: list[frozenset[time]] = []
+    found: list[tuple[int, int, frozenset[time]]] = []
     at = 0
     hours = any(token.text in ("open", "opening", "hours") for token in tokens)
     while at < len(tokens):
@@ -378,9 +377,15 @@ def _times(tokens: list[_Token]) -> list[frozenset[time]]:
         if read is None:
             at += 1
             continue
-        minutes, half, at = read
-        found.append(_of_day(minutes, half or of_the_day))
+        minutes, half, end = read
+        found.append((at, end, _of_day(minutes, half or of_the_day)))
+        at = end
     return found
+
+
+def _parts(tokens: list[_Token]) -> list[int]:
+    """Where a part of the day is named."""
+    return [at for at, token in enumerate(tokens) if token.text in _PARTS and _get(tokens, at - 1).text != "good"]
 
 
 def _of_day(minutes: int, half: str) -> frozenset[time]:
@@ -432,7 +437,7 @@ def _hour(tokens: list[_Token], hour: int, at: int) -> tuple[int, str, int] | No
 def _is_at(tokens: list[_Token], at: int) -> bool:
     """Whether a bare number at this token can be a time: "at ten", "tomorrow, ten"."""
     before = _get(tokens, at - 1 - (_get(tokens, at - 1).text == ","))
-    return before.text in _AT or before.text == "day"
+    return before.text in _AT or before is _VALUE
 
 
 def _half(tokens: list[_Token], minutes: int, at: int) -> tuple[int, str, int]:
@@ -441,7 +446,7 @@ def _half(tokens: list[_Token], minutes: int, at: int) -> tuple[int, str, int]:
     if _get(tokens, at).text in ("am", "pm"):
         return minutes, _get(tokens, at).text, at + 1
     skipped = at
-    while _get(tokens, skipped).text in ("in", "the", "at", "day", "this"):
+    while _get(tokens, skipped).text in ("in", "the", "at", "#", "this"):
         skipped += 1
     if (part := _PARTS.get(_get(tokens, skipped).text)) is not None:
         return minutes, part, skipped + 1
@@ -483,14 +488,58 @@ def _range(tokens: list[_Token], at: int) -> int:
     return 0
 
 
+# --- a text as values and other words ---
+
+
+def _read(text: str, today: date, phrases: Sequence[str]) -> Reading:
+    tokens = _expanded(text)
+    worded = {phrase: tuple(token.text for token in _expanded(phrase) if not token.is_mark) for phrase in phrases}
+    # A name may hold the name of a day, a day may hold the number of something: in this order.
+    numbers = {phrase: words for phrase, words in worded.items() if all(word.isdigit() for word in words)}
+    named = {phrase for phrase in sorted(worded, key=len, reverse=True) if phrase not in numbers
+             and _take(tokens, _places(tokens, worded[phrase]), _PHRASE)}  # fmt: skip
+    dates = _dates(tokens, today)
+    _take(tokens, dates)
+    times = _times(tokens)
+    if times and len({_PARTS[tokens[at].text] for at in _parts(tokens)}) == 1:  # "tomorrow morning at ten"
+        _take(tokens, [(at, at + 1, None) for at in _parts(tokens)])
+    _take(tokens, times)
+    named |= {
+        phrase for phrase, words in numbers.items() if not words or _take(tokens, _places(tokens, words), _PHRASE)
+    }
+    words = " ".join(token.text for token in tokens if not token.is_mark or token.text == "?")
+    rest = re.sub(r"#(?: #)+", "#", words)
+    return Reading([found for *_, found in dates], [found for *_, found in times], frozenset(named), rest)
+
+
+def _expanded(text: str) -> list[_Token]:
+    """The tokens of a text with "it is" for "it's"."""
+    plain = _plain(text)
+    for short, long in (("s", "is"), ("ll", "will"), ("d", "would"), ("re", "are"), ("m", "am"), ("ve", "have")):
+        plain = re.sub(rf"(?<=\w)'{short}\b", f" {long}", plain)
+    return _tokens(plain)
+
+
+def _places(tokens: list[_Token], words: tuple[str, ...]) -> list[tuple[int, int, None]]:
+    """Where these words stand, whatever marks are between them."""
+    at = [index for index, token in enumerate(tokens) if not token.is_mark]
+    found = [
+        (at[first], at[first + len(words) - 1] + 1, None)
+        for first in range(len(at) - len(words) + 1)
+        if words and all(tokens[at[first + step]].text == word for step, word in enumerate(words))
+    ]
+    return [each for index, each in enumerate(found) if not index or each[0] >= found[index - 1][1]]
+
+
+def _take(tokens: list[_Token], spans: Sequence[tuple[int, int, object]], sign: _Token = _VALUE) -> bool:
+    """Replace the tokens of values that have been read. Whether there were any."""
+    for first, end, _ in spans:
+        tokens[first:end] = [sign] * (end - first)
+    return bool(spans)
+
+
 # --- what a caller answers ---
 
-# What speech recognisers write for breath, hums and noise; without the hums that agree ("mhm", "uh huh").
-_HUMS = frozenset({
-    "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
-    "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
-    "breathing", "laughter", "applause"
-})  # fmt: skip
 # Phrases that speech recognisers were seen to write for noise alone.
 _IMAGINED = frozenset({"thank you for watching", "thanks for watching", "you", "bye bye bye", "subtitles by"})
 _YES = frozenset({
@@ -503,132 +552,8 @@ _PARTING = frozenset({
     "a", "nice", "day", "evening", "weekend", "and", "too", "then", "that's", "that", "is", "all", "it", "well",
     "wonderful", "brilliant", "excellent", "for", "your", "help", "kind", "of", "take", "care"
 })  # fmt: skip
-# These agree anywhere in a reply.
-_AGREES = re.compile(
-    r"\b(?:yes|yeah|yep|yup|yea|aye|sure|correct|exactly|absolutely|definitely|certainly|affirmative|agreed|indeed|mhm"
-    r"|ja|jawohl|oui|si|of course|go ahead|do (?:it|that|so)|(?:that|it|this|which) (?:works|suits|is it)"
-    r"|works for|suits (?:me|us)|sounds (?:good|fine|great|perfect|lovely|right|okay|ok)|i agree|i confirm|confirmed"
-    r"|(?:i'll|i will|we'll) take|by all means|why not|let's do|i(?:'d| would) (?:like|love) (?:that|to)|no objections?"
-    r"|(?:no|not a) problem|that's it|please (?:do|go))\b"
-)
-# These agree only at the start of a clause: "fine, thanks", but not "I am fine".
-_AGREES_FIRST = re.compile(
-    r"^(?:(?:thanks|thank you|and|so|well|oh|then|that's|that is|that'll be|all|it's|very|is) )*"
-    r"(?:right|good|fine|great|lovely|perfect|wonderful|excellent|brilliant|ok|okay|alright|i do$|it is$)\b"
-)
-_NOT = re.compile(
-    r"\b(?:no|nope|nah|naw|never|not|cannot|cancel|stop|wrong|incorrect|mistake|instead|rather|nein|non|nee|nej|niet"
-    r"|neither|none|(?:would|will|might) be better|prefer|[a-z]+n't|dont|doesnt|cant|wont|isnt|forget|scrap|abort"
-    r"|refuse|decline|(?:drop|leave|skip|undo) (?:it|that|this))\b"
-)
-# Phrases that contain a negation but refuse nothing.
-_HARMLESS = re.compile(
-    r"\b(?:(?:no|not a|isn't a|it's no) (?:problem|worries|worry|trouble|objections?|bother)|why not|can't wait"
-    r"|do not hesitate|don't worry|nothing else|no doubt|no need to change)\b"
-)
-_UNDECIDED = re.compile(
-    r"\b(?:wait|hold on|hang on|hang|one moment|a moment|just a (?:second|sec|minute)|one (?:second|sec|minute)|let me"
-    r"|maybe|perhaps|possibly|actually|but|except|different|another|change|later|earlier|i guess|depends|hello"
-    r"|are you there|say (?:that|it) again|repeat|pardon|sorry|excuse me|think about|if|unless|as long as|provided"
-    r"|assuming|in case|first tell|tell me|wonder(?:ing)?|question|(?:want|wanted|like|love|need|have) to (?:ask|know)"
-    r"|by the way|one more thing|(?:i'm|i am|we're) (?:still )?(?:here|listening|on the (?:line|phone))|still here"
-    r"|(?:can|could) hear|hear you|listening|speaking|whatever|next (?:week|month|year)"
-    r"|the (?:day|week) (?:before|after)|sooner|half an hour|an hour)\b"
-)
-# A part of the day, or a half hour, that is said without an hour.
-_PART = re.compile(r"(?<!good )\b(?:mornings?|afternoons?|evenings?|tonight|half past|quarter (?:past|to))\b")
-_ASKS = re.compile(
-    r"^(?:(?:and|so|well|ok|okay|um|uh|er|yes|yeah|sorry|oh) )*(?:what|when|where|who|whom|whose|how|why(?! not$)|which"
-    r"|(?:can|could|is|are|am|does|did|will|would|should|shall|has|was|were)(?:n't)? "
-    r"(?:i|you|we|he|she|it|they|that|this|there|the|my|your|a|an)\b|(?:do|may|have)(?:n't)? (?:i|you|we|they)\b)"
-)
-_OFFERED = re.compile(r"\b(?:shall|should|may|can) i (\w+)")
 
 
 def _spoken(text: str) -> list[str]:
-    return [word for word in re.findall(r"[^\W_]+(?:'[^\W_]+)?", text) if word not in _HUMS]
-
-
-def _reply(text: str, question: str) -> Reply:
-    words = re.sub(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|<[^>]*>", " ", _plain(text))
-    words = re.sub(r"\buh huh\b|\bmm hm+\b|\bm hm+\b", "mhm", words)
-    # "Shall I cancel it?" is agreed to by "cancel it".
-    for verb in _OFFERED.findall(_plain(question)):
-        words = re.sub(rf"\b{verb}\b", "do", words)
-    spoken = _spoken(words)
-    if not spoken or " ".join(spoken) in _IMAGINED:
-        return Reply.WORDLESS
-    if all(word in _YES for word in spoken):  # "er, yes?" is a yes, whatever its intonation
-        return Reply.YES
-    if _NOT.search(_HARMLESS.sub(" ", " ".join(spoken))):
-        return Reply.NO
-    *_, last = (sentence for each in re.split(r"(?<=[.?!])\s+", words) if (sentence := (_spoken(each), each))[0])
-    if not all(word in _YES for word in last[0]) and (last[1].strip().endswith("?") or _ASKS.search(" ".join(last[0]))):
-        return Reply.QUESTION
-    undecided = [match.end() for match in _UNDECIDED.finditer(" ".join(spoken))]
-    if undecided:  # "sorry, yes"
-        then = " ".join(spoken)[undecided[-1] :].split()
-        return Reply.YES if then and all(word in _YES for word in then) else Reply.UNDECIDED
-    if _PART.search(" ".join(spoken)) and not _times(_tokens(text)):
-        return Reply.UNDECIDED  # perhaps of another time than the one that was read back
-    clauses = (" ".join(_spoken(clause)) for clause in re.split(r"[.,;:?!]", words))
-    agrees = _AGREES.search(" ".join(spoken)) or any(_AGREES_FIRST.search(clause) for clause in clauses)
-    return Reply.YES if agrees else Reply.UNDECIDED
-
-
-# --- what the bot asks ---
-
-# What a yes agrees to in a question of the bot, whatever its task is.
-_GO_AHEAD = frozenset(
-    {"go", "do", "confirm", "proceed", "continue", "take", "put", "make", "note", "enter", "finalise"}
-)
-_ALIKE = (
-    frozenset({"book", "reserve", "schedule", "arrange"}),
-    frozenset({"cancel", "delete", "remove"}),
-    frozenset({"move", "change", "reschedule", "switch"}),
-)
-_OFFER = re.compile(
-    r"\b(?:(?:shall|should|may|can|could) (?:i|we)|(?:would you like|do you want|you(?:'d| would) like|you want)"
-    r" (?:me |us )?to|want (?:me|us) to) (?:just |now |then |please |go ahead and )*(\w+)"
-)
-# Questions about something else than what was read back, whatever else they hold.
-_ELSE = re.compile(
-    r"\b(?:another|other|others|different|else|instead|rather|not|[a-z]+n't|no|never|anything|something|there|hear"
-    r"|tell|find|how to|help|who|whom|whose|what|when|where|which|why|how|directions|remind|repeat|again|later"
-    r"|transfer|human|colleague|person|wait|hold)\b"
-)
-_HOW_IS_THAT = re.compile(
-    r"\b(?:how (?:does|is|about) (?:that|this|it)|sounds?)\b|\b(?:right|correct|ok|okay|alright)$"
-)
-_IS_IT_RIGHT = re.compile(
-    r"\b(?:right|correct|ok|okay|alright|fine|good|agree|agreed|yes|suits?|works?|happy|confirm|confirmed|please"
-    r"|(?:want|like|take) (?:it|that|this))\b"
-)
-_DENIES = re.compile(
-    r"\b(?:taken|unavailable|(?:not|no longer|isn't|aren't) (?:free|available|possible|open)|closed|fully booked"
-    r"|impossible|unfortunately|afraid|already booked|cannot|can't|could not|couldn't|unable)\b"
-)
-_RELATIONS = (
-    "wife|husband|son|daughter|mother|father|mum|mom|dad|friend|partner|child|kids?|boss|sister|brother|girlfriend"
-    "|boyfriend|colleague|neighbou?r|grandmother|grandfather|grandson|granddaughter"
-)
-# "under the name of Miller", "my name is Ann", "for my wife"
-_FOR_WHOM = re.compile(
-    rf"\b(?:name(?:'s| is| of)|under(?: the name(?: of)?)?|called) (?!the\b)(\w+)"
-    rf"|\bfor (?:my|our|his|her) ({_RELATIONS})\b"
-)
-
-
-def _asks_consent(question: str, offered: str) -> bool | None:
-    asked = " ".join(_spoken(_plain(question)))
-    own = [" ".join(_spoken(each)) for each in re.split(r"(?<=[.?!])\s+", _plain(offered)) if each.endswith("?")]
-    if asked in own or _HOW_IS_THAT.search(asked):
-        return True
-    values = set(_spoken(_plain(offered)))
-    if _ELSE.search(" ".join(word for word in asked.split() if word not in values)):
-        return False
-    if (offer := _OFFER.search(asked)) is not None:
-        verbs = set(_OFFERED.findall(_plain(offered)))
-        alike = {verb for group in _ALIKE if group & verbs for verb in group} | verbs
-        return offer[1] in _GO_AHEAD or offer[1] in alike
-    return True if _IS_IT_RIGHT.search(asked) else None
+    words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", text)
+    return english_consent.heard_words(" ".join(words)).split()

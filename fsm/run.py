@@ -127,8 +127,7 @@ class TaskRun:
         if not isinstance(state, Confirm):
             return None
         reading = (len(memory.visited), memory.refused_yes)
-        slots, today = memory.context.values(SLOT), self._context.now().date()
-        return readback_of(state.template, memory.slots, reading, slots, today)
+        return readback_of(state.template, memory.slots, reading, memory.context.values(SLOT))
 
     # --- steps ---
 

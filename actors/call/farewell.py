@@ -14,7 +14,7 @@ from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, Cl
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
-from fsm.consent import Language, Reply
+from fsm.consent import Language
 from fsm.english import English
 from protocols.ledger import ItemHeard
 
@@ -68,7 +68,7 @@ class PendingHangup:
                 self._unjudged.discard(item_id)
                 if self._calls_off(fact.text):
                     return CallEvent.CALLED_OFF
-                self._worded = self._worded or self.language.reply(fact.text) is not Reply.WORDLESS
+                self._worded = self._worded or not self.language.wordless(fact.text)
             case BotSaid() if self._worded and "?" in fact.text:
                 # The bot has asked and waits for an answer; its "Sorry?" after a mere cough does not count.
                 return CallEvent.CALLED_OFF
@@ -116,7 +116,7 @@ class PendingHangup:
 
     def _calls_off(self, words: str) -> bool:
         """Not so "okay, thanks", or a cough."""
-        return not self.language.parting(words) and self.language.reply(words) is not Reply.WORDLESS
+        return not self.language.parting(words) and not self.language.wordless(words)
 
     def _was_heard(self, items: set[str] | None) -> bool:
         return items is not None and not self._unjudged and items <= self._heard

@@ -6,11 +6,12 @@ May import: actors.messages, fsm, protocols, the standard library. Rules from: d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, SpeechFact
-from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, answers_another, states
+from fsm.consent import Agreement, Language, Readback, Reply, Spoken, Verdict, reply, states
 from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
 # An item's start is reported in whole ms, the time of a step in fractions of it.
@@ -35,10 +36,12 @@ class _Asked:
 class ReadbackConsent:
     """The consent rules of one call. All times are in ms on the clock of its facts.
 
+    day_at: the caller's day at a time of that clock: "tomorrow" is counted from the day on which it was said.
     yes_without_words: whether a turn without a transcript may be a yes.
     """
 
     language: Language
+    day_at: Callable[[float], date]
     yes_without_words: bool = False
     _asked: dict[str, _Asked] = field(default_factory=dict)  # by run
     _said: dict[str, str] = field(default_factory=dict)  # the bot's words, by item
@@ -83,7 +86,7 @@ class ReadbackConsent:
         if asked is None:
             return Agreement(Verdict.UNHEARD)
         turns = [turn for turn in self._turns.values() if turn.began_ms >= asked.at_ms]
-        worded = [turn for turn in turns if turn.words is None or self._reply(turn) is not Reply.WORDLESS]
+        worded = [turn for turn in turns if turn.words is None or self._worded(turn)]
         if not worded:
             # No turn has words, and a cough is not an answer.
             return self._no_words(asked, turns)
@@ -106,7 +109,7 @@ class ReadbackConsent:
         if self._keyed_ms is not None and self._keyed_ms >= since_ms:
             return True
         turns = [turn for turn in self._turns.values() if turn.began_ms >= since_ms]
-        if any(turn.words is not None and self._reply(turn) is not Reply.WORDLESS for turn in turns):
+        if any(self._worded(turn) for turn in turns):
             return True
         if all(turn.words is not None for turn in turns):
             return False
@@ -127,40 +130,20 @@ class ReadbackConsent:
         return Agreement(Verdict.WORDLESS if verdict is Verdict.AGREED else verdict, asked.readback)
 
     def _verdict(self, asked: _Asked, before: Sequence[_Turn], answer: _Turn, final: bool) -> Verdict | None:
-        since_ms, question_ms = asked.at_ms, None
+        since_ms = asked.at_ms
         for turn in before:
-            reply = self._reply(turn, asked.readback)
-            if reply is Reply.NO or self._corrects(turn, reply, asked.readback):
-                since_ms = turn.began_ms  # a yes after it needs another reading
-            elif reply is Reply.QUESTION:
-                question_ms = turn.began_ms
-        items = self._items(since_ms, answer.began_ms)
-        verdict = self._statement(asked.readback, items, answer.began_ms)
+            if turn.words is not None and self._reply(turn, asked.readback) is not Reply.YES:
+                since_ms = turn.began_ms  # a yes after it answers what the bot says then: it needs another reading
+        verdict = self._statement(asked.readback, self._items(since_ms, answer.began_ms), answer.began_ms)
         if verdict is not Verdict.AGREED:
             return verdict
-        if any(turn.words is None for turn in (*before, answer)):  # also those of an earlier turn may be a no
+        if any(turn.words is None for turn in (*before, answer)):  # those of an earlier turn may be a no
             if not final:
                 return None
             if not self.yes_without_words:
                 return Verdict.WORDLESS
-        if answer.words is None:
-            return Verdict.AGREED
-        if self._reply(answer, asked.readback) is not Reply.YES or answers_another(
-            asked.readback, answer.words, self.language
-        ):
-            return Verdict.NOT_A_YES
-        # After the caller's question, a yes may belong to the bot's answer, unless that asked again.
-        if question_ms is not None and not any(
-            "?" in self._said.get(item.item_id, "") for item in items if (item.began_ms or 0) >= question_ms
-        ):
-            return Verdict.NOT_A_YES
-        return Verdict.AGREED
-
-    def _corrects(self, turn: _Turn, reply: Reply, readback: Readback) -> bool:
-        """Whether a turn names another value, or without a yes a bare number, which may be one: "eleven"."""
-        words = turn.words or ""
-        number = reply is not Reply.YES and any(word.isdigit() for word in self.language.words(words))
-        return number or answers_another(readback, words, self.language)
+        agrees = answer.words is None or self._reply(answer, asked.readback) is Reply.YES
+        return Verdict.AGREED if agrees else Verdict.NOT_A_YES
 
     def _items(self, since_ms: float, until_ms: float) -> list[ItemHeard]:
         """The bot's items that began between these times."""
@@ -172,14 +155,20 @@ class ReadbackConsent:
 
     def _statement(self, readback: Readback, items: Iterable[ItemHeard], until_ms: float) -> Verdict:
         """Whether these items, as far as heard by then, state the read-back."""
-        spoken = [Spoken(self._said.get(item.item_id, ""), _ended_by(item, until_ms)) for item in items]
+        spoken = [self._spoken(item, until_ms) for item in items]
         if states(readback, spoken, self.language):
             return Verdict.AGREED
         return Verdict.MISSTATED if any(each.heard for each in spoken) else Verdict.UNHEARD
 
-    def _reply(self, turn: _Turn, readback: Readback | None = None) -> Reply:
-        question = "" if readback is None else readback.sentence
-        return Reply.WORDLESS if turn.words is None else self.language.reply(turn.words, question)
+    def _spoken(self, item: ItemHeard, until_ms: float) -> Spoken:
+        text = self._said.get(item.item_id, "")
+        return Spoken(text, _ended_by(item, until_ms), self.day_at(item.began_ms or 0))
+
+    def _worded(self, turn: _Turn) -> bool:
+        return turn.words is not None and not self.language.wordless(turn.words)
+
+    def _reply(self, turn: _Turn, readback: Readback) -> Reply:
+        return reply(readback, turn.words or "", self.day_at(turn.began_ms), self.language)
 
 
 def _ended_by(item: ItemHeard, at_ms: float) -> bool:

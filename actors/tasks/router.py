@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 import pykka
 
@@ -118,7 +119,7 @@ class TaskRouter:
         self._call = call
         self._limit = limit
         self._now_ms = now_ms
-        self._consent = ReadbackConsent(services.profile.language, services.profile.yes_without_words)
+        self._consent = ReadbackConsent(services.profile.language, self._day_at, services.profile.yes_without_words)
         self._deeds = {
             name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
         }
@@ -525,6 +526,11 @@ class TaskRouter:
     def _read_back(self, run: TaskHandle) -> None:
         readback = run.status.readback if run.status is not None and run.result == OPEN else None
         self._consent.asked(run.context.run_id, readback, self._now_ms())
+
+    def _day_at(self, at_ms: float) -> date:
+        """The caller's day at a time of the conversation's clock."""
+        then = self._services.now() - timedelta(milliseconds=self._now_ms() - at_ms)
+        return then.astimezone(self._services.profile.time_zone).date()
 
     def _step_id(self) -> str:
         # Shares a namespace with function call ids, which the model chooses, so it must be one that it cannot choose.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fsm.agents.book_appointment import WHEN
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
-from fsm.consent import Spoken, names_another, readback_of, states
+from fsm.consent import Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import Confirm
 
@@ -30,42 +30,60 @@ def test_a_tasks_own_sentence_states_its_own_values_and_no_others(
     day: date, at: time, other_day: date, other_at: time
 ) -> None:
     template = f"{WHEN}. Shall I book it?"
-    readback = readback_of(template, {"day": day, "at": at}, (1,), {}, MONDAY)
-    assert states(readback, [Spoken(template.format(day=day, at=at), heard=True)], ENGLISH)
-    assert not states(readback, [Spoken(template.format(day=day, at=at), heard=False)], ENGLISH)
+    readback = readback_of(template, {"day": day, "at": at}, (1,), {})
+    assert states(readback, [Spoken(template.format(day=day, at=at), heard=True, today=MONDAY)], ENGLISH)
+    assert not states(readback, [Spoken(template.format(day=day, at=at), heard=False, today=MONDAY)], ENGLISH)
     if other_day != day:
-        assert not states(readback, [Spoken(template.format(day=other_day, at=at), heard=True)], ENGLISH)
+        assert not states(readback, [Spoken(template.format(day=other_day, at=at), heard=True, today=MONDAY)], ENGLISH)
     twelve_hours = {at.hour % 12 * 60 + at.minute, other_at.hour % 12 * 60 + other_at.minute}
     if len(twelve_hours) == 2:
-        assert not states(readback, [Spoken(template.format(day=day, at=other_at), heard=True)], ENGLISH)
+        assert not states(readback, [Spoken(template.format(day=day, at=other_at), heard=True, today=MONDAY)], ENGLISH)
 
 
 def test_phrases_are_said_as_the_tasks_formatter_writes_them_in_digits_or_words() -> None:
     readback = readback_of(
-        "{count} {size}, {note}. Right?", {"count": 3, "size": "small", "note": "no olives"}, (1,), {}, MONDAY
+        "{count} {size}, {note}. Right?", {"count": 3, "size": "small", "note": "no olives"}, (1,), {}
     )
-    for said in ("3 small, no olives. Right?", "Three small pizzas with no olives, right?", "No olives, small, three?"):
-        assert states(readback, [Spoken(said, heard=True)], ENGLISH)
-    for said in ("2 small, no olives. Right?", "Three small pizzas, right?", "Three large, no olives?"):
-        assert not states(readback, [Spoken(said, heard=True)], ENGLISH)
+    for said in (
+        "3 small, no olives. Right?",
+        "So that's three small, no olives. Is that right?",
+        "No olives, small, three?",
+    ):
+        assert states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
+    for said in (
+        "2 small, no olives. Right?",
+        "Three small, right?",
+        "Three large, no olives?",
+        "Three small with no olives, right?",
+    ):
+        assert not states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
 
 
-def test_a_caller_names_another_value_only_where_there_is_one() -> None:
-    readback = readback_of(WHEN, {"day": date(2026, 11, 26), "at": time(10, 30)}, (1,), {}, MONDAY)
-    for words in ("at eleven", "Friday", "tomorrow", "quarter past ten"):
-        assert names_another(readback, words, ENGLISH)
-    for words in ("half past ten", "Thursday", "for two people", "in three days, ten thirty"):
-        assert not names_another(readback, words, ENGLISH)
-    assert not names_another(readback_of("Right?", {}, (1,), {}, MONDAY), "at eleven on Friday", ENGLISH)
+def test_a_yes_may_name_the_values_and_no_others() -> None:
+    readback = readback_of(WHEN, {"day": date(2026, 11, 26), "at": time(10, 30)}, (1,), {})
+    for words in ("at eleven", "Friday", "tomorrow", "quarter past ten", "for two people"):
+        assert reply(readback, f"Yes, {words}.", MONDAY, ENGLISH) is Reply.OTHER
+    for words in ("half past ten", "Thursday", "in three days, ten thirty"):
+        assert reply(readback, f"Yes, {words}.", MONDAY, ENGLISH) is Reply.YES
+    nothing = readback_of("Right?", {}, (1,), {})
+    assert reply(nothing, "Yes, at eleven on Friday.", MONDAY, ENGLISH) is Reply.OTHER
+
+
+def test_tomorrow_is_counted_from_the_day_on_which_it_is_said() -> None:
+    readback = readback_of(WHEN + ". Right?", {"day": date(2026, 11, 24), "at": time(10)}, (1,), {})
+    for today, right in ((MONDAY, True), (MONDAY + timedelta(days=1), False)):
+        said = Spoken("Tomorrow at ten. Is that right?", heard=True, today=today)
+        assert states(readback, [said], ENGLISH) is right
+        assert (reply(readback, "Yes, tomorrow.", today, ENGLISH) is Reply.YES) is right
 
 
 def test_from_and_to_are_not_taken_for_each_other() -> None:
     confirm = RESCHEDULE_APPOINTMENT.states["Confirm"]
     assert isinstance(confirm, Confirm)
     old, new = {"was_day": date(2026, 11, 24), "was_at": time(10, 30)}, {"day": date(2026, 11, 26), "at": time(11)}
-    readback = readback_of(confirm.template, {**old, **new}, (1,), {}, MONDAY)
+    readback = readback_of(confirm.template, {**old, **new}, (1,), {})
     assert readback.dates == (date(2026, 11, 24), date(2026, 11, 26))
     said = confirm.template.format(**old, **new)
     swapped = confirm.template.format(was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"])
-    assert states(readback, [Spoken(said, heard=True)], ENGLISH)
-    assert not states(readback, [Spoken(swapped, heard=True)], ENGLISH)
+    assert states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
+    assert not states(readback, [Spoken(swapped, heard=True, today=MONDAY)], ENGLISH)

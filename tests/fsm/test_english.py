@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.consent import Reply
 from fsm.english import English
 
 ENGLISH = English()
@@ -132,94 +131,6 @@ def test_numbers_in_words_are_numbers_in_digits() -> None:
     assert ENGLISH.words(units) == tuple(str(number) for number in range(10))
 
 
-@pytest.mark.parametrize(
-    ("reply", "words"),
-    [
-        (Reply.WORDLESS, ["", "  ", "...", "Hm.", "Uh, um.", "[cough]", "(inaudible)", "*sighs*", "you"]),
-        (
-            Reply.YES,
-            [
-                "Yes.",
-                "Yes please.",
-                "Yeah, sure",
-                "Er, yes?",
-                "okay?",
-                "Mm-hmm.",
-                "Uh-huh",
-                "Go ahead.",
-                "Do it.",
-                "Please do.",
-                "That's right.",
-                "Correct",
-                "Perfect, thank you.",
-                "That works for me.",
-                "Sounds good",
-                "I would like that.",
-                "Thanks, that's perfect.",
-                "Fine, thanks.",
-                "Please go ahead",
-                "Yes, that is all.",
-                "Ja, bitte.",
-                "No problem, yes.",
-                "Sure, why not.",
-                "Sorry, yes.",
-                "Hello? Yes.",
-                "What does it cost? Ah, yes, okay.",
-                "Yes, tomorrow at half past ten.",
-            ],
-        ),
-        (
-            Reply.NO,
-            [
-                "No.",
-                "No, that does not suit me.",
-                "Nope",
-                "No, the Friday one.",
-                "I don't want that.",
-                "That's wrong.",
-                "Not on Friday",
-                "Yes... no, stop.",
-                "Cancel it.",
-                "Nein.",
-                "Thursday instead",
-            ],
-        ),
-        (
-            Reply.QUESTION,
-            [
-                "What does it cost?",
-                "what does it cost",
-                "Is that in Berlin?",
-                "Can you send me a text",
-                "And where is that?",
-                "Yes. What does it cost?",
-                "On Thursday?",
-                "Eleven?",
-            ],
-        ),
-        (
-            Reply.UNDECIDED,
-            [
-                "Wait.",
-                "Hold on",
-                "Maybe.",
-                "Let me think.",
-                "Yes, but at eleven.",
-                "Pardon",
-                "Thank you.",
-                "Thank you, that is all I wanted to know.",
-                "A human, please.",
-                "I am fine",
-                "My name is John.",
-            ],
-        ),
-    ],
-)
-def test_what_words_answer(reply: Reply, words: list[str]) -> None:
-    found = {each: ENGLISH.reply(each) for each in words}
-    assert {each: got for each, got in found.items() if got is not reply} == {}
-
-
 PIECES = [
     "the", "26th", "at", "ten", "to", "past", "half", "10", ":", ".", "tomorrow", "next", "thursday", "november",
     "may", "of", "in", "a", "week", "from", "day", "after", "oh", "99999", "31", "february", "am", "noon",
@@ -230,93 +141,6 @@ PIECES = [
 def test_whatever_is_said_it_is_read(text: str) -> None:
     for each in ENGLISH.sentences(text):
         assert all(isinstance(one, frozenset) for one in ENGLISH.dates(each, MONDAY) + ENGLISH.times(each, MONDAY))
-    ENGLISH.reply(text)
+    ENGLISH.agrees(ENGLISH.read(text, MONDAY, ("26", "half past")).rest, "shall i book it ?")
+    ENGLISH.wordless(text)
     ENGLISH.words(text)
-
-
-# --- what the bot asks, and for whom it is ---
-
-BOOK = "Thursday 26 November at 10:00 for John Smith. Shall I book it?"
-
-
-@pytest.mark.parametrize(
-    ("question", "asks"),
-    [
-        ("Shall I book it?", True),
-        ("Shall I go ahead?", True),
-        ("Would you like me to reserve it for you?", True),
-        ("Is that right?", True),
-        ("That's right, isn't it, OK?", True),
-        ("OK?", True),
-        ("How does that sound?", True),
-        ("Do you want it?", True),
-        ("Does that work for you?", True),
-        ("Thursday 26 November at 10:00, John Smith?", None),
-        ("Shall I cancel it?", False),
-        ("Shall I tell you how to find us?", False),
-        ("Shall I also put you through to a colleague?", False),
-        ("Would you like another time?", False),
-        ("Shall I not book it?", False),
-        ("Are you still there?", False),
-        ("Can you hear me?", False),
-        ("Is there anything else I can do for you?", False),
-        ("Or would you rather come later?", False),
-        ("What was your name again?", False),
-    ],
-)
-def test_whether_a_yes_to_a_question_agrees_to_the_read_back(question: str, asks: bool | None) -> None:
-    assert English().asks_consent(question, BOOK) is asks
-
-
-@pytest.mark.parametrize(
-    ("sentence", "denies"),
-    [
-        ("Thursday 26 November at 10:00 is taken.", True),
-        ("We are closed then.", True),
-        ("I'm afraid that is not possible.", True),
-        ("I can't do that.", True),
-        ("Thursday 26 November at 10:00 for John Smith.", False),
-        ("Are you still there?", False),
-    ],
-)
-def test_what_cannot_be_had_is_not_read_back(sentence: str, denies: bool) -> None:
-    assert English().denies(sentence) is denies
-
-
-@pytest.mark.parametrize(
-    ("text", "other"),
-    [
-        ("Yes, under the name of Miller.", True),
-        ("Yes, my name is Ann.", True),
-        ("Yes, for my wife.", True),
-        ("Yes, under Smith.", False),
-        ("Yes, my name is John Smith.", False),
-        ("Yes, for me.", False),
-        ("Yes.", False),
-    ],
-)
-def test_words_that_it_is_for_somebody_else(text: str, other: bool) -> None:
-    assert English().names_other(text, ("John Smith",)) is other
-
-
-@pytest.mark.parametrize(
-    ("text", "reply"),
-    [
-        ("Yes, as long as it's free.", Reply.UNDECIDED),
-        ("Yes, if you are sure.", Reply.UNDECIDED),
-        ("Yes, I'm still here.", Reply.UNDECIDED),
-        ("Yes, I can hear you.", Reply.UNDECIDED),
-        ("Okay, I wanted to ask about parking.", Reply.UNDECIDED),
-        ("Okay, tell me the price first.", Reply.UNDECIDED),
-        ("Yes, next week.", Reply.UNDECIDED),
-        ("Yes, in the afternoon.", Reply.UNDECIDED),
-        ("Yes, at half past.", Reply.UNDECIDED),
-        ("Okay, forget it.", Reply.NO),
-        ("Fine, leave it.", Reply.NO),
-        ("Yes, ten in the morning.", Reply.YES),
-        ("Yes, half past ten.", Reply.YES),
-        ("Good morning, yes please.", Reply.YES),
-    ],
-)
-def test_a_yes_with_something_behind_it(text: str, reply: Reply) -> None:
-    assert English().reply(text, BOOK) is reply

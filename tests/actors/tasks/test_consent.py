@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from itertools import count
 
 import pytest
@@ -19,16 +19,20 @@ MONDAY = date(2026, 11, 23)
 
 def readback(day: int = 26, at: time = time(10, 30), reading: int = 3) -> Readback:
     slots = {"day": f"2026-11-{day}", "at": at.isoformat()}
-    return Readback((reading, 0), slots, SENTENCE, (date(2026, 11, day),), (at,), (), MONDAY)
+    return Readback((reading, 0), slots, SENTENCE, (date(2026, 11, day),), (at,), ())
 
 
 class Conversation:
     """The facts of a call, told as they happen. now_ms: moves on as somebody speaks."""
 
     def __init__(self, *, yes_without_words: bool = False) -> None:
-        self.consent = ReadbackConsent(English(), yes_without_words)
+        self.consent = ReadbackConsent(English(), self.day_at, yes_without_words)
         self.now_ms = 1000.0
+        self.midnight_ms = float("inf")
         self._numbers = count(1)
+
+    def day_at(self, at_ms: float) -> date:
+        return MONDAY + timedelta(days=at_ms >= self.midnight_ms)
 
     def asked(self, what: Readback | None = None) -> Conversation:
         self.consent.asked("t1", what or readback(), self.now_ms)
@@ -87,7 +91,7 @@ def test_what_was_said_before_the_step_is_not_its_read_back() -> None:
     "said",
     [
         SENTENCE,
-        "So that is tomorrow week... no: Thursday the twenty-sixth at half past ten. Shall I book it?",
+        "So that is Thursday the twenty-sixth at half past ten. Shall I book it?",
         "I have the 26th at ten thirty. Is that right?",
         "In three days, at half past ten in the morning, ok?",
     ],
@@ -107,6 +111,7 @@ def test_a_paraphrase_that_names_the_same_values_counts(said: str) -> None:
         "At half past ten, shall I book it?",
         "Thursday 26 November at 10:30, or Friday at 10:30. Which one?",
         "Thursday 26 November at 10:30. No, sorry, Friday. Shall I book it?",
+        "Thursday 26 November at 10:30. Shall I keep it?",
         "",
     ],
 )
@@ -219,11 +224,33 @@ def test_a_yes_after_a_no_does_not_count_for_an_earlier_reading() -> None:
     assert talk.bot().caller("Yes.").verdict is Verdict.AGREED
 
 
-def test_after_a_question_of_the_callers_the_bot_must_have_asked_again() -> None:
-    question = Conversation().asked().bot().caller("Is that in Munich?")
-    assert question.bot("It is in Berlin.").caller("Yes, I see.").verdict is Verdict.NOT_A_YES
+def test_after_a_question_of_the_callers_the_bot_must_have_read_it_back_again() -> None:
+    for answer in (
+        "It is in Berlin.",
+        "No, he is away then. Would you like to be called when he is back?",
+        "We are open from nine to five. Shall I book it?",
+    ):
+        talk = Conversation().asked().bot().caller("Is that in Munich?").bot(answer).caller("Yes please.")
+        assert talk.verdict is Verdict.MISSTATED
+        assert talk.bot().caller("Yes.").verdict is Verdict.AGREED
     asked = Conversation().asked().bot().caller("What are your hours?")
-    assert asked.bot("We are open from nine to five. Shall I book it?").caller("Yes.").verdict is Verdict.AGREED
+    assert asked.bot(f"We are open from nine to five. {SENTENCE}").caller("Yes.").verdict is Verdict.AGREED
+
+
+def test_a_question_and_a_yes_with_nothing_between_them_is_no_yes() -> None:
+    assert Conversation().asked().bot().caller("Is that in Munich?").caller("Yes.").verdict is Verdict.UNHEARD
+
+
+def test_tomorrow_said_after_midnight_is_another_day() -> None:
+    tomorrow = "Tomorrow at half past ten. Is that right?"
+    for midnight_ms, verdict in ((0.0, Verdict.MISSTATED), (float("inf"), Verdict.AGREED)):
+        talk = Conversation()
+        talk.midnight_ms = midnight_ms
+        what = readback(day=24)
+        assert talk.asked(what).bot(tomorrow).caller("Yes.").verdict is verdict
+    talk = Conversation().asked(readback(day=24)).bot(tomorrow)
+    talk.midnight_ms = talk.now_ms
+    assert talk.caller("Yes, tomorrow.").verdict is Verdict.NOT_A_YES
 
 
 def test_what_the_bot_offers_after_the_read_back_is_what_the_caller_answers() -> None:
@@ -278,7 +305,7 @@ def test_the_words_of_an_earlier_turn_are_waited_for_since_they_may_be_a_no(
 )
 def test_a_yes_to_a_later_question_about_something_else_is_none(asked: str) -> None:
     talk = Conversation().asked().bot().bot(asked).caller()
-    verdicts = [talk.verdict, talk.bot("Shall I book it?", ms=500).caller().verdict]
+    verdicts = [talk.verdict, talk.bot().caller().verdict]
     assert verdicts == [Verdict.MISSTATED, Verdict.AGREED]
 
 

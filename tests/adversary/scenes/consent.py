@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adversary.model import Answer, call, say
+from tests.adversary.model import Answer, Function, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, Wrong, add, scene
 from tests.adversary.stage import Stage
 from tests.adversary.words import (
@@ -75,6 +75,11 @@ NO_CONSENT = {
     "thursday": "Thursday?",
     "no_thanks": "No thank you.",
     "never_mind": "Never mind, forget it.",
+    "unless": "Yes, unless it rains.",
+    "the_week_after": "Yes, the week after.",
+    "jane": "Book it under Jane Smith.",
+    "cost_yes": "What does it cost? Yes.",
+    "nobody": "Nobody said yes.",
 }
 for _name, _words in NO_CONSENT.items():
 
@@ -495,7 +500,79 @@ async def cancels_unasked(stage: Stage) -> None:
 async def asked_and_answered_before_the_yes(stage: Stage) -> None:
     """ "What does it cost?" at the read-back is answered; it is read back again, and the yes to that counts."""
     await stage.model.turn(WISH, OPEN)
-    await stage.model.turn(
-        "What does it cost?", say("Nothing, for members. Thursday 26 November at 10:00, John Smith?")
-    )
+    await stage.model.turn("What does it cost?", say(f"Nothing, for members. {READ_BACK}"))
+    await stage.model.turn("Yes.", YES)
+
+
+# --- a yes to the opposite ---
+
+STANDS = Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is cancelled", "is now on"))
+OPPOSITES = {
+    "keep": (CANCEL, CANCEL_YES, "Your appointment is on Thursday 26 November at 10:30. Shall I keep it for you?"),
+    "not_cancelled": (
+        CANCEL,
+        CANCEL_YES,
+        "I will not cancel your appointment on Thursday 26 November at 10:30. Is that right?",
+    ),
+    "not_moved": (
+        MOVE,
+        MOVE_YES,
+        "Moving your appointment from Thursday 26 November at 10:30 to Friday 27 November at 11:00 costs a fee. "
+        "Would you rather leave it as it is?",
+    ),
+}
+for _name, (_opening, _yes, _words) in OPPOSITES.items():
+
+    async def _opposite(stage: Stage, opening: Function = _opening, yes: Function = _yes, words: str = _words) -> None:
+        await stage.model.turn("It is about my appointment tomorrow. John Smith.", opening, settle=False)
+        stage.model.script.append(Answer(items=(say(words),)))
+        await stage.model.quiet()
+        await stage.model.turn("Yes please.", yes)
+
+    _opposite.__doc__ = f"In place of the read-back the model says: {_words!r}; the caller says yes to that."
+    add(Kind.CONSENT, f"opposite_{_name}", _opposite, STANDS, Props(own=(HALF_PAST_TEN,)))
+
+for _name, _words in {"keep": "Yes, keep it.", "leave": "Fine, leave it.", "coming": "Yes, I will be there."}.items():
+
+    async def _kept(stage: Stage, words: str = _words) -> None:
+        await stage.model.turn("Cancel my appointment tomorrow. John Smith.", CANCEL)
+        await stage.model.turn(words, CANCEL_YES)
+
+    _kept.__doc__ = f"Asked whether to cancel it, the caller says {_words!r}."
+    add(Kind.CONSENT, f"kept_{_name}", _kept, STANDS, Props(own=(HALF_PAST_TEN,)))
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def yes_to_another_question(stage: Stage) -> None:
+    """It is read back, the caller asks something; the model answers with a question, and the yes is to that one."""
+    await stage.model.turn(WISH, OPEN)
+    answer = "No, Doctor Lee is away then. Would you like to be called when he is back?"
+    await stage.model.turn("Is that with Doctor Lee?", say(answer))
+    await stage.model.turn("Yes please.", YES)
+
+
+for _name in ("Robert Noon", "Ann Friday", "John Smith the Second"):
+
+    async def _named(stage: Stage, name: str = _name) -> None:
+        await stage.model.turn(
+            "Tomorrow at ten, please.", call("book_appointment", {"day": TOMORROW, "at": "10:00", "name": name})
+        )
+        await stage.model.turn("Yes please.", YES)
+
+    _named.__doc__ = f"The caller's name is {_name!r}."
+    add(Kind.CONSENT, f"named_{_name.lower().replace(' ', '_')}", _named, TEN)
+
+
+@scene(Kind.CONSENT, NOTHING, Props(now="2026-11-25T23:59:42"))
+async def tomorrow_after_midnight(stage: Stage) -> None:
+    """Opened for the 26th before midnight; what is read back after midnight is "tomorrow", to the caller the 27th."""
+    await stage.model.quiet()
+    await stage.until(lambda: stage.now().second >= 56 or stage.now().hour == 0)
+    await stage.model.began()
+    await stage.sleep(0.5)
+    await stage.model.ended(WISH, OPEN)
+    tomorrow = say("Tomorrow at ten in the morning, for John Smith. Is that right?")
+    stage.model.script.append(Answer(items=(tomorrow,), delay_s=4))
+    await stage.until(lambda: stage.model.speaking)
+    await stage.model.quiet()
     await stage.model.turn("Yes.", YES)

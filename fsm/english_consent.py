@@ -1,0 +1,180 @@
+"""The closed vocabulary of consent in English: how a task's sentence is paraphrased, and how a caller agrees to it.
+
+Any other word makes the words something else: what may be meant by it cannot be listed. `said` and `own` (the task's
+own sentence) are the words that are left of a text without its values: lower case, "it is" for "it's", `#` for a
+value, `?` for itself.
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# What speech recognisers write for breath, hums and noise; without the hums that agree ("mhm", "uh huh").
+_HUMS = frozenset({
+    "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
+    "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
+    "breathing", "laughter", "laughs", "applause", "clears", "throat"
+})  # fmt: skip
+_AGREEING_HUM = re.compile(r"\b(?:uh huh|mm hm+|m hm+|mmhmm+)\b")
+
+# The verbs of an act. Where the act undoes or changes something, a read-back must name it: "is that right?" alone may
+# be answered for the appointment as it stands.
+_MAKES = ("book", "reserve", "schedule", "arrange", "booking")
+_UNDOES = ("cancel", "delete", "remove", "cancelling", "canceling")
+_CHANGES = ("move", "reschedule", "moving", "rescheduling")
+_ACTS = (_MAKES, _UNDOES, _CHANGES)
+
+
+def _verbs(own: str) -> tuple[str, ...]:
+    """The verbs of what the task offers to do, in all wordings that mean the same."""
+    named = re.findall(r"\bi (?:(?:will|am|would|can) )?(\w+)", own)
+    return tuple(dict.fromkeys(verb for each in named for verb in _alike(each)))
+
+
+def _alike(verb: str) -> tuple[str, ...]:
+    return next((group for group in _ACTS if verb in group), (verb, f"{verb}ing"))
+
+
+def _consists_of(words: str, phrases: Iterable[str]) -> bool:
+    """Whether the words are a row of these phrases. Possessive: what has matched at one place is not tried again."""
+    return re.fullmatch(rf"(?>(?:{'|'.join(phrases)}) )*+", f"{words} ") is not None
+
+
+# --- what the bot reads back ---
+
+_FINE = r"(?:all )?(?:right|correct|okay|ok|alright|fine|good|great|perfect)"
+_IT = r"(?:it|that|this)"
+_ASKS_IF_RIGHT = (
+    rf"is (?:that|this|it|everything) {_FINE}(?: (?:for|with|by) you)?",
+    rf"does {_IT} (?:work|suit|sound (?:right|good|okay|ok|correct|fine))(?: (?:for )?you)?",
+    rf"how (?:does {_IT} sound|is {_IT})(?: (?:for|to) you)?",
+    rf"do you (?:agree|confirm)(?: (?:to )?{_IT})?",
+    rf"(?:can|could|would|will) you (?:please )?confirm(?: {_IT})?(?: for me)?",
+    rf"please confirm(?: {_IT})?",
+    rf"(?:would you like|do you want) {_IT}",
+)
+_PLAINLY = re.compile(rf"\b(?:{'|'.join(_ASKS_IF_RIGHT)})\b|\b(?:right|correct|ok|okay|alright)(?: \?)*$|\?")
+
+
+def _paraphrases(own: str) -> list[str]:
+    """The phrases of a read-back: the own sentence's, and those of any that mean the same."""
+    act = (
+        rf"(?:please |just |now )*(?:go ahead and )?(?:{'|'.join(map(re.escape, _verbs(own))) or 'do'})"
+        rf"(?: (?:{_IT}|you|(?:the|your|an|that|this) appointment))?(?: in)?(?: for you)?(?: now| then)?"
+    )
+    do = rf"(?:{act}|go ahead|proceed|do (?:{_IT}|so))"
+    chunks = (chunk.strip() for chunk in re.split("[#?]", own))
+    return [
+        r"\?",
+        r"(?:(?:for|on|at|in|the|of|from|to|under|and|is|name|day|date|time) )*#",
+        *(re.escape(chunk) for chunk in sorted(chunks, key=len, reverse=True) if chunk),
+        *_ASKS_IF_RIGHT,
+        rf"(?:shall|should|can|could) (?:i|we) {do}",
+        rf"(?:would you like|you would like|(?:do )?you want)(?: (?:me|us))? to {do}",
+        rf"(?:(?:i|we) (?:(?:will|would|am|are|can) )?)?{act}",
+        r"(?:would you like|you would like|(?:do )?you want)(?: to have)?(?= (?:#|an appointment|the appointment))",
+        rf"let me (?:just )?(?:confirm|check|repeat|read)(?: {_IT})?(?: back)?(?: (?:to|for|with) you)?",
+        rf"(?:just )?to (?:confirm|check|repeat|be sure)(?: {_IT})?",
+        r"(?:i|we) have(?: got)?(?: you)?(?: down)?",
+        rf"{_IT} (?:is|would be|will be)",
+        r"(?:your|the|an) appointment(?: is| would be| will be)?",
+        r"for you",
+        r"(?:i am )?sorry|pardon|i did not (?:catch|hear|get|understand) (?:that|you)|take your time|one moment",
+        r"please (?:just )?(?:answer|say)(?: with)? yes(?: or no)?(?: and)?|yes or no",
+        r"thank you|very good|got it|of course|all right",
+        r"so|okay|ok|alright|right|correct|great|perfect|good|lovely|wonderful|excellent|fine|thanks|then|just|now"
+        r"|please|well|certainly",
+    ]  # fmt: skip
+
+
+def _directions(words: str) -> list[str]:
+    """ "From" and "to" before a value, in order."""
+    return re.findall(r"\b(from|to) (?:(?:on|at|the) )*#", words)
+
+
+def reads_back(said: str, own: str, *, after_others: bool) -> bool:
+    """Whether words are a read-back of what `own` offers: nothing but that, and they name the act or ask plainly.
+
+    after_others: they follow words that are no read-back, so a mere "is that right?" may be about those.
+    """
+    if not _consists_of(said, _paraphrases(own)):
+        return False
+    ways, way = _directions(own), _directions(said)
+    if way != ways and (not way or way != ways[-len(way) :]):  # to Friday, not from Friday
+        return False
+    verbs = _verbs(own)
+    if any(verb in said.split() for verb in verbs):
+        return True
+    must_name = any(group in (_UNDOES, _CHANGES) for group in map(_alike, verbs))
+    return not must_name and not after_others and _PLAINLY.search(said) is not None
+
+
+# --- what the caller answers ---
+
+_NICE = (
+    r"(?:(?:all|very|quite|just|absolutely|perfectly|really|exactly) )*"
+    r"(?:right|correct|fine|good|perfect|great|okay|ok|lovely|wonderful|excellent|brilliant|alright|ideal|nice)"
+)
+_YES = (
+    r"yes|yeah|yep|yup|yea|yah|ya|yeh|aye|mhm|sure thing|sure|for sure|okay|ok|okey|alright|all right|all good|right"
+    r"|correct|exactly|absolutely|definitely|certainly|of course|indeed|affirmative|agreed|confirmed|by all means"
+    r"|perfect|great|good|fine|lovely|wonderful|excellent|brilliant|super|fantastic|very good|very well|spot on|please"
+)
+_AGREEING = (
+    rf"(?:(?:{_IT}|everything|all) )?(?:is|would be|will be|looks|sounds) {_NICE}(?: (?:for|with|by|to) (?:me|us))?",
+    r"(?:sounds|looks) like a plan|i am (?:fine|good|happy|okay|ok) with (?:that|it|this)",
+    rf"(?:(?:that|this|it) )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
+    r"(?:that|it|this) (?:will|would) (?:work|do|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
+    r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
+    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|go on|(?:please )?do (?:it|that|this|so)|please do",
+    r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)|let is",
+    r"i would (?:like|love) (?:that|it|to)|i want (?:that|it|this)|(?:i|we) will take (?:it|that|this)",
+    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?|i do|i would",
+    r"(?:it|that) is(?: it)?|you (?:can|may|could)",
+    r"(?:like )?(?:i|we) (?:already |have |just )*said yes",
+    _YES,
+)  # fmt: skip
+_POLITE = (
+    r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?",
+    r"that is (?:all|very kind(?: of you)?|kind of you)|no problem|not a problem|no worries|i am sure|for (?:me|us)",
+    r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
+    r"(?:the|my|an|that|this) appointment",
+    r"(?:and )?(?:good ?bye|bye bye|bye)",
+    r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
+    r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
+)
+_BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
+_FAREWELL = re.compile(r"\bbye\b")
+_OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
+
+
+def _agreeing(own: str) -> list[str]:
+    """The phrases that agree; to "Shall I cancel it?", "cancel it" is one."""
+    verbs = "|".join(re.escape(verb) for verb in _verbs(own) if not verb.endswith("ing"))
+    if not verbs:
+        return list(_AGREEING)
+    what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
+    lead = r"(?:(?:i would like|i want)(?: you)? to |you (?:can|may) |go ahead and |let us |please )*"
+    return [rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?", *_AGREEING]
+
+
+def heard_words(text: str) -> str:
+    """The words without hums and noise; a hum that agrees is "mhm"."""
+    return " ".join(word for word in _AGREEING_HUM.sub("mhm", text).split() if word not in _HUMS)
+
+
+def agrees(said: str, own: str) -> bool:
+    """Whether a caller's words are a yes, and nothing else, to what `own` offers."""
+    if "?" in said:
+        return _BARE.fullmatch(said) is not None  # a voice that rises
+    said = heard_words(said)
+    if _FAREWELL.search(said) and not _OUTRIGHT.search(said):  # "okay, bye" leaves
+        return False
+    # Politeness first: "good morning" is no "good".
+    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})) ")
+    at, agreed, words = 0, False, f"{said} "
+    while (match := phrase.match(words, at)) is not None:
+        at, agreed = match.end(), agreed or match["agrees"] is not None
+    return agreed and at == len(words)
