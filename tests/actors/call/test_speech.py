@@ -321,10 +321,9 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
 
 def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost(call: Call) -> None:
     call.told(*[TurnOverrun()] * MOST_OVERRUNS)
-    closed = [call.model.closed]
+    closed = [call.model.closed]  # the caller is asked to repeat
     call.told(TurnOverrun())
-    closed.append(call.model.closed)
-    assert closed == [None, 1000], "only then: before, the caller is asked to repeat"
+    assert [*closed, call.model.closed] == [None, 1000]
     assert call.describe().errors[-1] == "model: does not come to an end"
 
 
