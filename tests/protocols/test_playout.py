@@ -53,6 +53,13 @@ def test_the_play_stream_runs_ahead_by_the_lead_and_no_more() -> None:
     assert types(out.due(now_ms=300)) == ["chunk", "chunk"]
 
 
+def test_a_piece_that_is_longer_than_the_lead_is_sent_when_there_is_nothing_left_to_play() -> None:
+    out = playout(lead_ms=50)
+    assert types(out.bot_audio("i-1", audio(200), now_ms=0)) == ["start", "chunk"]
+    assert out.next_due_ms() == 100
+    assert types(out.due(now_ms=100)) == ["chunk"]
+
+
 def test_the_stream_is_stopped_when_the_last_of_the_item_was_sent_and_heard_later() -> None:
     out = playout()
     out.bot_audio("i-1", audio(300), now_ms=0)

@@ -97,7 +97,7 @@ def spoken(call: Call) -> list[str]:
     return [frame["response"]["instructions"].splitlines()[-1] for frame in call.model.all("response.create")]
 
 
-def test_a_caller_who_is_silent_is_asked_again_and_in_the_end_handed_over(call: Call) -> None:
+def test_a_caller_who_is_silent_in_a_task_is_asked_three_times_and_told_goodbye(call: Call) -> None:
     asked(call)
     for number in range(3):
         call.mailboxes.advance(7900)
@@ -107,7 +107,11 @@ def test_a_caller_who_is_silent_is_asked_again_and_in_the_end_handed_over(call: 
         call.bot_says("Are you still there?", ms=500)
         call.mailboxes.advance(500)
     assert spoken(call)[0].endswith('"Are you still there? Small or large?"')
-    assert [task.result for task in call.describe().tasks] == ["transfer"]
+    call.mailboxes.advance(8000)
+    call.mailboxes.advance(900)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    assert [task.result for task in call.describe().tasks] == ["open"]
 
 
 def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
@@ -325,6 +329,13 @@ def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost
     call.told(TurnOverrun())
     assert [*closed, call.model.closed] == [None, 1000]
     assert call.describe().errors[-1] == "model: does not come to an end"
+
+
+def test_a_turn_that_is_answered_in_between_begins_the_count_anew(call: Call) -> None:
+    for _ in range(2):
+        call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+        call.bot_says("At what time?", ms=500)
+    assert call.model.closed is None
 
 
 # --- the clock ---

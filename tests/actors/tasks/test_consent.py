@@ -314,3 +314,10 @@ def test_a_read_back_that_is_taken_away_again_is_none(said: str) -> None:
     assert (
         Conversation().asked().bot(f"Thursday 26 November at 10:30. {said} OK?").caller().verdict is Verdict.MISSTATED
     )
+
+
+def test_whether_the_caller_has_said_a_word_is_not_known_before_the_transcript() -> None:
+    talk = Conversation().bot("What can I do for you?").caller(None)
+    assert talk.consent.has_spoken() is None
+    assert talk.consent.has_spoken(final=True) is False
+    assert talk.caller("Goodbye.").consent.has_spoken()

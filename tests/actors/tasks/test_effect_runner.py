@@ -309,6 +309,14 @@ def test_a_number_has_a_limit_of_effects_within_a_day(engine: Engine) -> None:
     assert limited(engine, effect, tomorrow).carry_out("pizza.bake", another(6, "c-6", now=tomorrow)) == Ok()
 
 
+def test_a_limit_that_is_not_set_limits_nothing(engine: Engine) -> None:
+    spec: AgentSpec = table(effects={"pizza.bake": ways()[0]})
+    by_call = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_call=1))
+    assert [by_call.carry_out("pizza.bake", another(1, call)) for call in ("c-1", "c-2")] == [Ok(), Ok()]
+    by_number = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_number_a_day=4))
+    assert [by_number.carry_out("pizza.bake", another(number, "c-3")) for number in (1, 2)] == [Ok(), Ok()]
+
+
 def test_withheld_numbers_are_limited_by_call_alone(engine: Engine) -> None:
     runner = limited(engine, ways()[0])
     assert [runner.carry_out("pizza.bake", another(1, f"c-{each}", caller="")) for each in range(5)] == [Ok()] * 5

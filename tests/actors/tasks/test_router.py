@@ -144,6 +144,15 @@ def test_a_step_that_was_answered_is_not_called_overdue_later(call: Call) -> Non
     assert call.model.all("conversation.item.create") == []
 
 
+def test_a_caller_who_is_owed_no_result_has_the_whole_time_to_answer(call: Call) -> None:
+    call.bot_says("What can I do for you?", ms=500)
+    call.mailboxes.advance(500)
+    call.mailboxes.advance(7900)
+    assert call.model.all("response.create") == []
+    call.mailboxes.advance(100)
+    assert len(call.model.all("response.create")) == 1
+
+
 # --- deaths ---
 
 

@@ -221,6 +221,17 @@ def test_a_request_that_is_never_answered_frees_the_slot_and_is_made_again() -> 
     assert scheduler.tick(False, REQUEST_LIMIT_MS) == [asked(ASK)]
 
 
+def test_a_request_that_was_given_up_is_not_made_again_for_an_answer_of_the_servers_that_failed() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ResponseRequest(instructions="once"), 0)
+    scheduler.speech_started(1)
+    assert scheduler.tick(False, REQUEST_LIMIT_MS) == []
+    now_ms = REQUEST_LIMIT_MS + 1.0
+    scheduler.committed(now_ms)
+    scheduler.created(ended("auto"), now_ms)
+    assert scheduler.done(ended("auto", "failed"), spoke=False, called=False, now_ms=now_ms) == [asked(ASK)]
+
+
 def test_the_end_of_another_response_does_not_free_the_slot() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
