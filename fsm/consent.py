@@ -230,7 +230,14 @@ def reply(readback: Readback, text: str, today: date, language: Language) -> Rep
         return Reply.WORDLESS
     said = language.read(text, today, readback.phrases)
     own = language.read(readback.sentence, today, readback.phrases)
-    known = all(one <= set(readback.dates) and one for one in said.dates) and not any(
-        one.isdisjoint(readback.times) for one in said.times
+    known = (
+        all(len(one) == 1 for one in said.dates)
+        and _are_among(readback.dates, said.dates)
+        and _are_among(readback.times, said.times)
     )
     return Reply.YES if known and language.agrees(said.rest, own.rest) else Reply.OTHER
+
+
+def _are_among(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:
+    """Whether no other values are named, and the last is the last: of a move, Thursday alone may be what is to stay."""
+    return not named or (not any(one.isdisjoint(values) for one in named) and bool(values) and values[-1] in named[-1])

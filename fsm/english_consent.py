@@ -37,6 +37,10 @@ def _alike(verb: str) -> tuple[str, ...]:
     return next((group for group in _ACTS if verb in group), (verb, f"{verb}ing"))
 
 
+def _undoes(own: str) -> bool:
+    return any(verb in _UNDOES for verb in _verbs(own))
+
+
 def _consists_of(words: str, phrases: Iterable[str]) -> bool:
     """Whether the words are a row of these phrases. Possessive: what has matched at one place is not tried again."""
     return re.fullmatch(rf"(?>(?:{'|'.join(phrases)}) )*+", f"{words} ") is not None
@@ -122,42 +126,53 @@ _YES = (
     r"|correct|exactly|absolutely|definitely|certainly|of course|indeed|affirmative|agreed|confirmed|by all means"
     r"|perfect|great|good|fine|lovely|wonderful|excellent|brilliant|super|fantastic|very good|very well|spot on|please"
 )
+_FOR_ME = r"(?: (?:for|with|by|to) (?:me|us))?"
 _AGREEING = (
-    rf"(?:(?:{_IT}|everything|all) )?(?:is|would be|will be|looks|sounds) {_NICE}(?: (?:for|with|by|to) (?:me|us))?",
-    r"(?:sounds|looks) like a plan|i am (?:fine|good|happy|okay|ok) with (?:that|it|this)",
-    rf"(?:(?:that|this|it) )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
-    r"(?:that|it|this) (?:will|would) (?:work|do|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
+    rf"(?:that|this|everything|all) is (?!all right\b|(?:\w+ )?(?:okay|ok|alright)\b){_NICE}{_FOR_ME}",
+    rf"(?:(?:{_IT}|everything|all) )?(?:would be|will be|sounds) {_NICE}{_FOR_ME}",
+    r"sounds like a plan|i am (?:fine|good|happy|okay|ok) with (?:that|it|this)",
+    r"(?:that|it|this) (?:will|would) do(?: nicely| fine)?",
     r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
-    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|go on|(?:please )?do (?:it|that|this|so)|please do",
-    r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)|let is",
-    r"i would (?:like|love) (?:that|it|to)|i want (?:that|it|this)|(?:i|we) will take (?:it|that|this)",
-    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?|i do|i would",
-    r"(?:it|that) is(?: it)?|you (?:can|may|could)",
+    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|(?:please )?do (?:it|that|this|so)|please do",
+    r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)",
+    r"i would (?:like|love) that|i would love to|i want that",
+    r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?",
     r"(?:like )?(?:i|we) (?:already |have |just )*said yes",
     _YES,
 )  # fmt: skip
+# These praise an appointment: a yes where it is to be made, the contrary where it is to be cancelled.
+_PRAISING = (
+    rf"(?<=# )is {_NICE}{_FOR_ME}|(?:{_IT}|everything|all) looks {_NICE}",
+    rf"(?:{_IT} )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
+    r"(?:that|it|this) (?:will|would) (?:work|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
+    r"(?:i|we) will take (?:it|that|this)",
+)
 _POLITE = (
     r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?",
-    r"that is (?:all|very kind(?: of you)?|kind of you)|no problem|not a problem|no worries|i am sure|for (?:me|us)",
+    r"that is (?:all(?! right)|very kind(?: of you)?|kind of you)|i am sure|for (?:me|us)",
+    r"no problem|not a problem|no worries",
     r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
     r"(?:the|my|an|that|this) appointment",
     r"(?:and )?(?:good ?bye|bye bye|bye)",
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
     r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
 )
+# These agree only beside a yes: "that's okay, thanks" declines, "I would" goes on.
+_BESIDE_A_YES = rf"(?:that|it|this) is {_NICE}{_FOR_ME}|i do|i would|(?:it|that) is(?: it)?|you (?:can|may)"
 _BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
-_FAREWELL = re.compile(r"\bbye\b")
+_FAREWELL = re.compile(r"bye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
 
 
 def _agreeing(own: str) -> list[str]:
     """The phrases that agree; to "Shall I cancel it?", "cancel it" is one."""
+    phrases = _AGREEING if _undoes(own) else (*_PRAISING, *_AGREEING)
     verbs = "|".join(re.escape(verb) for verb in _verbs(own) if not verb.endswith("ing"))
     if not verbs:
-        return list(_AGREEING)
+        return list(phrases)
     what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
     lead = r"(?:(?:i would like|i want)(?: you)? to |you (?:can|may) |go ahead and |let us |please )*"
-    return [rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?", *_AGREEING]
+    return [rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?", *phrases]
 
 
 def heard_words(text: str) -> str:
@@ -170,10 +185,12 @@ def agrees(said: str, own: str) -> bool:
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
     said = heard_words(said)
-    if _FAREWELL.search(said) and not _OUTRIGHT.search(said):  # "okay, bye" leaves
+    # "Okay, bye" leaves; "Thursday, fine" may be what is not to be cancelled.
+    doubtful = _FAREWELL.search(said) is not None or ("#" in said and _undoes(own))
+    if doubtful and not _OUTRIGHT.search(said):
         return False
     # Politeness first: "good morning" is no "good".
-    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})) ")
+    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})|{_BESIDE_A_YES}) ")
     at, agreed, words = 0, False, f"{said} "
     while (match := phrase.match(words, at)) is not None:
         at, agreed = match.end(), agreed or match["agrees"] is not None

@@ -127,8 +127,8 @@ class Slot(Generic[V]):
 class Collect:
     """Waits until its slots are filled; passed through if they are already.
 
-    retries: gives up after this many unusable answers, or this many silences, to one question. Counted for each slot
-    over the whole run, answers and silences separately.
+    retries: gives up after this many unusable answers to one question, counted for each slot over the whole run. A
+    silence is none: the call watches those.
     """
 
     events: ClassVar[tuple[str, ...]] = ("filled", "gave_up")

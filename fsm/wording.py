@@ -38,8 +38,9 @@ def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: in
     failed = step.failed and step.counts
     if failed:
         (memory.no_input if step.silent else memory.no_match)[key] += 1
-    worn_out = max(memory.no_input[key], memory.no_match[key]) >= retries
-    if not (failed and worn_out) and len(memory.visited) < spec.patience:
+    # A silent caller may have left: the call's own watch says goodbye, and nobody is transferred who did not ask.
+    worn_out = failed and not step.silent and memory.no_match[key] >= retries
+    if not worn_out and len(memory.visited) < spec.patience:
         return False
     memory.note("decision", f"gave up on {key}")
     walk.step = Step(acted=step.acted, taken=step.taken)

@@ -69,5 +69,5 @@ def test_the_arrow_of_the_highest_priority_whose_precondition_holds_is_taken() -
 def test_a_choice_that_nobody_makes_ends_with_a_human() -> None:
     talk = converse(TRIAGE).opens(hours=2)
     for _ in range(3):
-        talk.is_silent()
+        talk.keys("7")
     assert talk.outcome == "transfer"

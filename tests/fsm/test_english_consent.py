@@ -296,17 +296,18 @@ That's fine.
 That's fine with me.
 That's perfect for me.
 That's great, thank you.
-That's all right.
 That's good.
+Yes, that's okay.
+Yes, that's all right, thanks.
+Yes, I would.
+Yes, it's fine.
+That would be okay.
+Everything is correct.
 That sounds good.
 Sounds good.
 Sounds great, thanks.
 Sounds like a plan.
 Yes, that sounds perfect.
-Yes, that works.
-That works for me.
-Works for me.
-Yes, that suits me.
 That will do.
 That would be great.
 That would be lovely, thank you.
@@ -325,7 +326,6 @@ Let's do that.
 Yes, let's do it.
 I'd like that.
 I would like that, yes.
-I'll take it.
 Yes, no problem.
 Yes, that is all.
 Yes, sir.
@@ -341,15 +341,20 @@ Yes, tomorrow.
 Yes, tomorrow at half past ten.
 Yes, Thursday at ten thirty.
 Yes, on Thursday the 26th at half past ten in the morning.
-Ten thirty is fine.
-Thursday is good.
-Tomorrow's fine, thanks.
 Yes, the 26th of November.
-Half past ten is perfect.
-Half past ten works for me.
 Yes, tomorrow morning at half past ten, please.
 """
 YES_TO_BOOK = """
+Yes, that works.
+That works for me.
+Works for me.
+Yes, that suits me.
+I'll take it.
+Ten thirty is fine.
+Thursday is good.
+Tomorrow's fine, thanks.
+Half past ten is perfect.
+Half past ten works for me.
 Book it.
 Yes, book it.
 Please book it.
@@ -417,10 +422,22 @@ Yes... no.
 Yes. Hm. No.
 No, yes.
 No problem.
+That's okay.
+That's all right, thanks.
+It's okay, thank you.
+It's fine.
+I'm fine.
+I'm good, thanks.
+Let's
+I would
+That is
+Go on.
 Thank you.
 Thanks.
 Thank you, that is all I wanted to know.
 Okay, bye.
+Perfect, goodbye.
+I'd like to
 Bye.
 Good morning.
 Good afternoon.
@@ -604,6 +621,24 @@ Yes, cancel the other one.
 Yes, cancel Friday's.
 Yes, for John Smith.
 Why cancel it?
+Thursday is good.
+Ten thirty is fine.
+Tomorrow at half past ten is perfect.
+Thursday, fine.
+The appointment is fine.
+That works for me.
+Yes, that suits me.
+I'll take it.
+It looks good.
+"""
+
+NO_YES_TO_MOVE = """
+Thursday is fine.
+Yes, Thursday.
+Yes, at half past ten.
+Yes, from Friday to Thursday.
+Yes, on Saturday at eleven.
+Book it.
 """
 
 TRUE_YESES = [
@@ -616,6 +651,7 @@ NON_YESES = [
     *((readback, line) for line in _lines(NO_YES) for readback in (BOOK, CANCEL)),
     *((BOOK, line) for line in _lines(NO_YES_TO_BOOK)),
     *((CANCEL, line) for line in _lines(NO_YES_TO_CANCEL)),
+    *((MOVE, line) for line in _lines(NO_YES_TO_MOVE)),
 ]
 
 

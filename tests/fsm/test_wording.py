@@ -22,7 +22,14 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
     assert talk.run.snapshot().no_input == {"hours": 1}
     assert talk.is_silent().outcome is None
     assert talk.says == "Are you still there? Please key in the hours, and then the hash key."
-    assert talk.is_silent().outcome == "transfer"
+    assert talk.gives().outcome == "transfer"
+
+
+def test_a_silence_is_asked_into_for_as_long_as_the_call_lasts_and_hands_nobody_over() -> None:
+    talk = converse(TRIAGE).opens()
+    for _ in range(5):
+        assert talk.is_silent().outcome is None
+    assert talk.says == "Are you still there? Please key in the hours, and then the hash key."
 
 
 def test_a_caller_who_keeps_changing_their_mind_is_handed_over() -> None:

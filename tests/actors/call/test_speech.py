@@ -97,7 +97,7 @@ def spoken(call: Call) -> list[str]:
     return [frame["response"]["instructions"].splitlines()[-1] for frame in call.model.all("response.create")]
 
 
-def test_a_caller_who_is_silent_is_asked_again_and_in_the_end_handed_over(call: Call) -> None:
+def test_a_caller_who_is_silent_in_a_task_is_asked_three_times_and_told_goodbye(call: Call) -> None:
     asked(call)
     for number in range(3):
         call.mailboxes.advance(7900)
@@ -107,7 +107,11 @@ def test_a_caller_who_is_silent_is_asked_again_and_in_the_end_handed_over(call: 
         call.bot_says("Are you still there?", ms=500)
         call.mailboxes.advance(500)
     assert spoken(call)[0].endswith('"Are you still there? Small or large?"')
-    assert [task.result for task in call.describe().tasks] == ["transfer"]
+    call.mailboxes.advance(8000)
+    call.mailboxes.advance(900)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
+    assert [task.result for task in call.describe().tasks] == ["open"]
 
 
 def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
