@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from fsm.diagram import chart_of, draw
+from fsm.diagram import KINDS, chart_of, draw
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.states import waits
@@ -37,6 +37,11 @@ def test_what_a_table_derives_is_shown_in_the_states_where_it_can_happen(spec: A
     assert {name for name, _, target in shown if target == spec.cancelled} == {
         name for name, state in spec.states.items() if waits(state)
     }
+
+
+def test_states_that_wait_for_the_caller_or_choose_are_rounded_and_ends_have_a_double_line() -> None:
+    assert {name for name, kind in KINDS.items() if kind.rounded} == {"collect", "confirm", "choose"}
+    assert {name for name, kind in KINDS.items() if kind.double} == {"end"}
 
 
 def test_guarded_arrows_are_marked_and_an_arrow_to_itself_is_drawn() -> None:

@@ -51,6 +51,7 @@ def nov(*days: int) -> set[date]:
         ("not today tomorrow", [nov(23), nov(24)]),
         ("not tomorrow week tomorrow", [{date(2026, 12, 1)}, nov(24)]),
         ("tomorrow, Friday", [set()]),  # it is a Tuesday
+        ("at ten November twenty sixth", [nov(26)]),
         ("24 November 1900", [{date(1900, 11, 24)}]),
         ("24 November 1899", [nov(24)]),
         ("24 November 2199", [{date(2199, 11, 24)}]),
@@ -63,6 +64,8 @@ def nov(*days: int) -> set[date]:
 )
 def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
     assert ENGLISH.dates(text, MONDAY) == days
+    for before in ("please", "well please", "oh well please", "oh well yes please"):
+        assert ENGLISH.dates(f"{before} {text} please {text} please", MONDAY) == 2 * days, "wherever it stands"
 
 
 def both(hour: int, minute: int = 0) -> set[time]:
@@ -107,6 +110,9 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("at 24:00", [{time(0)}]),
         ("at 0:30", [{time(0, 30)}]),
         ("sixty minutes past nine", []),
+        ("a quarter past thirty", []),
+        ("a quarter to the fifth", []),
+        ("quarter to fifth", []),
         ("at 13:30", [{time(13, 30)}]),
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
@@ -120,6 +126,8 @@ def both(hour: int, minute: int = 0) -> set[time]:
 )
 def test_times_that_are_named(text: str, times: list[set[time]]) -> None:
     assert ENGLISH.times(text, MONDAY) == times
+    for before in ("please", "well please", "oh well please", "oh well yes please"):
+        assert ENGLISH.times(f"{before} {text} please {text} please", MONDAY) == 2 * times, "wherever it stands"
 
 
 def test_numbers_in_words_are_numbers_in_digits() -> None:

@@ -145,6 +145,19 @@ def test_keys_are_put_into_words_for_the_model(call: Call) -> None:
     assert item["content"][0]["text"] == "The caller pressed these keys: 4 2 #."
 
 
+def test_what_the_model_has_answered_by_a_function_call_is_not_said_to_its_next_session_again(call: Call) -> None:
+    call.caller_begins("u-1")
+    call.vaic("userStream.start")
+    call.vaic("userStream.chunk", audioChunk="AAAA")
+    assert call.model.all("input_audio_buffer.append")
+    call.model_calls(("call-1", "order_pizza", {}))
+    call.model.breaks()
+    call.mailboxes.advance(0)
+    call.model_is_ready()
+    assert len(call.exchange.wires) == 2
+    assert call.model.all("input_audio_buffer.append") == []
+
+
 def test_describe_tells_the_call_as_it_stands_and_closes_nothing(call: Call) -> None:
     record = call.describe()
     assert (record.conversation_id, record.outcome) == ("c-1", "open")
