@@ -30,6 +30,7 @@ class Reply(Enum):
 
     WORDLESS = "no words: a cough, a hum, nothing"
     YES = "a yes and nothing else"
+    UNDECIDED = "no decision, and nothing that asks for an answer"
     OTHER = "anything else: a no, a question, a correction, a yes with more words in it"
 
 
@@ -77,6 +78,10 @@ class Language(Protocol):
 
     def agrees(self, said: str, own: str) -> bool:
         """Whether the caller's words are a yes to that sentence, and nothing else. said, own: as above."""
+        ...
+
+    def hesitates(self, said: str) -> bool:
+        """Whether the caller's words, as above, decide nothing and ask for nothing: "I am not sure"."""
         ...
 
     def wordless(self, text: str) -> bool:
@@ -235,7 +240,9 @@ def reply(readback: Readback, text: str, today: date, language: Language) -> Rep
         and _are_among(readback.dates, said.dates)
         and _are_among(readback.times, said.times)
     )
-    return Reply.YES if known and language.agrees(said.rest, own.rest) else Reply.OTHER
+    if known and language.agrees(said.rest, own.rest):
+        return Reply.YES
+    return Reply.UNDECIDED if language.hesitates(said.rest) else Reply.OTHER
 
 
 def _are_among(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:

@@ -171,6 +171,9 @@ class English:
     def agrees(self, said: str, own: str) -> bool:
         return english_consent.agrees(said, own)
 
+    def hesitates(self, said: str) -> bool:
+        return english_consent.hesitates(said)
+
     def wordless(self, text: str) -> bool:
         spoken = " ".join(_spoken(_plain(text)))
         return not spoken or spoken in _IMAGINED

@@ -85,7 +85,7 @@ def _paraphrases(own: str) -> list[str]:
         rf"{_IT} (?:is|would be|will be)",
         r"(?:your|the|an) appointment(?: is| would be| will be)?",
         r"for you",
-        r"(?:i am )?sorry|pardon|i did not (?:catch|hear|get|understand) (?:that|you)|take your time|one moment",
+        r"(?:i am )?sorry|pardon|i (?:did not|didn't) (?:catch|hear|get|understand) (?:that|you)|take your time|1 moment",
         r"please (?:just )?(?:answer|say)(?: with)? yes(?: or no)?(?: and)?|yes or no",
         r"thank you|very good|got it|of course|all right",
         r"so|okay|ok|alright|right|correct|great|perfect|good|lovely|wonderful|excellent|fine|thanks|then|just|now"
@@ -195,3 +195,19 @@ def agrees(said: str, own: str) -> bool:
     while (match := phrase.match(words, at)) is not None:
         at, agreed = match.end(), agreed or match["agrees"] is not None
     return agreed and at == len(words)
+
+
+# These change nothing about what was read back: the question that follows them is still about that.
+_UNDECIDED = (
+    r"(?:i )?(?:do not|don't) know(?: yet)?",
+    r"(?:i am )?not (?:(?:so|really|quite|very|too|entirely) )?sure(?: yet| about (?:it|that))?",
+    r"maybe|perhaps|possibly|i guess",
+    r"(?:let me|i (?:have|need) to) (?:think|see)(?: about (?:it|that))?",
+    r"(?:just )?(?:a|1) (?:moment|second|minute|sec)(?: please)?|hold on|wait|good question|well|so|sorry|please",
+)
+
+
+def hesitates(said: str) -> bool:
+    """Whether a caller's words decide nothing and ask for nothing."""
+    said = heard_words(said)
+    return bool(said) and _consists_of(said, _UNDECIDED)

@@ -132,7 +132,7 @@ class ReadbackConsent:
     def _verdict(self, asked: _Asked, before: Sequence[_Turn], answer: _Turn, final: bool) -> Verdict | None:
         since_ms = asked.at_ms
         for turn in before:
-            if turn.words is not None and self._reply(turn, asked.readback) is not Reply.YES:
+            if turn.words is not None and self._reply(turn, asked.readback) not in (Reply.YES, Reply.UNDECIDED):
                 since_ms = turn.began_ms  # a yes after it answers what the bot says then: it needs another reading
         verdict = self._statement(asked.readback, self._items(since_ms, answer.began_ms), answer.began_ms)
         if verdict is not Verdict.AGREED:

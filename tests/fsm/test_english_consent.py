@@ -663,11 +663,31 @@ def test_a_true_yes_counts_at_once(readback: Readback, words: str) -> None:
 @pytest.mark.parametrize(("readback", "words"), NON_YESES)
 def test_what_is_no_plain_yes_does_not_count(readback: Readback, words: str) -> None:
     for each in (words, words.rstrip("."), words.lower(), f"Um, {words}"):
-        assert _reply(readback, each) is Reply.OTHER
+        assert _reply(readback, each) is not Reply.YES
 
 
 @pytest.mark.parametrize("words", ["no " + "blah " * 6000 + "yes", "well " * 6000 + "yes", "yes " * 6000 + "no"])
 def test_long_nonsense_is_no_yes_and_is_judged_at_once(words: str) -> None:
+    assert _reply(BOOK, words) is Reply.OTHER
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I don't know.", "I don't know, maybe.", "I'm not sure.", "Not really sure yet.", "Maybe.",
+        "Perhaps, um, perhaps.",
+        "Let me think.", "Let me think about it, one moment please.", "Hold on.", "Well, I guess.", "Good question.",
+    ],
+)  # fmt: skip
+def test_words_that_decide_nothing_leave_a_caller_undecided(words: str) -> None:
+    assert _reply(BOOK, words) is Reply.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["I don't know that doctor.", "Maybe at eleven.", "Not.", "Let me think, no.", "Maybe not.", "Wait, the fifth."],
+)
+def test_a_hesitation_with_anything_else_in_it_is_more_than_that(words: str) -> None:
     assert _reply(BOOK, words) is Reply.OTHER
 
 

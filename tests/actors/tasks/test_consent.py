@@ -193,6 +193,18 @@ def test_a_yes_into_the_last_moment_of_the_read_back_counts(early_ms: float, ver
     assert Conversation().asked().bot().caller(after_ms=-early_ms).verdict is verdict
 
 
+@pytest.mark.parametrize("words", ["I don't know, maybe.", "I am not sure.", "Hm, let me think.", "One moment please."])
+def test_a_caller_who_hesitates_may_say_yes_to_the_question_put_again(words: str) -> None:
+    asked = Conversation().asked().bot().caller(words)
+    assert asked.verdict is Verdict.NOT_A_YES
+    assert asked.bot("Sorry, I did not get that. Shall I book it?").caller().verdict is Verdict.AGREED
+
+
+@pytest.mark.parametrize("said", ["Shall I look for another time?", "Would you like me to call you back?"])
+def test_a_yes_to_another_question_after_a_hesitation_is_none_to_the_read_back(said: str) -> None:
+    assert Conversation().asked().bot().caller("I don't know.").bot(said).caller().verdict is not Verdict.AGREED
+
+
 def test_the_last_moment_of_a_short_sentence_is_half_of_it() -> None:
     said = "Thursday 26 November at 10:30?"
     assert Conversation().asked().bot(said, ms=100).caller(after_ms=-50).verdict is Verdict.AGREED
