@@ -44,7 +44,7 @@ CANCEL_APPOINTMENT = AgentSpec(
         ("Find", "refused"): asked_anew(name="CollectName", day="CollectDay", at="CollectTime"),
         ("Find", "failed"): "HandedOver",
         ("Confirm", "yes"): "Execute",
-        ("Confirm", "no"): "CollectDay",
+        ("Confirm", "no"): "Cancelled",
         ("Confirm", "gave_up"): "HandedOver",
         ("CollectDay", "filled"): "Find",
         ("CollectDay", "gave_up"): "HandedOver",

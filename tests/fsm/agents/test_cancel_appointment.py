@@ -57,10 +57,16 @@ def test_the_day_is_taken_if_the_caller_says_it_unasked_and_can_be_corrected(eng
     booked(engine, FRIDAY)
     it = talk(engine, CANCEL_APPOINTMENT).opens(name="John Smith", which="2026-11-27")
     assert it.says.startswith("Your appointment on Friday 27 November at 9:00.")
-    assert it.says_no().says == "What should I change?"
     assert it.gives(which="2026-11-24").says.startswith("Your appointment on Tuesday 24 November at 10:30.")
     it.says_yes()
     assert starts(engine) == [FRIDAY]
+
+
+def test_who_does_not_want_it_cancelled_after_all_keeps_it(engine: Engine) -> None:
+    booked(engine, TUESDAY)
+    it = talk(engine, CANCEL_APPOINTMENT).opens(name="John Smith", which="2026-11-24").says_no()
+    assert (it.outcome, it.says) == ("cancelled", "All right, your appointment stays as it is. Is there anything else?")
+    assert starts(engine) == [TUESDAY]
 
 
 def test_a_day_that_fits_nothing_is_asked_for_again_though_there_is_but_one(engine: Engine) -> None:
