@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# An item counts as heard to its end if no more than this is missing: the last sound's decay, and the clocks' drift.
-LAST_MOMENT_MS = 100
+# An item counts as heard to its end if no more than this is missing: the last sound's decay (100 ms), and a piece of 20
+# ms by which the caller's clock and ours may differ.
+LAST_MOMENT_MS = 120
 # Nobody speaks faster.
 FASTEST_MS_PER_WORD = 80
 

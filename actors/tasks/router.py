@@ -119,7 +119,8 @@ class TaskRouter:
         self._call = call
         self._limit = limit
         self._now_ms = now_ms
-        self._consent = ReadbackConsent(services.profile.language, self._day_at, services.profile.yes_without_words)
+        day_at = _days(services, now_ms)
+        self._consent = ReadbackConsent(services.profile.language, day_at, services.profile.yes_without_words)
         self._deeds = {
             name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
         }
@@ -527,11 +528,6 @@ class TaskRouter:
         readback = run.status.readback if run.status is not None and run.result == OPEN else None
         self._consent.asked(run.context.run_id, readback, self._now_ms())
 
-    def _day_at(self, at_ms: float) -> date:
-        """The caller's day at a time of the conversation's clock."""
-        then = self._services.now() - timedelta(milliseconds=self._now_ms() - at_ms)
-        return then.astimezone(self._services.profile.time_zone).date()
-
     def _step_id(self) -> str:
         # Shares a namespace with function call ids, which the model chooses, so it must be one that it cannot choose.
         return f"step-{self._services.new_id()}"
@@ -641,6 +637,18 @@ class TaskRouter:
 def _refusal(fault: str, hint: str) -> str:
     TASK_FAULTS.labels(fault).inc()
     return json.dumps({"error": fault, "hint": hint})
+
+
+def _days(services: Services, now_ms: Callable[[], float]) -> Callable[[float], date]:
+    """Tells the caller's day at a time of the conversation's clock. No method: a router that it referred back to would
+    wait for the garbage collector.
+    """
+
+    def day_at(at_ms: float) -> date:
+        then = services.now() - timedelta(milliseconds=now_ms() - at_ms)
+        return then.astimezone(services.profile.time_zone).date()
+
+    return day_at
 
 
 def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:

@@ -199,9 +199,9 @@ def test_the_last_moment_of_a_short_sentence_is_half_of_it() -> None:
     assert Conversation().asked().bot(said, ms=100).caller(after_ms=-51).verdict is Verdict.UNHEARD
 
 
-def test_the_last_moment_is_a_tenth_of_a_second() -> None:
-    # What nobody misses of a sentence. Twice as much is a syllable, half as much is less than two clocks agree to.
-    assert LAST_MOMENT_MS == 100
+def test_the_last_moment_is_a_tenth_of_a_second_and_a_piece() -> None:
+    # What nobody misses of a sentence. 200 ms are a syllable, 50 ms are less than two clocks agree to.
+    assert LAST_MOMENT_MS == 120
 
 
 def test_a_yes_into_a_reminder_counts_once_the_read_back_was_heard() -> None:
