@@ -45,6 +45,7 @@ def nov(*days: int) -> set[date]:
         ("Thursday next week", [{date(2026, 12, 3)}]),
         ("the first of December", [{date(2026, 12, 1)}]),
         ("the 5th", [{date(2026, 12, 5)}]),
+        ("the 31st", [{date(2026, 12, 31)}]),
         ("from Tuesday 24 November to Thursday 26 November", [nov(24), nov(26)]),
         ("Thursday or Friday", [nov(26), nov(27)]),
         ("Friday 26 November", [{date(2027, 11, 26)}]),  # it is a Thursday
@@ -114,6 +115,8 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("a quarter to the fifth", []),
         ("quarter to fifth", []),
         ("at 13:30", [{time(13, 30)}]),
+        ("at 12:30", [both(0, 30)]),
+        ("morning or evening, at ten", [both(10)]),
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
         ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),

@@ -9,6 +9,7 @@ from protocols.vaic import (
     Activities,
     FromVaic,
     PlayStreamStart,
+    SessionInitiate,
     ToVaic,
 )
 from tests.protocols.wire import models
@@ -28,6 +29,12 @@ def test_event_names_are_compared_without_regard_to_case() -> None:
     frame = FROM_VAIC.parse('{"type":"activities","activities":[{"type":"Event","name":"DTMF","value":"4"}]}')
     assert isinstance(frame, Activities)
     assert [activity.event for activity in frame.activities] == ["dtmf"]
+
+
+def test_a_call_that_does_not_say_otherwise_has_audio() -> None:
+    frame = FROM_VAIC.parse('{"type":"session.initiate","conversationId":"c-1"}')
+    assert isinstance(frame, SessionInitiate)
+    assert frame.expect_audio_messages
 
 
 def test_all_vaic_messages_of_the_spec_are_known_in_both_directions() -> None:

@@ -197,6 +197,18 @@ def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDisp
     assert (told["result"], told["next"]) == ("cancelled", "How many?")
 
 
+def test_a_function_call_that_was_answered_before_a_takeover_is_not_carried_out_again(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", size="small")
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.model_is_ready()
+    second.model_calls(("call-1", "book_appointment", {}))
+    assert second.outputs()["call-1"]["error"] == "call_id_used"
+    assert [task.agent for task in second.describe().tasks] == ["order_pizza"]
+
+
 FOREIGN = ForeignSnapshot(visited=("CollectDate", "Payment"))
 
 

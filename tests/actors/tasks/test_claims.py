@@ -85,6 +85,14 @@ def test_what_had_begun_before_the_correction_was_asked_for_is_not_taken_for_ano
     assert watched.false() == []
 
 
+def test_another_false_claim_is_corrected_although_a_correction_is_still_to_come() -> None:
+    watched = Watched()
+    watched.heard("It is booked.")
+    watched.watch.asked(DENIAL, 5000)
+    watched.heard("Your visit is cancelled.")
+    assert watched.false() == ["it is booked.", "your visit is cancelled."]
+
+
 def test_a_correction_that_was_heard_to_its_end_is_the_last_of_it() -> None:
     watched = Watched()
     watched.heard("It is booked.")

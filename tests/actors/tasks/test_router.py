@@ -111,6 +111,13 @@ def test_two_tasks_are_open_side_by_side_and_keep_apart(call: Call) -> None:
     assert [(task.run_id, task.result) for task in call.describe().tasks] == [("t1", "cancelled"), ("t2", "booked")]
 
 
+def test_keys_answer_the_question_of_the_task_that_was_opened_last(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    call.answered("call-2", "book_appointment")
+    call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "2411"}])
+    call.mailboxes.until(lambda: call.describe().tasks[1].states[-1] == "CollectTime")
+
+
 def test_two_functions_called_in_one_response_are_both_answered_and_spoken_about_once(call: Call) -> None:
     call.model_calls(("call-1", "order_pizza", {"size": "small"}), ("call-2", "book_appointment", {}))
     call.mailboxes.until(lambda: len(call.outputs()) == 2)

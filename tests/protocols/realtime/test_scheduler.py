@@ -426,6 +426,14 @@ def test_rates_that_are_used_up_are_waited_for_but_not_until_all_is_there_again(
     assert scheduler.next_tick_ms() == RATE_RESET_MOST_MS
 
 
+def test_only_a_request_that_waits_for_a_limit_is_held() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=2)], 0)
+    held = [scheduler.held(0)]
+    scheduler.want(ASK, 0)
+    assert [*held, scheduler.held(0), scheduler.held(5000)] == [False, True, False]
+
+
 def test_a_request_that_is_refused_is_made_again_at_once_and_then_given_up() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
