@@ -85,7 +85,8 @@ def _paraphrases(own: str) -> list[str]:
         rf"{_IT} (?:is|would be|will be)",
         r"(?:your|the|an) appointment(?: is| would be| will be)?",
         r"for you",
-        r"(?:i am )?sorry|pardon|i (?:did not|didn't) (?:catch|hear|get|understand) (?:that|you)|take your time|1 moment",
+        r"(?:i am )?sorry|pardon|take your time|1 moment",
+        r"i (?:did not|didn't) (?:catch|hear|get|understand) (?:that|you)",
         r"please (?:just )?(?:answer|say)(?: with)? yes(?: or no)?(?: and)?|yes or no",
         r"thank you|very good|got it|of course|all right",
         r"so|okay|ok|alright|right|correct|great|perfect|good|lovely|wonderful|excellent|fine|thanks|then|just|now"
