@@ -94,8 +94,12 @@ class StampsByLength:
 
     @property
     def held(self) -> int:
-        """How many chunks the peer's resampler may still hold: they never arrive, but are not lost."""
-        return min(len(self._sent) + self._held_first, HELD_CHUNKS)
+        """How many chunks the peer's resampler may still hold: they never arrive, but are not lost.
+
+        Audio that arrived late from a slow start has completed no chunk: it stands for as many that were sent.
+        """
+        surplus = max(0, round(self._missing_ms / self._chunk_ms))
+        return min(len(self._sent) + self._held_first, HELD_CHUNKS + surplus)
 
     def sent(self, now_us: int) -> None:
         self._sent.append(now_us)

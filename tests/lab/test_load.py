@@ -90,6 +90,25 @@ def test_audio_that_waited_for_a_late_machine_is_not_lost() -> None:
     assert len(arrived) + times.held == 11
 
 
+def test_what_the_resampler_holds_at_the_end_is_not_lost_either_after_a_late_start() -> None:
+    times = StampsByLength(20)
+    for number in range(5):
+        times.sent(20_000 * number)
+    arrived = [delay for _ in range(5) for delay in times.arrived(20.0, 110_000)]
+    for number in (5, 6):
+        times.sent(20_000 * number)
+    assert len(arrived) + times.held == 7, "two are in the resampler, three came while it was late"
+
+
+def test_what_no_resampler_holds_is_lost() -> None:
+    times = StampsByLength(20)
+    times.sent(0)
+    arrived = times.arrived(20.0, 1_000)
+    for number in range(1, 6):
+        times.sent(20_000 * number)
+    assert len(arrived) + times.held == 4, "of six"
+
+
 # --- whole runs ---
 
 
