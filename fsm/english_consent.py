@@ -160,6 +160,9 @@ _POLITE = (
 )
 # These agree only beside a yes: "that's okay, thanks" declines, "I would" goes on.
 _BESIDE_A_YES = rf"(?:that|it|this) is {_NICE}{_FOR_ME}|i do|i would|(?:it|that) is(?: it)?|you (?:can|may)"
+# What speech recognition makes of a yes said quickly: "yes, a pleaser for that". Words that cannot say anything else.
+_SLURRED = r"pleas\w{0,2}|that|this|it|do|me|us|(?:a|an|the|for|to|of|with|so)(?= \w)"
+_OUTRIGHT_YES = re.compile(r"\b(?:yes|yeah|yep|yup)\b")
 _BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
 _FAREWELL = re.compile(r"bye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
@@ -191,7 +194,8 @@ def agrees(said: str, own: str) -> bool:
     if doubtful and not _OUTRIGHT.search(said):
         return False
     # Politeness first: "good morning" is no "good".
-    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})|{_BESIDE_A_YES}) ")
+    beside = f"{_BESIDE_A_YES}|{_SLURRED}" if _OUTRIGHT_YES.search(said) else _BESIDE_A_YES
+    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})|{beside}) ")
     at, agreed, words = 0, False, f"{said} "
     while (match := phrase.match(words, at)) is not None:
         at, agreed = match.end(), agreed or match["agrees"] is not None

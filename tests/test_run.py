@@ -155,8 +155,8 @@ def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine
 @pytest.mark.parametrize(
     ("key", "decision", "code", "told"),
     [
-        ("c-9:t1:4", "done", 2, "no unsettled effect has the key c-9:t1:4"),
-        ("c-2:t1:4", "undone", 2, "no unsettled effect has the key c-2:t1:4"),
+        ("c-9:t1:4", "done", 2, "c-9:t1:4: no unsettled effect has this key"),
+        ("c-2:t1:4", "undone", 2, "c-2:t1:4: no unsettled effect has this key"),
         ("c-1:t1:4", "perhaps", 2, "perhaps"),
         ("c-1:t1:4", "retry", 1, "clinic.book is not an effect that can be carried out again"),
     ],

@@ -318,6 +318,8 @@ Yes, please go ahead.
 Yes, do it.
 Do that, please.
 Yes, please do that.
+Yes, a pleaser for that.
+Yes, pleas do it.
 Please do.
 I agree.
 I confirm.
@@ -458,6 +460,10 @@ I guess so.
 I suppose so.
 Maybe.
 Maybe yes.
+Yes, to the other.
+Yes, for my wife.
+Yes, for
+Yes, with a
 Perhaps.
 Possibly.
 Probably yes.
