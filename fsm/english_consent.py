@@ -41,6 +41,10 @@ def _undoes(own: str) -> bool:
     return any(verb in _UNDOES for verb in _verbs(own))
 
 
+def _must_name(own: str) -> bool:
+    return any(group in (_UNDOES, _CHANGES) for group in map(_alike, _verbs(own)))
+
+
 def _consists_of(words: str, phrases: Iterable[str]) -> bool:
     """Whether the words are a row of these phrases. Possessive: what has matched at one place is not tried again."""
     return re.fullmatch(rf"(?>(?:{'|'.join(phrases)}) )*+", f"{words} ") is not None
@@ -58,6 +62,11 @@ _ASKS_IF_RIGHT = (
     rf"(?:can|could|would|will) you (?:please )?confirm(?: {_IT})?(?: for me)?",
     rf"please confirm(?: {_IT})?",
     rf"(?:would you like|do you want) {_IT}",
+)
+# Of an appointment that stands already: no read-back of one that is to be made.
+_STANDING = (
+    r"(?:your|the|an) appointment (?:is|was) (?:booked|scheduled|reserved|set)(?= (?:for|on|at)\b)",
+    r"you have(?: got)?|(?:i|we) (?:have )?found",
 )
 _PLAINLY = re.compile(rf"\b(?:{'|'.join(_ASKS_IF_RIGHT)})\b|\b(?:right|correct|ok|okay|alright)(?: \?)*$|\?")
 
@@ -83,6 +92,7 @@ def _paraphrases(own: str) -> list[str]:
         rf"(?:just )?to (?:confirm|check|repeat|be sure)(?: {_IT})?",
         r"(?:i|we) have(?: got)?(?: you)?(?: down)?",
         rf"{_IT} (?:is|would be|will be)",
+        *(_STANDING if _must_name(own) else ()),
         r"(?:your|the|an) appointment(?: is| would be| will be)?",
         r"for you",
         r"(?:i am )?sorry|pardon|take your time|1 moment",
@@ -112,8 +122,7 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
     verbs = _verbs(own)
     if any(verb in said.split() for verb in verbs):
         return True
-    must_name = any(group in (_UNDOES, _CHANGES) for group in map(_alike, verbs))
-    return not must_name and not after_others and _PLAINLY.search(said) is not None
+    return not _must_name(own) and not after_others and _PLAINLY.search(said) is not None
 
 
 # --- what the caller answers ---

@@ -73,6 +73,9 @@ READ_BACK = {
         """
         Your appointment on Thursday 26 November at 10:30. Shall I cancel it?
         Your appointment is on Thursday 26 November at 10:30. Shall I cancel it for you?
+        Your appointment is booked for Thursday 26 November at 10:30. Shall I cancel it?
+        You have an appointment on Thursday 26 November at 10:30. Shall I cancel it?
+        I found your appointment on Thursday 26 November at 10:30. Should I cancel it?
         So you would like to cancel your appointment tomorrow at half past ten. Is that right?
         Do you want me to cancel the appointment on Thursday the 26th at 10:30?
         Okay, I will cancel your appointment on Thursday 26 November at 10:30. Is that correct?
