@@ -96,6 +96,11 @@ def test_what_takes_a_statement_back_is_none(deeds: frozenset[Deed]) -> None:
     assert "nothing is" in words
 
 
+@pytest.mark.parametrize(("deeds", "said"), [({B}, "booked"), ({C}, "cancelled"), ({M}, "changed"), ({B, C}, "done")])
+def test_a_statement_is_taken_back_by_its_own_word_where_it_is_one(deeds: set[Deed], said: str) -> None:
+    assert denial(frozenset(deeds)) == f"I am sorry, I said that wrongly: nothing is {said} yet."
+
+
 def test_tasks_claim_what_they_have_done_when_they_have_ended_and_nothing_before() -> None:
     ends, questions = {}, []
     for name, spec in load_agents().items():

@@ -9,6 +9,7 @@ import pytest
 
 from protocols.errors import WireError
 from protocols.media import (
+    KNOWN,
     LPCM16,
     LPCM16_8,
     LPCM16_24,
@@ -175,3 +176,8 @@ def test_the_loudest_sample_of_all_is_audible_and_so_is_what_is_no_audio() -> No
     assert not inaudible(b64encode(np.array([-32768], "<i2").tobytes()).decode(), LPCM16_24)
     assert not inaudible("A", LPCM16_24)
     assert inaudible(b64encode(bytes(3)).decode(), LPCM16_24)
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+def test_a_format_has_as_many_bytes_a_millisecond_as_its_samples_have(media: MediaFormat) -> None:
+    assert media.bytes_per_ms * 1000 == media.sample_rate_hz * media.bytes_per_sample
