@@ -164,6 +164,9 @@ _POLITE = (
     r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
     r"(?:the|my|an|that|this) appointment",
     r"(?:and )?(?:good ?bye|bye bye|bye)",
+    r"and (?:(?:then|please|could you|can you) )*(?:put me through|connect me|transfer me|hand me over)"
+    r"(?: to (?:(?:a|an|the|your|my|some|real) )*(?:human(?: being)?|person|colleague|someone|somebody|agent|operator"
+    r"|reception|receptionist|desk|front desk|doctor|practice|representative))?",
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
     r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
 )

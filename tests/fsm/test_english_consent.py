@@ -322,6 +322,8 @@ Yes, do it.
 Do that, please.
 Yes, please do that.
 Yes, a pleaser for that.
+Yes, and put me through to a human.
+Yes please, and then connect me to the reception.
 Yes, pleas do it.
 Please do.
 I agree.
@@ -464,6 +466,10 @@ I suppose so.
 Maybe.
 Maybe yes.
 Yes, to the other.
+Yes, put me through to a human.
+And put me through to a human.
+Yes, and put it off.
+Yes, and put me down for eleven as well.
 Yes, for my wife.
 Yes, for
 Yes, with a
