@@ -157,6 +157,12 @@ def test_a_key_reported_twice_within_milliseconds_is_one_press(
     assert typed(call) == [f"The caller pressed these keys: {taken}."]
 
 
+def test_the_last_of_several_keys_is_the_one_that_may_bounce(call: Call) -> None:
+    for keys in ("12", "2", "1"):
+        call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": keys}])
+    assert typed(call) == ["The caller pressed these keys: 1 2.", "The caller pressed these keys: 1."]
+
+
 def test_a_key_stops_the_bot_and_what_still_comes_of_its_response(call: Call) -> None:
     said = {"response_id": "r-long", "item_id": "i-long", "output_index": 0, "content_index": 0}
     call.event("response.created", response={"id": "r-long", "status": "in_progress"})

@@ -222,6 +222,15 @@ def test_a_task_of_another_release_fails_unless_it_had_ended(left: Left, result:
     assert [(each.states, each.result) for each in record.tasks] == [(FOREIGN.visited, recorded)]
 
 
+def test_a_task_that_this_release_does_not_know_leaves_the_others_as_they_were(left: Left) -> None:
+    rows = left.until("task", 2)
+    gone = TaskRow(run="t0", agent="of_another_release", response="r-0", result="open", snapshot=None)
+    second = left.taken_over([JournalEntry("c-1", 0, BEGAN, gone), *rows])
+    second.model_is_ready()
+    tools = [tool["name"] for tool in second.model.last("session.update")["session"]["tools"]]
+    assert any(name.startswith("book_appointment_") for name in tools)
+
+
 def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
     call = left.taken_over(left.rows)
     call.model_is_ready()

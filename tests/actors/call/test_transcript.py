@@ -217,6 +217,13 @@ def test_an_answer_is_due_while_the_bots_last_words_were_not_heard_to_their_end(
     assert transcript.answer_due(), "a lost socket cut it"
 
 
+def test_pressed_keys_have_no_transcript_to_wait_for(transcript: Transcript) -> None:
+    transcript.caller_speaks("u-1", began=True, at_ms=6000)
+    assert transcript.last_words_due()
+    transcript.caller_typed("The caller pressed these keys: 1.", 7000)
+    assert not transcript.last_words_due()
+
+
 def test_what_came_of_a_call_is_unsaid_until_it_was_heard_to_its_end_or_spoken_into(transcript: Transcript) -> None:
     assert transcript.unsaid() is None
     caller_turn(transcript, "u-1", 6000, 7000, "Yes.")
