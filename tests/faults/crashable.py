@@ -81,8 +81,8 @@ def crash(kind: str, conversation_id: str, way: str = "bug") -> None:
         end(random.choice(refs), way)
     for ref in refs:
         actor = ref._actor_weakref()
-        side = getattr(actor, "_side", None)
-        if conversation_id in (getattr(actor, "_id", ""), getattr(side, "conversation_id", ""), _task_of(actor)):
+        config = getattr(actor, "_config", None)
+        if conversation_id in (getattr(actor, "_id", ""), getattr(config, "conversation_id", ""), _task_of(actor)):
             end(ref, way)
 
 
