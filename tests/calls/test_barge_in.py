@@ -73,7 +73,7 @@ def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
             report = await services.call(
                 Interrupt(recording("slt_book_named"), after_ms=100),  # the model still speaks
                 Interrupt(recording("slt_correct_time"), after_ms=1500),  # it has said all of its sentence
-                "slt_yes",
+                "slt_yes_correct",
                 Interrupt(recording("slt_goodbye"), after_ms=1500),
             )
 

@@ -109,7 +109,7 @@ def test_what_cannot_be_had_is_refused_in_words_that_the_caller_hears(tmp_path: 
                 taken = datetime.combine(today + timedelta(days=days), time(10, 30), UTC)
                 AppointmentBook(services.daemon.engine).book("practice", taken, 15, "", "somebody else", f"key-{days}")
 
-            report = await services.call(evening, "slt_time_1030", "slt_name", "slt_yes", "slt_goodbye")
+            report = await services.call(evening, "slt_time_1030", "slt_name", "slt_yes_correct", "slt_goodbye")
 
             heard = heard_words(report)
             assert "We are open from nine to five. What time would suit you?" in heard

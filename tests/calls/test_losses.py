@@ -13,7 +13,7 @@ from tests.paced_loop import run_paced
 
 # Two calls are lived through at a time.
 SPEED = 5.0
-WISH = ("slt_book_named", "slt_yes", "slt_goodbye")
+WISH = ("slt_book_named", "slt_yes_correct", "slt_goodbye")
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 
 
@@ -38,7 +38,7 @@ OUTAGES_MS = [400, 8000]
 def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> None:
     async def call(folder: Path, outage_ms: int) -> None:
         async with practice(folder, speed=SPEED, tapped=True) as services:
-            report = await services.call("slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes", "slt_goodbye")
+            report = await services.call("slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes_correct", "slt_goodbye")
 
             assert_booked(services, report)
             [outage] = report.outages

@@ -25,7 +25,7 @@ from tests.calls.tap import Debts, Line, Tap
 SPEED = 2.0
 QUESTION = "Shall I book it?"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
-SCRIPT = [Say(recording(name)) for name in ("slt_book_named", "slt_yes", "slt_goodbye")]
+SCRIPT = [Say(recording(name)) for name in ("slt_book_named", "slt_yes_correct", "slt_goodbye")]
 
 
 class Scene:

@@ -9,7 +9,7 @@ from tests.calls.live import BOOKED, said_on
 from tests.faults.scene import Scene
 
 # What the caller says, by the names of the recordings.
-WISH = ("slt_book_named", "slt_yes", "slt_goodbye")
+WISH = ("slt_book_named", "slt_yes_correct", "slt_goodbye")
 QUESTION = ("slt_hours", "slt_goodbye")
 ONE_MOMENT = "One moment, please."
 

@@ -66,11 +66,9 @@ async def killed_in(gap: str, scene: Scene, number: int) -> None:
         f"Please book me an appointment for tomorrow at {TIMES[number]}. My name is Maria Lopez.",
         scene.folder / f"{name}.wav",
     )
-    # The wish's voice, so that no misheard yes has one asked for again, and the script goes on without it.
-    yes = spoken("Yes, please.", scene.folder / f"{name}-yes.wav")
     asked = 2 if gap in UNDONE else 1
     report = await scene.call(
-        Say(wish), *[Say(yes)] * asked, *WISH[2:],
+        Say(wish), *[WISH[1]] * asked, *WISH[2:],
         conversation_id=name, node=number, on_event=after_the_question(prepare), ops_url=other.ops_urls[0],
         # Who is cut off in the middle of a sentence waits for the rest of it.
         pause_ms=1500 if gap in SPEAKING else 600,

@@ -41,7 +41,7 @@ async def call(scene: Scene, name: str, pause_ms: int, wish: str, *then: str | S
 WISHES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "exits in a check": ("Please order a taxi for me.", ("slt_time_1030",), SORRY),
     "exits in a guard": ("I want to report a broken window.", (), SORRY),
-    "exits in an effect": ("Please send me a brochure.", ("slt_yes",), UNSURE),
+    "exits in an effect": ("Please send me a brochure.", ("slt_yes_correct",), UNSURE),
     "raises at its start": ("I would like to donate blood.", (), SORRY),
     "exits at its start": ("I need help with my computer.", (), SORRY),
 }
