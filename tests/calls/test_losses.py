@@ -38,7 +38,9 @@ OUTAGES_MS = [400, 8000]
 def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> None:
     async def call(folder: Path, outage_ms: int) -> None:
         async with practice(folder, speed=SPEED, tapped=True) as services:
-            report = await services.call("slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes_correct", "slt_goodbye")
+            report = await services.call(
+                "slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes_correct", "slt_goodbye"
+            )
 
             assert_booked(services, report)
             [outage] = report.outages
