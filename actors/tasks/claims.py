@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, time
 
-from actors.messages.call import BotHeard, BotSaid, SpeechFact
+from actors.messages.call import SpeechFact
+from actors.tasks.heard_words import HeardWords, holds
 from fsm.answer import TaskStatus
 from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, unbacked
 from fsm.consent import Language
@@ -31,8 +32,7 @@ class ClaimWatch:
 
     language: Language
     possible: frozenset[Deed]
-    _said: dict[str, str] = field(default_factory=dict)  # words by item, as generated
-    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # items whose words are still to come
+    _words: HeardWords = field(default_factory=HeardWords)
     _open: list[Claim] = field(default_factory=list)  # heard by the caller, and neither true nor corrected
     _counted: list[Claim] = field(default_factory=list)
     _correction: str = ""  # asked for last
@@ -40,21 +40,11 @@ class ClaimWatch:
     _asks: int = 0
 
     def note(self, fact: SpeechFact) -> None:
-        match fact:
-            case BotSaid():
-                self._said[fact.item_id] = fact.text
-                if (item := self._heard.pop(fact.item_id, None)) is not None:
-                    self._hear(item, fact.text)
-            case BotHeard(item=item):
-                if (text := self._said.get(item.item_id)) is not None:
-                    self._hear(item, text)
-                else:
-                    self._heard[item.item_id] = item
-            case _:
-                pass
+        if (heard := self._words.note(fact)) is not None:
+            self._hear(*heard)
 
     def _hear(self, item: ItemHeard, text: str) -> None:
-        if self._correction and item.complete and self._holds(text):
+        if self._correction and item.complete and holds(text, self._correction, self.language):
             self._forget()
             return
         for claim in self.language.claims(words_heard(text, item)):
@@ -64,10 +54,6 @@ class ClaimWatch:
         # What began before the correction was asked for cannot be it.
         if self._asked_ms is not None and item.heard_ms and (item.began_ms or 0) >= self._asked_ms:
             self._asked_ms = None
-
-    def _holds(self, text: str) -> bool:
-        words, wanted = self.language.words(text), self.language.words(self._correction)
-        return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))
 
     def answered(self, deeds: frozenset[Deed]) -> None:
         """A task that does such deeds has ended and reports the result, which corrects earlier claims."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from actors.messages.call import BotHeard, BotSaid, SpeechFact
+from actors.messages.call import SpeechFact
+from actors.tasks.heard_words import HeardWords, holds
 from fsm.claims import Done
 from fsm.consent import Language
 from protocols.ledger import ItemHeard, words_heard
@@ -35,8 +36,7 @@ class OwedResults:
 
     language: Language
     _owed: dict[str, _Owed] = field(default_factory=dict)  # by run
-    _said: dict[str, str] = field(default_factory=dict)  # words by item, as generated
-    _heard: dict[str, ItemHeard] = field(default_factory=dict)  # items whose words are still to come
+    _words: HeardWords = field(default_factory=HeardWords)
 
     def ended(self, run_id: str, done: Done, today: date) -> None:
         """A task has ended and has done something."""
@@ -47,18 +47,8 @@ class OwedResults:
         self._owed[run_id] = _Owed(words, today, mark=reason)
 
     def note(self, fact: SpeechFact) -> None:
-        match fact:
-            case BotSaid():
-                self._said[fact.item_id] = fact.text
-                if (item := self._heard.pop(fact.item_id, None)) is not None:
-                    self._hear(item, fact.text)
-            case BotHeard(item=item):
-                if (text := self._said.get(item.item_id)) is not None:
-                    self._hear(item, text)
-                else:
-                    self._heard[item.item_id] = item
-            case _:
-                pass
+        if (heard := self._words.note(fact)) is not None:
+            self._hear(*heard)
 
     def _hear(self, item: ItemHeard, text: str) -> None:
         heard = words_heard(text, item)
@@ -68,8 +58,7 @@ class OwedResults:
 
     def _tells(self, heard: str, owed: _Owed) -> bool:
         if owed.done is None:
-            words, wanted = self.language.words(heard), self.language.words(owed.mark)
-            return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))
+            return holds(heard, owed.mark, self.language)
         return any(owed.done.backs(claim, self.language, owed.today) for claim in self.language.claims(heard))
 
     @property
