@@ -19,9 +19,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from loguru import logger
 from pydantic import SecretStr
 from sqlalchemy import event
 from websockets.asyncio.server import ServerConnection, serve
@@ -40,11 +39,9 @@ from tests.adversary.model import Model
 from tests.adversary.scene import End, Ends, Fault, Props, Scene, Wrong
 from tests.adversary.story import heard_by, story
 from tests.adversary.telephone import Telephone
+from tests.crashes import logged_crashes
 from tests.paced_loop import loop_time_s, run_paced
 from tests.silence import longest_silence_s
-
-if TYPE_CHECKING:
-    from loguru import Message
 
 SPEED = 8.0
 # Of the loop's clock: after a hang-up, until the call's record is written.
@@ -343,20 +340,8 @@ def _misbehaving(
 def play(scene: Scene, speed: float = SPEED) -> Verdict:
     """Play a scene and judge it."""
     began_s = time.monotonic()
-    crashed: list[str] = []
-
-    def listen(message: Message) -> None:
-        record = message.record
-        if record["exception"] is not None:
-            error = record["exception"].value
-            crashed.append(f"{record['message']}: {type(error).__name__}: {error}")
-
-    sink = logger.add(listen, level="WARNING")
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            verdict = run_paced(_played(scene, Path(folder), speed))
-    finally:
-        logger.remove(sink)
+    with logged_crashes() as crashed, tempfile.TemporaryDirectory() as folder:
+        verdict = run_paced(_played(scene, Path(folder), speed))
     notes = (*verdict.notes, *(f"log: {each}" for each in dict.fromkeys(crashed)))
     faults = verdict.faults
     if crashed and not scene.props.crashes:

@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from loguru import logger
 from pydantic import SecretStr
 
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, decode
@@ -34,6 +32,7 @@ from store.appointments import AppointmentBook, book
 from store.journal import CallRecord, Journal
 from tests.adversary.story import story
 from tests.adversary.telephone import Telephone
+from tests.crashes import logged_crashes
 from tests.paced_loop import loop_time_s, run_paced
 from tests.silence import longest_silence_s
 from tests.talk.blame import Blame, blamed, differences
@@ -42,9 +41,6 @@ from tests.talk.line import Condition, MouthOnALine, background
 from tests.talk.person import Person
 from tests.talk.scenario import BILLING, CALLER, NOW, RECEPTION, Scenario
 from tests.talk.speech import RATE_HZ
-
-if TYPE_CHECKING:
-    from loguru import Message
 
 SPEED = 8.0
 # Of the call's time, for all of it.
@@ -81,20 +77,8 @@ class Verdict:
 def play(scenario: Scenario, voice: str, condition: Condition, speed: float = SPEED) -> Verdict:
     """Have the call happen, and say who was to blame."""
     began_s = time.monotonic()
-    crashed: list[str] = []
-
-    def listen(message: Message) -> None:
-        record = message.record
-        if record["exception"] is not None:
-            error = record["exception"].value
-            crashed.append(f"{record['message']}: {type(error).__name__}: {error}")
-
-    sink = logger.add(listen, level="WARNING")
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            facts = run_paced(_played(scenario, voice, condition, Path(folder), speed))
-    finally:
-        logger.remove(sink)
+    with logged_crashes() as crashed, tempfile.TemporaryDirectory() as folder:
+        facts = run_paced(_played(scenario, voice, condition, Path(folder), speed))
     facts = replace(facts, crashed=tuple(dict.fromkeys(crashed)))
     who, findings = blamed(scenario.ends, facts)
     return Verdict(
