@@ -274,7 +274,8 @@ def test_a_transfer_that_the_model_never_announces_is_announced_by_a_clip(mailbo
     assert call.outcome() == "transferred"
 
 
-def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call) -> None:
+def says_goodbye_with_end_call(call: Call) -> None:
+    """The bot says goodbye and calls end_call in one response, which has not ended yet."""
     call.caller_says("That is all, bye.")
     call.event("response.created", response={"id": "r-bye", "status": "in_progress"})
     part: dict[str, Any] = {"response_id": "r-bye", "item_id": "i-bye", "output_index": 0, "content_index": 0}
@@ -284,6 +285,10 @@ def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call)
     item = {"id": "fc", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "end_call",
             "arguments": "{}"}  # fmt: skip
     call.event("response.output_item.done", response_id="r-bye", output_index=1, item=item)
+
+
+def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call) -> None:
+    says_goodbye_with_end_call(call)
     call.event("response.done", response={"id": "r-bye", "status": "completed"})
     call.mailboxes.until(lambda: "call-1" in call.outputs())
     call.model_calls()  # nothing more is said
@@ -294,15 +299,7 @@ def test_a_goodbye_in_the_response_that_called_for_the_end_is_enough(call: Call)
 
 
 def test_a_goodbye_is_enough_where_the_task_has_ended_before_the_response_that_said_it(call: Call) -> None:
-    call.caller_says("That is all, bye.")
-    call.event("response.created", response={"id": "r-bye", "status": "in_progress"})
-    part: dict[str, Any] = {"response_id": "r-bye", "item_id": "i-bye", "output_index": 0, "content_index": 0}
-    for _ in range(8):
-        call.event("response.output_audio.delta", **part, delta="A" * 6400)
-    call.event("response.output_audio.done", **part)
-    item = {"id": "fc", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "end_call",
-            "arguments": "{}"}  # fmt: skip
-    call.event("response.output_item.done", response_id="r-bye", output_index=1, item=item)
+    says_goodbye_with_end_call(call)
     call.mailboxes.until(lambda: any(task.result == "hangup" for task in call.describe().tasks))
     call.event("response.done", response={"id": "r-bye", "status": "completed"})
     assert "call-1" in call.outputs()
