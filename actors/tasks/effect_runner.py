@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
@@ -37,6 +37,7 @@ from fsm.effects import (
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
 from protocols.errors import Fenced, MisuseError
+from protocols.text import well_formed, well_formed_json
 from store import effect_log
 from store.database import reading
 from store.effect_log import LoggedEffect, Status
@@ -507,12 +508,14 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
 
 
 def _checked(result: EffectResult) -> EffectResult:
-    """Check what a task's code returned. Raises: TypeError if it is not a result, or cannot be stored."""
+    """What a task's code returned, in well-formed texts. Raises: TypeError: it is no result, or cannot be stored."""
     if type(result) not in _STATUS:
         raise TypeError(f"an effect has returned a {type(result).__name__}")
-    if isinstance(result, Ok):
-        json.dumps(dict(result.values))
-    return result
+    if not isinstance(result, Ok):
+        return replace(result, say=well_formed(result.say))
+    values = json.dumps(dict(result.values))
+    sound = well_formed_json(values)
+    return result if sound == values else Ok(json.loads(sound))
 
 
 def _log_raised(request: EffectRequest, what: str) -> None:
