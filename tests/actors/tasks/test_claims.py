@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 
 from actors.messages.call import BotHeard, BotSaid
 from actors.tasks.claims import MOST_ASKS, ClaimWatch
-from actors.tasks.router import ANYTHING_ELSE, SAID_WRONGLY, UNSURE, WHAT_NEXT
+from actors.tasks.effect_attempts import UNSURE
+from actors.tasks.router import ANYTHING_ELSE, SAID_WRONGLY, WHAT_NEXT
 from fsm.agents.hand_over import HAND_OVER
 from fsm.claims import Deed, Done
 from fsm.effects import EffectResult, Ok, Unclear
