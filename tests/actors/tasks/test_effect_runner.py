@@ -81,11 +81,11 @@ def test_a_local_effect_that_raises_has_failed_left_nothing_behind_and_is_not_do
 
 def test_a_result_with_a_text_that_no_store_can_hold_is_told_as_it_is_stored(engine: Engine) -> None:
     good, other = Local(lambda *_: Ok({"ticket": "7\0", "by": ["\ud800"]})), replace(REQUEST, key="c-1:t1:5")
-    assert desk(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
-    assert desk(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
+    assert runner_of(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
+    assert runner_of(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
     bad = Local(lambda *_: Refused("No flour\0 \udc80."))
-    assert desk(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
-    assert desk(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
+    assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
+    assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
 
 
 def test_a_look_up_that_raises_has_failed(engine: Engine) -> None:
