@@ -1,7 +1,7 @@
 """The attempts of one process at effects: one at a time for each key, and what the effect log says of them.
 
 Shared by the threads of all FsmAgents, and by the recovery of what other processes have begun.
-May import: fsm, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
+May import: fsm, protocols, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from protocols.text import well_formed, well_formed_json
 from store import effect_log
 from store.effect_log import LoggedEffect, Status
 
@@ -106,9 +108,11 @@ class EffectAttempts:
 
 
 def checked(result: EffectResult) -> EffectResult:
-    """Check what a task's code returned. Raises: TypeError if it is not a result, or cannot be stored."""
+    """What a task's code returned, in well-formed texts. Raises: TypeError: it is no result, or cannot be stored."""
     if type(result) not in STATUS:
         raise TypeError(f"an effect has returned a {type(result).__name__}")
-    if isinstance(result, Ok):
-        json.dumps(dict(result.values))
-    return result
+    if not isinstance(result, Ok):
+        return replace(result, say=well_formed(result.say))
+    values = json.dumps(dict(result.values))
+    sound = well_formed_json(values)
+    return result if sound == values else Ok(json.loads(sound))

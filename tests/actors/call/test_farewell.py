@@ -24,7 +24,7 @@ from tests.actors.calls import (
     PIZZA_SLOTS,
     Call,
     Dialect,
-    FakeExchange,
+    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
@@ -369,7 +369,7 @@ def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: Wa
 
 
 def test_what_a_caller_says_into_a_farewell_is_judged_in_the_bot_s_language(mailboxes: WaitingDispatcher) -> None:
-    profile = call_services(mailboxes, NullRef(), FakeExchange()).profile
+    profile = call_services(mailboxes, NullRef(), FakeDialler()).profile
     call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=NO_WATCH_S)).greeted()
     ask_to_end(call)
     call.bot_says("Goodbye.", ms=2000)
@@ -531,7 +531,7 @@ def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_g
 
 def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mailboxes: WaitingDispatcher) -> None:
     targets = {"reception": TARGET}
-    profile = call_services(mailboxes, NullRef(), FakeExchange(), transfer_targets=targets).profile
+    profile = call_services(mailboxes, NullRef(), FakeDialler(), transfer_targets=targets).profile
     call = put_through(mailboxes, profile=replace(profile, max_call_s=10, no_input_s=NO_WATCH_S))
     mailboxes.advance(1000 * (10 + LONGEST_GRACE_S))
     transfer_fails(call)
