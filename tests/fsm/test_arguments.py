@@ -173,7 +173,7 @@ def test_an_opening_that_cannot_be_read_opens_the_task_without_its_values(argume
     )
 )
 @settings(max_examples=150)
-def test_whatever_is_called_the_run_stands_in_a_state_that_waits_or_has_ended(calls: list[tuple[str, str]]) -> None:
+def test_after_any_calls_the_run_waits_or_has_ended(calls: list[tuple[str, str]]) -> None:
     oven = Oven()
     run = pizza(oven)
     run.open("{}")

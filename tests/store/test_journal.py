@@ -73,7 +73,7 @@ def test_a_batch_is_written_whole_or_not_at_all(engine: Engine) -> None:
     assert Journal(engine).rows("c-1") == []
 
 
-def test_what_is_no_json_is_not_written(engine: Engine) -> None:
+def test_a_row_that_is_no_json_is_not_written(engine: Engine) -> None:
     thing: Any = object()
     with pytest.raises((StatementError, TypeError)):
         Journal(engine).append([row(1), replace(row(2), body={"thing": thing})])

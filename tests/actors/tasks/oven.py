@@ -28,7 +28,7 @@ REQUEST = EffectRequest(
 )
 
 
-def desk(engine: Engine, effect: Local | Remote, now: datetime = NOW, patience_s: float = 5.0) -> EffectRunner:
+def runner_of(engine: Engine, effect: Local | Remote, now: datetime = NOW, patience_s: float = 5.0) -> EffectRunner:
     spec: AgentSpec = table(effects={"pizza.bake": effect})
     return EffectRunner(engine, {spec.name: spec}, lambda: now, patience_s)
 
@@ -107,5 +107,5 @@ def begin(engine: Engine, oven: Oven, dies: str = "before") -> None:
     """A process dies while the oven is asked."""
     oven.dies = dies
     with pytest.raises(Died):
-        desk(engine, Remote(oven.do, recover="retry")).carry_out("pizza.bake", REQUEST)
+        runner_of(engine, Remote(oven.do, recover="retry")).carry_out("pizza.bake", REQUEST)
     oven.dies = ""

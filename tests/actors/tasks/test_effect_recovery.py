@@ -20,7 +20,7 @@ from actors.tasks.effect_runner import EffectRunner
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
 from fsm.spec import Slot
 from protocols.errors import MisuseError
-from tests.actors.tasks.oven import LATER, NOW, REQUEST, Died, Oven, begin, database_lost, desk, logged
+from tests.actors.tasks.oven import LATER, NOW, REQUEST, Died, Oven, begin, database_lost, logged, runner_of
 from tests.fsm.tables import table
 
 # --- after a crash ---
@@ -37,14 +37,14 @@ def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
     effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover)  # type: ignore[arg-type]
     oven.dies = dies
     with pytest.raises(Died):
-        desk(engine, effect).carry_out("pizza.bake", REQUEST)
+        runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
     assert logged(engine) == "intended"
     oven.dies = ""
-    again = desk(engine, effect).carry_out("pizza.bake", REQUEST)
+    again = runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
     assert again == (Unclear(UNSURE) if recover == "human" else Ok({"ticket": 1}))
     assert logged(engine) == result
     assert oven.asked == (asked or (1 if dies == "after" else 2))
-    assert desk(engine, effect).carry_out("pizza.bake", REQUEST) == again, "and that is the last word"
+    assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == again, "and that is the last word"
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_a_new_process_ends_what_a_dead_one_has_begun(
     )
     oven.dies = "after"
     with pytest.raises(Died):
-        desk(engine, effect).carry_out("pizza.bake", REQUEST)
+        runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
     oven.dies = ""
-    assert desk(engine, effect, NOW + ABANDONED).recovery.recover() == 0, "it may still be at work"
-    assert desk(engine, effect, LATER).recovery.recover() == 1
+    assert runner_of(engine, effect, NOW + ABANDONED).recovery.recover() == 0, "it may still be at work"
+    assert runner_of(engine, effect, LATER).recovery.recover() == 1
     assert (logged(engine), len(oven.done)) == (status, done)
-    assert desk(engine, effect, LATER).recovery.recover() == 0
+    assert runner_of(engine, effect, LATER).recovery.recover() == 0
 
 
 def test_an_effect_that_cannot_be_settled_now_blocks_nothing_and_is_tried_again(engine: Engine) -> None:
@@ -82,23 +82,23 @@ def test_an_effect_that_cannot_be_settled_now_blocks_nothing_and_is_tried_again(
     oven.dies = "before"
     for key in ("c-1:t1:4", "c-2:t1:4"):
         with pytest.raises(Died):
-            desk(engine, effect).carry_out("pizza.bake", replace(REQUEST, key=key))
+            runner_of(engine, effect).carry_out("pizza.bake", replace(REQUEST, key=key))
     oven.dies, oven.breaks = "", "before"
-    assert desk(engine, effect, LATER).recovery.recover() == 0, "its peer is still gone"
+    assert runner_of(engine, effect, LATER).recovery.recover() == 0, "its peer is still gone"
     assert logged(engine) == "intended"
     oven.breaks = ""
-    assert desk(engine, effect, LATER + 2 * ABANDONED).recovery.recover() == 2
+    assert runner_of(engine, effect, LATER + 2 * ABANDONED).recovery.recover() == 2
     assert logged(engine) == "ok"
 
 
 def test_without_a_database_what_a_dead_process_has_begun_waits_for_the_next_time(engine: Engine) -> None:
     begin(engine, oven := Oven())
-    services = desk(engine, Remote(oven.do, recover="retry"), LATER)
+    runner = runner_of(engine, Remote(oven.do, recover="retry"), LATER)
     with database_lost(engine):
-        assert services.recovery.recover() == 0
-        services.recovery.keep()
+        assert runner.recovery.recover() == 0
+        runner.recovery.keep()
     assert (oven.asked, logged(engine)) == (1, "intended")
-    assert services.recovery.recover() == 1
+    assert runner.recovery.recover() == 1
     assert (oven.asked, logged(engine)) == (2, "ok")
 
 
@@ -111,9 +111,9 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
             looking.wait(timeout=0.2)  # both would look before either does it
         return None
 
-    services = desk(engine, Remote(oven.do, recover=look_up), LATER)
+    runner = runner_of(engine, Remote(oven.do, recover=look_up), LATER)
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(lambda _: services.recovery.recover(), range(2))) == [0, 1]
+        assert sorted(pool.map(lambda _: runner.recovery.recover(), range(2))) == [0, 1]
     assert oven.asked == 2, "once by the process that died, and once more"
 
 
@@ -121,16 +121,16 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
 def test_an_effect_that_no_task_declares_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
     begin(engine, oven := Oven())
     now = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    services = EffectRunner(engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER)
-    assert (services.recovery.recover(), logged(engine)) == (1, "unclear")
-    assert services.recovery.recover() == 0
+    runner = EffectRunner(engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER)
+    assert (runner.recovery.recover(), logged(engine)) == (1, "unclear")
+    assert runner.recovery.recover() == 0
 
 
-def test_what_was_never_done_is_not_undone(engine: Engine) -> None:
+def test_an_effect_that_was_never_done_is_not_undone(engine: Engine) -> None:
     begin(engine, oven := Oven(), dies="before")
     undone: list[EffectRequest] = []
     effect = Remote(oven.do, recover=oven.look_up, undo=undone.append, on_hang_up="undo")
-    assert desk(engine, effect, LATER).recovery.recover() == 1
+    assert runner_of(engine, effect, LATER).recovery.recover() == 1
     assert (undone, logged(engine)) == ([], "undone")
 
 
@@ -145,28 +145,28 @@ def test_a_remote_effect_that_raises_is_told_at_once_and_never_done_again_behind
     oven = Oven()
     effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover)  # type: ignore[arg-type]
     oven.breaks = breaks
-    told = desk(engine, effect).carry_out("pizza.bake", REQUEST)
+    told = runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
     assert told == (Failed(BROKEN) if breaks == "not sent" else Unclear(UNSURE))
     oven.breaks = ""
-    assert desk(engine, effect).carry_out("pizza.bake", REQUEST) == told, "nor by another step with its key"
+    assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == told, "nor by another step with its key"
     for now in (NOW, LATER, NOW + timedelta(days=90)):
-        desk(engine, effect, now).recovery.recover()
+        runner_of(engine, effect, now).recovery.recover()
     assert oven.asked == 1
     looked_up = "ok" if breaks == "after" else "failed"
     unclear = looked_up if recover == "look_up" else "unclear"
     assert logged(engine) == ("failed" if breaks == "not sent" else unclear)
 
 
-def test_what_may_still_be_on_its_way_is_not_taken_for_undone(engine: Engine) -> None:
+def test_a_recent_effect_that_is_not_found_stays_unclear(engine: Engine) -> None:
     oven = Oven()
     effect = Remote(oven.do, recover=oven.look_up)
     oven.breaks = "before"
-    desk(engine, effect).carry_out("pizza.bake", REQUEST)
-    assert desk(engine, effect).recovery.recover() == 0
+    runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
+    assert runner_of(engine, effect).recovery.recover() == 0
     assert logged(engine) == "unclear"
 
 
-def test_what_took_long_may_be_on_its_way_just_as_well(engine: Engine) -> None:
+def test_an_effect_that_took_long_is_recent_from_its_end(engine: Engine) -> None:
     clock, oven = [NOW], Oven()
 
     def slow(request: EffectRequest) -> EffectResult:
@@ -174,15 +174,15 @@ def test_what_took_long_may_be_on_its_way_just_as_well(engine: Engine) -> None:
         raise ConnectionError
 
     spec = table(effects={"pizza.bake": Remote(slow, recover=oven.look_up)})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
-    assert services.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
-    assert (services.recovery.recover(), logged(engine)) == (0, "unclear")
+    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+    assert (runner.recovery.recover(), logged(engine)) == (0, "unclear")
     clock[0] += ABANDONED
-    assert (services.recovery.recover(), logged(engine)) == (1, "failed")
+    assert (runner.recovery.recover(), logged(engine)) == (1, "failed")
 
 
 @pytest.mark.parametrize("recover", ["retry", "look_up"])
-def test_what_is_too_old_is_decided_by_a_human(engine: Engine, recover: str) -> None:
+def test_an_effect_that_is_too_old_is_left_to_a_human(engine: Engine, recover: str) -> None:
     oven = Oven()
     effect = Remote(
         oven.do,
@@ -191,11 +191,11 @@ def test_what_is_too_old_is_decided_by_a_human(engine: Engine, recover: str) -> 
     )
     begin(engine, oven)
     oven.breaks = "before"
-    assert desk(engine, effect, NOW + timedelta(minutes=20)).recovery.recover() == 0, "tried, and in vain"
+    assert runner_of(engine, effect, NOW + timedelta(minutes=20)).recovery.recover() == 0, "tried, and in vain"
     oven.breaks = ""
-    assert desk(engine, effect, NOW + timedelta(minutes=31)).recovery.recover() == 1
+    assert runner_of(engine, effect, NOW + timedelta(minutes=31)).recovery.recover() == 1
     assert (oven.asked, logged(engine)) == (2, "unclear")
-    assert desk(engine, effect, NOW + timedelta(minutes=31)).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+    assert runner_of(engine, effect, NOW + timedelta(minutes=31)).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
 
 
 @pytest.mark.parametrize(
@@ -204,42 +204,42 @@ def test_what_is_too_old_is_decided_by_a_human(engine: Engine, recover: str) -> 
 def test_a_human_settles_what_is_unclear_once(engine: Engine, decision: Any, status: str, asked: int) -> None:
     oven = Oven()
     oven.breaks = "before"
-    services = desk(engine, Remote(oven.do, recover="human"))
-    services.carry_out("pizza.bake", REQUEST)
+    runner = runner_of(engine, Remote(oven.do, recover="human"))
+    runner.carry_out("pizza.bake", REQUEST)
     oven.breaks = ""
-    assert [each.key for each in services.recovery.unsettled()] == [REQUEST.key]
-    assert services.recovery.decide("another", decision) is None
-    assert services.recovery.decide(REQUEST.key, decision) == status
-    assert (services.recovery.decide(REQUEST.key, decision), services.recovery.unsettled()) == (None, [])
+    assert [each.key for each in runner.recovery.unsettled()] == [REQUEST.key]
+    assert runner.recovery.decide("another", decision) is None
+    assert runner.recovery.decide(REQUEST.key, decision) == status
+    assert (runner.recovery.decide(REQUEST.key, decision), runner.recovery.unsettled()) == (None, [])
     assert (logged(engine), oven.asked) == (status, asked)
 
 
 def test_an_effect_that_a_human_retries_without_success_stays_unclear(engine: Engine) -> None:
     oven = Oven()
     oven.breaks = "before"
-    services = desk(engine, Remote(oven.do, recover="human"))
-    services.carry_out("pizza.bake", REQUEST)
+    runner = runner_of(engine, Remote(oven.do, recover="human"))
+    runner.carry_out("pizza.bake", REQUEST)
     with pytest.raises(ConnectionError):
-        services.recovery.decide(REQUEST.key, "retry")
-    assert [each.status for each in services.recovery.unsettled()] == ["unclear"]
+        runner.recovery.decide(REQUEST.key, "retry")
+    assert [each.status for each in runner.recovery.unsettled()] == ["unclear"]
 
 
-def test_what_no_task_can_carry_out_is_not_tried_again(engine: Engine) -> None:
+def test_an_effect_that_no_task_declares_cannot_be_retried(engine: Engine) -> None:
     begin(engine, Oven())
-    services = EffectRunner(engine, {}, lambda: LATER)
+    runner = EffectRunner(engine, {}, lambda: LATER)
     with pytest.raises(MisuseError, match=r"pizza\.bake"):
-        services.recovery.decide(REQUEST.key, "retry")
+        runner.recovery.decide(REQUEST.key, "retry")
     assert logged(engine) == "intended"
 
 
 def test_unsettled_effects_are_a_gauge(engine: Engine) -> None:
     begin(engine, oven := Oven())
-    desk(engine, Remote(oven.do, recover="human")).recovery.keep()
+    runner_of(engine, Remote(oven.do, recover="human")).recovery.keep()
     assert EFFECTS_UNSETTLED._value.get() == 0, "it may still be at work"
-    desk(engine, Remote(oven.do, recover="human"), LATER).recovery.keep()
+    runner_of(engine, Remote(oven.do, recover="human"), LATER).recovery.keep()
     assert EFFECTS_UNSETTLED._value.get() == 1
-    desk(engine, Remote(oven.do, recover="human"), LATER).recovery.decide(REQUEST.key, "done")
-    desk(engine, Remote(oven.do, recover="human"), LATER).recovery.keep()
+    runner_of(engine, Remote(oven.do, recover="human"), LATER).recovery.decide(REQUEST.key, "done")
+    runner_of(engine, Remote(oven.do, recover="human"), LATER).recovery.keep()
     assert EFFECTS_UNSETTLED._value.get() == 0
 
 
@@ -253,14 +253,14 @@ def test_an_effect_being_carried_out_is_not_taken_over(engine: Engine) -> None:
 
     clock = [NOW]
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
     with ThreadPoolExecutor(1) as pool:
-        under_way = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        under_way = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
         clock[0] = LATER
-        assert services.recovery.recover() == 0, "not by its own process"
-        services.recovery.keep()
-        other = desk(engine, Remote(oven.do, recover="retry"), LATER + timedelta(seconds=30))
+        assert runner.recovery.recover() == 0, "not by its own process"
+        runner.recovery.keep()
+        other = runner_of(engine, Remote(oven.do, recover="retry"), LATER + timedelta(seconds=30))
         assert (other.recovery.recover(), other.recovery.unsettled()) == (0, [])
         go_on.set()
         assert under_way.result(timeout=60) == Ok({"ticket": 1})
@@ -282,11 +282,11 @@ def test_an_outcome_that_the_database_could_not_take_is_stored_later_and_the_eff
             raise OperationalError("BEGIN", {}, OSError("the connection was lost"))
 
     oven.breaks = breaks
-    services = desk(engine, Remote(and_then_it_is_lost, recover="retry"))
+    runner = runner_of(engine, Remote(and_then_it_is_lost, recover="retry"))
     event.listen(engine, "begin", begin_fails)
-    told = services.carry_out("pizza.bake", REQUEST)
-    services.recovery.keep()
+    told = runner.carry_out("pizza.bake", REQUEST)
+    runner.recovery.keep()
     event.remove(engine, "begin", begin_fails)
     assert (told, logged(engine)) == (Unclear(UNSURE) if breaks else Ok({"ticket": 1}), "intended")
-    services.recovery.keep()
+    runner.recovery.keep()
     assert (logged(engine), oven.asked) == ("unclear" if breaks else "ok", 1)

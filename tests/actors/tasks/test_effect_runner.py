@@ -34,8 +34,8 @@ from tests.actors.tasks.oven import (
     bake,
     baked,
     database_lost,
-    desk,
     logged,
+    runner_of,
     take_out,
 )
 from tests.fsm.tables import table
@@ -44,22 +44,22 @@ from tests.fsm.tables import table
 
 
 def test_the_same_key_again_gives_the_first_result_and_does_nothing(engine: Engine) -> None:
-    services = desk(engine, Local(bake))
-    first = services.carry_out("pizza.bake", REQUEST)
+    runner = runner_of(engine, Local(bake))
+    first = runner.carry_out("pizza.bake", REQUEST)
     assert first == Ok({"ticket": 1})
-    assert services.carry_out("pizza.bake", REQUEST) == first
-    assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == first, "also in another process"
+    assert runner.carry_out("pizza.bake", REQUEST) == first
+    assert runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == first, "also in another process"
     assert (baked(engine), logged(engine)) == (1, "ok")
 
 
-def test_what_is_refused_half_way_has_changed_nothing_and_stays_refused(engine: Engine) -> None:
+def test_an_effect_refused_half_way_has_changed_nothing_and_stays_refused(engine: Engine) -> None:
     def half(request: EffectRequest, connection: Any) -> EffectResult:
         bake(request, connection)
         return Refused("No flour.")
 
-    assert desk(engine, Local(half)).carry_out("pizza.bake", REQUEST) == Refused("No flour.")
+    assert runner_of(engine, Local(half)).carry_out("pizza.bake", REQUEST) == Refused("No flour.")
     assert (baked(engine), logged(engine)) == (0, "refused")
-    assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Refused("No flour.")
+    assert runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Refused("No flour.")
 
 
 @pytest.mark.parametrize("fault", ["raises", "gives no result", "gives what cannot be stored"])
@@ -72,36 +72,36 @@ def test_a_local_effect_that_raises_has_failed_left_nothing_behind_and_is_not_do
             raise ZeroDivisionError
         return None if fault == "gives no result" else Ok({"ticket": NOW})  # type: ignore[dict-item]
 
-    assert desk(engine, Local(breaks)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert runner_of(engine, Local(breaks)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
     assert (baked(engine), logged(engine)) == (0, "failed")
-    assert desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
-    assert desk(engine, Local(bake), LATER).recovery.recover() == 0
+    assert runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert runner_of(engine, Local(bake), LATER).recovery.recover() == 0
     assert baked(engine) == 0
 
 
 def test_a_result_with_a_text_that_no_store_can_hold_is_told_as_it_is_stored(engine: Engine) -> None:
     good, other = Local(lambda *_: Ok({"ticket": "7\0", "by": ["\ud800"]})), replace(REQUEST, key="c-1:t1:5")
-    assert desk(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
-    assert desk(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
+    assert runner_of(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
+    assert runner_of(engine, good).carry_out("pizza.bake", REQUEST) == Ok({"ticket": "7\ufffd", "by": ["\ufffd"]})
     bad = Local(lambda *_: Refused("No flour\0 \udc80."))
-    assert desk(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
-    assert desk(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
+    assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
+    assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
 
 
 def test_a_look_up_that_raises_has_failed(engine: Engine) -> None:
     def breaks(request: EffectRequest, connection: Any) -> EffectResult:
         raise ZeroDivisionError
 
-    assert desk(engine, Local(breaks, reads_only=True)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    assert runner_of(engine, Local(breaks, reads_only=True)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
     assert logged(engine) is None
 
 
 def test_eight_threads_with_one_key_do_it_once_and_all_hear_the_same(engine: Engine) -> None:
-    services, together = desk(engine, Local(bake)), Barrier(8)
+    runner, together = runner_of(engine, Local(bake)), Barrier(8)
 
     def race(_: int) -> EffectResult:
         together.wait(timeout=60)
-        return services.carry_out("pizza.bake", REQUEST)
+        return runner.carry_out("pizza.bake", REQUEST)
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(race, range(8)))
@@ -110,7 +110,7 @@ def test_eight_threads_with_one_key_do_it_once_and_all_hear_the_same(engine: Eng
 
 
 def test_one_key_for_two_effects_carries_out_neither(engine: Engine) -> None:
-    desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
+    runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     spec = table(name="other", effects={"pizza.eat": Local(bake), "pizza.bake": None},
                  states={"Bake": Act(effect="pizza.eat")})  # fmt: skip
     other = EffectRunner(engine, {spec.name: spec}, lambda: NOW)
@@ -119,34 +119,34 @@ def test_one_key_for_two_effects_carries_out_neither(engine: Engine) -> None:
 
 
 def test_one_key_for_other_values_does_not_report_success(engine: Engine) -> None:
-    services = desk(engine, Local(bake))
-    services.carry_out("pizza.bake", REQUEST)
-    assert services.carry_out("pizza.bake", replace(REQUEST, slots={"count": 9})) == Unclear(UNSURE)
+    runner = runner_of(engine, Local(bake))
+    runner.carry_out("pizza.bake", REQUEST)
+    assert runner.carry_out("pizza.bake", replace(REQUEST, slots={"count": 9})) == Unclear(UNSURE)
     assert baked(engine) == 1
 
 
 def test_what_a_look_up_writes_is_rolled_back(engine: Engine) -> None:
-    assert desk(engine, Local(bake, reads_only=True)).carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1})
+    assert runner_of(engine, Local(bake, reads_only=True)).carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1})
     assert baked(engine) == 0
 
 
 def test_a_lookup_leaves_no_trace(engine: Engine) -> None:
-    look = desk(engine, Local(lambda request, connection: Ok({"free": 3}), reads_only=True))
+    look = runner_of(engine, Local(lambda request, connection: Ok({"free": 3}), reads_only=True))
     assert look.carry_out("pizza.bake", REQUEST) == Ok({"free": 3})
     assert logged(engine) is None
 
 
 def test_without_a_database_nothing_is_promised(engine: Engine) -> None:
     schema.metadata.drop_all(engine)
-    result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
+    result = runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     assert isinstance(result, Failed)
     assert "cannot get at our books" in result.say
 
 
 @pytest.mark.parametrize("gone", ["committing", "before"])
-def test_a_database_lost_while_it_commits_leaves_open_what_came_of_it(engine: Engine, gone: str) -> None:
+def test_a_database_lost_during_the_commit_leaves_the_effect_unclear(engine: Engine, gone: str) -> None:
     with database_lost(engine, "commit" if gone == "committing" else "begin"):
-        result = desk(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
+        result = runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     assert result == (Unclear(UNSURE) if gone == "committing" else Failed(NO_STORE))
 
 
@@ -158,33 +158,33 @@ def test_an_attempt_while_another_thread_hangs_in_the_effect_is_unclear(engine: 
         go_on.wait(timeout=60)
         return bake(request, connection)
 
-    services = desk(engine, Local(hangs), patience_s=0.05)
+    runner = runner_of(engine, Local(hangs), patience_s=0.05)
     with ThreadPoolExecutor(1) as pool:
-        hung = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        hung = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
-        assert services.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+        assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
         go_on.set()
         assert hung.result(timeout=60) == Ok({"ticket": 1})
-    assert services.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
+    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
 
 
 # --- hang-ups ---
 
 
 @pytest.mark.parametrize(("policy", "left"), [("finish", 1), ("undo", 0)])
-def test_a_hang_up_finishes_or_undoes_as_the_effect_says(engine: Engine, policy: Any, left: int) -> None:
-    services = desk(engine, Local(bake, undo=take_out, on_hang_up=policy))
-    services.carry_out("pizza.bake", REQUEST)
-    assert services.hung_up("pizza.bake", REQUEST) is (policy == "undo")
-    assert services.hung_up("pizza.bake", REQUEST) is False, "only once"
+def test_a_hang_up_finishes_or_undoes_the_effect_by_its_policy(engine: Engine, policy: Any, left: int) -> None:
+    runner = runner_of(engine, Local(bake, undo=take_out, on_hang_up=policy))
+    runner.carry_out("pizza.bake", REQUEST)
+    assert runner.hung_up("pizza.bake", REQUEST) is (policy == "undo")
+    assert runner.hung_up("pizza.bake", REQUEST) is False, "only once"
     assert baked(engine) == left
 
 
 def test_what_was_undone_is_not_done_again(engine: Engine) -> None:
-    services = desk(engine, Local(bake, undo=take_out, on_hang_up="undo"))
-    services.carry_out("pizza.bake", REQUEST)
-    services.hung_up("pizza.bake", REQUEST)
-    assert services.carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    runner = runner_of(engine, Local(bake, undo=take_out, on_hang_up="undo"))
+    runner.carry_out("pizza.bake", REQUEST)
+    runner.hung_up("pizza.bake", REQUEST)
+    assert runner.carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
     assert (baked(engine), logged(engine)) == (0, "undone")
 
 
@@ -192,10 +192,10 @@ def test_undoing_a_remote_effect_blocks_no_writer(engine: Engine) -> None:
     def take_back(request: EffectRequest) -> None:
         AppointmentBook(engine).book("another", AT, 5, "", "c-2", "k-2")
 
-    services = desk(engine, Remote(lambda request: Ok(), recover="retry", undo=take_back, on_hang_up="undo"))
-    services.carry_out("pizza.bake", REQUEST)
-    assert services.hung_up("pizza.bake", REQUEST)
-    assert (logged(engine), services.hung_up("pizza.bake", REQUEST)) == ("undone", False)
+    runner = runner_of(engine, Remote(lambda request: Ok(), recover="retry", undo=take_back, on_hang_up="undo"))
+    runner.carry_out("pizza.bake", REQUEST)
+    assert runner.hung_up("pizza.bake", REQUEST)
+    assert (logged(engine), runner.hung_up("pizza.bake", REQUEST)) == ("undone", False)
 
 
 def test_an_undo_that_breaks_has_changed_nothing_and_is_left_to_a_human(engine: Engine) -> None:
@@ -203,31 +203,31 @@ def test_an_undo_that_breaks_has_changed_nothing_and_is_left_to_a_human(engine: 
         take_out(request, connection)
         raise ZeroDivisionError
 
-    services = desk(engine, Local(bake, undo=breaks, on_hang_up="undo"))
-    services.carry_out("pizza.bake", REQUEST)
-    assert services.hung_up("pizza.bake", REQUEST) is False
+    runner = runner_of(engine, Local(bake, undo=breaks, on_hang_up="undo"))
+    runner.carry_out("pizza.bake", REQUEST)
+    assert runner.hung_up("pizza.bake", REQUEST) is False
     assert baked(engine) == 1
-    assert [(each.status, each.say) for each in services.recovery.unsettled()] == [("unclear", UNDO_FAILED)]
+    assert [(each.status, each.say) for each in runner.recovery.unsettled()] == [("unclear", UNDO_FAILED)]
 
 
-def test_what_another_process_has_undone_meanwhile_is_left_to_nobody(engine: Engine) -> None:
+def test_an_effect_that_another_process_has_undone_is_not_left_to_a_human(engine: Engine) -> None:
     def undone_elsewhere(request: EffectRequest) -> None:
         with engine.begin() as connection:
             effect_log.take_back(connection, request.key, NOW)
         raise ConnectionError
 
     oven = Oven()
-    services = desk(engine, Remote(oven.do, oven.look_up, undo=undone_elsewhere, on_hang_up="undo"))
-    services.carry_out("pizza.bake", REQUEST)
-    assert services.hung_up("pizza.bake", REQUEST) is False
-    assert (logged(engine), services.recovery.unsettled()) == ("undone", [])
+    runner = runner_of(engine, Remote(oven.do, oven.look_up, undo=undone_elsewhere, on_hang_up="undo"))
+    runner.carry_out("pizza.bake", REQUEST)
+    assert runner.hung_up("pizza.bake", REQUEST) is False
+    assert (logged(engine), runner.recovery.unsettled()) == ("undone", [])
 
 
 def test_without_a_database_nothing_was_taken_back(engine: Engine) -> None:
-    services = desk(engine, Local(bake, undo=take_out, on_hang_up="undo"))
-    services.carry_out("pizza.bake", REQUEST)
+    runner = runner_of(engine, Local(bake, undo=take_out, on_hang_up="undo"))
+    runner.carry_out("pizza.bake", REQUEST)
     schema.effect.drop(engine)
-    assert services.hung_up("pizza.bake", REQUEST) is False
+    assert runner.hung_up("pizza.bake", REQUEST) is False
     assert baked(engine) == 1
 
 
@@ -301,11 +301,11 @@ def test_two_threads_with_one_key_call_the_remote_system_once(engine: Engine) ->
         return Ok({"ticket": len(asked)})
 
     # It is not there when the second looks it up, and would be done again.
-    services = desk(engine, Remote(slow, recover=lambda request: None))
+    runner = runner_of(engine, Remote(slow, recover=lambda request: None))
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        first = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
-        second = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        second = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         go_on.set()
         assert first.result(timeout=60) == second.result(timeout=60) == Ok({"ticket": 1})
     assert len(asked) == 1
