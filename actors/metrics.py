@@ -80,6 +80,7 @@ PASSED_OVER = Counter(
     "Journal rows or fields of rows, written by another release, that this one cannot read, by reason.",
     ["why"],
 )
+IDS_REPEATED = Counter("tieline_conversation_ids_repeated_total", "Calls with the conversation id of an earlier call.")
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(
     "tieline_loop_lag_seconds",
