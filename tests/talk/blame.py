@@ -351,6 +351,6 @@ def _refused(facts: Facts) -> Iterator[str]:
             error = (call.output or {}).get("error")
             if not error or not _confirms(call, yes=True):
                 continue
-            misheard = False  # it is read back anew
+            misheard = False  # it is read back again
             if whole and not before and _plain(each.heard) == _plain(answer.text):
                 yield f"{answer.text!r} did not count: {error}"

@@ -1,4 +1,4 @@
-"""What happened in a call: what the caller did, how that was heard, which functions were called for it, and with what result.
+"""What happened in a call: what the caller did, how that was heard, and which functions were called for it.
 
 Pure. May import: tests.talk, actors' journal rows, lab.mind, store's record types, the standard library.
 """

@@ -1,4 +1,4 @@
-"""Callers who book: in various words, with corrections, digressions and times that are not to be had."""
+"""Callers who book: in various words, with corrections, digressions and times that are taken or closed."""
 
 from __future__ import annotations
 
