@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, func
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, UniqueConstraint, func
+from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from protocols.errors import MisuseError
+from protocols.text import well_formed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -33,6 +35,16 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Text(TypeDecorator[str]):
+    """A text without what PostgreSQL or UTF-8 cannot hold. JSON columns: `database` serialises them likewise."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else well_formed(value)
 
 
 metadata = MetaData()

@@ -34,6 +34,7 @@ from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
@@ -52,7 +53,6 @@ OPEN, FAILED = "open", "failed"
 # Of a task that ends in a transfer, where the bot has nobody to transfer to.
 NOT_TRANSFERRED = "not_transferred"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
-UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
 SAID_WRONGLY = "I am sorry, I said that wrongly."
 WHAT_NEXT = "What shall I do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"

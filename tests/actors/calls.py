@@ -154,8 +154,8 @@ CLIPS = {
 }
 
 
-class FakeExchange:
-    """A dialler that connects at once with a fake wire. refusals: the outcomes of the next dials instead, one each.
+class FakeDialler:
+    """Connects at once with a fake wire. dials: who has dialled. refusals: outcomes of the next dials, one each.
 
     An exception is raised; None means no answer.
     """
@@ -163,11 +163,11 @@ class FakeExchange:
     def __init__(self) -> None:
         self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
-        self.callers: list[Address[Dialled | DialFailed]] = []
+        self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        self.callers.append(caller)
+        self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
             raise outcome
@@ -247,7 +247,7 @@ class Kitchen:
 def call_services(
     mailboxes: CrankedDispatcher,
     journal: Address[JournalMessage],
-    exchange: FakeExchange,
+    dialler: FakeDialler,
     effects: Mapping[str, Effect] | Effects | None = None,
     transfer_targets: Mapping[str, str] | None = None,
 ) -> Services:
@@ -265,7 +265,7 @@ def call_services(
     )
     return Services(
         profile=profile,
-        dialler=exchange,
+        dialler=dialler,
         effects=Kitchen(effects or {}) if effects is None or isinstance(effects, Mapping) else effects,
         journal=journal,
         now=lambda: BEGAN + timedelta(milliseconds=mailboxes.now_ms()),
@@ -300,16 +300,16 @@ class Call:
         media: MediaFormat = LPCM16_24,
         agents: Mapping[str, AgentSpec] | None = None,
         wire: FakeWire | None = None,
-        exchange: FakeExchange | None = None,
+        dialler: FakeDialler | None = None,
         resume_state: ResumeState | None = None,
         caller: str = "+4930123",
         no_input_s: float = 8,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
-        self.wire, self.exchange = wire or FakeWire(), exchange or FakeExchange()
+        self.wire, self.dialler = wire or FakeWire(), dialler or FakeDialler()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
-        ours = call_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
+        ours = call_services(mailboxes, self.journal, self.dialler, effects, transfer_targets)
         profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
         ours = replace(ours, profile=profile)
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
@@ -363,7 +363,7 @@ class Call:
     @property
     def model(self) -> FakeWire:
         """The newest wire to the model."""
-        return self.exchange.wires[-1]
+        return self.dialler.wires[-1]
 
     def event(self, kind: str, **fields: object) -> None:
         self.model.receives({"type": kind, "event_id": "e", **fields})
@@ -415,7 +415,7 @@ class Call:
     def items(self, kind: str, wires: Iterable[FakeWire] | None = None) -> list[dict[str, Any]]:
         """The conversation items of a type that we created. wires: default those of all sessions."""
         every = [
-            frame["item"] for wire in wires or self.exchange.wires for frame in wire.all("conversation.item.create")
+            frame["item"] for wire in wires or self.dialler.wires for frame in wire.all("conversation.item.create")
         ]
         return [item for item in every if item["type"] == kind]
 

@@ -152,7 +152,7 @@ PIECES = [
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join))
-def test_whatever_is_said_it_is_read(text: str) -> None:
+def test_any_text_can_be_read(text: str) -> None:
     for each in ENGLISH.sentences(text):
         assert all(isinstance(one, frozenset) for one in ENGLISH.dates(each, MONDAY) + ENGLISH.times(each, MONDAY))
     ENGLISH.agrees(ENGLISH.read(text, MONDAY, ("26", "half past")).rest, "shall i book it ?")

@@ -196,7 +196,7 @@ def test_all_wrong_settings_are_reported_at_once(env: pytest.MonkeyPatch) -> Non
     assert sorted(named(faults())) == sorted(set(wrong) - {"TIELINE_HOST"} | {"TIELINE_VAIC_TOKEN"})
 
 
-def test_a_wrong_url_does_not_make_the_key_wrong_too(env: pytest.MonkeyPatch) -> None:
+def test_a_wrong_url_is_not_reported_as_a_wrong_key(env: pytest.MonkeyPatch) -> None:
     env.delenv("OPENAI_API_KEY")
     env.setenv("TIELINE_OPENAI_URL", "nonsense")
     assert named(faults()) == ["TIELINE_OPENAI_URL"]

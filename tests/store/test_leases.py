@@ -203,7 +203,7 @@ def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
     assert here.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
-def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
+def test_a_process_writes_for_a_call_it_parked_until_another_takes_it_over(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
     opened(here)
@@ -218,7 +218,7 @@ def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
     assert here.held == {"c-1": 3}
 
 
-def test_what_was_parked_and_is_forgotten_has_no_epoch(here: Leases) -> None:
+def test_a_parked_call_that_was_forgotten_has_no_epoch(here: Leases) -> None:
     opened(here)
     here.park("c-1", 1)
     here.forget("c-1")
@@ -359,7 +359,7 @@ def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
 
 
-def test_for_a_call_without_a_lease_writes_who_has_none(engine: Engine) -> None:
+def test_a_call_without_a_lease_is_written_without_an_epoch(engine: Engine) -> None:
     with fenced(engine, "c-1", 0) as connection:
         assert connection.in_transaction()
     with pytest.raises(Fenced), fenced(engine, "c-1", 1):

@@ -25,7 +25,7 @@ def test_turns_and_calls_belong_to_the_sentence_that_they_follow() -> None:
     assert nobodys == []
 
 
-def test_a_turn_where_the_caller_said_nothing_is_nobodys() -> None:
+def test_a_turn_without_words_of_the_caller_belongs_to_no_line() -> None:
     call = CallOfRows()
     call.caller(LINE, None)
     call.bot("Are you still there?")
@@ -35,7 +35,7 @@ def test_a_turn_where_the_caller_said_nothing_is_nobodys() -> None:
     assert [turn.text for turn in nobodys] == ["The weather will be cloudy."]
 
 
-def test_who_does_nothing_has_no_turns() -> None:
+def test_a_caller_who_does_nothing_has_no_turns() -> None:
     call = CallOfRows()
     call.caller(Deed.NOTHING, None)
     call.caller(Keys("1", Act.YES), None)

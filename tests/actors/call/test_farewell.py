@@ -23,7 +23,7 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
-    FakeExchange,
+    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
@@ -518,7 +518,7 @@ def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_g
 
 def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mailboxes: WaitingDispatcher) -> None:
     targets = {"reception": TARGET}
-    profile = call_services(mailboxes, NullRef(), FakeExchange(), transfer_targets=targets).profile
+    profile = call_services(mailboxes, NullRef(), FakeDialler(), transfer_targets=targets).profile
     call = put_through(mailboxes, profile=replace(profile, max_call_s=10, no_input_s=NO_WATCH_S))
     mailboxes.advance(1000 * (10 + LONGEST_GRACE_S))
     transfer_fails(call)

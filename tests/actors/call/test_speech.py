@@ -231,7 +231,7 @@ def test_what_is_to_be_said_while_the_model_is_away_is_said_by_the_next_session_
     mailboxes.advance(1000)
     call.model.breaks()
     mailboxes.advance(1000)
-    assert len(call.exchange.wires) == 3
+    assert len(call.dialler.wires) == 3
     call.model_is_ready()
     assert word_for_word(call) == []
 

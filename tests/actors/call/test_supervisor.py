@@ -22,7 +22,7 @@ from tests.actors.calls import (
     TEN_WORDS,
     Call,
     Clock,
-    FakeExchange,
+    FakeDialler,
     FakeWire,
     Oven,
     StuckOven,
@@ -51,7 +51,7 @@ def all_is_gone(call: Call) -> None:
 
 def greetings(call: Call) -> list[str]:
     """The instructions of each response we requested that has any."""
-    asked = [frame["response"] for wire in call.exchange.wires for frame in wire.all("response.create")]
+    asked = [frame["response"] for wire in call.dialler.wires for frame in wire.all("response.create")]
     return [each["instructions"] for each in asked if "instructions" in each]
 
 
@@ -61,7 +61,7 @@ def greetings(call: Call) -> list[str]:
 def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes)
     assert call.wire.types() == ["session.accepted"]
-    assert len(call.exchange.callers) == 1
+    assert len(call.dialler.dials) == 1
     assert call.row_kinds() == ["call"]
 
 
@@ -154,7 +154,7 @@ def test_what_the_model_has_answered_by_a_function_call_is_not_said_to_its_next_
     call.model.breaks()
     call.mailboxes.advance(0)
     call.model_is_ready()
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     assert call.model.all("input_audio_buffer.append") == []
 
 
@@ -197,9 +197,9 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
 def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_behind(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [None]
-    call = Call(mailboxes, exchange=exchange)
+    dialler = FakeDialler()
+    dialler.refusals = [None]
+    call = Call(mailboxes, dialler=dialler)
     call.ends()
     assert call.outcome() == "client-disconnected"
     assert call.is_gone()
@@ -208,24 +208,24 @@ def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_beh
 
 
 def test_a_model_socket_that_opens_at_the_moment_of_the_end_is_closed(mailboxes: WaitingDispatcher) -> None:
-    exchange, opened = FakeExchange(), FakeWire()
-    exchange.refusals = [None]
-    Call(mailboxes, exchange=exchange)
+    dialler, opened = FakeDialler(), FakeWire()
+    dialler.refusals = [None]
+    Call(mailboxes, dialler=dialler)
     (model,) = living(OpenAISocket)
     model.stop(block=False)
-    exchange.callers[0].tell(Dialled(opened))
+    dialler.dials[0].tell(Dialled(opened))
     mailboxes.drain()
     assert opened.closed is not None
 
 
 def test_a_caller_who_leaves_while_the_model_waits_for_its_restart_starts_no_other(call: Call) -> None:
-    call.exchange.refusals = [DialFailed(503, "refused at the upgrade")] * 3
+    call.dialler.refusals = [DialFailed(503, "refused at the upgrade")] * 3
     call.model.breaks()
     call.mailboxes.advance(0)
-    dialled = len(call.exchange.callers)
+    dialled = len(call.dialler.dials)
     call.ends()
     call.mailboxes.advance(60_000)
-    assert len(call.exchange.callers) == dialled
+    assert len(call.dialler.dials) == dialled
     assert call.outcome() == "client-disconnected"
     assert pykka.ActorRegistry.get_all() == []
 
@@ -286,7 +286,7 @@ def test_a_last_transcript_does_not_come_from_a_session_that_is_lost(call: Call)
     call.model.breaks()
     call.mailboxes.advance(0)
     assert heard_last(call) == ("client-disconnected", "")
-    assert len(call.exchange.callers) == 1
+    assert len(call.dialler.dials) == 1
     all_is_gone(call)
 
 

@@ -170,6 +170,6 @@ def test_every_kind_has_its_row_in_the_table_of_the_documentation() -> None:
     assert told >= KINDS
 
 
-def test_what_was_not_read_is_not_written() -> None:
+def test_an_unread_row_is_not_written() -> None:
     with pytest.raises(TypeError):
         encode(JournalEntry("c-1", 1, BEGAN, UnreadRow("caller_smiled", known=False)), epoch=1)

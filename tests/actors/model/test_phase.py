@@ -47,7 +47,7 @@ def test_every_pair(state: Phase, event: Event) -> None:
     assert state not in LIVE or target in (*LIVE, Phase.FAILED)
 
 
-def test_what_cannot_happen_is_only_what_we_do_ourselves_and_what_needs_a_socket() -> None:
+def test_only_our_own_events_and_those_of_a_socket_are_never_expected() -> None:
     ours = {Event.DIALLED, Event.DIAL_FAILED, Event.TAKE_OVER, Event.RETIRE}
     assert {event for (state, event) in SESSION.never if state not in (Phase.DIALLING, Phase.FAILED)} <= ours
 

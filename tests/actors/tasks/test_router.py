@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
 from actors.tasks.agent import FsmAgent
+from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
-from actors.tasks.router import ANYTHING_ELSE, SORRY, UNSURE
+from actors.tasks.router import ANYTHING_ELSE, SORRY
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store.appointments import AppointmentBook
 from store.journal import TaskRecord

@@ -54,8 +54,8 @@ def talk(
     engine: Engine, spec: AgentSpec = CANCEL_APPOINTMENT, caller: str = CALLER, call: str = "c-1", now: datetime = NOW
 ) -> Conversation:
     """A task of a call. Each is another run, as in a call that opens one after the other."""
-    desk = EffectRunner(engine, load_agents(installed=()), lambda: now)
-    return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), desk, no_reasoning)
+    runner = EffectRunner(engine, load_agents(installed=()), lambda: now)
+    return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), runner, no_reasoning)
 
 
 def attempts(outcome: str) -> float:
@@ -146,7 +146,7 @@ def test_a_code_is_its_digits_however_they_are_put(engine: Engine, said: str) ->
     assert talk(engine, caller=NOBODY).opens(name="John Smith", code=said.format(spelled)).state == "Confirm"
 
 
-def test_who_has_lost_the_appointment_by_the_yes_does_not_change_anothers(engine: Engine) -> None:
+def test_a_yes_changes_nothing_once_the_appointment_belongs_to_another_caller(engine: Engine) -> None:
     booked(engine)
     it = talk(engine, caller=ELSEWHERE).opens(name="John Smith", which="2026-11-24")
     with engine.begin() as connection:
@@ -237,21 +237,21 @@ def test_one_misheard_name_gets_a_second_try_and_the_reason_is_said(engine: Engi
     assert it.gives(name="John Smith").says == "Your appointment on Tuesday 24 November at 10:30. Shall I cancel it?"
 
 
-def test_a_name_that_is_misheard_each_time_is_a_humans_to_judge_also_with_the_code(engine: Engine) -> None:
+def test_a_booking_whose_name_is_misheard_each_time_is_left_to_a_human(engine: Engine) -> None:
     code = booked(engine).code
     it = talk(engine).opens(name="Sean Meath").gives(name="Shawn Meet", code=code)
     assert it.state == "CollectName"
     assert it.gives(name="Sean Meet").outcome == "transfer"
 
 
-def test_a_code_alone_is_one_fact_more_and_no_name(engine: Engine) -> None:
+def test_a_code_does_not_replace_the_name(engine: Engine) -> None:
     code = booked(engine).code
     it = talk(engine).opens(name="Sean Meath").gives(code=code)
     assert it.says.startswith("Under what name is it booked?")
     assert it.gives(name="John Smith").state == "Confirm"
 
 
-def test_who_calls_from_another_telephone_is_asked_for_the_day(engine: Engine) -> None:
+def test_a_caller_on_another_telephone_is_asked_for_the_day(engine: Engine) -> None:
     booked(engine)
     it = talk(engine, caller=ELSEWHERE).opens(name="John Smith").gives(name="John Smith")
     assert it.says.endswith("On which day is the one that you mean?")
@@ -312,7 +312,7 @@ def tried_too_often(engine: Engine, caller: str = NOBODY, now: datetime = NOW) -
 
 @BOTH
 @pytest.mark.parametrize("guesser", [NOBODY, ELSEWHERE])
-def test_who_knows_a_name_cannot_go_on_to_guess_the_day(engine: Engine, spec: AgentSpec, guesser: str) -> None:
+def test_a_caller_who_knows_a_name_cannot_guess_the_day(engine: Engine, spec: AgentSpec, guesser: str) -> None:
     booked(engine)
     tried_too_often(engine, guesser)
     right = talk(engine, spec, NOBODY, "c-right").opens(name="John Smith", which="2026-11-24")
@@ -321,7 +321,7 @@ def test_who_knows_a_name_cannot_go_on_to_guess_the_day(engine: Engine, spec: Ag
     assert right.says.replace("Tuesday 24", "") == wrong.says.replace("Wednesday 25", ""), "a guess is not confirmed"
 
 
-def test_who_knows_a_name_cannot_go_on_to_guess_the_number(engine: Engine) -> None:
+def test_a_caller_who_knows_a_name_cannot_guess_the_number(engine: Engine) -> None:
     booked(engine)
     for number in range(WRONG_OF_NAME_IN_A_DAY):
         talk(engine, caller=f"+49309{number}", call=f"c-guess{number}").opens(name="John Smith")
@@ -368,7 +368,7 @@ def test_another_name_has_tries_of_its_own(engine: Engine) -> None:
     assert it.state == "Confirm"
 
 
-def test_what_is_limited_is_counted_as_that_and_ends_the_call_as_what_is_wrong(engine: Engine) -> None:
+def test_a_limited_attempt_is_counted_as_limited_and_fails_like_a_wrong_one(engine: Engine) -> None:
     booked(engine)
     tried_too_often(engine)
     before = attempts("limited")
@@ -396,10 +396,10 @@ def test_each_attempt_is_counted_by_how_it_came_out(engine: Engine) -> None:
 
 def test_an_attempt_that_is_repeated_after_a_crash_counts_once(engine: Engine) -> None:
     booked(engine)
-    desk = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
     for _ in range(WRONG_IN_CALL + 1):
         context = TaskContext("c-1", "t-crashing", CALLER, lambda: NOW)
-        Conversation(CANCEL_APPOINTMENT, context, desk, no_reasoning).opens(name="Mary Poppins")
+        Conversation(CANCEL_APPOINTMENT, context, runner, no_reasoning).opens(name="Mary Poppins")
     assert talk(engine).opens(name="John Smith").state == "Confirm"
 
 
@@ -421,7 +421,7 @@ def test_an_invented_name_is_not_stored_but_asked_for(engine: Engine, name: str)
     assert [each.name for each in AppointmentBook(engine).all()] == ["Ada Lovelace"]
 
 
-def test_the_name_is_read_back_and_can_be_put_right(engine: Engine) -> None:
+def test_the_name_is_read_back_and_can_be_corrected(engine: Engine) -> None:
     it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30")
     assert it.says == "Under what name shall I book it?"
     assert it.gives(name="Shawn Meet").says == "Tuesday 24 November at 10:30 for Shawn Meet. Shall I book it?"
@@ -448,7 +448,7 @@ OWN_TIME = "You have that time already: 10:30 on that day is booked for you. Wha
 TAKEN = "I am sorry, 10:30 is already taken. The nearest free time is 10:15. What time would suit you?"
 
 
-def test_ones_own_appointment_is_not_held_against_oneself(engine: Engine) -> None:
+def test_an_appointment_of_the_same_caller_is_not_a_conflict(engine: Engine) -> None:
     booked(engine)
     it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
     assert it.says == OWN_TIME
@@ -484,7 +484,7 @@ def test_to_move_without_a_number_does_not_show_whose_a_time_is(engine: Engine) 
     assert it.says_yes().says == TAKEN
 
 
-def test_that_a_time_is_a_strangers_is_all_that_is_told_of_it(engine: Engine) -> None:
+def test_a_time_of_another_caller_is_only_said_to_be_taken(engine: Engine) -> None:
     booked(engine, caller=ELSEWHERE)
     it = talk(engine, BOOK_APPOINTMENT).opens(day="2026-11-24", at="10:30", name="Mary Poppins").says_yes()
     assert it.says.startswith("I am sorry, 10:30 is already taken.")

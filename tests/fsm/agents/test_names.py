@@ -100,6 +100,6 @@ def test_a_real_name_is_taken_though_it_holds_a_word_of_no_name(name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["  ", "", "unknown", "the caller", "N/A", "4711", "x" * (LONGEST_NAME + 1)])
-def test_what_names_nobody_is_not_a_name(name: str) -> None:
+def test_a_placeholder_is_not_a_name(name: str) -> None:
     with pytest.raises(SlotError):
         real_name(name, KNOWN)
