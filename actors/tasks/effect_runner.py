@@ -49,7 +49,6 @@ class _NoStore(Exception):
     """The database is unavailable. say: for the caller; UNSURE after a failed commit, which may have succeeded."""
 
     def __init__(self, say: str) -> None:
-        super().__init__(say)
         self.say = say
 
 

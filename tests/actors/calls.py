@@ -29,6 +29,7 @@ from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
+from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
@@ -55,6 +56,13 @@ AGENTS: dict[str, AgentSpec] = {each.name: each for each in (BOOK_APPOINTMENT, E
 def known_defect(what: str) -> pytest.MarkDecorator:
     """Mark a test that fails because of a known defect; it must be removed with the defect. what: the defect."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=what)
+
+
+class Dialect(English):
+    """A bot's language that differs from English in what is a goodbye."""
+
+    def parting(self, text: str) -> bool:
+        return text == "Tschüss!"
 
 
 class WaitingDispatcher(CrankedDispatcher):

@@ -23,6 +23,7 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
+    Dialect,
     FakeDialler,
     Oven,
     StuckOven,
@@ -365,6 +366,19 @@ def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: Wa
     mailboxes.advance(500)
     call.played()
     assert [name for name, _ in call.activities()] == ["transfer"]
+
+
+def test_what_a_caller_says_into_a_farewell_is_judged_in_the_bot_s_language(mailboxes: WaitingDispatcher) -> None:
+    profile = call_services(mailboxes, NullRef(), FakeDialler()).profile
+    call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=NO_WATCH_S)).greeted()
+    ask_to_end(call)
+    call.bot_says("Goodbye.", ms=2000)
+    mailboxes.advance(500)
+    call.caller_says("Tschüss!")
+    call.bot_says("Have a nice day.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["hangup"]
 
 
 def test_a_function_call_after_an_interrupted_farewell_calls_the_end_off(mailboxes: WaitingDispatcher) -> None:

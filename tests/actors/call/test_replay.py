@@ -185,6 +185,7 @@ def test_an_effect_begun_before_a_takeover_confirms_no_later_read_back(mailboxes
     mailboxes.until(lambda: "call-3" in second.outputs())
     assert second.outputs()["call-3"]["error"] == "unheard"
     assert len(oven.requests) == 1
+    assert second.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
 
 
 def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDispatcher) -> None:
@@ -222,9 +223,14 @@ def test_a_task_of_another_release_fails_unless_it_had_ended(left: Left, result:
     assert [(each.states, each.result) for each in record.tasks] == [(FOREIGN.visited, recorded)]
 
 
-def test_a_task_that_this_release_does_not_know_leaves_the_others_as_they_were(left: Left) -> None:
+@pytest.mark.parametrize(
+    ("agent", "snapshot"), [("of_another_release", None), ("order_pizza", None), ("order_pizza", FOREIGN)]
+)
+def test_a_task_that_this_release_cannot_go_on_with_leaves_the_others_as_they_were(
+    left: Left, agent: str, snapshot: ForeignSnapshot | None
+) -> None:
     rows = left.until("task", 2)
-    gone = TaskRow(run="t0", agent="of_another_release", response="r-0", result="open", snapshot=None)
+    gone = TaskRow(run="t0", agent=agent, response="r-0", result="open", snapshot=snapshot)
     second = left.taken_over([JournalEntry("c-1", 0, BEGAN, gone), *rows])
     second.model_is_ready()
     tools = [tool["name"] for tool in second.model.last("session.update")["session"]["tools"]]

@@ -19,6 +19,7 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
+    Dialect,
     FakeDialler,
     StuckOven,
     WaitingDispatcher,
@@ -484,6 +485,19 @@ def test_a_goodbye_or_a_cough_into_the_goodbye_lets_the_call_end(call: Call, wor
     call.mailboxes.advance(900)
     call.played()
     assert [name for name, _ in call.activities()] == ["hangup"]
+
+
+@pytest.mark.parametrize(("words", "ends"), [("Tschüss!", True), ("Okay, bye.", False)])
+def test_words_into_the_goodbye_are_judged_in_the_bot_s_language(
+    mailboxes: WaitingDispatcher, words: str, ends: bool
+) -> None:
+    profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
+    call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=8)).greeted()
+    said_goodbye(call)
+    call.caller_says(words)
+    mailboxes.advance(900)
+    call.played()
+    assert bool(call.activities()) is ends
 
 
 def test_a_caller_in_the_middle_of_a_sentence_may_end_it_past_the_longest_call(mailboxes: WaitingDispatcher) -> None:

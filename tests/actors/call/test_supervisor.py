@@ -15,8 +15,10 @@ from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket
+from fsm.effects import Refused
 from tests.actors.calls import (
     BEGAN,
+    MS_100,
     NO_WATCH_S,
     PIZZA_SLOTS,
     TEN_WORDS,
@@ -175,6 +177,34 @@ def test_a_correction_is_asked_for_once_whatever_else_happens_before_it_is_heard
     call.bot_says("It is booked.", ms=500)
     mailboxes.advance(600)
     call.bot_says("I am sorry, I said that wrongly: nothing is booked yet.", ms=1000)
+    assert corrections(call) == 1
+
+
+def test_what_the_model_said_while_a_task_was_at_work_is_corrected_once_after_the_task_s_answer(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"appointments.book": stuck}, no_input_s=NO_WATCH_S).greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    call.hears_out()
+    call.model_calls(("call-2", "book_appointment_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.bot_says("It is booked.", ms=500)
+    mailboxes.advance(600)
+    assert corrections(call) == 0, "it may be by now"
+    stuck.result = Refused("That time is taken.")
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.describe().tasks[0].result == "open"
+    part = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    for _ in range(5):
+        call.event("response.output_audio.delta", **part, delta=MS_100)
+    mailboxes.advance(100)
+    call.event("response.output_audio_transcript.done", **part, transcript="That time is taken. At what time?")
+    call.event("response.done", response={"id": "r-x", "status": "completed"})
+    mailboxes.advance(500)
+    call.bot_says("I am sorry, I said that wrongly: nothing is booked yet. At what time?", ms=1000)
+    mailboxes.advance(1000)
     assert corrections(call) == 1
 
 

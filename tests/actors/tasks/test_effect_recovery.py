@@ -91,6 +91,50 @@ def test_an_effect_that_cannot_be_settled_now_blocks_nothing_and_is_tried_again(
     assert logged(engine) == "ok"
 
 
+def test_one_effect_that_cannot_be_settled_does_not_hold_up_the_next(engine: Engine) -> None:
+    oven = Oven()
+    oven.dies = "before"
+    for key in ("c-1:t1:4", "c-2:t1:4"):
+        with pytest.raises(Died):
+            runner_of(engine, Remote(oven.do, recover="retry")).carry_out("pizza.bake", replace(REQUEST, key=key))
+    tried: list[str] = []
+
+    def breaks_at_first(request: EffectRequest) -> EffectResult:
+        tried.append(request.key)
+        if len(tried) == 1:
+            raise ConnectionError
+        return Ok()
+
+    assert runner_of(engine, Remote(breaks_at_first, recover="retry"), LATER).recovery.recover() == 1
+    assert sorted(logged(engine, key) or "" for key in tried) == ["intended", "ok"]
+
+
+def test_while_a_process_carries_out_one_effect_it_settles_what_others_have_left(engine: Engine) -> None:
+    inside, go_on, clock = Event(), Event(), [NOW]
+
+    def slow(request: EffectRequest) -> EffectResult:
+        if request.key == REQUEST.key:
+            inside.set()
+            go_on.wait(timeout=60)
+        return Ok()
+
+    spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
+    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    oven = Oven()
+    oven.dies = "before"
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(services.carry_out, "pizza.bake", REQUEST)
+        assert inside.wait(timeout=60)
+        other = runner_of(engine, Remote(oven.do, recover="retry"), NOW + timedelta(milliseconds=1))
+        with pytest.raises(Died):
+            other.carry_out("pizza.bake", replace(REQUEST, key="c-2:t1:4"))
+        clock[0] = LATER + timedelta(seconds=1)
+        assert services.recovery.recover() == 1
+        assert (logged(engine), logged(engine, "c-2:t1:4")) == ("intended", "ok")
+        go_on.set()
+        assert under_way.result(timeout=60) == Ok()
+
+
 def test_without_a_database_what_a_dead_process_has_begun_waits_for_the_next_time(engine: Engine) -> None:
     begin(engine, oven := Oven())
     runner = runner_of(engine, Remote(oven.do, recover="retry"), LATER)
@@ -191,9 +235,9 @@ def test_an_effect_that_is_too_old_is_left_to_a_human(engine: Engine, recover: s
     )
     begin(engine, oven)
     oven.breaks = "before"
-    assert runner_of(engine, effect, NOW + timedelta(minutes=20)).recovery.recover() == 0, "tried, and in vain"
+    assert runner_of(engine, effect, NOW + timedelta(minutes=30)).recovery.recover() == 0, "tried, and in vain"
     oven.breaks = ""
-    assert runner_of(engine, effect, NOW + timedelta(minutes=31)).recovery.recover() == 1
+    assert runner_of(engine, effect, NOW + timedelta(minutes=32)).recovery.recover() == 1
     assert (oven.asked, logged(engine)) == (2, "unclear")
     assert runner_of(engine, effect, NOW + timedelta(minutes=31)).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
 

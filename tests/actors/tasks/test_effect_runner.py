@@ -198,6 +198,16 @@ def test_undoing_a_remote_effect_blocks_no_writer(engine: Engine) -> None:
     assert (logged(engine), runner.hung_up("pizza.bake", REQUEST)) == ("undone", False)
 
 
+@pytest.mark.parametrize("result", [Refused("No."), Failed("No oven."), Unclear(UNSURE)])
+def test_a_remote_effect_of_which_nothing_came_is_not_undone(engine: Engine, result: EffectResult) -> None:
+    undone: list[EffectRequest] = []
+    services = runner_of(engine, Remote(lambda request: result, recover="human", undo=undone.append, on_hang_up="undo"))
+    services.carry_out("pizza.bake", REQUEST)
+    before = logged(engine)
+    assert services.hung_up("pizza.bake", REQUEST) is False
+    assert (undone, logged(engine)) == ([], before)
+
+
 def test_an_undo_that_breaks_has_changed_nothing_and_is_left_to_a_human(engine: Engine) -> None:
     def breaks(request: EffectRequest, connection: Any) -> None:
         take_out(request, connection)

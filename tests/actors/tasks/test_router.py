@@ -649,6 +649,19 @@ def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
 
 
+def test_each_goodbye_waits_for_the_words_of_the_newest_turn(call: Call) -> None:
+    for item in ("u-8", "u-9"):
+        turn_without_words(call, item)
+    call.model_calls(("call-1", "end_call", {}), ("call-2", "end_call", {}))
+    call.mailboxes.advance(1500)
+    words(call, "u-8", "")
+    call.mailboxes.advance(1500)
+    assert call.outputs() == {}
+    words(call, "u-9", "Bye.")
+    call.mailboxes.until(lambda: {"call-1", "call-2"} <= call.outputs().keys())
+    assert [call.outputs()[each]["result"] for each in ("call-1", "call-2")] == ["hangup", "hangup"]
+
+
 def test_keys_count_as_a_request_to_end_or_transfer(call: Call) -> None:
     call.vaic("activities", activities=[{"type": "event", "name": "DTMF", "value": "0"}])
     call.model_calls(("call-1", "end_call", {}))

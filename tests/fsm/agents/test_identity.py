@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.identity import WRONG_IN_A_DAY, WRONG_IN_CALL, WRONG_OF_NAME_IN_A_DAY
+from fsm.agents.identity import WRONG_IN_CALL
 from fsm.agents.practice import RESOURCE
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.effects import TaskContext
@@ -277,8 +277,10 @@ def test_three_wrong_tries_end_it_for_the_call(engine: Engine, spec: AgentSpec) 
 
 def test_ten_wrong_tries_in_a_day_end_it_for_the_number(engine: Engine) -> None:
     booked(engine)
-    for number in range(WRONG_IN_A_DAY):
-        talk(engine, call=f"c-{number // (WRONG_IN_CALL - 1)}").opens(name="Mary Poppins")
+    for number in range(9):
+        talk(engine, call=f"c-{number // 2}").opens(name="Mary Poppins")
+    assert talk(engine, call="c-tenth").opens(name="John Smith").state == "Confirm"
+    talk(engine, call="c-tenth").opens(name="Mary Poppins")
     assert talk(engine, call="c-new").opens(name="John Smith").outcome == "transfer"
     other = talk(engine, caller=ELSEWHERE, call="c-other").opens(name="John Smith", which="2026-11-24")
     assert other.state == "Confirm", "another number has tries of its own"
@@ -291,9 +293,21 @@ def test_ten_wrong_tries_in_a_day_end_it_for_the_number(engine: Engine) -> None:
     assert talk(engine, call="c-late", now=tomorrow).opens(name="John Smith").state == "Confirm"
 
 
+def test_ten_wrong_tries_from_a_number_keep_it_from_seeing_whose_a_time_is(engine: Engine) -> None:
+    booked(engine)
+    for number in range(10):
+        talk(engine, call=f"c-{number // 2}").opens(name="Mary Poppins")
+    it = talk(engine, BOOK_APPOINTMENT, call="c-new").opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
+    assert it.says == TAKEN
+    tomorrow = NOW + timedelta(days=1, minutes=1)
+    booked(engine, TUESDAY + timedelta(days=7))
+    it = talk(engine, BOOK_APPOINTMENT, call="c-late", now=tomorrow)
+    assert it.opens(day="2026-12-01", at="10:30", name="John Smith").says_yes().says == OWN_TIME
+
+
 def test_callers_who_withhold_their_numbers_do_not_use_up_each_others_tries(engine: Engine) -> None:
     booked(engine)
-    for number in range(WRONG_IN_A_DAY + 1):
+    for number in range(11):
         talk(engine, caller=NOBODY, call=f"c-{number}").opens(name="Mary Poppins", which="2026-11-24")
     it = talk(engine, caller=NOBODY, call="c-new").opens(name="John Smith", which="2026-11-24")
     assert it.state == "Confirm"
@@ -304,7 +318,6 @@ VARIED = ["John Smith", "Smith, John", "John Adam Smith", "Mr John Smyth", "JOHN
 
 def tried_too_often(engine: Engine, caller: str = NOBODY, now: datetime = NOW) -> None:
     """Guesses of the day by somebody who knows the name, each in a call of its own."""
-    assert len(VARIED) == WRONG_OF_NAME_IN_A_DAY
     for number, name in enumerate(VARIED):
         it = talk(engine, caller=caller, call=f"c-guess{number}", now=now).opens(name=name, which=f"2026-12-1{number}")
         assert it.state == "CollectName"
@@ -315,15 +328,15 @@ def tried_too_often(engine: Engine, caller: str = NOBODY, now: datetime = NOW) -
 def test_a_caller_who_knows_a_name_cannot_guess_the_day(engine: Engine, spec: AgentSpec, guesser: str) -> None:
     booked(engine)
     tried_too_often(engine, guesser)
-    right = talk(engine, spec, NOBODY, "c-right").opens(name="John Smith", which="2026-11-24")
     wrong = talk(engine, spec, NOBODY, "c-wrong").opens(name="John Smith", which="2026-11-25")
+    right = talk(engine, spec, NOBODY, "c-right").opens(name="John Smith", which="2026-11-24")
     assert right.state == wrong.state == "CollectName"
     assert right.says.replace("Tuesday 24", "") == wrong.says.replace("Wednesday 25", ""), "a guess is not confirmed"
 
 
 def test_a_caller_who_knows_a_name_cannot_guess_the_number(engine: Engine) -> None:
     booked(engine)
-    for number in range(WRONG_OF_NAME_IN_A_DAY):
+    for number in range(5):
         talk(engine, caller=f"+49309{number}", call=f"c-guess{number}").opens(name="John Smith")
     assert talk(engine, call="c-right").opens(name="John Smith").state == "CollectName"
     it = talk(engine, BOOK_APPOINTMENT, call="c-book").opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
@@ -358,6 +371,14 @@ def test_a_name_that_was_tried_too_often_is_free_again_after_a_day(engine: Engin
     tomorrow = NOW + timedelta(days=1, minutes=1)
     it = talk(engine, caller=NOBODY, call="c-late", now=tomorrow).opens(name="John Smith", which="2026-12-01")
     assert it.state == "Confirm", "what was limited has not made it longer"
+
+
+def test_four_wrong_tries_leave_a_name_to_its_owner(engine: Engine) -> None:
+    booked(engine)
+    for number, name in enumerate(VARIED[1:]):
+        talk(engine, caller=NOBODY, call=f"c-{number}").opens(name=name, which="2026-11-25")
+    it = talk(engine, caller=NOBODY, call="c-right").opens(name="John Smith", which="2026-11-24")
+    assert it.state == "Confirm"
 
 
 def test_another_name_has_tries_of_its_own(engine: Engine) -> None:
