@@ -146,7 +146,7 @@ class Daemon:
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects)
+        services = self._services(loop, agents, effects, leases)
         self.root = Root()
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
@@ -257,7 +257,7 @@ class Daemon:
         return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner
+        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner, leases: Leases
     ) -> Services:
         settings = self._settings
         profile = BotProfile(
@@ -287,6 +287,7 @@ class Daemon:
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
+            call_key=leases.key,
         )
 
 

@@ -47,6 +47,7 @@ class Text(TypeDecorator[str]):
         return None if value is None else well_formed(value)
 
 
+# A column `conversation_id` holds the call's key: see store/call_keys.py.
 metadata = MetaData()
 
 appointment = Table(
@@ -132,6 +133,7 @@ call_event = Table(
 )
 
 # One row per call: which process may write for it. Renewed every few seconds, so its times have no index.
+# calls: in the row of an id's first call, how many calls have had the id.
 lease = Table(
     "lease",
     metadata,
@@ -143,5 +145,6 @@ lease = Table(
     Column("credential", Text, nullable=False),
     Column("opening", JSON, nullable=False),
     Column("touched_at", UtcDateTime, nullable=False),
+    Column("calls", Integer, nullable=False, server_default="1"),
     Index("ix_lease_status", "status"),
 )

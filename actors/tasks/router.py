@@ -544,7 +544,7 @@ class TaskRouter:
     def _run(self, spec: AgentSpec, run_id: str, response_id: str) -> TaskHandle:
         notes = (note for run in self.runs.values() if run.status is not None for note in run.status.snapshot.notes)
         context = TaskContext(
-            conversation_id=self._conversation_id,
+            conversation_id=self._services.call_key(self._conversation_id),
             run_id=run_id,
             caller=self._caller,
             now=self._services.local_now,

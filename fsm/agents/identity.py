@@ -21,10 +21,14 @@ from store import appointments, identity
 from store.appointments import Appointment
 from store.identity import Outcome
 
+# Facts that must match to prove that an appointment is the caller's.
 ENOUGH = 2
-WRONG_IN_CALL, WRONG_IN_A_DAY = 3, 10
+# Wrong attempts after which a call has no more: room for a name misheard and a day mistaken.
+WRONG_IN_CALL = 3
+# Within 24 hours from one number, because the next call has new attempts.
+WRONG_IN_A_DAY = 10
 A_DAY = timedelta(days=1)
-# For one name within 24 hours, whoever calls: a withheld number has no limit of its own and each call has new attempts,
+# For one name within 24 hours and all callers: a withheld number has no limit of its own, and each call new attempts,
 # so a stranger who knows a name would find the day. Few, because most appointments are within a few weeks.
 WRONG_OF_NAME_IN_A_DAY = 5
 # Facts that still prove an appointment whose name was tried too often: one is the code, which its owner was told. Two

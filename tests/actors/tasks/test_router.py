@@ -17,7 +17,8 @@ from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, SORRY
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store.appointments import AppointmentBook
-from store.journal import TaskRecord
+from store.journal import Journal, JournalRow, TaskRecord
+from store.leases import Lease, Leases
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
@@ -64,6 +65,26 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
         agent="book_appointment", run_id="t1", states=states, result="booked"
     )
     assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
+
+
+def test_in_a_call_with_the_id_of_an_earlier_one_nothing_is_said_to_be_booked_that_is_not(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    leases, journal, told = Leases(engine, "here"), Journal(engine), []
+    for _ in range(2):
+        lease = leases.open("c-1", "", {})
+        assert isinstance(lease, Lease)
+        journal.append([JournalRow(lease.key, 1, "call", {}, BEGAN, lease.epoch)])
+        runner = EffectRunner(engine, AGENTS, lambda: BEGAN, epoch_of=leases.epoch)
+        call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
+        call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+        told.append(call.answered("call-2", "book_appointment_confirm", yes=True))
+        leases.end(lease.key, lease.epoch)
+        call.ends()
+    assert told[0]["result"] == "booked"
+    assert "result" not in told[1], "the time is taken, by the first call"
+    (appointment,) = AppointmentBook(engine).all()
+    assert appointment.conversation_id == "c-1"
 
 
 @pytest.mark.parametrize(
