@@ -598,7 +598,7 @@ def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Ca
     for number in range(2, 5):
         call.caller_says("Twenty.")
         results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
-    assert results == [None, None, "transfer"]
+    assert results == [None, None, "not_transferred"]
 
 
 def test_a_call_that_the_caller_has_cut_off_does_not_make_the_next_one_the_model_s_own_try(call: Call) -> None:
