@@ -612,7 +612,7 @@ def test_a_call_that_the_caller_has_cut_off_does_not_make_the_next_one_the_model
         call.event("input_audio_buffer.committed", item_id=f"u-{number}", previous_item_id=None)
         words(call, f"u-{number}", "Twenty.")
         results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
-    assert results == [None, None, "transfer"]
+    assert results == [None, None, "not_transferred"]
 
 
 def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
