@@ -1,6 +1,6 @@
 """Parsing and serialising, common to the frames of both wire protocols.
 
-May import: protocols.errors, pydantic, orjson, the standard library.
+May import: protocols.errors, protocols.text, pydantic, orjson, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from pydantic.alias_generators import to_camel
 
 from protocols.errors import WireError
+from protocols.text import well_formed_json
 
 F = TypeVar("F", bound="Frame")
 
@@ -126,7 +127,7 @@ class Codec(Generic[F]):
         Raises: WireError, whose reason is not_json, not_an_object, no_type or bad_fields; detail names the fields only.
         """
         try:
-            parsed: F = self._validate(frame)
+            parsed: F = self._validate(well_formed_json(frame))
         except ValidationError as error:
             return self._unknown_or_raise(error)
         return parsed
