@@ -23,7 +23,7 @@ Socket = ClientConnection | ServerConnection
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One message. at_ms: of the loop's clock. sender, to: "vaic", "daemon" or "model". port: whoever dialled has
+    """One message. at_ms: of the loop's clock. sender, to: "vaic", "daemon" or "model". port: the dialling side has
     it at his end.
     """
 

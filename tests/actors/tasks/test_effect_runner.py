@@ -165,7 +165,7 @@ def test_an_attempt_while_another_thread_hangs_in_the_effect_is_unclear(engine: 
         assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
         go_on.set()
         assert hung.result(timeout=60) == Ok({"ticket": 1})
-    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
+    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later its result"
 
 
 # --- hang-ups ---
