@@ -71,3 +71,10 @@ def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:
         ("fact", "Order", "triage.order: ok"),
         ("decision", "Order", "ok: to Ordered"),
     ]
+
+
+def test_a_run_that_goes_in_circles_writes_no_more_than_two_hundred_notes() -> None:
+    memory = Memory(table(), context())
+    for number in range(201):
+        memory.note("fact", str(number))
+    assert [note.text for note in memory.notes] == [str(number) for number in range(200)]
