@@ -142,6 +142,10 @@ class Effects(Protocol):
         """Do the effect once for the request's key; later calls return the first result."""
         ...
 
+    def spent(self, context: TaskContext) -> str:
+        """Why this call or caller may have no further effect, in words for the caller; "" if it may."""
+        ...
+
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         """The caller hung up during the effect. Returns whether it was undone, as its policy decides."""
         ...

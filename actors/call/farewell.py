@@ -89,7 +89,7 @@ class PendingHangup:
         self.wait_for_another()
 
     def wait_for_another(self) -> None:
-        """The farewell so far is not the call's last sentence; a recorded one is played to its end all the same."""
+        """The farewell so far is not the call's last sentence; a recorded one is still played to its end."""
         if self.clip is None:
             self.begun = False
             self._farewell = None

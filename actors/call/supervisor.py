@@ -170,7 +170,7 @@ class CallSupervisor(LoopActor):
         if left_s >= policies.LONGEST_FLOOR_S or self._resume_state is None:
             return left_s
         TIMERS_FLOORED.labels("longest call").inc()
-        self._log.warning("the call is said to have lasted too long when it was taken over", gone_s=round(gone_s))
+        self._log.warning("the call taken over exceeds its longest time by our clock", gone_s=round(gone_s))
         return policies.LONGEST_FLOOR_S
 
     def on_stop(self) -> None:

@@ -189,7 +189,7 @@ class JournalWriter(ThreadActor):
             LOST_ROWS.inc()
             # Not the error's text: it may hold callers' words.
             log = logger.bind(conversation=conversation_id)
-            log.error("not written to the journal", kind=kind, reason=type(error).__name__)
+            log.error("a row cannot be written to the journal", kind=kind, reason=type(error).__name__)
             return None
 
     def _retrying(self, write: Callable[[], T]) -> T:

@@ -23,7 +23,7 @@ from store.effect_log import LoggedEffect, Status
 ABANDONED = timedelta(seconds=60)
 KEEP_EVERY_S = 15.0
 RECOVER_EVERY_S = 20.0
-# Why a settled effect is unclear again, for whoever reads the list of unsettled effects.
+# Why a settled effect is unclear again; shown in the list of unsettled effects.
 UNDO_FAILED = "the caller hung up, and it could not be undone"
 # What a human decides about an effect whose outcome is unknown.
 Decision = Literal["done", "undone", "retry"]

@@ -29,6 +29,7 @@ from fsm.effects import (
     Ok,
     Refused,
     Remote,
+    TaskContext,
     Unclear,
 )
 from fsm.spec import AgentSpec
@@ -102,6 +103,19 @@ class EffectRunner:
             result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
         EFFECTS.labels(name, STATUS[type(result)]).inc()
         return result
+
+    def spent(self, context: TaskContext) -> str:
+        """The sentence for a caller who may have no further effect; "" if one more is allowed, or nobody can say."""
+        try:
+            with reading(self._engine) as connection:
+                spent = self._too_many(connection, context.conversation_id, context.caller, more=1)
+        except UNAVAILABLE:
+            # The same is checked when the effect is to be carried out.
+            logger.bind(conversation=context.conversation_id).exception("the effects so far cannot be counted")
+            return ""
+        if spent:
+            logger.bind(conversation=context.conversation_id).warning("no further effect is allowed")
+        return TOO_MANY if spent else ""
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         """The caller hung up during the effect: undo it, if that is its policy. Returns whether it was undone.
@@ -195,7 +209,7 @@ class EffectRunner:
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
-            if self._too_many(connection, meant):
+            if self._too_many(connection, meant.conversation_id, meant.caller):
                 return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
             result = checked(local.do(request, connection))
@@ -206,15 +220,15 @@ class EffectRunner:
 
     # --- limits ---
 
-    def _too_many(self, connection: Connection, meant: LoggedEffect) -> bool:
-        """Whether the effect just logged exceeds what one call or caller may have."""
-        limits, caller = self._limits, meant.caller
-        if 0 < limits.per_call < effect_log.count_of_call(connection, meant.conversation_id):
+    def _too_many(self, connection: Connection, conversation_id: str, caller: str, more: int = 0) -> bool:
+        """Whether the effects in the log, and so many more, exceed what one call or caller may have."""
+        limits = self._limits
+        if limits.per_call and effect_log.count_of_call(connection, conversation_id) + more > limits.per_call:
             return True
         if not limits.per_number_a_day or not caller:
             return False
         since = self._now() - timedelta(days=1)
-        return effect_log.count_of_caller(connection, caller, since) > limits.per_number_a_day
+        return effect_log.count_of_caller(connection, caller, since) + more > limits.per_number_a_day
 
     def _refuse(self, connection: Connection, meant: LoggedEffect) -> EffectResult:
         logger.bind(conversation=meant.conversation_id).warning("too many effects", effect=meant.name)
@@ -231,7 +245,7 @@ class EffectRunner:
                 known = _known(connection, meant.key)
                 if not (_is(known, meant) and effect_log.take_over(connection, known, self._now(), meant.epoch)):
                     return _recorded(known, meant)
-            elif self._too_many(connection, meant):
+            elif self._too_many(connection, meant.conversation_id, meant.caller):
                 return self._refuse(connection, meant)
         try:
             result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))

@@ -56,7 +56,7 @@ def settle_effect(
         typer.Argument(help="done: it stands. undone: it does not. retry: carry it out now."),
     ],
 ) -> None:
-    """Write down what came of an effect, or carry it out again."""
+    """Store the outcome of an effect, or carry it out again."""
     with effects_or_exit() as recovery:
         try:
             status = recovery.decide(key, outcome)

@@ -28,7 +28,7 @@ from actors.transport.dialler import DialFailed, Dialled
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
-from fsm.effects import EffectRequest, EffectResult, Effects, Ok
+from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
@@ -243,6 +243,9 @@ class Kitchen:
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         return self._effects[name](request)
+
+    def spent(self, context: TaskContext) -> str:
+        return ""
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         self.left.append(name)

@@ -109,7 +109,7 @@ def test_the_command_and_the_documents_list_all_derived_arrows() -> None:
 # --- no other is taken ---
 
 
-# --- what comes of it ---
+# --- what an arrow leads to ---
 
 
 # --- what they are checked and proved for ---

@@ -124,7 +124,7 @@ def test_a_yes_to_what_was_read_back_before_something_expired_is_no_yes() -> Non
     minutes.append(8)
     run.call("open_locker_provide", '{"letter": "x", "pin": 1}')
     assert run.slots["locker"] == 7
-    minutes.append(3)  # only what was found has outlived its retention: it is found anew, and is another one
+    minutes.append(3)  # only what was found has outlived its retention: it is found again, and is another one
     answer = run.call("open_locker_confirm", '{"yes": true}')
     assert (answer.fault, run.state, run.slots["locker"]) == ("unheard", "Confirm", 8)
     assert json.loads(answer.output)["say"] == "8 with 1?"

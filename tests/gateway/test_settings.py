@@ -402,7 +402,7 @@ def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
 
 
 def test_the_region_of_national_numbers_is_the_time_zones_unless_it_is_set(env: pytest.MonkeyPatch) -> None:
-    assert read_settings().number_region() == "", "UTC is nobody's time zone"
+    assert read_settings().number_region() == "", "UTC is the time zone of no country"
     env.setenv("TIELINE_TIME_ZONE", "Europe/Berlin")
     assert read_settings().number_region() == "DE"
     env.setenv("TIELINE_REGION", "at")

@@ -122,7 +122,7 @@ def test_a_call_whose_process_died_keeps_its_rows_when_its_id_is_used_again(
     assert there.open("c-1", "secret", {}) == LeaseRefused("held")
     grow_older(engine, TTL_S)
     assert opened(there).key == "c-1~2"
-    assert stored(engine).status == "open", "so that its record will be written, by whoever finds it"
+    assert stored(engine).status == "open", "so that its record will be written by the process that finds it"
     assert (here.epoch("c-1"), Journal(engine).append([row(2, 1)])) == (1, [])
 
 

@@ -191,7 +191,7 @@ def test_a_crash_a_broken_rule_and_a_missing_record() -> None:
     assert who(replace(good(), broken=["no_call_record: x (at 3 ms)"]))[0] is None
     assert who(replace(good(), record=None)) == (Blame.PRODUCT, "the call left no record")
     lacking = who(replace(good(), record=record()))
-    assert lacking == (Blame.PRODUCT, "the record lacks what came of a task: booked")
+    assert lacking == (Blame.PRODUCT, "the record lacks the result of a task: booked")
 
 
 def test_a_hang_up_that_nothing_asked_for() -> None:

@@ -425,11 +425,11 @@ def test_only_the_newest_session_that_stands_by_takes_over_and_only_when_it_is_r
     first.breaks()
     mailboxes.advance(0)
     second = call.model
-    ready(second, mailboxes, left_s=25)  # it, too, will end before the one that stands by has said a word
+    ready(second, mailboxes, left_s=25)  # it, too, will end before the standby session has said a word
     mailboxes.advance(12_500)
     newest = call.model
     assert newest not in (first, silent, second)
-    assert silent.closed == 1000, "another one stands by"
+    assert silent.closed == 1000, "another one is the standby session"
     ready(silent, mailboxes)
     call.told(ModelReady("model:2", standby=True))  # as it was on its way
     mailboxes.advance(0)
@@ -687,7 +687,7 @@ def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: W
     mailboxes.drain()
     first.breaks()
     mailboxes.advance(1000)
-    assert len(call.dialler.wires) == 4, "both are dialled anew"
+    assert len(call.dialler.wires) == 4, "both are dialled again"
     for wire in call.dialler.wires[2:]:
         for kind in ("session.created", "session.updated"):
             wire.receives({"type": kind, "event_id": "e", "session": {"type": "realtime"}})
@@ -708,7 +708,7 @@ def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
     mailboxes.drain()
     first.breaks()
     mailboxes.advance(1000)
-    assert len(call.dialler.wires) == 3, "the call's own session is dialled anew"
+    assert len(call.dialler.wires) == 3, "the call's own session is dialled again"
     call.model_is_ready()
     call.bot_says("I am back.")
     assert call.records() == []

@@ -83,7 +83,7 @@ def test_rows_of_the_release_before_are_read_into_the_record_that_it_made(conver
         # It read the clock once for the record and once more for the row, a moment later.
         "started_at": ours.started_at,
         "ended_at": ours.ended_at,
-        # It wrote no row of them: whoever took a call over lost what was spent before.
+        # It wrote no row of them: a process that took a call over lost what was spent before.
         "usage": {},
         "turns": tuple(turn for turn in theirs.turns if not turn.item_id.startswith("clip")),
     }

@@ -58,7 +58,7 @@ def test_another_key_does_not_wait_and_the_same_key_only_for_so_long(engine: Eng
             assert other
         with shared.alone("k-1") as same:
             assert not same
-        assert shared.under_way == ("k-1",), "who waited in vain does not end the other's attempt"
+        assert shared.under_way == ("k-1",), "an attempt that gave up waiting does not end the other"
 
 
 def test_a_key_is_free_after_an_attempt_that_raised(engine: Engine) -> None:

@@ -235,7 +235,7 @@ def test_an_effect_that_is_too_old_is_left_to_a_human(engine: Engine, recover: s
     )
     begin(engine, oven)
     oven.breaks = "before"
-    assert runner_of(engine, effect, NOW + timedelta(minutes=30)).recovery.recover() == 0, "tried, and in vain"
+    assert runner_of(engine, effect, NOW + timedelta(minutes=30)).recovery.recover() == 0, "tried without success"
     oven.breaks = ""
     assert runner_of(engine, effect, NOW + timedelta(minutes=32)).recovery.recover() == 1
     assert (oven.asked, logged(engine)) == (2, "unclear")

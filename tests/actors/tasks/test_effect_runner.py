@@ -165,7 +165,7 @@ def test_an_attempt_while_another_thread_hangs_in_the_effect_is_unclear(engine: 
         assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
         go_on.set()
         assert hung.result(timeout=60) == Ok({"ticket": 1})
-    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later, what came of it"
+    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": 1}), "and later its result"
 
 
 # --- hang-ups ---
@@ -263,14 +263,24 @@ def test_a_call_has_a_limit_of_effects_and_then_a_human_takes_over(engine: Engin
     runner = limited(engine, effect)
     results = [runner.carry_out("pizza.bake", another(number)) for number in (1, 2, 3)]
     assert results == [Ok(), Ok(), Failed(TOO_MANY)]
+    assert runner.spent(another(4).context) == TOO_MANY
+    assert runner.spent(another(1, "c-2").context) == ""
     assert runner.carry_out("pizza.bake", another(2)) == Ok(), "asked for again, it is the same one"
     assert runner.carry_out("pizza.bake", another(1, "c-2")) == Ok()
+
+
+def test_effects_that_cannot_be_counted_stop_nobody_before_the_yes(engine: Engine) -> None:
+    schema.effect.drop(engine)
+    assert limited(engine, ways()[0]).spent(another(1).context) == ""
 
 
 def test_a_number_has_a_limit_of_effects_within_a_day(engine: Engine) -> None:
     effect = ways()[0]
     for number in (1, 2, 3):
+        assert limited(engine, effect).spent(another(number, f"c-{number}").context) == ""
         assert limited(engine, effect).carry_out("pizza.bake", another(number, f"c-{number}")) == Ok()
+    assert limited(engine, effect).spent(another(4, "c-4").context) == TOO_MANY
+    assert limited(engine, effect).spent(another(4, "c-4", caller="").context) == ""
     assert limited(engine, effect).carry_out("pizza.bake", another(4, "c-4")) == Failed(TOO_MANY)
     assert limited(engine, effect).carry_out("pizza.bake", another(5, "c-5", caller="+49301")) == Ok()
     tomorrow = NOW + timedelta(days=1, seconds=1)

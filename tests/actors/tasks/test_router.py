@@ -598,7 +598,7 @@ def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Ca
     for number in range(2, 5):
         call.caller_says("Twenty.")
         results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
-    assert results == [None, None, "transfer"]
+    assert results == [None, None, "not_transferred"]
 
 
 def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
