@@ -682,7 +682,7 @@ class CallSupervisor(LoopActor):
         else:
             self._vaic.tell(hangup.act)
             transfer = isinstance(hangup.act, Transfer)
-            self._call_timers.start(CallTimer.END, policies.TRANSFER_LIMIT_S if transfer else policies.END_LIMIT_S)
+            self._call_timers.start(CallTimer.END, policies.TRANSFER_END_LIMIT_S if transfer else policies.END_LIMIT_S)
 
     def _settle(self) -> None:
         self._call_timers.clear()
