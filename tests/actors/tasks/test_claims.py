@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from actors.messages.call import BotHeard, BotSaid
-from actors.tasks.claims import MOST_ASKS, ClaimWatch
+from actors.tasks.claims import MOST_ASKS, SAID_WRONGLY, WHAT_NEXT, ClaimWatch
 from actors.tasks.effect_attempts import UNSURE
-from actors.tasks.router import ANYTHING_ELSE, SAID_WRONGLY, WHAT_NEXT
+from actors.tasks.router import ANYTHING_ELSE
 from fsm.agents.hand_over import HAND_OVER
 from fsm.claims import Deed, Done
 from fsm.effects import EffectResult, Ok, Unclear
