@@ -148,7 +148,7 @@ class TaskRouter:
         self._corrections.note(fact)
         self._owed.note(fact)
         match fact:
-            case CallerSpeaks(began=True):
+            case CallerSpeaks():
                 self._calls_in_a_row = 0
             case CallerSaid():
                 for run in self._open_runs():
@@ -288,14 +288,15 @@ class TaskRouter:
         """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
-        run.status, words = message.status, ""
-        answer = message.answer
-        run.say = answer.say if answer is not None else run.say
-        if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
-            self._end(run, answer.outcome or "")
-            self._owe_result(run, run.result, answer.told)
+        run.status, answer = message.status, message.answer
+        if answer is None:
+            return TaskReply(run, {})
+        run.say, words = answer.say, ""
+        if answer.outcome is not None and answer.outcome not in ("transfer", "hangup"):
+            self._end(run, answer.outcome)
+            self._owe_result(run, answer.outcome, answer.told)
             words = answer.say
-        elif answer is not None and answer.told:
+        elif answer.told:
             # The task does not go on, as the caller was told.
             words = f"{answer.told} {ANYTHING_ELSE}"
         told = json.dumps({"task": run.context.run_id, "result": run.result, "say": words})
