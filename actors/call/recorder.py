@@ -137,11 +137,11 @@ class CallRecorder:
         """Record that this process releases the call for another one."""
         self._write(ParkedRow())
 
-    def restore(self, rows: Sequence[JournalEntry]) -> None:
-        """Go on from the rows another process wrote."""
+    def restore(self, rows: Sequence[JournalEntry], last_seq: int = 0) -> None:
+        """Go on from the rows another process wrote. last_seq: of the last one, which may be unreadable."""
         for entry in rows:
             self.transcript.enter(entry)
-        self._rows = rows[-1].seq if rows else 0
+        self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._write(InheritedRow())
 
     def describe(self) -> CallRecord:
