@@ -136,6 +136,7 @@ class Daemon:
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
+        self._lost_file = ""
         self._opening: asyncio.Task[Engine] | None = None
         self.vaic_url = self.ops_url = ""
 
@@ -206,7 +207,9 @@ class Daemon:
             self._opening.cancel()
 
     def _look_at_file(self) -> None:
-        send(self.switchboard, StoreFile(lost_file(self.engine)))
+        if (lost := lost_file(self.engine)) != self._lost_file:
+            self._lost_file = lost
+            send(self.switchboard, StoreFile(lost))
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""

@@ -1,6 +1,6 @@
 """The ops endpoint: liveness, readiness, metrics, calls and their records. On loopback; nothing here changes state.
 
-May import: actors, store, aiohttp, prometheus_client, the standard library.
+May import: actors, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
 from actors.messages.switchboard import FindCall, GetStatus, SwitchboardStatus
@@ -110,6 +111,8 @@ class Ops:
             )
         except UnreadableRow:
             return web.json_response({"error": "the record of this call cannot be read"}, status=404)
+        except SQLAlchemyError:
+            return web.json_response({"error": "the store does not answer"}, status=503)
         if record is None:
             return web.json_response({"error": "no such call"}, status=404)
         return web.Response(text=record.model_dump_json(), content_type="application/json")
