@@ -256,6 +256,8 @@ class Switchboard(LoopActor):
                 self._store.tried(self._clock_s())
                 self._look_at_store()
             case StoreFile():
+                if message.lost:
+                    logger.error("the store's file was deleted, moved or replaced: restore it", file=message.lost)
                 self._store.file_is(message.lost)
                 self._look_at_store()
             case FindCall():
