@@ -25,6 +25,7 @@ from websockets.server import ServerProtocol
 from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessage, WireOpened
 from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
+from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.access_tokens import KeysMissing
 from gateway.addresses import Network, client_of, is_within
@@ -67,14 +68,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     ) -> None:
         # VAIC sends no Origin, browsers always do: refusing any prevents cross-site WebSocket hijacking.
         framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
-        super().__init__(framing, loop, KEEPALIVE)
+        super().__init__(framing, loop, KEEPALIVE, VAIC_TRAFFIC)
         self._server = framing
         self._switchboard = switchboard
         self._shared = shared
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
-        self._address = ""
         self._peer = Peer()
 
     # --- asyncio.Protocol ---
@@ -130,6 +130,14 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     def _shut(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _cut_guessing(self) -> None:
         CONNECTIONS_CUT.labels("guessing").inc()
