@@ -13,7 +13,7 @@ CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped 
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 KEY_FETCHES = Counter("tieline_oauth_key_fetches_total", "Fetches of the issuer's keys, by result.", ["result"])
-TLS_RELOADS = Counter("tieline_tls_reloads_total", "Changed certificates taken up, by result.", ["result"])
+TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(
     "tieline_calls_resumed_elsewhere_total", "Calls resumed from another address than their last."
@@ -82,6 +82,7 @@ PASSED_OVER = Counter(
     "Journal rows or fields of rows, written by another release, that this one cannot read, by reason.",
     ["why"],
 )
+IDS_REPEATED = Counter("tieline_conversation_ids_repeated_total", "Calls with the conversation id of an earlier call.")
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(
     "tieline_loop_lag_seconds",

@@ -1,6 +1,6 @@
 """What all calls of a process share: the bot's profile, and the services they use.
 
-May import: actors, fsm, protocols, the standard library.
+May import: actors, fsm, protocols, store, the standard library.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fsm.effects import Effects
 from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import NoiseReduction, ServerVad
+from store.call_keys import call_key
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -72,6 +73,7 @@ class Services:
     dialler: opens sockets to the model. effects: carries out effects of tasks. journal: the JournalWriter's address.
     now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
     short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
+    call_key: the key in the store of the call that this process has under a conversation id; see store/call_keys.py.
     """
 
     profile: BotProfile
@@ -82,6 +84,7 @@ class Services:
     new_id: Callable[[], str]
     rand: Callable[[], float] = field(repr=False)
     short_of: Callable[[], str] = lambda: ""
+    call_key: Callable[[str], str] = call_key
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""

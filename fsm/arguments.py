@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from fsm.answer import Fault
 from fsm.states import Slot
 from protocols.errors import TielineError
+from protocols.text import well_formed_json
 
 # Far more than any real call needs: a few slots of a few words each.
 LONGEST_CHARS = 10_000
@@ -99,7 +100,7 @@ def read_object(arguments: object) -> dict[str, object]:
     if len(arguments) > LONGEST_CHARS:
         raise CallFault("too_long", "The arguments are too long. Pass only the values the caller has just said.")
     try:
-        given = from_json(arguments, allow_inf_nan=False) if arguments.strip() else {}
+        given = from_json(well_formed_json(arguments), allow_inf_nan=False) if arguments.strip() else {}
     except ValueError:
         raise CallFault("bad_json", "The arguments are not valid JSON. Send the whole call again.") from None
     if not isinstance(given, dict):

@@ -19,9 +19,10 @@ from fsm.scratchpad import Note
 class TaskContext:
     """What a run knows about the call it belongs to.
 
-    caller: the number that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time
-    zone. choices: the values allowed for slots with `choices`, by the name of the setting whose keys they are.
-    notes: the scratchpads of the call's earlier tasks, for a task with `carries_notes`.
+    conversation_id: the key of the call in the store, which no other call has (store/call_keys.py). caller: the number
+    that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time zone. choices: the
+    values allowed for slots with `choices`, by the name of the setting whose keys they are. notes: the scratchpads of
+    the call's earlier tasks, for a task with `carries_notes`.
     """
 
     conversation_id: str
@@ -139,6 +140,10 @@ class Effects(Protocol):
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         """Do the effect once for the request's key; later calls return the first result."""
+        ...
+
+    def spent(self, context: TaskContext) -> str:
+        """Why this call or caller may have no further effect, in words for the caller; "" if it may."""
         ...
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:

@@ -12,5 +12,4 @@ class SlotError(TielineError):
     """A slot's value is not acceptable. say: what the caller hears; the slot's question follows unless it asks one."""
 
     def __init__(self, say: str) -> None:
-        super().__init__(say)
         self.say = say

@@ -152,6 +152,15 @@ class Walk:
             case _:
                 return None
 
+    def spent(self) -> str:
+        """Why the effect that a yes to a new read-back leads to is not allowed, for the caller; "" if it is."""
+        state = self._memory.state
+        if not self.step.taken or not isinstance(self._spec.states[state], Confirm):
+            return ""
+        agreed = (self._spec.states[arrow.to] for arrow in self._spec.arrows(state, "yes"))
+        acts = any(isinstance(each, Act) and not self._spec.reads_only(each) for each in agreed)
+        return self._effects.spent(self._task) if acts else ""
+
     def missing_here(self) -> list[str]:
         """The slots that the current state still waits for."""
         state = self._spec.states[self._memory.state]

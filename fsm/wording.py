@@ -35,6 +35,13 @@ def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
 
 def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: int) -> bool:
     step = walk.step
+    if spent := walk.spent():
+        # Known before the read-back, so that nobody agrees to what is not done.
+        memory.note("decision", f"gave up on {key}: no further effect is allowed")
+        step.told = spent
+        walk.go("gave_up")
+        settle(spec, memory, walk)
+        return True
     failed = step.failed and step.counts
     if failed:
         (memory.no_input if step.silent else memory.no_match)[key] += 1

@@ -29,7 +29,7 @@ def client_of(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -
     """The address of a request's client: the peer's, or the one that trusted proxies name.
 
     forwarded: the X-Forwarded-For headers, in order. Each proxy appends its own peer, so they are read from their end,
-    as far as whoever wrote an entry is trusted; what stands before that, or is no address, anybody may have invented.
+    as far as the writer of an entry is trusted; anybody may have invented what stands before that, or is no address.
     """
     address = peer
     hops = [each.strip() for header in forwarded for each in header.split(",")]

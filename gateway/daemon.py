@@ -39,7 +39,8 @@ from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.signals import ChildDied
-from actors.tasks.effect_runner import KEEP_EVERY_S, RECOVER_EVERY_S, EffectLimits, EffectRunner
+from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
+from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -143,9 +144,9 @@ class Daemon:
         effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
-        self._repeat("recover effects", effects.recover, RECOVER_EVERY_S)
-        self._repeat("keep effects", effects.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects)
+        self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
+        self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
+        services = self._services(loop, agents, effects, leases)
         self.root = Root()
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
@@ -256,7 +257,7 @@ class Daemon:
         return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner
+        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner, leases: Leases
     ) -> Services:
         settings = self._settings
         profile = BotProfile(
@@ -286,6 +287,7 @@ class Daemon:
             new_id=lambda: uuid.uuid4().hex,
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
+            call_key=leases.key,
         )
 
 

@@ -9,18 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from actors.tasks.effect_runner import EffectRunner
+from actors.tasks.effect_attempts import EffectAttempts
+from actors.tasks.effect_recovery import EffectRecovery
 from fsm.registry import load_agents
 from store.database import open_database, shown
 
-__all__ = ["EffectRunner", "effect_runner", "shown"]
+__all__ = ["EffectRecovery", "effect_recovery", "shown"]
 
 
 @contextmanager
-def effect_runner(database_url: str) -> Iterator[EffectRunner]:
-    """A runner outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
+def effect_recovery(database_url: str) -> Iterator[EffectRecovery]:
+    """Recovery outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
     engine = open_database(database_url, create=False)
     try:
-        yield EffectRunner(engine, load_agents(), lambda: datetime.now(UTC))
+        yield EffectRecovery(EffectAttempts(engine, load_agents(), lambda: datetime.now(UTC)))
     finally:
         engine.dispose()

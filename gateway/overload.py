@@ -48,7 +48,8 @@ class OverloadGuard:
             self._checked_s, before, self._short = now_s, self._short, self._check()
             if self._short != before:
                 logger.warning(
-                    "what new calls need is short" if self._short else "new calls have room again", of=self._short
+                    "too little is left for new calls" if self._short else "there is room for new calls again",
+                    of=self._short,
                 )
         return self._short
 

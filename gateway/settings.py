@@ -130,7 +130,11 @@ class Settings(BaseSettings):
     ] = {}
     no_input_s: Annotated[
         float,
-        Field(ge=2, le=120, description="silence before the bot says something; three times in vain, the call ends"),
+        Field(
+            ge=2,
+            le=120,
+            description="silence before the bot says something; after three times without an answer the call ends",
+        ),
     ] = 8
     yes_without_words: Annotated[
         bool, Field(description="a yes to what was read back counts even where no transcript of it comes")

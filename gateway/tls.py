@@ -1,4 +1,4 @@
-"""TLS on VAIC's port in this process, where no balancer ends it; a renewed certificate is taken up without a restart.
+"""TLS on VAIC's port in this process, where no balancer ends it; a renewed certificate is loaded without a restart.
 
 May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/reliability.md 6.
 """
@@ -93,7 +93,7 @@ class CertificateReload:
             self._files.load(self._context)
         except OSError as error:  # changed again since it was looked at
             TLS_RELOADS.labels("failed").inc()
-            logger.error("the changed certificate could not be taken up", reason=error)
+            logger.error("the changed certificate could not be loaded", reason=error)
             self._stamp = None
         else:
             TLS_RELOADS.labels("ok").inc()

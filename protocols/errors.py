@@ -40,7 +40,6 @@ class ModelRefused(PeerError):
     """The model refuses to serve us, and a retry would fail too. `reason` is short and stable."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
         self.reason = reason
 
 

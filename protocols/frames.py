@@ -1,6 +1,6 @@
 """Parsing and serialising, common to the frames of both wire protocols.
 
-May import: protocols.errors, pydantic, orjson, the standard library.
+May import: protocols.errors, protocols.text, pydantic, orjson, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from pydantic.alias_generators import to_camel
 
 from protocols.errors import WireError
+from protocols.text import well_formed_json
 
 F = TypeVar("F", bound="Frame")
 # A frame above this length may hold no more than so many values: a megabyte of empty lists would take a second to read.
@@ -139,7 +140,7 @@ class Codec(Generic[F]):
         if len(frame) > SIMPLE_BYTES:
             _count_values(frame)
         try:
-            parsed: F = self._validate(frame)
+            parsed: F = self._validate(well_formed_json(frame))
         except ValidationError as error:
             return self._unknown_or_raise(error)
         return parsed

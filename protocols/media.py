@@ -34,9 +34,11 @@ class MediaFormat:
         return self.bytes_per_sample == 2
 
 
-# The loudest sample of a line on which nobody speaks, 39 dB below full scale; and its mu-law code, complemented. Speech
-# over a telephone peaks 20 dB above that.
-QUIET_PEAK, QUIET_CODE = 372, 31
+# The loudest sample of a line on which nobody speaks, 39 dB below full scale. Speech over a telephone peaks 20 dB above
+# that.
+QUIET_PEAK = 372
+# Its mu-law code, complemented.
+QUIET_CODE = 31
 
 LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)

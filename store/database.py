@@ -5,6 +5,7 @@ May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: do
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -36,6 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from protocols.errors import MisuseError
+from protocols.text import well_formed_json
 from store.schema import UtcDateTime
 
 # How long a writer waits for another, and a starting process for one that migrates.
@@ -127,6 +129,7 @@ def _engine(url: URL) -> Engine:
         engine = create_engine(
             url,
             hide_parameters=True,
+            json_serializer=_to_json,
             pool_pre_ping=True,
             pool_size=8,
             max_overflow=0,
@@ -136,10 +139,14 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "handle_error", _map_transient, retval=True)
         return engine
     _make_private(str(url.database))
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, json_serializer=_to_json)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _to_json(value: object) -> str:
+    return well_formed_json(json.dumps(value))
 
 
 def _make_private(file: str) -> None:

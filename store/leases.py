@@ -16,11 +16,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, and_, bindparam, func, literal, or_, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from protocols.errors import Fenced
 from store import schema
+from store.call_keys import call_key, conversation_of
 from store.database import insert, moment, reading
 
 # parked: its holder has released it, for the process at which the call is resumed.
@@ -30,13 +31,13 @@ Refusal = Literal["unknown", "ended", "held", "credential", "too_late"]
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write for a call. epoch: to be given with every write.
+    """The right to write for a call. key: the call's in the store. epoch: to be given with every write.
 
     opening: what the process that opened the call stored for others. last_seq: of the journal, 0 if it is empty; no row
     of an earlier epoch will follow it.
     """
 
-    conversation_id: str
+    key: str
     epoch: int
     opening: Mapping[str, Any]
     last_seq: int
@@ -122,13 +123,19 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     held = _lasting(dialect, ttl_s)
     statement = insert(dialect, schema.lease).values(held)
     new = statement.excluded
-    free = or_(column.lease_until <= moment(dialect), column.node == new.node)
     taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
         set_=taken | held | {"epoch": column.epoch + 1},
-        where=and_(column.credential.in_(bindparam("credentials")), free),
+        where=_may_open(dialect, new.node),
     ).returning(column.epoch)
+
+
+def _may_open(dialect: str, node: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the holder of a credential may open a call with the id of this one."""
+    column = schema.lease.c
+    free = or_(column.lease_until <= moment(dialect), column.node == node)
+    return and_(column.credential.in_(bindparam("credentials")), free)
 
 
 # --- taking and renewing ---
@@ -146,8 +153,9 @@ class Leases:
         self._node = node
         self._ttl_s = ttl_s
         self._window_s = window_s
-        # By call: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
+        # By key: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
         self._epochs: dict[str, tuple[int, bool]] = {}
+        self._keys: dict[str, str] = {}  # by conversation
 
     @property
     def renew_every_s(self) -> float:
@@ -156,35 +164,41 @@ class Leases:
 
     @property
     def held(self) -> dict[str, int]:
-        """The epochs of the calls that this process holds, by conversation; of a parked one it only has the epoch."""
+        """The epochs of the calls that this process holds, by key; of a parked one it only has the epoch."""
         return {each: epoch for each, (epoch, parked) in dict(self._epochs).items() if not parked}
 
-    def epoch(self, conversation_id: str) -> int:
-        """The epoch for writes to a call; 0 if this process has no lease for it."""
-        return self._epochs.get(conversation_id, (0, False))[0]
+    def key(self, conversation_id: str) -> str:
+        """The key of the call that this process has under an id; the id's first call if it has none."""
+        return self._keys.get(conversation_id) or call_key(conversation_id)
 
-    def forget(self, conversation_id: str) -> None:
+    def epoch(self, key: str) -> int:
+        """The epoch for writes to a call; 0 if this process has no lease for it."""
+        return self._epochs.get(key, (0, False))[0]
+
+    def forget(self, key: str) -> None:
         """Drop the lease of a call that has ended, or that another process has taken over."""
-        self._epochs.pop(conversation_id, None)
+        self._epochs.pop(key, None)
+        if self._keys.get(conversation := conversation_of(key)) == key:
+            del self._keys[conversation]
 
     def open(
         self, conversation_id: str, credential: str, opening: Mapping[str, Any], others: Sequence[str] = ()
     ) -> Lease | LeaseRefused:
-        """Open a new call. Its epoch is 1, or the next one if the same credential used the conversation id before.
+        """Open a new call. It gets a key of its own if a call with this conversation id has left rows.
 
         credential: the call's; a digest of it is stored. opening: JSON. others: the peer's other credentials.
         Refused as "held": another process has such a call, or it belonged to another credential.
         """
-        row = {"conversation_id": conversation_id, "epoch": 1, "node": self._node, "status": "open"}
-        row |= {"credential": _digest(credential), "opening": dict(opening)}
-        row["credentials"] = [_digest(each) for each in (credential, *others)]
+        row = {"epoch": 1, "node": self._node, "status": "open", "credential": _digest(credential)}
+        row |= {"opening": dict(opening), "credentials": [_digest(each) for each in (credential, *others)]}
         with self._engine.begin() as connection:
+            key = row["conversation_id"] = _key_to_open(connection, conversation_id, row)
             epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
                 return LeaseRefused("held")
-            lease = Lease(conversation_id, epoch, opening, _last_seq(connection, conversation_id))
-        self._hold(conversation_id, epoch)
-        return lease
+        self._hold(key, epoch)
+        self._keys[conversation_id] = key
+        return Lease(key, epoch, opening, last_seq=0)
 
     def claim(self, conversation_id: str, credential: str, others: Sequence[str] = ()) -> Lease | LeaseRefused:
         """Take over a call that is resumed here, from any holder; no other process can write for it from now on.
@@ -192,15 +206,18 @@ class Leases:
         credential, others: of the resuming socket; one must equal the one that the call was opened with.
         """
         digests, column = [_digest(each) for each in (credential, *others)], schema.lease.c
-        if (refusal := self._objection(conversation_id, digests)) is not None:
+        key, refusal = self._to_resume(conversation_id, digests)
+        if refusal is not None:
             return LeaseRefused(refusal)
         with self._engine.begin() as connection:
             in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
             values = self._held(connection) | {"status": "open"}
-            lease = self._take(connection, conversation_id, and_(column.status != "ended", in_time), values)
-        if lease is not None:
-            self._hold(conversation_id, lease.epoch)
-        return lease or LeaseRefused(self._objection(conversation_id, digests) or "too_late")
+            lease = self._take(connection, key, and_(column.status != "ended", in_time), values)
+        if lease is None:
+            return LeaseRefused(self._to_resume(conversation_id, digests)[1] or "too_late")
+        self._hold(key, lease.epoch)
+        self._keys[conversation_id] = key
+        return lease
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
         """Renew leases, in one transaction. held: epochs by conversation. Returns the conversations lost."""
@@ -261,27 +278,62 @@ class Leases:
         return and_(too_late, column.touched_at <= moment(connection.dialect.name, -self._ttl_s))
 
     def _take(
-        self, connection: Connection, conversation_id: str, where: ColumnElement[bool], values: Mapping[str, Any]
+        self, connection: Connection, key: str, where: ColumnElement[bool], values: Mapping[str, Any]
     ) -> Lease | None:
         column = schema.lease.c
-        statement = schema.lease.update().where(column.conversation_id == conversation_id, where)
+        statement = schema.lease.update().where(column.conversation_id == key, where)
         taken = statement.values({**values, "epoch": column.epoch + 1}).returning(column.epoch, column.opening)
         row = connection.execute(taken).one_or_none()
         if row is None:
             return None
-        return Lease(conversation_id, row.epoch, row.opening, _last_seq(connection, conversation_id))
+        return Lease(key, row.epoch, row.opening, _last_seq(connection, key))
 
-    def _objection(self, conversation_id: str, digests: Sequence[str]) -> Refusal | None:
-        """Why a call cannot be resumed with these credentials. Read-only: a foreign socket must not block writers."""
-        column = schema.lease.c
+    def _to_resume(self, conversation_id: str, digests: Sequence[str]) -> tuple[str, Refusal | None]:
+        """The key of an id's newest call, and why it cannot be resumed with these credentials; None if it can.
+
+        Read-only: a foreign socket must not block writers.
+        """
+        column, key = schema.lease.c, call_key(conversation_id)
+        query = select(column.status, column.credential, column.calls)
         with reading(self._engine) as connection:
-            query = select(column.status, column.credential).where(column.conversation_id == conversation_id)
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(query.where(column.conversation_id == key)).one_or_none()
+            if row is not None and row.calls > 1:
+                newest = call_key(conversation_id, row.calls)
+                last = connection.execute(query.where(column.conversation_id == newest)).one_or_none()
+                # An earlier release gives the first call's lease to the next one.
+                if last is not None and (last.status != "ended" or row.status == "ended"):
+                    key, row = newest, last
         if row is None:
-            return "unknown"
+            return key, "unknown"
         if not any(hmac.compare_digest(row.credential, each) for each in digests):
-            return "credential"
-        return "ended" if row.status == "ended" else None
+            return key, "credential"
+        return key, "ended" if row.status == "ended" else None
+
+
+def _key_to_open(connection: Connection, conversation_id: str, row: Mapping[str, Any]) -> str:
+    """The key of a call to be opened. row: of its lease.
+
+    That of the id's newest call if that one was only opened: whoever opens it again did not learn that it was. Also if
+    it may not be opened with this credential, or now.
+    """
+    column, first = schema.lease.c, call_key(conversation_id)
+    of_first = column.conversation_id == first
+    calls = connection.scalar(select(column.calls).where(of_first).with_for_update(key_share=True)) or 1
+    newest = call_key(conversation_id, calls)
+    if not _has_rows(connection, newest):
+        return newest
+    may_open = _may_open(connection.dialect.name, literal(row["node"]))
+    mine = select(column.epoch).where(column.conversation_id == newest, may_open)
+    if connection.scalar(mine, {"credentials": row["credentials"]}) is None:
+        return newest
+    connection.execute(schema.lease.update().where(of_first).values(calls=calls + 1))
+    return call_key(conversation_id, calls + 1)
+
+
+def _has_rows(connection: Connection, key: str) -> bool:
+    """Whether a call has a journal or a record."""
+    call = schema.call.c.conversation_id
+    return _last_seq(connection, key) > 0 or connection.scalar(select(call).where(call == key)) is not None
 
 
 def _digest(credential: str) -> str:

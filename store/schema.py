@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, func
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, UniqueConstraint, func
+from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from protocols.errors import MisuseError
+from protocols.text import well_formed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -35,6 +37,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class Text(TypeDecorator[str]):
+    """A text without what PostgreSQL or UTF-8 cannot hold. JSON columns: `database` serialises them likewise."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else well_formed(value)
+
+
+# A column `conversation_id` holds the call's key: see store/call_keys.py.
 metadata = MetaData()
 
 appointment = Table(
@@ -120,6 +133,7 @@ call_event = Table(
 )
 
 # One row per call: which process may write for it. Renewed every few seconds, so its times have no index.
+# calls: in the row of an id's first call, how many calls have had the id.
 lease = Table(
     "lease",
     metadata,
@@ -131,5 +145,6 @@ lease = Table(
     Column("credential", Text, nullable=False),
     Column("opening", JSON, nullable=False),
     Column("touched_at", UtcDateTime, nullable=False),
+    Column("calls", Integer, nullable=False, server_default="1"),
     Index("ix_lease_status", "status"),
 )

@@ -161,7 +161,7 @@ def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine
         ("c-1:t1:4", "retry", 1, "clinic.book is not an effect that can be carried out again"),
     ],
 )
-def test_what_cannot_be_settled_is_said_and_stays_as_it_was(
+def test_an_effect_that_cannot_be_settled_is_reported_and_unchanged(
     unsettled: Engine, key: str, decision: str, code: int, told: str
 ) -> None:
     result = command("effects", "settle", key, decision)

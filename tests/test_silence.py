@@ -9,7 +9,7 @@ def test_a_silence_is_between_the_sounds_of_both_sides() -> None:
     assert longest_silence_s([(0, 1000), (9000, 10_000)], [(4000, 5000)], 12_000) == 4
 
 
-def test_it_lasts_until_the_end() -> None:
+def test_a_silence_at_the_end_of_the_call_counts() -> None:
     assert longest_silence_s([(500, 1000)], [], 31_000) == 30
 
 

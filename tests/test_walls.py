@@ -238,7 +238,7 @@ def test_the_actors_import_only_journal_leases_and_effect_log_of_the_store() -> 
         for each in imports(path)
         if each.module.startswith("store.")
     }
-    assert known == {"store.journal", "store.database", "store.effect_log", "store.leases"}
+    assert known == {"store.call_keys", "store.journal", "store.database", "store.effect_log", "store.leases"}
 
 
 def test_fsm_loads_its_tasks_by_folder_and_imports_none() -> None:

@@ -14,12 +14,13 @@ import os
 import shutil
 import signal
 import sys
-import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -38,6 +39,7 @@ PRELOADED = (
     "websockets.server",
 )  # fmt: skip
 CHILD_FAILED = 99  # not an exit code of pytest
+IMPORTS_LIMIT_S, FILE_LIMIT_S = 30.0, 600.0  # until the first test begins; for the tests of a file, measured
 OPTIONS = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
 
 
@@ -65,7 +67,7 @@ class _InMemory(MetaPathFinder, Loader):
 
 
 class TestRunner:
-    """tree: the copy in which tests run."""
+    """tree: the copy in which tests run. Several processes may use one tree, each with its own runner."""
 
     __test__ = False
 
@@ -74,33 +76,34 @@ class TestRunner:
         for name in PRELOADED:
             importlib.import_module(name)
 
-    def run(self, tests: Sequence[str], mutant: Mutant, limit_s: float) -> int | None:
-        """The exit code of pytest; None if the time limit passed."""
+    def run(self, limits_s: Mapping[str, float], mutant: Mutant) -> int | None:
+        """The exit code of pytest; None if a test's time limit passed. limits_s: the tests, in order."""
         source = source_of(self._tree, mutant)
 
         def child() -> int:
             path = self._tree / mutant.path
             name = ".".join(Path(mutant.path).with_suffix("").parts).removesuffix(".__init__")
             sys.meta_path.insert(0, _InMemory(name, path, compile(source, str(path), "exec")))
-            return int(pytest.main([*OPTIONS, f"--basetemp={self._tree.parent}/tmp-{os.getpid()}", *tests]))
+            options = [*OPTIONS, f"--basetemp={self._tree.parent}/tmp-{os.getpid()}"]
+            return int(pytest.main([*options, *limits_s], plugins=[_Alarm(limits_s)]))
 
-        return self._forked(child, limit_s)
+        return self._forked(child, IMPORTS_LIMIT_S)
 
-    def measured(self, places: Sequence[str], modules: Sequence[str], cache: Path) -> Measured:
+    def measured(self, places: Sequence[str], modules: Sequence[str], cache: Path, pool: Executor) -> Measured:
         """Run the tests of files or folders and record the lines they execute; unchanged files come from the cache."""
         files = sorted({path for place in places for path in _test_files(self._tree, place)})
         wanted = sorted({module.partition("/")[0] for module in modules})
         known: dict[str, Any] = json.loads(cache.read_text()) if cache.exists() else {}
         everything = _digest(path for path in self._tree.rglob("*.py") if not path.name.startswith("test_"))
-        for path in files:
-            name, digest = path.relative_to(self._tree).as_posix(), everything + _digest([path])
-            if known.get(name, {}).get("digest") != digest:
-                known[name] = {"digest": digest, "tests": self._measure(name, wanted)}
-                cache.write_text(json.dumps(known))
+        digests = {path.relative_to(self._tree).as_posix(): everything + _digest([path]) for path in files}
+        new = [name for name, digest in digests.items() if known.get(name, {}).get("digest") != digest]
+        for name, tests in zip(new, pool.map(partial(self._measure, packages=wanted), new), strict=True):
+            known[name] = {"digest": digests[name], "tests": tests}
+            cache.write_text(json.dumps(known))
         executed: defaultdict[str, dict[str, frozenset[int]]] = defaultdict(dict)
         took_s: dict[str, float] = {}
-        for path in files:
-            for test, (seconds, lines) in known[path.relative_to(self._tree).as_posix()]["tests"].items():
+        for name in digests:
+            for test, (seconds, lines) in known[name]["tests"].items():
                 took_s[test] = seconds
                 for module, numbers in lines.items():
                     executed[module][test] = frozenset(numbers)
@@ -108,10 +111,13 @@ class TestRunner:
 
     def said(self) -> str:
         """The end of the last fork's output."""
-        return (self._tree.parent / "said.txt").read_text()[-2000:]
+        return self._said().read_text()[-2000:]
+
+    def _said(self) -> Path:
+        return self._tree.parent / f"said-{os.getpid()}.txt"
 
     def _measure(self, name: str, packages: Sequence[str]) -> dict[str, tuple[float, dict[str, list[int]]]]:
-        result = self._tree.parent / "measured.json"
+        result = self._tree.parent / f"measured-{os.getpid()}.json"
         result.unlink(missing_ok=True)
 
         def child() -> int:
@@ -128,52 +134,57 @@ class TestRunner:
             result.write_text(json.dumps(plugin.found()))
             return int(code)
 
-        code = self._forked(child, 600)
+        code = self._forked(child, FILE_LIMIT_S)
         if code != 0:
             raise RuntimeError(f"{name} fails, or takes too long, without any mutant ({code}): {self.said()}")
         found: dict[str, tuple[float, dict[str, list[int]]]] = json.loads(result.read_text())
         return found
 
     def _forked(self, do: Callable[[], int], limit_s: float) -> int | None:
+        """The exit code; None if the time limit passed. What is done may set another limit, by the same timer."""
         sys.stdout.flush()
+        said = self._said()
         child = os.fork()
         if child == 0:
             code = CHILD_FAILED
             try:
                 os.setsid()
-                self._settle()
+                # It ends the process, whatever that does: a handler would wait for the interpreter's next instruction.
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.setitimer(signal.ITIMER_REAL, limit_s)
+                self._settle(said)
                 code = do()
             except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
                 traceback.print_exc()
             finally:
                 os._exit(code)
-        give_up_s = time.monotonic() + limit_s
-        wait_s = 0.002
-        while True:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                break
-            if time.monotonic() > give_up_s:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                return None
-            time.sleep(wait_s)
-            wait_s = min(0.05, wait_s * 1.5)
+        _, status = os.waitpid(child, 0)
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)  # what it has left behind
         shutil.rmtree(self._tree.parent / f"tmp-{child}", ignore_errors=True)
-        return os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        return None if code == -signal.SIGALRM else code
 
-    def _settle(self) -> None:
+    def _settle(self, said: Path) -> None:
         """Make the fork one that stands in the copy, and is quiet."""
         os.chdir(self._tree)
         here = Path(__file__).parents[1]
         sys.path[:] = [str(self._tree), *(each for each in sys.path if Path(each or ".").resolve() != here)]
         for name in [name for name in sys.modules if name.partition(".")[0] in ("tools", "tests")]:
             del sys.modules[name]
-        quiet = os.open(self._tree.parent / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        quiet = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(quiet, stream)
+
+
+class _Alarm:
+    """A plugin of pytest's: gives each test its time limit."""
+
+    def __init__(self, limits_s: Mapping[str, float]) -> None:
+        self._limits_s = limits_s
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self._limits_s[nodeid])
 
 
 class _Meter:

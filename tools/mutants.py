@@ -1,4 +1,4 @@
-"""Mutation testing: `python -m tools.mutants [--room ROOM] [--seed N] [--bar PERCENT]`.
+"""Mutation testing: `python -m tools.mutants [--room ROOM] [--seed N] [--jobs N] [--bar PERCENT]`.
 
 Changes one thing in one module at a time (cosmic-ray's operators, and left-out statements) and runs the tests that
 execute the changed line, those in the module's own test file first. A mutant for which no test fails is listed, unless
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -20,8 +21,11 @@ import tempfile
 import time
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +58,9 @@ ROOMS: Mapping[str, Room] = {
     "store/leases": Room(("store/leases.py",), ("tests/store/test_leases.py",), 40),
 }
 
-# A stage has tests up to so much time as they take without a mutant; a fork that takes longer is stuck.
-BUDGET_S, LIMIT_S = 10.0, 60.0
+# A stage has tests up to so much time as they take without a mutant. A test that takes LIMIT_TIMES as long as without,
+# and at least LIMIT_S, is stuck.
+BUDGET_S, LIMIT_S, LIMIT_TIMES = 10.0, 10.0, 10.0
 DEAD = ("killed", "stuck")
 
 
@@ -113,8 +118,11 @@ def own_tests(path: str) -> str:
     return Path("tests", module.parent, f"test_{module.name}").as_posix()
 
 
-def neighbourhood(mutant: Mutant, measured: Measured) -> list[list[str]]:
-    """The tests to run, in stages: the module's own, then others that execute the line.
+Stage = dict[str, float]
+
+
+def neighbourhood(mutant: Mutant, measured: Measured) -> list[Stage]:
+    """The tests to run, with their limits in s, in stages: the module's own, then others that execute the line.
 
     In each stage those that execute the line come first, and then the quickest. A line that runs when its module is
     imported concerns all tests that execute anything of the module.
@@ -126,21 +134,21 @@ def neighbourhood(mutant: Mutant, measured: Measured) -> list[list[str]]:
     own = [test for test in measured.took_s if test.startswith(own_file)]
     stages = []
     for stage in (own, [test for test in hits if not test.startswith(own_file)]):
-        chosen, left_s = list[str](), BUDGET_S
+        chosen, left_s = Stage(), BUDGET_S
         for test in sorted(stage, key=lambda test: (test not in hits, measured.took_s[test])):
             if left_s > 0:
-                chosen.append(test)
+                chosen[test] = max(LIMIT_S, LIMIT_TIMES * measured.took_s[test])
                 left_s -= measured.took_s[test]
         stages.append(chosen)
     return [stage for stage in stages if stage]
 
 
-def judged(room: str, mutant: Mutant, runner: TestRunner, measured: Measured) -> Verdict:
+def judged(runner: TestRunner, room: str, mutant: Mutant, stages: Sequence[Stage]) -> Verdict:
     began_s, count = time.monotonic(), 0
     how = "survived"
-    for tests in neighbourhood(mutant, measured):
+    for tests in stages:
         count += len(tests)
-        code = runner.run(tests, mutant, LIMIT_S)
+        code = runner.run(tests, mutant)
         if code is None:
             how = "stuck"
         elif code == CHILD_FAILED:
@@ -161,14 +169,12 @@ def accepted_reasons() -> dict[tuple[str, str, str], str]:
     return {(each["path"], each["was"], each["is"]): each["reason"] for each in entries}
 
 
-def with_reasons(verdicts: Sequence[Verdict]) -> list[Verdict]:
+def with_reasons(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
     reasons = accepted_reasons()
-    found = []
     for each in verdicts:
         reason = reasons.get((each.mutant.path, each.mutant.was, each.mutant.now))
         accepted = each.how == "survived" and reason is not None
-        found.append(replace(each, how="accepted", reason=reason or "") if accepted else each)
-    return found
+        yield replace(each, how="accepted", reason=reason or "") if accepted else each
 
 
 def told(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -210,6 +216,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default="", help="only mutants of the sample in a path that begins so")
     parser.add_argument("--again", action="store_true", help="only those that were not killed the last time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time")
     parser.add_argument("--bar", type=float, default=0.0, help="exit 1 below so many percent killed")
     asked = parser.parse_args()
     rooms = {name: ROOMS[name] for name in asked.room or ROOMS}
@@ -229,26 +236,23 @@ def main() -> int:
         copied(tree)
         runner = TestRunner(tree)
         names = dict.fromkeys(path for room, _ in drawn for path in rooms[room].tests)
-        measured = runner.measured(
-            list(names), [m.path for _, m in drawn], cache=out.with_name("mutants_measured.json")
-        )
-        print(
-            f"{len(drawn)} mutants; {len(measured.took_s)} tests measured in {time.monotonic() - began_s:.0f} s",
-            flush=True,
-        )
-        verdicts: list[Verdict] = []
-        for number, (room, mutant) in enumerate(drawn, 1):
-            verdicts += with_reasons([judged(room, mutant, runner, measured)])
-            kept = save(out, kept, verdicts[-1])
-            if not verdicts[-1].dead:
-                change = f"{mutant.was.strip()} -> {mutant.now.strip()}"
-                print(f"{number} {verdicts[-1].how} {mutant.path}:{mutant.line} {change}", flush=True)
-    verdicts = [
-        Verdict(**{**each, "mutant": Mutant(**each["mutant"])}) for name in ROOMS for each in kept.get(name, [])
-    ]
-    print(*told(verdicts), sep="\n")
+        cache = out.with_name("mutants_measured.json")
+        with ProcessPoolExecutor(asked.jobs, get_context("fork")) as pool:  # which has imported what tests need
+            measured = runner.measured(list(names), [m.path for _, m in drawn], cache, pool)
+            told_s = time.monotonic() - began_s
+            print(f"{len(drawn)} mutants; {len(measured.took_s)} tests measured in {told_s:.0f} s", flush=True)
+            stages = [neighbourhood(mutant, measured) for _, mutant in drawn]
+            verdicts = pool.map(partial(judged, runner), *zip(*drawn, strict=True), stages)
+            for number, verdict in enumerate(with_reasons(verdicts), 1):
+                kept = save(out, kept, verdict)
+                if not verdict.dead:
+                    mutant = verdict.mutant
+                    change = f"{mutant.was.strip()} -> {mutant.now.strip()}"
+                    print(f"{number} {verdict.how} {mutant.path}:{mutant.line} {change}", flush=True)
+    every = [Verdict(**{**each, "mutant": Mutant(**each["mutant"])}) for name in ROOMS for each in kept.get(name, [])]
+    print(*told(every), sep="\n")
     print(f"{len(drawn)} mutants in {time.monotonic() - began_s:.0f} s; {out.relative_to(ROOT)}")
-    return int(100 * sum(each.dead for each in verdicts) < asked.bar * len(verdicts))
+    return int(100 * sum(each.dead for each in every) < asked.bar * len(every))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class DtmfCollector:
         while self._waiting:
             wanted = self._tasks.keys_wanted()
             if wanted is None and self._tasks.busy:
-                return  # they answer the question that comes of this step
+                return  # they answer the question that this step will ask
             if wanted is None:
                 at_ms = self._waiting[-1][1]
                 keys = "".join(key for key, _ in self._waiting)

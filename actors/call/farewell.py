@@ -89,7 +89,7 @@ class PendingHangup:
         self.wait_for_another()
 
     def wait_for_another(self) -> None:
-        """The farewell so far is not the call's last sentence; a recorded one is played to its end all the same."""
+        """The farewell so far is not the call's last sentence; a recorded one is still played to its end."""
         if self.clip is None:
             self.begun = False
             self._farewell = None
@@ -140,19 +140,26 @@ class TurnsSince:
         return self._turns.pop(call_id, [])
 
 
-def hangup_after(result: str, status: TaskStatus | None, targets: Mapping[str, str]) -> PendingHangup | None:
+def hangup_after(
+    result: str, status: TaskStatus | None, targets: Mapping[str, str], language: Language
+) -> PendingHangup | None:
     """The end that a task's result asks for, or None. targets: transfer targets (phone number or URI) by name."""
     if result == "hangup":
-        return PendingHangup(HangUp("conversation ended"), "completed")
+        return PendingHangup(HangUp("conversation ended"), "completed", language=language)
     if result == "transfer" and targets and status is not None:
         target = targets.get(status.transfer_to) or next(iter(targets.values()))
-        return PendingHangup(Transfer(target, "handed over by a task"), "transferred")
+        return PendingHangup(Transfer(target, "handed over by a task"), "transferred", language=language)
     return None
 
 
-def hangup_by_us(outcome: str, clip: Clip | None, *, revocable: bool = False) -> PendingHangup:
-    """End the call for the daemon's own reasons (drain, operator, silence). clip: the recorded farewell, if any."""
-    return PendingHangup(HangUp(outcome), outcome, clip, revocable)
+def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
+    """End the call for the daemon's own reasons (drain, operator). clip: the recorded farewell, if any."""
+    return PendingHangup(HangUp(outcome), outcome, clip)
+
+
+def hangup_unless_answered(language: Language) -> PendingHangup:
+    """End a call in which nobody answers, unless the caller answers the goodbye."""
+    return PendingHangup(HangUp(SILENT), SILENT, Clip.GOODBYE, revocable=True, language=language)
 
 
 def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:

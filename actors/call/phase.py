@@ -122,7 +122,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         stay((Phase.HANGING_UP, *OVER), _E.END_CALL, ()),
         stay(Phase.SETTLING, _E.END_CALL, (_A.HURRY,)),
         # Do not hang up on a caller who can go on at another process. Do not wait for the journal either: should it
-        # never release the lease, fencing lets another process claim it all the same.
+        # never release the lease, fencing still lets another process claim it.
         go(
             Phase.HANDING_OVER,
             (_E.GOODBYE_DUE, _E.END_IN_WORDS, _E.END_CALL),
@@ -136,7 +136,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # Told by the VAIC session of a socket that was replaced since.
         stay(_GOING_ON, (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE), ()),
         # --- the caller ---
-        # Also while handing over: the journal may have parked the call, and closes it all the same.
+        # Also while handing over: the journal may have parked the call, and still closes it.
         go(
             _GOING_ON,
             (_E.CALLER_GONE, _E.RESUME_TIMEOUT),
@@ -170,7 +170,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         go(_GOING_ON, _E.MOVE_NOW, Phase.HANDING_OVER, (_A.PARK,)),
         stay(_ENDING, _E.MOVE_NOW, ()),
         go(Phase.HANDING_OVER, _E.HANDED_OVER, Phase.MOVED, (_A.SEND_ELSEWHERE, _A.DISBAND)),
-        # The call was parked but ends here all the same: writing its record ends the lease.
+        # The call was parked but still ends here: writing its record ends the lease.
         stay((Phase.SIGNING_OFF, *_ENDING), _E.HANDED_OVER, ()),
         # --- the record ---
         go(
@@ -213,7 +213,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
 )
 
 
-# --- who is there ---
+# --- readiness ---
 
 
 class Readiness(Enum):

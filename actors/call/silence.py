@@ -135,7 +135,7 @@ class SilenceWatch:
         return action
 
     def note(self, fact: SpeechFact | BotBegan) -> bool:
-        """Take a fact. Returns whether it was an event of the table, so that the time limit starts anew."""
+        """Take a fact. Returns whether it was an event of the table, so that its time limit starts again."""
         event = self._event(fact)
         if event is not None:
             self.happened(event)

@@ -12,12 +12,12 @@ from loguru import logger
 from actors import policies
 from actors.call.dtmf import DtmfCollector
 from actors.call.farewell import (
-    SILENT,
     TOO_LONG,
     PendingHangup,
     TurnsSince,
     hangup_after,
     hangup_by_us,
+    hangup_unless_answered,
     hangup_without_model,
 )
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
@@ -170,7 +170,7 @@ class CallSupervisor(LoopActor):
         if left_s >= policies.LONGEST_FLOOR_S or self._resume_state is None:
             return left_s
         TIMERS_FLOORED.labels("longest call").inc()
-        self._log.warning("the call is said to have lasted too long when it was taken over", gone_s=round(gone_s))
+        self._log.warning("the call taken over exceeds its longest time by our clock", gone_s=round(gone_s))
         return policies.LONGEST_FLOOR_S
 
     def on_stop(self) -> None:
@@ -393,7 +393,8 @@ class CallSupervisor(LoopActor):
             turns += self._turns_since.answered(step_id)
         self._recorder.task(reply.run)
         if reply.ended:
-            hangup = hangup_after(reply.run.result, reply.run.status, self._services.profile.transfer_targets)
+            profile = self._services.profile
+            hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, profile.language)
             if hangup is not None:
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
@@ -402,7 +403,6 @@ class CallSupervisor(LoopActor):
             return
         if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
-        self._correct()
         self._keys.go_on()
 
     def _settled(self, message: TaskSettled) -> None:
@@ -425,7 +425,6 @@ class CallSupervisor(LoopActor):
 
     def _end_after_words(self, hangup: PendingHangup, response_id: str, turns: list[str]) -> None:
         """A task has ended with a hang-up or transfer. turns: of the caller since the call that has led to it."""
-        hangup.language = self._services.profile.language
         hangup.response_id = response_id
         self._said_with_end(hangup)
         for item_id in turns:
@@ -543,7 +542,7 @@ class CallSupervisor(LoopActor):
                 self._model.end_turn()
                 self._speech.say(NOT_UNDERSTOOD)
             case LineAction.END_CALL:
-                self._advance(CallEvent.GOODBYE_DUE, hangup_by_us(SILENT, Clip.GOODBYE, revocable=True))
+                self._advance(CallEvent.GOODBYE_DUE, hangup_unless_answered(self._services.profile.language))
             case _:
                 assert_never(action)
         self._time_silence()

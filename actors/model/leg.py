@@ -194,7 +194,7 @@ class ModelLeg:
             if not self._delay_logged:
                 self._delay_logged = True
                 self._log.warning(
-                    "the model's session is said to end at once", left_s=round(left_s), renewed_in_s=due_s
+                    "the model session expires at once by the server's clock", left_s=round(left_s), renewed_in_s=due_s
                 )
         self._timers.start(CallTimer.RENEW, due_s)
 
@@ -221,7 +221,7 @@ class ModelLeg:
                 self._spare.ready = False
                 if for_good:
                     self._spare = None
-                    self._log.warning("no session stands by", reason=death.reason)
+                    self._log.warning("the standby session could not be opened", reason=death.reason)
             return Loss.NONE
         if for_good:
             return Loss.FINAL

@@ -522,7 +522,7 @@ class OpenAISocket(LoopActor):
 
     def _overrun(self, action: BudgetAction) -> None:
         MODEL_OVERRUNS.labels(action.value).inc()
-        self._log.warning("the model does not come to an end", action=action.value)
+        self._log.warning("the model exceeds the budget of one turn", action=action.value)
         if action is BudgetAction.SAY_OWN_WORDS:
             send(self._call, TurnOverrun())
 

@@ -33,11 +33,12 @@ from actors.messages.journal import (
 )
 from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsLost, Unwritten
-from actors.metrics import LOST_ROWS, PASSED_OVER
+from actors.metrics import IDS_REPEATED, LOST_ROWS, PASSED_OVER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
 from protocols.errors import Fenced
+from store.call_keys import call_key, conversation_of
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, LeaseRefused, Leases
 
@@ -102,7 +103,7 @@ class JournalWriter(ThreadActor):
                 self._ended.append(message.record)
             case DraftRecord():
                 self._write()
-                self._draft(message.record)
+                self._draft(*self._keyed(message.record))
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
                     self._write()
@@ -136,42 +137,48 @@ class JournalWriter(ThreadActor):
         self._rows, self._ended, self._gathered = [], [], False
         if not rows and not ended:
             return
-        records = [(record, leases.epoch(record.conversation_id)) for record in ended]
+        records = [self._keyed(record) for record in ended]
         try:
             # Serialised on this thread, to keep the cost off the loop.
-            stored = [encode(entry, leases.epoch(entry.conversation_id)) for entry in rows]
+            stored = [self._encoded(entry) for entry in rows]
             left_out = self._retrying(lambda: self._journal.append(stored, records))
         except Exception:  # noqa: BLE001 - one of them was refused: write each alone, so the others are not lost
             left_out = [each for entry in rows for each in self._append_one(entry)]
-            for record in ended:
-                self._close(record)
+            for record, epoch in records:
+                self._close(record, epoch)
         else:
-            for record in ended:
+            for record, _ in records:
                 leases.forget(record.conversation_id)
         self._report_lost(row.conversation_id for row in left_out)
 
+    def _encoded(self, entry: JournalEntry) -> JournalRow:
+        """The entry of a call of this process, under the call's key."""
+        key = self._leases.key(entry.conversation_id)
+        return encode(replace(entry, conversation_id=key), self._leases.epoch(key))
+
+    def _keyed(self, record: CallRecord) -> tuple[CallRecord, int]:
+        """The record of a call of this process, under the call's key; and the epoch for it."""
+        key = self._leases.key(record.conversation_id)
+        return record.model_copy(update={"conversation_id": key}), self._leases.epoch(key)
+
     def _append_one(self, entry: JournalEntry) -> list[JournalRow]:
-        conversation_id = entry.conversation_id
-        epoch = self._leases.epoch(conversation_id)
-        left_out = self._try(lambda: self._journal.append([encode(entry, epoch)]), entry.row.kind, conversation_id)
+        left_out = self._try(
+            lambda: self._journal.append([self._encoded(entry)]), entry.row.kind, entry.conversation_id
+        )
         return left_out or []
 
-    def _draft(self, record: CallRecord) -> None:
-        conversation_id = record.conversation_id
-        epoch = self._leases.epoch(conversation_id)
+    def _draft(self, record: CallRecord, epoch: int) -> None:
         try:
-            self._try(lambda: self._journal.draft(record, epoch), "record", conversation_id)
+            self._try(lambda: self._journal.draft(record, epoch), "record", record.conversation_id)
         except Fenced:
-            self._report_lost((conversation_id,))
+            self._report_lost((record.conversation_id,))
 
-    def _close(self, record: CallRecord) -> None:
-        conversation_id = record.conversation_id
-        epoch = self._leases.epoch(conversation_id)
+    def _close(self, record: CallRecord, epoch: int) -> None:
         try:
-            self._try(lambda: self._journal.finish(record, epoch), "record", conversation_id)
+            self._try(lambda: self._journal.finish(record, epoch), "record", record.conversation_id)
         except Fenced:
-            self._report_lost((conversation_id,))
-        self._leases.forget(conversation_id)
+            self._report_lost((record.conversation_id,))
+        self._leases.forget(record.conversation_id)
 
     def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
         try:
@@ -182,7 +189,7 @@ class JournalWriter(ThreadActor):
             LOST_ROWS.inc()
             # Not the error's text: it may hold callers' words.
             log = logger.bind(conversation=conversation_id)
-            log.error("not written to the journal", kind=kind, reason=type(error).__name__)
+            log.error("a row cannot be written to the journal", kind=kind, reason=type(error).__name__)
             return None
 
     def _retrying(self, write: Callable[[], T]) -> T:
@@ -211,9 +218,16 @@ class JournalWriter(ThreadActor):
             "lease",
             conversation_id,
         )
-        if isinstance(lease, LeaseRefused):
-            logger.bind(conversation=conversation_id).error("another process holds this conversation's lease")
-            self._report_lost((conversation_id,))
+        log = logger.bind(conversation=conversation_id)
+        match lease:
+            case LeaseRefused():
+                log.error("another process holds this conversation's lease")
+                send(self._switchboard, CallsLost((conversation_id,)))
+            case Lease() if lease.key != call_key(conversation_id):
+                IDS_REPEATED.inc()
+                log.warning("this conversation id was used before: the call has a key of its own", key=lease.key)
+            case _:
+                pass
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
@@ -224,20 +238,20 @@ class JournalWriter(ThreadActor):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
         resume_state = self._resume_state(lease)
-        ahead = keys_ahead(conversation_id, resume_state.rows)
+        ahead = keys_ahead(lease.key, resume_state.rows)
         acted = frozenset(ahead[key] for key in self._retrying(lambda: self._journal.begun(ahead)))
         send(self._switchboard, CallClaimed(conversation_id, replace(resume_state, acted=acted)))
 
     def _park(self, message: Park) -> None:
-        conversation_id = message.conversation_id
-        epoch = self._leases.epoch(conversation_id)
+        key = self._leases.key(message.conversation_id)
+        epoch = self._leases.epoch(key)
         try:
-            self._try(lambda: self._leases.park(conversation_id, epoch), "lease", conversation_id)
+            self._try(lambda: self._leases.park(key, epoch), "lease", key)
         except Fenced:
-            self._report_lost((conversation_id,))
+            self._report_lost((key,))
             return
         if message.call is None:
-            self._leases.forget(conversation_id)
+            self._leases.forget(key)
         else:
             send(message.call, Parked())
 
@@ -245,26 +259,26 @@ class JournalWriter(ThreadActor):
         held = self._leases.held
         if held:
             self._report_lost(self._retrying(lambda: self._leases.renew(held)))
-        for conversation_id in self._retrying(self._leases.orphans):
-            self._end_orphan(conversation_id)
+        for key in self._retrying(self._leases.orphans):
+            self._end_orphan(key)
 
-    def _end_orphan(self, conversation_id: str) -> None:
+    def _end_orphan(self, key: str) -> None:
         """Write the record of a call whose process died and that was not resumed, from its journal."""
-        lease = self._retrying(lambda: self._leases.adopt(conversation_id))
+        lease = self._retrying(lambda: self._leases.adopt(key))
         if isinstance(lease, LeaseRefused):
             return
-        logger.bind(conversation=conversation_id).warning("a call whose process died was not resumed: it is ended")
-        record = left_record(conversation_id, self._resume_state(lease))
+        logger.bind(conversation=key).warning("a call whose process died was not resumed: it is ended")
+        record = left_record(key, self._resume_state(lease))
         if record is None:
-            self._try(lambda: self._leases.end(conversation_id, lease.epoch), "lease", conversation_id)
-            self._leases.forget(conversation_id)
+            self._try(lambda: self._leases.end(key, lease.epoch), "lease", key)
+            self._leases.forget(key)
         else:
-            self._close(record)
+            self._close(record, lease.epoch)
 
     def _resume_state(self, lease: Lease) -> ResumeState:
         """A call's state from its lease and its journal. What this release cannot read is counted and skipped."""
-        log = logger.bind(conversation=lease.conversation_id)
-        stored = self._retrying(lambda: self._journal.rows(lease.conversation_id))
+        log = logger.bind(conversation=lease.key)
+        stored = self._retrying(lambda: self._journal.rows(lease.key))
         rows = tuple(decode(row) for row in stored)
         unread = [entry.row for entry in rows if isinstance(entry.row, UnreadRow)]
         fields = {f"{row.kind}.{name}" for row in stored for name in unknown_fields(row)}
@@ -281,11 +295,13 @@ class JournalWriter(ThreadActor):
             opening = CallOpening()
         return ResumeState(opening, rows)
 
-    def _report_lost(self, conversation_ids: Iterable[str]) -> None:
-        lost = tuple(dict.fromkeys(conversation_ids))
-        for conversation_id in lost:
-            if self._leases.epoch(conversation_id):  # else it was logged before
-                logger.bind(conversation=conversation_id).warning("another process has taken this call over")
-            self._leases.forget(conversation_id)
+    def _report_lost(self, keys: Iterable[str]) -> None:
+        lost = []
+        for key in dict.fromkeys(keys):
+            if self._leases.epoch(key):  # else it was logged before
+                logger.bind(conversation=key).warning("another process has taken this call over")
+            if self._leases.key(conversation_of(key)) == key:  # else the id is that of a later call by now
+                lost.append(conversation_of(key))
+            self._leases.forget(key)
         if lost:
-            send(self._switchboard, CallsLost(lost))
+            send(self._switchboard, CallsLost(tuple(lost)))

@@ -34,6 +34,7 @@ from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
+from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
@@ -49,8 +50,9 @@ from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
 
 OPEN, FAILED = "open", "failed"
+# Of a task that ends in a transfer, where the bot has nobody to transfer to.
+NOT_TRANSFERRED = "not_transferred"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
-UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
 SAID_WRONGLY = "I am sorry, I said that wrongly."
 WHAT_NEXT = "What shall I do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"
@@ -157,7 +159,7 @@ class TaskRouter:
                     self._end(run, FAILED)
                 continue
             run.status = standing.status()
-            run.say = run.status.snapshot.say
+            run.say = NOBODY_THERE if run.result == NOT_TRANSFERRED else run.status.snapshot.say
             self._read_back(run)
             if run.result == OPEN:
                 self._start(run)
@@ -428,8 +430,9 @@ class TaskRouter:
         self._unsettled.discard(message.run_id)
         run = self.runs[message.run_id]
         run.status = message.status
-        if message.outcome is not None and message.outcome != run.result:
-            self._end(run, message.outcome)
+        outcome = message.outcome and self._carried_out(message.outcome)
+        if outcome is not None and outcome != run.result:
+            self._end(run, outcome)
         return run
 
     @property
@@ -541,7 +544,7 @@ class TaskRouter:
     def _run(self, spec: AgentSpec, run_id: str, response_id: str) -> TaskHandle:
         notes = (note for run in self.runs.values() if run.status is not None for note in run.status.snapshot.notes)
         context = TaskContext(
-            conversation_id=self._conversation_id,
+            conversation_id=self._services.call_key(self._conversation_id),
             run_id=run_id,
             caller=self._caller,
             now=self._services.local_now,
@@ -595,16 +598,21 @@ class TaskRouter:
 
     def _take_end(self, run: TaskHandle, answer: Answer) -> str:
         """A run has ended by its table; go back to another one that waits."""
-        outcome, output = answer.outcome or "", answer.output
+        outcome, output = self._carried_out(answer.outcome or ""), answer.output
         self._end(run, outcome)
         self._owe_result(run, outcome, answer.told)
         if not run.pending:  # else its agent still has to answer the other steps
             self._children.stop(run.child)
-        if outcome == "transfer" and not self._services.profile.transfer_targets:
-            # There is no transfer target: the caller must still hear the task's result.
-            return amended(output, say=f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE)
+        if outcome == NOT_TRANSFERRED:
+            # The caller must still hear the task's result.
+            run.say = f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE
+            return amended(output, result=outcome, say=run.say)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+
+    def _carried_out(self, outcome: str) -> str:
+        """What a table's outcome comes to in this bot's calls."""
+        return NOT_TRANSFERRED if outcome == "transfer" and not self._services.profile.transfer_targets else outcome
 
     def _owe_result(self, run: TaskHandle, outcome: str, reason: str) -> None:
         """reason: why the task leads to a transfer; the caller must hear it, also if a new wish calls that off."""
@@ -612,7 +620,7 @@ class TaskRouter:
         if deeds_in(run.say, language):
             done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
             self._owed.ended(run.context.run_id, done, today)
-        elif outcome == "transfer" and reason:
+        elif outcome in ("transfer", NOT_TRANSFERRED) and reason:
             self._owed.failed(run.context.run_id, reason, f"{reason} {ANYTHING_ELSE}", today)
 
     def _fail(self, run: TaskHandle) -> TaskReply:

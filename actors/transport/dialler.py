@@ -45,8 +45,10 @@ MAX_DIALS = 128
 HOLD_LIMIT_S = 10.0
 # No wait is longer, whatever the server names: the next attempt asks again.
 HOLD_MOST_S = 60.0
-# Spreads delayed attempts, so that they do not all hit the limit again at once.
-HOLD_SPACING_S, HOLD_SPREAD_S = 0.02, 2.0
+# Delayed attempts are this far apart, so that they do not all hit the limit again at once.
+HOLD_SPACING_S = 0.02
+# The last of them is no later than this after the first.
+HOLD_SPREAD_S = 2.0
 # How far the model's clock, as of the upgrade's Date header (whole seconds), may be from ours.
 CLOCK_LIMIT_S = 60.0
 # A TCP path may survive an outage of five seconds, so the limit is longer; the caller is told "one moment" before that.

@@ -16,8 +16,10 @@ from protocols.media import MediaFormat, inaudible, silence
 
 # Interval of the checks; longer than any network jitter.
 GAP_S = 0.75
-# Silence sent for each gap seen; FILL_MS is longer than the silence that ends a turn.
-FILL_MS, PIECE_MS = 1000, 100
+# Silence sent for each gap seen; longer than the silence that ends a turn.
+FILL_MS = 1000
+# It is sent in pieces of this length.
+PIECE_MS = 100
 # Checks in a row without a sound after which the turn is dead: 7.5 s, in which real speech would be heard.
 MOST_SILENT = 10
 

@@ -21,10 +21,14 @@ from store import appointments, identity
 from store.appointments import Appointment
 from store.identity import Outcome
 
+# Facts that must match to prove that an appointment is the caller's.
 ENOUGH = 2
-WRONG_IN_CALL, WRONG_IN_A_DAY = 3, 10
+# Wrong attempts after which a call has no more: room for a name misheard and a day mistaken.
+WRONG_IN_CALL = 3
+# Within 24 hours from one number, because the next call has new attempts.
+WRONG_IN_A_DAY = 10
 A_DAY = timedelta(days=1)
-# For one name within 24 hours, whoever calls: a withheld number has no limit of its own and each call has new attempts,
+# For one name within 24 hours and all callers: a withheld number has no limit of its own, and each call new attempts,
 # so a stranger who knows a name would find the day. Few, because most appointments are within a few weeks.
 WRONG_OF_NAME_IN_A_DAY = 5
 # Facts that still prove an appointment whose name was tried too often: one is the code, which its owner was told. Two
@@ -66,10 +70,12 @@ class Claims:
     def prove(self, appointment: Appointment, starts_at: datetime) -> bool:
         """Whether the facts prove that the appointment is the caller's. starts_at: as for `fitting`.
 
-        A name that does not match outweighs number and day, which others may know; a code outweighs a misheard name.
+        Two match, and neither the name nor the code is another one: what was misheard or mistaken is given again. The
+        number may be another telephone's; the day says which of the caller's appointments is meant.
         """
-        others = has_letters(appointment.name) and bool(self.name) and not same_person(appointment.name, self.name)
-        return self.fitting(appointment, starts_at) >= ENOUGH and (self.by_code(appointment) or not others)
+        named = not self.name or not has_letters(appointment.name) or same_person(appointment.name, self.name)
+        coded = not self.code or not appointment.code or self.by_code(appointment)
+        return self.fitting(appointment, starts_at) >= ENOUGH and named and coded
 
     def by_code(self, appointment: Appointment) -> bool:
         """Whether the code is the appointment's."""
@@ -106,11 +112,9 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
         return Failed(said)
     if not is_whole(claims.name):
         said = f"{said} I need the first name and the surname."
-    # If number and day are known, the name must be wrong; otherwise ask for name and day in turn.
+    # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
-    return _ask(
-        "which" if wrong and not (claims.number and claims.day) else "name", "limited" if guessed else "wrong", said
-    )
+    return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
 
 
 def owns(request: EffectRequest, appointment: Appointment, connection: Connection) -> bool:

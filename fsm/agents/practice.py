@@ -20,7 +20,8 @@ from fsm.spec import Known, Slot
 from store import appointments
 
 RESOURCE = "practice"
-OPENS, CLOSES = time(9), time(17)
+OPENS = time(9)
+CLOSES = time(17)
 LENGTH_MIN = 15
 AHEAD = timedelta(days=365)
 GONE = "That appointment has been cancelled or moved in the meantime."

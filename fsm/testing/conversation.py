@@ -27,10 +27,12 @@ class Recorder:
     """Carries out every effect in memory, once for a key, as the product does in its database.
 
     results: of each effect by name, in turn; Ok after the last. undone: the effects that a hang-up undoes.
+    limit: what a caller is told who may have no further effect; "" for one who may.
     """
 
     results: Mapping[str, Sequence[EffectResult]] = field(default_factory=dict)
     undone: frozenset[str] = frozenset()
+    limit: str = ""
     requests: list[tuple[str, EffectRequest]] = field(default_factory=list)
     done: dict[str, EffectResult] = field(default_factory=dict)
 
@@ -41,6 +43,9 @@ class Recorder:
             self.requests.append((name, request))
             self.done[request.key] = results[turn] if turn < len(results) else Ok()
         return self.done[request.key]
+
+    def spent(self, context: TaskContext) -> str:
+        return self.limit
 
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         return name in self.undone and isinstance(self.done.get(request.key), Ok)

@@ -67,6 +67,9 @@ class World:
             raise Crash
         return self.outcomes[request.key]
 
+    def spent(self, context: TaskContext) -> str:
+        return ""
+
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         return False
 

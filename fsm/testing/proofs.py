@@ -80,7 +80,7 @@ def _a_human_can_be_reached(spec: AgentSpec) -> None:
 def _silence_is_answered(spec: AgentSpec) -> None:
     for name, state in spec.states.items():
         if waits(state):
-            assert (name, "gave_up") in spec.transitions, f"{spec.name}: nothing comes of silence in {name}"
+            assert (name, "gave_up") in spec.transitions, f"{spec.name}: silence leads nowhere in {name}"
 
 
 def _walk(

@@ -17,7 +17,7 @@ from gateway.settings import SettingsError, read_store_settings
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
-    from gateway.effects import EffectRunner
+    from gateway.effects import EffectRecovery
 
 effects_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
 
@@ -34,8 +34,8 @@ def list_effects() -> None:
     """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
     from gateway.effects import shown
 
-    with effects_or_exit() as runner:
-        left = runner.unsettled()
+    with effects_or_exit() as recovery:
+        left = recovery.unsettled()
     for each in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
@@ -56,10 +56,10 @@ def settle_effect(
         typer.Argument(help="done: it stands. undone: it does not. retry: carry it out now."),
     ],
 ) -> None:
-    """Write down what came of an effect, or carry it out again."""
-    with effects_or_exit() as runner:
+    """Store the outcome of an effect, or carry it out again."""
+    with effects_or_exit() as recovery:
         try:
-            status = runner.decide(key, outcome)
+            status = recovery.decide(key, outcome)
         except Exception as error:  # noqa: BLE001 - code of a task and a remote system
             err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
             raise typer.Exit(FAILED) from None
@@ -70,15 +70,15 @@ def settle_effect(
 
 
 @contextmanager
-def effects_or_exit() -> Iterator[EffectRunner]:
+def effects_or_exit() -> Iterator[EffectRecovery]:
     """The effects in the database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
-    from gateway.effects import effect_runner
+    from gateway.effects import effect_recovery
     from gateway.logs import set_up_logs
 
     set_up_logs("WARNING")
     try:
-        with effect_runner(read_store_settings().database_url) as runner:
-            yield runner
+        with effect_recovery(read_store_settings().database_url) as recovery:
+            yield recovery
     except SettingsError as error:
         print_faults(error.faults)
         raise typer.Exit(WRONG_SETTING) from None

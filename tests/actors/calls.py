@@ -28,7 +28,8 @@ from actors.transport.dialler import DialFailed, Dialled
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
-from fsm.effects import EffectRequest, EffectResult, Effects, Ok
+from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
+from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
 from protocols.vaic import SessionInitiate
@@ -55,6 +56,13 @@ AGENTS: dict[str, AgentSpec] = {each.name: each for each in (BOOK_APPOINTMENT, E
 def known_defect(what: str) -> pytest.MarkDecorator:
     """Mark a test that fails because of a known defect; it must be removed with the defect. what: the defect."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=what)
+
+
+class Dialect(English):
+    """A bot's language that differs from English in what is a goodbye."""
+
+    def parting(self, text: str) -> bool:
+        return text == "Tschüss!"
 
 
 class WaitingDispatcher(CrankedDispatcher):
@@ -154,8 +162,8 @@ CLIPS = {
 }
 
 
-class FakeExchange:
-    """A dialler that connects at once with a fake wire. refusals: the outcomes of the next dials instead, one each.
+class FakeDialler:
+    """Connects at once with a fake wire. dials: who has dialled. refusals: outcomes of the next dials, one each.
 
     An exception is raised; None means no answer.
     """
@@ -163,11 +171,11 @@ class FakeExchange:
     def __init__(self) -> None:
         self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
-        self.callers: list[Address[Dialled | DialFailed]] = []
+        self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
     def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        self.callers.append(caller)
+        self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
             raise outcome
@@ -236,6 +244,9 @@ class Kitchen:
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         return self._effects[name](request)
 
+    def spent(self, context: TaskContext) -> str:
+        return ""
+
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         self.left.append(name)
         return True
@@ -244,7 +255,7 @@ class Kitchen:
 def call_services(
     mailboxes: CrankedDispatcher,
     journal: Address[JournalMessage],
-    exchange: FakeExchange,
+    dialler: FakeDialler,
     effects: Mapping[str, Effect] | Effects | None = None,
     transfer_targets: Mapping[str, str] | None = None,
 ) -> Services:
@@ -262,7 +273,7 @@ def call_services(
     )
     return Services(
         profile=profile,
-        dialler=exchange,
+        dialler=dialler,
         effects=Kitchen(effects or {}) if effects is None or isinstance(effects, Mapping) else effects,
         journal=journal,
         now=lambda: BEGAN + timedelta(milliseconds=mailboxes.now_ms()),
@@ -297,16 +308,16 @@ class Call:
         media: MediaFormat = LPCM16_24,
         agents: Mapping[str, AgentSpec] | None = None,
         wire: FakeWire | None = None,
-        exchange: FakeExchange | None = None,
+        dialler: FakeDialler | None = None,
         resume_state: ResumeState | None = None,
         caller: str = "+4930123",
         no_input_s: float = 8,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
-        self.wire, self.exchange = wire or FakeWire(), exchange or FakeExchange()
+        self.wire, self.dialler = wire or FakeWire(), dialler or FakeDialler()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
-        ours = call_services(mailboxes, self.journal, self.exchange, effects, transfer_targets)
+        ours = call_services(mailboxes, self.journal, self.dialler, effects, transfer_targets)
         profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
         ours = replace(ours, profile=profile)
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
@@ -360,7 +371,7 @@ class Call:
     @property
     def model(self) -> FakeWire:
         """The newest wire to the model."""
-        return self.exchange.wires[-1]
+        return self.dialler.wires[-1]
 
     def event(self, kind: str, **fields: object) -> None:
         self.model.receives({"type": kind, "event_id": "e", **fields})
@@ -412,7 +423,7 @@ class Call:
     def items(self, kind: str, wires: Iterable[FakeWire] | None = None) -> list[dict[str, Any]]:
         """The conversation items of a type that we created. wires: default those of all sessions."""
         every = [
-            frame["item"] for wire in wires or self.exchange.wires for frame in wire.all("conversation.item.create")
+            frame["item"] for wire in wires or self.dialler.wires for frame in wire.all("conversation.item.create")
         ]
         return [item for item in every if item["type"] == kind]
 

@@ -103,7 +103,7 @@ def _child(arguments: list[str], start: int) -> None:
 
 
 def serve() -> None:
-    """Fork the processes: starting one anew would take half a second."""
+    """Fork the processes: starting a new one would take half a second."""
     for line in sys.stdin:
         held, start = os.pipe()
         children = []

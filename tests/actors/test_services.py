@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 from actors.messages.journal import JournalMessage
 from actors.services import Services
-from tests.actors.calls import FakeExchange, call_services
+from tests.actors.calls import FakeDialler, call_services
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 
 def services(now: datetime) -> Services:
-    services = call_services(CrankedDispatcher(), Probe[JournalMessage]("journal"), FakeExchange())
+    services = call_services(CrankedDispatcher(), Probe[JournalMessage]("journal"), FakeDialler())
     return replace(services, now=lambda: now)
 
 

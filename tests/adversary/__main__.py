@@ -1,4 +1,4 @@
-"""`python -m tests.adversary [NAME …]`: play scenes, several at a time, and tell what the callers lived.
+"""`python -m tests.adversary [NAME …]`: play scenes, several at a time, and print the story of each call.
 
 May import: tests.adversary, rich, typer, loguru, the standard library.
 """
@@ -55,7 +55,7 @@ def main(
     jobs: Annotated[int, typer.Option(help="Scenes at a time.")] = JOBS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write all verdicts.")] = None,
     log: Annotated[str, typer.Option(help="Level of the daemon's log to print; nothing by default.")] = "",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell what every caller lived.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print the story of every call.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="A line a scene, also for faults.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenes, and play none.")] = False,
 ) -> None:

@@ -23,7 +23,7 @@ Socket = ClientConnection | ServerConnection
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One message. at_ms: of the loop's clock. sender, to: "vaic", "daemon" or "model". port: whoever dialled has
+    """One message. at_ms: of the loop's clock. sender, to: "vaic", "daemon" or "model". port: the dialling side has
     it at his end.
     """
 
@@ -74,12 +74,13 @@ class Debts:
     """Whether the bot is about to say something to its only caller, judged by the taps at the models.
 
     For a caller that waits until the bot has finished instead of a fixed time: on a busy machine the bot may take any
-    time to answer, and say "one moment" before. taps: of all processes that may have the call.
+    time to answer, and say "one moment" before. taps: of all processes that may have the call. What passed before is
+    an earlier call's.
     """
 
     def __init__(self, *taps: Tap) -> None:
         self._taps = taps
-        self._read = [0] * len(taps)
+        self._read = [len(tap.line.passed) for tap in taps]
         self._ready: set[int] = set()
         self._owed = True
 

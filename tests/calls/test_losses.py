@@ -11,7 +11,7 @@ from tests.calls.live import BOOKED, Practice, heard_words, practice, run_each, 
 from tests.calls.tap import at_the
 from tests.paced_loop import run_paced
 
-# Two calls are lived through at a time.
+# Two calls are played at a time.
 SPEED = 5.0
 WISH = ("slt_book_named", "slt_yes_correct", "slt_goodbye")
 GREETING = "Hello, this is the Linden practice. How can I help you?"
@@ -55,7 +55,7 @@ def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> Non
 # --- the model's socket ---
 
 MOMENTS = {
-    "the caller was understood, and nothing came of it yet": ("response.function_call_arguments.done", 1),
+    "the caller was understood, and nothing was done yet": ("response.function_call_arguments.done", 1),
     "the bot is in the middle of its question": ("response.output_audio.delta", 25),
 }
 

@@ -263,7 +263,7 @@ class Scene:
     ) -> CallReport:
         """Call a node through the proxies. steps: of the script; the name of a recording is said.
 
-        attentive: the caller waits while the model owes words, see Debts; only for a scene with one call.
+        attentive: the caller waits while the model owes words, see Debts; only for a scene with one call at a time.
         """
         script = [Say(recording(step)) if isinstance(step, str) else step for step in steps]
         how: dict[str, Any] = {

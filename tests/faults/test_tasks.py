@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.tasks.router import SORRY, UNSURE
+from actors.tasks.effect_attempts import UNSURE
+from actors.tasks.router import SORRY
 from lab.caller import CallReport, Say
 from lab.caller.script import ScriptStep
 from store.journal import CallRecord

@@ -110,6 +110,9 @@ class Kitchen:
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         return self.effect(request)
 
+    def spent(self, context: TaskContext) -> str:
+        return ""
+
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         return self.takes_back
 

@@ -39,7 +39,7 @@ def test_a_name_is_unique_in_its_category_and_the_last_value_counts() -> None:
     assert (context.values(SLOT), context.values(FACT)) == ({"size": "large"}, {"size": "of a house"})
 
 
-def test_an_item_holds_until_its_time_has_come() -> None:
+def test_an_item_is_valid_until_it_expires() -> None:
     context = known()
     context.expire(NOW + 10 * MINUTE - timedelta(microseconds=1))
     assert names(context) == [(SLOT, "size"), (FACT, "size")]

@@ -57,6 +57,31 @@ def nov(*days: int) -> set[date]:
         ("24 November 1899", [nov(24)]),
         ("24 November 2199", [{date(2199, 11, 24)}]),
         ("24 November 2200", [nov(24)]),
+        ("26 November twenty twenty-seven", [{date(2027, 11, 26)}]),
+        ("26 November twenty twenty-eight", [nov(26)]),  # rather 20:28
+        ("29 February", [{date(2028, 2, 29)}]),
+        ("31 February", [{date.min}]),
+        ("in a day", [nov(24)]),
+        ("in three days' time", [nov(26)]),
+        ("in a week", [nov(30)]),
+        ("in 2 weeks", [{date(2026, 12, 7)}]),
+        ("in a fortnight", [{date(2026, 12, 7)}]),
+        ("two weeks from today", [{date(2026, 12, 7)}]),
+        ("a week from now", [nov(30)]),
+        ("in 400 days", [{date(2027, 12, 28)}]),
+        ("in 401 days", []),
+        ("this Thursday", [nov(26)]),
+        ("coming Thursday", [nov(26)]),
+        ("Thursday week", [{date(2026, 12, 3)}]),
+        ("Thursday 24", [nov(26)]),  # rather midnight
+        ("Thursday 25", [{date(2027, 2, 25)}]),
+        ("Thursday 25 people", [nov(26)]),
+        ("Thursday 31", [{date(2026, 12, 31)}]),
+        ("Thursday the 32nd", [nov(26)]),
+        ("the 32nd", []),
+        ("the 5th floor", []),
+        ("the 5th 10:30", [{date(2026, 12, 5)}]),
+        ("the 5th ten", [{date(2026, 12, 5)}]),
         ("the second appointment", []),
         ("you may come at ten", []),
         ("in the 2 rooms", []),
@@ -67,6 +92,27 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
     assert ENGLISH.dates(text, MONDAY) == days
     for before in ("please", "well please", "oh well please", "oh well yes please"):
         assert ENGLISH.dates(f"{before} {text} please {text} please", MONDAY) == 2 * days, "wherever it stands"
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("on Wednesday", nov(25) | {date(2026, 12, 2)}),
+        ("on Thursday", nov(26)),
+        ("on Monday", nov(30)),
+        ("next Thursday", nov(26) | {date(2026, 12, 3)}),
+        ("next Wednesday", {date(2026, 12, 2)}),
+        ("Wednesday week", {date(2026, 12, 2)}),
+        ("Thursday next week", {date(2026, 12, 3)}),
+        ("Monday next week", nov(30) | {date(2026, 12, 7)}),
+    ],
+)
+def test_days_that_are_named_in_the_middle_of_a_week(text: str, days: set[date]) -> None:
+    assert ENGLISH.dates(text, date(2026, 11, 25)) == [days]
+
+
+def test_a_leap_day_is_found_across_a_century_without_one() -> None:
+    assert ENGLISH.dates("29 February", date(2096, 3, 1)) == [{date(2104, 2, 29)}]
 
 
 def both(hour: int, minute: int = 0) -> set[time]:
@@ -87,6 +133,26 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("ten minutes past nine", [both(9, 10)]),
         ("ten oh five", [both(10, 5)]),
         ("ten fifty nine", [both(10, 59)]),
+        ("ten oh one", [both(10, 1)]),
+        ("ten oh nine", [both(10, 9)]),
+        ("ten oh zero", []),
+        ("ten oh ten", []),
+        ("ten ten", [both(10, 10)]),
+        ("ten nine", []),
+        ("ten sixty", []),
+        ("at ten 26th", [both(10)]),
+        ("at 23 30", [{time(23, 30)}]),
+        ("at 24 30", [{time(0)}]),
+        ("half twelve", [both(0, 30)]),
+        ("half thirteen", []),
+        ("one minute past one", [both(1, 1)]),
+        ("fifty nine minutes past nine", [both(9, 59)]),
+        ("ten minutes before nine", [both(8, 50)]),
+        ("ten after nine", [both(9, 10)]),
+        ("a quarter past twenty four", [{time(0, 15)}]),
+        ("a quarter past 25", []),
+        ("a quarter past zero", []),
+        ("half past noon", [both(0, 30)]),
         ("at 10:75", []),
         ("at 10:61", []),
         ("4:45 p.m.", [{time(16, 45)}]),
@@ -111,6 +177,17 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
+        ("at 2359", [{time(23, 59)}]),
+        ("at 930", [both(9, 30)]),
+        ("at 99", []),
+        ("at 12345", []),
+        ("12 am", [{time(0)}]),
+        ("12 pm", [{time(12)}]),
+        ("at 12:59", [both(0, 59)]),
+        ("at 13:00", [{time(13)}]),
+        ("at 25", []),
+        ("at 25:00", []),
+        ("at ten this evening", [{time(22)}]),
         ("at 24:00", [{time(0)}]),
         ("at 0:30", [{time(0, 30)}]),
         ("sixty minutes past nine", []),
@@ -123,6 +200,9 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("Good morning, at 16:00", [{time(16)}]),
         ("We are open from nine to five.", []),
         ("We are open from 9:00 until 17:00, so at ten?", [both(10)]),
+        ("We are open from 8 to 24.", []),
+        ("We are open, come at ten to 25 Mill Lane", [both(10)]),
+        ("We are open, come at ten to 5th Street", [both(10)]),
         ("from 10:30 to 11:00", [both(10, 30), both(11)]),
         ("at ten of your offices", []),
         ("for two people", []),
@@ -143,6 +223,32 @@ def test_numbers_in_words_are_numbers_in_digits() -> None:
     assert ENGLISH.words(teens) == tuple(str(number) for number in range(11, 20))
     units = "zero one two three four five six seven eight nine"
     assert ENGLISH.words(units) == tuple(str(number) for number in range(10))
+    assert ENGLISH.words("twenty one, thirty nine, ninety ninth") == ("21", "39", "99")
+    assert ENGLISH.words("twenty ten, twenty zero, twenty 5") == ("20", "10", "20", "0", "20", "5")
+
+
+def test_a_long_number_is_a_word_and_keeps_its_zeros() -> None:
+    assert ENGLISH.words("012345678") == ("12345678",)
+    assert ENGLISH.words("0123456789") == ("0123456789",)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases", "named", "rest"),
+    [
+        ("Ada Ada", ["ada"], {"ada"}, "#"),
+        ("the Bora Bora Bora hotel", ["bora bora"], {"bora bora"}, "the # bora hotel"),
+        ("Ada, not Bob.", ["ada", "bob"], {"ada", "bob"}, "# not #"),
+        ("Ada.", ["bob"], set(), "ada"),
+        ("Anne, Marie it is?", ["anne marie"], {"anne marie"}, "# it is ?"),
+        ("2 small, none.", ["2 small", "2"], {"2 small"}, "# none"),
+        ("the 26th for 26 people", ["26"], {"26"}, "the # for # people"),
+        ("tomorrow morning at ten", [], set(), "# at #"),
+        ("morning or evening, at ten", [], set(), "morning or evening at #"),
+    ],
+)
+def test_a_text_is_its_values_and_its_other_words(text: str, phrases: list[str], named: set[str], rest: str) -> None:
+    reading = ENGLISH.read(text, MONDAY, phrases)
+    assert (set(reading.phrases), reading.rest) == (named, rest)
 
 
 PIECES = [
@@ -152,7 +258,7 @@ PIECES = [
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join))
-def test_whatever_is_said_it_is_read(text: str) -> None:
+def test_any_text_can_be_read(text: str) -> None:
     for each in ENGLISH.sentences(text):
         assert all(isinstance(one, frozenset) for one in ENGLISH.dates(each, MONDAY) + ENGLISH.times(each, MONDAY))
     ENGLISH.agrees(ENGLISH.read(text, MONDAY, ("26", "half past")).rest, "shall i book it ?")

@@ -90,7 +90,7 @@ def test_no_statement_that_something_was_done(words: str) -> None:
 
 
 @pytest.mark.parametrize("deeds", [{B}, {C}, {M}, {B, C}, ANY_DEED], ids=["B", "C", "M", "B and C", "any"])
-def test_what_takes_a_statement_back_is_none(deeds: frozenset[Deed]) -> None:
+def test_a_retraction_is_no_statement(deeds: frozenset[Deed]) -> None:
     words = denial(frozenset(deeds))
     assert deeds_in(words, English()) == set()
     assert "nothing is" in words

@@ -127,7 +127,7 @@ def test_a_table_that_waits_for_nobody_needs_no_end_for_those_who_give_up() -> N
     assert spec.tools_in("Bake") == ()
 
 
-def test_nobody_writes_them() -> None:
+def test_a_table_cannot_declare_a_derived_arrow() -> None:
     with pytest.raises(MisuseError, match="whose arrows are derived"):
         table(transitions={("Confirm", "cancelled"): "Human"})
 

@@ -95,7 +95,7 @@ def test_a_state_has_no_arrow_for_what_it_never_raises() -> None:
             table().arrows(state, event)
 
 
-def test_the_command_and_the_documents_tell_all_of_them() -> None:
+def test_the_command_and_the_documents_list_all_derived_arrows() -> None:
     listed = CliRunner().invoke(app, ["agents", "cancel_appointment"]).stdout
     assert "unfilled (was_day)" in listed
     told = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
@@ -109,7 +109,7 @@ def test_the_command_and_the_documents_tell_all_of_them() -> None:
 # --- no other is taken ---
 
 
-# --- what comes of it ---
+# --- what an arrow leads to ---
 
 
 # --- what they are checked and proved for ---
@@ -147,7 +147,7 @@ def test_an_author_may_lead_an_unclear_effect_elsewhere() -> None:
     assert talk.answers[-1]["say"] == "Who knows. A colleague will call you back."
 
 
-def test_what_only_looks_something_up_is_never_in_doubt() -> None:
+def test_a_look_up_never_raises_unclear() -> None:
     lookup = Local(lambda request, connection: Ok(), reads_only=True)
     assert derived(table(effects={"pizza.bake": lookup}), "Bake") == set()
     with pytest.raises(MisuseError, match="never raises"):

@@ -107,7 +107,7 @@ def later(spec: AgentSpec, minutes: list[int]) -> TaskRun:
     return TaskRun(spec, TaskContext("c-1", "t1", "", now), found())
 
 
-def test_what_has_expired_leads_to_the_start() -> None:
+def test_an_expired_value_leads_back_to_its_state() -> None:
     minutes = [0]
     run = later(LOCKER, minutes)
     run.open('{"letter": "x"}')
@@ -124,7 +124,7 @@ def test_a_yes_to_what_was_read_back_before_something_expired_is_no_yes() -> Non
     minutes.append(8)
     run.call("open_locker_provide", '{"letter": "x", "pin": 1}')
     assert run.slots["locker"] == 7
-    minutes.append(3)  # only what was found has outlived its retention: it is found anew, and is another one
+    minutes.append(3)  # only what was found has outlived its retention: it is found again, and is another one
     answer = run.call("open_locker_confirm", '{"yes": true}')
     assert (answer.fault, run.state, run.slots["locker"]) == ("unheard", "Confirm", 8)
     assert json.loads(answer.output)["say"] == "8 with 1?"
@@ -157,7 +157,7 @@ def test_a_no_puts_the_facts_of_its_arrow_into_the_context() -> None:
     assert ("fact", "denied", True) in [(item.category, item.name, item.value) for item in items]
 
 
-def test_a_look_up_that_is_not_to_be_had_again_is_not_repeated_for_ever() -> None:
+def test_a_look_up_that_fails_again_is_not_repeated_for_ever() -> None:
     transitions = {**LOCKER.transitions, ("Find", "refused"): "Confirm", ("Find", "failed"): "Confirm"}
     del transitions["Row", "filled"], transitions["Row", "gave_up"]
     states = {name: state for name, state in LOCKER.states.items() if name != "Row"}
@@ -175,7 +175,7 @@ def test_a_look_up_that_is_not_to_be_had_again_is_not_repeated_for_ever() -> Non
         assert talk.says_yes().outcome == "opened"
 
 
-def test_which_of_two_lost_values_leads_on_does_not_depend_on_the_order_in_which_they_came() -> None:
+def test_the_order_of_two_lost_values_does_not_change_the_next_state() -> None:
     talk = converse(pair()).opens(first=1).gives(second=2).crashes().gives(first=0, second=0)
     assert taken(talk) == [("Confirm", "invalidated", "Second")]
     assert taken(talk.gives(second=5)) == [("Second", "filled", "Confirm"), ("Confirm", "unfilled", "First")]

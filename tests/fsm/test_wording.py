@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fsm.effects import Refused
-from fsm.testing import converse
+from fsm.consent import Verdict
+from fsm.effects import Local, Ok, Refused
+from fsm.testing import Recorder, converse
 from tests.fsm.conversation import opened, provides, says_yes
 from tests.fsm.tables import TRIAGE, WHOLE, Oven, pizza, table
 
@@ -109,3 +110,25 @@ def test_a_sentence_that_asks_already_is_not_followed_by_another_question() -> N
     run = pizza(Oven(Refused("We are out of it. What else would you like?")))
     opened(run, **WHOLE)
     assert says_yes(run)["say"] == "We are out of it. What else would you like?"
+
+
+def test_a_caller_who_may_have_no_further_effect_hears_so_instead_of_the_read_back() -> None:
+    effects = Recorder(limit="I cannot do more than that.")
+    talk = converse(table(), effects=effects).opens(**WHOLE)
+    assert (talk.outcome, talk.says) == ("transfer", "I cannot do more than that. I will put you through.")
+    assert effects.requests == []
+    assert talk.answers[-1]["state"] == "Human"
+
+
+def test_a_limit_reached_while_a_read_back_is_open_leaves_that_one_to_the_yes() -> None:
+    effects = Recorder()
+    talk = converse(table(), effects=effects).opens(**WHOLE)
+    effects.limit = "I cannot do more than that."
+    assert talk.answers_otherwise(Verdict.WORDLESS).says_yes().outcome is None
+    assert talk.gives(count=2).outcome == "transfer", "another read-back is not begun"
+
+
+def test_what_only_looks_up_is_not_limited() -> None:
+    effects = Recorder(limit="I cannot do more than that.")
+    reading = table(effects={"pizza.bake": Local(lambda request, connection: Ok(), reads_only=True)})
+    assert converse(reading, effects=effects).opens(**WHOLE).outcome is None

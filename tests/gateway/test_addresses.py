@@ -54,6 +54,6 @@ def test_no_address_is_within_no_network() -> None:
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "balancer.example", "10.0.0.0/33", "10.0.0.0-10.0.0.9"])
-def test_what_is_no_network_is_refused(text: str) -> None:
+def test_an_invalid_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         networks(text)

@@ -82,7 +82,7 @@ def test_the_wrong_tokens_of_an_address_are_forgotten_with_time_or_a_right_one()
         clock.now += FORGOTTEN_S
 
 
-def test_an_address_that_waits_is_answered_a_few_times() -> None:
+def test_an_address_that_must_wait_is_answered_a_few_times_then_ignored() -> None:
     clock = Clock()
     failures = AuthFailures(clock)
     for number in range(MAX_FAILURES):
@@ -135,7 +135,7 @@ def test_guessing_ends_in_a_wait_without_a_look_at_the_right_token_and_calls_go_
     run(scene)
 
 
-def test_whoever_guesses_through_a_trusted_proxy_waits_and_the_proxy_does_not(tmp_path: Path) -> None:
+def test_a_client_that_guesses_through_a_trusted_proxy_waits_and_the_proxy_does_not(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, vaic_token=TOKEN, trusted_proxies="127.0.0.0/8,10.0.0.0/8") as daemon:
             guesser = b"X-Forwarded-For: 127.0.0.9, 203.0.113.5, 10.1.1.1"

@@ -136,7 +136,7 @@ def test_the_levels_of_modules_hold_for_what_is_in_them(capsys: pytest.CaptureFi
     assert [line.rpartition(": ")[2] for line in lines(capsys)] == ["info", "other"]
 
 
-def test_what_no_code_catches_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_uncaught_exception_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("INFO")
     thread = threading.Thread(target=crash_uncaught, name="dial")
     thread.start()

@@ -150,6 +150,38 @@ def test_an_unknown_call_is_404_with_an_error(tmp_path: Path) -> None:
     run(scene)
 
 
+ODD_PATHS = (
+    b"%00",
+    b"%ff",
+    b"%ed%a0%80",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"%",
+    b"%zz",
+    b"a%2fb",
+    b"..%2f",
+    b"/",
+    b"",
+    b"{a}",
+    b"%0d%0aX:y",
+)
+
+
+def test_an_odd_path_is_answered_with_no_such_call_or_a_bad_request(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            parts = urlsplit(daemon.ops_url)
+            for odd in ODD_PATHS:
+                reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+                writer.write(b"GET /calls/" + odd + b" HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n")
+                status = (await asyncio.wait_for(reader.read(), 5)).split()[1]
+                # A path with bytes that are not ASCII is no HTTP.
+                assert status == (b"404" if odd.isascii() else b"400"), odd
+                writer.close()
+
+    run(scene)
+
+
 def test_metrics_count_calls_refusals_and_bad_frames_and_name_no_conversation(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as stranger:

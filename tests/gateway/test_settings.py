@@ -196,7 +196,7 @@ def test_all_wrong_settings_are_reported_at_once(env: pytest.MonkeyPatch) -> Non
     assert sorted(named(faults())) == sorted(set(wrong) - {"TIELINE_HOST"} | {"TIELINE_VAIC_TOKEN"})
 
 
-def test_a_wrong_url_does_not_make_the_key_wrong_too(env: pytest.MonkeyPatch) -> None:
+def test_a_wrong_url_is_not_reported_as_a_wrong_key(env: pytest.MonkeyPatch) -> None:
     env.delenv("OPENAI_API_KEY")
     env.setenv("TIELINE_OPENAI_URL", "nonsense")
     assert named(faults()) == ["TIELINE_OPENAI_URL"]
@@ -402,7 +402,7 @@ def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
 
 
 def test_the_region_of_national_numbers_is_the_time_zones_unless_it_is_set(env: pytest.MonkeyPatch) -> None:
-    assert read_settings().number_region() == "", "UTC is nobody's time zone"
+    assert read_settings().number_region() == "", "UTC is the time zone of no country"
     env.setenv("TIELINE_TIME_ZONE", "Europe/Berlin")
     assert read_settings().number_region() == "DE"
     env.setenv("TIELINE_REGION", "at")

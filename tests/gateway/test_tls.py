@@ -160,7 +160,7 @@ def test_files_that_change_again_in_between_are_looked_at_again(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_what_cannot_be_used_is_said(tmp_path: Path, content: str | None) -> None:
+def test_an_unusable_certificate_is_reported(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "cert.pem"
     if content is not None:
         file.write_text(content)

@@ -37,6 +37,9 @@ class World:
         self.done.append((name, dict(request.slots)))
         return Ok()
 
+    def spent(self, context: TaskContext) -> str:
+        return ""
+
     def hung_up(self, name: str, request: EffectRequest) -> bool:
         return False
 

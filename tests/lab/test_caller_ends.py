@@ -82,7 +82,7 @@ def test_the_person_hangs_up_when_the_bot_does_not() -> None:
     assert bot.all("session.end")[0]["reasonCode"] == "client-disconnected"
 
 
-def test_a_bot_that_says_nothing_is_complained_of_and_the_script_goes_on() -> None:
+def test_a_silent_bot_is_reported_and_the_script_goes_on() -> None:
     async def mute(bot: Bot) -> None:
         await bot.accept()
 
@@ -152,7 +152,7 @@ def test_nobody_at_the_other_end_is_an_error_of_the_call() -> None:
     assert report.errors[0].startswith("not_connected")
 
 
-def test_a_bot_that_never_answers_the_call_is_given_up() -> None:
+def test_a_call_that_the_bot_never_accepts_ends_with_an_error() -> None:
     async def stares(bot: Bot) -> None:
         await bot.until(lambda: False)
 

@@ -72,7 +72,7 @@ def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:
     assert BargedIn(at_ms=660, stop_ms=140) in line.events
 
 
-def test_speech_started_while_nobody_speaks_cuts_but_is_nobodys_barge_in() -> None:
+def test_speech_started_while_nobody_speaks_cuts_but_counts_as_no_barge_in() -> None:
     line = Line()
     line.stream(5000)
     line.run(400)

@@ -60,7 +60,7 @@ def test_a_bot_that_closes_the_socket_is_called_again_as_vaic_does() -> None:
     assert [outage.code for outage in report.outages] == [1001]
 
 
-def test_a_bot_that_closes_the_socket_to_hang_up_is_found_out() -> None:
+def test_a_bot_that_closes_the_socket_to_hang_up_is_reported() -> None:
     async def closes(bot: Bot) -> None:
         await bot.accept()
         await bot.say(300)

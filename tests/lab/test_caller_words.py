@@ -73,7 +73,7 @@ def test_a_step_is_read_from_its_word_and_written_as_it(word: str, step: ScriptS
     assert as_word(step) == word
 
 
-def test_short_words_stand_for_the_usual() -> None:
+def test_short_words_of_a_script_use_the_defaults() -> None:
     assert parse_script(["drop", "interrupt:b.wav"]) == [Drop(), Interrupt(Path("b.wav"))]
 
 

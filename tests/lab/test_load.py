@@ -32,7 +32,7 @@ def test_a_stamp_is_found_in_the_message_that_carries_it(stream: int, number: in
     assert find_stamp(frame[4:]) == Stamp(stream, number, sent_us)
 
 
-def test_what_bears_no_stamp_has_none() -> None:
+def test_a_message_without_a_stamp_has_none() -> None:
     assert find_stamp(b'{"type":"session.update"}') is None
 
 
@@ -193,7 +193,7 @@ def test_a_ramp_is_told_step_by_step_and_drawn(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_bot_that_loses_audio_is_found_out(tmp_path: Path) -> None:
+def test_a_bot_that_loses_audio_is_reported(tmp_path: Path) -> None:
     model_port = free_ports()
     with bot(tmp_path, "tests/lab/load_bot.py", "--model-port", str(model_port)) as (_, port):
         code, report, said = place(tmp_path, port, model_port)
@@ -203,7 +203,7 @@ def test_a_bot_that_loses_audio_is_found_out(tmp_path: Path) -> None:
     assert "lost on the way up" in said
 
 
-def test_a_bot_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_bot_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
     code, report, said = place(tmp_path, free_ports(), free_ports())
     assert code == 1
     assert report["failed"] == 5

@@ -126,7 +126,7 @@ def test_without_an_open_task_the_wish_decides_which_one_opens(
     assert Call(*FRONT_DESK).does(said) == expected
 
 
-def test_who_wants_to_cancel_is_never_booked() -> None:
+def test_a_caller_who_wants_to_cancel_is_never_booked() -> None:
     assert "cannot" in Call(BOOK, END).says("I would like to cancel my appointment.")
     assert "cannot" in Call(BOOK, END).says("I need to move my appointment to another day.")
     assert "cannot" in Call(BOOK, END).says("I want to speak to a person.")

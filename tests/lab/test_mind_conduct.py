@@ -96,7 +96,7 @@ def test_cancelling_what_is_being_moved_is_another_task_and_not_the_end_of_this_
     assert call.ended == [("reschedule_appointment", "cancelled"), ("cancel_appointment", "cancelled_it")]
 
 
-def test_who_orders_one_thing_may_cancel_another() -> None:
+def test_a_caller_who_orders_one_thing_may_cancel_another() -> None:
     call = Desk((PARCEL, CANCEL, END))
     call.hears("Where is my parcel?")
 
@@ -127,7 +127,7 @@ def test_of_an_appointment_that_is_moved_the_new_time_is_taken(said: str, slots:
     ]
 
 
-def test_who_cannot_come_is_not_booked() -> None:
+def test_a_caller_who_cannot_come_is_not_booked() -> None:
     call = desk("I have an appointment tomorrow at ten and I can't make it.")
 
     assert [run.snapshot().agent for run in call.runs.values()] == ["cancel_appointment"]
@@ -146,7 +146,7 @@ def test_who_cannot_come_is_not_booked() -> None:
         "One moment, please.",
     ],
 )
-def test_what_is_no_name_is_not_taken_for_one(said: str) -> None:
+def test_an_answer_without_a_name_is_not_taken_for_one(said: str) -> None:
     call = desk("I want to cancel my appointment.", said)
 
     assert call.runs["t1"].snapshot().items == ()

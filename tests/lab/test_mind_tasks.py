@@ -166,7 +166,7 @@ def test_the_run_of_a_task_is_taken_from_its_newest_output() -> None:
 
 
 @pytest.mark.parametrize("in_task", [False, True])
-def test_whom_to_connect_is_asked_for_where_a_tool_insists_on_it(in_task: bool) -> None:
+def test_a_required_parameter_of_a_transfer_is_asked_for(in_task: bool) -> None:
     connect = tool(
         "connect_operator",
         "Connect the caller to a human.",

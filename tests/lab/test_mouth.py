@@ -35,7 +35,7 @@ def words_understood(mouth: SpeechSynthesis, sentence: str) -> int:
     return sum(word in heard for word in sentence.lower().strip("?.").replace(",", "").split())
 
 
-def test_what_it_says_is_understood(synthesiser: Synthesiser) -> None:
+def test_synthesised_speech_is_recognised(synthesiser: Synthesiser) -> None:
     # Not each word: eSpeak says nothing twice in quite the same way.
     understood = sum(words_understood(SpeechSynthesis(synthesiser), sentence) for sentence in SENTENCES)
     assert understood / sum(len(sentence.split()) for sentence in SENTENCES) > 0.8
@@ -103,6 +103,6 @@ def test_two_threads_do_not_mix_their_words(synthesiser: Synthesiser) -> None:
     assert together == pytest.approx(alone, rel=0.05)
 
 
-def test_the_process_has_one_mouth() -> None:
+def test_the_process_shares_one_synthesiser() -> None:
     assert load_synthesis() is load_synthesis()
     assert load_synthesis().synthesize("Hello.") != b""

@@ -49,12 +49,12 @@ from protocols.caller_id import NOBODY, e164
     ],
 )
 @pytest.mark.parametrize("region", ["", "DE", "US"])
-def test_who_withholds_the_number_is_nobody_in_any_case_and_language(caller: str, region: str) -> None:
+def test_a_withheld_number_is_known_in_any_case_and_language(caller: str, region: str) -> None:
     assert e164(caller, region) == NOBODY
 
 
 @pytest.mark.parametrize("digits", ["266696687", "+266696687", "7378742833", "86282452253", "8656696", "+7748283"])
-def test_a_word_spelled_by_the_keys_of_a_telephone_is_nobody(digits: str) -> None:
+def test_a_vanity_number_counts_as_withheld(digits: str) -> None:
     assert e164(digits) == e164(digits, "US") == e164(digits, "DE") == NOBODY
 
 
@@ -100,11 +100,11 @@ def test_a_number_that_names_its_country_is_not_read_by_the_bots_region(region: 
     assert e164("+4930123456;phone-context=+1", region) == "+4930123456"
 
 
-def test_an_extension_of_a_private_exchange_is_shared_by_its_callers_and_so_is_nobody() -> None:
+def test_a_private_extension_counts_as_withheld() -> None:
     assert e164("1234", "DE") == e164("sip:7042@pbx.example.com", "GB") == NOBODY
 
 
 @pytest.mark.parametrize("caller", ["9" * 4000, "+" * 4000, "sip:" * 1000, "<" * 4000, "+49\x00" + "1" * 9, "+٤٩٣٠"])
-def test_whatever_a_peer_sends_is_a_number_or_nobody(caller: str) -> None:
+def test_any_caller_id_is_read_as_a_number_or_as_withheld(caller: str) -> None:
     number = e164(caller, "DE")
     assert number == NOBODY or number.lstrip("+").isdecimal()

@@ -1,4 +1,4 @@
-"""What the errors say: it goes to the log of whoever has to find out what happened."""
+"""The text of errors, which goes to the log."""
 
 from __future__ import annotations
 

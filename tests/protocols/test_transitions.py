@@ -91,7 +91,7 @@ def test_a_pair_that_is_both_a_transition_and_never_is_refused() -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
-def test_never_needs_a_reason(reason: str) -> None:
+def test_a_pair_that_never_happens_needs_a_reason(reason: str) -> None:
     assert refusal(nevers=dict.fromkeys(NEVER, reason)) == ["KEY_TURNED in OPEN: never, without a reason"]
 
 

@@ -35,7 +35,7 @@ def by_number(engine: Engine, caller: str = "+49301", since: datetime = NOW - ti
         return identity.wrong_by_number(connection, caller, since)
 
 
-def test_what_was_wrong_counts_for_its_call_and_its_number(engine: Engine) -> None:
+def test_a_wrong_attempt_counts_for_its_call_and_number(engine: Engine) -> None:
     tried(engine, "k1")
     tried(engine, "k2", call="c-2")
     tried(engine, "k3", caller="+49302", call="c-3")
@@ -43,20 +43,20 @@ def test_what_was_wrong_counts_for_its_call_and_its_number(engine: Engine) -> No
     assert [by_number(engine, caller) for caller in ("+49301", "+49302", "+49303")] == [2, 1, 0]
 
 
-def test_what_matched_or_was_incomplete_was_not_wrong(engine: Engine) -> None:
+def test_a_matching_or_incomplete_attempt_is_not_wrong(engine: Engine) -> None:
     tried(engine, "k1", "matched")
     tried(engine, "k2", "incomplete")
     assert (wrong(engine), by_number(engine)) == (0, 0)
 
 
-def test_what_was_limited_counts_for_its_call_and_its_number_and_not_for_its_name(engine: Engine) -> None:
+def test_a_limited_attempt_counts_for_its_call_and_number_not_for_its_name(engine: Engine) -> None:
     tried(engine, "k1", "limited")
     assert (wrong(engine), by_number(engine)) == (1, 1)
     with engine.connect() as connection:
         assert identity.wrong_names(connection, NOW) == {}
 
 
-def test_the_names_that_were_wrong_are_counted_since_a_moment_whoever_said_them(engine: Engine) -> None:
+def test_wrong_names_are_counted_since_a_time_for_all_callers(engine: Engine) -> None:
     tried(engine, "k1", at=NOW - timedelta(seconds=1))
     tried(engine, "k2", call="c-2", caller="")
     tried(engine, "k3", call="c-3", caller="+49302")

@@ -73,7 +73,7 @@ def test_a_batch_is_written_whole_or_not_at_all(engine: Engine) -> None:
     assert Journal(engine).rows("c-1") == []
 
 
-def test_what_is_no_json_is_not_written(engine: Engine) -> None:
+def test_a_row_that_is_no_json_is_not_written(engine: Engine) -> None:
     thing: Any = object()
     with pytest.raises((StatementError, TypeError)):
         Journal(engine).append([row(1), replace(row(2), body={"thing": thing})])
@@ -133,3 +133,15 @@ def test_the_journal_may_be_written_while_others_read(engine: Engine) -> None:
     assert [future.exception() for future in written] == [None] * 40
     assert [future.exception() for future in read] == [None] * 40
     assert [each.seq for each in journal.rows("c-1")] == list(range(1, 41))
+
+
+def test_texts_that_postgresql_or_utf8_cannot_hold_lose_no_row_and_no_record(engine: Engine) -> None:
+    odd, clean = "a\0b\ud800c", "a\ufffdb\ufffdc"
+    journal = Journal(engine)
+    assert journal.append([row(1, odd, text=odd, nested={odd: [odd]})]) == []
+    assert journal.rows("c-1") == [row(1, clean, text=clean, nested={clean: [clean]})]
+    journal.finish(RECORD.model_copy(update={"bot": odd, "caller": odd, "outcome": odd, "errors": (odd,)}))
+    kept = RECORD.model_copy(update={"bot": clean, "caller": clean, "outcome": clean, "errors": (clean,)})
+    assert journal.record("c-1") == kept
+    assert journal.record(odd) is None
+    assert journal.begun([odd]) == frozenset()

@@ -78,16 +78,66 @@ def test_a_process_that_does_not_know_whether_it_opened_a_call_can_open_it_again
     assert [opened(here).epoch for _ in range(2)] == [1, 2]
 
 
-def test_an_id_is_used_again_under_another_epoch_when_its_call_is_over_or_lost(
+def test_a_call_with_the_id_of_an_earlier_one_has_a_key_of_its_own(here: Leases, there: Leases, engine: Engine) -> None:
+    journal = Journal(engine)
+    opened(here)
+    journal.append([row(1, 1), row(2, 1)])
+    journal.finish(record(), 1)
+    assert there.open("c-1", "secret", {"bot": "other"}) == Lease("c-1~2", 1, {"bot": "other"}, last_seq=0)
+    assert (there.key("c-1"), there.held) == ("c-1~2", {"c-1~2": 1})
+    assert journal.append([row(1, 1, "c-1~2")]) == []
+    journal.finish(record("c-1~2", "transferred"), 1)
+    there.forget("c-1~2")
+    assert there.key("c-1") == "c-1"
+    assert opened(here).key == "c-1~3", "of the third as well, though it has left no record"
+    journal.append([row(1, 1, "c-1~3")])
+    assert here.open("c-2", "secret", OPENING) == Lease("c-2", 1, OPENING, 0)
+    calls = [journal.record(key) for key in ("c-1", "c-1~2", "c-1~3")]
+    assert calls == [record(), record("c-1~2", "transferred"), None]
+    assert [len(journal.rows(key)) for key in ("c-1", "c-1~2", "c-1~3")] == [2, 1, 1]
+
+
+def test_what_is_resumed_is_the_last_call_with_an_id(here: Leases, there: Leases, engine: Engine) -> None:
+    journal = Journal(engine)
+    opened(here)
+    journal.finish(record(), 1)
+    opened(here)
+    assert there.claim("c-1", "wrong") == LeaseRefused("credential")
+    assert there.claim("c-1", "secret") == Lease("c-1~2", 2, OPENING, 0)
+    assert (there.key("c-1"), there.epoch("c-1~2")) == ("c-1~2", 2)
+    assert here.renew(here.held) == {"c-1~2"}
+    journal.append([row(1, 2, "c-1~2")])
+    there.end("c-1~2", 2)
+    assert here.claim("c-1", "secret") == LeaseRefused("ended")
+    with engine.begin() as connection:
+        # An earlier release, which knows of no keys, opens the id once more.
+        connection.exec_driver_sql("UPDATE lease SET status = 'open', epoch = 2 WHERE conversation_id = 'c-1'")
+    assert here.claim("c-1", "secret") == Lease("c-1", 3, OPENING, 0)
+
+
+def test_a_call_whose_process_died_keeps_its_rows_when_its_id_is_used_again(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
-    Journal(engine).append([row(1, opened(here).epoch), row(2, 1)])
-    here.end("c-1", 1)
-    assert there.open("c-1", "secret", {"bot": "other"}) == Lease("c-1", 2, {"bot": "other"}, last_seq=2)
+    Journal(engine).append([row(1, opened(here).epoch)])
+    assert there.open("c-1", "secret", {}) == LeaseRefused("held")
     grow_older(engine, TTL_S)
+    assert opened(there).key == "c-1~2"
+    assert stored(engine).status == "open", "so that its record will be written by the process that finds it"
+    assert (here.epoch("c-1"), Journal(engine).append([row(2, 1)])) == (1, [])
+
+
+def test_an_id_that_looks_like_a_key_is_no_other_calls(here: Leases, engine: Engine) -> None:
+    Journal(engine).append([row(1, opened(here).epoch)])
+    here.end("c-1", 1)
+    assert [opened(here, "c-1~2").key, opened(here, "c-1").key] == ["c-1~2~1", "c-1~2"]
+
+
+def test_a_call_that_left_nothing_gives_its_key_to_the_next_one(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    grow_older(engine, TTL_S)
+    assert opened(there) == Lease("c-1", 2, OPENING, 0)
+    there.park("c-1", 2)
     assert opened(here).epoch == 3
-    here.park("c-1", 3)
-    assert opened(there).epoch == 4
 
 
 def test_unless_told_otherwise_a_lease_lasts_15_s_and_its_call_can_be_resumed_for_60_more(engine: Engine) -> None:
@@ -203,7 +253,7 @@ def test_a_parked_call_is_taken_over_until_the_window_after_that_has_passed(
     assert here.claim("c-1", "secret") == LeaseRefused("too_late")
 
 
-def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
+def test_a_process_writes_for_a_call_it_parked_until_another_takes_it_over(
     here: Leases, there: Leases, engine: Engine
 ) -> None:
     opened(here)
@@ -218,7 +268,7 @@ def test_who_has_parked_a_call_writes_for_it_until_somebody_takes_it_over(
     assert here.held == {"c-1": 3}
 
 
-def test_what_was_parked_and_is_forgotten_has_no_epoch(here: Leases) -> None:
+def test_a_parked_call_that_was_forgotten_has_no_epoch(here: Leases) -> None:
     opened(here)
     here.park("c-1", 1)
     here.forget("c-1")
@@ -359,7 +409,7 @@ def test_a_fenced_transaction_is_rolled_back_if_the_call_was_lost_by_its_end(
     assert len(AppointmentBook(engine).all()) == (0 if lost else 1)
 
 
-def test_for_a_call_without_a_lease_writes_who_has_none(engine: Engine) -> None:
+def test_a_call_without_a_lease_is_written_without_an_epoch(engine: Engine) -> None:
     with fenced(engine, "c-1", 0) as connection:
         assert connection.in_transaction()
     with pytest.raises(Fenced), fenced(engine, "c-1", 1):

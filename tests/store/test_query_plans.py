@@ -101,7 +101,7 @@ EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 WHOLE_TABLE = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}
 
 
-def test_what_is_looked_up_in_a_call_is_found_by_an_index(engine: Engine) -> None:
+def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
     _filled(engine)
     explain, whole = EXPLAIN[engine.dialect.name], WHOLE_TABLE[engine.dialect.name]
     plan: list[str] = []

@@ -1,4 +1,4 @@
-"""`python -m tests.talk [NAME …]`: have callers call, several at a time, and tell how it went and who was to blame.
+"""`python -m tests.talk [NAME …]`: have callers call, several at a time, and print how it went and who was to blame.
 
 May import: tests.talk, rich, typer, loguru, the standard library.
 """
@@ -78,7 +78,7 @@ def _row(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def bars(verdicts: Sequence[Verdict]) -> list[tuple[str, bool]]:
-    """What no run may exceed, and whether this one kept to it."""
+    """The limits of a run, and whether this one kept to them."""
     no_yes = sum(each.no_yes for each in verdicts)
     silences = sum(each.silence_s > SILENCE_S for each in verdicts)
     faults = sum(each.blame == Blame.PRODUCT.value for each in verdicts)
@@ -104,10 +104,10 @@ def main(
     speed: Annotated[float, typer.Option(help="Times real time.")] = SPEED,
     jobs: Annotated[int, typer.Option(help="Calls at a time.")] = JOBS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write all verdicts.")] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell what every caller lived.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print the story of every call.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios, and play none.")] = False,
 ) -> None:
-    """Have callers with synthetic voices call; ends with 1 where the product did not keep to its bars."""
+    """Have callers with synthetic voices call; exits with 1 if a bar is missed."""
     scenarios = chosen(names or [])
     if not scenarios or voice not in (None, *VOICES) or line not in (None, *CONDITIONS):
         out.print("no such scenario, voice or line; see --list and --help")

@@ -2,8 +2,8 @@
 
 Ears: a sentence was misheard in a word that matters, that is, one for which the rules that stand in for the model would
 have done something else; or it was not heard, or words were heard that the caller did not say. Mind: what was said was
-heard, and those rules did not do what it means. Product: what Tieline must never do, whatever it is told; and whatever
-nothing of this explains.
+heard, and those rules did not do what it means. Product: what Tieline must never do, whatever it is told; and any other
+fault that none of this explains.
 Pure. May import: tests.talk, lab.mind, fsm, the standard library.
 """
 
@@ -17,7 +17,7 @@ from enum import Enum
 
 from actors.messages.journal_rows import BotHeardRow, TaskRow
 from lab.mind import AssistantSaid, Called, Prompt, Reply, UserSaid, think
-from tests.talk.facts import Call, Exchange, Facts, HeardTurn, Thought, exchanges
+from tests.talk.facts import Call, Exchange, Facts, HeardTurn, ModelReply, exchanges
 from tests.talk.scenario import CALLER, Act, Asked, Deed, Ends, Keys, Line
 
 SILENCE_S = 20.0
@@ -26,7 +26,7 @@ ALIKE = 0.7
 # Results of tasks that have changed something.
 EFFECTS = ("booked", "moved", "removed")
 # Breaches of VAIC's protocol that do not spoil a call by themselves.
-FORGIVEN = ("no_call_record",)
+TOLERATED = ("no_call_record",)
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -46,7 +46,7 @@ class Finding:
 
 
 def differences(ends: Ends, facts: Facts) -> list[str]:
-    """What is not as the caller wanted it."""
+    """Each result that is not what the caller wanted."""
     found = []
     stored = tuple(at for at, _, _ in facts.stored)
     if stored != ends.stored:
@@ -65,7 +65,7 @@ def differences(ends: Ends, facts: Facts) -> list[str]:
 
 
 def blamed(ends: Ends, facts: Facts) -> tuple[Blame | None, list[Finding]]:
-    """Who it was, and all that was found, what decides first; None where the call went as it should."""
+    """Who is to blame, and all findings, the decisive one first; None if the call went as the caller wanted."""
     broken = [*effects_without_a_yes(facts), *product_faults(facts)]
     own = [each for each in broken if each.who is Blame.PRODUCT]
     if own:
@@ -86,9 +86,9 @@ def blamed(ends: Ends, facts: Facts) -> tuple[Blame | None, list[Finding]]:
 
 def misunderstandings(facts: Facts) -> Iterator[Finding]:
     """What was misheard or misunderstood, in order."""
-    heard, nobodys = exchanges(facts)
+    heard, unclaimed = exchanges(facts)
     found = [(each.done.onset_ms, finding) for each in heard if (finding := _misunderstood(each, facts)) is not None]
-    for turn in nobodys:
+    for turn in unclaimed:
         if turn.text and _matters(turn, "", facts):
             what = f"heard {turn.text!r} at {turn.began_ms} ms, where the caller said nothing"
             found.append((turn.began_ms, Finding(Blame.EARS, what)))
@@ -108,13 +108,13 @@ def _misunderstood(exchange: Exchange, facts: Facts) -> Finding | None:
         return Finding(Blame.EARS, f"{said!r} was heard as {exchange.heard!r}")
     if understood(exchange):
         return None
-    if _first_thought(turns[-1], facts.thoughts) is None:
+    if _first_reply(turns[-1], facts.replies) is None:
         return Finding(Blame.PRODUCT, f"the model was never asked to answer {said!r}")
     return Finding(Blame.MIND, f"{said!r}, heard as {exchange.heard!r}, became {_told(exchange.calls)}")
 
 
 def _not_heard(exchange: Exchange, facts: Facts) -> Finding:
-    """No turn of the caller's began. The voice detection is the ears'; what never reached it is the product's."""
+    """No turn of the caller's began: the ears' fault if the voice detection missed it, else the product's."""
     done = exchange.done
     assert isinstance(done.answer, Line)
     if any(began_ms <= done.end_ms and done.onset_ms <= ended_ms for began_ms, ended_ms in facts.voiced):
@@ -128,25 +128,25 @@ def _plain(text: str) -> list[str]:
 
 def _matters(turn: HeardTurn, said: str, facts: Facts, before: Sequence[HeardTurn] = ()) -> bool:
     """Whether the model would have done something else, had it heard what was said. before: turns of the same words."""
-    thought = _first_thought(turn, facts.thoughts)
-    if thought is None or turn.text is None:
-        return bool(said)  # what became of it is not known
-    reply = think(_corrected(thought.prompt, turn.text, said, [each.text for each in before if each.text]))
-    return _meaning(reply) != _meaning(thought.reply)
+    given = _first_reply(turn, facts.replies)
+    if given is None or turn.text is None:
+        return bool(said)  # its effect is not known
+    reply = think(_corrected(given.prompt, turn.text, said, [each.text for each in before if each.text]))
+    return _meaning(reply) != _meaning(given.reply)
 
 
 def _meaning(reply: Reply) -> object:
     return reply.calls or reply.text
 
 
-def _first_thought(turn: HeardTurn, thoughts: Sequence[Thought]) -> Thought | None:
+def _first_reply(turn: HeardTurn, replies: Sequence[ModelReply]) -> ModelReply | None:
     """The first response that answers these words."""
-    for thought in thoughts:
-        for item in reversed(thought.prompt.items):
+    for given in replies:
+        for item in reversed(given.prompt.items):
             if isinstance(item, AssistantSaid | Called):
                 break
-            if isinstance(item, UserSaid) and item.text == turn.text and thought.at_ms >= turn.began_ms:
-                return thought
+            if isinstance(item, UserSaid) and item.text == turn.text and given.at_ms >= turn.began_ms:
+                return given
     return None
 
 
@@ -203,7 +203,7 @@ def _same(argument: object, value: str) -> bool:
 
 
 def _same_names(wanted: Sequence[str], stored: Sequence[str]) -> bool:
-    """Or such that sound alike: how a name is spelt is not heard."""
+    """Whether the names are the same or sound alike: a spelling is not heard."""
     return len(wanted) == len(stored) and all(map(_alike, stored, wanted))
 
 
@@ -219,7 +219,7 @@ def _told(calls: Sequence[Call]) -> str:
 
 
 def effects_without_a_yes(facts: Facts) -> Iterator[Finding]:
-    """Each effect that the caller had not agreed to. Who only misheard is not the product."""
+    """Each effect that the caller had not agreed to. An effect after a misheard answer is the ears' fault."""
     heard, _ = exchanges(facts)
     for run, result in _effects(facts):
         agreed = next((each for each in reversed(heard) if _agreed_by(run, each, facts)), None)
@@ -262,11 +262,11 @@ def product_faults(facts: Facts) -> Iterator[Finding]:
     if facts.silence_s > SILENCE_S:
         faults.append(f"nobody was heard for {facts.silence_s:.0f} s")
     faults += [f"crashed: {each}" for each in facts.crashed]
-    faults += [f"VAIC's protocol: {each}" for each in facts.broken if not each.startswith(FORGIVEN)]
+    faults += [f"VAIC's protocol: {each}" for each in facts.broken if not each.startswith(TOLERATED)]
     if facts.record is None:
         faults.append("the call left no record")
     elif missing := [each for each in facts.results if each not in [task.result for task in facts.record.tasks]]:
-        faults.append(f"the record lacks what came of a task: {', '.join(missing)}")
+        faults.append(f"the record lacks the result of a task: {', '.join(missing)}")
     yield from (Finding(Blame.PRODUCT, each) for each in faults)
 
 
@@ -351,6 +351,6 @@ def _refused(facts: Facts) -> Iterator[str]:
             error = (call.output or {}).get("error")
             if not error or not _confirms(call, yes=True):
                 continue
-            misheard = False  # it is read back anew
+            misheard = False  # it is read back again
             if whole and not before and _plain(each.heard) == _plain(answer.text):
                 yield f"{answer.text!r} did not count: {error}"

@@ -1,4 +1,4 @@
-"""What happened in a call: what the caller did, how that was heard, what was called for it, and what came of it.
+"""What happened in a call: what the caller did, how that was heard, and which functions were called for it.
 
 Pure. May import: tests.talk, actors' journal rows, lab.mind, store's record types, the standard library.
 """
@@ -64,7 +64,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class ModelReply:
     """One response of the rules that stand in for the model. at_ms: by the telephone's clock."""
 
     at_ms: int
@@ -97,7 +97,7 @@ class Facts:
 
     done: Sequence[Done]
     journal: Sequence[JournalEntry]
-    thoughts: Sequence[Thought] = ()
+    replies: Sequence[ModelReply] = ()
     before: Sequence[Appointment] = ()
     stored: Sequence[Appointment] = ()
     outcome: str = ""
@@ -161,9 +161,9 @@ def words_heard(rows: Iterable[Any]) -> list[str]:
 
 
 def exchanges(facts: Facts) -> tuple[list[Exchange], list[HeardTurn]]:
-    """What became of all that the caller did, and the turns that were nobody's: heard where the caller said nothing."""
+    """What each answer of the caller led to, and unclaimed turns: heard where the caller said nothing."""
     found = [Exchange(done) for done in facts.done]
-    nobodys: list[HeardTurn] = []
+    unclaimed: list[HeardTurn] = []
     turns: dict[str, HeardTurn] = {}
     called: dict[str, Call] = {}
     current: Exchange | None = None
@@ -193,8 +193,8 @@ def exchanges(facts: Facts) -> tuple[list[Exchange], list[HeardTurn]]:
         for each in whose:
             each.turns.append(turn)
         if not whose:
-            nobodys.append(turn)
-    return found, nobodys
+            unclaimed.append(turn)
+    return found, unclaimed
 
 
 def _at(found: Sequence[Exchange], began_ms: int, ended_ms: int | None) -> Exchange | None:

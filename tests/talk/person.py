@@ -28,9 +28,9 @@ PAUSE_MS = 800
 # Nobody waits longer than this for a word.
 PATIENCE_MS = 30_000
 # After the bot's goodbye, or its "I will put you through".
-PARTED_MS = 25_000
+GOODBYE_LIMIT_MS = 25_000
 MOST_TURNS = 24
-# So often somebody says the same sentence, each time more slowly; and takes leave, before they hang up.
+# So often somebody says the same sentence, each time more slowly; and says goodbye, before they hang up.
 MOST_TRIES, MOST_GOODBYES = 3, 3
 KEY_MS = 250
 _BARGE_IN_AFTER_MS = 900
@@ -224,10 +224,10 @@ class Person:
         return what
 
     async def _wait_for_the_end(self, farewell: str) -> None:
-        """The bot has taken leave: the call ends, or it says something else."""
+        """The bot has said goodbye: the call ends, or it says something else."""
         while self.phone.up and not self.phone.handset.ear.sounding:
-            if self._idle_ms > PARTED_MS:
-                self.gave_up = f"nobody hung up for {PARTED_MS / 1000:.0f} s after {farewell!r}"
+            if self._idle_ms > GOODBYE_LIMIT_MS:
+                self.gave_up = f"nobody hung up for {GOODBYE_LIMIT_MS / 1000:.0f} s after {farewell!r}"
                 self.phone.hang_up()
             await self._tick()
 
@@ -274,7 +274,7 @@ class Person:
         return Line("I do not know.", Act.CHATS)
 
     def _once_more(self, line: Line) -> Answer | None:
-        """The same again; whoever is not understood by then says it in other words, or gives it up."""
+        """The same sentence again; after MOST_TRIES in other words, or given up."""
         if line.act is Act.BYE:
             return self._goodbye()
         if line.act in _IN_OTHER_WORDS:
@@ -296,7 +296,7 @@ class Person:
     def _goodbye(self) -> Answer:
         taken = sum(isinstance(each.answer, Line) and each.answer.act is Act.BYE for each in self.done)
         if taken >= MOST_GOODBYES:
-            self.gave_up = f"goodbye was said {taken} times in vain"
+            self.gave_up = f"nobody hung up after {taken} goodbyes"
             return Deed.HANGS_UP
         return Line((self.scenario.goodbye, *_GOODBYES)[taken], Act.BYE)
 

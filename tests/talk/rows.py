@@ -23,7 +23,7 @@ from actors.messages.journal_rows import (
 )
 from lab.mind import Prompt, Tool, UserSaid, think
 from store.journal import CallRecord, TaskRecord
-from tests.talk.facts import Done, Facts, Thought
+from tests.talk.facts import Done, Facts, ModelReply
 from tests.talk.scenario import Answer, Asked
 
 _NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -41,7 +41,7 @@ class CallOfRows:
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._done: list[Done] = []
-        self._thoughts: list[Thought] = []
+        self._replies: list[ModelReply] = []
         self._now_ms = 0
 
     def bot(self, words: str) -> None:
@@ -70,12 +70,12 @@ class CallOfRows:
         self._rows.append(CallerSaidRow(item=item, text=heard))
         prompt = Prompt("", None, (_CONFIRM, _END), "auto", (UserSaid(heard),), _NOW)
         if heard:
-            self._thoughts.append(Thought(self._now_ms + 1000, prompt, think(prompt)))
+            self._replies.append(ModelReply(self._now_ms + 1000, prompt, think(prompt)))
         self._now_ms += 5000
 
     def forget_thoughts(self) -> None:
         """The model was never asked."""
-        self._thoughts.clear()
+        self._replies.clear()
 
     def called(self, name: str, arguments: dict[str, Any], **output: Any) -> None:
         call = f"f{len(self._rows)}"
@@ -91,7 +91,7 @@ class CallOfRows:
         fields: dict[str, Any] = {
             "done": self._done,
             "journal": entries,
-            "thoughts": self._thoughts,
+            "replies": self._replies,
             "outcome": "bot-disconnected",
             "record": record(tuple((row.agent, row.result) for row in ended)),
         }

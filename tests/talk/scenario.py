@@ -1,4 +1,4 @@
-"""A scenario: what a caller wants and how they answer, and what must have come of it.
+"""A scenario: what a caller wants and how they answer, and the expected result.
 
 May import: tests.talk, the standard library.
 """
@@ -45,7 +45,7 @@ class Act(Enum):
     CANCEL = "wants one cancelled"
     GIVE_UP = "wants no more of it"
     HUMAN = "wants a human"
-    BYE = "takes leave"
+    BYE = "says goodbye"
     CHATS = "asks, waits or says something else: nothing is to be done"
 
 
@@ -97,7 +97,7 @@ class Asked(Enum):
     MORE = "what else there is to do"
     AGAIN = "to say it again"
     THERE = "whether the caller is there"
-    PARTING = "nothing: it takes leave"
+    PARTING = "nothing: it says goodbye"
     NOTHING = "nothing"
 
 
@@ -110,7 +110,7 @@ class End(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class StoredAppointment:
     """An appointment that is stored before the call. at: "2026-11-26 10:30" in UTC."""
 
     at: str
@@ -123,7 +123,7 @@ class Ends:
     """What must be true after the call.
 
     stored: the times of all appointments there are then. names: of whom they are, in that order; None: not judged.
-    end: how it ended; several are lawful. to: whom the caller was put through to.
+    end: how it ended, any of these. to: whom the caller was put through to.
     """
 
     stored: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class Scenario:
     answers: Mapping[Asked, tuple[Answer, ...]] = field(default_factory=dict)
     interrupts: Mapping[Asked, Line] = field(default_factory=dict)
     wants: Mapping[str, str] = field(default_factory=dict)
-    others: tuple[Own, ...] = ()
+    others: tuple[StoredAppointment, ...] = ()
     goodbye: str = "No, thank you very much. Goodbye."
     voice: str | None = None
     condition: Condition | None = None

@@ -36,7 +36,7 @@ from tests.crashes import logged_crashes
 from tests.paced_loop import loop_time_s, run_paced
 from tests.silence import longest_silence_s
 from tests.talk.blame import Blame, blamed, differences
-from tests.talk.facts import Appointment, Facts, Thought, words_heard
+from tests.talk.facts import Appointment, Facts, ModelReply, words_heard
 from tests.talk.line import Condition, MouthOnALine, background
 from tests.talk.person import Person
 from tests.talk.scenario import BILLING, CALLER, NOW, RECEPTION, Scenario
@@ -100,7 +100,7 @@ def play(scenario: Scenario, voice: str, condition: Condition, speed: float = SP
 
 
 def told(facts: Facts) -> Iterator[str]:
-    """What the caller lived, and what they really said."""
+    """The story of the call, with what the caller really said."""
     yield from story(facts.journal)
     for done in facts.done:
         text = getattr(done.answer, "text", None) or getattr(done.answer, "keys", None) or str(done.answer)
@@ -110,7 +110,7 @@ def told(facts: Facts) -> Iterator[str]:
 async def _played(scenario: Scenario, voice: str, condition: Condition, folder: Path, speed: float) -> Facts:
     loop = asyncio.get_running_loop()
     born_s, base = loop.time(), datetime.fromisoformat(NOW).replace(tzinfo=UTC)
-    thoughts: list[Thought] = []
+    replies: list[ModelReply] = []
     phone: Telephone | None = None
 
     def now() -> datetime:
@@ -118,7 +118,7 @@ async def _played(scenario: Scenario, voice: str, condition: Condition, folder: 
 
     def think(prompt: mind.Prompt) -> mind.Reply:
         reply = mind.think(prompt)
-        thoughts.append(Thought(0 if phone is None else phone.now_ms, prompt, reply))
+        replies.append(ModelReply(0 if phone is None else phone.now_ms, prompt, reply))
         return reply
 
     async with Engine(EngineSettings(port=0, speed=speed), now=now, think=think) as engine:
@@ -169,7 +169,7 @@ async def _played(scenario: Scenario, voice: str, condition: Condition, folder: 
             return Facts(
                 done=tuple(person.done),
                 journal=tuple(_journal(daemon)),
-                thoughts=tuple(thoughts),
+                replies=tuple(replies),
                 before=before,
                 stored=_appointments(daemon),
                 outcome=phone.outcome,

@@ -68,7 +68,7 @@ def test_a_word_that_matters_was_misheard() -> None:
     assert who(facts) == (Blame.EARS, "'Yes, please.' was heard as 'Nice cheese.'")
 
 
-def test_a_word_that_does_not_matter_is_not_held_against_the_ears() -> None:
+def test_a_misheard_word_that_changes_nothing_is_no_fault_of_the_ears() -> None:
     call = booking(heard="Yes, peas.")
     call.called("book_appointment_confirm", {"yes": False})  # as if the rules had taken it for a no
     assert who(ended(call).facts())[0] is Blame.MIND
@@ -191,7 +191,7 @@ def test_a_crash_a_broken_rule_and_a_missing_record() -> None:
     assert who(replace(good(), broken=["no_call_record: x (at 3 ms)"]))[0] is None
     assert who(replace(good(), record=None)) == (Blame.PRODUCT, "the call left no record")
     lacking = who(replace(good(), record=record()))
-    assert lacking == (Blame.PRODUCT, "the record lacks what came of a task: booked")
+    assert lacking == (Blame.PRODUCT, "the record lacks the result of a task: booked")
 
 
 def test_a_hang_up_that_nothing_asked_for() -> None:
@@ -211,7 +211,7 @@ def test_an_end_that_was_asked_for_and_did_not_come() -> None:
     assert who(facts)[0] is Blame.PRODUCT
 
 
-def test_an_end_over_a_wish() -> None:
+def test_a_call_ended_despite_a_wish_is_the_products_fault() -> None:
     call = ended(booked(booking()))
     call.caller(Line("Wait, cancel my appointment.", Act.CANCEL), "Wait, cancel my appointment.")
     assert who(call.facts(stored=[BOOKED])) == (

@@ -18,24 +18,24 @@ def test_turns_and_calls_belong_to_the_sentence_that_they_follow() -> None:
     call.bot("At what time?")
     call.caller(LINE, "At ten.")
     call.called("book_appointment_provide", {"at": "10:00"}, state="CollectName")
-    heard, nobodys = exchanges(call.facts())
+    heard, unclaimed = exchanges(call.facts())
     assert [each.heard for each in heard] == ["I need an appointment.", "At ten."]
     assert [[one.name for one in each.calls] for each in heard] == [["book_appointment"], ["book_appointment_provide"]]
     assert heard[1].calls[0].output == {"task": "t1", "state": "CollectName"}
-    assert nobodys == []
+    assert unclaimed == []
 
 
-def test_a_turn_where_the_caller_said_nothing_is_nobodys() -> None:
+def test_a_turn_without_words_of_the_caller_belongs_to_no_line() -> None:
     call = CallOfRows()
     call.caller(LINE, None)
     call.bot("Are you still there?")
     call.turn("The weather will be cloudy.")
-    heard, nobodys = exchanges(call.facts())
+    heard, unclaimed = exchanges(call.facts())
     assert heard[0].turns == []
-    assert [turn.text for turn in nobodys] == ["The weather will be cloudy."]
+    assert [turn.text for turn in unclaimed] == ["The weather will be cloudy."]
 
 
-def test_who_does_nothing_has_no_turns() -> None:
+def test_a_caller_who_does_nothing_has_no_turns() -> None:
     call = CallOfRows()
     call.caller(Deed.NOTHING, None)
     call.caller(Keys("1", Act.YES), None)

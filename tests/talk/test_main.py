@@ -42,7 +42,7 @@ def test_the_table_has_success_by_voice_line_and_kind() -> None:
     assert "all 3 1 (33 %) 1 1 3 s" in lines
 
 
-def test_bars() -> None:
+def test_each_bar_is_judged_by_its_own_figures() -> None:
     assert [kept for _, kept in bars([WELL, MISHEARD])] == [True, True, True]
     assert [kept for _, kept in bars([WELL, BROKEN])] == [False, True, False]
     assert [kept for _, kept in bars([WELL, replace(WELL, silence_s=21.0)])] == [True, False, True]

@@ -33,7 +33,7 @@ WANTS = {"day": "2026-11-26", "at": "10:30", "name": "John Smith"}
         ("One moment, please.", Asked.NOTHING),
     ],
 )
-def test_what_was_asked(words: str, what: Asked) -> None:
+def test_the_bots_question_is_recognised(words: str, what: Asked) -> None:
     assert asked(words) is what
 
 

@@ -51,7 +51,7 @@ def test_rules_and_numbers_are_changed(changes: list[tuple[int, str, str, str]])
     assert ("return 4", "return 5") in [(was, now) for _, _, was, now in changes]
 
 
-def test_what_changes_nothing_is_left_out(changes: list[tuple[int, str, str, str]]) -> None:
+def test_mutations_that_change_nothing_are_left_out(changes: list[tuple[int, str, str, str]]) -> None:
     now = [now for line, _, _, now in changes if line == 15]
     assert "if guests is not None:" in now
     assert "if guests == None:" not in now

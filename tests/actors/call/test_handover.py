@@ -61,7 +61,7 @@ def test_a_lame_duck_takes_calls_but_is_not_ready(scene: Scene) -> None:
     assert scene.opens(initiate("c-1")).types() == ["session.accepted"]
 
 
-def test_when_closed_sockets_are_admitted_only_while_a_call_waits_for_its_caller(scene: Scene) -> None:
+def test_closed_admission_admits_sockets_only_while_a_call_waits_for_its_caller(scene: Scene) -> None:
     wire = scene.opens(initiate("c-1"))
     scene.told(SetAdmission(AdmissionState.CLOSED))
     assert asks_admission(scene) == "shutting down"
@@ -153,7 +153,7 @@ def asked_to_park(call: Call) -> int:
     return len(call.journal.all(Park))
 
 
-def test_a_call_that_is_quiet_leaves_at_once(call: Call) -> None:
+def test_a_quiet_call_is_handed_over_at_once(call: Call) -> None:
     call.told(MoveCall(now=False))
     assert asked_to_park(call) == 1
     call.told(Parked())
@@ -161,7 +161,7 @@ def test_a_call_that_is_quiet_leaves_at_once(call: Call) -> None:
     assert call.is_gone()
 
 
-def test_a_call_in_which_the_bot_speaks_leaves_once_it_was_heard_out(call: Call) -> None:
+def test_a_call_in_which_the_bot_speaks_is_handed_over_once_the_bot_was_heard(call: Call) -> None:
     call.bot_says(TEN_WORDS, ms=1000)
     call.caller_says("Go on.")  # and so the silence after the greeting is over
     call.bot_says(TEN_WORDS, ms=1000)
@@ -189,14 +189,14 @@ def test_a_call_in_which_something_has_begun_waits_for_the_next_quiet_moment(cal
     assert asked_to_park(call) == 1
 
 
-def test_a_call_that_is_to_leave_now_waits_for_nothing(call: Call) -> None:
+def test_a_call_that_must_move_now_waits_for_nothing(call: Call) -> None:
     call.bot_says(TEN_WORDS, ms=1000)
     call.caller_begins()
     call.told(MoveCall(now=True))
     assert asked_to_park(call) == 1
 
 
-def test_a_call_whose_caller_has_no_socket_leaves_at_once(call: Call) -> None:
+def test_a_call_whose_caller_has_no_socket_is_handed_over_at_once(call: Call) -> None:
     call.caller_begins()
     call.wire.breaks()
     call.mailboxes.drain()
@@ -204,7 +204,7 @@ def test_a_call_whose_caller_has_no_socket_leaves_at_once(call: Call) -> None:
     assert asked_to_park(call) == 1
 
 
-def test_a_call_that_is_to_leave_does_so_when_its_caller_loses_the_socket(call: Call) -> None:
+def test_a_call_that_is_to_move_does_so_when_its_caller_loses_the_socket(call: Call) -> None:
     call.caller_begins()
     call.told(MoveCall(now=False))
     assert asked_to_park(call) == 0
@@ -213,14 +213,14 @@ def test_a_call_that_is_to_leave_does_so_when_its_caller_loses_the_socket(call: 
     assert asked_to_park(call) == 1
 
 
-def test_a_call_leaves_once_however_often_it_is_quiet(call: Call) -> None:
+def test_a_call_is_handed_over_once_however_often_it_is_quiet(call: Call) -> None:
     call.told(MoveCall(now=False))
     call.bot_says("Anything else?", ms=500)
     call.mailboxes.advance(500)
     assert asked_to_park(call) == 1
 
 
-def test_a_call_that_is_still_there_when_it_must_leave_asks_again(call: Call) -> None:
+def test_a_call_that_is_still_here_when_it_must_move_asks_again(call: Call) -> None:
     call.told(MoveCall(now=False), MoveCall(now=True))
     assert asked_to_park(call) == 2
     call.told(Parked(), Parked())
@@ -256,7 +256,7 @@ def test_a_parked_call_that_was_to_settle_first_is_closed_all_the_same(
     assert call.outcome() == "client-disconnected"
 
 
-def test_a_caller_who_is_back_when_the_call_has_left_is_sent_after_it(
+def test_a_caller_who_is_back_after_the_call_is_parked_is_sent_elsewhere(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
@@ -264,7 +264,7 @@ def test_a_caller_who_is_back_when_the_call_has_left_is_sent_after_it(
     assert call.resumes().closed == 1012
 
 
-def test_a_caller_who_is_back_before_the_call_has_left_is_sent_elsewhere_with_it(call: Call) -> None:
+def test_a_caller_who_is_back_before_the_call_is_parked_is_sent_elsewhere_with_it(call: Call) -> None:
     call.wire.breaks()
     call.mailboxes.drain()
     call.told(MoveCall(now=False))
@@ -336,9 +336,7 @@ def test_a_call_that_hangs_up_is_not_moved(call: Call) -> None:
     assert asked_to_park(call) == 0
 
 
-def test_what_is_heard_last_of_a_caller_who_has_left_parks_nothing(
-    mailboxes: WaitingDispatcher, stuck: StuckOven
-) -> None:
+def test_the_last_fact_of_a_caller_who_has_left_parks_nothing(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
     call.bot_says(TEN_WORDS, item="i-last", ms=1000)
     call.told(MoveCall(now=False))

@@ -23,7 +23,7 @@ from tests.actors.calls import (
     TEN_WORDS,
     Call,
     Clock,
-    FakeExchange,
+    FakeDialler,
     FakeWire,
     StuckOven,
     WaitingDispatcher,
@@ -49,7 +49,7 @@ def test_a_lost_caller_is_waited_for_and_goes_on_with_the_same_session_of_the_mo
     assert "playStream.chunk" in wire.types()
     call.mailboxes.advance(120_000)
     assert call.records() == []
-    assert len(call.exchange.wires) == 1
+    assert len(call.dialler.wires) == 1
     assert "resumed" in call.row_kinds()
     wire.receives({"type": "session.end", "conversationId": "c-1", "reasonCode": "client-disconnected"})
     call.mailboxes.drain()
@@ -138,7 +138,7 @@ def test_a_lost_model_is_dialled_again_and_given_the_conversation_as_it_was_hear
     call.caller_says("Two.")
     call.model.breaks()
     call.mailboxes.advance(0)
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     call.model_is_ready()
     items = [frame["item"] for frame in call.model.all("conversation.item.create")]
     words = [item.get("content", [{}])[0].get("text", item["type"]) for item in items]
@@ -198,13 +198,13 @@ def clips(call: Call) -> list[str]:
 def test_an_unreachable_model_is_dialled_for_twenty_seconds_and_then_the_caller_is_told(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [NO_MODEL] * 40
-    call = Call(mailboxes, exchange=exchange)
+    dialler = FakeDialler()
+    dialler.refusals = [NO_MODEL] * 40
+    call = Call(mailboxes, dialler=dialler)
     tried: list[int] = []
     for wait_ms in (0, 490, 10, 690, 10, 700):  # at once, after half a second, and then every 0.7 s
         mailboxes.advance(wait_ms)
-        tried.append(len(exchange.callers))
+        tried.append(len(dialler.dials))
     assert tried == [2, 2, 3, 3, 4, 5]
     mailboxes.advance(17_600)
     assert clips(call) == ["one_moment"] * 3
@@ -222,7 +222,7 @@ def test_an_unreachable_model_is_dialled_for_twenty_seconds_and_then_the_caller_
 
 
 def test_a_model_that_is_back_in_time_is_not_mentioned(call: Call) -> None:
-    call.exchange.refusals = [NO_MODEL]
+    call.dialler.refusals = [NO_MODEL]
     call.model.breaks()
     call.mailboxes.advance(600)
     call.model_is_ready()
@@ -233,7 +233,7 @@ def test_a_model_that_is_back_in_time_is_not_mentioned(call: Call) -> None:
 def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call) -> None:
     call.wire.breaks()
     call.mailboxes.drain()
-    call.exchange.refusals = [NO_MODEL] * 50
+    call.dialler.refusals = [NO_MODEL] * 50
     call.model.breaks()
     call.mailboxes.advance(20_000)
     call.mailboxes.advance(20_000)
@@ -244,18 +244,18 @@ def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call)
     "answer", [DialFailed(401, "status 401 at the upgrade", final=True), "insufficient_quota", "invalid_value", 4000]
 )
 def test_a_model_that_refuses_permanently_is_not_dialled_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
-    exchange = FakeExchange()
+    dialler = FakeDialler()
     if isinstance(answer, DialFailed):
-        exchange.refusals = [answer]
-    call = Call(mailboxes, exchange=exchange)
+        dialler.refusals = [answer]
+    call = Call(mailboxes, dialler=dialler)
     if isinstance(answer, str):
         call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
     elif answer == 4000:
         call.model.breaks(4000)
         mailboxes.drain()
     mailboxes.advance(900)
-    assert len(exchange.callers) == 1
-    assert exchange.tripped == (
+    assert len(dialler.dials) == 1
+    assert dialler.tripped == (
         []
         if isinstance(answer, DialFailed)
         else [{4000: "closed with 4000", "invalid_value": "session refused: invalid_value"}.get(answer, answer)]
@@ -313,9 +313,9 @@ def test_a_call_that_has_hung_up_keeps_its_outcome_when_its_model_is_gone(mailbo
 
 
 def test_a_caller_without_a_model_is_transferred_if_there_is_a_target(mailboxes: WaitingDispatcher) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
-    call = Call(mailboxes, exchange=exchange, transfer_targets={"desk": "tel:+4930555"})
+    dialler = FakeDialler()
+    dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    call = Call(mailboxes, dialler=dialler, transfer_targets={"desk": "tel:+4930555"})
     mailboxes.advance(900)
     assert clips(call) == ["one_moment"]
     call.played()
@@ -359,9 +359,9 @@ def with_a_session_of_100_s(mailboxes: WaitingDispatcher, no_input_s: float = NO
 def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(49_000)
-    assert len(call.exchange.wires) == 1
+    assert len(call.dialler.wires) == 1
     mailboxes.advance(1000)
-    first, second = call.exchange.wires
+    first, second = call.dialler.wires
     first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
                     "audio_start_ms": 100})  # fmt: skip
     call.model_is_ready()
@@ -396,14 +396,14 @@ def test_a_session_that_will_end_is_replaced_at_a_quiet_moment(mailboxes: Waitin
 def test_a_session_that_ends_before_the_quiet_moment_is_replaced_at_once(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
-    first, second = call.exchange.wires
-    call.exchange.wires[-1:] = []
+    first, second = call.dialler.wires
+    call.dialler.wires[-1:] = []
     call.caller_says("Book it.")
-    call.exchange.wires.append(second)
+    call.dialler.wires.append(second)
     call.model_is_ready()
     first.breaks(1001)
     mailboxes.advance(0)
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     assert second.types()[-1] == "response.create", "the caller waits for an answer"
 
 
@@ -421,15 +421,15 @@ def test_only_the_newest_session_that_stands_by_takes_over_and_only_when_it_is_r
 ) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
-    first, silent = call.exchange.wires
+    first, silent = call.dialler.wires
     first.breaks()
     mailboxes.advance(0)
     second = call.model
-    ready(second, mailboxes, left_s=25)  # it, too, will end before the one that stands by has said a word
+    ready(second, mailboxes, left_s=25)  # it, too, will end before the standby session has said a word
     mailboxes.advance(12_500)
     newest = call.model
     assert newest not in (first, silent, second)
-    assert silent.closed == 1000, "another one stands by"
+    assert silent.closed == 1000, "another one is the standby session"
     ready(silent, mailboxes)
     call.told(ModelReady("model:2", standby=True))  # as it was on its way
     mailboxes.advance(0)
@@ -449,8 +449,8 @@ def test_when_the_caller_leaves_both_model_sessions_end(mailboxes: WaitingDispat
     mailboxes.advance(1000)
     call.played()
     mailboxes.advance(49_000)
-    active, standby = call.exchange.wires
-    call.exchange.wires.remove(standby)  # the call speaks with the first
+    active, standby = call.dialler.wires
+    call.dialler.wires.remove(standby)  # the call speaks with the first
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.hears_out()
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
@@ -480,9 +480,9 @@ def test_an_impossible_expiry_does_not_cause_a_storm_of_sessions(
     for sessions in range(1, 4):
         call.bot_says("Hello.")
         mailboxes.advance(floor_s * 1000 - 1)
-        assert len(call.exchange.wires) == sessions
+        assert len(call.dialler.wires) == sessions
         mailboxes.advance(1)
-        assert len(call.exchange.wires) == sessions + 1
+        assert len(call.dialler.wires) == sessions + 1
         ready(call.model, mailboxes, left_s)
         mailboxes.advance(0)
     assert delayed(why) == before + 4
@@ -491,8 +491,8 @@ def test_an_impossible_expiry_does_not_cause_a_storm_of_sessions(
 def test_the_end_of_a_standby_session_changes_nothing_for_the_call(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes, no_input_s=51)
     mailboxes.advance(50_000)
-    first, standby = call.exchange.wires
-    call.exchange.wires.remove(standby)  # the call speaks with the first
+    first, standby = call.dialler.wires
+    call.dialler.wires.remove(standby)  # the call speaks with the first
     call.answered("call-1", "order_pizza")
     call.bot_says("Small or large?", ms=500)
     mailboxes.advance(500)
@@ -621,9 +621,9 @@ def test_a_model_socket_that_crashes_is_dialled_again(call: Call, bug: BaseExcep
 
 
 def test_a_model_socket_that_crashes_at_its_start_is_started_again(mailboxes: WaitingDispatcher) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [RuntimeError("a bug")]
-    call = Call(mailboxes, exchange=exchange)
+    dialler = FakeDialler()
+    dialler.refusals = [RuntimeError("a bug")]
+    call = Call(mailboxes, dialler=dialler)
     mailboxes.advance(0)
     assert one_of_each(call)
     call.model_is_ready()
@@ -633,20 +633,20 @@ def test_a_model_socket_that_fails_to_start_is_started_again(mailboxes: WaitingD
     clock = Clock(holds=1)  # the call's start; then the model's instructions bear the date
     clock.errors = [RuntimeError("a bug")]
     call = Call(mailboxes, now=clock)
-    assert call.exchange.callers == []
+    assert call.dialler.dials == []
     mailboxes.advance(0)
     assert one_of_each(call)
     call.model_is_ready()
 
 
 def test_a_model_that_never_gets_ready_is_dialled_again_by_a_timer(mailboxes: WaitingDispatcher) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [None]
-    call = Call(mailboxes, exchange=exchange)
+    dialler = FakeDialler()
+    dialler.refusals = [None]
+    call = Call(mailboxes, dialler=dialler)
     mailboxes.advance(14_900)
-    assert len(exchange.callers) == 1
+    assert len(dialler.dials) == 1
     mailboxes.advance(100)
-    assert len(exchange.callers) == 2
+    assert len(dialler.dials) == 2
     call.model_is_ready()
     assert one_of_each(call)
 
@@ -655,7 +655,7 @@ def renewed(mailboxes: WaitingDispatcher) -> Call:
     """A call whose second session, which stood by, has taken it over from the first."""
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
-    first, _ = call.exchange.wires
+    first, _ = call.dialler.wires
     call.model_is_ready()
     mailboxes.advance(0)
     assert first.closed == 1000
@@ -666,7 +666,7 @@ def test_a_session_that_took_over_and_is_lost_is_dialled_anew_and_has_the_call(m
     call = renewed(mailboxes)
     call.model.breaks()
     mailboxes.advance(1000)
-    assert len(call.exchange.wires) == 3
+    assert len(call.dialler.wires) == 3
     call.model_is_ready()
     assert [item["content"][0]["text"] for item in call.items("message", [call.model])] == ["Hello."]
     call.caller_says("Are you there?")
@@ -679,7 +679,7 @@ def test_a_session_that_took_over_and_is_lost_is_dialled_anew_and_has_the_call(m
 def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
-    first, second = call.exchange.wires
+    first, second = call.dialler.wires
     first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
                     "audio_start_ms": 100})  # fmt: skip
     call.model_is_ready()
@@ -687,12 +687,12 @@ def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: W
     mailboxes.drain()
     first.breaks()
     mailboxes.advance(1000)
-    assert len(call.exchange.wires) == 4, "both are dialled anew"
-    for wire in call.exchange.wires[2:]:
+    assert len(call.dialler.wires) == 4, "both are dialled again"
+    for wire in call.dialler.wires[2:]:
         for kind in ("session.created", "session.updated"):
             wire.receives({"type": kind, "event_id": "e", "session": {"type": "realtime"}})
             mailboxes.drain()
-    assert len(call.items("message", call.exchange.wires[2:])) == 1, "one of them has the call"
+    assert len(call.items("message", call.dialler.wires[2:])) == 1, "one of them has the call"
 
 
 def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
@@ -700,7 +700,7 @@ def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
 ) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
-    first, second = call.exchange.wires
+    first, second = call.dialler.wires
     first.receives({"event_id": "e", "type": "input_audio_buffer.speech_started", "item_id": "u-1",
                     "audio_start_ms": 100})  # fmt: skip
     call.model_is_ready()
@@ -708,7 +708,7 @@ def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
     mailboxes.drain()
     first.breaks()
     mailboxes.advance(1000)
-    assert len(call.exchange.wires) == 3, "the call's own session is dialled anew"
+    assert len(call.dialler.wires) == 3, "the call's own session is dialled again"
     call.model_is_ready()
     call.bot_says("I am back.")
     assert call.records() == []
@@ -719,4 +719,4 @@ def test_a_session_that_is_never_configured_to_stand_by_is_dialled_anew(mailboxe
     mailboxes.advance(50_000)
     call.event("session.created", session={"type": "realtime"})
     mailboxes.advance(20_000)
-    assert [wire.closed for wire in call.exchange.wires] == [None, 1006, None]
+    assert [wire.closed for wire in call.dialler.wires] == [None, 1006, None]

@@ -97,7 +97,7 @@ def test_every_end_leads_to_a_record(phase: Phase, end: CallEvent) -> None:
 
 
 @pytest.mark.parametrize(("state", "event"), READINESS.pairs)
-def test_every_pair_of_who_is_there(state: Readiness, event: ReadinessEvent) -> None:
+def test_every_pair_of_the_readiness(state: Readiness, event: ReadinessEvent) -> None:
     if (state, event) in READINESS.never:
         with pytest.raises(MisuseError):
             READINESS.step(state, event)
@@ -298,7 +298,7 @@ def test_a_limit_runs_in_every_phase(scene: Scene, phase: Phase) -> None:
     assert LIMITS[phase] in scene.actor._call_timers
 
 
-def test_a_limit_runs_as_long_as_somebody_is_not_there(mailboxes: WaitingDispatcher) -> None:
+def test_a_limit_runs_while_the_caller_or_the_model_is_missing(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes)
     actor = call.ref._actor_weakref()
     assert isinstance(actor, CallSupervisor)

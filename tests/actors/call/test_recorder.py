@@ -36,7 +36,7 @@ from protocols.limits import CALL_CHARS
 from protocols.media import LPCM16_24
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
-from tests.actors.calls import BEGAN, PIZZA, FakeExchange, call_services, read_again
+from tests.actors.calls import BEGAN, PIZZA, FakeDialler, call_services, read_again
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
@@ -96,7 +96,7 @@ class Process:
     def __init__(self, boot_ms: int, wall_ms: int, left: Sequence[JournalEntry] = ()) -> None:
         self._boot_ms, self.wall_ms = boot_ms, wall_ms
         self._journal = Probe[JournalMessage]("journal")
-        services = call_services(CrankedDispatcher(), self._journal, FakeExchange())
+        services = call_services(CrankedDispatcher(), self._journal, FakeDialler())
         services = replace(services, now=lambda: BEGAN + timedelta(milliseconds=self.wall_ms))
         resume_state = ResumeState(OPENING, tuple(left)) if left else None
         transcript = new_transcript(services, INITIATE, LPCM16_24, boot_ms + wall_ms, resume_state)
@@ -193,14 +193,14 @@ def test_every_fact_leaves_its_trace_in_the_record() -> None:
     assert (kinds.count("answered"), kinds[0], kinds[-1]) == (1, "call", "ended")
 
 
-def test_a_sentence_that_was_sent_to_nobody_does_not_sound_at_another_process_either() -> None:
+def test_a_sentence_sent_without_a_caller_does_not_sound_after_a_takeover() -> None:
     first = Process(5000, 0).sees([Seen(0, BotSaid("i-1", "Are you there?")), Seen(0, Unheard("i-1"))])
     second = Process(7000, 0, first.journal())
     assert not second.recorder.transcript.still_sounds("i-1")
     assert second.recorder.transcript.answer_due()
 
 
-def test_an_end_whose_record_was_not_written_does_not_hold_where_the_call_went_on() -> None:
+def test_an_end_without_a_record_does_not_end_the_call_after_a_takeover() -> None:
     first = Process(5000, 0)
     first.ends("completed")
     rows = first.journal() + Process(7000, 1000, first.journal()).journal()

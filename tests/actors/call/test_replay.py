@@ -29,7 +29,7 @@ from tests.actors.calls import (
     BEGAN,
     PIZZA_SLOTS,
     Call,
-    FakeExchange,
+    FakeDialler,
     Oven,
     WaitingDispatcher,
     call_services,
@@ -102,7 +102,7 @@ def test_an_effect_found_after_a_takeover_is_announced_once_the_model_can_speak(
 
 def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
-    first.exchange.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    first.dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
     first.model.breaks()
     mailboxes.advance(2000)  # a sentence of ours is heard; then its process is gone, before it can hang up
     left = first.describe()
@@ -170,7 +170,7 @@ def test_a_yes_that_was_not_carried_out_before_a_takeover_is_asked_for_again(mai
     assert len(oven.requests) == 1
 
 
-def test_an_effect_begun_before_a_takeover_stands_for_no_later_yes(mailboxes: WaitingDispatcher) -> None:
+def test_an_effect_begun_before_a_takeover_confirms_no_later_read_back(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     oven = Oven(Refused("Not like this."))
@@ -185,6 +185,7 @@ def test_an_effect_begun_before_a_takeover_stands_for_no_later_yes(mailboxes: Wa
     mailboxes.until(lambda: "call-3" in second.outputs())
     assert second.outputs()["call-3"]["error"] == "unheard"
     assert len(oven.requests) == 1
+    assert second.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
 
 
 def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDispatcher) -> None:
@@ -222,9 +223,14 @@ def test_a_task_of_another_release_fails_unless_it_had_ended(left: Left, result:
     assert [(each.states, each.result) for each in record.tasks] == [(FOREIGN.visited, recorded)]
 
 
-def test_a_task_that_this_release_does_not_know_leaves_the_others_as_they_were(left: Left) -> None:
+@pytest.mark.parametrize(
+    ("agent", "snapshot"), [("of_another_release", None), ("order_pizza", None), ("order_pizza", FOREIGN)]
+)
+def test_a_task_that_this_release_cannot_go_on_with_leaves_the_others_as_they_were(
+    left: Left, agent: str, snapshot: ForeignSnapshot | None
+) -> None:
     rows = left.until("task", 2)
-    gone = TaskRow(run="t0", agent="of_another_release", response="r-0", result="open", snapshot=None)
+    gone = TaskRow(run="t0", agent=agent, response="r-0", result="open", snapshot=snapshot)
     second = left.taken_over([JournalEntry("c-1", 0, BEGAN, gone), *rows])
     second.model_is_ready()
     tools = [tool["name"] for tool in second.model.last("session.update")["session"]["tools"]]
@@ -248,7 +254,7 @@ def test_the_apology_for_an_outage_is_said_once(mailboxes: WaitingDispatcher) ->
     call.model.breaks()
     mailboxes.advance(0)
     call.model_is_ready()
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     assert call.model.all("response.create") == []
 
 
@@ -262,7 +268,7 @@ def test_a_blank_call_is_greeted_by_the_process_that_takes_it_over(mailboxes: Wa
 
 def test_a_call_that_is_taken_over_began_when_it_did_on_this_process_clock(mailboxes: WaitingDispatcher) -> None:
     rows = (JournalEntry("c-1", 1, BEGAN - timedelta(seconds=90), ResumedRow()),)
-    services = call_services(mailboxes, NullRef(), FakeExchange())
+    services = call_services(mailboxes, NullRef(), FakeDialler())
     initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller="+4930123")
     left = ResumeState(CallOpening(), rows)
     taken = new_transcript(replace(services, now=lambda: BEGAN), initiate, MULAW, 1_000_000.4, left)
@@ -277,7 +283,7 @@ def test_a_call_from_a_process_whose_clock_is_wrong_is_not_hung_up_on_at_once(
 ) -> None:
     first = Call(mailboxes).greeted()
     rows = tuple(replace(row, at=row.at + ahead) for row in rows_of(first))
-    profile = replace(call_services(mailboxes, NullRef(), FakeExchange()).profile, max_call_s=600, no_input_s=9999)
+    profile = replace(call_services(mailboxes, NullRef(), FakeDialler()).profile, max_call_s=600, no_input_s=9999)
     second = Call(mailboxes, profile=profile, resume_state=ResumeState(CallOpening(), rows))
     second.model_is_ready()
     second.bot_says("Sorry, the line was interrupted.")

@@ -19,7 +19,8 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
     Call,
-    FakeExchange,
+    Dialect,
+    FakeDialler,
     StuckOven,
     WaitingDispatcher,
     call_services,
@@ -378,7 +379,7 @@ def test_a_stalled_response_that_does_not_end_is_the_end_of_its_session_and_the_
     stalls(call)
     for _ in range(12):
         call.mailboxes.advance(1000)
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     call.model_is_ready()
     assert len(call.model.all("response.create")) == 1
 
@@ -411,7 +412,7 @@ def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
 
 def ten_minutes(mailboxes: WaitingDispatcher) -> BotProfile:
     """The profile of calls that may last no longer."""
-    ours = call_services(mailboxes, Probe("journal"), FakeExchange())
+    ours = call_services(mailboxes, Probe("journal"), FakeDialler())
     return replace(ours.profile, max_call_s=600, no_input_s=NO_WATCH_S)
 
 
@@ -486,6 +487,19 @@ def test_a_goodbye_or_a_cough_into_the_goodbye_lets_the_call_end(call: Call, wor
     assert [name for name, _ in call.activities()] == ["hangup"]
 
 
+@pytest.mark.parametrize(("words", "ends"), [("Tschüss!", True), ("Okay, bye.", False)])
+def test_words_into_the_goodbye_are_judged_in_the_bot_s_language(
+    mailboxes: WaitingDispatcher, words: str, ends: bool
+) -> None:
+    profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
+    call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=8)).greeted()
+    said_goodbye(call)
+    call.caller_says(words)
+    mailboxes.advance(900)
+    call.played()
+    assert bool(call.activities()) is ends
+
+
 def test_a_caller_in_the_middle_of_a_sentence_may_end_it_past_the_longest_call(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, profile=ten_minutes(mailboxes)).greeted()
     mailboxes.advance(595_000)
@@ -517,7 +531,7 @@ def test_a_caller_who_never_ends_is_cut_off_past_the_longest_call(mailboxes: Wai
 def test_a_result_is_told_before_a_call_ends_that_lasts_too_long(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    ours = call_services(mailboxes, Probe("journal"), FakeExchange())
+    ours = call_services(mailboxes, Probe("journal"), FakeDialler())
     call = with_a_hanging_task(mailboxes, stuck, profile=replace(ours.profile, max_call_s=4, no_input_s=NO_WATCH_S))
     mailboxes.advance(4000)
     mailboxes.advance(2000)

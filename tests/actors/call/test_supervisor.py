@@ -15,14 +15,16 @@ from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket
+from fsm.effects import Refused
 from tests.actors.calls import (
     BEGAN,
+    MS_100,
     NO_WATCH_S,
     PIZZA_SLOTS,
     TEN_WORDS,
     Call,
     Clock,
-    FakeExchange,
+    FakeDialler,
     FakeWire,
     Oven,
     StuckOven,
@@ -51,7 +53,7 @@ def all_is_gone(call: Call) -> None:
 
 def greetings(call: Call) -> list[str]:
     """The instructions of each response we requested that has any."""
-    asked = [frame["response"] for wire in call.exchange.wires for frame in wire.all("response.create")]
+    asked = [frame["response"] for wire in call.dialler.wires for frame in wire.all("response.create")]
     return [each["instructions"] for each in asked if "instructions" in each]
 
 
@@ -61,7 +63,7 @@ def greetings(call: Call) -> list[str]:
 def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes)
     assert call.wire.types() == ["session.accepted"]
-    assert len(call.exchange.callers) == 1
+    assert len(call.dialler.dials) == 1
     assert call.row_kinds() == ["call"]
 
 
@@ -154,7 +156,7 @@ def test_what_the_model_has_answered_by_a_function_call_is_not_said_to_its_next_
     call.model.breaks()
     call.mailboxes.advance(0)
     call.model_is_ready()
-    assert len(call.exchange.wires) == 2
+    assert len(call.dialler.wires) == 2
     assert call.model.all("input_audio_buffer.append") == []
 
 
@@ -178,6 +180,34 @@ def test_a_correction_is_asked_for_once_whatever_else_happens_before_it_is_heard
     assert corrections(call) == 1
 
 
+def test_what_the_model_said_while_a_task_was_at_work_is_corrected_once_after_the_task_s_answer(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"appointments.book": stuck}, no_input_s=NO_WATCH_S).greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    call.hears_out()
+    call.model_calls(("call-2", "book_appointment_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    call.bot_says("It is booked.", ms=500)
+    mailboxes.advance(600)
+    assert corrections(call) == 0, "it may be by now"
+    stuck.result = Refused("That time is taken.")
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert call.describe().tasks[0].result == "open"
+    part = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    for _ in range(5):
+        call.event("response.output_audio.delta", **part, delta=MS_100)
+    mailboxes.advance(100)
+    call.event("response.output_audio_transcript.done", **part, transcript="That time is taken. At what time?")
+    call.event("response.done", response={"id": "r-x", "status": "completed"})
+    mailboxes.advance(500)
+    call.bot_says("I am sorry, I said that wrongly: nothing is booked yet. At what time?", ms=1000)
+    mailboxes.advance(1000)
+    assert corrections(call) == 1
+
+
 # --- the end ---
 
 
@@ -197,9 +227,9 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
 def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_behind(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    exchange = FakeExchange()
-    exchange.refusals = [None]
-    call = Call(mailboxes, exchange=exchange)
+    dialler = FakeDialler()
+    dialler.refusals = [None]
+    call = Call(mailboxes, dialler=dialler)
     call.ends()
     assert call.outcome() == "client-disconnected"
     assert call.is_gone()
@@ -208,24 +238,24 @@ def test_a_caller_who_leaves_while_the_model_is_being_dialled_leaves_nothing_beh
 
 
 def test_a_model_socket_that_opens_at_the_moment_of_the_end_is_closed(mailboxes: WaitingDispatcher) -> None:
-    exchange, opened = FakeExchange(), FakeWire()
-    exchange.refusals = [None]
-    Call(mailboxes, exchange=exchange)
+    dialler, opened = FakeDialler(), FakeWire()
+    dialler.refusals = [None]
+    Call(mailboxes, dialler=dialler)
     (model,) = living(OpenAISocket)
     model.stop(block=False)
-    exchange.callers[0].tell(Dialled(opened))
+    dialler.dials[0].tell(Dialled(opened))
     mailboxes.drain()
     assert opened.closed is not None
 
 
 def test_a_caller_who_leaves_while_the_model_waits_for_its_restart_starts_no_other(call: Call) -> None:
-    call.exchange.refusals = [DialFailed(503, "refused at the upgrade")] * 3
+    call.dialler.refusals = [DialFailed(503, "refused at the upgrade")] * 3
     call.model.breaks()
     call.mailboxes.advance(0)
-    dialled = len(call.exchange.callers)
+    dialled = len(call.dialler.dials)
     call.ends()
     call.mailboxes.advance(60_000)
-    assert len(call.exchange.callers) == dialled
+    assert len(call.dialler.dials) == dialled
     assert call.outcome() == "client-disconnected"
     assert pykka.ActorRegistry.get_all() == []
 
@@ -286,7 +316,7 @@ def test_a_last_transcript_does_not_come_from_a_session_that_is_lost(call: Call)
     call.model.breaks()
     call.mailboxes.advance(0)
     assert heard_last(call) == ("client-disconnected", "")
-    assert len(call.exchange.callers) == 1
+    assert len(call.dialler.dials) == 1
     all_is_gone(call)
 
 

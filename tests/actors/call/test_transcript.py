@@ -225,7 +225,7 @@ def test_pressed_keys_have_no_transcript_to_wait_for(transcript: Transcript) -> 
     assert not transcript.last_words_due()
 
 
-def test_what_came_of_a_call_is_unsaid_until_it_was_heard_to_its_end_or_spoken_into(transcript: Transcript) -> None:
+def test_the_output_of_a_call_is_unsaid_until_it_was_heard_or_interrupted(transcript: Transcript) -> None:
     assert transcript.unsaid() is None
     caller_turn(transcript, "u-1", 6000, 7000, "Yes.")
     transcript.called("call-1", "book_appointment_confirm", '{"yes":true}')

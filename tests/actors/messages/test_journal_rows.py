@@ -83,7 +83,7 @@ def test_rows_of_the_release_before_are_read_into_the_record_that_it_made(conver
         # It read the clock once for the record and once more for the row, a moment later.
         "started_at": ours.started_at,
         "ended_at": ours.ended_at,
-        # It wrote no row of them: whoever took a call over lost what was spent before.
+        # It wrote no row of them: a process that took a call over lost what was spent before.
         "usage": {},
         "turns": tuple(turn for turn in theirs.turns if not turn.item_id.startswith("clip")),
     }
@@ -170,6 +170,6 @@ def test_every_kind_has_its_row_in_the_table_of_the_documentation() -> None:
     assert told >= KINDS
 
 
-def test_what_was_not_read_is_not_written() -> None:
+def test_an_unread_row_is_not_written() -> None:
     with pytest.raises(TypeError):
         encode(JournalEntry("c-1", 1, BEGAN, UnreadRow("caller_smiled", known=False)), epoch=1)

@@ -34,7 +34,7 @@ def utterance(before: list[str], said: list[str]) -> UtteranceBuffer:
 # --- a buffer ---
 
 
-def test_what_fits_is_kept_whole_and_what_does_not_pushes_the_oldest_out() -> None:
+def test_a_full_buffer_drops_the_oldest_audio() -> None:
     whole = pieces(KEPT_MS // 100)
     assert buffer(whole).take() == whole
     assert buffer([*whole, *pieces(2, begin=40)]).take() == [*whole[2:], *pieces(2, begin=40)]
@@ -45,7 +45,7 @@ def test_pieces_count_by_their_length() -> None:
     assert buffer([*pieces(KEPT_MS // 100), one_more]).take() == [*pieces(KEPT_MS // 100 - 2, begin=2), one_more]
 
 
-def test_what_was_taken_is_not_kept_and_takes_no_room() -> None:
+def test_audio_that_was_taken_is_not_kept_and_uses_no_capacity() -> None:
     found = buffer(pieces(30))
     found.take()
     assert found.take() == []
@@ -63,7 +63,7 @@ def test_an_utterance_begins_a_moment_before_it_was_noticed() -> None:
     assert utterance(before, said).take() == [*before[5:], *said]
 
 
-def test_of_a_long_one_the_beginning_is_kept() -> None:
+def test_the_beginning_of_a_long_utterance_is_kept() -> None:
     said = pieces(KEPT_MS // 100 + 10)
     assert utterance([], said).take() == said[: KEPT_MS // 100]
 
@@ -74,7 +74,7 @@ def test_an_utterance_begins_once_however_often_that_is_reported() -> None:
     assert found.take() == pieces(2)
 
 
-def test_what_was_understood_or_taken_is_not_kept() -> None:
+def test_an_utterance_that_was_understood_or_taken_is_not_kept() -> None:
     found = utterance(pieces(1), pieces(1))
     found.forget()
     assert found.take() == []
@@ -83,7 +83,7 @@ def test_what_was_understood_or_taken_is_not_kept() -> None:
     assert found.take() == []
 
 
-def test_the_next_one_begins_anew_with_what_came_between() -> None:
+def test_the_next_utterance_begins_with_the_audio_since_the_last_one() -> None:
     found = utterance(pieces(1), pieces(KEPT_MS // 100))
     found.forget()
     found.append("a of 20 ms")

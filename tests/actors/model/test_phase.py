@@ -19,7 +19,7 @@ from tests.cranked import CrankedDispatcher
 SETTING_UP = {Phase.DIALLING, Phase.CONNECTED, Phase.CONFIGURING}
 # They end a session in every phase in which they can happen.
 ALWAYS_FATAL = {Event.DIAL_FAILED, Event.REFUSED, Event.CLOSED, Event.ANSWERS_NOTHING}
-# And these only before it is live; what is overdue is the set-up, which one that stands by has done.
+# And these only before it is live; what is overdue is the set-up, which a standby session has done.
 FATAL_BEFORE = {Event.FORMAT_REFUSED: {Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY},
                 Event.ERROR: {Phase.CONNECTED, Phase.CONFIGURING, Phase.STANDBY},
                 Event.SETUP_OVERDUE: SETTING_UP}  # fmt: skip
@@ -47,7 +47,7 @@ def test_every_pair(state: Phase, event: Event) -> None:
     assert state not in LIVE or target in (*LIVE, Phase.FAILED)
 
 
-def test_what_cannot_happen_is_only_what_we_do_ourselves_and_what_needs_a_socket() -> None:
+def test_only_our_own_events_and_those_of_a_socket_are_never_expected() -> None:
     ours = {Event.DIALLED, Event.DIAL_FAILED, Event.TAKE_OVER, Event.RETIRE}
     assert {event for (state, event) in SESSION.never if state not in (Phase.DIALLING, Phase.FAILED)} <= ours
 
@@ -142,7 +142,7 @@ CAUSE: dict[Event, Callable[[Scene], object]] = {
 }
 # By the time that these happen, one that has told itself to stop has stopped.
 TOO_LATE = {(Phase.STOPPING, event) for event in (Event.QUIET, Event.SETUP_OVERDUE, Event.ANSWERS_NOTHING)}
-# One that stands by is configured as such, and one that has the call is not.
+# A standby session is configured as such, and the one that has the call is not.
 OF_SPARE = {Phase.STANDBY: True, Phase.LIVE: False, Phase.RETIRING: False, Phase.STOPPING: False}
 BOTH = {Event.SESSION_UPDATED: False, Event.STANDBY_UPDATED: True}
 PAIRS = [

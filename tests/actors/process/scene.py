@@ -17,7 +17,7 @@ from actors.system.address import NullRef, ParentLink
 from actors.system.signals import ChildDied
 from store.journal import Journal
 from store.leases import Leases
-from tests.actors.calls import BEGAN, FakeExchange, FakeWire, WaitingDispatcher, call_services, living
+from tests.actors.calls import BEGAN, FakeDialler, FakeWire, WaitingDispatcher, call_services, living
 from tests.probe import Probe
 
 FORMATS = ["raw/mulaw", "raw/lpcm16_24"]
@@ -37,9 +37,9 @@ class Scene:
     """
 
     def __init__(self, mailboxes: WaitingDispatcher, engine: Engine, max_calls: int = 3, **services: Any) -> None:
-        self.mailboxes, self.exchange = mailboxes, FakeExchange()
+        self.mailboxes, self.dialler = mailboxes, FakeDialler()
         self.journal = Journal(engine)
-        ours = replace(call_services(mailboxes, NullRef(), self.exchange), **services)
+        ours = replace(call_services(mailboxes, NullRef(), self.dialler), **services)
         self.leases = Leases(engine, "here")
         self.parent = Probe[ChildDied | JournalLost]("parent")
         link = ParentLink(self.parent, "switchboard")

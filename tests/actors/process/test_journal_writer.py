@@ -18,6 +18,7 @@ from actors.messages.journal import (
     DraftRecord,
     JournalMessage,
     OpenLease,
+    Park,
     RenewLeases,
     WriteRecord,
 )
@@ -27,7 +28,7 @@ from actors.process.journal_writer import BATCH_ROWS, JournalWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
 from store.journal import CallRecord, Journal, JournalRow
-from store.leases import Leases
+from store.leases import Lease, Leases
 from tests.actors.calls import BEGAN
 from tests.probe import ThreadProbe
 
@@ -131,6 +132,47 @@ def test_a_record_that_comes_again_replaces_the_first(office: Office) -> None:
     office.written(WriteRecord(record("failed")), WriteRecord(record("completed")), WriteRecord(record("lost", "c-2")))
     assert office.journal.record("c-1") == record("completed")
     assert office.journal.record("c-2") == record("lost", "c-2")
+
+
+def opens(conversation_id: str = "c-1", credential: str = "secret") -> OpenLease:
+    return OpenLease(conversation_id, credential, CallOpening(bot="practice"))
+
+
+def test_two_calls_with_one_id_leave_two_journals_and_two_records(office: Office) -> None:
+    before = REGISTRY.get_sample_value("tieline_conversation_ids_repeated_total") or 0.0
+    office.written(opens(), append(1), append(2), WriteRecord(record("transferred")))
+    office.written(opens(), append(1), DraftRecord(record("client-disconnected")))
+    assert office.leases.held == {"c-1~2": 1}
+    assert office.seqs("c-1~2") == [1]
+    office.written(append(2), append(3), WriteRecord(record("completed")))
+    assert (office.seqs("c-1"), office.journal.record("c-1")) == ([1, 2], record("transferred"))
+    assert (office.seqs("c-1~2"), office.journal.record("c-1~2")) == ([1, 2, 3], record("completed", "c-1~2"))
+    assert office.leases.held == {}
+    assert REGISTRY.get_sample_value("tieline_conversation_ids_repeated_total") == before + 1
+
+
+def test_a_call_with_a_repeated_id_is_taken_over_and_given_away_under_its_key(office: Office, engine: Engine) -> None:
+    office.written(opens(), append(1), WriteRecord(record()), opens(), append(1), Park("c-1", None))
+    there = Leases(engine, "there")
+    claimed = there.claim("c-1", "secret")
+    assert isinstance(claimed, Lease)
+    assert (claimed.key, claimed.epoch, claimed.last_seq) == ("c-1~2", 2, 1)
+    there.park("c-1~2", 2)
+    office.written(ClaimCall("c-1", "secret"))
+    told = office.switchboard.expect(CallClaimed)
+    assert told.conversation_id == "c-1"
+    assert told.resume_state is not None
+    assert len(told.resume_state.rows) == 1
+    office.written(append(2))
+    assert office.seqs("c-1~2") == [1, 2]
+
+
+def test_a_call_with_a_repeated_id_that_another_process_has_taken_is_lost(office: Office, engine: Engine) -> None:
+    office.written(opens(), append(1), WriteRecord(record()), opens())
+    assert isinstance(Leases(engine, "there").claim("c-1", "secret"), Lease)
+    office.written(RenewLeases())
+    assert office.switchboard.expect(CallsLost) == CallsLost(("c-1",))
+    assert office.leases.held == {}
 
 
 def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:

@@ -114,7 +114,7 @@ def test_a_call_that_this_bot_cannot_serve_is_refused_with_the_reason(
 ) -> None:
     assert refusal(scene.opens(initiate(**more))) == reason
     assert scene.status().conversations == ()
-    assert scene.exchange.callers == []
+    assert scene.dialler.dials == []
 
 
 def test_there_are_never_more_calls_than_allowed_and_an_ended_one_makes_room(scene: Scene) -> None:
@@ -321,7 +321,7 @@ def test_fifty_calls_leave_no_actor_and_no_timer_behind(mailboxes: WaitingDispat
         scene.ends(wire, conversation_id)
     assert len(pykka.ActorRegistry.get_all()) == actors
     assert mailboxes.timers == timers
-    assert all(wire.closed is not None for wire in (*wires.values(), *scene.exchange.wires))
+    assert all(wire.closed is not None for wire in (*wires.values(), *scene.dialler.wires))
     journal = scene.has_written()
     assert all(journal.record(conversation_id) is not None for conversation_id in wires)
 

@@ -41,7 +41,7 @@ def test_sending_tells_whether_it_was_delivered_and_counts_what_was_not() -> Non
     assert dead_letters() == before + 1
 
 
-def test_a_stable_reference_tells_whoever_is_there_now() -> None:
+def test_a_stable_reference_delivers_to_the_current_actor() -> None:
     ref, first, second = StableRef[str](), Probe[str]("first"), Probe[str]("second")
     for occupant in (first, second):
         ref.occupant = occupant
@@ -93,7 +93,7 @@ def test_a_full_buffer_drops_the_oldest_and_counts_it() -> None:
     assert ref.occupant.arrived == ["3", "4"]
 
 
-def test_nobody_takes_every_message() -> None:
+def test_a_null_reference_accepts_every_message() -> None:
     before = dead_letters()
     NullRef().tell("anything")
     assert dead_letters() == before

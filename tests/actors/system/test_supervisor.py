@@ -200,7 +200,7 @@ def test_starting_a_child_under_a_used_name_stops_the_earlier_one(family: Family
     family.starts(PERMANENT)
     (only,) = living(OnLoop)
     assert family.stable_ref.occupant == only != former
-    assert family.parent.verdicts == [None], "the former one's end is nobody's loss"
+    assert family.parent.verdicts == [None], "the end of the former one is not reported"
     family.dies("boom")
     assert family.parent.verdicts == [None, RestartIn(0.0)]
 

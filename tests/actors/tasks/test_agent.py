@@ -179,8 +179,8 @@ class CrashesAfterwards:
 
 
 def test_a_crash_between_the_booking_and_its_answer_books_once(bench: Bench, engine: Engine) -> None:
-    desk = EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: BEGAN)
-    crashes = CrashesAfterwards(lambda request: desk.carry_out("appointments.book", request))
+    runner = EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: BEGAN)
+    crashes = CrashesAfterwards(lambda request: runner.carry_out("appointments.book", request))
     how: dict[str, Any] = {"spec": BOOK_APPOINTMENT, "effects": Kitchen({"appointments.book": crashes})}
     bench.start(**how)
     bench.invoke("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")

@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 
 from actors.messages.call import BotHeard, BotSaid
 from actors.tasks.claims import MOST_ASKS, ClaimWatch
-from actors.tasks.router import ANYTHING_ELSE, SAID_WRONGLY, UNSURE, WHAT_NEXT
+from actors.tasks.effect_attempts import UNSURE
+from actors.tasks.router import ANYTHING_ELSE, SAID_WRONGLY, WHAT_NEXT
 from fsm.agents.hand_over import HAND_OVER
 from fsm.claims import Deed, Done
 from fsm.effects import EffectResult, Ok, Unclear
@@ -186,7 +187,7 @@ def test_what_was_booked_may_be_said_and_another_day_is_corrected_by_it(mailboxe
     assert says(call, "Your appointment is booked for Friday.") == [f"{SAID_WRONGLY} {booked}"]
 
 
-def test_doubt_is_told_as_doubt(mailboxes: WaitingDispatcher) -> None:
+def test_an_unclear_result_is_told_as_unclear(mailboxes: WaitingDispatcher) -> None:
     call = booking(mailboxes, Unclear(UNSURE))
     call.hears_out()
     told = call.answered("call-2", "book_appointment_confirm", yes=True)["say"]

@@ -29,7 +29,7 @@ def heard(item: str, heard_ms: int = 1000) -> BotHeard:
 
 
 @pytest.mark.parametrize("words", [SAY, "Great, that is booked for tomorrow at ten.", "You're all set, it's booked."])
-def test_it_is_told_in_any_words_that_are_heard(owed: OwedResults, words: str) -> None:
+def test_a_result_is_told_by_any_words_that_state_it_and_were_heard(owed: OwedResults, words: str) -> None:
     owed.note(BotSaid("i-1", words))
     still = owed.open
     owed.note(heard("i-1"))
@@ -39,14 +39,14 @@ def test_it_is_told_in_any_words_that_are_heard(owed: OwedResults, words: str) -
 @pytest.mark.parametrize(
     "words", ["I am still here.", "Sorry, what was that?", "It is booked for Friday at nine.", "It has been cancelled."]
 )
-def test_other_words_do_not_tell_it(owed: OwedResults, words: str) -> None:
+def test_a_result_is_not_told_by_words_that_state_something_else(owed: OwedResults, words: str) -> None:
     owed.note(BotSaid("i-1", words))
     owed.note(heard("i-1"))
     owed.note(CallerSaid("u-1", "It is booked."))
     assert owed.tell() == SAY
 
 
-def test_words_that_are_cut_before_they_say_so_do_not_tell_it(owed: OwedResults) -> None:
+def test_a_result_is_not_told_by_a_sentence_cut_before_it(owed: OwedResults) -> None:
     owed.note(BotSaid("i-1", SAY))
     owed.note(heard("i-1", 300))
     assert owed.open
@@ -58,11 +58,11 @@ def test_a_transcript_that_comes_after_it_was_heard_counts_too(owed: OwedResults
     assert not owed.open
 
 
-def test_we_tell_it_twice_at_the_most(owed: OwedResults) -> None:
+def test_a_result_is_requested_at_most_twice(owed: OwedResults) -> None:
     assert [owed.tell(), owed.tell(), owed.tell()] == [SAY, SAY, ""]
 
 
-def test_of_several_results_the_oldest_is_told_first(owed: OwedResults) -> None:
+def test_the_oldest_of_several_results_is_told_first(owed: OwedResults) -> None:
     other = Done(frozenset({Deed.CANCELLED}), frozenset(), frozenset(), "Your appointment is cancelled.")
     owed.ended("t2", other, TODAY)
     owed.note(BotSaid("i-1", SAY))

@@ -12,11 +12,13 @@ from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
 from actors.tasks.agent import FsmAgent
+from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
-from actors.tasks.router import ANYTHING_ELSE, SORRY, UNSURE
+from actors.tasks.router import ANYTHING_ELSE, SORRY
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store.appointments import AppointmentBook
-from store.journal import TaskRecord
+from store.journal import Journal, JournalRow, TaskRecord
+from store.leases import Lease, Leases
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
@@ -63,6 +65,26 @@ def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDis
         agent="book_appointment", run_id="t1", states=states, result="booked"
     )
     assert ("conclusion", "Confirm", "day = 2026-11-24, at = 10:30:00, name = Ada") in task.notes
+
+
+def test_in_a_call_with_the_id_of_an_earlier_one_nothing_is_said_to_be_booked_that_is_not(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    leases, journal, told = Leases(engine, "here"), Journal(engine), []
+    for _ in range(2):
+        lease = leases.open("c-1", "", {})
+        assert isinstance(lease, Lease)
+        journal.append([JournalRow(lease.key, 1, "call", {}, BEGAN, lease.epoch)])
+        runner = EffectRunner(engine, AGENTS, lambda: BEGAN, epoch_of=leases.epoch)
+        call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
+        call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+        told.append(call.answered("call-2", "book_appointment_confirm", yes=True))
+        leases.end(lease.key, lease.epoch)
+        call.ends()
+    assert told[0]["result"] == "booked"
+    assert "result" not in told[1], "the time is taken, by the first call"
+    (appointment,) = AppointmentBook(engine).all()
+    assert appointment.conversation_id == "c-1"
 
 
 @pytest.mark.parametrize(
@@ -576,7 +598,7 @@ def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Ca
     for number in range(2, 5):
         call.caller_says("Twenty.")
         results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
-    assert results == [None, None, "transfer"]
+    assert results == [None, None, "not_transferred"]
 
 
 def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
@@ -646,6 +668,19 @@ def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
     call.model_calls(("call-1", "end_call", {}))
     call.mailboxes.advance(2000)
     assert call.outputs()["call-1"]["error"] == "not_asked_for"
+
+
+def test_each_goodbye_waits_for_the_words_of_the_newest_turn(call: Call) -> None:
+    for item in ("u-8", "u-9"):
+        turn_without_words(call, item)
+    call.model_calls(("call-1", "end_call", {}), ("call-2", "end_call", {}))
+    call.mailboxes.advance(1500)
+    words(call, "u-8", "")
+    call.mailboxes.advance(1500)
+    assert call.outputs() == {}
+    words(call, "u-9", "Bye.")
+    call.mailboxes.until(lambda: {"call-1", "call-2"} <= call.outputs().keys())
+    assert [call.outputs()[each]["result"] for each in ("call-1", "call-2")] == ["hangup", "hangup"]
 
 
 def test_keys_count_as_a_request_to_end_or_transfer(call: Call) -> None:

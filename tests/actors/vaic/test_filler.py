@@ -48,7 +48,7 @@ def test_the_filler_is_repeated_after_a_longer_wait_up_to_a_limit(scene: Scene) 
 @pytest.mark.parametrize(
     "ends", [AwaitWords(due=False), CallerBargedIn(), BotAudio("i-1", MS_100)], ids=["none owed", "caller", "bot"]
 )
-def test_it_is_not_said_once_the_wait_is_over(scene: Scene, ends: object) -> None:
+def test_no_filler_is_played_after_the_wait_has_ended(scene: Scene, ends: object) -> None:
     scene.told(AwaitWords(due=True), ends)
     fillers(scene)
     scene.mailboxes.advance(10 * AGAIN_MS)

@@ -266,7 +266,7 @@ def test_a_resume_on_the_socket_that_was_told_to_hang_up_is_not_answered(scene: 
     assert scene.wire.types() == []
 
 
-def test_what_was_heard_is_told_before_the_end(scene: Scene) -> None:
+def test_the_heard_audio_is_reported_before_the_end(scene: Scene) -> None:
     scene.told(BotAudio("i-1", MS_100), BotAudio("i-1", MS_100))
     scene.mailboxes.advance(50)
     scene.hears(END)

@@ -1,4 +1,4 @@
-"""What the model tells the caller was done, and was not: our next words correct it; what is true is left alone."""
+"""What the model tells the caller was done, and was not: our next words correct it; what is true is not corrected."""
 
 from __future__ import annotations
 

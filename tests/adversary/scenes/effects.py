@@ -108,7 +108,7 @@ async def hung_up_while_booked(stage: Stage) -> None:
 
 @scene(Kind.EFFECTS, Ends(stored=()), Props(effects={"appointments.book": Wrong.SLOW_UNDONE}))
 async def undone_after_a_hang_up(stage: Stage) -> None:
-    """An effect that is undone for a caller who hangs up takes five seconds: undone all the same, and recorded."""
+    """An effect that is undone for a caller who hangs up takes five seconds: still undone, and recorded."""
     await _booked(stage, settle=False)
     await stage.until(lambda: stage.effects_done, 10)
     stage.phone.hang_up()
@@ -130,7 +130,7 @@ async def _overdue(stage: Stage) -> None:
 
 @scene(Kind.EFFECTS, Ends(heard=("cannot tell", BOOKED_WORDS)), Props(effects=HELD))
 async def overdue_and_booked_at_last(stage: Stage) -> None:
-    """The booking hangs: after 10 s the caller is told that nobody knows, and once it is known what came of it."""
+    """The booking hangs: after 10 s the caller is told that nobody knows, and the result once it is known."""
     await _overdue(stage)
     stage.let_go.set()
     await stage.until(lambda: "is booked" in stage.heard(), 20)
@@ -160,7 +160,7 @@ async def overdue_then_hung_up(stage: Stage) -> None:
 
 @scene(Kind.EFFECTS, Ends(unheard=(BOOKED_WORDS,)), Props(effects={"appointments.book": Wrong.HELD_UNDONE}))
 async def overdue_then_hung_up_and_undone(stage: Stage) -> None:
-    """The same with an effect that is undone for a caller who hangs up: undone all the same, and recorded."""
+    """The same with an effect that is undone for a caller who hangs up: still undone, and recorded."""
     await _overdue_and_hung_up(stage, "undone", ["appointments.book", "appointments.book undone"])
 
 

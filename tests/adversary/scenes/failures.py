@@ -53,7 +53,7 @@ async def calls_what_does_not_exist_for_ever(stage: Stage) -> None:
 
 @scene(Kind.MODEL, Ends(stored=(), end=(End.HUNG_UP, End.TRANSFERRED), heard=("say it again",), requests=60))
 async def calls_for_ever_in_every_turn(stage: Stage) -> None:
-    """The same in one turn after another: the caller is not asked to repeat for ever."""
+    """The same in one turn after another: the caller is not asked to repeat without end."""
     stage.model.habit = lambda _: Answer(items=(call("get_weather", {"city": "Berlin"}),), delay_s=0.01)
     for _ in range(3):
         await stage.model.began()
@@ -82,7 +82,7 @@ async def every_end_is_told_twice(stage: Stage) -> None:
 
 @scene(Kind.MODEL, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)))
 async def call_in_a_failed_response(stage: Stage) -> None:
-    """A function call is complete, then its response fails: the caller gets on all the same."""
+    """A function call is complete, then its response fails: the call still goes on."""
     await stage.model.turn(WISH, OPEN, status="failed", error=BROKEN)
     await stage.sleep(4)
     await stage.model.quiet()
@@ -260,7 +260,7 @@ async def talks_for_two_minutes(stage: Stage) -> None:
 
 @scene(Kind.MODEL, Ends(stored=(), silence_s=20), Props(first=Answer(status="failed", error=BROKEN, to_any=True)))
 async def greeting_fails(stage: Stage) -> None:
-    """The greeting's response fails: the caller is greeted all the same."""
+    """The greeting's response fails: the caller is still greeted."""
     await stage.sleep(5)
     if not stage.phone.handset.ear.runs:
         raise Fault("nobody greets the caller")

@@ -50,7 +50,7 @@ async def _cancel_anothers(stage: Stage) -> None:
 
 for _caller in WITHHELD:
     _name, _props = _claim(_caller)
-    _cancel_anothers.__doc__ = "Numbers that are withheld are nobody's: one caller's appointment is not another's."
+    _cancel_anothers.__doc__ = "Withheld numbers match no caller: one caller's appointment is not another's."
     add(Kind.IDENTITY, _name, _cancel_anothers, KEPT, _props)
 
 

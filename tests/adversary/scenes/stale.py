@@ -171,7 +171,7 @@ async def thanks_over_the_transfer(stage: Stage) -> None:
 
 @scene(Kind.STALE, THROUGH, HUMAN)
 async def cough_over_the_transfer(stage: Stage) -> None:
-    """A cough into "I will put you through": carried out all the same."""
+    """A cough into "I will put you through": still carried out."""
     await stage.model.turn("A human please.", HAND_OVER, settle=False)
     await over_the_last_words(stage, "", say("Sorry?"))
     await stage.ended(20)
@@ -335,7 +335,7 @@ async def end_call_in_a_reminder(stage: Stage) -> None:
 
 @scene(Kind.STALE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)))
 async def output_crosses_the_turn(stage: Stage) -> None:
-    """The server has begun its answer to "mhm" before the output came in: the output is spoken of all the same."""
+    """The server has begun its answer to "mhm" before the output came in: the output is still spoken of."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes", YES, settle=False)
     await stage.model.until(lambda: not stage.model.busy)

@@ -29,5 +29,5 @@ def starts(engine: Engine) -> list[datetime]:
 
 
 def talk(engine: Engine, spec: AgentSpec, caller: str = CALLER) -> Conversation:
-    desk = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
-    return converse(spec, effects=desk, now=NOW, caller=caller)
+    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    return converse(spec, effects=runner, now=NOW, caller=caller)

@@ -23,10 +23,10 @@ TOMORROW, SUNDAY, LONG_AGO = "2026-11-24", "2026-11-29", "2020-11-24"
 
 
 def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
-    return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), desk(engine))
+    return TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", run_id, "+4930123", lambda: now), runner_of(engine))
 
 
-def desk(engine: Engine) -> EffectRunner:
+def runner_of(engine: Engine) -> EffectRunner:
     return EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
 
 
@@ -104,7 +104,7 @@ def test_a_time_with_our_own_offset_is_local(engine: Engine) -> None:
 
 def test_a_time_that_has_passed_since_it_was_read_back_is_not_booked(engine: Engine) -> None:
     now = [datetime(2026, 11, 24, 10, 29, 50, tzinfo=BERLIN)]
-    run = TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", "t1", "+4930123", lambda: now[-1]), desk(engine))
+    run = TaskRun(BOOK_APPOINTMENT, TaskContext("c-1", "t1", "+4930123", lambda: now[-1]), runner_of(engine))
     assert opened(run, day="2026-11-24", at="10:30", name=NAME)["state"] == "Confirm"
     now.append(datetime(2026, 11, 24, 10, 31, 50, tzinfo=BERLIN))
     answer = says_yes(run)
@@ -211,7 +211,7 @@ def test_a_crash_after_the_booking_does_not_book_again(engine: Engine) -> None:
     again = TaskRun.restore(
         BOOK_APPOINTMENT,
         TaskContext("c-1", "t1", "+4930123", lambda: NOW),
-        desk(engine),
+        runner_of(engine),
         saved,
     )
     assert says_yes(again) == first
@@ -254,7 +254,7 @@ def test_a_run_restored_in_any_state_gives_the_same_next_answer(
     again = TaskRun.restore(
         BOOK_APPOINTMENT,
         TaskContext("c-1", "t1", "+4930123", lambda: NOW),
-        desk(engine),
+        runner_of(engine),
         saved,
     )
     assert (again.tools(), again.instructions()) == (run.tools(), run.instructions())

@@ -62,7 +62,7 @@ def test_the_day_is_taken_if_the_caller_says_it_unasked_and_can_be_corrected(eng
     assert starts(engine) == [FRIDAY]
 
 
-def test_who_does_not_want_it_cancelled_after_all_keeps_it(engine: Engine) -> None:
+def test_a_caller_who_does_not_cancel_after_all_keeps_the_appointment(engine: Engine) -> None:
     booked(engine, TUESDAY)
     it = talk(engine, CANCEL_APPOINTMENT).opens(name="John Smith", which="2026-11-24").says_no()
     assert (it.outcome, it.says) == ("cancelled", "All right, your appointment stays as it is. Is there anything else?")
@@ -168,7 +168,7 @@ def test_an_appointment_is_found_by_number_and_name(engine: Engine, name: str, c
     assert found or it.says.startswith(f"I cannot find an appointment under the name {name} for your number. Under")
 
 
-def test_what_is_past_is_not_found(engine: Engine) -> None:
+def test_a_past_appointment_is_not_found(engine: Engine) -> None:
     booked(engine, NOW - timedelta(days=1))
     assert talk(engine, CANCEL_APPOINTMENT).opens(name="John Smith").state == "CollectName"
 

@@ -25,7 +25,7 @@ def test_appointments_begin_at_every_quarter_of_an_hour_from_nine_to_a_quarter_t
 
 
 @pytest.mark.parametrize("days", [0, 1, 365])
-def test_a_day_from_today_to_a_year_ahead_will_do(days: int) -> None:
+def test_a_day_from_today_to_a_year_ahead_is_accepted(days: int) -> None:
     day = TODAY + timedelta(days=days)
     assert open_day(day, known()) == day
 
@@ -44,12 +44,12 @@ def test_another_day_is_refused_in_words(days: int, now: datetime, sentence: str
         open_day(TODAY + timedelta(days=days), known(now))
 
 
-def test_today_will_do_as_long_as_one_appointment_is_to_come() -> None:
+def test_today_is_accepted_until_the_last_appointment_has_begun() -> None:
     assert open_day(TODAY, known(NOW.replace(hour=16, minute=44))) == TODAY
 
 
 @pytest.mark.parametrize("at", [time(9), time(16, 45), time(12, 15)])
-def test_a_time_at_which_one_begins_will_do(at: time) -> None:
+def test_a_time_at_which_an_appointment_begins_is_accepted(at: time) -> None:
     assert open_time(at, known(day=TODAY + timedelta(days=1))) == at
 
 

@@ -10,7 +10,7 @@ def test_edges_to_where_the_way_has_come_through_and_to_the_start_lead_back() ->
     assert leading_back("a", ["a", "b", "c"], pairs) == {("c", "b"), ("c", "a"), ("b", "b")}
 
 
-def test_what_the_start_does_not_reach_has_its_own_way() -> None:
+def test_edges_of_nodes_the_start_does_not_reach_may_lead_back() -> None:
     assert leading_back("a", ["a", "b", "c"], [("b", "c"), ("c", "b"), ("b", "a")]) == {("c", "b"), ("b", "a")}
 
 

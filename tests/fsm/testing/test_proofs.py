@@ -21,7 +21,7 @@ def test_every_registered_task_can_be_proved(name: str) -> None:
 
 
 @pytest.mark.parametrize("spec", [table(), TRIAGE, LOCKER], ids=lambda spec: spec.name)
-def test_so_can_the_tables_of_these_tests(spec: AgentSpec) -> None:
+def test_the_tables_of_the_tests_can_be_proved(spec: AgentSpec) -> None:
     prove(spec)
 
 

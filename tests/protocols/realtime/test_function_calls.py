@@ -40,7 +40,7 @@ def test_words_are_owed_once_the_last_output_of_all_is_there() -> None:
     assert (outputs(items), speak) == ([("c-1", "one")], True)
 
 
-def test_nothing_new_is_nothing_to_speak_about() -> None:
+def test_without_a_new_output_no_response_is_requested() -> None:
     calls = called("c-1")
     calls.response_ended("r-1")
     calls.answered("c-1", "{}")

@@ -64,7 +64,7 @@ def test_what_a_response_leaves_without_an_end_is_told_unless_it_was_discarded()
     assert found.unended("r-2") == []
 
 
-def test_something_was_heard_of_what_still_runs_only() -> None:
+def test_audio_counts_as_heard_only_while_its_response_runs() -> None:
     found = running()
     assert not found.something_heard()
     found.takes("r-1", "i-1", MS_100)

@@ -260,7 +260,7 @@ def running(now_ms: float = 0) -> ResponseScheduler:
     return scheduler
 
 
-def test_it_is_idle_while_nobody_speaks_or_is_about_to() -> None:
+def test_the_scheduler_is_idle_while_nobody_speaks_and_no_response_is_due() -> None:
     scheduler = ResponseScheduler()
     idle = [scheduler.idle]
     scheduler.want(ASK, 0)
@@ -308,7 +308,7 @@ def test_what_was_heard_in_between_begins_the_attempts_anew() -> None:
     assert isinstance(again, ResponseCreate)
 
 
-def test_what_was_not_heard_twice_is_given_up() -> None:
+def test_a_response_that_fails_twice_is_given_up() -> None:
     scheduler = running()
     scheduler.done(ours("r-1", "failed"), spoke=False, called=False, now_ms=1)
     assert not scheduler.given_up
@@ -403,7 +403,7 @@ def test_a_limit_longer_than_that_is_given_up_at_once() -> None:
     assert (scheduler.given_up, scheduler.limited) == (True, True)
 
 
-def test_a_limit_is_over_once_something_was_heard() -> None:
+def test_a_rate_limit_is_over_once_a_response_has_spoken() -> None:
     scheduler = running()
     scheduler.done(limited("r-1"), spoke=False, called=False, now_ms=0)
     scheduler.tick(sounds=False, now_ms=RATE_PAUSE_MS)

@@ -50,7 +50,7 @@ def test_where_no_tool_is_named_the_instructions_are_sent_alone_and_then_nothing
         assert updates.smaller(ErrorDetail(param=param)) is None
 
 
-def test_it_comes_to_an_end_whatever_is_refused() -> None:
+def test_updates_end_even_if_every_form_is_refused() -> None:
     updates = SessionUpdates()
     updates.update(whole(*"abcdefgh"))
     times = 0

@@ -1,10 +1,10 @@
-"""Callers who book: in various words, with corrections, digressions and times that are not to be had."""
+"""Callers who book: in various words, with corrections, digressions and times that are taken or closed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.talk.scenario import Act, Answer, Asked, Ends, Kind, Line, Own, Scenario
+from tests.talk.scenario import Act, Answer, Asked, Ends, Kind, Line, Scenario, StoredAppointment
 from tests.talk.scenarios.words import (
     BROWN,
     FRIDAY,
@@ -31,7 +31,7 @@ def booked(
     answers: Mapping[Asked, tuple[Answer, ...]] | None = None,
     leaves: str = "",
     under: str = "",
-    others: tuple[Own, ...] = (),
+    others: tuple[StoredAppointment, ...] = (),
 ) -> Scenario:
     """A caller who has an appointment in the end.
 
@@ -67,7 +67,7 @@ def gives(text: str, **values: str) -> Line:
     return Line(text, Act.GIVES, values)
 
 
-TAKEN = Own(at=f"{TOMORROW} 10:30", name="Somebody Else", caller="+4930555077")
+TAKEN = StoredAppointment(at=f"{TOMORROW} 10:30", name="Somebody Else", caller="+4930555077")
 
 _BOOKING = (
     booked("book_plain", Kind.BOOK, "every value is asked for", (TOMORROW, "10:30", SMITH)),

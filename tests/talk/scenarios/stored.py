@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.talk.scenario import BILLING, RECEPTION, Act, Asked, End, Ends, Kind, Line, Own, Scenario
+from tests.talk.scenario import BILLING, RECEPTION, Act, Asked, End, Ends, Kind, Line, Scenario, StoredAppointment
 from tests.talk.scenarios.booking import WISH, gives, no
 from tests.talk.scenarios.words import FRIDAY, MILLER, MONDAY, SMITH, TOMORROW
 
-MINE, MINE_TOO = Own(at=f"{TOMORROW} 10:30"), Own(at=f"{FRIDAY} 14:00")
-TAKEN = Own(at=f"{MONDAY} 11:00", name="Somebody Else", caller="+4930555077")
+MINE, MINE_TOO = StoredAppointment(at=f"{TOMORROW} 10:30"), StoredAppointment(at=f"{FRIDAY} 14:00")
+TAKEN = StoredAppointment(at=f"{MONDAY} 11:00", name="Somebody Else", caller="+4930555077")
 MOVE = Line("I would like to move my appointment, please.", Act.MOVE)
 CANCEL = Line("I would like to cancel my appointment, please.", Act.CANCEL)
 AT_TOMORROW, AT_FRIDAY = f"{TOMORROW} 10:30", f"{FRIDAY} 14:00"

@@ -1,0 +1,118 @@
+"""The attempts of one process at effects: one at a time for each key, and what the effect log says of them.
+
+Shared by the threads of all FsmAgents, and by the recovery of what other processes have begun.
+May import: fsm, protocols, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
+from fsm.registry import effects_of
+from fsm.spec import AgentSpec
+from protocols.text import well_formed, well_formed_json
+from store import effect_log
+from store.effect_log import LoggedEffect, Status
+
+BROKEN = "I am sorry, that did not work."
+UNSURE = "I am sorry, I cannot tell whether that went through. Please check with us before you rely on it."
+# How long an attempt waits for another one with the same key, in seconds.
+PATIENCE_S = 5.0
+# What SQLAlchemy raises when the database is unavailable.
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
+STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
+
+
+class EffectAttempts:
+    """The keys that this process is carrying out. agents: the tasks that declare the effects. now: aware.
+
+    patience_s: how long `alone` waits. unstored: outcomes that the database could not take, by key.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        agents: Mapping[str, AgentSpec],
+        now: Callable[[], datetime],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.engine = engine
+        self.now = now
+        self.declared = effects_of(agents)
+        self.unstored: dict[str, EffectResult] = {}
+        self._slots = {name: spec.slots for spec in agents.values() for name in spec.effects}
+        self._patience_s = patience_s
+        self._under_way: set[str] = set()
+        self._done = threading.Condition()
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """The keys that are being carried out."""
+        return tuple(self._under_way)
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[bool]:
+        """Wait for another thread's attempt with this key. Yields False after `patience_s`: that attempt may hang."""
+        with self._done:
+            alone = self._done.wait_for(lambda: key not in self._under_way, self._patience_s)
+            if alone:
+                self._under_way.add(key)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._done:
+                    self._under_way.discard(key)
+                    self._done.notify_all()
+
+    def settle(self, connection: Connection, key: str, result: EffectResult, status: Status | None = None) -> None:
+        """Log an outcome. status: another one than the result's."""
+        values = result.values if isinstance(result, Ok) else {}
+        say = "" if isinstance(result, Ok) else result.say
+        effect_log.settle(connection, key, status or STATUS[type(result)], values, say, self.now())
+
+    def entry(self, name: str, request: EffectRequest, epoch: int) -> LoggedEffect:
+        """The log entry of a request's intent. epoch: of the conversation's lease."""
+        slots = self._slots[name]
+        return LoggedEffect(
+            key=request.key,
+            name=name,
+            conversation_id=request.context.conversation_id,
+            run_id=request.context.run_id,
+            caller=request.context.caller,
+            slots={slot: slots[slot].write(value) for slot, value in request.slots.items()},
+            facts=dict(request.facts),
+            intended_at=self.now(),
+            epoch=epoch,
+        )
+
+    def request(self, known: LoggedEffect) -> EffectRequest | None:
+        """The logged request; None if it no longer fits the task's table, which has changed since."""
+        context = TaskContext(known.conversation_id, known.run_id, known.caller, self.now)
+        try:
+            slots = self._slots[known.name]
+            read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
+        except (KeyError, ValueError):
+            return None
+        return EffectRequest(known.key, read, context, known.facts)
+
+
+def checked(result: EffectResult) -> EffectResult:
+    """What a task's code returned, in well-formed texts. Raises: TypeError: it is no result, or cannot be stored."""
+    if type(result) not in STATUS:
+        raise TypeError(f"an effect has returned a {type(result).__name__}")
+    if not isinstance(result, Ok):
+        return replace(result, say=well_formed(result.say))
+    values = json.dumps(dict(result.values))
+    sound = well_formed_json(values)
+    return result if sound == values else Ok(json.loads(sound))

@@ -1,0 +1,165 @@
+"""Settles effects whose outcome is unknown: begun by a process that has died, raised by a task, or left to a human.
+
+May import: actors, fsm, protocols, store, loguru, the standard library. Rules from: docs/specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from loguru import logger
+
+from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
+from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked
+from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
+from protocols.errors import MisuseError
+from store import effect_log
+from store.database import reading
+from store.effect_log import LoggedEffect, Status
+
+# Every KEEP_EVERY_S a process refreshes the intents that it is carrying out; one without an outcome that was not
+# refreshed for this long belongs to a process that has died.
+ABANDONED = timedelta(seconds=60)
+KEEP_EVERY_S = 15.0
+RECOVER_EVERY_S = 20.0
+# Why a settled effect is unclear again; shown in the list of unsettled effects.
+UNDO_FAILED = "the caller hung up, and it could not be undone"
+# What a human decides about an effect whose outcome is unknown.
+Decision = Literal["done", "undone", "retry"]
+
+
+class EffectRecovery:
+    """Settles effects in the database of the attempts, which tell what their own process is carrying out."""
+
+    def __init__(self, attempts: EffectAttempts) -> None:
+        self._attempts = attempts
+        self._engine = attempts.engine
+        self._now = attempts.now
+
+    def recover(self) -> int:
+        """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
+
+        An effect that cannot be settled now is tried again by the next `recover`, until it is too old. An unclear one
+        is looked up if possible, and never done again.
+        """
+        ended = 0
+        try:
+            with reading(self._engine) as connection:
+                left = effect_log.unsettled(connection, self._now() - ABANDONED)
+                left += effect_log.unclear(connection)
+        except UNAVAILABLE:
+            logger.exception("abandoned effects cannot be looked up")
+            return 0
+        for known in left:
+            if known.key in self._attempts.under_way:
+                continue
+            log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
+            try:
+                with self._attempts.alone(known.key) as alone:
+                    settle = self._recover_one if known.status == "intended" else self._clear_up
+                    status = settle(known) if alone else None
+            except Exception:  # code of a task and a remote system: one failure must not hold up the others
+                log.exception("an abandoned effect could not be settled")
+                continue
+            if status is not None:
+                ended += 1
+                EFFECTS.labels(known.name, status).inc()
+                log.warning("abandoned effect settled", status=status)
+        return ended
+
+    def keep(self) -> None:
+        """Refresh the effects being carried out, store outcomes that could not be stored, count unsettled effects."""
+        try:
+            unstored, under_way = dict(self._attempts.unstored), self._attempts.under_way
+            if unstored or under_way:
+                with self._engine.begin() as connection:
+                    for key, result in unstored.items():
+                        self._attempts.settle(connection, key, result)
+                    effect_log.keep(connection, under_way, self._now())
+            for key in unstored:
+                del self._attempts.unstored[key]
+            EFFECTS_UNSETTLED.set(len(self.unsettled()))
+        except UNAVAILABLE:
+            logger.exception("the effects under way cannot be kept")
+
+    def unsettled(self) -> list[LoggedEffect]:
+        """The effects of unknown outcome that no process is carrying out. Raises: SQLAlchemy's OperationalError."""
+        with reading(self._engine) as connection:
+            return effect_log.unsettled(connection, self._now() - ABANDONED) + effect_log.unclear(connection)
+
+    def decide(self, key: str, decision: Decision) -> Status | None:
+        """Settle an effect as a human decided. Returns its status; None if no unsettled effect has this key.
+
+        done: it was done. undone: it was not. retry: carry it out now. Raises: MisuseError if it cannot be carried out;
+        also whatever the effect raises, which leaves it unclear.
+        """
+        known = next((each for each in self.unsettled() if each.key == key), None)
+        if known is None:
+            return None
+        if decision != "retry":
+            status: Status = "ok" if decision == "done" else "undone"
+            with self._engine.begin() as connection:
+                return status if effect_log.decide(connection, known, status, self._now()) else None
+        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        if not isinstance(effect, Remote) or request is None:
+            raise MisuseError(f"{known.name} is not an effect that can be carried out again")
+        with self._engine.begin() as connection:
+            if not effect_log.decide(connection, known, "intended", self._now()):
+                return None
+        result: EffectResult = Unclear(UNSURE)
+        try:
+            result = checked(effect.do(request))
+        finally:
+            with self._engine.begin() as connection:
+                self._attempts.settle(connection, key, result)
+        return STATUS[type(result)]
+
+    def recovered(self, remote: Remote, request: EffectRequest, known: LoggedEffect) -> EffectResult:
+        """The result of a remote effect that a process which has died may have done."""
+        if remote.recover == "human" or self._too_old(remote, known):
+            return Unclear(UNSURE)
+        if remote.recover == "retry":
+            return remote.do(request)
+        return remote.recover(request) or remote.do(request)
+
+    def _recover_one(self, known: LoggedEffect) -> Status | None:
+        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over."""
+        with self._engine.begin() as connection:
+            if not effect_log.take_over(connection, known, self._now(), known.epoch):
+                return None
+        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        result: EffectResult = Unclear(UNSURE)
+        status: Status | None = None
+        if isinstance(effect, Remote) and request is not None:
+            given_up = effect.recover == "human" or self._too_old(effect, known)
+            if not given_up and effect.on_hang_up == "undo" and effect.undo is not None:
+                if not callable(effect.recover) or effect.recover(request) is not None:
+                    effect.undo(request)
+                result, status = Ok(), "undone"
+            else:
+                result = checked(self.recovered(effect, request, known))
+        with self._engine.begin() as connection:
+            self._attempts.settle(connection, known.key, result, status)
+        return status or STATUS[type(result)]
+
+    def _clear_up(self, known: LoggedEffect) -> Status | None:
+        """Look up an unclear effect, without ever repeating it. Returns its status, None if that is still unknown."""
+        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
+            return None
+        if known.say == UNDO_FAILED or self._too_old(effect, known) or self._is_recent(known):
+            return None
+        result = checked(effect.recover(request) or Failed(BROKEN))
+        if isinstance(result, Unclear):
+            return None
+        with self._engine.begin() as connection:
+            self._attempts.settle(connection, known.key, result)
+        return STATUS[type(result)]
+
+    def _too_old(self, remote: Remote, known: LoggedEffect) -> bool:
+        return self._now() - known.intended_at > remote.recover_within
+
+    def _is_recent(self, known: LoggedEffect) -> bool:
+        """Whether the request may still be on its way, so that not finding the effect proves nothing."""
+        return self._now() - (known.settled_at or known.intended_at) < ABANDONED

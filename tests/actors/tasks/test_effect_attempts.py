@@ -1,0 +1,116 @@
+"""One attempt at a time for each key, and what the effect log keeps of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from actors.tasks.effect_attempts import EffectAttempts, checked
+from fsm.effects import Failed, Local, Ok, Unclear
+from fsm.spec import Slot
+from store import effect_log
+from tests.actors.tasks.oven import NOW, REQUEST, bake
+from tests.fsm.tables import table
+
+SPEC = table(effects={"pizza.bake": Local(bake)})
+
+
+def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
+    return EffectAttempts(engine, {SPEC.name: SPEC}, lambda: NOW, patience_s)
+
+
+def test_an_attempt_waits_until_the_one_with_its_key_has_ended(engine: Engine) -> None:
+    shared, inside, go_on = attempts(engine), Event(), Event()
+    order: list[str] = []
+
+    def first() -> None:
+        with shared.alone("k-1"):
+            inside.set()
+            assert go_on.wait(timeout=60)
+            order.append("first")
+
+    def second() -> None:
+        with shared.alone("k-1") as alone:
+            order.append("second")
+            assert alone
+
+    with ThreadPoolExecutor(2) as pool:
+        under_way = pool.submit(first)
+        assert inside.wait(timeout=60)
+        waits = pool.submit(second)
+        assert shared.under_way == ("k-1",)
+        go_on.set()
+        under_way.result(timeout=60)
+        waits.result(timeout=60)
+    assert order == ["first", "second"]
+    assert not shared.under_way
+
+
+def test_another_key_does_not_wait_and_the_same_key_only_for_so_long(engine: Engine) -> None:
+    shared = attempts(engine, patience_s=0.01)
+    with shared.alone("k-1") as alone:
+        assert alone
+        with shared.alone("k-2") as other:
+            assert other
+        with shared.alone("k-1") as same:
+            assert not same
+        assert shared.under_way == ("k-1",), "an attempt that gave up waiting does not end the other"
+
+
+def test_a_key_is_free_after_an_attempt_that_raised(engine: Engine) -> None:
+    shared = attempts(engine, patience_s=0.0)
+    with pytest.raises(ZeroDivisionError), shared.alone("k-1"):
+        raise ZeroDivisionError
+    with shared.alone("k-1") as alone:
+        assert alone
+
+
+def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
+    shared = attempts(engine)
+    with engine.begin() as connection:
+        assert effect_log.intend(connection, shared.entry("pizza.bake", REQUEST, epoch=7))
+        known = effect_log.find(connection, REQUEST.key)
+    assert known is not None
+    assert (known.epoch, known.intended_at, known.status) == (7, NOW, "intended")
+    again = shared.request(known)
+    assert again is not None
+    assert (again.key, again.slots, again.facts) == (REQUEST.key, REQUEST.slots, REQUEST.facts)
+    assert (again.context.conversation_id, again.context.run_id, again.context.caller) == ("c-1", "t1", "+4930123")
+
+
+def test_a_request_that_its_table_can_no_longer_read_is_none(engine: Engine) -> None:
+    known = attempts(engine).entry("pizza.bake", REQUEST, epoch=0)
+    changed = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Local(bake)})
+    for agents in ({}, {changed.name: changed}):
+        assert EffectAttempts(engine, agents, lambda: NOW).request(known) is None
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "stored"),
+    [
+        (Ok({"ticket": 1}), None, ("ok", {"ticket": 1}, "")),
+        (Failed("No."), None, ("failed", {}, "No.")),
+        (Ok(), "undone", ("undone", {}, "")),
+    ],
+)
+def test_an_outcome_is_stored_with_its_values_and_words(
+    engine: Engine, result: Any, status: Any, stored: tuple[str, dict[str, Any], str]
+) -> None:
+    shared = attempts(engine)
+    with engine.begin() as connection:
+        effect_log.intend(connection, shared.entry("pizza.bake", REQUEST, epoch=0))
+        shared.settle(connection, REQUEST.key, result, status)
+        known = effect_log.find(connection, REQUEST.key)
+    assert known is not None
+    assert (known.status, known.values, known.say) == stored
+
+
+@pytest.mark.parametrize("result", [None, "ok", Ok({"ticket": object()})])  # type: ignore[dict-item]
+def test_what_is_no_result_or_cannot_be_stored_is_refused(result: Any) -> None:
+    with pytest.raises(TypeError):
+        checked(result)
+    assert checked(Unclear("Perhaps.")) == Unclear("Perhaps.")

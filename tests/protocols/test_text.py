@@ -1,0 +1,56 @@
+"""Texts from outside: what no store can hold is replaced, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.text import well_formed, well_formed_json
+
+# Any text, with what is odd in it often enough.
+ANY = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.sampled_from('\0\\u"d800😀ü')))
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("", ""),
+        ("Grüß Gott 😀", "Grüß Gott 😀"),
+        ("a\0b", "a\ufffdb"),
+        ("\ud800 \udfff", "\ufffd \ufffd"),
+        ("\t\n\x7f", "\t\n\x7f"),
+    ],
+)
+def test_nul_and_halves_of_pairs_are_replaced(text: str, clean: str) -> None:
+    assert well_formed(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (r'"a\u0000b"', r'"a\ufffdb"'),
+        (r'"\ud800"', r'"\ufffd"'),
+        (r'"\uDC00\uD83D"', r'"\ufffd\ufffd"'),
+        (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
+        (r'"\ud83d\ud83d\ude00"', r'"\ufffd\ud83d\ude00"'),
+        (r'"\\u0000 \\\u0000"', r'"\\u0000 \\\ufffd"'),
+        (r'"\u0001 \u00000"', r'"\u0001 \ufffd0"'),
+        (r'"\u00', r'"\u00'),
+        ("\\", "\\"),
+        (r"\u", r"\u"),
+    ],
+)
+def test_escapes_in_json_are_replaced_where_they_are_escapes(text: str, clean: str) -> None:
+    assert well_formed_json(text) == clean
+    assert well_formed_json(text.encode()) == clean.encode()
+
+
+@given(ANY)
+def test_cleaned_json_says_the_cleaned_text(text: str) -> None:
+    # As one text: halves that stand beside each other in two texts of Python's are one character in JSON.
+    said = json.loads(json.dumps(text))
+    assert json.loads(well_formed_json(json.dumps(text))) == well_formed(said)
+    well_formed(text).encode()
