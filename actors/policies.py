@@ -34,8 +34,8 @@ FAREWELL_START_LIMIT_S = 6.0
 INTERRUPTION_LIMIT_S = 30.0
 # session.end, VAIC's answer to our hangup.
 END_LIMIT_S = 6.0
-# The same for a transfer: VAIC stays until it was answered or has failed.
-TRANSFER_LIMIT_S = 60.0
+# The same for a transfer that was answered; for what becomes of it: TRANSFER_LIMIT_S in actors/vaic/phase.py.
+TRANSFER_END_LIMIT_S = 60.0
 # Tasks in the middle of a step, after the caller has left.
 SETTLE_LIMIT_S = 3.0
 # The same, once the record so far is written: longer than any effect takes that has not hung.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pykka
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from actors.system.dispatcher import install
 from tests.cranked import CrankedDispatcher
+from tests.groups import Grouping, scheduler
 
 ROOT = Path(__file__).parent
 
@@ -34,18 +36,15 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests by process. Those with speech share one: one engine in memory, and a core left for the rest.
-
-    The fault rows of `make test` run in real time, one at a time, in a third process: they mostly wait.
-    """
+    """Mark all of tests/faults, for `make test` runs only those of them that are fast."""
     for item in items:
-        room = item.path.relative_to(ROOT).parts[0]
-        if room in ("calls", "lab", "test_stories.py") and item.path.name != "test_load.py":
-            item.add_marker(pytest.mark.xdist_group("speech"))
-        if room == "faults":
+        if item.path.relative_to(ROOT).parts[0] == "faults":
             item.add_marker(pytest.mark.faults)
-            if item.get_closest_marker("fast") is not None:
-                item.add_marker(pytest.mark.xdist_group("fast faults"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping | None:
+    return scheduler(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -31,7 +31,7 @@ class Event(Enum):
     ORDERED = "hangup or transfer ordered"
     ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # all should have been heard, but VAIC has not confirmed it
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
-    TRANSFER_FAILED = "transfer failed"  # VAIC says so, and keeps the call
+    TRANSFER_FAILED = "transfer failed"  # VAIC says so and keeps the call, or says nothing
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
     CALL_BROKE = "supervisor failed"
@@ -52,7 +52,7 @@ class Action(Enum):
     STOP = "stop"
 
 
-# Time limits of phases; the others have none here. In HUNG_UP the supervisor's own limit runs.
+# Time limits of phases; the others have none here. In HUNG_UP the supervisor's own limit runs, and TRANSFER_LIMIT_S.
 LIMITS_S: Mapping[Phase, float] = {
     # After the moment at which everything should have been heard (7.6: "about 1 s").
     Phase.PLAYING_OUT: 1.0,
@@ -62,6 +62,10 @@ LIMITS_S: Mapping[Phase, float] = {
     # For session.end (7.6: about 5 s), as policies.END_LIMIT_S; a transfer that rings longer is given up.
     Phase.HUNG_UP_ALONE: 6.0,
 }
+
+# In HUNG_UP, for what becomes of a transfer: VAIC may ignore it, and a caller who hears no ringing must not be left in
+# silence. One that is answered later takes the caller with it all the same.
+TRANSFER_LIMIT_S = 15.0
 
 ALONE = frozenset({Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE, Phase.OVER})
 _SPOKEN = (Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE)

@@ -53,7 +53,7 @@ from actors.transport.websocket import Wire, WireClosed, WireMessage, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
 from actors.vaic.gap import GAP_S, GapFiller
-from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
+from actors.vaic.phase import ALONE, LIMITS_S, SESSION, TRANSFER_LIMIT_S, Action, Answers, Event, Phase, answers
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
@@ -103,6 +103,7 @@ STREAM_CHECK_S = 0.5
 NO_STREAM = "chunk_without_stream"
 # Why a transfer has failed (4.3); any other reason counts as "unknown".
 TRANSFER_FAILURES = ("no-answer", "busy", "declined", "error")
+UNANSWERED = "unanswered"  # ours: VAIC has said nothing about it
 DTMF_KEYS = frozenset("0123456789*#ABCD")
 
 OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look up
@@ -251,7 +252,7 @@ class VaicSocket(LoopActor):
                 self._call_broke(message)
             case PhaseOverdue():
                 if message.phase is self._phase:  # else it was left while this message waited
-                    self._advance(Event.LIMIT)
+                    self._phase_overdue()
             case WireClosed():
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:
@@ -308,8 +309,15 @@ class VaicSocket(LoopActor):
         """That of the phase, in place of that of the phase before."""
         if self._limit is not None:
             self._limit.cancel()
-        limit_s = LIMITS_S.get(self._phase)
+        transferring = self._phase is Phase.HUNG_UP and isinstance(self._order, Transfer)
+        limit_s = TRANSFER_LIMIT_S if transferring else LIMITS_S.get(self._phase)
         self._limit = None if limit_s is None else self.after(limit_s, PhaseOverdue(self._phase))
+
+    def _phase_overdue(self) -> None:
+        if self._phase is Phase.HUNG_UP:
+            self._advance(Event.TRANSFER_FAILED, UNANSWERED)
+        else:
+            self._advance(Event.LIMIT)
 
     def _send_order(self) -> None:
         match self._order:
@@ -451,6 +459,8 @@ class VaicSocket(LoopActor):
         if told.get("status") == "failed" and isinstance(self._order, Transfer):
             reason_code = told.get("reasonCode")
             self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
+        elif told.get("status") == "answered" and self._phase is Phase.HUNG_UP and self._limit is not None:
+            self._limit.cancel()  # session.end follows; the supervisor's limit runs
 
     def _check_conversation(self, conversation_id: str) -> None:
         if conversation_id and conversation_id != self._id:

@@ -22,6 +22,7 @@ from store.appointments import Appointment, AppointmentBook
 from store.journal import CallRecord
 from tests.calls.settings import daemon_settings
 from tests.calls.tap import Line, Tap
+from tests.gateway.daemons import until
 from tests.paced_loop import loop_time_s, run_paced
 
 Case = TypeVar("Case")
@@ -95,11 +96,14 @@ class Practice:
     def appointments(self) -> list[Appointment]:
         return AppointmentBook(self.daemon.engine).all()
 
-    def record(self, conversation_id: str = "c-1") -> CallRecord:
-        """The record of a call that has ended."""
-        record = self.daemon.journal.record(conversation_id)
-        assert record is not None
-        return record
+    async def record(self, conversation_id: str = "c-1") -> CallRecord:
+        """The record of a call that has ended, once it is stored: a caller who hangs up may be ahead of it."""
+
+        async def stored() -> CallRecord | None:
+            await self.daemon.live_calls()
+            return self.daemon.journal.record(conversation_id)
+
+        return await until(stored)
 
 
 @asynccontextmanager

@@ -78,18 +78,18 @@ def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
             )
 
             [appointment] = services.appointments()
-            assert appointment.starts_at in said_on(services.record(), 1, time(14, 30))
+            assert appointment.starts_at in said_on(await services.record(), 1, time(14, 30))
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
 
             interrupted = cuts(services.line.passed)
-            assert len(interrupted) == report.barge_ins == services.record().barge_ins == 3
+            assert len(interrupted) == report.barge_ins == (await services.record()).barge_ins == 3
             assert not services.line.of("model", "daemon", "error")
             done = [each.frame["response"]["status"] for each in services.line.of("model", "daemon", "response.done")]
             assert "cancelled" in done
 
             record_property("stop_ms", [round(cut.stop_ms, 1) for cut in interrupted])
             ears = [turn for turn in report.turns if turn.role == "bot" and turn.sent_ms - turn.heard_ms > 100]
-            books = {turn.item_id: turn for turn in services.record().turns}
+            books = {turn.item_id: turn for turn in (await services.record()).turns}
             for cut, at_the_ear in zip(interrupted, ears, strict=True):
                 assert_silent_at_once(cut)
                 # The model is told what the ear had, and so is the record.

@@ -33,7 +33,7 @@ def test_a_call_books_what_was_said_and_leaves_a_report_a_recording_and_a_record
         async with practice(tmp_path) as services:
             wav = tmp_path / "call.wav"
             report = await services.call("rms_book", "rms_time_1030", "rms_name", "rms_yes", "rms_goodbye", out_wav=wav)
-            record = services.record()
+            record = await services.record()
 
             [appointment] = services.appointments()
             assert appointment.starts_at in said_on(record, 1, time(10, 30))

@@ -50,7 +50,7 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_ap
 
             assert (report.outcome, report.errors) == ("client-disconnected", ())
             assert services.appointments() == []
-            record = services.record()
+            record = await services.record()
             assert record.outcome == "client-disconnected"
             assert [(task.agent, task.states, task.result) for task in record.tasks] == [
                 ("book_appointment", ("CollectDate", "CollectTime"), "open")

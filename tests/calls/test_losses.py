@@ -17,10 +17,10 @@ WISH = ("slt_book_named", "slt_yes_correct", "slt_goodbye")
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 
 
-def assert_booked(services: Practice, report: CallReport) -> None:
+async def assert_booked(services: Practice, report: CallReport) -> None:
     """The caller was asked, agreed and heard the result; no rule of VAIC was broken, and no request unanswered."""
     [appointment] = services.appointments()
-    assert appointment.starts_at in said_on(services.record(), 1, time(10, 30))
+    assert appointment.starts_at in said_on(await services.record(), 1, time(10, 30))
     assert (report.outcome, report.errors) == ("bot-disconnected", ())
     assert (report.tasks[0].states, report.tasks[0].result) == (BOOKED, "booked")
     heard = heard_words(report)
@@ -42,7 +42,7 @@ def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> Non
                 "slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes_correct", "slt_goodbye"
             )
 
-            assert_booked(services, report)
+            await assert_booked(services, report)
             [outage] = report.outages
             assert outage.resumed_ms is not None
             # The model's session is untouched.
@@ -73,7 +73,7 @@ def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_sa
             # A caller who gives the bot time to think of the rest.
             report = await services.call(*WISH, pause_ms=4000)
 
-            assert_booked(services, report)
+            await assert_booked(services, report)
             assert len(services.line.of("model", "daemon", "session.created")) == 2
             # What it is told of the conversation it understands, and it is told of nothing that it cannot know.
             assert services.line.of("model", "daemon", "error") == []

@@ -100,7 +100,7 @@ def test_fifty_calls_twenty_at_a_time_end_well_and_leave_nothing_behind(tmp_path
 
             assert Counter(report.outcome for report in reports) == {"bot-disconnected": 2, "client-disconnected": 48}
             assert [error for report in reports for error in report.errors] == []
-            assert {services.record(report.conversation_id).outcome for report in reports} == {
+            assert {(await services.record(report.conversation_id)).outcome for report in reports} == {
                 "completed",
                 "client-disconnected",
             }
@@ -237,6 +237,6 @@ def test_bad_frames_in_one_call_never_reach_another(tmp_path: Path) -> None:
             assert (report.outcome, report.errors) == ("bot-disconnected", ())
             assert [turn.role for turn in report.turns] == ["bot", "caller", "bot", "caller", "bot"]
             assert "Thank you for calling. Goodbye." in heard_words(report)
-            assert services.record("rude").outcome == "client-disconnected"
+            assert (await services.record("rude")).outcome == "client-disconnected"
 
     run_paced(calls())

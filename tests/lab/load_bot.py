@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from websockets.asyncio.client import connect
@@ -25,8 +26,11 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
-            continue
-        return
+            # Polled, but not so often that the program is kept from its start.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        else:
+            return
 
 
 async def one_call(vaic: ServerConnection, model_port: int) -> None:

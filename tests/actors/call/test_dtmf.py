@@ -83,6 +83,27 @@ def test_an_answer_of_known_length_is_complete_with_its_last_key(mailboxes: Wait
     assert len(typed(call)) == 1, "no timer is left"
 
 
+def test_a_slow_thumb_does_not_split_an_answer_of_known_length(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.answered("call-1", "book_appointment", name="Ada")
+    call.bot_says("Which day would suit you?")
+    for key in "241":
+        pressed(call, key)
+        mailboxes.advance(4800)
+    pressed(call, "1")
+    assert typed(call) == ["The caller pressed these keys: 2 4 1 1."]
+
+
+def test_an_unfinished_answer_of_known_length_is_given_up_after_a_longer_pause(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    call.answered("call-1", "book_appointment", name="Ada")
+    pressed(call, "24")
+    mailboxes.advance(4900)
+    assert typed(call) == []
+    mailboxes.advance(100)
+    assert typed(call) == ["The caller pressed these keys: 2 4."]
+
+
 def test_the_keys_of_one_answer_are_not_part_of_the_next(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
     call.answered("call-1", "triage")

@@ -13,7 +13,7 @@ from actors.call.phase import CallEvent
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
 from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
-from actors.policies import FAREWELL_LIMIT_S, LONGEST_GRACE_S
+from actors.policies import FAREWELL_LIMIT_S
 from actors.system.address import NullRef
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
@@ -503,7 +503,7 @@ def asked_to_say(call: Call) -> list[str]:
 
 def put_through(mailboxes: WaitingDispatcher, **more: Any) -> Call:
     call = transferred(mailboxes, TARGET, **more)
-    call.bot_says("I will put you through.", ms=500)
+    call.bot_says("The oven is broken. I will put you through.", ms=500)
     mailboxes.advance(500)
     call.played()
     assert [name for name, _ in call.activities()] == ["transfer"]
@@ -514,7 +514,7 @@ def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_g
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = put_through(mailboxes)
-    mailboxes.advance(30_000)  # it rings
+    mailboxes.advance(10_000)  # it rings
     transfer_fails(call)
     assert NOBODY in asked_to_say(call)[-1]
     assert call.describe().errors == ("transfer failed: no-answer",)
@@ -534,7 +534,7 @@ def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mail
     targets = {"reception": TARGET}
     profile = call_services(mailboxes, NullRef(), FakeDialler(), transfer_targets=targets).profile
     call = put_through(mailboxes, profile=replace(profile, max_call_s=10, no_input_s=NO_WATCH_S))
-    mailboxes.advance(1000 * (10 + LONGEST_GRACE_S))
+    mailboxes.advance(12_000)
     transfer_fails(call)
     mailboxes.advance(1000)
     mailboxes.advance(900)
@@ -570,8 +570,33 @@ def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because
     assert call.outcome() == "failed"
 
 
-def test_a_transfer_that_is_never_answered_ends_the_call_after_a_minute(mailboxes: WaitingDispatcher) -> None:
+def test_a_transfer_that_vaic_ignores_is_told_within_20_s_and_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
     call = put_through(mailboxes)
+    mailboxes.advance(15_000)
+    assert NOBODY in asked_to_say(call)[-1]
+    assert call.describe().errors == ("transfer failed: unanswered",)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    call.ends("transferred")  # somebody has answered after all
+    assert call.outcome() == "transferred"
+
+
+def test_a_transfer_that_vaic_ignores_ends_in_words_if_no_model_is_left(mailboxes: WaitingDispatcher) -> None:
+    call = transferred(mailboxes, TARGET)
+    LOSSES["refused"](call)
+    mailboxes.advance(1000)
+    call.played()
+    mailboxes.advance(15_000)
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    assert clips(call) == ["one_moment", "call_again"]
+
+
+def test_a_transfer_that_is_answered_ends_the_call_at_the_latest_after_a_minute(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    call.vaic("activities", activities=[{"type": "event", "name": "transferStatus", "value": {"status": "answered"}}])
     mailboxes.advance(59_900)
     assert call.records() == []
     mailboxes.advance(100)

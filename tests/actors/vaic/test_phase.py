@@ -20,7 +20,7 @@ from actors.messages.vaic import (
     Transfer,
 )
 from actors.system.signals import ChildDied
-from actors.vaic.phase import ALONE, LIMITS_S, SESSION, Action, Answers, Event, Phase, answers
+from actors.vaic.phase import ALONE, LIMITS_S, SESSION, TRANSFER_LIMIT_S, Action, Answers, Event, Phase, answers
 from protocols.errors import MisuseError, TransportLost
 from protocols.media import LPCM16_24
 from tests.actors.calls import CLIPS, FakeWire
@@ -328,6 +328,30 @@ def test_only_a_failure_is_reported_and_for_one_of_few_reasons(
     scene.told(TRANSFER)
     scene.hears(transfer_status(**value))
     assert [message.reason_code for message in scene.call.all(TransferFailed)] == reason
+
+
+def test_a_transfer_that_vaic_says_nothing_about_has_failed_and_the_session_is_open_again(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.mailboxes.advance(1000 * TRANSFER_LIMIT_S - 100)
+    assert scene.call.all(TransferFailed) == []
+    scene.mailboxes.advance(100)
+    assert scene.call.all(TransferFailed) == [TransferFailed("unanswered")]
+    scene.hears(BUSY)
+    assert scene.call.all(TransferFailed) == [], "VAIC's word comes too late"
+    assert_answers(scene, answers(Phase.OPEN))
+
+
+def test_a_transfer_that_is_answered_is_waited_for_and_so_is_a_hang_up(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.hears(transfer_status(status="answered"))
+    scene.mailboxes.advance(60_000)
+    assert scene.call.all(TransferFailed) == []
+
+
+def test_a_hang_up_has_no_transfers_limit(scene: Scene) -> None:
+    scene.told(HangUp("done"))
+    scene.mailboxes.advance(60_000)
+    assert scene.call.all(TransferFailed) == []
 
 
 def test_a_failed_transfer_that_was_never_sent_means_nothing(scene: Scene) -> None:
