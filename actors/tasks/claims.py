@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from actors.messages.call import SpeechFact
+from actors.messages.journal_rows import HeardClaim
 from actors.tasks.heard_words import HeardWords, holds
 from fsm.answer import TaskStatus
 from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, unbacked
@@ -60,6 +61,18 @@ class ClaimWatch:
         self._open = [claim for claim in self._open if claim.deeds.isdisjoint(deeds)]
         if not self._open:
             self._forget()
+
+    def left(self) -> tuple[HeardClaim, ...]:
+        """The claims that may have to be corrected yet, for the journal."""
+        return tuple(
+            HeardClaim(deeds=tuple(sorted(each.deeds, key=lambda deed: deed.value)), sentence=each.sentence)
+            for each in self._open
+        )
+
+    def restore(self, left: Iterable[HeardClaim]) -> None:
+        """Go on from what the process before has left, and has counted."""
+        self._open = [Claim(frozenset(each.deeds), each.sentence) for each in left]
+        self._counted = list(self._open)
 
     @property
     def open(self) -> bool:

@@ -24,7 +24,7 @@ from actors.messages.call import (
     TaskSettled,
     WordsLimit,
 )
-from actors.messages.journal_rows import ForeignSnapshot, JournalEntry
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.metrics import FALSE_CLAIMS, TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
@@ -36,7 +36,7 @@ from actors.tasks.claims import ClaimWatch, done_by, is_unclear
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.owed_results import OwedResults
-from actors.tasks.replay import calls_left, tasks_left
+from actors.tasks.replay import calls_left, owed_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
@@ -146,6 +146,9 @@ class TaskRouter:
         acted: the runs whose confirmed effect was begun after the last of these rows.
         """
         unanswered, answered = calls_left(rows)
+        owed = owed_left(rows)
+        self._owed.restore(owed.results)
+        self._claims.restore(owed.claims)
         self._seen.update(dict.fromkeys(answered))
         self._inherited = {call.call_id for call in unanswered}
         for each in tasks_left(rows):
@@ -201,6 +204,10 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    def owed(self) -> OwedRow:
+        """What the caller must hear yet, for the journal."""
+        return OwedRow(results=self._owed.left(), claims=self._claims.left())
 
     @property
     def owes_result(self) -> bool:
