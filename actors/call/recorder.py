@@ -47,8 +47,8 @@ from actors.messages.journal_rows import (
 from actors.metrics import CALLS_ENDED
 from actors.services import Services
 from actors.system.address import send
+from actors.tasks.handle import TaskHandle
 from actors.tasks.replay import owed_left
-from actors.tasks.router import TaskHandle
 from protocols.ledger import ItemHeard
 from store.journal import CallRecord
 
