@@ -23,7 +23,7 @@ MOST_TELLS = 2
 
 @dataclass(slots=True)
 class _Owed:
-    """words: what we say. done: what any words may claim instead; None if `mark` must be heard, for it has failed."""
+    """words: what we say. done: what any words may claim instead; None if it failed and `mark` must be heard."""
 
     words: str
     today: date

@@ -320,7 +320,7 @@ def test_a_task_that_had_failed_before_a_takeover_is_not_recorded_again(mailboxe
     assert [task.result for task in record.tasks] == ["failed"]
 
 
-def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
+def test_an_end_that_was_not_heard_is_repeated(left: Left) -> None:
     call = left.taken_over(left.rows)
     call.model_is_ready()
     assert TOLD in asked_to_say(call)
