@@ -37,6 +37,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    OwedRow,
     ParkedRow,
     ResponseRow,
     ResumedRow,
@@ -47,6 +48,7 @@ from actors.metrics import CALLS_ENDED
 from actors.services import Services
 from actors.system.address import send
 from actors.tasks.handle import TaskHandle
+from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS
@@ -79,6 +81,7 @@ class CallRecorder:
         self._log = log
         self._rows = 0
         self._chars = 0  # of words and arguments so far
+        self._owed = OwedRow()  # as the journal has it
         self._ended: tuple[str, datetime] | None = None  # as the journal has it: the outcome, and when
 
     # --- the conversation ---
@@ -123,6 +126,12 @@ class CallRecorder:
         )
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
+    def owed(self, row: OwedRow) -> None:
+        """Record what the caller must hear yet, if that has changed."""
+        if row != self._owed:
+            self._owed = row
+            self._write(row)
+
     def error(self, text: str) -> None:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
@@ -151,6 +160,7 @@ class CallRecorder:
                 case _:
                     pass
         self._rows = rows[-1].seq if rows else 0
+        self._owed = owed_left(rows)
         self._write(InheritedRow())
 
     def describe(self) -> CallRecord:

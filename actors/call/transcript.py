@@ -28,6 +28,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    OwedRow,
     ParkedRow,
     ResponseRow,
     ResumedRow,
@@ -145,7 +146,7 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case CallRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
                 pass
             case _:
                 assert_never(row)

@@ -309,7 +309,7 @@ def test_a_call_taken_over_in_the_middle_has_the_record_of_one_that_stayed(
 
     record = stayed.ends("completed")
     # All of it, its times too: here the processes' wall clocks agree to the ms. Where they do not, what the second one
-    # sees is shifted by their difference, for the wall clock is all that the two have in common.
+    # sees is shifted by their difference, because the two have only the wall clock in common.
     assert second.ends("completed") == record
 
     rows = first.journal() + second.journal()

@@ -96,7 +96,7 @@ def test_a_conversation_is_rebuilt_before_the_session_is_said_to_be_ready(mailbo
 
 
 @pytest.mark.parametrize(("told", "read"), [(1234.5, 1234.5), (0, 0), (None, None), ("soon", None), ({}, None)])
-def test_a_session_is_set_up_whatever_is_told_of_its_end(
+def test_a_session_is_set_up_with_any_stated_expiry(
     mailboxes: CrankedDispatcher, told: object, read: float | None
 ) -> None:
     labels = {"leg": "model", "reason": "bad_fields"}
@@ -173,7 +173,7 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     ]
 
 
-def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
+def test_a_callers_turn_is_reported_to_both_sides(scene: Scene) -> None:
     scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
     scene.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
     scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
@@ -366,7 +366,7 @@ def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer_if_th
     scene.mailboxes.advance(100)
 
 
-def test_a_function_of_a_response_that_the_caller_cut_off_is_told_as_such(scene: Scene) -> None:
+def test_a_function_of_a_response_that_the_caller_cut_off_is_reported_as_cut_off(scene: Scene) -> None:
     scene.created()
     scene.function_call()
     assert not scene.call.expect(FunctionCalled).cut_off

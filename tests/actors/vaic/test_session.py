@@ -197,7 +197,7 @@ def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes)
     scene.parent.expect_nothing()
 
 
-def test_a_lost_socket_ends_the_actor_with_its_code_and_tells_what_was_heard(scene: Scene) -> None:
+def test_a_lost_socket_ends_the_actor_with_its_code_and_reports_what_was_heard(scene: Scene) -> None:
     scene.told(BotAudio("i-1", MS_100 * 3))
     scene.mailboxes.advance(50)
     scene.wire.breaks(1001)
