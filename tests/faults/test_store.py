@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -94,11 +94,14 @@ def test_store_away_for_longer_than_leases_last_ends_no_call(tmp_path: Path, fig
         await back.wait()
         await asyncio.to_thread(server.start)
 
-        async def renewed_twice() -> bool:
-            """By then whoever would have ended a call has done so."""
+        def count() -> int:
             with reading(scene.database) as connection:
                 held = select(func.count()).where(schema.lease.c.status == "open", schema.lease.c.touched_at > renewed)
-                return connection.scalar(held) == calls
+                return connection.scalars(held).one()
+
+        async def renewed_twice() -> bool:
+            """By then whoever would have ended a call has done so."""
+            return await asyncio.to_thread(count) == calls
 
         with reading(scene.database) as connection:
             # Two renewals after now.
@@ -182,6 +185,8 @@ def test_store_away_at_the_start_is_waited_for(tmp_path: Path, figures: Figures)
         starting = asyncio.create_task(node.start())
 
         async def waits() -> bool:
+            with suppress(aiohttp.ClientConnectionError):  # it is not there yet
+                await node.get("/livez")
             return node.log.read_text().count("the database is away: it is waited for") >= 2
 
         await until(waits, 60)
