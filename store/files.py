@@ -11,17 +11,29 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 
 _FILES = "tieline_files"
 
 
 class StoreFiles:
-    """file: the path of the database, which is open."""
+    """file: the path of the database. connections: how many of this process have it open."""
 
-    def __init__(self, file: str) -> None:
-        # SQLite removes the last two when the last connection is closed, and the pool keeps one.
+    def __init__(self, file: str, connections: int) -> None:
+        self._file = file
+        self._connections = connections
         seen = {path: _identity(path) for path in (file, f"{file}-wal", f"{file}-shm")}
         self._identities = {path: known for path, known in seen.items() if known is not None}
+
+    def opened(self, *_: object) -> None:
+        """Another connection is open."""
+        self._connections += 1
+
+    def closed(self, *_: object) -> None:
+        """A connection is closed. With the last one SQLite removes its other files, which are no loss then."""
+        self._connections -= 1
+        if not self._connections:
+            self._identities = {path: known for path, known in self._identities.items() if path == self._file}
 
     def lost(self) -> str:
         """The file that is no longer there, or is another one than was opened; "" if all are."""
@@ -35,7 +47,11 @@ class StoreFiles:
 
 def watch_files(engine: Engine) -> None:
     """From when a file is lost on, have transactions fail at their begin and commit. engine: of SQLite, open."""
-    files = StoreFiles(str(engine.url.database))
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    files = StoreFiles(str(engine.url.database), pool.checkedin() + pool.checkedout())
+    event.listen(engine, "connect", files.opened)
+    event.listen(engine, "close", files.closed)
     engine.update_execution_options(**{_FILES: files})
     event.listen(engine, "begin", files.check, insert=True)
     event.listen(engine, "commit", files.check)

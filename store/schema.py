@@ -47,6 +47,10 @@ class Text(TypeDecorator[str]):
     impl = AnyText
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else well_formed(value)
 

@@ -76,6 +76,13 @@ def test_other_processes_come_and_go_without_harm(engine: Engine, file: Path) ->
     assert lost_file(engine) == ""
 
 
+def test_a_process_that_closes_all_its_connections_may_open_others(engine: Engine) -> None:
+    engine.dispose()
+    assert lost_file(engine) == ""
+    assert Journal(engine).append([row(1, 0)]) == []
+    assert [each.seq for each in Journal(engine).rows("c-1")] == [1]
+
+
 def test_a_server_has_no_file_to_lose(postgres_url: str) -> None:
     engine = open_database(postgres_url)
     assert lost_file(engine) == ""

@@ -68,7 +68,7 @@ def test_without_its_store_a_process_takes_no_new_calls_and_those_in_progress_go
     first.breaks()
     scene.mailboxes.drain()
     assert scene.asks_admission() == "admitted", "it may be the caller who comes back"
-    assert scene.opens({"type": "session.resume", "conversationId": "c-1"}).types() == ["session.resumed"]
+    assert scene.opens({"type": "session.resume", "conversationId": "c-1"}).types() == ["session.accepted"]
     scene.told(StoreFile(""), StoreTried(answered=True))
     assert (scene.asks_admission(), scene.status().accepting, STORE_READY._value.get()) == ("admitted", True, 1)
 

@@ -134,7 +134,7 @@ def test_while_a_process_carries_out_one_effect_it_settles_what_others_have_left
         return Ok()
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
     oven = Oven()
     oven.dies = "before"
     with ThreadPoolExecutor(1) as pool:
