@@ -26,7 +26,7 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
     assert talk.gives().outcome == "transfer"
 
 
-def test_a_silence_is_asked_into_for_as_long_as_the_call_lasts_and_hands_nobody_over() -> None:
+def test_silences_are_answered_without_end_and_never_lead_to_a_human() -> None:
     talk = converse(TRIAGE).opens()
     for _ in range(5):
         assert talk.is_silent().outcome is None

@@ -524,7 +524,7 @@ def put_through(mailboxes: WaitingDispatcher, **more: Any) -> Call:
     return call
 
 
-def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_goes_on(
+def test_a_failed_transfer_is_said_and_recorded_and_the_call_goes_on(
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = put_through(mailboxes)

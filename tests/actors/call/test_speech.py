@@ -330,7 +330,7 @@ def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost
     assert call.describe().errors[-1] == "model: does not come to an end"
 
 
-def test_a_turn_that_is_answered_in_between_begins_the_count_anew(call: Call) -> None:
+def test_an_answered_turn_resets_the_count(call: Call) -> None:
     for _ in range(2):
         call.told(*[TurnOverrun()] * 2)
         call.bot_says("At what time?", ms=500)
