@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, effects, and the laboratory's demo, engine and call.
+"""The command line: serve, check, agents, effects, db, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.
@@ -26,6 +26,7 @@ from rich.markup import escape
 
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 from gateway.commands.daemon import check, serve
+from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
 from gateway.commands.tasks import agents
 
@@ -42,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for command in (serve, check, agents):
     app.command()(command)
 app.add_typer(effects_app, name="effects")
+app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
 DEMO_WAV = Path("out/demo.wav")
 OPS_URL = "http://127.0.0.1:8060"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,8 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import (
     URL,
@@ -38,6 +35,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from protocols.errors import MisuseError
 from protocols.text import well_formed_json
+from store import migration
 from store.schema import UtcDateTime
 
 # How long a writer waits for another, and a starting process for one that migrates.
@@ -52,11 +50,6 @@ IDLE_LIMIT_MS = 5_000
 TRANSIENT_STATES = frozenset({"25P03", "25006"})
 # The mode of SQLite's files, which hold callers' numbers and words.
 PRIVATE = 0o600
-# An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time.
-MIGRATION_LOCK = 7_132_654
-
-# Alembic keeps the running migration in a module global: one at a time in a process.
-_alembic = threading.Lock()
 
 
 def shown(url: str | URL) -> str:
@@ -72,19 +65,34 @@ def open_database(url: str, *, create: bool = True) -> Engine:
     for all threads.
     Raises: MisuseError that names what is wrong, and never the password.
     """
+    engine = connect(url, create=create)
+    with faults_named(engine):
+        if engine.dialect.name == "sqlite":
+            _set_wal(engine)
+        with engine.begin() as connection:
+            migration.upgrade(connection)
+    return engine
+
+
+def connect(url: str, *, create: bool = True) -> Engine:
+    """The database as it is, as for `open_database`. Raises: MisuseError."""
     parsed = _parse(url)
     if not create and parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         raise MisuseError(f"database {shown(parsed)}: there is no such file")
     try:
-        engine = _engine(parsed)
+        return _engine(parsed)
     except (ImportError, NoSuchModuleError) as error:
         raise MisuseError(f"database {shown(parsed)}: its driver is not installed ({error})") from None
+
+
+@contextmanager
+def faults_named(engine: Engine) -> Iterator[None]:
+    """Raises what goes wrong with the database as a MisuseError that names it; the engine is disposed of then."""
     try:
-        _prepare(engine)
+        yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, CommandError, MisuseError) as error:
         engine.dispose()
-        raise MisuseError(f"database {shown(parsed)}: {_reason(error)}") from None
-    return engine
+        raise MisuseError(f"database {shown(engine.url)}: {_reason(error)}") from None
 
 
 @contextmanager
@@ -222,21 +230,6 @@ def _is_taken(raw: sqlite3.Connection) -> bool:
     except sqlite3.DatabaseError as error:
         return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
     return False
-
-
-def _prepare(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        _set_wal(engine)
-    config = Config()
-    config.set_main_option("script_location", "store:migrations")
-    with _alembic, engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            # A migration may take longer than the limits for calls.
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_LIMIT_S * 1000:.0f}")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
 
 
 def _set_wal(engine: Engine) -> None:

@@ -21,7 +21,8 @@ from store.leases import epochs_of, fenced, let_go
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A later release may have written more.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 @dataclass(frozen=True, slots=True)

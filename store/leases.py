@@ -83,6 +83,15 @@ def let_go(connection: Connection, conversation_id: str, epoch: int, status: Lit
     connection.execute(_letting_go(connection.dialect.name), {"of_call": conversation_id, "new_status": status})
 
 
+def in_progress(connection: Connection) -> int:
+    """How many calls a process holds; 0 if there is no table of leases."""
+    if not connection.dialect.has_table(connection, schema.lease.name):
+        return 0
+    column = schema.lease.c
+    held = and_(column.status == "open", column.lease_until > moment(connection.dialect.name))
+    return connection.scalar(select(func.count()).select_from(schema.lease).where(held)) or 0
+
+
 def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
     if epochs.get(conversation_id, 0) != epoch:
         raise Fenced(conversation_id)

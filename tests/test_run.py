@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
@@ -28,6 +28,7 @@ from store import effect_log
 from store.database import open_database
 from store.effect_log import LoggedEffect
 from store.journal import Journal
+from store.leases import Leases
 from tests.gateway.daemons import Vaic, logs_put_back
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +99,72 @@ def served(env: Mapping[str, str]) -> Iterator[Serving]:
             yield Serving(process)
         finally:
             process.kill()
+
+
+# --- db ---
+
+
+@pytest.fixture
+def store(tmp_path: Path, env: pytest.MonkeyPatch) -> str:
+    """The URL of a database that is not there yet."""
+    url = f"sqlite:///{tmp_path}/store.sqlite3"
+    env.setenv("TIELINE_DATABASE_URL", url)
+    return url
+
+
+def db(*args: str) -> tuple[int, str]:
+    """A command about the database: its exit code, and what it has printed."""
+    result = command("db", *args)
+    return result.exit_code, result.output
+
+
+def test_the_tables_are_shown_upgraded_and_downgraded(store: str) -> None:
+    code, told = db("upgrade")
+    assert code == 0
+    assert told.startswith(f"{store}  revision none, here 0007\n  to be added: 0001 Appointments")
+    assert told.endswith("upgraded\n")
+    assert db("upgrade") == db("status") == (0, f"{store}  revision 0007, here 0007\nup to date\n")
+    assert db("downgrade", "0006") == (0, f"{store}  0007, now 0006\n")
+    code, told = db("status")
+    assert (code, "to be added: 0007 How many calls" in told) == (0, True)
+    assert db("status") == (0, told), "which adds nothing"
+
+
+def test_tables_are_not_shown_where_there_are_none(store: str) -> None:
+    for args in (("status",), ("downgrade", "0001")):
+        code, told = db(*args)
+        assert code == 2
+        assert "there is no such file" in told
+
+
+def test_tables_are_not_taken_from_under_a_call(store: str) -> None:
+    engine = open_database(store)
+    leases = Leases(engine, "here")
+    leases.open("c-1", "", {})
+    code, told = db("downgrade", "0006")
+    assert code == 1
+    assert "1 calls are in progress" in told
+    assert db("status")[1].endswith("up to date\n")
+    leases.end("c-1", 1)
+    assert db("downgrade", "0006")[0] == 0
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("revision", "code", "told"),
+    [("0999", 0, "of a later release; this one works with it"), ("1000", 1, "not for this release")],
+)
+def test_tables_of_another_release_are_told_by_their_major_version(
+    store: str, revision: str, code: int, told: str
+) -> None:
+    engine = open_database(store)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    engine.dispose()
+    for what in ("status", "upgrade"):
+        got = db(what)
+        assert (got[0], told in got[1]) == (code, True)
+    assert db("downgrade", "0006")[0] == 2
 
 
 # --- effects ---
@@ -216,6 +283,7 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
         ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed"]),
         ("demo", ["--json", "--out"]),
         ("effects", ["settle", "list"]),
+        ("db", ["status", "upgrade", "downgrade"]),
     ],
 )
 def test_each_command_lists_its_options(name: str, options: list[str]) -> None:

@@ -39,7 +39,7 @@ PRELOADED = (
     "websockets.server",
 )  # fmt: skip
 CHILD_FAILED = 99  # not an exit code of pytest
-IMPORTS_LIMIT_S, FILE_LIMIT_S = 30.0, 600.0  # until the first test begins; for the tests of a file, measured
+OUTSIDE_LIMIT_S, FILE_LIMIT_S = 30.0, 600.0  # before, between and after tests; for the tests of a file, measured
 OPTIONS = ("-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0")
 
 
@@ -87,7 +87,7 @@ class TestRunner:
             options = [*OPTIONS, f"--basetemp={self._tree.parent}/tmp-{os.getpid()}"]
             return int(pytest.main([*options, *limits_s], plugins=[_Alarm(limits_s)]))
 
-        return self._forked(child, IMPORTS_LIMIT_S)
+        return self._forked(child, OUTSIDE_LIMIT_S)
 
     def measured(self, places: Sequence[str], modules: Sequence[str], cache: Path, pool: Executor) -> Measured:
         """Run the tests of files or folders and record the lines they execute; unchanged files come from the cache."""
@@ -185,6 +185,9 @@ class _Alarm:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._limits_s[nodeid])
+
+    def pytest_runtest_logfinish(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, OUTSIDE_LIMIT_S)
 
 
 class _Meter:

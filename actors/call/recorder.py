@@ -46,7 +46,7 @@ from actors.messages.journal_rows import (
 from actors.metrics import CALLS_ENDED
 from actors.services import Services
 from actors.system.address import send
-from actors.tasks.router import TaskHandle
+from actors.tasks.handle import TaskHandle
 from protocols.ledger import ItemHeard
 from store.journal import CallRecord
 

@@ -85,7 +85,8 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
-from actors.tasks.router import NOBODY_THERE, TaskReply, TaskRouter
+from actors.tasks.handle import TaskReply
+from actors.tasks.router import NOBODY_THERE, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164

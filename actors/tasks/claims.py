@@ -1,24 +1,28 @@
 """Detects false statements of the model that something was done, and asks for a correction until the caller heard one.
 
-Pure state: the facts of one call go in, as they happen; out come the words to be said.
-May import: actors.messages, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
+The facts of one call go in, as they happen; out come the words to be said. No socket, thread or clock.
+May import: actors, fsm, protocols, the standard library. Rules from: docs/architecture.md 4.9.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 
 from actors.messages.call import SpeechFact
+from actors.metrics import FALSE_CLAIMS
+from actors.tasks.effect_attempts import UNSURE
+from actors.tasks.handle import FAILED, OPEN, TaskHandle
 from actors.tasks.heard_words import HeardWords, holds
-from fsm.answer import TaskStatus
-from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, unbacked
+from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, literal, unbacked
 from fsm.consent import Language
 from fsm.context import SLOT, ContextItem
-from fsm.spec import AgentSpec
+from fsm.spec import AgentSpec, End
 from protocols.ledger import ItemHeard, words_heard
 
+SAID_WRONGLY = "I am sorry, I said that wrongly."
+WHAT_NEXT = "What shall I do for you?"
 # Requests for a correction; a model that says something else each time will not say it.
 MOST_ASKS = 3
 
@@ -96,26 +100,95 @@ class ClaimWatch:
         self._open, self._correction, self._asked_ms, self._asks = [], "", None, 0
 
 
-def done_by(spec: AgentSpec, status: TaskStatus | None, result: str, say: str, language: Language) -> list[Done]:
-    """What a run has done, and what its look-ups found. result, say: its outcome and its last sentence."""
-    if status is None:
+class Corrections:
+    """What the model has told the caller and is not true, and the words that correct it. agents: the bot's tasks."""
+
+    def __init__(self, language: Language, agents: Mapping[str, AgentSpec]) -> None:
+        self._language = language
+        self._deeds = {name: _deeds_of(spec, language) for name, spec in agents.items()}
+        self._watch = ClaimWatch(language, frozenset().union(*self._deeds.values()))
+
+    def note(self, fact: SpeechFact) -> None:
+        self._watch.note(fact)
+
+    def ended(self, task: str) -> None:
+        """A run of the task has ended, and reports what was done."""
+        self._watch.answered(self._deeds.get(task, frozenset()))
+
+    @property
+    def open(self) -> bool:
+        """Whether a claim may have to be corrected."""
+        return self._watch.open
+
+    @property
+    def correcting(self) -> bool:
+        """Whether a correction was requested that the caller has not heard yet."""
+        return self._watch.correcting
+
+    def words(
+        self,
+        runs: Collection[TaskHandle],
+        question: str,
+        today: date,
+        now_ms: float,
+        *,
+        asks: bool = True,
+        overdue: bool = False,
+    ) -> str:
+        """The words to say now, "" if there are none. question: of the task that is asking, "" if none is.
+
+        asks: they end in a question, because the call goes on. overdue: nobody has been heard for a while.
+        """
+        done = [each for run in runs for each in done_by(run, self._language)]
+        false = self._watch.false(done, today, overdue=overdue)
+        if not false:
+            return ""
+        for claim in self._watch.new(false):
+            FALSE_CLAIMS.labels(*(deed.value for deed in claim.deeds) if len(claim.deeds) == 1 else ("any",)).inc()
+        mark, words = self._put_right(frozenset(deed for claim in false for deed in claim.deeds), runs, done, question)
+        self._watch.asked(mark, now_ms)
+        return words if asks else mark
+
+    def _put_right(
+        self, deeds: frozenset[Deed], runs: Collection[TaskHandle], done: Sequence[Done], question: str
+    ) -> tuple[str, str]:
+        """The words that correct a statement that such deeds were done, and the part to recognise them by."""
+        doing = [run for run in runs if self._deeds.get(run.spec.name, frozenset()) & deeds]
+        if any(run.say == UNSURE or _is_unclear(run) for run in doing):
+            return UNSURE, UNSURE
+        told = next((each.say for each in reversed(done) if each.deeds & deeds), "")
+        if told:
+            return told, f"{SAID_WRONGLY} {told}"
+        denial = self._language.denial(deeds)
+        return denial, f"{denial} {question or WHAT_NEXT}"
+
+
+def done_by(run: TaskHandle, language: Language) -> list[Done]:
+    """What a run has done, and what its look-ups found."""
+    if run.status is None:
         return []
-    values = [item for item in status.snapshot.items if item.category == SLOT]
-    ended = result not in ("open", "failed")
-    deeds = backs_also(deeds_in(say, language)) if ended else frozenset()
-    if result == "cancelled":  # the task itself, which "it is cancelled" then refers to
+    values = [item for item in run.status.snapshot.items if item.category == SLOT]
+    ended = run.result not in (OPEN, FAILED)
+    deeds = backs_also(deeds_in(run.say, language)) if ended else frozenset()
+    if run.result == "cancelled":  # the task itself, which "it is cancelled" then refers to
         deeds |= {Deed.CANCELLED}
-    stored = _done(spec, [item for item in values if item.source == "store"], frozenset({Deed.BOOKED}), say)
+    stored = _done(run.spec, [item for item in values if item.source == "store"], frozenset({Deed.BOOKED}), run.say)
     found = [stored] if (stored.dates or stored.times) and Deed.CANCELLED not in deeds else []
-    return [_done(spec, values, deeds, say), *found] if deeds else found
+    return [_done(run.spec, values, deeds, run.say), *found] if deeds else found
 
 
-def is_unclear(status: TaskStatus | None) -> bool:
+def _is_unclear(run: TaskHandle) -> bool:
     """Whether the outcome of one of the run's effects is unknown."""
-    return status is not None and any(note.text.endswith(": unclear") for note in status.snapshot.notes)
+    return run.status is not None and any(note.text.endswith(": unclear") for note in run.status.snapshot.notes)
 
 
 def _done(spec: AgentSpec, items: Iterable[ContextItem], deeds: frozenset[Deed], say: str) -> Done:
     values = [spec.slots[item.name].read(item.value) for item in items]
     dates = frozenset(value for value in values if isinstance(value, date))
     return Done(deeds, dates, frozenset(value for value in values if isinstance(value, time)), say)
+
+
+def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:
+    """What a task says has been done when it ends."""
+    ends = (state.say for state in spec.states.values() if isinstance(state, End))
+    return frozenset(deed for say in ends for deed in deeds_in(literal(say), language))

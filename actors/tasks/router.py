@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pykka
@@ -25,77 +25,36 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry
-from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
-from actors.metrics import FALSE_CLAIMS, TASK_FAULTS, TASKS_ENDED
+from actors.messages.task import CallerLeft, CallerSilent, Invoke, KeysPressed
+from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
 from actors.services import Services
-from actors.system.address import Address, ParentLink, StableRef
+from actors.system.address import Address, ParentLink
 from actors.system.supervisor import Supervisor
 from actors.tasks.agent import FsmAgent
-from actors.tasks.claims import ClaimWatch, done_by, is_unclear
+from actors.tasks.claims import Corrections, done_by
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.effect_attempts import UNSURE
+from actors.tasks.handle import FAILED, OPEN, TaskHandle, TaskReply
 from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
-from fsm.answer import Answer, Snapshot, TaskStatus
+from fsm.answer import Answer, Snapshot
 from fsm.arguments import CallFault, read_yes
-from fsm.claims import Deed, Done, deeds_in, literal
-from fsm.consent import Agreement, Language, Readback, Verdict
+from fsm.claims import deeds_in
+from fsm.consent import Agreement, Readback, Verdict
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
-from fsm.spec import AgentSpec, End, ToolSpec
+from fsm.spec import AgentSpec, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
 
-OPEN, FAILED = "open", "failed"
 # Of a task that ends in a transfer, where the bot has nobody to transfer to.
 NOT_TRANSFERRED = "not_transferred"
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
-SAID_WRONGLY = "I am sorry, I said that wrongly."
-WHAT_NEXT = "What shall I do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"
 NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
-
-
-@dataclass(slots=True)
-class TaskHandle:
-    """One run, as its call's supervisor sees it. result: "open" until it has ended.
-
-    response_id, arguments: of the function call that opened it. pending: unanswered steps, in order; they are taken one
-    after another. taking: the step that its agent is working on, "" for none. waits_for_words: the next step is a yes,
-    and the transcript of the caller's answer is missing.
-    """
-
-    spec: AgentSpec
-    context: TaskContext
-    response_id: str
-    arguments: str = ""
-    stable_ref: StableRef[FsmAgentMessage] = field(default_factory=StableRef)
-    pending: dict[str, Invoke | KeysPressed | CallerSilent] = field(default_factory=dict)
-    taking: str = ""
-    waits_for_words: bool = False
-    status: TaskStatus | None = None
-    say: str = ""
-    result: str = OPEN
-
-    @property
-    def child(self) -> str:
-        return f"task:{self.context.run_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskReply:
-    """A run that has taken a step. outputs: by step id, "" if it ignored the step. ended: whether this step ended it.
-
-    word_for_word: the outputs' sentences must be spoken verbatim.
-    """
-
-    run: TaskHandle
-    outputs: dict[str, str]
-    ended: bool = False
-    word_for_word: bool = False
 
 
 class TaskRouter:
@@ -123,11 +82,8 @@ class TaskRouter:
         self._now_ms = now_ms
         day_at = _days(services, now_ms)
         self._consent = ReadbackConsent(services.profile.language, day_at, services.profile.yes_without_words)
-        self._deeds = {
-            name: _deeds_of(spec, services.profile.language) for name, spec in services.profile.agents.items()
-        }
         self._owed = OwedResults(services.profile.language)
-        self._claims = ClaimWatch(services.profile.language, frozenset().union(*self._deeds.values()))
+        self._corrections = Corrections(services.profile.language, services.profile.agents)
         self._calls_in_a_row = 0
         self._prompted_ms = 0.0  # when the caller's silence was last broken by us
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
@@ -189,10 +145,10 @@ class TaskRouter:
     def note(self, fact: SpeechFact) -> dict[str, str]:
         """Note a speech fact. Returns the outputs of calls that waited for it, by call id."""
         self._consent.note(fact)
-        self._claims.note(fact)
+        self._corrections.note(fact)
         self._owed.note(fact)
         match fact:
-            case CallerSpeaks(began=True):
+            case CallerSpeaks():
                 self._calls_in_a_row = 0
             case CallerSaid():
                 for run in self._open_runs():
@@ -214,38 +170,18 @@ class TaskRouter:
     @property
     def correcting(self) -> bool:
         """A correction was asked for, and the caller has not heard it yet."""
-        return self._claims.correcting
+        return self._corrections.correcting
 
     def correction(self, *, asks: bool = True, overdue: bool = False) -> str:
         """The words to say now because the model has told the caller something untrue; "" if there are none.
 
         asks: they end in a question, because the call goes on. overdue: nobody has been heard for a while.
         """
-        if not self._claims.open or self.busy:
+        if not self._corrections.open or self.busy:
             return ""
-        language, today = self._services.profile.language, self._services.local_now().date()
-        done = [
-            each for run in self.runs.values() for each in done_by(run.spec, run.status, run.result, run.say, language)
-        ]
-        false = self._claims.false(done, today, overdue=overdue)
-        if not false:
-            return ""
-        for claim in self._claims.new(false):
-            FALSE_CLAIMS.labels(*(deed.value for deed in claim.deeds) if len(claim.deeds) == 1 else ("any",)).inc()
-        mark, words = self._put_right(frozenset(deed for claim in false for deed in claim.deeds), done)
-        self._claims.asked(mark, self._now_ms())
-        return words if asks else mark
-
-    def _put_right(self, deeds: frozenset[Deed], done: Sequence[Done]) -> tuple[str, str]:
-        """The words that correct a statement that such deeds were done, and the part to recognise them by."""
-        doing = [run for run in self.runs.values() if self._deeds.get(run.spec.name, frozenset()) & deeds]
-        if any(run.say == UNSURE or is_unclear(run.status) for run in doing):
-            return UNSURE, UNSURE
-        told = next((each.say for each in reversed(done) if each.deeds & deeds), "")
-        if told:
-            return told, f"{SAID_WRONGLY} {told}"
-        asking, denial = self._asking(), self._services.profile.language.denial(deeds)
-        return denial, f"{denial} {WHAT_NEXT if asking is None else asking.say}"
+        asking, today = self._asking(), self._services.local_now().date()
+        question = "" if asking is None else asking.say
+        return self._corrections.words(self.runs.values(), question, today, self._now_ms(), asks=asks, overdue=overdue)
 
     def prompted(self) -> None:
         """The model is asked to break a silence: nothing that it does about that is the caller's wish."""
@@ -352,14 +288,15 @@ class TaskRouter:
         """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
-        run.status, words = message.status, ""
-        answer = message.answer
-        run.say = answer.say if answer is not None else run.say
-        if answer is not None and answer.outcome not in (None, "transfer", "hangup"):
-            self._end(run, answer.outcome or "")
-            self._owe_result(run, run.result, answer.told)
+        run.status, answer = message.status, message.answer
+        if answer is None:
+            return TaskReply(run, {})
+        run.say, words = answer.say, ""
+        if answer.outcome is not None and answer.outcome not in ("transfer", "hangup"):
+            self._end(run, answer.outcome)
+            self._owe_result(run, answer.outcome, answer.told)
             words = answer.say
-        elif answer is not None and answer.told:
+        elif answer.told:
             # The task does not go on, as the caller was told.
             words = f"{answer.told} {ANYTHING_ELSE}"
         told = json.dumps({"task": run.context.run_id, "result": run.result, "say": words})
@@ -618,7 +555,7 @@ class TaskRouter:
         """reason: why the task leads to a transfer; the caller must hear it, also if a new wish calls that off."""
         language, today = self._services.profile.language, self._services.local_now().date()
         if deeds_in(run.say, language):
-            done, *_ = done_by(run.spec, run.status, outcome, run.say, language)
+            done, *_ = done_by(run, language)
             self._owed.ended(run.context.run_id, done, today)
         elif outcome in ("transfer", NOT_TRANSFERRED) and reason:
             self._owed.failed(run.context.run_id, reason, f"{reason} {ANYTHING_ELSE}", today)
@@ -638,7 +575,7 @@ class TaskRouter:
 
     def _end(self, run: TaskHandle, outcome: str) -> None:
         run.result = outcome
-        self._claims.answered(self._deeds.get(run.spec.name, frozenset()))
+        self._corrections.ended(run.spec.name)
         TASKS_ENDED.labels(run.spec.name, outcome).inc()
 
 
@@ -657,12 +594,6 @@ def _days(services: Services, now_ms: Callable[[], float]) -> Callable[[float], 
         return then.astimezone(services.profile.time_zone).date()
 
     return day_at
-
-
-def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:
-    """What a task says has been done when it ends."""
-    ends = (state.say for state in spec.states.values() if isinstance(state, End))
-    return frozenset(deed for say in ends for deed in deeds_in(literal(say), language))
 
 
 def _says_yes(spec: AgentSpec, step: Invoke) -> bool:

@@ -63,9 +63,7 @@ def same_person(stored: str, said: str) -> bool:
     by one letter at most; middle names may be left out. One part alone matches only a name that is nothing else.
     """
     one, other = _parts(stored), _parts(said)
-    if not one or not other:
-        return False
-    if _equal("".join(one), "".join(other)):  # "Anne Marie Fox" and "Annemarie Fox"
+    if one and _equal("".join(one), "".join(other)):  # "Anne Marie Fox" and "Annemarie Fox"
         return True
     if min(len(one), len(other)) < 2:
         return False

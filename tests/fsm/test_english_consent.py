@@ -109,6 +109,7 @@ NO_READ_BACK = {
         Thursday 26 November at 10:30 for John Smith costs 90 euros. Do you want to hear about cheaper days?
         Thursday 26 November at 10:30 is full, John Smith. Shall I put you on the waiting list?
         You missed your appointment on Thursday 26 November at 10:30, John Smith, correct?
+        Doctor Lee is away. You have missed it. Thursday 26 November at 10:30, John Smith, right?
         You had an appointment on Thursday 26 November at 10:30, John Smith, right?
         You have an appointment on Thursday 26 November at 10:30, John Smith. Is that right?
         Thursday 26 November at 10:30 in the evening, for John Smith. Shall I book it?

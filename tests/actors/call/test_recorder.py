@@ -25,8 +25,8 @@ from actors.messages.call import (
 from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry
+from actors.tasks.handle import TaskHandle
 from actors.tasks.replay import calls_left, tasks_left
-from actors.tasks.router import TaskHandle
 from fsm.answer import Snapshot, TaskStatus
 from fsm.context import ContextItem
 from fsm.effects import TaskContext

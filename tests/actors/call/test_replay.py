@@ -213,14 +213,17 @@ def test_a_function_call_that_was_answered_before_a_takeover_is_not_carried_out_
 FOREIGN = ForeignSnapshot(visited=("CollectDate", "Payment"))
 
 
-@pytest.mark.parametrize(("result", "recorded"), [("open", "failed"), ("booked", "booked")])
-def test_a_task_of_another_release_fails_unless_it_had_ended(left: Left, result: str, recorded: str) -> None:
+@pytest.mark.parametrize(("result", "recorded", "rows_added"), [("open", "failed", 1), ("booked", "booked", 0)])
+def test_a_task_of_another_release_fails_unless_it_had_ended(
+    left: Left, result: str, recorded: str, rows_added: int
+) -> None:
     rows = left.until("task", 2)
     task = TaskRow(run="t1", agent="book_appointment", response="r-1", result=result, snapshot=FOREIGN)
     second = left.taken_over([*rows, JournalEntry("c-1", len(rows) + 1, BEGAN, task)])
     second.ends()
     (record,) = second.records()
     assert [(each.states, each.result) for each in record.tasks] == [(FOREIGN.visited, recorded)]
+    assert second.row_kinds().count("task") == rows_added
 
 
 @pytest.mark.parametrize(
@@ -235,6 +238,29 @@ def test_a_task_that_this_release_cannot_go_on_with_leaves_the_others_as_they_we
     second.model_is_ready()
     tools = [tool["name"] for tool in second.model.last("session.update")["session"]["tools"]]
     assert any(name.startswith("book_appointment_") for name in tools)
+
+
+def test_a_goodbye_that_was_not_carried_out_before_a_takeover_is_not_asked_for_again(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    first = Call(mailboxes).greeted()
+    first.caller_says("That is all, goodbye.")
+    rows = rows_of(first)
+    row = CalledRow(call="call-1", name="end_call", arguments="{}", response="r-9")
+    rows = (*rows, JournalEntry("c-1", len(rows) + 1, BEGAN, row))
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    mailboxes.until(lambda: [task.result for task in second.describe().tasks] == ["hangup"])
+
+
+def test_a_task_that_had_failed_before_a_takeover_is_not_recorded_again(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes, effects={"pizza.bake": Oven(*[RuntimeError("a bug")] * 3)}).greeted()
+    first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    assert first.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "failed"
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.ends()
+    assert second.row_kinds().count("task") == 0
+    (record,) = second.records()
+    assert [task.result for task in record.tasks] == ["failed"]
 
 
 def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:

@@ -18,7 +18,6 @@ from actors.tasks.router import ANYTHING_ELSE
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
-from protocols.realtime.scheduler import MOST_CALLS
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import (
@@ -185,7 +184,7 @@ def test_three_hundred_calls_in_a_row_are_answered_and_do_nothing(call: Call, ov
     call.model_calls(*rate_limits)
     call.mailboxes.until(lambda: len(call.outputs()) == 301)
     refused = [output for output in call.outputs().values() if output.get("error") == "too_many_calls"]
-    assert len(refused) == 301 - MOST_CALLS
+    assert len(refused) == 301 - 20
     assert oven.requests == []
     call.caller_says("Hello?")
     assert call.answered("call-1", "order_pizza_provide", count=1).get("error") is None

@@ -43,7 +43,7 @@ from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.media import MULAW
 from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
-from protocols.realtime.scheduler import ASKED, MOST_REQUESTS
+from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MS_100, TOOL, Scene
 from tests.cranked import CrankedDispatcher
 
@@ -515,7 +515,7 @@ def test_a_model_that_calls_on_and_on_is_stopped_and_the_caller_is_told(scene: S
         scene.done(name)
         scene.told(FunctionOutput(f"call-{number}", "{}"))
     creates = [frame["response"] for frame in scene.wire.frames if frame["type"] == "response.create"]
-    assert [each.get("tool_choice") for each in creates] == [None] * MOST_REQUESTS + ["none"]
+    assert [each.get("tool_choice") for each in creates] == [None] * 16 + ["none"]
     assert len(scene.call.all(TurnOverrun)) == 1
     scene.told(CallerTyped("5"))
     assert scene.wire.types()[-1] == "response.create"

@@ -333,3 +333,33 @@ def test_whether_the_caller_has_said_a_word_is_not_known_before_the_transcript()
     assert talk.consent.has_spoken() is None
     assert talk.consent.has_spoken(final=True) is False
     assert talk.caller("Goodbye.").consent.has_spoken()
+
+
+def test_words_count_since_the_last_sentence_that_was_heard_before_them() -> None:
+    talk = Conversation().bot("What can I do for you?").caller("A pizza.")
+    assert talk.consent.has_spoken() is True
+    assert talk.bot("Which one?").consent.has_spoken() is True, "nobody has answered that yet"
+    assert talk.caller("").consent.has_spoken() is False
+    cut = Conversation().bot("What can I do for you?").caller("A pizza.").bot("Which one?", heard_ms=500).caller("")
+    assert cut.consent.has_spoken() is True
+    assert Conversation().consent.has_spoken() is False
+
+
+def test_words_and_keys_count_from_a_moment_on() -> None:
+    talk = Conversation().bot("What can I do for you?").caller("Goodbye.")
+    began_ms = talk.now_ms - 500
+    assert [talk.consent.has_spoken(since_ms) for since_ms in (began_ms, began_ms + 1)] == [True, False]
+    talk.consent.keys_pressed(5000)
+    assert [talk.consent.has_spoken(since_ms) for since_ms in (5000, 5001)] == [True, False]
+
+
+def test_keys_count_as_words_until_the_caller_has_heard_and_answered_something_else() -> None:
+    talk = Conversation().bot("What can I do for you?")
+    talk.consent.keys_pressed(talk.now_ms)
+    assert talk.consent.has_spoken() is True
+    assert talk.bot("Which one?").caller("").consent.has_spoken() is False
+
+
+def test_a_turn_without_a_transcript_is_words_where_a_setting_says_so() -> None:
+    talk = Conversation(yes_without_words=True).bot("What can I do for you?").caller(None)
+    assert (talk.consent.has_spoken(), talk.consent.has_spoken(final=True)) == (None, True)

@@ -601,6 +601,20 @@ def test_a_caller_who_says_three_times_what_does_not_fit_is_handed_over(call: Ca
     assert results == [None, None, "not_transferred"]
 
 
+def test_a_call_that_the_caller_has_cut_off_does_not_make_the_next_one_the_model_s_own_try(call: Call) -> None:
+    call.answered("call-1", "order_pizza")
+    results = []
+    for number in range(2, 5):
+        call.caller_begins(f"u-{number}")
+        call.model_calls((f"cut-{number}", "order_pizza_provide", {"count": 20}))
+        assert call.outputs()[f"cut-{number}"]["error"] == "cut_off"
+        call.event("input_audio_buffer.speech_stopped", item_id=f"u-{number}", audio_end_ms=900)
+        call.event("input_audio_buffer.committed", item_id=f"u-{number}", previous_item_id=None)
+        words(call, f"u-{number}", "Twenty.")
+        results.append(call.answered(f"call-{number}", "order_pizza_provide", count=20).get("result"))
+    assert results == [None, None, "not_transferred"]
+
+
 def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
     call.answered("call-1", "order_pizza")
     call.caller_says("Twenty.")

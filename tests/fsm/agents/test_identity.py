@@ -95,6 +95,8 @@ def test_any_two_facts_that_match_are_enough(
         (CALLER, {"name": "Mary Poppins"}),
         (CALLER, {"name": "Mary Poppins", "which": "2026-11-24"}),
         (CALLER, {"name": "Mary Poppins", "which": "2026-11-25", "code": "0000"}),
+        (CALLER, {"name": "Mary Poppins", "code": "0000"}),
+        (NOBODY, {"name": "Mary Poppins", "which": "2026-11-24", "code": "0000"}),
         (ELSEWHERE, {"name": "John Smith"}),
         (ELSEWHERE, {"name": "Mary Poppins", "which": "2026-11-24"}),
         (NOBODY, {"name": "John Smith"}),

@@ -1,0 +1,110 @@
+"""The commands `db status`, `db upgrade` and `db downgrade`: the tables of the database, release by release.
+
+May import: gateway, protocols, store, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
+from gateway.settings import SettingsError, read_store_settings
+from protocols.errors import MisuseError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from store.migration import Tables
+
+database_app = typer.Typer(no_args_is_help=True)
+
+
+@database_app.command()
+def status() -> None:
+    """Show the revision of the tables, and whether this release works with them; if it does not, exit with 1."""
+    from store import migration
+    from store.database import reading
+
+    with _database() as engine, reading(engine) as connection:
+        _print(engine, migration.tables(connection))
+
+
+@database_app.command()
+def upgrade() -> None:
+    """Add what this release needs, as `serve` does when it starts. Earlier releases go on working with the tables."""
+    from store import migration
+    from store.database import open_database, reading
+
+    with _database(create=True) as engine:
+        with reading(engine) as connection:
+            found = migration.tables(connection)
+        # Only now: a database of another version is shown, and not opened.
+        if _print(engine, found):
+            open_database(_url()).dispose()
+            out.print("upgraded")
+
+
+@database_app.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="The revision to go back to; what came later is taken away.")],
+) -> None:
+    """Take away the tables and columns that came after a revision, with what is in them. No call may be in progress."""
+    from store import migration
+    from store.database import shown
+    from store.leases import in_progress
+
+    with _database() as engine:
+        with engine.begin() as connection:
+            if calls := in_progress(connection):
+                err.print(f"[red]not downgraded[/red] {calls} calls are in progress: stop the processes that have them")
+                raise typer.Exit(FAILED)
+            found = migration.downgrade(connection, revision)
+        out.print(f"{escape(shown(engine.url))}  {found.revision}, now {revision}")
+
+
+def _print(engine: Engine, found: Tables) -> bool:
+    """Print what there is. Returns whether something is to be added."""
+    from store.database import shown
+    from store.migration import meaning
+
+    out.print(f"{escape(shown(engine.url))}  revision {found.revision or 'none'}, here {found.known[-1]}")
+    try:
+        pending = found.pending
+    except MisuseError as error:
+        err.print(f"[red]not for this release[/red] {escape(str(error))}")
+        raise typer.Exit(FAILED) from None
+    for each in pending:
+        out.print(escape(f"  to be added: {each} {meaning(each)}"))
+    if found.newer:
+        out.print("of a later release; this one works with it and changes none of its tables")
+    elif not pending:
+        out.print("up to date")
+    return bool(pending)
+
+
+def _url() -> str:
+    try:
+        return read_store_settings().database_url
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+@contextmanager
+def _database(*, create: bool = False) -> Iterator[Engine]:
+    """The database of the settings as it is, or exit with 2 if it cannot be used. Needs no other setting."""
+    from store.database import connect, faults_named
+
+    try:
+        engine = connect(_url(), create=create)
+        with faults_named(engine):
+            yield engine
+        engine.dispose()
+    except MisuseError as error:
+        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        raise typer.Exit(WRONG_SETTING) from None

@@ -1,0 +1,119 @@
+"""Which tables a database has, which a release works with, and the way from one to the other.
+
+A release also works with tables that are newer than its own, up to the next major revision: a migration only adds what
+the release before can live with, and tests/store/test_migration.py holds it to that. So processes of two releases share
+a database while one follows the other, in either direction, and no table is changed for the older one.
+Functions take the connection of a transaction.
+May import: protocols, store.migrations, SQLAlchemy, Alembic, the standard library.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from protocols.errors import MisuseError
+
+# Revisions are numbers. One that takes away or changes what an earlier release needs begins the next thousand.
+MAJOR = 1_000
+
+# An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time. And how long the others wait.
+MIGRATION_LOCK = 7_132_654
+LOCK_LIMIT_S = 5
+# Alembic keeps the running migration in a module global: one at a time in a process.
+_alembic = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a database. revision: theirs, "" for none. known: the revisions of this release, in order."""
+
+    revision: str
+    known: tuple[str, ...]
+
+    @property
+    def newer(self) -> bool:
+        """They are of a later release, and this one works with them."""
+        return self.revision not in ("", *self.known) and _major(self.revision) == _major(self.known[-1])
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The revisions that this release would add. Raises: MisuseError if it cannot work with these tables."""
+        if self.newer:
+            return ()
+        if self.revision not in ("", *self.known):
+            raise MisuseError(f"its tables are of another version (revision {self.revision}, here {self.known[-1]})")
+        return self.known[self.known.index(self.revision) + 1 :] if self.revision else self.known
+
+
+def tables(connection: Connection) -> Tables:
+    """The tables of the database."""
+    revision = MigrationContext.configure(connection).get_current_revision() or ""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return Tables(revision, tuple(reversed([script.revision for script in scripts])))
+
+
+def meaning(revision: str) -> str:
+    """What a migration of this release does, in its own words."""
+    script = ScriptDirectory.from_config(_config()).get_revision(revision)
+    return (script.doc or "") if script is not None else ""
+
+
+def upgrade(connection: Connection) -> Tables:
+    """Add what this release needs and the database does not have. Returns the tables as they were found.
+
+    Raises: MisuseError if this release cannot work with them.
+    """
+    with _alone(connection) as config:
+        found = tables(connection)
+        if found.pending:
+            command.upgrade(config, "head")
+    return found
+
+
+def downgrade(connection: Connection, revision: str) -> Tables:
+    """Take away what came after a revision, with what is in it. Returns the tables as they were found.
+
+    Raises: MisuseError if the revision is not an earlier one.
+    """
+    with _alone(connection) as config:
+        found = tables(connection)
+        if found.newer:
+            raise MisuseError(f"revision {found.revision} is of a later release: use its `tieline db downgrade`")
+        earlier = found.known[: len(found.known) - len(found.pending)][:-1]
+        if revision not in earlier:
+            raise MisuseError(f"{revision!r} is no earlier revision: there is {', '.join(earlier) or 'none'}")
+        command.downgrade(config, revision)
+    return found
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[Config]:
+    """Only one process and thread migrates at a time; the others wait."""
+    with _alembic:
+        if connection.dialect.name == "postgresql":
+            # A migration may take longer than the limits for calls.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        config = _config()
+        config.attributes["connection"] = connection
+        yield config
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    return config
+
+
+def _major(revision: str) -> int | None:
+    return int(revision) // MAJOR if revision.isdecimal() else None
