@@ -52,7 +52,7 @@ def test_stamps_are_found_however_the_audio_is_cut(cuts: list[int], count: int) 
     assert len(audio) > STAMP_BYTES
 
 
-def test_a_delay_is_told_across_the_clock_s_turn() -> None:
+def test_a_delay_is_measured_across_the_wrap_of_the_clock() -> None:
     assert Stamp(1, 1, 2**32 - 10).delay_us(2**32 + 5) == 15
 
 

@@ -127,7 +127,7 @@ def test_a_model_that_says_something_else_each_time_is_asked_three_times() -> No
     assert asks == 3
 
 
-def test_a_task_that_ends_tells_what_came_of_its_own_deeds_only() -> None:
+def test_a_task_that_ends_settles_only_claims_about_its_own_deeds() -> None:
     watched = Watched()
     watched.heard("It is booked. Your visit is cancelled.")
     watched.watch.answered(frozenset({Deed.BOOKED}))

@@ -519,7 +519,7 @@ def test_an_appointment_can_be_moved_to_the_time_it_has(engine: Engine) -> None:
     assert it.outcome == "moved"
 
 
-def test_an_appointment_moved_onto_another_of_ones_own_is_told_to_be_so(engine: Engine) -> None:
+def test_moving_an_appointment_onto_another_of_the_same_caller_is_refused_as_such(engine: Engine) -> None:
     booked(engine)
     booked(engine, TUESDAY + timedelta(hours=1))
     it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", which_at="10:30", day="2026-11-24", at="11:30")

@@ -295,7 +295,7 @@ def test_a_response_that_only_called_functions_was_no_failure() -> None:
     assert scheduler.idle
 
 
-def test_what_was_heard_in_between_begins_the_attempts_anew() -> None:
+def test_a_spoken_response_in_between_resets_the_attempts() -> None:
     scheduler = running()
     assert scheduler.done(ours("r-1", "failed"), spoke=False, called=False, now_ms=1) == [asked(ASK)]
     scheduler.created(ours("r-2"), 2)
