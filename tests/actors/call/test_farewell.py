@@ -356,6 +356,20 @@ def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what
     assert call.activities() == []
 
 
+def test_thanks_while_the_task_that_transfers_is_at_work_are_judged_when_it_ends(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck, transfer_targets={"all": TARGET})
+    call.caller_says("Okay, thanks.", item="u-thanks")
+    stuck.result = Failed("The oven is broken.")
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    call.bot_says("The oven is broken. I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+
+
 def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: WaitingDispatcher) -> None:
     call = transferred(mailboxes, TARGET)
     call.bot_says("I will put you through to a colleague.", ms=2000)
