@@ -568,6 +568,17 @@ def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_i
     assert NOBODY in asked_to_say(call)[-1]
 
 
+def test_a_call_goes_on_past_the_limit_of_a_transfer_that_has_failed(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(10_000)
+    transfer_fails(call)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(60_000)
+    assert (call.records(), call.is_gone()) == ([], False)
+
+
 def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because_no_model_is_left(
     mailboxes: WaitingDispatcher,
 ) -> None:
