@@ -208,14 +208,11 @@ class Transcript:
         if not self.has_call(call_id):
             self._entries[call_id] = _Invocation(name, arguments)
 
-    def answered(self, call_id: str, output: str) -> bool:
-        """Set a function call's output, if it has none. Returns False if there was no such call."""
+    def answered(self, call_id: str, output: str) -> None:
+        """Set a function call's output, if there is such a call and it has none."""
         invocation = self._entries.get(call_id)
-        if not isinstance(invocation, _Invocation):
-            return False
-        if invocation.output is None:
+        if isinstance(invocation, _Invocation) and invocation.output is None:
             invocation.output = output
-        return True
 
     def has_call(self, call_id: str) -> bool:
         """Whether the model made a function call with this id."""

@@ -62,6 +62,7 @@ from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
 from actors.transport.dialler import DialFailed, Dialled, Dials
+from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
@@ -146,6 +147,7 @@ class OpenAISocket(LoopActor):
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
+        self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
         self._updates = SessionUpdates()
         self._logged: set[str] = set()  # codes of errors; all are counted
@@ -263,8 +265,10 @@ class OpenAISocket(LoopActor):
             case server.SessionCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
             case _ if isinstance(event, server.OfCallersTurn):
+                self._count_event()
                 self._caller_turn(event)
             case _ if isinstance(event, server.OfResponse):
+                self._count_event()
                 self._response(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
@@ -272,6 +276,12 @@ class OpenAISocket(LoopActor):
                 self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
+
+    def _count_event(self) -> None:
+        """Count an event that makes the rest of the call do something; a session with too many of them is ended."""
+        if not self._events.take(1):
+            self._violations.bad_frame(WireError("flood", "events"))
+            raise TransportLost(1008, "a flood of events")
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
         if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):

@@ -23,7 +23,10 @@ FRAME_BYTES = 2048
 # Messages that are not audio: a caller who presses keys sends a few a second.
 CONTROLS_PER_S = 20
 CONTROLS_AHEAD = 200
-# Messages of any kind: audio at its rate below, in chunks of 20 ms.
+# The model's events about turns and responses: a response has half a dozen, and several may follow one another.
+EVENTS_PER_S = 50
+EVENTS_AHEAD = 500
+# Chunks of audio: at the rate below, of 20 ms each, and of those that are dropped because they are over it.
 MESSAGES_PER_S = 200
 MESSAGES_AHEAD = 1000
 # Malformed frames: a defect of the peer shows in every frame of one kind, so a call bears some.

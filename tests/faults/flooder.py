@@ -27,6 +27,9 @@ LIMIT_S = 10.0
 BLOCK_BYTES = 64 * 1024
 TEXT, PING, PONG, CONTINUED, TEXT_BEGINS, FRAGMENT = 0x81, 0x89, 0x8A, 0x80, 0x01, 0x00
 
+STREAM_STARTS = b'{"type":"userStream.start"}'
+SPEECH_BEGINS = b'{"type":"input_audio_buffer.speech_started","item_id":"i","audio_start_ms":0}'
+
 
 def frame(head: int, payload: bytes = b"", masks: bool = True, length: int | None = None) -> bytes:
     """A frame as it is sent. head: its first byte. length: told in place of the payload's."""
@@ -55,6 +58,7 @@ FLOODS: dict[str, Callable[[bool], tuple[bytes, bytes]]] = {
     "whole messages in fragments": lambda masks: (
         b"", _block(frame(TEXT_BEGINS, b"{", masks) + frame(CONTINUED, b"}", masks)),
     ),
+    "obeyed": lambda masks: (b"", _block(frame(TEXT, STREAM_STARTS if masks else SPEECH_BEGINS, masks))),
     "one huge frame": lambda masks: (frame(TEXT, b"", masks, length=2**40), bytes(BLOCK_BYTES)),
     "large frames": lambda masks: (b"", frame(TEXT, b'{"type":"x","a":[' + b"[],"*60_000 + b"[]]}", masks)),
     "large activities": lambda masks: (
@@ -112,12 +116,18 @@ def _read_head(connection: socket.socket) -> bytes:
     return head
 
 
+class Refused(Exception):
+    """The upgrade was not accepted."""
+
+
 def vaic(address: tuple[str, int], *says: dict[str, object]) -> socket.socket:
-    """An upgraded socket at VAIC's port, on which messages were sent, and each was answered."""
+    """An upgraded socket at VAIC's port, on which messages were sent, and each was answered. Raises: Refused."""
     connection = socket.create_connection(address)
     connection.settimeout(LIMIT_S)
     connection.sendall(upgrade_request())
-    assert b" 101 " in _read_head(connection)
+    if b" 101 " not in _read_head(connection):
+        connection.close()
+        raise Refused
     for each in says:
         tell(connection, each)
         read_frame(connection)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
-from tests.faults.flooder import FLOODS, LIMIT_S, FloodingModel, flood, tell, vaic
+from tests.faults.flooder import FLOODS, LIMIT_S, FloodingModel, Refused, flood, tell, vaic
 from tests.faults.scene import IN_TIME, Node, Scene, play
+from tests.gateway.daemons import until
 
 Figures = dict[str, float]
 CALLS = 50 if IN_TIME else 10
+SILENT = 150
 P99_LIMIT_MS, GONE_LIMIT_S, GROWTH_LIMIT_MB = 20.0, 3.0, 5.0
 
 
@@ -89,3 +93,31 @@ def test_flood_cuts_its_sender_and_nobody_else(
 
     play(tmp_path, figures, act, background=CALLS)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
+
+
+def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        with ExitStack() as stack:
+
+            def silent() -> bool:
+                """Whether another silent socket was let in."""
+                with suppress(Refused):
+                    stack.enter_context(vaic(node.address))
+                    return True
+                return False
+
+            assert await asyncio.to_thread(lambda: sum(silent() for _ in range(SILENT))) == SILENT
+            began_s = perf_counter()
+
+            async def let_in() -> bool:
+                with suppress(Refused):
+                    stack.enter_context(await asyncio.to_thread(vaic, node.address, initiate("honest")))
+                    return True
+                return False
+
+            await until(let_in)  # a refused one tries again, as it is told
+            scene.measured("let in", (perf_counter() - began_s) * 1000, 2)
+            assert "honest" in await node.calls()
+
+    play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_CALLS": str(CALLS + SILENT)})

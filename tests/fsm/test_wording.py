@@ -128,6 +128,12 @@ def test_a_limit_reached_while_a_read_back_is_open_leaves_that_one_to_the_yes() 
     assert talk.gives(count=2).outcome == "transfer", "another read-back is not begun"
 
 
+def test_a_table_that_gives_up_to_the_same_read_back_says_the_limit_before_it() -> None:
+    again = table(transitions={("Confirm", "gave_up"): "Details"})
+    talk = converse(again, effects=Recorder(limit="I cannot do more than that.")).opens(**WHOLE)
+    assert talk.says == "I cannot do more than that. 3 small, no olives. Right?"
+
+
 def test_what_only_looks_up_is_not_limited() -> None:
     effects = Recorder(limit="I cannot do more than that.")
     reading = table(effects={"pizza.bake": Local(lambda request, connection: Ok(), reads_only=True)})

@@ -25,6 +25,8 @@ from tests.counted import counted as counted  # noqa: PLC0414 - passed on
 
 # Only ends what hangs: a machine may be busy with other things.
 LIMIT_S = 30
+# Between two looks at what has no event, so that the looks do not take a core from what they wait for.
+LOOK_S = 0.01
 # Nobody listens there: what a test of the gateway asks of a call happens before the model matters.
 NO_MODEL = "ws://127.0.0.1:1"
 T = TypeVar("T")
@@ -172,5 +174,5 @@ async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = LIMIT_
     """Repeat a look, usually a request to a server, until it finds something; returns that."""
     async with asyncio.timeout(limit_s):
         while not (found := await look()):
-            pass
+            await asyncio.sleep(LOOK_S)
     return found

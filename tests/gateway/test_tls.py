@@ -23,8 +23,6 @@ from tests.gateway.daemons import LIMIT_S, Vaic, counted, run, serving, until
 # What it is called depends on how far it came: TLS 1.3 tells a client of a refusal after the handshake.
 REFUSED = (OSError, EOFError, WebSocketException)
 TOKEN = "s3cret-token-of-ours"
-# How fast time passes where a certificate is renewed: it is looked at every ten seconds.
-FAST = 20.0
 
 
 class Authority:
@@ -114,13 +112,15 @@ def spoil(files: TlsFiles) -> None:
     Path(files.certificate).write_bytes(whole[:100])
 
 
-def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path) -> None:
+def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Looked for often, and time as it is: a call without a model ends after some seconds.
+    monkeypatch.setattr("gateway.daemon.RELOAD_EVERY_S", 0.05)
     first = Authority(tmp_path)
     files = first.serves()
 
     async def scene() -> None:
         done, failed = (counted("tieline_tls_reloads_total", result=each) for each in ("ok", "failed"))
-        async with serving(tmp_path, FAST, **of(files)) as daemon, secure(daemon, first.client()) as vaic:
+        async with serving(tmp_path, **of(files)) as daemon, secure(daemon, first.client()) as vaic:
             await vaic.calls("c-1")
             spoil(files)
 

@@ -326,6 +326,17 @@ def test_a_call_ended_when_its_caller_left_however_long_a_task_goes_on() -> None
     record = process.ends("failed")
     assert record.ended_at == BEGAN + timedelta(milliseconds=1000)
     assert record.outcome == "failed"
+    ends = [entry for entry in process.journal() if entry.row.kind == "ended"]
+    assert [entry.at for entry in ends] == [record.ended_at] * 2
+
+
+def test_an_end_that_stays_the_same_is_written_once() -> None:
+    process = Process(0, 1000)
+    process.recorder.draft("client-disconnected")
+    process.wall_ms += 5000
+    record = process.ends("client-disconnected")
+    ends = [entry.at for entry in process.journal() if entry.row.kind == "ended"]
+    assert ends == [record.ended_at] == [BEGAN + timedelta(milliseconds=1000)]
 
 
 def test_the_words_of_a_call_are_limited_also_where_another_process_goes_on_with_it() -> None:

@@ -88,6 +88,18 @@ def test_the_bot_is_heard_until_the_last_of_what_sounds_has_ended() -> None:
     assert lines == [L.BOT, L.BOT, L.BOT, L.LISTENING, L.BOT, L.WAITING]
 
 
+@pytest.mark.parametrize("events", [(E.CLOSED, E.OPENED), (E.OPENED,)])
+def test_what_sounded_on_a_socket_that_is_gone_is_not_waited_for_on_the_next(events: tuple[LineEvent, ...]) -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    watch.note(BotBegan("i-1"))
+    for event in events:
+        watch.happened(event)
+    watch.note(BotBegan("i-2"))
+    watch.note(BotHeard(heard("i-2"), barged_in=False))
+    assert (watch.line, watch.limit_s()) == (L.LISTENING, 8)
+
+
 def test_a_word_of_the_caller_resets_the_count_unless_we_ended_the_turn() -> None:
     watch = SilenceWatch(8)
     watch.happened(E.OPENED)

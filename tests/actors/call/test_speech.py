@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.call.speech import MOST_OVERRUNS
 from actors.messages.call import EndCall, TurnOverrun
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
@@ -324,7 +323,7 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
 
 
 def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost(call: Call) -> None:
-    call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+    call.told(*[TurnOverrun()] * 2)
     closed = [call.model.closed]  # the caller is asked to repeat
     call.told(TurnOverrun())
     assert [*closed, call.model.closed] == [None, 1000]
@@ -333,7 +332,7 @@ def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost
 
 def test_an_answered_turn_resets_the_count(call: Call) -> None:
     for _ in range(2):
-        call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+        call.told(*[TurnOverrun()] * 2)
         call.bot_says("At what time?", ms=500)
     assert call.model.closed is None
 

@@ -35,6 +35,7 @@ from actors.messages.vaic import (
 from actors.model.session import MOST_LOGGED
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed
+from actors.transport.rate_limit import EVENTS_AHEAD
 from fsm.spec import Known
 from fsm.testing.conversation import NOON
 from fsm.walk import ReasoningRequest
@@ -673,3 +674,16 @@ def test_events_with_endless_ids_are_ignored_and_counted(scene: Scene) -> None:
     scene.delta(item=endless)
     scene.delta(item=endless[:-1])
     assert [audio.item_id for audio in scene.vaic.all(BotAudio)] == [endless[:-1]]
+
+
+def test_a_flood_of_events_ends_the_session_and_not_one_of_audio(scene: Scene) -> None:
+    scene.created()
+    for _ in range(2 * EVENTS_AHEAD):
+        scene.delta(payload="AAAA")
+    for number in range(EVENTS_AHEAD - 1):
+        scene.event("input_audio_buffer.speech_started", item_id=f"u-{number}", audio_start_ms=0)
+    scene.parent.expect_nothing()
+    scene.event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+    lost = scene.parent.expect(ChildDied).reason
+    assert isinstance(lost, TransportLost)
+    assert (lost.code, scene.wire.closed) == (1008, 1006)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,7 +23,7 @@ from fsm.testing import Conversation
 from fsm.walk import no_reasoning
 from store import appointments
 from store.appointments import Appointment, AppointmentBook
-from store.database import open_database, reading
+from store.database import reading
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -35,13 +33,6 @@ BOTH = pytest.mark.parametrize("spec", [CANCEL_APPOINTMENT, RESCHEDULE_APPOINTME
 # What is stored of the appointment that is to be found; none of it may be heard before two facts match.
 SECRETS = ("Tuesday", "24 November", "10:30", "John", "Smith", CALLER)
 RUNS = count(1)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/book.sqlite3")
-    yield engine
-    engine.dispose()
 
 
 def booked(engine: Engine, at: datetime = TUESDAY, *, name: str = "John Smith", caller: str = CALLER) -> Appointment:
