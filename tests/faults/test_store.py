@@ -71,6 +71,12 @@ def test_store_sqlite_locked_for_ten_seconds(tmp_path: Path, figures: Figures) -
     play(tmp_path, figures, act)
 
 
+async def passes(seconds: float) -> None:
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, passed.set)
+    await passed.wait()
+
+
 @contextmanager
 def postgres() -> Iterator[tuple[PostgresServer, str]]:
     """A server of this test's own, and the URL of a database on it."""
@@ -88,11 +94,10 @@ def postgres() -> Iterator[tuple[PostgresServer, str]]:
 
 def test_store_away_for_longer_than_leases_last_ends_no_call(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
-        loop, back, calls = asyncio.get_running_loop(), asyncio.Event(), BACKGROUND_CALLS
+        calls = BACKGROUND_CALLS
         before = await scene.nodes[1].calls()
         await asyncio.to_thread(server.stop, "immediate")
-        loop.call_later(AWAY_S, back.set)
-        await back.wait()
+        await passes(AWAY_S)
         await asyncio.to_thread(server.start)
 
         def count() -> int:
@@ -150,6 +155,7 @@ def test_store_sqlite_file_lost_promises_nothing_and_is_seen_at_once(
         seen: list[asyncio.Task[None]] = []
 
         async def not_ready() -> bool:
+            await passes(0.1)  # asking is no load
             return not await node.ready()
 
         async def look() -> None:
@@ -209,16 +215,15 @@ def test_store_that_hangs_is_seen_and_calls_outlast_it(tmp_path: Path, figures: 
         before, began_s = await node.calls(), loop.time()
 
         async def not_ready() -> bool:
+            await passes(0.1)  # asking is no load
             return not await node.ready()
 
         server.signal(signal.SIGSTOP)
         try:
             await until(not_ready, 60)
             scene.measured("not ready", (loop.time() - began_s) * 1000, 15)
-            hanging = asyncio.Event()
             # Longer than the limit of a writer that hangs: this one does not, it is its database that does.
-            loop.call_later(WRITER_LIMIT_S + 5, hanging.set)
-            await hanging.wait()
+            await passes(WRITER_LIMIT_S + 5)
             assert (await node.get("/livez"))[0] == 200
         finally:
             server.signal(signal.SIGCONT)
