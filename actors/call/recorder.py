@@ -119,6 +119,10 @@ class CallRecorder:
         )
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
+    def task_gone(self, row: TaskRow) -> None:
+        """Record that an open task of another process cannot go on here. row: its last."""
+        self._write(row.model_copy(update={"result": "failed", "snapshot": None}))
+
     def error(self, text: str) -> None:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
