@@ -70,7 +70,7 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks.compare
 
-# Tieline's CPU time a message beside a bare relay's: printed, never judged, for it holds for the machine and the hour.
+# Tieline's CPU time a message beside a bare relay's: printed, never judged, because it holds for one machine and hour.
 ratio: setup
 	$(BIN)/python -m benchmarks.compare --quick --calls 100 --seconds 3
 

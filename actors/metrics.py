@@ -21,6 +21,8 @@ RESUMED_ELSEWHERE = Counter(
 BAD_FRAMES = Counter(
     "tieline_bad_frames_total", "Frames that broke the protocol, by leg and reason.", ["leg", "reason"]
 )
+FLOODS = Counter("tieline_floods_total", "Sockets cut because they sent too much of any kind, by leg.", ["leg"])
+CUT_SHORT = Counter("tieline_cut_short_total", "What was over its limit and therefore cut, by what.", ["what"])
 UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by leg.", ["leg"])
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
 TRANSFERS_FAILED = Counter("tieline_transfers_failed_total", "Transfers that nobody answered, by reason.", ["reason"])

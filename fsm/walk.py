@@ -157,6 +157,8 @@ class Walk:
         state = self._memory.state
         if not self.step.taken or not isinstance(self._spec.states[state], Confirm):
             return ""
+        if any((each.state, each.event) == (state, "gave_up") for each in self.step.taken):
+            return ""  # giving up leads back here: the yes is refused
         agreed = (self._spec.states[arrow.to] for arrow in self._spec.arrows(state, "yes"))
         acts = any(isinstance(each, Act) and not self._spec.reads_only(each) for each in agreed)
         return self._effects.spent(self._task) if acts else ""

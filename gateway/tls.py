@@ -1,10 +1,12 @@
 """TLS on VAIC's port in this process, where no balancer ends it; a renewed certificate is loaded without a restart.
 
-May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/reliability.md 6.
+May import: actors.metrics, gateway.connections, loguru, the standard library. Rules from: docs/specs/reliability.md 6.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +16,12 @@ from pathlib import Path
 from loguru import logger
 
 from actors.metrics import TLS_RELOADS
+from gateway.connections import Connection, Connections
 
 # How often the files are looked at.
 RELOAD_EVERY_S = 10.0
+# After a connection that cannot be accepted, as where no file is left for it.
+ACCEPT_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +103,67 @@ class CertificateReload:
         else:
             TLS_RELOADS.labels("ok").inc()
             logger.info("the changed certificate is in use")
+
+
+class TlsHandshake:
+    """An accepted connection whose TLS handshake is in progress."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        self.accepted = accepted
+
+    def abort(self) -> None:
+        with suppress(OSError):  # it has ended meanwhile
+            self.accepted.shutdown(socket.SHUT_RDWR)
+
+
+class TlsListener:
+    """Accepts connections for TLS, and counts them as handshakes from the beginning.
+
+    asyncio's own servers tell of a connection only after its handshake, so that any number may be in progress.
+    context: the server's. limit_s: for a handshake. serves: makes the protocol of an encrypted connection.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        context: ssl.SSLContext,
+        limit_s: float,
+        connections: Connections[Connection],
+        serves: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._listening, self._context, self._limit_s = listening, context, limit_s
+        self._connections, self._serves = connections, serves
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._accepting = self._loop.create_task(self._accept())
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        self._accepting.cancel()
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _ = await self._loop.sock_accept(self._listening)
+            except OSError as error:
+                logger.error("a connection cannot be accepted", reason=error)
+                await asyncio.sleep(ACCEPT_AGAIN_S)
+                continue
+            handshake = TlsHandshake(accepted)
+            if not self._connections.accepted(handshake):
+                accepted.close()
+                continue
+            task = self._loop.create_task(self._shake_hands(handshake))
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(self, handshake: TlsHandshake) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                self._serves, handshake.accepted, ssl=self._context, ssl_handshake_timeout=self._limit_s
+            )
+        except OSError as error:  # it speaks no TLS, has no certificate that we trust, is too slow, or has left
+            logger.debug("no TLS", reason=type(error).__name__)
+        finally:
+            self._connections.closed(handshake)

@@ -1,7 +1,7 @@
 """The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, websockets, loguru, the
-standard library.
+May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, gateway.tls, websockets,
+loguru, the standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import socket
 import ssl
 import sys
@@ -25,11 +26,13 @@ from websockets.server import ServerProtocol
 from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessage, WireOpened
 from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
+from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.access_tokens import KeysMissing
 from gateway.addresses import Network, client_of, is_within
-from gateway.connections import AuthFailures, Connections
+from gateway.connections import AuthFailures, Connection, Connections
 from gateway.credentials import BearerCheck
+from gateway.tls import TlsListener
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
@@ -52,7 +55,7 @@ class EndpointState:
 
     accepts: BearerCheck
     failures: AuthFailures
-    connections: Connections[VaicConnection]
+    connections: Connections[Connection]
     proxies: Sequence[Network]
 
 
@@ -67,14 +70,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     ) -> None:
         # VAIC sends no Origin, browsers always do: refusing any prevents cross-site WebSocket hijacking.
         framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
-        super().__init__(framing, loop, KEEPALIVE)
+        super().__init__(framing, loop, KEEPALIVE, VAIC_TRAFFIC)
         self._server = framing
         self._switchboard = switchboard
         self._shared = shared
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
-        self._address = ""
         self._peer = Peer()
 
     # --- asyncio.Protocol ---
@@ -130,6 +132,14 @@ class VaicConnection(FramedWire, asyncio.Protocol):
     def _shut(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _cut_guessing(self) -> None:
         CONNECTIONS_CUT.labels("guessing").inc()
@@ -237,9 +247,10 @@ class VaicEndpoint:
     ) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
-        connections: Connections[VaicConnection] = Connections(max_calls, loop.time, loop.call_later)
+        connections: Connections[Connection] = Connections(max_calls, loop.time, loop.call_later)
         self._shared = EndpointState(accepts, AuthFailures(loop.time), connections, proxies)
         self._server: asyncio.Server | None = None
+        self._tls: list[TlsListener] = []
 
     async def listen(
         self, host: str, port: int, listening: socket.socket | None = None, tls: ssl.SSLContext | None = None
@@ -249,25 +260,30 @@ class VaicEndpoint:
         listening: a bound socket to use instead of host and port. tls: serve wss:// with it.
         """
         loop = asyncio.get_running_loop()
-        limit_s = None if tls is None else HANDSHAKE_LIMIT_S
 
-        def accepted() -> VaicConnection:
+        def serves() -> VaicConnection:
             return VaicConnection(self._switchboard, self._shared, loop)
 
+        at_once = tls is None
         if listening is None:
-            self._server = await loop.create_server(
-                accepted, host, port, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=limit_s
-            )
+            self._server = await loop.create_server(serves, host, port, backlog=BACKLOG, start_serving=at_once)
         else:
-            self._server = await loop.create_server(
-                accepted, sock=listening, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=limit_s
-            )
+            self._server = await loop.create_server(serves, sock=listening, backlog=BACKLOG, start_serving=at_once)
+        if tls is not None:
+            for bound in self._server.sockets:
+                ours = socket.socket(fileno=os.dup(bound.fileno()))
+                ours.setblocking(False)
+                ours.listen(BACKLOG)
+                connections = self._shared.connections
+                self._tls.append(TlsListener(ours, tls, HANDSHAKE_LIMIT_S, connections, serves))
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop_accepting(self) -> None:
         """Close the listening socket; open connections go on."""
         if self._server is not None:
             self._server.close()
+        for listener in self._tls:
+            listener.close()
 
     def abort_all(self) -> None:
         """Drop the open connections."""

@@ -16,6 +16,9 @@ from protocols.errors import WireError
 from protocols.text import well_formed_json
 
 F = TypeVar("F", bound="Frame")
+# A frame above this length may hold no more than so many values: a megabyte of empty lists would take a second to read.
+# A long frame of a peer that means well is one long text.
+SIMPLE_BYTES, MOST_VALUES = 16 * 1024, 4000
 
 
 class Frame(BaseModel):
@@ -114,6 +117,13 @@ class Unknown:
     type: str
 
 
+def _count_values(frame: bytes | str) -> None:
+    """At most: what separates values may also stand in a text."""
+    sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
+    if sent.count(b",") + sent.count(b"[") + sent.count(b"{") > MOST_VALUES:
+        raise WireError("too_many_values")
+
+
 class Codec(Generic[F]):
     """Reads the frames of one direction of one wire."""
 
@@ -124,8 +134,11 @@ class Codec(Generic[F]):
     def parse(self, frame: bytes | str) -> F | Unknown:
         """One frame as its type.
 
-        Raises: WireError, whose reason is not_json, not_an_object, no_type or bad_fields; detail names the fields only.
+        Raises: WireError, whose reason is not_json, not_an_object, no_type, bad_fields or too_many_values; detail names
+        the fields only.
         """
+        if len(frame) > SIMPLE_BYTES:
+            _count_values(frame)
         try:
             parsed: F = self._validate(well_formed_json(frame))
         except ValidationError as error:

@@ -7,6 +7,7 @@ Pure state. May import: the masking of websockets, the standard library. Rules f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from struct import Struct
 
@@ -24,12 +25,13 @@ class FrameReader:
     """Splits a byte stream into frames. masked: whether the peer must mask. max_bytes: of one frame's payload.
 
     in_message: set by the reader's user while a fragmented message is open: then no frame is a whole message.
+    more: further whole frames may be there already; call `feed` again.
     """
 
-    __slots__ = ("_masked", "_max_bytes", "_medium", "_medium_head", "_rest", "in_message")
+    __slots__ = ("_masked", "_max_bytes", "_medium", "_medium_head", "_rest", "in_message", "more")
 
     def __init__(self, masked: bool, max_bytes: int) -> None:
-        self.in_message = False
+        self.in_message = self.more = False
         self._masked = MASKED if masked else 0
         # The first two bytes of a message of 126 to 65,535 bytes, as all audio messages are.
         self._medium = WHOLE_TEXT << 8 | self._masked | 126
@@ -48,17 +50,28 @@ class FrameReader:
         payload = data[begin:]
         return apply_mask(payload, data[4:8]) if self._masked else payload
 
-    def feed(self, data: bytes) -> Iterator[tuple[bool, bytes]]:
+    def keep(self, data: bytes) -> None:
+        """Add bytes for a later `feed`."""
+        self._rest += data
+        self.more = True
+
+    def feed(self, data: bytes, most: int = sys.maxsize) -> Iterator[tuple[bool, bytes]]:
         """The whole frames so far, in order: (True, payload of a text message) or (False, bytes of any other frame).
 
         Of a frame that is too long the bytes received so far are returned: enough to refuse it. To be exhausted.
+        most: so many frames are returned; others wait for the next call.
         """
         buffer: bytes | bytearray = data
         if self._rest:
             self._rest += data
             buffer = self._rest
         at, end = 0, len(buffer)
+        self.more = False
         while end - at >= 2:
+            if not most:
+                self.more = True
+                break
+            most -= 1
             second = buffer[at + 1]
             length, head = second & 0x7F, 2
             if length >= 126:

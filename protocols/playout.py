@@ -64,6 +64,7 @@ class Playout:
     Stream ids are never used twice in a call.
 
     lead_ms: how far VAIC is kept ahead of the caller's ear. series: begins its stream ids, and those of no other.
+    waiting_ms: how much speech waits to be sent.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Playout:
         "_short",
         "_stream_id",
         "_streams",
+        "waiting_ms",
     )
 
     def __init__(self, conversation_id: str, media: MediaFormat, lead_ms: int, series: str) -> None:
@@ -92,6 +94,7 @@ class Playout:
         self._ledger = HeardLedger()
         # Item, payload, length in ms. An empty payload marks the end of its item: the stream is stopped there.
         self._queue: deque[tuple[str, str, float]] = deque()
+        self.waiting_ms = 0.0
         self._next_due_ms = 0.0  # of the first in the queue, where there is one
         self._playback = PLAYBACK.start
         self._stream_id = ""  # of the newest stream
@@ -109,6 +112,7 @@ class Playout:
                 length_ms = decoded_bytes(piece) / self._media.bytes_per_ms
                 self._ledger.generated(item_id, length_ms)
                 self._queue.append((item_id, piece, length_ms))
+                self.waiting_ms += length_ms
         return self.due(now_ms)
 
     def item_done(self, item_id: str, now_ms: float, cut_off: bool = False) -> list[bytes]:
@@ -129,6 +133,7 @@ class Playout:
                 break
             queue.popleft()
             if payload:
+                self.waiting_ms -= length_ms
                 self._send(item_id, payload, length_ms, now_ms, frames)
             else:
                 self._stop_stream(frames)
@@ -149,6 +154,7 @@ class Playout:
         frames: list[bytes] = []
         self._stop_stream(frames)
         self._queue.clear()
+        self.waiting_ms = 0.0
         self._plays_until_ms = now_ms
         return frames, self._ledger.cut(now_ms)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from protocols.frames import CamelFrame, Codec, SentCamelFrame, SentCamelPart, Text
+from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
 
 # --- VAIC -> bot ---
 
@@ -26,7 +27,7 @@ class SessionInitiate(CamelFrame):
     """The first message of a call. Only the conversation's id can be counted on."""
 
     type: Literal["session.initiate"] = "session.initiate"
-    conversation_id: Annotated[str, Field(min_length=1, max_length=256)]
+    conversation_id: Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
     expect_audio_messages: bool = True
     bot_name: Text = ""
     caller: Text = ""
@@ -37,7 +38,7 @@ class SessionResume(CamelFrame):
     """The first message on a new socket after VAIC lost the old one."""
 
     type: Literal["session.resume"] = "session.resume"
-    conversation_id: Annotated[str, Field(min_length=1, max_length=256)]
+    conversation_id: Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
     supported_media_formats: tuple[str, ...] = ()
 
 
@@ -55,7 +56,7 @@ class UserStreamStart(CamelFrame):
 
     type: Literal["userStream.start"] = "userStream.start"
     conversation_id: str = ""
-    participant: str | None = None
+    participant: Id | None = None
 
 
 class UserStreamChunk(CamelFrame):
@@ -72,7 +73,7 @@ class UserStreamStop(CamelFrame):
 
     type: Literal["userStream.stop"] = "userStream.stop"
     conversation_id: str = ""
-    participant: str | None = None
+    participant: Id | None = None
 
 
 class Activity(CamelFrame):
@@ -101,7 +102,7 @@ class Activities(CamelFrame):
 
     type: Literal["activities"] = "activities"
     conversation_id: str = ""
-    activities: tuple[Activity, ...]
+    activities: Annotated[tuple[Activity, ...], Field(max_length=MOST_ACTIVITIES)]
 
 
 class PlayStreamMarkReached(CamelFrame):

@@ -322,8 +322,8 @@ class Leases:
 def _key_to_open(connection: Connection, conversation_id: str, row: Mapping[str, Any]) -> str:
     """The key of a call to be opened. row: of its lease.
 
-    That of the id's newest call if that one was only opened: whoever opens it again did not learn that it was. Also if
-    it may not be opened with this credential, or now.
+    That of the id's newest call if that one was only opened: a process that opens it again did not learn that it was.
+    Also if it may not be opened with this credential, or now.
     """
     column, first = schema.lease.c, call_key(conversation_id)
     of_first = column.conversation_id == first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pykka
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
 
 from actors.system.dispatcher import install
+from store.database import open_database
 from tests.cranked import CrankedDispatcher
 from tests.groups import Grouping, scheduler
 
@@ -26,6 +29,22 @@ def mailboxes() -> Iterator[CrankedDispatcher]:
     for ref in pykka.ActorRegistry.get_all():
         ref.stop(block=False)
     dispatcher.drain()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and no rows, to be copied: the migrations take longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "tieline.sqlite3"
+    open_database(f"sqlite:///{file}").dispose()
+    return file
+
+
+@pytest.fixture
+def engine(tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
+    """A database without rows."""
+    engine = open_database(f"sqlite:///{shutil.copy(migrated_file, tmp_path)}")
+    yield engine
+    engine.dispose()
 
 
 # pytest tests/fsm/testing/test_machine.py --hypothesis-profile=thorough: more than ten thousand random conversations.

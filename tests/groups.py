@@ -19,6 +19,8 @@ GROUPS = {
     "stories": ("tests/test_stories.py",),
     # One PostgreSQL server.
     "store": ("tests/store/",),
+    # One daemon under load.
+    "load": ("tests/lab/test_load.py",),
     # In real time, one after the other: they mostly wait.
     "faults": ("tests/faults/",),
 }

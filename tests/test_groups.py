@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def test_tests_of_a_group_go_to_one_process_and_others_each_by_itself() -> None:
     assert group_of("tests/lab/test_engine_serve.py::test_a") == "engine"
     assert group_of("tests/store/test_leases.py::test_a[x@y]") == "store"
-    assert group_of("tests/lab/test_load.py::test_a") == "tests/lab/test_load.py::test_a"
+    assert group_of("tests/lab/test_mind.py::test_a") == "tests/lab/test_mind.py::test_a"
 
 
 @pytest.mark.parametrize("name", GROUPS)

@@ -48,12 +48,13 @@ class Room:
 
 # A router is part of a call's supervisor, and tested with it.
 ROUTERS = tuple(f"tests/actors/call/test_{name}.py" for name in ("speech", "dtmf", "replay"))
+CALLS = tuple(f"tests/actors/tasks/test_{name}.py" for name in ("router", "claims"))
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
     "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm/test_*.py", "tests/fsm/agents"), 110),
     # Compared with the pictures in docs/, to the last pixel.
     "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
-    "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", "tests/actors/tasks/test_router.py"), 90),
+    "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", *CALLS), 90),
     "actors/tasks": Room(("actors/tasks/*.py",), ("tests/actors/tasks", *ROUTERS), 60),
     "store/leases": Room(("store/leases.py",), ("tests/store/test_leases.py",), 40),
 }

@@ -39,7 +39,7 @@ class DtmfCollector:
         self._taken = taken
         self._keys = ""  # of the current answer
         self._waiting: deque[tuple[str, float]] = deque()  # keys not handled yet, with their times in ms
-        self._last = ("", -BOUNCE_MS)  # the last key, and when it was pressed
+        self._last = ("", float("-inf"))  # the last key, and when it was pressed
         self._ended_by_length = False  # how the previous answer ended: a `#` may still follow it
 
     def pressed(self, digits: str) -> None:

@@ -37,6 +37,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    OwedRow,
     ParkedRow,
     ResponseRow,
     ResumedRow,
@@ -47,7 +48,10 @@ from actors.metrics import CALLS_ENDED
 from actors.services import Services
 from actors.system.address import send
 from actors.tasks.handle import TaskHandle
+from actors.tasks.replay import owed_left
+from actors.transport.violations import cut
 from protocols.ledger import ItemHeard
+from protocols.limits import CALL_CHARS
 from store.journal import CallRecord
 
 # Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
@@ -76,6 +80,8 @@ class CallRecorder:
         self._services = services
         self._log = log
         self._rows = 0
+        self._chars = 0  # of words and arguments so far
+        self._owed = OwedRow()  # as the journal has it
         self._ended: tuple[str, datetime] | None = None  # as the journal has it: the outcome, and when
 
     # --- the conversation ---
@@ -90,7 +96,8 @@ class CallRecorder:
         return unheard
 
     def called(self, call: FunctionCalled) -> None:
-        self._write(CalledRow(call=call.call_id, name=call.name, arguments=call.arguments, response=call.response_id))
+        arguments = self._within(call.arguments)
+        self._write(CalledRow(call=call.call_id, name=call.name, arguments=arguments, response=call.response_id))
 
     def answered(self, call_id: str, output: str) -> bool:
         """Record the output of a function call. Returns False if there was no such call."""
@@ -123,6 +130,12 @@ class CallRecorder:
         """Record that an open task of another process cannot go on here. row: its last."""
         self._write(row.model_copy(update={"result": "failed", "snapshot": None}))
 
+    def owed(self, row: OwedRow) -> None:
+        """Record what the caller must hear yet, if that has changed."""
+        if row != self._owed:
+            self._owed = row
+            self._write(row)
+
     def error(self, text: str) -> None:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
@@ -145,7 +158,13 @@ class CallRecorder:
         """Go on from the rows another process wrote."""
         for entry in rows:
             self.transcript.enter(entry)
+            match entry.row:
+                case CallerSaidRow(text=text) | BotSaidRow(text=text) | CalledRow(arguments=text):
+                    self._chars += len(text)
+                case _:
+                    pass
         self._rows = rows[-1].seq if rows else 0
+        self._owed = owed_left(rows)
         self._write(InheritedRow())
 
     def describe(self) -> CallRecord:
@@ -179,9 +198,9 @@ class CallRecorder:
                 began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
                 return CallerSpokeRow(item=fact.item_id, began_ms=self._since_or_none(began_ms), ended_ms=ended_ms)
             case CallerSaid():
-                return CallerSaidRow(item=fact.item_id, text=fact.text)
+                return CallerSaidRow(item=fact.item_id, text=self._within(fact.text))
             case BotSaid():
-                return BotSaidRow(item=fact.item_id, text=fact.text)
+                return BotSaidRow(item=fact.item_id, text=self._within(fact.text))
             case BotHeard(item=item):
                 return BotHeardRow(
                     item=item.item_id,
@@ -204,6 +223,12 @@ class CallRecorder:
                 return ResponseRow(status=fact.status, usage=dict(fact.usage))
             case _:
                 assert_never(fact)
+
+    def _within(self, text: str) -> str:
+        """As much of a text from outside as the call's record still has room for."""
+        text = cut(text, CALL_CHARS - self._chars, "transcripts of a call")
+        self._chars += len(text)
+        return text
 
     def _since(self, at_ms: float) -> int:
         """In ms from the call's start, because another process has another monotonic clock."""

@@ -349,6 +349,7 @@ class CallSupervisor(LoopActor):
             case _:
                 pass
         self._correct()
+        self._recorder.owed(self._tasks.owed())
         if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
             if event is CallEvent.FAREWELL_HEARD and self._tasks.correcting and self._readiness in MODEL_THERE:
                 self._hangup.wait_for_another()
@@ -393,6 +394,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.cancel(StepLimit(step_id))
             turns += self._turns_since.answered(step_id)
         self._recorder.task(reply.run)
+        self._recorder.owed(self._tasks.owed())
         if reply.ended:
             profile = self._services.profile
             hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, profile.language)

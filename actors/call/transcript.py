@@ -28,6 +28,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    OwedRow,
     ParkedRow,
     ResponseRow,
     ResumedRow,
@@ -35,6 +36,7 @@ from actors.messages.journal_rows import (
     UnreadRow,
 )
 from protocols.ledger import ItemHeard, words_heard
+from protocols.limits import HISTORY_CHARS
 from protocols.realtime.objects import (
     AssistantMessage,
     FunctionCallItem,
@@ -45,6 +47,9 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from store.journal import CallRecord, TaskRecord, TurnRecord
+
+# What an item of the history counts for besides its words.
+ITEM_CHARS = 128
 
 
 @dataclass(slots=True)
@@ -141,7 +146,7 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case CallRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
                 pass
             case _:
                 assert_never(row)
@@ -203,14 +208,11 @@ class Transcript:
         if not self.has_call(call_id):
             self._entries[call_id] = _Invocation(name, arguments)
 
-    def answered(self, call_id: str, output: str) -> bool:
-        """Set a function call's output, if it has none. Returns False if there was no such call."""
+    def answered(self, call_id: str, output: str) -> None:
+        """Set a function call's output, if there is such a call and it has none."""
         invocation = self._entries.get(call_id)
-        if not isinstance(invocation, _Invocation):
-            return False
-        if invocation.output is None:
+        if isinstance(invocation, _Invocation) and invocation.output is None:
             invocation.output = output
-        return True
 
     def has_call(self, call_id: str) -> bool:
         """Whether the model made a function call with this id."""
@@ -247,20 +249,29 @@ class Transcript:
         )
 
     def history(self) -> tuple[NewItem, ...]:
-        """The conversation so far, for a new model session: what was said and heard, calls with their outputs."""
-        items: list[NewItem] = []
-        for key, origin in self._in_order():
+        """The conversation so far, for a new model session: what was said and heard, calls with their outputs.
+
+        Its newest HISTORY_CHARS, and the last turn in any case.
+        """
+        newest: list[tuple[NewItem, ...]] = []
+        left = HISTORY_CHARS
+        for key, origin in reversed(self._in_order()):
             match origin:
                 case _Turn(role="caller", text=text) if text:
-                    items.append(UserMessage(content=(InputText(text=text),)))
+                    items: tuple[NewItem, ...] = (UserMessage(content=(InputText(text=text),)),)
                 case _Turn(role="bot") if text := origin.text_as_heard():
-                    items.append(AssistantMessage(content=(OutputText(text=text),)))
-                case _Invocation(output=str() as output):
-                    items.append(call := origin.item(key))
-                    items.append(FunctionCallOutputItem(call_id=call.call_id or key, output=output))
+                    items = (AssistantMessage(content=(OutputText(text=text),)),)
+                case _Invocation(output=str() as text):
+                    call = origin.item(key)
+                    items = (call, FunctionCallOutputItem(call_id=call.call_id or key, output=text))
+                    left -= len(call.arguments)
                 case _:
-                    pass  # never transcribed, heard or answered: not part of the conversation
-        return tuple(items)
+                    continue  # never transcribed, heard or answered: not part of the conversation
+            left -= len(text) + ITEM_CHARS
+            if left < 0 and newest:
+                break
+            newest.append(items)
+        return tuple(item for items in reversed(newest) for item in items)
 
     def is_blank(self) -> bool:
         """Nothing was said yet, by caller or bot, and no function called."""

@@ -17,12 +17,13 @@ Pure. May import: fsm, pydantic, store's record types, the standard library. Rul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fsm.answer import Snapshot
+from fsm.claims import Deed
 from fsm.scratchpad import Note
 from store.journal import JournalRow
 
@@ -145,6 +146,38 @@ class TaskRow(_Row):
     snapshot: Annotated[Snapshot | ForeignSnapshot | None, Field(union_mode="left_to_right")] = None
 
 
+class OwedResult(_Row):
+    """What a task has done, or why it failed, until the caller has heard it. words: what we say about it.
+
+    mark: the part of a failure that must be heard; "" for something done, which any words tell that claim one of
+    `deeds` and no other day or time. today: when it was done. tells: how often we have said it.
+    """
+
+    run: str
+    words: str
+    today: date
+    mark: str = ""
+    deeds: tuple[Deed, ...] = ()
+    dates: tuple[date, ...] = ()
+    times: tuple[time, ...] = ()
+    tells: int = 0
+
+
+class HeardClaim(_Row):
+    """A statement of the bot that something was done, which no task backs and which is not corrected yet."""
+
+    deeds: tuple[Deed, ...]
+    sentence: str
+
+
+class OwedRow(_Row):
+    """What the bot has to tell the caller yet; replaces the row of this kind before it. Not written by release 0.1."""
+
+    kind: Literal["owed"] = "owed"
+    results: tuple[OwedResult, ...] = ()
+    claims: tuple[HeardClaim, ...] = ()
+
+
 class ResponseRow(_Row):
     """A response of the model has ended. usage: its tokens by kind."""
 
@@ -197,6 +230,7 @@ Row = (
     | CalledRow
     | AnsweredRow
     | TaskRow
+    | OwedRow
     | ResponseRow
     | ErrorRow
     | ResumedRow

@@ -62,11 +62,13 @@ from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
 from actors.transport.dialler import DialFailed, Dialled, Dials
-from actors.transport.violations import ProtocolViolations
+from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
+from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import FrameTemplate, Unknown
+from protocols.limits import TURN_CHARS
 from protocols.media import realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
@@ -145,6 +147,7 @@ class OpenAISocket(LoopActor):
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
+        self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
         self._updates = SessionUpdates()
         self._logged: set[str] = set()  # codes of errors; all are counted
@@ -262,8 +265,10 @@ class OpenAISocket(LoopActor):
             case server.SessionCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
             case _ if isinstance(event, server.OfCallersTurn):
+                self._count_event()
                 self._caller_turn(event)
             case _ if isinstance(event, server.OfResponse):
+                self._count_event()
                 self._response(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
@@ -271,6 +276,12 @@ class OpenAISocket(LoopActor):
                 self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
+
+    def _count_event(self) -> None:
+        """Count an event that makes the rest of the call do something; a session with too many of them is ended."""
+        if not self._events.take(1):
+            self._violations.bad_frame(WireError("flood", "events"))
+            raise TransportLost(1008, "a flood of events")
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
         if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):
@@ -415,7 +426,7 @@ class OpenAISocket(LoopActor):
                 self._scheduler.committed(self.now_ms())
                 self._watch()
             case server.TranscriptionCompleted():
-                text = event.transcript.strip()
+                text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
                 send(self._call, CallerSaid(event.item_id, text))
                 if text:
                     self._vaic.tell(CallerRecognised(text))
@@ -459,7 +470,7 @@ class OpenAISocket(LoopActor):
                 if self._responses.audio_ended(event.response_id, event.item_id):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone():
-                send(self._call, BotSaid(event.item_id, event.transcript))
+                send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
 
     def _take_call(self, response_id: str, item: Item) -> None:
         # A cancelled response leaves incomplete calls behind: take only completed ones.
@@ -468,7 +479,8 @@ class OpenAISocket(LoopActor):
         self._calls.called(item.call_id, response_id)
         self._scheduler.called()
         cut_off = self._responses.discarded(response_id)
-        send(self._call, FunctionCalled(item.call_id, item.name, item.arguments, response_id, cut_off))
+        arguments = cut(item.arguments, TURN_CHARS, "arguments")
+        send(self._call, FunctionCalled(item.call_id, item.name, arguments, response_id, cut_off))
 
     def _end_response(self, response: Response) -> None:
         for item_id in self._responses.unended(response.id):  # it failed in mid-sentence

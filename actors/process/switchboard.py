@@ -52,9 +52,15 @@ from actors.messages.switchboard import (
     WireLeft,
     WireOpened,
 )
-from actors.metrics import CALLS_LIVE, CALLS_REFUSED, LOST_ROWS, RESUMED_ELSEWHERE
+from actors.metrics import BAD_FRAMES, CALLS_LIVE, CALLS_REFUSED, CONNECTIONS_CUT, LOST_ROWS, RESUMED_ELSEWHERE
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
-from actors.process.admission import PendingConnection, PendingInbox, conversation_of
+from actors.process.admission import (
+    MOST_USELESS,
+    SILENCE_S,
+    PendingConnection,
+    PendingInbox,
+    conversation_of,
+)
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.services import Services
 from actors.system.actor import LoopActor
@@ -63,10 +69,11 @@ from actors.system.dispatcher import Timer
 from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
-from actors.transport.violations import ProtocolViolations
+from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire
 from protocols.errors import WireError
 from protocols.frames import Unknown
+from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat, negotiate
 from protocols.vaic import (
     FROM_VAIC,
@@ -190,13 +197,13 @@ class Switchboard(LoopActor):
         match message:
             case WireOpened():
                 limit = self.after(FIRST_TEXT_LIMIT_S, FirstTextOverdue(message.wire, "no first message"))
-                self._pending[id(message.wire)] = PendingConnection(limit, message.peer)
+                pending = PendingConnection(message.wire, limit, message.peer, self.now_ms())
+                self._pending[id(message.wire)] = pending
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
             case FirstText():
                 self._read_first(message.wire, message.data)
             case FirstTextOverdue():
-                self._pending.pop(id(message.wire), None)
-                message.wire.close(1008, message.reason)
+                self._close_pending(message.wire, message.reason)
             case WireLeft():
                 self._take_pending(message.wire)
             case AdmissionRequest():
@@ -270,7 +277,7 @@ class Switchboard(LoopActor):
         """
         if self._admission is AdmissionState.CLOSED and not self._away:
             reason = SHUTTING_DOWN
-        elif self._full and not self._away:
+        elif self._full and not self._silent_gives_way() and not self._away:
             reason = TOO_MANY
         elif not (reason := self._services.short_of()):
             upgrade.admit()
@@ -278,30 +285,56 @@ class Switchboard(LoopActor):
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         upgrade.refuse(reason)
 
+    def _silent_gives_way(self) -> bool:
+        """Close the socket that has waited longest without beginning a session, if that is long enough to be silent."""
+        oldest = next(iter(self._pending.values()), None)
+        if oldest is None or self.now_ms() - oldest.since_ms < SILENCE_S * 1000:
+            return False
+        CONNECTIONS_CUT.labels("silent").inc()
+        self._close_pending(oldest.wire, "no first message, and others wait")
+        return True
+
+    def _close_pending(self, wire: Wire, reason: str) -> None:
+        if id(wire) in self._pending:
+            logger.warning("a socket is closed", reason=reason, address=self._take_pending(wire).address)
+        wire.close(1008, reason)
+
     def _read_first(self, wire: Wire, data: bytes) -> None:
+        pending = self._pending.get(id(wire))
+        if pending is None:  # closed while this message was under way
+            return
         try:
             frame = FROM_VAIC.parse(data)
             if isinstance(frame, Unknown):
-                self._violations(wire, data).unknown(frame.type)
-                wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+                self._violations(pending, data).unknown(frame.type)
+                self._read_on(pending)
                 return
             if not isinstance(frame, ConnectionValidate | SessionInitiate | SessionResume):
                 raise WireError("not_a_beginning", frame.type)
         except WireError as error:
-            self._violations(wire, data).bad_frame(error)
-            wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+            self._violations(pending, data).bad_frame(error)
+            self._read_on(pending)
             return
         match frame:
             case ConnectionValidate():
                 wire.send(ConnectionValidated(success=self._admission is not AdmissionState.CLOSED).to_wire())
                 # An administrator's test; session.initiate has been seen to follow on the same socket (3.1).
-                wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+                self._read_on(pending)
             case SessionInitiate():
                 self._admit(frame, wire, self._take_pending(wire))
             case SessionResume():
                 self._resume(frame, wire, self._take_pending(wire))
             case _:
                 assert_never(frame)
+
+    def _read_on(self, pending: PendingConnection) -> None:
+        """Wait for the next message of a socket whose last one began no session."""
+        pending.useless += 1
+        if pending.useless > MOST_USELESS:
+            BAD_FRAMES.labels("admission", "flood").inc()
+            self._close_pending(pending.wire, "no session begins")
+        else:
+            pending.wire.attach(PendingInbox(pending.wire, self.actor_ref), only_next=True)
 
     def _take_pending(self, wire: Wire) -> Peer:
         """Remove a socket from the pending ones. Returns its peer."""
@@ -311,10 +344,8 @@ class Switchboard(LoopActor):
         pending.limit.cancel()
         return pending.peer
 
-    def _violations(self, wire: Wire, data: bytes) -> ProtocolViolations:
-        pending = self._pending.get(id(wire))
-        if pending is None:  # its time limit ran out while this message was under way
-            return ProtocolViolations("admission", logger)
+    @staticmethod
+    def _violations(pending: PendingConnection, data: bytes) -> ProtocolViolations:
         if pending.violations is None:
             log = logger.bind(conversation=conversation_of(data))
             pending.violations = ProtocolViolations("admission", log)
@@ -333,6 +364,8 @@ class Switchboard(LoopActor):
         elif media is None:
             refuse(initiate.conversation_id, "no common media format")
         else:
+            names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
+            initiate = initiate.model_copy(update=names)
             opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name, address=peer.address)
             self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
             self._begin(initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 
 from actors.messages.call import SpeechFact
+from actors.messages.journal_rows import HeardClaim
 from actors.metrics import FALSE_CLAIMS
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.handle import FAILED, OPEN, TaskHandle
@@ -65,6 +66,18 @@ class ClaimWatch:
         if not self._open:
             self._forget()
 
+    def left(self) -> tuple[HeardClaim, ...]:
+        """The claims that may have to be corrected yet, for the journal."""
+        return tuple(
+            HeardClaim(deeds=tuple(sorted(each.deeds, key=lambda deed: deed.value)), sentence=each.sentence)
+            for each in self._open
+        )
+
+    def restore(self, left: Iterable[HeardClaim]) -> None:
+        """Go on from what the process before has left, and has counted."""
+        self._open = [Claim(frozenset(each.deeds), each.sentence) for each in left]
+        self._counted = list(self._open)
+
     @property
     def open(self) -> bool:
         """Whether a claim may have to be corrected."""
@@ -110,6 +123,14 @@ class Corrections:
 
     def note(self, fact: SpeechFact) -> None:
         self._watch.note(fact)
+
+    def left(self) -> tuple[HeardClaim, ...]:
+        """What may have to be corrected yet, for the journal."""
+        return self._watch.left()
+
+    def restore(self, left: Iterable[HeardClaim]) -> None:
+        """Go on from what the process before has left, and has counted."""
+        self._watch.restore(left)
 
     def ended(self, task: str) -> None:
         """A run of the task has ended, and reports what was done."""

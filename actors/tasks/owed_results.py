@@ -6,10 +6,12 @@ May import: actors.messages, fsm, protocols, the standard library. Rules from: d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
 from actors.messages.call import SpeechFact
+from actors.messages.journal_rows import OwedResult
 from actors.tasks.heard_words import HeardWords, holds
 from fsm.claims import Done
 from fsm.consent import Language
@@ -21,7 +23,7 @@ MOST_TELLS = 2
 
 @dataclass(slots=True)
 class _Owed:
-    """words: what we say. done: what any words may claim instead; None if `mark` must be heard, for it has failed."""
+    """words: what we say. done: what any words may claim instead; None if it failed and `mark` must be heard."""
 
     words: str
     today: date
@@ -65,6 +67,14 @@ class OwedResults:
     def open(self) -> bool:
         return bool(self._owed)
 
+    def left(self) -> tuple[OwedResult, ...]:
+        """What the caller has not heard yet, for the journal."""
+        return tuple(_entry(run_id, owed) for run_id, owed in self._owed.items())
+
+    def restore(self, left: Iterable[OwedResult]) -> None:
+        """Go on from what the process before has left."""
+        self._owed = {each.run: _Owed(each.words, each.today, _done(each), each.mark, each.tells) for each in left}
+
     def tell(self) -> str:
         """The sentence of the oldest unheard result, to say now; "" if there is none."""
         for run_id, owed in self._owed.items():
@@ -73,3 +83,23 @@ class OwedResults:
                 del self._owed[run_id]
             return owed.words
         return ""
+
+
+def _entry(run_id: str, owed: _Owed) -> OwedResult:
+    done = owed.done
+    return OwedResult(
+        run=run_id,
+        words=owed.words,
+        today=owed.today,
+        mark=owed.mark,
+        deeds=tuple(sorted(done.deeds, key=lambda deed: deed.value)) if done else (),
+        dates=tuple(sorted(done.dates)) if done else (),
+        times=tuple(sorted(done.times)) if done else (),
+        tells=owed.tells,
+    )
+
+
+def _done(left: OwedResult) -> Done | None:
+    if left.mark:
+        return None
+    return Done(frozenset(left.deeds), frozenset(left.dates), frozenset(left.times), left.words)

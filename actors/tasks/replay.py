@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.messages.call import FunctionCalled
-from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, TaskRow
+from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow
 from fsm.effects import effect_key
 
 OPEN = "open"
@@ -55,3 +55,8 @@ def calls_left(rows: Sequence[JournalEntry]) -> tuple[list[FunctionCalled], set[
             case _:
                 pass
     return [call for call_id, call in called.items() if call_id not in answered], answered
+
+
+def owed_left(rows: Sequence[JournalEntry]) -> OwedRow:
+    """What the caller must hear yet."""
+    return next((entry.row for entry in reversed(rows) if isinstance(entry.row, OwedRow)), OwedRow())

@@ -25,7 +25,7 @@ from actors.messages.call import (
     TaskSettled,
     WordsLimit,
 )
-from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, TaskRow
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow, TaskRow
 from actors.messages.task import CallerLeft, CallerSilent, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
@@ -38,7 +38,7 @@ from actors.tasks.consent import ReadbackConsent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle, TaskReply
 from actors.tasks.owed_results import OwedResults
-from actors.tasks.replay import calls_left, tasks_left
+from actors.tasks.replay import calls_left, owed_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
 from fsm.answer import Answer, Snapshot
 from fsm.arguments import CallFault, read_yes
@@ -109,6 +109,9 @@ class TaskRouter:
         A run whose table has changed since begins again with its slots, in another run.
         """
         unanswered, answered = calls_left(rows)
+        owed = owed_left(rows)
+        self._owed.restore(owed.results)
+        self._corrections.restore(owed.claims)
         self._seen.update(dict.fromkeys(answered))
         self._inherited = {call.call_id for call in unanswered}
         left = tasks_left(rows)
@@ -185,6 +188,10 @@ class TaskRouter:
             case _:
                 pass
         return {}
+
+    def owed(self) -> OwedRow:
+        """What the caller must hear yet, for the journal."""
+        return OwedRow(results=self._owed.left(), claims=self._corrections.left())
 
     @property
     def owes_result(self) -> bool:

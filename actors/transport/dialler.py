@@ -27,11 +27,13 @@ from websockets.uri import parse_uri
 
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
+from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
 
-# Four minutes of audio in one event; no event of the Realtime API is nearly as long.
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
+# session, not the call: what the loop takes to read it, all calls would wait.
+MAX_MESSAGE_BYTES = 1024 * 1024
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
 # After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
@@ -284,7 +286,7 @@ class Dialler:
         self._circuit.close()
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
-        wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, connected.unread)
+        wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)
         try:
             caller.tell(Dialled(wire))
         except Exception:  # noqa: BLE001 - the actor that dialled has ended meanwhile

@@ -1,5 +1,7 @@
 """How much a peer may send; beyond that it is disconnected as abusive.
 
+`Traffic` limits what a socket reads, of any kind and before anything is done with it; `RateLimits` what a call is sent.
+
 Token buckets. Taking is one subtraction: the clock is read, and the bucket filled, only when it is empty.
 May import: protocols, the standard library. Rules from: docs/specs/reliability.md 2.3, 6.
 """
@@ -7,8 +9,13 @@ May import: protocols, the standard library. Rules from: docs/specs/reliability.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from protocols.media import MediaFormat
+
+# What a frame counts for in traffic besides its bytes, since an empty one costs work as well, and so does a read that
+# ends no frame.
+FRAME_BYTES = 2048
 
 # After an interruption of the network everything that was sent meanwhile arrives at once, so every rate has a burst on
 # top, which is what its name with AHEAD says.
@@ -16,7 +23,10 @@ from protocols.media import MediaFormat
 # Messages that are not audio: a caller who presses keys sends a few a second.
 CONTROLS_PER_S = 20
 CONTROLS_AHEAD = 200
-# Messages of any kind: audio at its rate below, in chunks of 20 ms.
+# The model's events about turns and responses: a response has half a dozen, and several may follow one another.
+EVENTS_PER_S = 50
+EVENTS_AHEAD = 500
+# Chunks of audio: at the rate below, of 20 ms each, and of those that are dropped because they are over it.
 MESSAGES_PER_S = 200
 MESSAGES_AHEAD = 1000
 # Malformed frames: a defect of the peer shows in every frame of one kind, so a call bears some.
@@ -25,6 +35,20 @@ BAD_AHEAD = 20
 # Audio, in real time: VAIC may deliver what it had buffered faster than it was spoken.
 AUDIO_PER_REAL_TIME = 4
 AUDIO_AHEAD_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How much a socket may send, in bytes, with FRAME_BYTES for each frame. ahead: the burst on top of per_s."""
+
+    per_s: int
+    ahead: int
+
+
+# Twice what two parties send in 24 kHz and chunks of 10 ms; ahead are 35 s of a usual call's audio at once.
+VAIC_TRAFFIC = Traffic(per_s=1024 * 1024, ahead=6 * 1024 * 1024)
+# Ahead is the longest response of the API at once (4,096 tokens, 205 s of 24 kHz audio); then 20 times real time.
+MODEL_TRAFFIC = Traffic(per_s=2 * 1024 * 1024, ahead=24 * 1024 * 1024)
 
 
 class TokenBucket:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.metrics import BAD_FRAMES, UNKNOWN_FRAMES
+from actors.metrics import BAD_FRAMES, CUT_SHORT, UNKNOWN_FRAMES
 from protocols.errors import WireError
 
 if TYPE_CHECKING:
     from loguru import Logger
+
+
+def cut(text: str, most: int, what: str) -> str:
+    """The beginning of a text, if it is longer than that; this is counted. what: a label of the counter."""
+    if len(text) <= most:
+        return text
+    CUT_SHORT.labels(what).inc()
+    return text[:most]
 
 
 class ProtocolViolations:

@@ -1,7 +1,8 @@
 """WebSockets as the actors see them: text in, text out, one message at the end. The event loop owns every socket.
 
 Framing is the Sans-I/O protocol of `websockets`, for our server and client sockets alike. Limits disconnect a peer that
-does not read, does not answer pings, or sends too much.
+does not read, does not answer pings, or sends too much. In one turn of the loop a wire takes TURN_FRAMES frames and
+reads on in the next one, so that no peer holds the loop; it does not read on while nobody takes what it has received.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -14,32 +15,41 @@ import socket
 import ssl
 import sys
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from loguru import logger
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN, SERVER
 from websockets.protocol import Protocol as Framing
 
+from actors.metrics import FLOODS
 from actors.system.address import Address, send
 from actors.system.dispatcher import installed
 from actors.transport.frames import TextFrames
-from actors.transport.rate_limit import MESSAGES_AHEAD, MESSAGES_PER_S, TokenBucket
+from actors.transport.rate_limit import FRAME_BYTES, TokenBucket, Traffic
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
-# A peer that leaves more than this unread is disconnected: about eight seconds of 24 kHz audio.
-WRITE_LIMIT_BYTES = 512 * 1024
-# How much is kept of what a peer sends while no actor is attached, as while its call is looked up or started.
-KEPT_LIMIT_BYTES = 2 * 1024 * 1024
+# A peer that leaves more than this unread is disconnected: sixteen seconds of 24 kHz audio, more than a message of the
+# call's other peer can cause.
+WRITE_LIMIT_BYTES = 1024 * 1024
+# How much is kept of what a peer sends while no actor is attached, as while its call is looked up or started: five
+# seconds of 24 kHz audio. With more, reading pauses.
+KEPT_LIMIT_BYTES = 512 * 1024
 # What each kept message counts for besides its length: an empty one takes memory as well.
 KEPT_EACH_BYTES = 128
 # For the peer to answer our close frame; after that the socket is dropped.
 CLOSE_LIMIT_S = 2.0
 # More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
 READ_BYTES = 64 * 1024
+# What a wire takes in one turn of the loop: frames for about a millisecond, and no read after one of this length.
+TURN_FRAMES = 32
+TURN_BYTES = 64 * 1024
+END_OF_HEAD = b"\r\n\r\n"
 # One for all wires, so that the stock of masking keys is not held once per call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
 # Our whole ping frame, and the head of the peer's empty pong, which is masked where our frames are not. Both are
@@ -116,12 +126,16 @@ class FramedWire(ABC):
     """Framing, delivery and keep-alive of server and client sockets. Subclasses move the bytes.
 
     framing: the Sans-I/O protocol, before or after the opening handshake. loop: only its thread may call this.
+    traffic: what the peer may send.
     """
 
-    def __init__(self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive) -> None:
+    def __init__(
+        self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive, traffic: Traffic
+    ) -> None:
         self._framing = framing
         server = framing.side is SERVER
         self._reader = FrameReader(masked=server, max_bytes=framing.max_message_size or sys.maxsize)
+        self._leg = "vaic" if server else "model"
         self._frames = _OURS_AS_SERVER if server else _OURS_AS_CLIENT
         self._ping_frame, self._pong_head = _PING_PONG_AS_SERVER if server else _PING_PONG_AS_CLIENT
         self._loop = loop
@@ -129,11 +143,13 @@ class FramedWire(ABC):
         self._dispatcher = installed()
         self._owner: Address[WireMessage] | None = None
         self._only_next = False
-        self._kept: list[WireMessage] = []
+        self._kept: deque[WireMessage] = deque()
         self._kept_bytes = 0
-        # For a client's control frames and fragments, which never become a message that an actor's limits would count.
-        self._frame_limit = TokenBucket(MESSAGES_PER_S, MESSAGES_AHEAD, self._dispatcher.now_ms) if server else None
-        self._fragments: list[bytes] = []
+        self._traffic = TokenBucket(traffic.per_s, traffic.ahead, self._dispatcher.now_ms)
+        self._turn: asyncio.Handle | None = None  # the next one, if it is due without anything being read
+        self._head_end = b""  # the newest bytes of the opening handshake's head, which END_OF_HEAD may begin
+        self._message = bytearray()  # the fragments so far
+        self._address = ""  # the peer's, for the log
         self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
         self._gone = False
@@ -145,9 +161,9 @@ class FramedWire(ABC):
 
     def attach(self, owner: Address[WireMessage], *, only_next: bool = False) -> None:
         self._owner, self._only_next = owner, only_next
-        kept, self._kept, self._kept_bytes = self._kept, [], 0
-        for message in kept:
-            self._deliver(message)
+        if self._kept:
+            self._hand_over()
+            self._take_turn_later()
 
     def send(self, text: bytes) -> None:
         if self._open:
@@ -175,6 +191,14 @@ class FramedWire(ABC):
     def _shut(self) -> None:
         """Drop the transport; `_lost` is called once, now or soon."""
 
+    @abstractmethod
+    def _pause_reading(self) -> None:
+        """Read nothing until `_resume_reading`; may be called again."""
+
+    @abstractmethod
+    def _resume_reading(self) -> None:
+        """Read on; may be called again."""
+
     def _requested(self, request: Request) -> None:
         """Accept or reject an opening handshake."""
         raise MisuseError("an opening handshake on a wire that is already open")
@@ -182,30 +206,80 @@ class FramedWire(ABC):
     def _opened(self) -> None:
         self._note_state()
         self._restart_timer(self._keepalive.interval_s, self._ping)
+        self._take_turn_later()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
-            self._dispatcher.deliver(self._deliver, WireText(text))
+            traffic, cost = self._traffic, FRAME_BYTES + len(data)
+            traffic.left -= cost  # inlined `take`: this is the hot path
+            if traffic.left >= 0 or traffic.refill(cost):
+                self._dispatcher.deliver(self._deliver, WireText(text))
+            else:
+                self._too_much()
         elif not self._gone:
             self._dispatcher.deliver(self._take_apart, data)
 
     def _take_apart(self, data: bytes) -> None:
         """Take bytes that are not exactly one unfragmented message."""
-        if self._framing.state is CONNECTING:
-            self._negotiate(data)
+        if not self._traffic.take(FRAME_BYTES + len(data)):
+            self._too_much()
+        elif self._framing.state is CONNECTING:
+            self._shake_hands(data)
         else:
-            for is_text, frame in self._reader.feed(data):
-                if self._gone:
-                    return
-                if not is_text:
-                    if frame[:2] == self._pong_head:
-                        self._ponged()
-                    else:
-                        self._negotiate(frame)
-                elif self._open:  # what follows a close frame is ignored
-                    self._deliver(WireText(frame))
+            self._take_frames(data)
+
+    def _shake_hands(self, data: bytes) -> None:
+        """Take bytes of the opening handshake. What comes behind it waits until the wire is open."""
+        seen = self._head_end + data
+        at = seen.find(END_OF_HEAD)
+        if at < 0:
+            self._head_end = seen[1 - len(END_OF_HEAD) :]
+            self._negotiate(data)
+            return
+        behind = len(seen) - at - len(END_OF_HEAD)
+        self._pause_reading()
+        self._reader.keep(data[len(data) - behind :])
+        self._negotiate(data[: len(data) - behind])
+
+    def _take_frames(self, data: bytes) -> None:
+        is_first = True  # the first one was counted with the read
+        for is_text, frame in self._reader.feed(data, TURN_FRAMES):
+            if self._gone:
+                return
+            if not (is_first or self._traffic.take(FRAME_BYTES)):
+                self._too_much()
+                return
+            is_first = False
+            if not is_text:
+                if frame[:2] == self._pong_head:
+                    self._ponged()
+                else:
+                    self._negotiate(frame)
+            elif self._open:  # what follows a close frame is ignored
+                self._deliver(WireText(frame))
+        if self._reader.more or len(data) >= TURN_BYTES:
+            self._pause_reading()
+            self._take_turn_later()
+
+    # --- turns of the loop in which nothing is read: for what was read before ---
+
+    def _take_turn_later(self) -> None:
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._dispatcher.deliver, self._take_turn, None)
+
+    def _take_turn(self, _: None) -> None:
+        """Deliver what was kept, then what was read; then read on, unless nobody takes what is kept."""
+        self._turn = None
+        self._hand_over()
+        if self._kept and self._owner is not None:
+            self._take_turn_later()
+        elif not self._gone and self._framing.state is not CONNECTING:
+            if self._reader.more and self._kept_bytes <= KEPT_LIMIT_BYTES:
+                self._take_apart(b"")
+            if self._turn is None and not self._gone and self._kept_bytes <= KEPT_LIMIT_BYTES:
+                self._resume_reading()
 
     def _negotiate(self, data: bytes) -> None:
         """Pass bytes to the Sans-I/O protocol: handshakes, control frames, fragments, and everything malformed."""
@@ -218,20 +292,17 @@ class FramedWire(ABC):
         if self._framing.writes:  # a pong, a close
             self._flush()
         self._note_state()
+        if self._framing.parser_exc is not None:  # it broke the protocol, and was told so
+            self._pause_reading()
+            self._restart_timer(0, self.abort)
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
-        if self._frame_limit is not None and opcode is not Opcode.CLOSE and not self._frame_limit.take(1):
-            self._too_much()
-            return
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
             # A binary frame may hold JSON as well; the actor that reads it decides.
-            if fin and not self._fragments:
-                self._deliver(WireText(data))
-                return
-            self._fragments.append(data)
             self._reader.in_message = not fin
+            self._message += data
             if fin:
-                whole, self._fragments = b"".join(self._fragments), []
+                whole, self._message = bytes(self._message), bytearray()
                 self._deliver(WireText(whole))
         elif opcode is Opcode.PONG:
             self._ponged()
@@ -239,7 +310,7 @@ class FramedWire(ABC):
             self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def _deliver(self, message: WireMessage) -> None:
-        if self._owner is None:
+        if self._owner is None or self._kept:
             self._keep(message)
             return
         owner = self._owner
@@ -248,16 +319,37 @@ class FramedWire(ABC):
         send(owner, message)
 
     def _keep(self, message: WireMessage) -> None:
+        self._kept.append(message)
         if isinstance(message, WireText):
             self._kept_bytes += len(message.data) + KEPT_EACH_BYTES
             if self._kept_bytes > KEPT_LIMIT_BYTES:
-                self._too_much()
+                self._pause_reading()
+
+    def _hand_over(self) -> None:
+        """Deliver what was kept, as much as one turn may."""
+        for _ in range(TURN_FRAMES):
+            if self._owner is None or not self._kept:
                 return
-        self._kept.append(message)
+            message, owner = self._kept.popleft(), self._owner
+            if isinstance(message, WireText):
+                self._kept_bytes -= len(message.data) + KEPT_EACH_BYTES
+            if self._only_next:
+                self._owner = None
+            send(owner, message)
 
     def _too_much(self) -> None:
+        """Cut a peer that sends more than it may. What it sent and nobody has taken yet is dropped."""
+        FLOODS.labels(self._leg).inc()
+        logger.warning("a socket that sends too much was cut", leg=self._leg, address=self._address)
+        self._pause_reading()
         if self._open:
-            self.close(CloseCode.POLICY_VIOLATION, "too much")
+            self._framing.send_close(CloseCode.POLICY_VIOLATION, "too much")
+            self._flush()
+        self._kept.clear()
+        self._kept_bytes = 0
+        self._lost()
+        # Not at once: the close frame is written at the end of this turn.
+        self._loop.call_soon(self.abort)
 
     def _flush(self) -> None:
         for data in self._framing.data_to_send():
@@ -330,13 +422,13 @@ class SocketWire(FramedWire):
         framing: Framing,
         loop: asyncio.AbstractEventLoop,
         keepalive: KeepAlive,
+        traffic: Traffic,
         early: bytes = b"",
     ) -> None:
-        super().__init__(framing, loop, keepalive)
+        super().__init__(framing, loop, keepalive, traffic)
         self._socket = connected
         self._unsent = bytearray()
         connected.setblocking(False)
-        loop.add_reader(connected.fileno(), self._readable)
         self._opened()
         if early:
             self.data_received(early)
@@ -382,8 +474,16 @@ class SocketWire(FramedWire):
             return
         self._loop.remove_writer(self._socket.fileno())
 
+    def _pause_reading(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+
+    def _resume_reading(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
     def _shut(self) -> None:
-        if self._gone:
+        if self._socket.fileno() < 0:
             return
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())

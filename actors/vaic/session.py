@@ -43,13 +43,12 @@ from actors.messages.vaic import (
     Transfer,
     VaicSocketMessage,
 )
-from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED
+from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED, CUT_SHORT
 from actors.system.actor import LoopActor
 from actors.system.address import Address, ParentLink, send
 from actors.system.dispatcher import Timer
-from actors.system.mailbox import MailboxFull
 from actors.transport.rate_limit import RateLimits
-from actors.transport.violations import ProtocolViolations
+from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireMessage, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
@@ -58,6 +57,7 @@ from actors.vaic.phase import ALONE, LIMITS_S, SESSION, TRANSFER_LIMIT_S, Action
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
 from protocols.vaic import (
@@ -141,7 +141,7 @@ class _LateEnd:
         except WireError:
             return
         if isinstance(frame, SessionEnd) and frame.conversation_id in ("", self._id):
-            send(self._call, VaicEnded(frame.reason_code or "unknown"))
+            send(self._call, VaicEnded(cut(frame.reason_code or "unknown", NAME_CHARS, "name")))
 
 
 class VaicSocket(LoopActor):
@@ -202,17 +202,13 @@ class VaicSocket(LoopActor):
         self._wire.attach(self._late_end)
         self._wire.close(1000)
 
-    def on_failure(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    def on_failure(self, *_: object) -> None:
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         self._model.tell(Heard(tuple(cut)))
         self._tell_heard(cut, barged_in=False)
         # In other cases the wire stays open: the next incarnation takes it over, so the caller loses nothing.
-        if isinstance(error, MailboxFull) and self._is_flooded():
-            # Not a crash of ours: the peer filled the mailbox in one burst, before any rate limit could see it.
-            self._violations.bad_frame(WireError("flood", "messages"))
-            self._wire.close(1008, "too much")
-        elif self._phase in ALONE:
+        if self._phase in ALONE:
             self._wire.close(1011, "internal error")
 
     def on_receive(self, message: VaicSocketMessage) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
@@ -374,11 +370,6 @@ class VaicSocket(LoopActor):
         self._wire.close(1008, "too much")
         raise TransportLost(1008, f"a flood of {flood_of}")
 
-    def _is_flooded(self) -> bool:
-        """Most of what waits came from the peer."""
-        waiting = self._mailbox.messages_waiting
-        return 2 * sum(type(each) is WireText for each in waiting) > len(waiting)
-
     def _hear(self, chunk: UserStreamChunk) -> None:
         rate_limits = self._rate_limits
         cost: float = len(chunk.audio_chunk)
@@ -404,6 +395,8 @@ class VaicSocket(LoopActor):
         match frame:
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
+                if len(self._participants) >= MOST_PARTICIPANTS and frame.participant not in self._participants:
+                    raise WireError("too_many_participants")
                 self._participants.add(frame.participant)
                 self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
@@ -416,7 +409,7 @@ class VaicSocket(LoopActor):
                     self._take_activity(activity)
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
-                self._advance(Event.SESSION_END, frame.reason_code or "unknown")
+                self._advance(Event.SESSION_END, cut(frame.reason_code or "unknown", NAME_CHARS, "name"))
             case ConnectionValidate():
                 self._answer(ConnectionValidated(success=True))
             case SessionResume():
@@ -451,7 +444,8 @@ class VaicSocket(LoopActor):
                 self._activity("config", session_params=CALL_SETTINGS)
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
-                digits = "".join(key for key in str(activity.value or "") if key in DTMF_KEYS)
+                value = cut(str(activity.value or ""), MOST_KEYS, "keys")
+                digits = "".join(key for key in value if key in DTMF_KEYS)
                 if digits:
                     # A `#` alone only ends an answer, and may come once the next question is being asked.
                     if digits != "#":
@@ -477,6 +471,9 @@ class VaicSocket(LoopActor):
     def _play(self, audio: BotAudio) -> None:
         if audio.item_id == self._silenced_id:
             return  # it was generated before the model knew of the key
+        if self._playout.waiting_ms > UNPLAYED_MS:
+            CUT_SHORT.labels("unplayed audio").inc()
+            return
         if self._filler.waiting:
             self._filler.end()
         if audio.item_id != self._item_id:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from protocols.errors import WireError
 from protocols.frames import Frame, SentFrame, SentPart, Text
+from protocols.limits import NAME_CHARS
 
 # --- sessions ---
 
@@ -292,6 +293,7 @@ class ResponseRequest(SentFrame):
 
 # --- received from the server ---
 
+_Name = Annotated[Text, Field(max_length=NAME_CHARS)]
 _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
 
 
@@ -305,14 +307,14 @@ class ContentPart(Frame):
 class Item(Frame):
     """Any item as reported by the server: message, function_call, function_call_output, mcp_*."""
 
-    id: Text = ""
+    id: _Name = ""
     object: Text = "realtime.item"
     type: str
     status: Text = ""
     role: Text = ""
     content: Annotated[tuple[ContentPart, ...], _NO_NULL] = ()
-    name: Text = ""
-    call_id: Text = ""
+    name: _Name = ""
+    call_id: _Name = ""
     arguments: Text = ""
     output: Text = ""
 
@@ -334,7 +336,7 @@ class StatusDetails(Frame):
 class Response(Frame):
     """A response in `response.created` and `response.done`."""
 
-    id: Text
+    id: _Name
     object: Text = "realtime.response"
     status: Text = ""
     status_details: StatusDetails | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protocols.ledger import ItemHeard
+from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
@@ -81,7 +82,10 @@ class RunningResponses:
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return False
-        self._items.add(item_id)
+        if item_id not in self._items:
+            if len(item_id) > NAME_CHARS:
+                return False
+            self._items.add(item_id)
         running.spoken[item_id] = running.spoken.get(item_id, 0.0) + decoded_bytes(payload) / self._bytes_per_ms
         return True
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from protocols.frames import Codec, Frame
+from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
 
@@ -18,13 +19,13 @@ class ServerEvent(Frame):
 
 
 class _OfItem(ServerEvent):
-    item_id: str
+    item_id: Id
 
 
 class _OfPart(_OfItem):
     """An event about one content part of one item of one response."""
 
-    response_id: str
+    response_id: Id
     output_index: int
     content_index: int
 
@@ -167,17 +168,17 @@ class DtmfEventReceived(Frame):
 
 class OutputAudioBufferStarted(ServerEvent):
     type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started"
-    response_id: str
+    response_id: Id
 
 
 class OutputAudioBufferStopped(ServerEvent):
     type: Literal["output_audio_buffer.stopped"] = "output_audio_buffer.stopped"
-    response_id: str
+    response_id: Id
 
 
 class OutputAudioBufferCleared(ServerEvent):
     type: Literal["output_audio_buffer.cleared"] = "output_audio_buffer.cleared"
-    response_id: str
+    response_id: Id
 
 
 # --- responses ---
@@ -197,14 +198,14 @@ class ResponseDone(ServerEvent):
 
 class OutputItemAdded(ServerEvent):
     type: Literal["response.output_item.added"] = "response.output_item.added"
-    response_id: str
+    response_id: Id
     output_index: int
     item: Item
 
 
 class OutputItemDone(ServerEvent):
     type: Literal["response.output_item.done"] = "response.output_item.done"
-    response_id: str
+    response_id: Id
     output_index: int
     item: Item
 
@@ -243,6 +244,9 @@ class OutputAudioDelta(_OfPart):
     """Speech, base64 in the session's output format, faster than real time."""
 
     type: Literal["response.output_audio.delta"] = "response.output_audio.delta"
+    # Of any length, since to check it for each costs too much: the response is known, and a new item's id is looked at.
+    response_id: str
+    item_id: str
     delta: str
 
 
@@ -252,24 +256,24 @@ class OutputAudioDone(_OfPart):
 
 class FunctionCallArgumentsDelta(_OfItem):
     type: Literal["response.function_call_arguments.delta"] = "response.function_call_arguments.delta"
-    response_id: str
+    response_id: Id
     output_index: int
-    call_id: str
+    call_id: Id
     delta: str
 
 
 class FunctionCallArgumentsDone(_OfItem):
     type: Literal["response.function_call_arguments.done"] = "response.function_call_arguments.done"
-    response_id: str
+    response_id: Id
     output_index: int
-    call_id: str
+    call_id: Id
     name: str = ""
     arguments: str
 
 
 class McpCallArgumentsDelta(_OfItem):
     type: Literal["response.mcp_call_arguments.delta"] = "response.mcp_call_arguments.delta"
-    response_id: str
+    response_id: Id
     output_index: int
     delta: str
     obfuscation: str | None = None
@@ -277,7 +281,7 @@ class McpCallArgumentsDelta(_OfItem):
 
 class McpCallArgumentsDone(_OfItem):
     type: Literal["response.mcp_call_arguments.done"] = "response.mcp_call_arguments.done"
-    response_id: str
+    response_id: Id
     output_index: int
     arguments: str
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from pathlib import Path
 
 import pykka
 import pytest
 from loguru import logger
-from sqlalchemy import Engine
 
 from actors.system.dispatcher import install
-from store.database import open_database
 from tests.actors.calls import StuckOven, WaitingDispatcher
 
 
@@ -46,13 +43,6 @@ def log_lines() -> Iterator[list[str]]:
     sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
     yield lines
     logger.remove(sink)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/tieline.sqlite3")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

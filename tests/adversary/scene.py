@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tests.adversary.model import Answer
 
@@ -97,7 +97,7 @@ class Props:
 
     now: when it begins, in UTC. own: existing appointments. settings: of the daemon, besides the usual ones. effects:
     misbehaving ones, by name. slow_s: the duration of slow ones, in the call's seconds. caller: the number.
-    transfer_fails: VAIC's transfers fail. expires_in_s: lifetime of the model's session; expires_at: the same in
+    transfer: what becomes of VAIC's transfers. expires_in_s: lifetime of the model's session; expires_at: the same in
     seconds since 1970. first: the model's first response, instead of the greeting. limit_s: for the whole scene, in the
     call's seconds. crashes: exceptions in the daemon's log are expected.
     """
@@ -108,7 +108,7 @@ class Props:
     effects: Mapping[str, Wrong] = field(default_factory=dict)
     slow_s: float = 5.0
     caller: str = "+4930555010"
-    transfer_fails: bool = False
+    transfer: Literal["answered", "fails", "ignored"] = "answered"
     expires_in_s: float = 3600
     expires_at: int | None = None
     first: Answer | None = None

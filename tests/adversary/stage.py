@@ -213,7 +213,7 @@ class Stage:
             limit_s=self._props.limit_s,
             **how,
         )
-        self.phone = Telephone(settings, self.now, transfer_fails=self._props.transfer_fails)
+        self.phone = Telephone(settings, self.now, transfer=self._props.transfer)
         self._living = asyncio.create_task(self.phone.live())
         if greeted:
             await self.until(self.model.configured.is_set)

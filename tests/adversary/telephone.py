@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -34,20 +34,24 @@ class _Muted(UserStream):
         return None
 
 
-class _Handset(Phone):
-    """transfer_fails: nobody answers a transfer; VAIC reports it and keeps the call. transfers: the targets so far."""
+TransferEnd = Literal["answered", "fails", "ignored"]
 
-    def __init__(self, settings: CallSettings, now: Callable[[], datetime], *, transfer_fails: bool) -> None:
+
+class _Handset(Phone):
+    """transfer: what becomes of one; VAIC reports one that fails, and keeps the call. transfers: the targets so far."""
+
+    def __init__(self, settings: CallSettings, now: Callable[[], datetime], *, transfer: TransferEnd) -> None:
         super().__init__(settings, lambda _: None, lambda: now().isoformat(timespec="milliseconds"))
-        self._transfer_fails = transfer_fails
+        self._transfer = transfer
         self.transfers: list[str] = []
 
     def _act(self, activity: BotActivity) -> None:
         if (activity.name or "").lower() in ("transfer", "handover"):
             self.transfers.append(str((activity.activity_params or {}).get("transferTarget")))
-            if self._transfer_fails:
+            if self._transfer == "fails":
                 failed = {"status": "failed", "reasonCode": "busy", "reason": "Busy Here"}
                 self._event("transferStatus", value=failed)
+            if self._transfer != "answered":
                 return
         super()._act(activity)
 
@@ -66,12 +70,14 @@ class Telephone:
     now: the time of day. settings.speed: factor by which it runs faster than the loop's clock.
     """
 
-    def __init__(self, settings: CallSettings, now: Callable[[], datetime], *, transfer_fails: bool = False) -> None:
+    def __init__(
+        self, settings: CallSettings, now: Callable[[], datetime], *, transfer: TransferEnd = "answered"
+    ) -> None:
         self._settings = settings
         self._socket: ClientConnection | None = None
         self._abandoned: list[ClientConnection] = []
         self._half_open = False
-        self.handset = _Handset(replace(settings, send_dtmf=False), now, transfer_fails=transfer_fails)
+        self.handset = _Handset(replace(settings, send_dtmf=False), now, transfer=transfer)
 
     @property
     def up(self) -> bool:

@@ -100,7 +100,7 @@ def test_drain_moves_a_call_to_another_process(tmp_path: Path, figures: Figures)
                     first.signal(signal.SIGTERM)
                     scene.vaic.target = target
 
-            report = await scene.call(*WISH, on_event=happened)
+            report = await scene.call(*WISH, on_event=happened, attentive=True)
         assert await first.process.wait() == 0
         await booked_once_more_asked(scene)
         assert (report.outcome, report.errors) == ("bot-disconnected", ())

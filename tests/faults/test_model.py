@@ -19,6 +19,8 @@ Figures = dict[str, float]
 HOURS = "We are open every day from nine in the morning to five in the afternoon."
 CALL_AGAIN = "Please call again later."
 SAY_AGAIN = "Could you say it again?"
+# A scene about "one moment", which is switched off where durations are not judged.
+BRIDGED = {"TIELINE_FILLER_S": "1.5"}
 
 
 def in_second_responses(scene: Scene, do: Callable[[Link], object]) -> Callable[[Passed], None]:
@@ -163,7 +165,7 @@ def test_model_refuses_at_the_upgrade(tmp_path: Path, figures: Figures, status: 
             assert answer.began_ms is not None
             scene.measured("words", answer.began_ms, 8)
 
-    play(tmp_path, figures, act)
+    play(tmp_path, figures, act, environment=BRIDGED)
 
 
 def test_model_that_refuses_the_session_is_dialled_once_and_the_record_says_what_it_refused(
@@ -199,7 +201,7 @@ def test_model_down_for_good_ends_in_an_apology(tmp_path: Path, figures: Figures
         last = [turn for turn in report.turns if turn.role == "bot"][-1]
         scene.measured("apology", last.began_ms, 20.5)
 
-    play(tmp_path, figures, act)
+    play(tmp_path, figures, act, environment=BRIDGED)
 
 
 @pytest.mark.parametrize("fault", ["fail_responses", "mute"])

@@ -102,6 +102,11 @@ def test_only_a_true_or_a_false_confirms(arguments: str) -> None:
     assert oven.requests == []
 
 
+def test_a_hint_repeats_no_more_than_forty_letters_of_a_name_that_is_unknown() -> None:
+    hint = told(asking().call(PROVIDE, '{"' + 50 * "x" + '": 1}'))["hint"]
+    assert hint.startswith(f"There is no parameter '{40 * 'x'}' here; there is: size, count, ")
+
+
 def test_a_parameter_the_model_has_nothing_for_is_passed_over() -> None:
     run = asking()
     assert told(run.call(PROVIDE, '{"count": 3, "note": null, "size": ""}'))["slots"] == {"size": "small", "count": 3}

@@ -59,6 +59,11 @@ def test_phrases_are_said_as_the_tasks_formatter_writes_them_in_digits_or_words(
         assert not states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
 
 
+def test_a_sentence_may_hold_braces() -> None:
+    readback = readback_of("Size {{S}}: {count}, {note}?", {"count": 3, "note": "none"}, (1,), {})
+    assert (readback.sentence, readback.phrases) == ("Size {S}: 3, none?", ("3", "none"))
+
+
 def test_a_yes_may_name_the_values_and_no_others() -> None:
     readback = readback_of(WHEN, {"day": date(2026, 11, 26), "at": time(10, 30)}, (1,), {})
     for words in ("at eleven", "Friday", "tomorrow", "quarter past ten", "for two people"):

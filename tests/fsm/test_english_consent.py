@@ -217,7 +217,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_read_back_whatever_words_it_has(name: str) -> None:
+def test_a_name_of_any_words_is_read_back(name: str) -> None:
     readback = _readback(BOOK_APPOINTMENT, day=THURSDAY, at=time(14), name=name)
     assert _states(readback, readback.sentence)
     assert _states(readback, f"You have been quick. {readback.sentence}")

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from fsm.context import FACT, RESULT, ContextItem
-from fsm.effects import TaskContext
+from fsm.effects import Refused, TaskContext
 from fsm.memory import Memory
 from fsm.run import TaskRun
 from fsm.testing import Recorder, converse
 from fsm.testing.conversation import NOON
 from protocols.errors import MisuseError
 from tests.fsm.conversation import opened, says_yes
-from tests.fsm.tables import NOW, TRIAGE, WHOLE, Kitchen, Oven, context, pizza, table
+from tests.fsm.tables import LOCKER, NOW, TRIAGE, WHOLE, Kitchen, Oven, context, pizza, table
 
 
 def test_what_was_said_long_ago_is_asked_for_again() -> None:
@@ -24,6 +24,12 @@ def test_what_was_said_long_ago_is_asked_for_again() -> None:
     times[0] += timedelta(minutes=11)
     assert '"needs":["hours"]' in run.call("triage_provide", '{"name": "Ada"}').output
     assert run.state == "Ask"
+
+
+def test_what_is_asked_for_only_after_a_refusal_is_not_needed_before() -> None:
+    talk = converse(LOCKER, effects=Recorder({"locker.find": [Refused("It is not there.")]})).opens()
+    assert talk.answers[-1]["needs"] == ["letter", "pin"]
+    assert talk.gives(letter="x").answers[-1]["needs"] == ["row", "pin"]
 
 
 def test_what_was_agreed_to_is_certain() -> None:
@@ -65,3 +71,10 @@ def test_notes_tell_facts_hypotheses_conclusions_and_decisions_apart() -> None:
         ("fact", "Order", "triage.order: ok"),
         ("decision", "Order", "ok: to Ordered"),
     ]
+
+
+def test_a_run_that_goes_in_circles_writes_no_more_than_two_hundred_notes() -> None:
+    memory = Memory(table(), context())
+    for number in range(201):
+        memory.note("fact", str(number))
+    assert [note.text for note in memory.notes] == [str(number) for number in range(200)]

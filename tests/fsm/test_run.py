@@ -6,7 +6,7 @@ import pytest
 
 from fsm.consent import AGREED, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
-from fsm.run import MOST_READINGS, TaskRun
+from fsm.run import TaskRun
 from fsm.testing import Recorder, converse
 from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
 from tests.fsm.tables import TRIAGE, WHOLE, Kitchen, Oven, Size, context, pair, pizza, table
@@ -95,7 +95,7 @@ def test_a_no_may_lead_to_an_end() -> None:
     assert says_yes(run, False)["result"] == "transfer"
 
 
-def test_a_refused_value_is_told_and_the_good_ones_are_kept() -> None:
+def test_a_refused_value_is_reported_and_the_good_ones_are_kept() -> None:
     run = pizza()
     answer = opened(run, size="large", count=5, note="no olives")
     assert answer["say"] == "I can give you at most 2. How many?"
@@ -103,7 +103,7 @@ def test_a_refused_value_is_told_and_the_good_ones_are_kept() -> None:
     assert answer["slots"] == {"size": "large", "note": "no olives"}
 
 
-def test_what_is_asked_for_stands_first_in_what_is_needed() -> None:
+def test_the_value_that_is_asked_for_is_first_of_those_needed() -> None:
     answer = opened(pizza(), count=12)
     assert answer["say"] == "I can give you at most 9. How many?"
     assert answer["needs"] == ["count", "size", "note", "crisp"]
@@ -125,7 +125,7 @@ def test_a_correction_that_is_refused_while_another_state_asks_goes_back() -> No
     assert provides(run, count=12)["state"] == "What"
 
 
-def test_a_refused_effect_is_told_and_its_slots_are_asked_for_anew() -> None:
+def test_a_refused_effect_is_said_and_its_slots_are_asked_for_again() -> None:
     oven = Oven(Refused("We are out of crisp ones."))
     run = pizza(oven)
     opened(run, **WHOLE)
@@ -281,7 +281,7 @@ def test_a_yes_that_does_not_count_has_it_read_back_word_for_word_and_then_asked
 @pytest.mark.parametrize("verdict", [Verdict.UNHEARD, Verdict.MISSTATED])
 def test_three_refusals_that_are_ours_hand_nobody_over_but_a_human_comes_at_last(verdict: Verdict) -> None:
     talk = converse(table()).opens(**WHOLE)
-    for _ in range(MOST_READINGS - 1):
+    for _ in range(7):
         assert talk.answers_otherwise(verdict).says_yes().outcome is None
     assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
     assert talk.says == "I will put you through."
@@ -311,7 +311,7 @@ def test_a_faulty_yes_that_is_corrected_at_once_is_a_yes_to_the_same_read_back()
     assert talk.run.call("order_pizza_confirm", '{"yes": true}', agreed).outcome == "baked"
 
 
-def test_how_often_a_yes_did_not_count_outlives_a_crash_and_begins_anew_for_another_read_back() -> None:
+def test_the_count_of_yeses_that_did_not_count_outlives_a_crash_and_restarts_for_another_read_back() -> None:
     talk = converse(table()).opens(**WHOLE).talks_over().says_yes().crashes()
     assert talk.talks_over().says_yes().says == "Please answer with yes or no. 3 small, no olives. Right?"
     assert talk.gives(count=4).talks_over().says_yes().says == "4 small, no olives. Right?"

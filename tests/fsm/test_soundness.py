@@ -105,7 +105,7 @@ def test_an_arrow_behind_one_that_is_always_taken_is_refused() -> None:
         table(transitions={("Confirm", "no"): (Arrow("What"), Arrow("Human"))})
 
 
-def test_a_refused_effect_empties_the_slots_it_asks_for_anew() -> None:
+def test_a_refused_effect_empties_the_slots_it_asks_for_again() -> None:
     with pytest.raises(MisuseError, match="'Told' speaks of the slot 'note'"):
         table(
             states={"Again": Collect(slots=("note",)), "Told": End("told", say="{note}")},

@@ -26,7 +26,7 @@ def test_silence_and_misunderstanding_are_counted_apart() -> None:
     assert talk.gives().outcome == "transfer"
 
 
-def test_a_silence_is_asked_into_for_as_long_as_the_call_lasts_and_hands_nobody_over() -> None:
+def test_silences_are_answered_without_end_and_never_lead_to_a_human() -> None:
     talk = converse(TRIAGE).opens()
     for _ in range(5):
         assert talk.is_silent().outcome is None
@@ -126,6 +126,12 @@ def test_a_limit_reached_while_a_read_back_is_open_leaves_that_one_to_the_yes() 
     effects.limit = "I cannot do more than that."
     assert talk.answers_otherwise(Verdict.WORDLESS).says_yes().outcome is None
     assert talk.gives(count=2).outcome == "transfer", "another read-back is not begun"
+
+
+def test_a_table_that_gives_up_to_the_same_read_back_says_the_limit_before_it() -> None:
+    again = table(transitions={("Confirm", "gave_up"): "Details"})
+    talk = converse(again, effects=Recorder(limit="I cannot do more than that.")).opens(**WHOLE)
+    assert talk.says == "I cannot do more than that. 3 small, no olives. Right?"
 
 
 def test_what_only_looks_up_is_not_limited() -> None:

@@ -200,7 +200,7 @@ def test_vaic_calls_and_resumes_with_tokens_of_the_same_client_only(tmp_path: Pa
     run(scene)
 
 
-def test_while_the_keys_are_missing_an_access_token_is_put_off_and_counts_as_no_guess(tmp_path: Path) -> None:
+def test_without_the_issuers_keys_an_access_token_is_deferred_and_counts_as_no_guess(tmp_path: Path) -> None:
     async def scene() -> None:
         async with Issuer().publishing() as issuer:
             issuer.status = 500

@@ -61,7 +61,7 @@ def test_of_an_errors_text_only_what_cannot_be_a_callers_words_is_told(crash: ob
     assert WORDS not in error_text(error, frank=False)
 
 
-def test_what_a_peer_did_is_told_and_everything_where_debug_is_logged() -> None:
+def test_the_text_of_a_peers_error_is_logged_and_every_text_at_debug() -> None:
     assert error_text(TransportLost(1006, "gone"), frank=False) == "TransportLost: 1006 gone"
     assert error_text(raised(of_a_check), frank=True) == f"ValueError: {WORDS} is no name"
     assert error_text(ValueError(), frank=False) == "ValueError"

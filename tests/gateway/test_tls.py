@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from gateway.connections import MAX_HANDSHAKES
 from gateway.daemon import Daemon
 from gateway.tls import CertificateReload, TlsFiles
-from tests.gateway.daemons import Vaic, counted, run, serving, until
+from tests.gateway.daemons import LIMIT_S, Vaic, counted, run, serving, until
 
 # What it is called depends on how far it came: TLS 1.3 tells a client of a refusal after the handshake.
 REFUSED = (OSError, EOFError, WebSocketException)
 TOKEN = "s3cret-token-of-ours"
-# How fast time passes where a certificate is renewed: it is looked at every ten seconds.
-FAST = 20.0
 
 
 class Authority:
@@ -113,13 +112,15 @@ def spoil(files: TlsFiles) -> None:
     Path(files.certificate).write_bytes(whole[:100])
 
 
-def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path) -> None:
+def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Looked for often, and time as it is: a call without a model ends after some seconds.
+    monkeypatch.setattr("gateway.daemon.RELOAD_EVERY_S", 0.05)
     first = Authority(tmp_path)
     files = first.serves()
 
     async def scene() -> None:
         done, failed = (counted("tieline_tls_reloads_total", result=each) for each in ("ok", "failed"))
-        async with serving(tmp_path, FAST, **of(files)) as daemon, secure(daemon, first.client()) as vaic:
+        async with serving(tmp_path, **of(files)) as daemon, secure(daemon, first.client()) as vaic:
             await vaic.calls("c-1")
             spoil(files)
 
@@ -173,6 +174,28 @@ def test_a_key_of_another_certificate_cannot_be_used(tmp_path: Path) -> None:
     trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(files.key)
     with pytest.raises(ValueError, match="cannot be used: KEY_VALUES_MISMATCH"):
         files.context()
+
+
+def test_handshakes_that_do_not_end_keep_nobody_out(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        before = counted("tieline_connections_cut_total", reason="slow_handshake")
+        async with AsyncExitStack() as stack, serving(tmp_path, **of(ours.serves())) as daemon:
+            port = int(daemon.vaic_url.rsplit(":", 1)[1].strip("/"))
+            slow = []
+            for _ in range(MAX_HANDSHAKES + 8):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                stack.callback(writer.close)
+                slow.append(reader)
+            async with asyncio.timeout(LIMIT_S):
+                for reader in slow[:8]:
+                    with suppress(ConnectionResetError):
+                        assert await reader.read() == b""
+            await works(daemon, ours.client())
+            assert counted("tieline_connections_cut_total", reason="slow_handshake") - before >= 8
+
+    run(scene)
 
 
 def test_a_handshake_that_does_not_end_is_cut(tmp_path: Path) -> None:

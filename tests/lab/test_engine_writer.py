@@ -95,7 +95,7 @@ def test_nothing_is_written_after_the_end() -> None:
     assert len(written.events) == count
 
 
-def test_a_recogniser_that_fails_is_told_and_holds_nothing_up() -> None:
+def test_a_recogniser_that_fails_is_reported_and_delays_nothing() -> None:
     async def call() -> None:
         written, entry = Written(), caller_entry("item_1", bytes(32_000))
         listener = Listener(Workshop(), written.emit, logger)  # never opened, it cannot transcribe

@@ -52,7 +52,7 @@ def test_stamps_are_found_however_the_audio_is_cut(cuts: list[int], count: int) 
     assert len(audio) > STAMP_BYTES
 
 
-def test_a_delay_is_told_across_the_clock_s_turn() -> None:
+def test_a_delay_is_measured_across_the_wrap_of_the_clock() -> None:
     assert Stamp(1, 1, 2**32 - 10).delay_us(2**32 + 5) == 15
 
 
@@ -139,23 +139,24 @@ def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[in
     return ran.returncode, json.loads(report.read_text()), ran.stdout + ran.stderr
 
 
-@contextmanager
-def tieline(tmp_path: Path) -> Iterator[tuple[int, int, int]]:
-    model_port = free_ports()
+@pytest.fixture(scope="module")
+def tieline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, int]]:
+    """A daemon for one run after the other: its process id, its port, and that of its model."""
+    folder, model_port = tmp_path_factory.mktemp("tieline"), free_ports()
     settings = {
         "TIELINE_OPENAI_URL": f"ws://127.0.0.1:{model_port}",
-        "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/load.sqlite3",
+        "TIELINE_DATABASE_URL": f"sqlite:///{folder}/load.sqlite3",
         "TIELINE_LOG_LEVEL": "WARNING",
         "TIELINE_MAX_LAG_MS": "0",  # whatever else keeps the machine busy
     }
-    with bot(tmp_path, "run.py", "serve", "--ops-port", "0", **settings) as (pid, port):
+    with bot(folder, "run.py", "serve", "--ops-port", "0", **settings) as (pid, port):
         yield pid, port, model_port
 
 
 @pytest.mark.parametrize("media", ["raw/lpcm16_24", "raw/lpcm16", "raw/mulaw"])
-def test_a_daemon_loses_nothing(tmp_path: Path, media: str) -> None:
-    with tieline(tmp_path) as (pid, port, model_port):
-        code, report, said = place(tmp_path, port, model_port, "--format", media, "--pid", str(pid))
+def test_a_daemon_loses_nothing(tieline: tuple[int, int, int], tmp_path: Path, media: str) -> None:
+    pid, port, model_port = tieline
+    code, report, said = place(tmp_path, port, model_port, "--format", media, "--pid", str(pid))
     assert code == 0, said
     (stretch,) = report["stretches"]
     for way in ("up", "down"):
@@ -166,28 +167,28 @@ def test_a_daemon_loses_nothing(tmp_path: Path, media: str) -> None:
     assert stretch["pid"]["rss_mb"] > 10
 
 
-def test_calls_that_end_are_followed_by_others_and_nothing_counts_as_lost(tmp_path: Path) -> None:
-    with tieline(tmp_path) as (_, port, model_port):
-        code, report, said = place(tmp_path, port, model_port, "--call-seconds", "0.4")
+def test_calls_that_end_are_followed_by_others_and_nothing_counts_as_lost(
+    tieline: tuple[int, int, int], tmp_path: Path
+) -> None:
+    _, port, model_port = tieline
+    code, report, said = place(tmp_path, port, model_port, "--call-seconds", "0.4")
     assert code == 0, said
     assert report["opened"] > 5
     assert (report["lost_up"], report["lost_down"], report["failed"]) == (0, 0, 0)
 
 
-def test_barge_ins_and_first_words_are_timed(tmp_path: Path) -> None:
-    with tieline(tmp_path) as (_, port, model_port):
-        code, report, said = place(tmp_path, port, model_port, "--turn-seconds", "0.5")
+def test_barge_ins_and_first_words_are_timed(tieline: tuple[int, int, int], tmp_path: Path) -> None:
+    _, port, model_port = tieline
+    code, report, said = place(tmp_path, port, model_port, "--turn-seconds", "0.5")
     assert report["barge_in"]["count"] > 0, said
     assert report["first_audio"]["count"] > 0
     assert code in (0, 1)  # what was still to come of a cut sentence is dropped, as it must be
 
 
-def test_a_ramp_is_told_step_by_step_and_drawn(tmp_path: Path) -> None:
+def test_a_ramp_is_told_step_by_step_and_drawn(tieline: tuple[int, int, int], tmp_path: Path) -> None:
     picture = tmp_path / "load.png"
-    with tieline(tmp_path) as (_, port, model_port):
-        code, report, said = place(
-            tmp_path, port, model_port, "--ramp", "3", "--seconds", "0.5", "--plot", str(picture)
-        )
+    _, port, model_port = tieline
+    code, report, said = place(tmp_path, port, model_port, "--ramp", "3", "--seconds", "0.5", "--plot", str(picture))
     assert code == 0, said
     assert [each["calls"] for each in report["stretches"]] == [3, 5]
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -167,7 +167,7 @@ def test_an_answer_without_a_name_is_not_taken_for_one(said: str) -> None:
         ("april jones", "April Jones"),
     ],
 )
-def test_a_name_is_taken_in_whatever_way_it_is_given(said: str, name: str) -> None:
+def test_a_name_is_taken_in_any_wording(said: str, name: str) -> None:
     call = desk("I want to cancel my appointment.", said)
 
     if name.islower():
@@ -258,7 +258,7 @@ def test_a_task_inside_another_gives_back_to_it() -> None:
     assert call.hears("Ten thirty.") == "Tuesday at 10:30. Shall I book it?"
 
 
-def test_a_refused_time_is_given_anew() -> None:
+def test_another_time_is_given_after_a_refusal() -> None:
     call = Desk(PRACTICE, [Refused("Ten is taken. When else?")])
     call.hears("Please book me an appointment for tomorrow at ten.")
 

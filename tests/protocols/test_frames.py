@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import WireError
-from protocols.frames import FrameTemplate, Unknown
+from protocols.frames import MOST_VALUES, SIMPLE_BYTES, FrameTemplate, Unknown
 from protocols.realtime.client_events import CLIENT_EVENTS
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import (
@@ -15,6 +15,7 @@ from protocols.vaic import (
     TO_VAIC,
     PlayStreamChunk,
     SessionInitiate,
+    UserStreamChunk,
 )
 
 
@@ -75,3 +76,14 @@ def test_a_template_writes_what_the_frame_itself_would(text: str, fixed: str) ->
     names = {"conversation_id": fixed, "stream_id": '""}'}
     frame = PlayStreamChunk(audio_chunk=text, **names)
     assert FrameTemplate(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()
+
+
+def test_a_long_frame_of_many_values_is_refused_before_it_is_read_and_one_long_text_is_read() -> None:
+    values = b'{"type":"no.such","a":[' + b"[]," * MOST_VALUES + b"[]]}"
+    with pytest.raises(WireError) as refused:
+        FROM_VAIC.parse(values + b" " * SIMPLE_BYTES)
+    assert refused.value.reason == "too_many_values"
+    short = b'{"type":"no.such","a":[' + b"[]," * (SIMPLE_BYTES // 4) + b"[]]}"
+    assert FROM_VAIC.parse(short) == Unknown("no.such")
+    long = b'{"type":"userStream.chunk","audioChunk":"' + b"A" * 10 * SIMPLE_BYTES + b'"}'
+    assert isinstance(FROM_VAIC.parse(long), UserStreamChunk)

@@ -110,3 +110,20 @@ def test_behind_a_begun_frame_or_inside_a_message_nothing_is_taken_at_once() -> 
     inside.in_message = True
     assert begun.whole(message) is None
     assert inside.whole(message) is None
+
+
+@given(counts=st.lists(st.integers(1, 4), min_size=30, max_size=30), at=st.integers(0, 100))
+def test_a_limited_feed_leaves_the_rest_for_the_next_one(counts: list[int], at: int) -> None:
+    peer = library(masks=True)
+    for number in range(20):
+        peer.send_text(b"%d" % number)
+    stream = b"".join(peer.data_to_send())
+    reader, got = FrameReader(masked=True, max_bytes=LIMIT), []
+    reader.keep(stream[:at])
+    fed, turn = stream[at:], 0
+    while reader.more or fed:
+        taken = list(reader.feed(fed, counts[turn]))
+        assert len(taken) <= counts[turn]
+        got += taken
+        fed, turn = b"", turn + 1
+    assert got == [(True, b"%d" % number) for number in range(20)]

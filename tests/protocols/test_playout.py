@@ -273,3 +273,13 @@ def test_an_item_that_the_model_did_not_finish_is_not_complete() -> None:
     out.item_done("i-1", now_ms=0, cut_off=True)
     (heard,) = out.pop_finished(100)
     assert (heard.heard_ms, heard.complete) == (100, False)
+
+
+def test_what_waits_to_be_sent_is_known() -> None:
+    out = playout(lead_ms=400)
+    out.bot_audio("i-1", audio(2000), now_ms=0)
+    assert out.waiting_ms == 1600
+    out.due(now_ms=300)
+    assert out.waiting_ms == 1300
+    out.cut(now_ms=300)
+    assert out.waiting_ms == 0

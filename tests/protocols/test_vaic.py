@@ -46,7 +46,7 @@ def test_all_vaic_messages_of_the_spec_are_known_in_both_directions() -> None:
         assert FROM_VAIC.parse(frame.to_wire()) == frame
 
 
-def test_a_text_is_no_event_whatever_its_name() -> None:
+def test_a_text_is_no_event_with_any_name() -> None:
     frame = FROM_VAIC.parse('{"type":"activities","activities":[{"type":"message","name":"DTMF","text":"4"}]}')
     assert isinstance(frame, Activities)
     assert [activity.event for activity in frame.activities] == [""]

@@ -208,7 +208,7 @@ with open_database(sys.argv[1]).begin() as connection:
     engine.dispose()
 
 
-def test_a_moment_is_read_back_unchanged_whatever_its_zone(engine: Engine) -> None:
+def test_a_time_is_read_back_unchanged_in_any_zone(engine: Engine) -> None:
     book = AppointmentBook(engine)
     in_kathmandu = AT.astimezone(timezone(timedelta(hours=5, minutes=45)))
     booked = book.book("practice", in_kathmandu, 30, "", "c-1", "k-1")

@@ -49,7 +49,7 @@ def test_each_bar_is_judged_by_its_own_figures() -> None:
     assert [kept for _, kept in bars([WELL] * 50 + [replace(BROKEN, no_yes=0)])] == [True, True, True]
 
 
-def test_a_product_fault_is_told_in_full_and_another_in_short() -> None:
+def test_a_product_fault_is_printed_in_full_and_another_in_short() -> None:
     assert len(list(told(WELL, verbose=False))) == 1
     assert len(list(told(MISHEARD, verbose=False))) == 4
     full = "\n".join(told(BROKEN, verbose=False))

@@ -356,6 +356,20 @@ def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what
     assert call.activities() == []
 
 
+def test_thanks_while_the_task_that_transfers_is_at_work_are_judged_when_it_ends(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck, transfer_targets={"all": TARGET})
+    call.caller_says("Okay, thanks.", item="u-thanks")
+    stuck.result = Failed("The oven is broken.")
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    call.bot_says("The oven is broken. I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+
+
 def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: WaitingDispatcher) -> None:
     call = transferred(mailboxes, TARGET)
     call.bot_says("I will put you through to a colleague.", ms=2000)
@@ -510,7 +524,7 @@ def put_through(mailboxes: WaitingDispatcher, **more: Any) -> Call:
     return call
 
 
-def test_a_caller_whose_transfer_fails_is_told_and_it_is_recorded_and_the_call_goes_on(
+def test_a_failed_transfer_is_said_and_recorded_and_the_call_goes_on(
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = put_through(mailboxes)
@@ -552,6 +566,17 @@ def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_i
     mailboxes.advance(1000)
     call.model_is_ready()
     assert NOBODY in asked_to_say(call)[-1]
+
+
+def test_a_call_goes_on_past_the_limit_of_a_transfer_that_has_failed(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    mailboxes.advance(10_000)
+    transfer_fails(call)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(60_000)
+    assert (call.records(), call.is_gone()) == ([], False)
 
 
 def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because_no_model_is_left(

@@ -283,7 +283,7 @@ def test_a_caller_who_does_not_come_back_while_the_call_is_being_parked_is_lost(
     assert call.outcome() == "lost"
 
 
-def test_a_process_that_must_end_before_the_journal_answers_hangs_up_on_nobody(call: Call) -> None:
+def test_a_process_that_must_end_before_the_journal_answers_does_not_hang_up(call: Call) -> None:
     call.told(MoveCall(now=True), EndCall("drained"))
     assert call.activities() == []
     assert (call.wire.closed, call.records()) == (1012, [])

@@ -117,7 +117,7 @@ def test_nothing_else_that_comes_late_on_the_old_socket_means_anything(call: Cal
     assert call.records() == []
 
 
-def test_a_resume_that_is_told_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
+def test_a_resume_reported_before_the_loss_of_the_old_socket_is_not_undone_by_it(call: Call) -> None:
     wire = FakeWire()
     call.ref.tell(Rebind(wire))
     call.wire.breaks()
@@ -416,7 +416,7 @@ def ready(wire: FakeWire, mailboxes: WaitingDispatcher, left_s: float = 3600) ->
     mailboxes.drain()
 
 
-def test_only_the_newest_session_that_stands_by_takes_over_and_only_when_it_is_ready(
+def test_only_the_newest_standby_session_takes_over_and_only_when_it_is_ready(
     mailboxes: WaitingDispatcher,
 ) -> None:
     call = with_a_session_of_100_s(mailboxes)
@@ -662,7 +662,7 @@ def renewed(mailboxes: WaitingDispatcher) -> Call:
     return call
 
 
-def test_a_session_that_took_over_and_is_lost_is_dialled_anew_and_has_the_call(mailboxes: WaitingDispatcher) -> None:
+def test_a_session_that_took_over_and_is_lost_is_dialled_again_and_has_the_call(mailboxes: WaitingDispatcher) -> None:
     call = renewed(mailboxes)
     call.model.breaks()
     mailboxes.advance(1000)
@@ -676,7 +676,7 @@ def test_a_session_that_took_over_and_is_lost_is_dialled_anew_and_has_the_call(m
     assert call.model.closed is None
 
 
-def test_a_session_that_stood_by_and_was_lost_is_not_given_the_call(mailboxes: WaitingDispatcher) -> None:
+def test_a_standby_session_that_was_lost_is_not_given_the_call(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
     first, second = call.dialler.wires
@@ -714,7 +714,7 @@ def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
     assert call.records() == []
 
 
-def test_a_session_that_is_never_configured_to_stand_by_is_dialled_anew(mailboxes: WaitingDispatcher) -> None:
+def test_a_standby_session_that_is_never_configured_is_dialled_again(mailboxes: WaitingDispatcher) -> None:
     call = with_a_session_of_100_s(mailboxes)
     mailboxes.advance(50_000)
     call.event("session.created", session={"type": "realtime"})

@@ -62,7 +62,7 @@ def test_every_pair_of_the_call(state: Phase, event: CallEvent) -> None:
         return
     target, actions = CALL.step(state, event)
     moves = target is not state
-    # A call leaves one record at the most, and none only where another process may have it.
+    # A call leaves at most one record, and none only where another process may have it.
     assert (A.RECORD in actions) == (moves and target is P.CLOSED)
     assert (A.PARK in actions) == (target is P.HANDING_OVER and event in (E.MOVE_QUIET, E.MOVE_NOW) and bool(actions))
     assert (A.SETTLE in actions) == (moves and target is P.SETTLING)

@@ -32,10 +32,12 @@ from fsm.context import ContextItem
 from fsm.effects import TaskContext
 from fsm.scratchpad import Note
 from protocols.ledger import ItemHeard
+from protocols.limits import CALL_CHARS
 from protocols.media import LPCM16_24
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 from tests.actors.calls import BEGAN, PIZZA, FakeDialler, call_services, read_again
+from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
@@ -307,7 +309,7 @@ def test_a_call_taken_over_in_the_middle_has_the_record_of_one_that_stayed(
 
     record = stayed.ends("completed")
     # All of it, its times too: here the processes' wall clocks agree to the ms. Where they do not, what the second one
-    # sees is shifted by their difference, for the wall clock is all that the two have in common.
+    # sees is shifted by their difference, because the two have only the wall clock in common.
     assert second.ends("completed") == record
 
     rows = first.journal() + second.journal()
@@ -324,3 +326,32 @@ def test_a_call_ended_when_its_caller_left_however_long_a_task_goes_on() -> None
     record = process.ends("failed")
     assert record.ended_at == BEGAN + timedelta(milliseconds=1000)
     assert record.outcome == "failed"
+    ends = [entry for entry in process.journal() if entry.row.kind == "ended"]
+    assert [entry.at for entry in ends] == [record.ended_at] * 2
+
+
+def test_an_end_that_stays_the_same_is_written_once() -> None:
+    process = Process(0, 1000)
+    process.recorder.draft("client-disconnected")
+    process.wall_ms += 5000
+    record = process.ends("client-disconnected")
+    ends = [entry.at for entry in process.journal() if entry.row.kind == "ended"]
+    assert ends == [record.ended_at] == [BEGAN + timedelta(milliseconds=1000)]
+
+
+def test_the_words_of_a_call_are_limited_also_where_another_process_goes_on_with_it() -> None:
+    before = counted("tieline_cut_short_total", what="transcripts of a call")
+    quarter = "w" * (CALL_CHARS // 4)
+    first = Process(boot_ms=1000, wall_ms=0).sees(
+        [
+            Seen(10, CallerSaid("u-1", quarter)),
+            Seen(10, BotSaid("i-1", quarter)),
+            Seen(10, FunctionCalled("f-1", "name", quarter, "r-1")),
+        ]
+    )
+    then = Process(boot_ms=9000, wall_ms=first.wall_ms, left=first.journal()).sees(
+        [Seen(10, CallerSaid("u-2", quarter[:-1])), Seen(10, BotSaid("i-2", "ab")), Seen(10, BotSaid("i-3", "c"))]
+    )
+    texts = {turn.item_id: len(turn.text) for turn in then.ends("completed").turns}
+    assert texts == {"u-1": len(quarter), "i-1": len(quarter), "u-2": len(quarter) - 1, "i-2": 1, "i-3": 0}
+    assert counted("tieline_cut_short_total", what="transcripts of a call") - before == 2

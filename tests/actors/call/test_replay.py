@@ -14,14 +14,22 @@ from actors.call.speech import LINE_BACK
 from actors.messages.call import FunctionCalled
 from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
-from actors.messages.journal_rows import CalledRow, ForeignSnapshot, JournalEntry, ResumedRow, TaskRow, UnreadRow
+from actors.messages.journal_rows import (
+    CalledRow,
+    ForeignSnapshot,
+    JournalEntry,
+    OwedRow,
+    ResumedRow,
+    TaskRow,
+    UnreadRow,
+)
 from actors.system.address import NullRef
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.tasks.router import AGAIN, SORRY
 from actors.transport.dialler import DialFailed
-from fsm.effects import Refused
+from fsm.effects import EffectResult, Failed, Refused
 from fsm.spec import AgentSpec, Collect, Confirm, Slot
 from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
@@ -30,6 +38,7 @@ from store.journal import Journal
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
+    BOOKED,
     PIZZA_SLOTS,
     Call,
     FakeDialler,
@@ -196,6 +205,56 @@ def test_an_effect_begun_before_a_takeover_confirms_no_later_read_back(mailboxes
     assert second.outputs()["call-3"]["error"] == "unheard"
     assert len(oven.requests) == 1
     assert second.answered("call-4", "order_pizza_confirm", yes=True)["result"] == "baked"
+
+
+@pytest.mark.parametrize("result", [BOOKED, Failed("The book is lost.")], ids=["done", "failed"])
+def test_a_result_that_the_caller_has_not_heard_is_told_after_a_takeover(
+    mailboxes: WaitingDispatcher, result: EffectResult
+) -> None:
+    first = Call(mailboxes, effects={"appointments.book": Oven(result)}).greeted()
+    first.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    due = first.answered("call-2", "book_appointment_confirm", yes=True)["say"]
+    first.bot_says("We are open from nine to five.", ms=500)
+    mailboxes.advance(500)
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.model_is_ready()
+    second.bot_says("I am back.", ms=500)
+    mailboxes.advance(500)
+    second.model.frames.clear()
+    mailboxes.advance(2000)
+    assert due in asked_to_say(second)
+    second.bot_says(due, ms=500)
+    mailboxes.advance(500)
+    assert rows_of(second)[-1].row == OwedRow()
+
+
+def test_a_false_statement_of_the_bot_is_corrected_after_a_takeover(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.bot_says("I have booked you in.", ms=500)
+    mailboxes.advance(500)
+    due = asked_to_say(first)
+    assert "wrongly" in due
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second.model_is_ready()
+    second.model.frames.clear()
+    second.bot_says("I am back.", ms=500)
+    mailboxes.advance(500)
+    assert asked_to_say(second) == due
+
+
+def test_an_older_release_goes_on_without_what_is_owed(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.bot_says("I have booked you in.", ms=500)
+    mailboxes.advance(500)
+    rows = [
+        replace(entry, row=UnreadRow("owed", known=False)) if isinstance(entry.row, OwedRow) else entry
+        for entry in rows_of(first)
+    ]
+    assert UnreadRow("owed", known=False) in [entry.row for entry in rows]
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), tuple(rows)))
+    second.ends()
+    (record,) = second.records()
+    assert record.errors == ()
 
 
 def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDispatcher) -> None:
@@ -376,7 +435,7 @@ def test_a_task_that_had_failed_before_a_takeover_is_not_recorded_again(mailboxe
     assert [task.result for task in record.tasks] == ["failed"]
 
 
-def test_an_end_that_was_not_heard_is_told_again(left: Left) -> None:
+def test_an_end_that_was_not_heard_is_repeated(left: Left) -> None:
     call = left.taken_over(left.rows)
     call.model_is_ready()
     assert TOLD in asked_to_say(call)

@@ -88,7 +88,19 @@ def test_the_bot_is_heard_until_the_last_of_what_sounds_has_ended() -> None:
     assert lines == [L.BOT, L.BOT, L.BOT, L.LISTENING, L.BOT, L.WAITING]
 
 
-def test_a_word_of_the_caller_s_begins_the_count_anew_but_none_of_a_turn_that_was_ended_by_us() -> None:
+@pytest.mark.parametrize("events", [(E.CLOSED, E.OPENED), (E.OPENED,)])
+def test_what_sounded_on_a_socket_that_is_gone_is_not_waited_for_on_the_next(events: tuple[LineEvent, ...]) -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    watch.note(BotBegan("i-1"))
+    for event in events:
+        watch.happened(event)
+    watch.note(BotBegan("i-2"))
+    watch.note(BotHeard(heard("i-2"), barged_in=False))
+    assert (watch.line, watch.limit_s()) == (L.LISTENING, 8)
+
+
+def test_a_word_of_the_caller_resets_the_count_unless_we_ended_the_turn() -> None:
     watch = SilenceWatch(8)
     watch.happened(E.OPENED)
     for number in range(MOST_ATTEMPTS):
@@ -152,7 +164,7 @@ def test_a_caller_who_says_nothing_after_the_greeting_is_asked_three_times_and_t
     assert call.outcome() == "silent"
 
 
-def test_a_model_that_is_asked_into_the_silence_and_says_nothing_is_replaced_by_a_clip(call: Call) -> None:
+def test_a_model_that_does_not_break_the_silence_is_replaced_by_a_clip(call: Call) -> None:
     call.mailboxes.advance(8000)
     call.model_calls()  # a response without anything in it
     call.mailboxes.advance(6000)
@@ -160,7 +172,7 @@ def test_a_model_that_is_asked_into_the_silence_and_says_nothing_is_replaced_by_
     assert clips(call) == ["still_there"]
 
 
-def test_a_word_of_the_caller_s_begins_the_count_of_silences_anew(call: Call) -> None:
+def test_a_word_of_the_caller_resets_the_count_of_silences(call: Call) -> None:
     for number in range(MOST_ATTEMPTS + 2):
         call.mailboxes.advance(8000)
         call.bot_says("Are you still there?", ms=100)
@@ -312,7 +324,7 @@ def test_a_turn_without_a_sound_in_a_farewell_is_followed_by_another_one(call: C
     assert [name for name, _ in call.activities()] == ["hangup"]
 
 
-def test_a_turn_that_has_ended_when_it_is_told_to_be_without_a_sound_is_left_alone(call: Call) -> None:
+def test_a_turn_that_ended_before_its_silence_is_reported_is_not_ended_again(call: Call) -> None:
     call.told(CallerInaudible())
     assert call.model.frames == []
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.call.speech import MOST_OVERRUNS
 from actors.messages.call import EndCall, TurnOverrun
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
@@ -18,7 +17,6 @@ from actors.tasks.router import ANYTHING_ELSE
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
-from protocols.realtime.scheduler import MOST_CALLS
 from store import appointments
 from store.leases import Leases
 from tests.actors.calls import (
@@ -185,7 +183,7 @@ def test_three_hundred_calls_in_a_row_are_answered_and_do_nothing(call: Call, ov
     call.model_calls(*rate_limits)
     call.mailboxes.until(lambda: len(call.outputs()) == 301)
     refused = [output for output in call.outputs().values() if output.get("error") == "too_many_calls"]
-    assert len(refused) == 301 - MOST_CALLS
+    assert len(refused) == 301 - 20
     assert oven.requests == []
     call.caller_says("Hello?")
     assert call.answered("call-1", "order_pizza_provide", count=1).get("error") is None
@@ -325,16 +323,16 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
 
 
 def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost(call: Call) -> None:
-    call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+    call.told(*[TurnOverrun()] * 2)
     closed = [call.model.closed]  # the caller is asked to repeat
     call.told(TurnOverrun())
     assert [*closed, call.model.closed] == [None, 1000]
     assert call.describe().errors[-1] == "model: does not come to an end"
 
 
-def test_a_turn_that_is_answered_in_between_begins_the_count_anew(call: Call) -> None:
+def test_an_answered_turn_resets_the_count(call: Call) -> None:
     for _ in range(2):
-        call.told(*[TurnOverrun()] * MOST_OVERRUNS)
+        call.told(*[TurnOverrun()] * 2)
         call.bot_says("At what time?", ms=500)
     assert call.model.closed is None
 

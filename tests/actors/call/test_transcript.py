@@ -9,6 +9,7 @@ import pytest
 from actors.call.transcript import Transcript, _together
 from actors.messages.journal_rows import CallerBeganRow, CallerSpokeRow, ClipRow, JournalEntry, Row
 from protocols.ledger import ItemHeard
+from protocols.limits import HISTORY_CHARS
 from protocols.realtime.objects import NewItem
 from store.journal import TaskRecord
 from tests.actors.calls import BEGAN, TEN_WORDS
@@ -266,3 +267,12 @@ def test_a_clip_of_the_first_release_began_as_long_before_its_row_as_it_was_hear
     transcript.enter(JournalEntry("c-1", 1, BEGAN + timedelta(seconds=5), row))
     (turn,) = transcript.record("completed", BEGAN).turns
     assert (turn.text, turn.began_ms) == ("One moment.", 4100)
+
+
+def test_a_new_session_is_told_the_newest_part_of_a_long_conversation(transcript: Transcript) -> None:
+    for number in range(6):
+        caller_turn(transcript, f"u-{number}", 6000 + number, 6000 + number, str(number) * (HISTORY_CHARS // 5))
+    history = told(transcript.history())
+    assert [text[0] for _, text in history] == ["2", "3", "4", "5"]
+    caller_turn(transcript, "u-9", 9000, 9000, "9" * 2 * HISTORY_CHARS)
+    assert [text[0] for _, text in told(transcript.history())] == ["9"], "the last turn in any case"

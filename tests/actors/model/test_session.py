@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pykka
 import pytest
-from prometheus_client import REGISTRY
 
 from actors.messages.call import (
     BotSaid,
@@ -36,15 +35,18 @@ from actors.messages.vaic import (
 from actors.model.session import MOST_LOGGED
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed
+from actors.transport.rate_limit import EVENTS_AHEAD
 from fsm.spec import Known
 from fsm.testing.conversation import NOON
 from fsm.walk import ReasoningRequest
 from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
+from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
 from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
-from protocols.realtime.scheduler import ASKED, MOST_REQUESTS
+from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MS_100, TOOL, Scene
+from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 
 
@@ -95,16 +97,16 @@ def test_a_conversation_is_rebuilt_before_the_session_is_said_to_be_ready(mailbo
 
 
 @pytest.mark.parametrize(("told", "read"), [(1234.5, 1234.5), (0, 0), (None, None), ("soon", None), ({}, None)])
-def test_a_session_is_set_up_whatever_is_told_of_its_end(
+def test_a_session_is_set_up_with_any_stated_expiry(
     mailboxes: CrankedDispatcher, told: object, read: float | None
 ) -> None:
     labels = {"leg": "model", "reason": "bad_fields"}
-    before = REGISTRY.get_sample_value("tieline_bad_frames_total", labels) or 0
+    before = counted("tieline_bad_frames_total", **labels)
     scene = Scene(mailboxes).dialled()
     scene.event("session.created", session={"type": "realtime", "expires_at": told})
     scene.event("session.updated", session={"type": "realtime", "expires_at": told})
     assert scene.call.expect(ModelReady) == ModelReady("model", expires_at=read)
-    bad = (REGISTRY.get_sample_value("tieline_bad_frames_total", labels) or 0) - before
+    bad = counted("tieline_bad_frames_total", **labels) - before
     assert bad == (told is not None and read is None)
 
 
@@ -172,7 +174,7 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     ]
 
 
-def test_a_callers_turn_is_told_to_both_sides(scene: Scene) -> None:
+def test_a_callers_turn_is_reported_to_both_sides(scene: Scene) -> None:
     scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)
     scene.event("input_audio_buffer.speech_stopped", item_id="u-1", audio_end_ms=900)
     scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
@@ -365,7 +367,7 @@ def test_an_output_while_the_caller_speaks_is_left_to_the_automatic_answer_if_th
     scene.mailboxes.advance(100)
 
 
-def test_a_function_of_a_response_that_the_caller_cut_off_is_told_as_such(scene: Scene) -> None:
+def test_a_function_of_a_response_that_the_caller_cut_off_is_reported_as_cut_off(scene: Scene) -> None:
     scene.created()
     scene.function_call()
     assert not scene.call.expect(FunctionCalled).cut_off
@@ -515,7 +517,7 @@ def test_a_model_that_calls_on_and_on_is_stopped_and_the_caller_is_told(scene: S
         scene.done(name)
         scene.told(FunctionOutput(f"call-{number}", "{}"))
     creates = [frame["response"] for frame in scene.wire.frames if frame["type"] == "response.create"]
-    assert [each.get("tool_choice") for each in creates] == [None] * MOST_REQUESTS + ["none"]
+    assert [each.get("tool_choice") for each in creates] == [None] * 16 + ["none"]
     assert len(scene.call.all(TurnOverrun)) == 1
     scene.told(CallerTyped("5"))
     assert scene.wire.types()[-1] == "response.create"
@@ -636,3 +638,52 @@ def test_an_out_of_band_request_is_not_heard_and_blocks_no_response(scene: Scene
 
 def test_an_out_of_band_request_before_the_session_is_ready_is_not_sent(mailboxes: CrankedDispatcher) -> None:
     assert consulted(Scene(mailboxes).dialled()).get(timeout=0) is None
+
+
+# --- how much of what the model sends is used ---
+
+
+def test_transcripts_and_arguments_are_cut_and_the_session_goes_on(scene: Scene) -> None:
+    before = [counted("tieline_cut_short_total", what=what) for what in ("transcript", "arguments")]
+    long = "w" * (TURN_CHARS + 1)
+    scene.event("conversation.item.input_audio_transcription.completed", item_id="u-1", content_index=0,
+                transcript=long)  # fmt: skip
+    assert scene.call.expect(CallerSaid).text == long[:-1]
+    assert scene.vaic.expect(CallerRecognised).text == long[:-1]
+    scene.created()
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id="i-1", output_index=0,
+                content_index=0, transcript=long)  # fmt: skip
+    assert scene.call.expect(BotSaid).text == long[:-1]
+    item = {"id": "f-1", "type": "function_call", "status": "completed", "call_id": "c-1", "name": "n",
+            "arguments": long}  # fmt: skip
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item)
+    assert scene.call.expect(FunctionCalled).arguments == long[:-1]
+    after = [counted("tieline_cut_short_total", what=what) for what in ("transcript", "arguments")]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1]
+
+
+def test_events_with_endless_ids_are_ignored_and_counted(scene: Scene) -> None:
+    before = counted("tieline_bad_frames_total", leg="model", reason="bad_fields")
+    endless = "i" * (NAME_CHARS + 1)
+    scene.event("input_audio_buffer.committed", item_id=endless)
+    scene.event("input_audio_buffer.speech_started", item_id=endless, audio_start_ms=0)
+    scene.event("response.created", response={"id": endless, "status": "in_progress"})
+    assert counted("tieline_bad_frames_total", leg="model", reason="bad_fields") - before == 3
+    scene.created()
+    scene.vaic.all(BotAudio)
+    scene.delta(item=endless)
+    scene.delta(item=endless[:-1])
+    assert [audio.item_id for audio in scene.vaic.all(BotAudio)] == [endless[:-1]]
+
+
+def test_a_flood_of_events_ends_the_session_and_not_one_of_audio(scene: Scene) -> None:
+    scene.created()
+    for _ in range(2 * EVENTS_AHEAD):
+        scene.delta(payload="AAAA")
+    for number in range(EVENTS_AHEAD - 1):
+        scene.event("input_audio_buffer.speech_started", item_id=f"u-{number}", audio_start_ms=0)
+    scene.parent.expect_nothing()
+    scene.event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
+    lost = scene.parent.expect(ChildDied).reason
+    assert isinstance(lost, TransportLost)
+    assert (lost.code, scene.wire.closed) == (1008, 1006)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pykka
 import pytest
-from prometheus_client import REGISTRY
+from loguru import logger
 from sqlalchemy import Engine, select
 
 from actors.call.supervisor import CallSupervisor
@@ -14,8 +15,10 @@ from actors.messages.call import Describe
 from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
 from actors.messages.journal_rows import JournalEntry, ResumedRow
 from actors.messages.switchboard import (
+    AdmissionRequest,
     EndCalls,
     FindCall,
+    FirstText,
     JournalLost,
     ShutDown,
     SwitchboardStatus,
@@ -23,14 +26,17 @@ from actors.messages.switchboard import (
     WireOpened,
 )
 from actors.metrics import LOST_ROWS
+from actors.process.admission import MOST_USELESS, SILENCE_S
 from actors.process.journal_writer import JournalWriter
-from actors.process.switchboard import CLAIM_LIMIT_S
+from actors.process.switchboard import CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
+from protocols.limits import NAME_CHARS
 from store import schema
 from store.database import reading
 from store.journal import CallRecord
 from store.leases import Leases
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Scene, initiate, refusal
+from tests.counted import counted
 
 
 @pytest.fixture
@@ -220,10 +226,6 @@ def test_a_socket_whose_message_cannot_be_handled_is_dropped_alone(scene: Scene)
     assert scene.opens(initiate("c-2")).types() == ["session.accepted"]
 
 
-def counted(name: str) -> float:
-    return REGISTRY.get_sample_value(name) or 0.0
-
-
 def test_a_resume_from_another_address_is_logged_and_counted(scene: Scene, log_lines: list[str]) -> None:
     before = counted("tieline_calls_resumed_elsewhere_total")
     scene.opens(initiate(), address="192.0.2.1")
@@ -389,7 +391,7 @@ NONSENSE: Any = "nonsense"
 
 def deaths() -> float:
     """How many writers have died, by the metrics."""
-    return REGISTRY.get_sample_value("tieline_child_deaths_total", {"child": "journal"}) or 0.0
+    return counted("tieline_child_deaths_total", child="journal")
 
 
 def crash_writer(scene: Scene) -> None:
@@ -457,3 +459,76 @@ def test_what_is_lost_without_a_journal_is_rows_and_records_only(
     scene.mailboxes.until(lambda: not scene.ref.is_alive())
     assert LOST_ROWS._value.get() - before == lost
     assert any("rows are lost" in line for line in log_lines) == (lost > 0)
+
+
+# --- sockets that begin nothing ---
+
+
+class Knock:
+    """A request to upgrade, with the answer."""
+
+    def __init__(self) -> None:
+        self.answer = ""
+
+    def admit(self) -> None:
+        self.answer = "admitted"
+
+    def refuse(self, reason: str) -> None:
+        self.answer = reason
+
+
+def knocks(scene: Scene) -> str:
+    knock = Knock()
+    scene.told(AdmissionRequest(knock))
+    return knock.answer
+
+
+def test_the_oldest_silent_sockets_give_way_to_those_who_knock(scene: Scene) -> None:
+    before = counted("tieline_connections_cut_total", reason="silent")
+    call = scene.opens(initiate())
+    silent = [scene.opens(), scene.opens()]
+    assert knocks(scene) == "too many calls", "they may still begin"
+    scene.mailboxes.advance(SILENCE_S * 1000)
+    assert knocks(scene) == "admitted"
+    assert [wire.closed for wire in (call, *silent)] == [None, 1008, None]
+    assert scene.opens(initiate("c-2")).types() == ["session.accepted"]
+    assert knocks(scene) == "admitted"
+    assert scene.opens(initiate("c-3")).types() == ["session.accepted"]
+    assert silent[1].closed == 1008
+    assert knocks(scene) == "too many calls"
+    assert counted("tieline_connections_cut_total", reason="silent") - before == 2
+
+
+def test_a_socket_whose_messages_begin_no_session_is_closed(scene: Scene) -> None:
+    before = counted("tieline_bad_frames_total", leg="admission", reason="flood")
+    wire = scene.opens(*[b"{}", b'{"type":"no.such"}'] * (MOST_USELESS // 2))
+    told = [wire.closed]
+    scene.says(wire, {"type": "connection.validate"}, initiate())
+    told.append(wire.closed)
+    assert told == [None, 1008]
+    assert scene.status().conversations == ()
+    assert counted("tieline_bad_frames_total", leg="admission", reason="flood") - before == 1
+
+
+def test_what_a_socket_sends_after_its_time_limit_is_ignored_and_logged_once(scene: Scene) -> None:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(line.record["message"]), level="WARNING")
+    wire = scene.opens(address="203.0.113.7")
+    scene.mailboxes.advance(FIRST_TEXT_LIMIT_S * 1000)
+    assert wire.closed == 1008
+    for _ in range(5):
+        scene.told(FirstText(wire, b"{}"), FirstText(wire, json.dumps(initiate()).encode()))
+    logger.remove(sink)
+    assert lines == ["a socket is closed"]
+    assert scene.status().conversations == ()
+
+
+def test_names_of_any_length_are_cut(scene: Scene) -> None:
+    before = counted("tieline_cut_short_total", what="name")
+    scene.opens(initiate(botName="b" * 1000, caller="+" * 1000))
+    call = scene.asked(FindCall("c-1"))
+    answer = call.ask(Describe(), block=False)
+    scene.mailboxes.drain()
+    record = answer.get(timeout=60)
+    assert (record.bot, record.caller) == ("b" * NAME_CHARS, "+" * NAME_CHARS)
+    assert counted("tieline_cut_short_total", what="name") - before == 2

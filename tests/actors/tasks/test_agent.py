@@ -117,7 +117,7 @@ def test_the_opening_function_called_again_is_taken_as_more_of_the_same_task(ben
 
 
 @pytest.mark.parametrize("death", [RuntimeError("a bug"), SystemExit(3)], ids=["exception", "sys.exit"])
-def test_a_bug_in_an_effect_is_told_to_the_parent_and_the_next_agent_goes_on_from_the_snapshot(
+def test_a_bug_in_an_effect_is_reported_to_the_parent_and_the_next_agent_goes_on_from_the_snapshot(
     bench: Bench, death: BaseException
 ) -> None:
     oven = Oven(death)

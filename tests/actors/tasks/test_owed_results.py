@@ -7,6 +7,7 @@ from datetime import date, time
 import pytest
 
 from actors.messages.call import BotHeard, BotSaid, CallerSaid
+from actors.messages.journal_rows import OwedRow
 from actors.tasks.owed_results import OwedResults
 from fsm.claims import Deed, Done
 from fsm.english import English
@@ -79,3 +80,18 @@ def test_why_something_failed_is_told_in_those_words() -> None:
     owed.note(BotSaid("i-2", "I am sorry: the oven is broken!"))
     owed.note(heard("i-2"))
     assert not owed.open
+
+
+def test_what_is_left_is_the_same_after_the_journal(owed: OwedResults) -> None:
+    owed.failed("t2", "The oven is broken.", "The oven is broken. Anything else?", TODAY)
+    owed.tell()
+    row = OwedRow(results=owed.left())
+    after = OwedResults(English())
+    after.restore(OwedRow.model_validate_json(row.model_dump_json()).results)
+    assert after.left() == owed.left()
+    after.note(BotSaid("i-1", "It is booked for Friday at nine."))
+    after.note(heard("i-1"))
+    assert [each.run for each in after.left()] == ["t1", "t2"]
+    after.note(BotSaid("i-2", "That is booked for tomorrow at ten. And the oven is broken."))
+    after.note(heard("i-2"))
+    assert not after.open

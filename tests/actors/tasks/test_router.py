@@ -342,7 +342,7 @@ def test_an_agent_whose_step_is_overdue_may_crash_and_comes_back_to_it(mailboxes
     assert len(set(tried)) == 1, "under one key"
 
 
-def test_an_answer_that_comes_when_the_model_has_another_session_is_told_there_with_its_call(
+def test_an_answer_that_comes_after_a_reconnect_is_sent_to_the_new_session_with_its_call(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
@@ -470,7 +470,7 @@ def test_a_yes_is_judged_when_its_step_is_taken_however_long_the_step_before_it_
     assert not oven.entered.is_set()
 
 
-def test_a_function_call_that_is_told_twice_is_taken_once(read_back: Call, oven: Oven) -> None:
+def test_a_function_call_that_is_reported_twice_is_taken_once(read_back: Call, oven: Oven) -> None:
     read_back.caller_says("Yes.")
     oven.answers = [Refused("Not like this.")]
     confirms(read_back, "call-2")
@@ -615,7 +615,7 @@ def test_a_call_that_the_caller_has_cut_off_does_not_make_the_next_one_the_model
     assert results == [None, None, "not_transferred"]
 
 
-def test_a_model_that_tries_again_by_itself_hands_nobody_over(call: Call) -> None:
+def test_a_model_that_retries_by_itself_does_not_lead_to_a_human(call: Call) -> None:
     call.answered("call-1", "order_pizza")
     call.caller_says("Twenty.")
     told = [call.answered(f"call-{number}", "order_pizza_provide", count=20) for number in range(2, 6)]
@@ -677,7 +677,7 @@ def test_the_words_of_a_goodbye_are_waited_for(call: Call) -> None:
     assert call.outputs()["call-1"]["result"] == "hangup"
 
 
-def test_a_goodbye_whose_words_never_come_hangs_nobody_up(call: Call) -> None:
+def test_a_goodbye_without_a_transcript_does_not_end_the_call(call: Call) -> None:
     turn_without_words(call, "u-9")
     call.model_calls(("call-1", "end_call", {}))
     call.mailboxes.advance(2000)

@@ -6,14 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from loguru import logger
-from prometheus_client import REGISTRY
 
-from actors.transport.violations import ProtocolViolations
+from actors.transport.violations import ProtocolViolations, cut
 from protocols.errors import WireError
-
-
-def counted(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+from tests.counted import counted
 
 
 @pytest.fixture
@@ -55,3 +51,10 @@ def test_a_field_is_ignored_and_counted_like_a_frame_and_logged_beside_it(
         violations.bad_field(WireError("bad_fields", "session.expires_at"))
     assert counted("tieline_bad_frames_total", **bad) - before == 4
     assert [fields["detail"] for _, fields in told] == ["item.id", "session.expires_at"]
+
+
+def test_what_is_over_its_limit_is_cut_and_counted() -> None:
+    before = counted("tieline_cut_short_total", what="test")
+    assert [cut("abc", most, "test") for most in (4, 3, 2, 0)] == ["abc", "abc", "ab", ""]
+    assert cut("", 0, "test") == ""
+    assert counted("tieline_cut_short_total", what="test") - before == 2

@@ -18,13 +18,28 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
+from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 import actors.transport.dialler
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.transport.dialler import DialFailed, Dialled, Dialler
-from actors.transport.websocket import KeepAlive, SocketWire, WireClosed, WireQuiet, WireText
+from actors.transport.rate_limit import AUDIO_AHEAD_S, FRAME_BYTES, Traffic
+from actors.transport.websocket import (
+    KEPT_LIMIT_BYTES,
+    TURN_FRAMES,
+    WRITE_LIMIT_BYTES,
+    FramedWire,
+    KeepAlive,
+    SocketWire,
+    WireClosed,
+    WireQuiet,
+    WireText,
+)
+from protocols.limits import HISTORY_CHARS, TURN_CHARS
+from protocols.media import KNOWN
+from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
 
 LIMIT_S = 30
@@ -479,5 +494,179 @@ def test_a_failed_connect_is_reported_without_a_status() -> None:
         outcome = await inbox.next()
         assert isinstance(outcome, DialFailed)
         assert outcome.status == 0
+
+    run(scene)
+
+
+# --- floods ---
+
+TRAFFIC = Traffic(per_s=0, ahead=100 * FRAME_BYTES)
+
+
+class BareWire(FramedWire):
+    """A server's open wire without a socket: the test hands it what is read."""
+
+    def __init__(self, traffic: Traffic = TRAFFIC) -> None:
+        framing = ServerProtocol(max_size=MOST_BYTES, state=OPEN)
+        super().__init__(framing, asyncio.get_running_loop(), KeepAlive(60, 60), traffic)
+        self.reads, self.cut = True, asyncio.Event()
+        self._opened()
+
+    def _write(self, data: bytes) -> None:
+        pass
+
+    def _shut(self) -> None:
+        self.cut.set()
+
+    def _pause_reading(self) -> None:
+        self.reads = False
+
+    def _resume_reading(self) -> None:
+        self.reads = True
+
+    async def reads_on(self) -> None:
+        """Let it take its turns until it reads again."""
+        async with asyncio.timeout(LIMIT_S):
+            while not self.reads:
+                await asyncio.sleep(0)
+
+
+class Told(list[object]):
+    """An owner that is told at once."""
+
+    def tell(self, message: object, /) -> None:
+        self.append(message)
+
+
+MOST_BYTES = 100_000
+ENDLESS = Traffic(per_s=0, ahead=10**9)
+
+
+def masked(head: int, payload: bytes = b"") -> bytes:
+    """A frame of up to 64 KB with the mask 0."""
+    length = len(payload)
+    begin = bytes((head, 0x80 | length)) if length < 126 else bytes((head, 0xFE)) + length.to_bytes(2, "big")
+    return begin + bytes(4) + payload
+
+
+def test_a_wire_takes_so_many_frames_in_a_turn_and_reads_on_when_all_are_taken() -> None:
+    async def scene() -> None:
+        wire, owner = BareWire(ENDLESS), Told()
+        wire.attach(owner)
+        count = 3 * TURN_FRAMES + 1
+        wire.data_received(b"".join(masked(0x81, b"%d" % number) for number in range(count)) + b"\x81")
+        assert len(owner) == TURN_FRAMES
+        assert not wire.reads
+        await wire.reads_on()
+        wire.data_received(masked(0x81, b"last")[1:])
+        assert owner == [*(WireText(b"%d" % number) for number in range(count)), WireText(b"last")]
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("frames", "messages"),
+    [
+        ([masked(0x81, b"{}")], 1),
+        ([masked(0x81)], 1),
+        ([masked(0x81, b"x" * 126)], 1),
+        ([masked(0x82, b"{}")], 1),
+        ([masked(0x89)], 0),
+        ([masked(0x8A)], 0),
+        ([masked(0x8A, b"?")], 0),
+        ([masked(0x01), masked(0x80)], 1),
+    ],
+    ids=["text", "empty", "as long as audio", "binary", "ping", "empty pong", "pong", "fragments"],
+)
+def test_frames_of_any_kind_are_counted_where_they_are_read_and_too_many_end_the_wire(
+    frames: list[bytes], messages: int
+) -> None:
+    async def scene() -> None:
+        before = counted("tieline_floods_total", leg="vaic")
+        wire, owner = BareWire(), Told()
+        wire.attach(owner)
+        most = TRAFFIC.ahead // (FRAME_BYTES * len(frames))
+        for _ in range(most - 20):
+            wire.data_received(b"".join(frames))
+        assert owner == owner[:1] * messages * (most - 20)
+        for _ in range(40):
+            wire.data_received(b"".join(frames))
+        assert owner[-1] == WireClosed(1008, "too much")
+        assert len(owner) <= messages * most + 1
+        assert not wire.reads
+        await wire.cut.wait()
+        assert counted("tieline_floods_total", leg="vaic") - before == 1
+
+    run(scene)
+
+
+def test_a_byte_at_a_time_counts_as_much_as_frames() -> None:
+    async def scene() -> None:
+        wire, owner = BareWire(), Told()
+        wire.attach(owner)
+        for byte in masked(0x81, b"x" * 120):
+            wire.data_received(bytes((byte,)))
+        assert owner == [WireClosed(1008, "too much")]
+        await wire.cut.wait()
+
+    run(scene)
+
+
+def test_a_wire_that_is_paused_for_its_owner_reads_on_when_all_is_taken_in_order() -> None:
+    async def scene() -> None:
+        wire = BareWire(ENDLESS)
+        count = 0
+        while wire.reads or wire._turn is not None:
+            wire.data_received(masked(0x81, b"%120d" % count))
+            count += 1
+            await asyncio.sleep(0)
+        assert wire._kept_bytes > KEPT_LIMIT_BYTES
+        assert count < KEPT_LIMIT_BYTES / 120
+        first = Told()
+        for number in range(5):
+            wire.attach(first, only_next=True)
+            assert len(first) == number + 1
+        owner = Told()
+        wire.attach(owner)
+        await wire.reads_on()
+        assert [*first, *owner] == [WireText(b"%120d" % number) for number in range(count)]
+        assert wire._kept_bytes == 0
+
+    run(scene)
+
+
+def test_what_is_kept_is_handed_over_before_the_end_of_the_wire() -> None:
+    async def scene() -> None:
+        wire = BareWire(ENDLESS)
+        count = 2 * TURN_FRAMES
+        for number in range(count):
+            wire.data_received(masked(0x81, b"%d" % number))
+        wire._lost()
+        owner = Told()
+        wire.attach(owner)
+        async with asyncio.timeout(LIMIT_S):
+            while len(owner) <= count:
+                await asyncio.sleep(0)
+        assert owner == [*(WireText(b"%d" % number) for number in range(count)), WireClosed(1006, "")]
+
+    run(scene)
+
+
+def test_what_one_peer_sends_never_makes_our_write_limit_cut_the_other() -> None:
+    most_bytes_a_character = 4
+    assert most_bytes_a_character * max(TURN_CHARS, HISTORY_CHARS) < WRITE_LIMIT_BYTES
+    assert AUDIO_AHEAD_S * KNOWN["raw/lpcm16_24"].bytes_per_ms * 1000 / 3 * 4 < WRITE_LIMIT_BYTES
+
+
+def test_a_peer_that_breaks_the_protocol_is_told_so_and_cut() -> None:
+    async def scene() -> None:
+        wire, owner = BareWire(), Told()
+        wire.attach(owner)
+        wire.data_received(b"\x81\xff" + (MOST_BYTES + 1).to_bytes(8, "big") + bytes(4))
+        assert not wire.reads
+        async with asyncio.timeout(LIMIT_S):
+            await wire.cut.wait()
+        wire._lost()
+        assert [(closed.code) for closed in owner if isinstance(closed, WireClosed)] == [1009]
 
     run(scene)

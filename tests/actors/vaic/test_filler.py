@@ -55,7 +55,7 @@ def test_no_filler_is_played_after_the_wait_has_ended(scene: Scene, ends: object
     assert fillers(scene) == 0
 
 
-def test_a_wait_that_is_asked_for_twice_is_one(scene: Scene) -> None:
+def test_two_requests_to_wait_are_one_wait(scene: Scene) -> None:
     scene.told(AwaitWords(due=True))
     scene.mailboxes.advance(FIRST_MS - 1)
     scene.told(CallerTurnCommitted())

@@ -82,7 +82,7 @@ def test_silence_on_a_mulaw_line_is_mulaw(mailboxes: CrankedDispatcher) -> None:
 
 
 @pytest.mark.parametrize("frames", [(), (CHUNK,)], ids=["no audio", "silence"])
-def test_a_turn_that_goes_on_without_a_sound_is_told(
+def test_a_turn_that_goes_on_without_a_sound_is_reported(
     mailboxes: CrankedDispatcher, frames: tuple[dict[str, object], ...]
 ) -> None:
     scene = Scene(mailboxes)

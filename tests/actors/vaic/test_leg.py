@@ -58,7 +58,7 @@ def test_last_words_to_a_crashed_session_close_the_socket(mailboxes: WaitingDisp
     assert call.wire.closed == 1011
 
 
-def test_a_lost_socket_is_told_once_and_the_next_one_is_bound_to_the_call(mailboxes: WaitingDispatcher) -> None:
+def test_a_lost_socket_is_reported_once_and_the_next_one_is_bound_to_the_call(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes).greeted()
     call.parent.all(object)
     call.wire.breaks()

@@ -27,8 +27,10 @@ from actors.system.signals import ChildDied
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
-from protocols.media import LPCM16, LPCM16_24, Transcoder, decoded_bytes
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
+from protocols.media import LPCM16, LPCM16_24, MULAW, Transcoder, decoded_bytes
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
+from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 
 
@@ -195,7 +197,7 @@ def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes)
     scene.parent.expect_nothing()
 
 
-def test_a_lost_socket_ends_the_actor_with_its_code_and_tells_what_was_heard(scene: Scene) -> None:
+def test_a_lost_socket_ends_the_actor_with_its_code_and_reports_what_was_heard(scene: Scene) -> None:
     scene.told(BotAudio("i-1", MS_100 * 3))
     scene.mailboxes.advance(50)
     scene.wire.breaks(1001)
@@ -266,13 +268,6 @@ def test_what_the_transcoder_held_at_a_barge_in_is_not_heard_in_the_next_utteran
     assert np.abs(difference).max() <= 4
 
 
-def test_a_burst_that_fills_the_mailbox_disconnects_the_peer_for_good(
-    scene: Scene,
-) -> None:
-    scene.hears(*[b"{}"] * (VaicSocket.max_messages + 1))
-    assert scene.wire.closed == 1008
-
-
 def test_a_mailbox_filled_by_our_own_actors_leaves_the_wire_to_the_next_incarnation(scene: Scene) -> None:
     scene.told(*[CallerFellSilent()] * (VaicSocket.max_messages + 1))
     assert isinstance(scene.parent.expect(ChildDied).reason, MailboxFull)
@@ -333,3 +328,37 @@ def test_a_stream_is_not_looked_at_while_the_call_is_ending_and_is_once_it_goes_
     scene.told(BotAudio("i-2", MS_100))
     scene.mailboxes.advance(1600)
     assert scene.wire.types()[-1] == "playStream.stop"
+
+
+# --- how much of what a peer sends is used ---
+
+
+def test_a_call_has_a_limited_number_of_participants(scene: Scene) -> None:
+    for number in range(MOST_PARTICIPANTS + 2):
+        scene.hears({"type": "userStream.start", "participant": f"p-{number}"})
+    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS
+    scene.hears({"type": "userStream.start", "participant": "p-0"})
+    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS + 1, "known ones may start again"
+    scene.hears({"type": "userStream.start", "participant": "p" * (NAME_CHARS + 1)})
+    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS + 1
+    scene.parent.expect_nothing()
+
+
+def test_the_models_speech_beyond_ten_minutes_is_dropped_and_the_call_goes_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, media=MULAW)
+    before = counted("tieline_cut_short_total", what="unplayed audio")
+    minute = b64encode(bytes(60 * 8000)).decode()
+    assert UNPLAYED_MS == 10 * 60_000
+    scene.told(*[BotAudio("i-1", minute)] * 12)  # the eleventh is the first that there is no longer room for
+    assert counted("tieline_cut_short_total", what="unplayed audio") - before == 1
+    scene.told(CallerBargedIn())
+    scene.wire.types()
+    scene.told(BotAudio("i-2", MS_100))
+    assert scene.wire.types()[:2] == ["playStream.start", "playStream.chunk"]
+
+
+def test_keys_and_reasons_of_any_length_are_cut(scene: Scene) -> None:
+    scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "4" * 1000}]})
+    assert scene.call.expect(DigitsPressed).digits == "4" * MOST_KEYS
+    scene.hears({"type": "session.end", "reasonCode": "r" * 1000})
+    assert scene.call.expect(VaicEnded).reason_code == "r" * NAME_CHARS

@@ -21,7 +21,7 @@ async def _spoken_to(stage: Stage, within_s: float, why: str) -> None:
 
 @scene(Kind.SILENCE, Ends(stored=(), end=End.HUNG_UP, silence_s=20), LONG)
 async def after_the_greeting(stage: Stage) -> None:
-    """Nobody says anything after the greeting: asked three times at the most, and ended in words."""
+    """Nobody says anything after the greeting: asked at most three times, and ended in words."""
     await stage.ended(110)
 
 
@@ -329,7 +329,7 @@ async def noise_reduction_is_set(stage: Stage) -> None:
 
 @scene(Kind.SILENCE, Ends(stored=(), silence_s=20), Props(limit_s=300))
 async def silence_with_a_no_input_setting(stage: Stage) -> None:
-    """Said twice that nothing is needed; the reminder goes on in a human tempo: at the most three in a row."""
+    """Said twice that nothing is needed; the reminder goes on in a human tempo: at most three in a row."""
     await stage.model.turn("I'd like an appointment.", call("book_appointment"))
     asked = len(stage.model.requests)
     await stage.sleep(90)

@@ -254,7 +254,7 @@ async def failure_while_the_caller_speaks(stage: Stage) -> None:
 @scene(
     Kind.STALE,
     Ends(stored=(), heard=("transfer|put you through|nobody|colleague",)),
-    Props(settings=DESK, transfer_fails=True),
+    Props(settings=DESK, transfer="fails"),
 )
 async def transfer_fails(stage: Stage) -> None:
     """VAIC says that the transfer failed and keeps the call: the caller is told, and it is recorded."""
@@ -265,6 +265,17 @@ async def transfer_fails(stage: Stage) -> None:
     if len(stage.phone.handset.ear.runs) <= said:
         raise Fault("the transfer failed, and the caller is told nothing")
     await stage.model.quiet()
+
+
+@scene(Kind.STALE, Ends(stored=(), heard=("nobody",)), Props(settings=DESK, transfer="ignored"))
+async def transfer_ignored(stage: Stage) -> None:
+    """VAIC does nothing about a transfer, and says nothing: the caller is told within 20 s, and the call goes on."""
+    await stage.model.turn("A human please.", HAND_OVER, settle=False)
+    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    said = len(stage.phone.handset.ear.runs)
+    await stage.until(lambda: len(stage.phone.handset.ear.runs) > said, 20)
+    await stage.model.quiet()
+    await stage.model.turn("Where are you?", say("In the city."))
 
 
 @scene(Kind.STALE, Ends(stored=None))

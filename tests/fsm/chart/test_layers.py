@@ -39,7 +39,7 @@ def test_a_row_that_is_too_wide_is_broken() -> None:
     assert sorted(ranked(fan, limit_px=200).values()) == [0, 1, 2, 2, 3]
 
 
-def test_a_node_without_an_edge_stands_in_the_last_row() -> None:
+def test_a_node_without_an_edge_is_in_the_last_row() -> None:
     assert ranked([("a", "b"), ("b", "c")])["d"] == 3
 
 

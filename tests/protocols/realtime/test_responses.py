@@ -52,7 +52,7 @@ def test_only_the_response_that_speaks_an_item_is_discarded_for_it() -> None:
     assert found.takes("r-2", "i-2", MS_100)
 
 
-def test_what_a_response_leaves_without_an_end_is_told_unless_it_was_discarded() -> None:
+def test_an_item_without_an_end_is_reported_unless_it_was_discarded() -> None:
     found = running("r-1", "r-2")
     found.takes("r-1", "i-1", MS_100)
     found.takes("r-1", "i-2", MS_100)

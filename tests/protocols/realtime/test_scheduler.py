@@ -16,8 +16,6 @@ from protocols.realtime.response_slot import (
 from protocols.realtime.scheduler import (
     ALREADY_ACTIVE,
     ASKED,
-    MOST_CALLS,
-    MOST_REQUESTS,
     RATE_PATIENCE_MS,
     RATE_PAUSE_MS,
     RATE_RESET_MOST_MS,
@@ -297,7 +295,7 @@ def test_a_response_that_only_called_functions_was_no_failure() -> None:
     assert scheduler.idle
 
 
-def test_what_was_heard_in_between_begins_the_attempts_anew() -> None:
+def test_a_spoken_response_in_between_resets_the_attempts() -> None:
     scheduler = running()
     assert scheduler.done(ours("r-1", "failed"), spoke=False, called=False, now_ms=1) == [asked(ASK)]
     scheduler.created(ours("r-2"), 2)
@@ -483,7 +481,7 @@ def spend(scheduler: ResponseScheduler, calls: int = 0) -> list[list[Order]]:
 def test_a_turn_without_an_end_is_asked_about_without_functions_then_not_at_all() -> None:
     scheduler = ResponseScheduler()
     orders = spend(scheduler)
-    assert len(orders) == MOST_REQUESTS + 2
+    assert len(orders) == 16 + 2
     action, last = orders[-2]
     assert action is BudgetAction.ASK_WITHOUT_FUNCTIONS
     assert isinstance(last, ResponseCreate)
@@ -495,7 +493,7 @@ def test_a_turn_without_an_end_is_asked_about_without_functions_then_not_at_all(
 
 
 def test_function_calls_have_a_budget_too() -> None:
-    orders = spend(ResponseScheduler(), calls=MOST_CALLS)
+    orders = spend(ResponseScheduler(), calls=20)
     assert len(orders) == 2 + 2
 
 
@@ -503,7 +501,7 @@ def test_a_caller_who_speaks_or_presses_a_key_opens_another_budget() -> None:
     scheduler = ResponseScheduler()
     spend(scheduler)
     scheduler.caller_acted()
-    assert len(spend(scheduler)) == MOST_REQUESTS + 2
+    assert len(spend(scheduler)) == 16 + 2
     scheduler.speech_started(300)
     scheduler.dropped(301)
-    assert len(spend(scheduler)) == MOST_REQUESTS + 2
+    assert len(spend(scheduler)) == 16 + 2

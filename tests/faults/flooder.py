@@ -1,0 +1,183 @@
+"""Peers on raw sockets that send at full speed, read nothing and wait for nothing, as a client or as a model.
+
+Each has a thread with blocking sends, so that the operating system alone decides how fast it is.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import cycle
+from time import perf_counter
+from typing import Self
+
+from websockets.utils import accept_key
+
+from protocols.framing import apply_mask
+from tests.gateway.daemons import upgrade_request
+
+KEY = b"\x12\x34\x56\x78"
+# A flood that nobody ends is given up after this time.
+LIMIT_S = 10.0
+# What one send hands to the kernel, about.
+BLOCK_BYTES = 64 * 1024
+TEXT, PING, PONG, CONTINUED, TEXT_BEGINS, FRAGMENT = 0x81, 0x89, 0x8A, 0x80, 0x01, 0x00
+
+STREAM_STARTS = b'{"type":"userStream.start"}'
+SPEECH_BEGINS = b'{"type":"input_audio_buffer.speech_started","item_id":"i","audio_start_ms":0}'
+
+
+def frame(head: int, payload: bytes = b"", masks: bool = True, length: int | None = None) -> bytes:
+    """A frame as it is sent. head: its first byte. length: told in place of the payload's."""
+    told, mask = len(payload) if length is None else length, 0x80 if masks else 0
+    if told < 126:
+        begin = bytes((head, mask | told))
+    elif told < 65536:
+        begin = bytes((head, mask | 126)) + told.to_bytes(2, "big")
+    else:
+        begin = bytes((head, mask | 127)) + told.to_bytes(8, "big")
+    return begin + KEY + apply_mask(payload, KEY) if masks else begin + payload
+
+
+def _block(each: bytes) -> bytes:
+    return each * max(1, BLOCK_BYTES // len(each))
+
+
+# What is sent: a beginning, then pieces without end, one a send.
+FLOODS: dict[str, Callable[[bool], tuple[bytes, bytes]]] = {
+    "tiny": lambda masks: (b"", _block(frame(TEXT, b"{}", masks))),
+    "empty": lambda masks: (b"", _block(frame(TEXT, b"", masks))),
+    "pings": lambda masks: (b"", _block(frame(PING, b"", masks))),
+    "pongs": lambda masks: (b"", _block(frame(PONG, b"", masks))),
+    "fragments": lambda masks: (frame(TEXT_BEGINS, b"{", masks), _block(frame(FRAGMENT, b" ", masks))),
+    "empty fragments": lambda masks: (frame(TEXT_BEGINS, b"", masks), _block(frame(FRAGMENT, b"", masks))),
+    "whole messages in fragments": lambda masks: (
+        b"", _block(frame(TEXT_BEGINS, b"{", masks) + frame(CONTINUED, b"}", masks)),
+    ),
+    "obeyed": lambda masks: (b"", _block(frame(TEXT, STREAM_STARTS if masks else SPEECH_BEGINS, masks))),
+    "one huge frame": lambda masks: (frame(TEXT, b"", masks, length=2**40), bytes(BLOCK_BYTES)),
+    "large frames": lambda masks: (b"", frame(TEXT, b'{"type":"x","a":[' + b"[],"*60_000 + b"[]]}", masks)),
+    "large activities": lambda masks: (
+        b"", frame(TEXT, b'{"type":"activities","activities":[' + b'{"type":"e"},'*10_000 + b'{"type":"e"}]}', masks)
+    ),
+    "a byte at a time": lambda masks: (b"", frame(TEXT, b"{}", masks)),
+    "large frames a byte at a time": lambda masks: (frame(TEXT, b"", masks, length=100_000), b"    "),
+}  # fmt: skip
+
+
+def flood(connection: socket.socket, kind: str, masks: bool, limit_s: float = LIMIT_S) -> float:
+    """Send until the other side hangs up. Returns after how many s it did; `limit_s` if it never did."""
+    begin, piece = FLOODS[kind](masks)
+    step = 1 if "a byte" in kind else len(piece)
+    pieces = cycle([piece[at : at + step] for at in range(0, len(piece), step)])
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A side that does not read either is not waited for: a send that lasts is a flood that has not ended.
+    connection.settimeout(limit_s)
+    began_s = perf_counter()
+    try:
+        connection.sendall(begin)
+        while (for_s := perf_counter() - began_s) < limit_s:
+            connection.sendall(next(pieces))
+    except OSError:
+        for_s = perf_counter() - began_s
+    return min(for_s, limit_s)
+
+
+def read_frame(connection: socket.socket) -> bytes:
+    """The payload of the next frame, which must be a text, unmasked."""
+    while True:
+        head = _read(connection, 2)
+        length = head[1] & 0x7F
+        if length >= 126:
+            length = int.from_bytes(_read(connection, 2 if length == 126 else 8), "big")
+        key = _read(connection, 4) if head[1] & 0x80 else b""
+        payload = _read(connection, length)
+        if head[0] == TEXT:
+            return apply_mask(payload, key) if key else payload
+
+
+def _read(connection: socket.socket, count: int) -> bytes:
+    whole = b""
+    while len(whole) < count:
+        if not (part := connection.recv(count - len(whole))):
+            raise ConnectionResetError
+        whole += part
+    return whole
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += _read(connection, 1)
+    return head
+
+
+class Refused(Exception):
+    """The upgrade was not accepted."""
+
+
+def vaic(address: tuple[str, int], *says: dict[str, object]) -> socket.socket:
+    """An upgraded socket at VAIC's port, on which messages were sent, and each was answered. Raises: Refused."""
+    connection = socket.create_connection(address)
+    connection.settimeout(LIMIT_S)
+    connection.sendall(upgrade_request())
+    if b" 101 " not in _read_head(connection):
+        connection.close()
+        raise Refused
+    for each in says:
+        tell(connection, each)
+        read_frame(connection)
+    return connection
+
+
+def tell(connection: socket.socket, message: dict[str, object]) -> None:
+    connection.sendall(frame(TEXT, json.dumps(message).encode()))
+
+
+class FloodingModel(threading.Thread):
+    """A Realtime API that floods each of its sessions. settles: once the session is configured; else at once.
+
+    gone_s: after how long each session was cut.
+    """
+
+    def __init__(self, kind: str, settles: bool) -> None:
+        super().__init__(daemon=True)
+        self._kind, self._settles = kind, settles
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._server.getsockname()
+        self.gone_s: queue.Queue[float] = queue.Queue()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def run(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self._serve(self._server.accept()[0])
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):
+            lines = _read_head(connection).decode().splitlines()
+            key = next(line.split()[1] for line in lines if line.lower().startswith("sec-websocket-key"))
+            answer = (
+                "HTTP/1.1 101 Switching Protocols",
+                "Upgrade: websocket",
+                "Connection: Upgrade",
+                f"Sec-WebSocket-Accept: {accept_key(key)}",
+            )
+            connection.sendall("\r\n".join((*answer, "", "")).encode())
+            if self._settles:
+                session = {"type": "session.created", "event_id": "e", "session": {"id": "s", "type": "realtime"}}
+                connection.sendall(frame(TEXT, json.dumps(session).encode(), masks=False))
+                read_frame(connection)
+                connection.sendall(frame(TEXT, json.dumps(session | {"type": "session.updated"}).encode(), masks=False))
+            self.gone_s.put(flood(connection, self._kind, masks=False))

@@ -1,0 +1,123 @@
+"""One socket that sends at full speed, whatever it sends: it is cut, and no other call notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from tests.faults.flooder import FLOODS, LIMIT_S, FloodingModel, Refused, flood, tell, vaic
+from tests.faults.scene import IN_TIME, Node, Scene, play
+from tests.gateway.daemons import until
+
+Figures = dict[str, float]
+CALLS = 50 if IN_TIME else 10
+SILENT = 150
+P99_LIMIT_MS, GONE_LIMIT_S, GROWTH_LIMIT_MB = 20.0, 3.0, 5.0
+
+
+def initiate(conversation_id: str) -> dict[str, object]:
+    return {
+        "type": "session.initiate",
+        "conversationId": conversation_id,
+        "expectAudioMessages": True,
+        "supportedMediaFormats": ["raw/lpcm16_24"],
+    }
+
+
+async def of_vaic_at_the_door(scene: Scene, kind: str) -> float:
+    connection = await asyncio.to_thread(vaic, scene.nodes[0].address)
+    with connection:
+        return await asyncio.to_thread(flood, connection, kind, masks=True)
+
+
+async def of_vaic_within_a_call(scene: Scene, kind: str) -> float:
+    connection = await asyncio.to_thread(vaic, scene.nodes[0].address, initiate(kind))
+    with connection:
+        return await asyncio.to_thread(flood, connection, kind, masks=True)
+
+
+async def _of_model(scene: Scene, kind: str, settles: bool) -> float:
+    with FloodingModel(kind, settles) as model:
+        scene.model.target = model.address
+        connection = await asyncio.to_thread(vaic, scene.nodes[0].address, initiate(kind))
+        with connection:
+            gone_s = await asyncio.to_thread(model.gone_s.get)
+            scene.model.target = scene.tapped  # the next session is an honest one
+            assert kind in await scene.nodes[0].calls(), "the call itself goes on"
+            tell(connection, {"type": "session.end", "conversationId": kind, "reasonCode": "client-disconnected"})
+    return gone_s
+
+
+async def of_the_model_before_its_session(scene: Scene, kind: str) -> float:
+    return await _of_model(scene, kind, settles=False)
+
+
+async def of_the_model_within_a_call(scene: Scene, kind: str) -> float:
+    return await _of_model(scene, kind, settles=True)
+
+
+async def slow_turns(node: Node) -> float:
+    """How many turns of the daemon's actors were slow so far."""
+    _, metrics = await node.get("/metrics")
+    counted = [line for line in metrics.splitlines() if line.startswith("tieline_slow_turns_total{")]
+    return sum(float(line.split()[-1]) for line in counted)
+
+
+@pytest.mark.parametrize(
+    "flooded",
+    [of_vaic_at_the_door, of_vaic_within_a_call, of_the_model_before_its_session, of_the_model_within_a_call],
+    ids=lambda each: each.__name__.replace("_", " "),
+)
+def test_flood_cuts_its_sender_and_nobody_else(
+    tmp_path: Path, figures: Figures, flooded: Callable[[Scene, str], Awaitable[float]]
+) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        figures["n of slow turns before"] = await slow_turns(node)
+        faults = []
+        for kind in FLOODS:
+            before_mb = node.memory_mb()
+            gone_s = await flooded(scene, kind)
+            figures[kind] = round(gone_s * 1000)
+            grown_mb = node.memory_mb() - before_mb
+            figures[f"n of MB after {kind}"] = round(grown_mb, 1)
+            if gone_s >= (GONE_LIMIT_S if IN_TIME else LIMIT_S) or grown_mb >= GROWTH_LIMIT_MB:
+                faults.append(kind)
+        figures["n of slow turns"] = await slow_turns(node)
+        assert not faults, figures
+
+    play(tmp_path, figures, act, background=CALLS)
+    assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
+
+
+def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        with ExitStack() as stack:
+
+            def silent() -> bool:
+                """Whether another silent socket was let in."""
+                with suppress(Refused):
+                    stack.enter_context(vaic(node.address))
+                    return True
+                return False
+
+            assert await asyncio.to_thread(lambda: sum(silent() for _ in range(SILENT))) == SILENT
+            began_s = perf_counter()
+
+            async def let_in() -> bool:
+                with suppress(Refused):
+                    stack.enter_context(await asyncio.to_thread(vaic, node.address, initiate("honest")))
+                    return True
+                return False
+
+            await until(let_in)  # a refused one tries again, as it is told
+            scene.measured("let in", (perf_counter() - began_s) * 1000, 2)
+            assert "honest" in await node.calls()
+
+    play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_CALLS": str(CALLS + SILENT)})

@@ -1,0 +1,32 @@
+"""What of a peer's frame is over a limit is refused when the frame is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from protocols.errors import WireError
+from protocols.limits import MOST_ACTIVITIES, NAME_CHARS
+from protocols.realtime.server_events import SERVER_EVENTS
+from protocols.vaic import FROM_VAIC, Activities
+
+
+def activities(count: int) -> str:
+    return json.dumps({"type": "activities", "activities": [{"type": "event", "name": "DTMF"}] * count})
+
+
+def test_a_message_has_a_limited_number_of_activities() -> None:
+    parsed = FROM_VAIC.parse(activities(MOST_ACTIVITIES))
+    assert isinstance(parsed, Activities)
+    assert len(parsed.activities) == MOST_ACTIVITIES
+    with pytest.raises(WireError, match="bad_fields: activities"):
+        FROM_VAIC.parse(activities(MOST_ACTIVITIES + 1))
+
+
+@pytest.mark.parametrize("character", ["i", "ä", "\N{GRINNING FACE}"])
+def test_an_id_has_a_limited_number_of_characters(character: str) -> None:
+    committed = {"type": "input_audio_buffer.committed", "item_id": character * NAME_CHARS}
+    SERVER_EVENTS.parse(json.dumps(committed))
+    with pytest.raises(WireError, match=r"bad_fields: input_audio_buffer\.committed\.item_id"):
+        SERVER_EVENTS.parse(json.dumps(committed | {"item_id": character * (NAME_CHARS + 1)}))
