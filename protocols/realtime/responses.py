@@ -17,6 +17,8 @@ from protocols.realtime.objects import Response
 
 # The latest responses that are known to have ended.
 ENDED_KNOWN = 64
+# Responses in progress at a time: the server allows one; with more, the oldest counts as ended.
+MOST_RUNNING = 16
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
@@ -69,6 +71,8 @@ class RunningResponses:
     def begun(self, response: Response, discarded: bool) -> None:
         """A response has begun. discarded: the caller is already speaking, so none of its audio is passed on."""
         self._outputs_sent.clear()
+        if len(self._running) >= MOST_RUNNING:
+            self.ended(next(iter(self._running)))
         self._running[response.id] = Running()
         if discarded:
             self._discarded.add(response.id)

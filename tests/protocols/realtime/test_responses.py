@@ -8,7 +8,7 @@ from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
-from protocols.realtime.responses import RunningResponses
+from protocols.realtime.responses import MOST_RUNNING, RunningResponses
 
 MS_100 = "A" * 6400
 
@@ -140,3 +140,10 @@ def test_what_was_not_heard_at_all_is_taken_back_once_it_is_complete() -> None:
     assert found.ended("r-2")[1] == []
     assert found.ended("r-1")[1] == [ConversationItemDelete(item_id="i-1")]
     assert found.heard([heard(0)]) == [ConversationItemDelete(item_id="i-1")], "complete already"
+
+
+def test_a_response_that_never_ends_counts_as_ended_once_there_are_too_many() -> None:
+    names = [f"r-{number}" for number in range(MOST_RUNNING + 1)]
+    found = running(*names)
+    assert [name for name in names if not found.takes(name, f"i-{name}", MS_100)] == names[:1]
+    assert found.over(names[0])
