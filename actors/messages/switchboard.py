@@ -164,6 +164,13 @@ class CallClaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsForgotten:
+    """The store has lost rows of these calls: it was restored, or a standby that was behind has taken over."""
+
+    conversation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallsLost:
     """Other processes have taken these calls over."""
 
@@ -185,6 +192,7 @@ class JournalLost:
 SwitchboardMessage = (
     Unwritten
     | CallClaimed
+    | CallsForgotten
     | CallsLost
     | RenewLeases
     | WireOpened
