@@ -75,9 +75,10 @@ class Snapshot(BaseModel):
     visited: every state entered, in order. items: its context. no_match, no_input: how many answers did not fit and how
     many silences there were, by slot or state; no_match also counts refused yeses to a read-back (Memory.refused_yes).
     asked: the slot being asked for, "" if none. say: the last sentence.
+    As in the journal's rows, new fields have defaults, and those of a later release are ignored.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     agent: str
     visited: tuple[str, ...]

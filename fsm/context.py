@@ -19,7 +19,7 @@ SLOT, CHOICE, FACT, RESULT = "slot", "choice", "fact", "result"
 class ContextItem(BaseModel):
     """One known value. confidence: 0 to 1. expires_at: None if it is kept as long as the run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")  # it is part of a Snapshot
 
     name: str
     value: JsonValue

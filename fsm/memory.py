@@ -6,6 +6,7 @@ Pure state. May import: protocols.errors, fsm, pydantic, the standard library.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any, Self
 
 from fsm.answer import Snapshot
@@ -13,7 +14,8 @@ from fsm.context import EVERYTHING, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
 from fsm.soundness import straight_slots
-from fsm.spec import AgentSpec, Known
+from fsm.spec import AgentSpec, Choose, Confirm, End, Known, State
+from fsm.table import fields
 from protocols.errors import MisuseError
 
 HEARD = 0.8  # confidence of a value as the model heard it, before it was read back
@@ -38,8 +40,11 @@ class Memory:
 
     @classmethod
     def restore(cls, spec: AgentSpec, task: TaskContext, snapshot: Snapshot) -> Self:
-        """The state a snapshot holds. Raises: MisuseError if the snapshot does not fit this table."""
-        if snapshot.agent != spec.name or not set(snapshot.visited) <= spec.states.keys():
+        """The state a snapshot holds. Raises: MisuseError if the snapshot does not fit this table.
+
+        It fits if the run could have come this way through this table, and what is said there can be said.
+        """
+        if snapshot.agent != spec.name or not _is_way(spec, snapshot.visited):
             raise MisuseError(f"task {spec.name!r}: a snapshot of {snapshot.agent!r} does not fit its table")
         memory = cls(spec, task)
         memory._visited, memory.notes = list(snapshot.visited), list(snapshot.notes)
@@ -51,6 +56,8 @@ class Memory:
             memory.slots = {name: spec.slots[name].read(value) for name, value in slots.items()}
         except (KeyError, ValueError):
             raise MisuseError(f"task {spec.name!r}: the slots of a snapshot do not fit its table") from None
+        if not _spoken_of(spec.states[memory.state]) <= memory.slots.keys() or not {memory.asked} <= {"", *spec.slots}:
+            raise MisuseError(f"task {spec.name!r}: what its table says there is not known")
         return memory
 
     def snapshot(self) -> Snapshot:
@@ -146,3 +153,19 @@ class Memory:
         """The missing slots that will be asked for unless something is refused; the one being asked for first."""
         needed = [name for name in self.missing() if name == self.asked or name in self._straight]
         return sorted(needed, key=lambda name: name != self.asked)
+
+
+def _is_way(spec: AgentSpec, visited: tuple[str, ...]) -> bool:
+    """Whether each of the states leads to the next one, from the start."""
+    if not set(visited) <= spec.states.keys() or visited[:1] not in ((), (spec.start,)):
+        return False
+    return all(any(arrow.to == there for _, arrow in spec.arrows_from(here)) for here, there in pairwise(visited))
+
+
+def _spoken_of(state: State) -> set[str]:
+    """The slots whose values are said in a state."""
+    match state:
+        case Confirm(template=template) | Choose(ask=template) | End(say=template):
+            return fields(template)
+        case _:
+            return set()

@@ -126,6 +126,10 @@ class CallRecorder:
         )
         self._log.info("task", run=run_id, agent=run.spec.name, state=state, result=run.result)
 
+    def task_gone(self, row: TaskRow) -> None:
+        """Record that an open task of another process cannot go on here. row: its last."""
+        self._write(row.model_copy(update={"result": "failed", "snapshot": None}))
+
     def owed(self, row: OwedRow) -> None:
         """Record what the caller must hear yet, if that has changed."""
         if row != self._owed:

@@ -86,7 +86,7 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.handle import TaskReply
-from actors.tasks.router import NOBODY_THERE, TaskRouter
+from actors.tasks.router import NOBODY_THERE, SORRY, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164
@@ -570,6 +570,15 @@ class CallSupervisor(LoopActor):
         unanswered = self._tasks.restore(left.rows, left.acted)
         for run in self._tasks.unfit:
             self._recorder.task(run)
+            self._log.warning(
+                "a task's table has changed", run=run.context.run_id, agent=run.spec.name, result=run.result
+            )
+            if run.say:
+                self._speech.say_or_owe(run.say, ready=False)
+        for row in self._tasks.gone:
+            self._recorder.task_gone(row)
+            self._log.warning("this release does not have a task", run=row.run, agent=row.agent)
+            self._speech.say_or_owe(SORRY, ready=False)
         for called in unanswered:
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)

@@ -125,7 +125,7 @@ class AnsweredRow(_Row):
 
 
 class ForeignSnapshot(_Row):
-    """The parts of another release's snapshot that the record needs; a run cannot be resumed from it."""
+    """The parts of another release's snapshot that the record needs; its run begins again."""
 
     visited: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow
-from fsm.answer import Snapshot
 from fsm.effects import effect_key
 
 OPEN = "open"
@@ -38,7 +37,7 @@ def keys_ahead(conversation_id: str, rows: Sequence[JournalEntry]) -> dict[str, 
     return {
         effect_key(conversation_id, left.run, len(left.snapshot.visited) + ahead): left.run
         for left in tasks_left(rows)
-        if left.result == OPEN and isinstance(left.snapshot, Snapshot)
+        if left.result == OPEN and left.snapshot is not None
         for ahead in range(1, STATES_AHEAD + 1)
     }
 

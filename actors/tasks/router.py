@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import count
 
 import pykka
 
@@ -24,7 +25,7 @@ from actors.messages.call import (
     TaskSettled,
     WordsLimit,
 )
-from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow
+from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow, TaskRow
 from actors.messages.task import CallerLeft, CallerSilent, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
@@ -35,7 +36,7 @@ from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import Corrections, done_by
 from actors.tasks.consent import ReadbackConsent
 from actors.tasks.effect_attempts import UNSURE
-from actors.tasks.handle import FAILED, OPEN, TaskHandle, TaskReply
+from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle, TaskReply
 from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, owed_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
@@ -43,6 +44,7 @@ from fsm.answer import Answer, Snapshot
 from fsm.arguments import CallFault, read_yes
 from fsm.claims import deeds_in
 from fsm.consent import Agreement, Readback, Verdict
+from fsm.context import SLOT
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, ToolSpec
@@ -52,6 +54,7 @@ from protocols.realtime.scheduler import MOST_CALLS
 
 # Of a task that ends in a transfer, where the bot has nobody to transfer to.
 NOT_TRANSFERRED = "not_transferred"
+AGAIN = "I am sorry, I have to begin that again."
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"
 NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
@@ -94,12 +97,16 @@ class TaskRouter:
         self._asked_to_stay: dict[str, float] = {}  # by run, when an end was refused because its read-back is open
         self._acted: dict[str, Readback] = {}  # by run, the confirmed effect that the previous process had begun
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
+        self._numbers = count(1)  # of runs
+        self._first_words: dict[str, str] = {}  # by step, what the caller must hear before its answer
         self.runs: dict[str, TaskHandle] = {}
+        self.gone: list[TaskRow] = []  # open runs of another process, of tasks that this release does not have
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
         """Restore the runs of a call that another process left. Returns the function calls it left unanswered.
 
         acted: the runs whose confirmed effect was begun after the last of these rows.
+        A run whose table has changed since begins again with its slots, in another run.
         """
         unanswered, answered = calls_left(rows)
         owed = owed_left(rows)
@@ -107,15 +114,19 @@ class TaskRouter:
         self._corrections.restore(owed.claims)
         self._seen.update(dict.fromkeys(answered))
         self._inherited = {call.call_id for call in unanswered}
-        for each in tasks_left(rows):
+        left = tasks_left(rows)
+        self._numbers = count(len(left) + 1)
+        for each in left:
             spec = self._services.profile.agents.get(each.agent)
+            if spec is None and each.result == OPEN:
+                self.gone.append(each)
             if spec is None or each.snapshot is None:
                 continue  # of another release, or crashed in its first step: its call is made again
             run = self._run(spec, each.run, each.response)
             run.result = each.result
             if (standing := self._standing(spec, run, each.snapshot)) is None:
                 if run.result == OPEN:
-                    self._end(run, FAILED)
+                    self._give_way(run, each, acted)
                 continue
             run.status = standing.status()
             run.say = NOBODY_THERE if run.result == NOT_TRANSFERRED else run.status.snapshot.say
@@ -138,10 +149,27 @@ class TaskRouter:
         except MisuseError:
             return None
 
+    def _give_way(self, run: TaskHandle, left: TaskRow, acted: Collection[str]) -> None:
+        """End a run whose table has changed, and begin it again with its slots: where the table takes that, it asks.
+
+        Not after a yes that may have been carried out: the caller is told that nobody knows.
+        """
+        if left.run in acted:
+            run.say = UNSURE
+            self._end(run, FAILED)
+            return
+        self._end(run, BEGUN_AGAIN)
+        items = left.snapshot.items if isinstance(left.snapshot, Snapshot) else ()
+        asked = {item.name: item.value for item in items if item.category == SLOT and item.name in run.spec.slots}
+        again = self._open(run.spec, FunctionCalled("", run.spec.name, json.dumps(asked), left.response))
+        step = Invoke(self._step_id(), run.spec.name, again.arguments)
+        self._first_words[step.step_id] = AGAIN
+        self._step(again, step)
+
     @property
     def unfit(self) -> list[TaskHandle]:
         """Runs of another process that cannot be restored here."""
-        return [run for run in self.runs.values() if run.status is None and run.result == FAILED]
+        return [run for run in self.runs.values() if run.status is None and run.result in (FAILED, BEGUN_AGAIN)]
 
     # --- facts of the conversation ---
 
@@ -283,6 +311,8 @@ class TaskRouter:
         if message.answer is None:
             return TaskReply(run, {message.step_id: ""})
         answer, output = message.answer, message.answer.output
+        if words := self._first_words.pop(message.step_id, ""):
+            output = amended(output, say=f"{words} {answer.say}".strip())
         if answer.fault:
             TASK_FAULTS.labels(answer.fault).inc()
         run.say = answer.say or run.say
@@ -480,7 +510,7 @@ class TaskRouter:
         return f"step-{self._services.new_id()}"
 
     def _open(self, spec: AgentSpec, called: FunctionCalled) -> TaskHandle:
-        run = self._run(spec, f"t{len(self.runs) + 1}", called.response_id)
+        run = self._run(spec, f"t{next(self._numbers)}", called.response_id)
         run.arguments = called.arguments
         self._start(run)
         return run
@@ -518,6 +548,8 @@ class TaskRouter:
 
     def _run_for(self, called: FunctionCalled, run_id: str | None) -> TaskHandle | None:
         """The open run this function call belongs to: the one it names, or the newest with such a function."""
+        if run_id is not None and (named := self.runs.get(run_id)) is not None and named.result == BEGUN_AGAIN:
+            run_id = None
         for run in reversed(self._open_runs()):
             if called.name == run.spec.name:
                 # Two different opening calls in one response open two runs; a later one refers to the open run.
@@ -528,10 +560,14 @@ class TaskRouter:
         return None
 
     def _answer_late(self, called: FunctionCalled) -> str:
-        """The output of a call that ended its run in a process that died before answering it; else ""."""
+        """The output of a call to a run that has ended in a process that died, or cannot go on; else ""."""
         runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
         run = next(runs, None) if called.call_id in self._inherited else None
-        if run is None or run.result in (OPEN, FAILED, "transfer", "hangup"):
+        if (
+            run is None
+            or run.result in (OPEN, "transfer", "hangup")
+            or (run.result == FAILED and run not in self.unfit)
+        ):
             return ""
         return json.dumps({"task": run.context.run_id, "result": run.result, "say": run.say})
 
