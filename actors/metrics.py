@@ -87,6 +87,7 @@ PASSED_OVER = Counter(
     ["why"],
 )
 IDS_REPEATED = Counter("tieline_conversation_ids_repeated_total", "Calls with the conversation id of an earlier call.")
+FORGOTTEN = Counter("tieline_calls_forgotten_total", "Calls of which the store has lost rows that it had.")
 SLOW_TURNS = Counter("tieline_slow_turns_total", "Turns of an actor that held the loop over 20 ms.", ["actor"])
 LOOP_LAG = Histogram(
     "tieline_loop_lag_seconds",

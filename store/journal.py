@@ -6,14 +6,14 @@ Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
-from sqlalchemy import Engine, Insert, select
+from sqlalchemy import Engine, Insert, select, tuple_
 
 from store import schema
 from store.database import insert, reading
@@ -142,6 +142,13 @@ class Journal:
         query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
         with reading(self._engine) as connection:
             return readable(connection, table, query, JournalRow)
+
+    def missing(self, written: Mapping[str, int]) -> list[str]:
+        """The calls whose row is not there. written: a row of each, by the call's key."""
+        column = schema.call_event.c
+        rows = tuple_(column.conversation_id, column.seq).in_(list(written.items()))
+        with reading(self._engine) as connection:
+            return sorted(written.keys() - set(connection.scalars(select(column.conversation_id).where(rows))))
 
     def begun(self, keys: Collection[str]) -> frozenset[str]:
         """The given keys under which an effect was begun, whatever its outcome."""

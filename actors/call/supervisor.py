@@ -53,6 +53,7 @@ from actors.messages.call import (
     Describe,
     DigitsPressed,
     EndCall,
+    Forgotten,
     FunctionCalled,
     LastFact,
     ModelReady,
@@ -96,6 +97,11 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
+# What was arranged may not be in the store any more.
+NOT_CERTAIN = (
+    "I am sorry, we have just lost a part of our books. I cannot confirm what we have arranged: please check with us "
+    "before you rely on it."
+)
 
 
 class CallSupervisor(LoopActor):
@@ -210,6 +216,10 @@ class CallSupervisor(LoopActor):
                 self._end_call(message.outcome, Clip.CALL_AGAIN if message.in_words else None)
             case MoveCall():
                 self._move(message)
+            case Forgotten():
+                self._recorder.error("store: rows of this call were lost")
+                if self._tasks.runs and self._phase in (Phase.TALKING, Phase.HANDING_OVER):
+                    self._speech.say_or_owe(NOT_CERTAIN, self._readiness in MODEL_THERE)
             case Parked():
                 self._advance(CallEvent.HANDED_OVER)
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):

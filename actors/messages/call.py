@@ -198,6 +198,11 @@ class TaskAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The store no longer has rows of this call that it had: what was arranged may be gone too."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSettled:
     """The status of a task after the caller has left. outcome: None if it has none."""
 
@@ -262,6 +267,7 @@ CallMessage = (
     | EndCall
     | MoveCall
     | Parked
+    | Forgotten
     | Deadline[CallTimerKey]
     | Describe
     | RestartDue

@@ -179,6 +179,13 @@ class StoreFile:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsForgotten:
+    """The store has lost rows of these calls: it was restored, or a standby that was behind has taken over."""
+
+    conversation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallsLost:
     """Other processes have taken these calls over."""
 
@@ -202,6 +209,7 @@ SwitchboardMessage = (
     | StoreTried
     | StoreFile
     | CallClaimed
+    | CallsForgotten
     | CallsLost
     | RenewLeases
     | WireOpened

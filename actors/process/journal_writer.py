@@ -33,8 +33,8 @@ from actors.messages.journal import (
     WriteRecord,
 )
 from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
-from actors.messages.switchboard import CallClaimed, CallsLost, StoreTried, Unwritten
-from actors.metrics import IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
+from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
+from actors.metrics import FORGOTTEN, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
@@ -75,7 +75,7 @@ class JournalWriter(ThreadActor):
         parent_link: ParentLink,
         journal: Journal,
         leases: Leases,
-        switchboard: Address[CallClaimed | CallsLost | StoreTried | Unwritten],
+        switchboard: Address[CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten],
     ) -> None:
         super().__init__(parent_link)
         self._journal = journal
@@ -84,6 +84,7 @@ class JournalWriter(ThreadActor):
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
         self._told_s = -math.inf  # when the switchboard was told of the store last
+        self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
 
     def on_stop(self) -> None:
@@ -151,6 +152,7 @@ class JournalWriter(ThreadActor):
             for record, epoch in records:
                 self._close(record, epoch)
         else:
+            self._written |= {row.conversation_id: row.seq for row in stored if row not in left_out}
             for record, _ in records:
                 leases.forget(record.conversation_id)
         self._report_lost(row.conversation_id for row in left_out)
@@ -277,8 +279,22 @@ class JournalWriter(ThreadActor):
         held = self._leases.held
         if held:
             self._report_lost(self._retrying(lambda: self._leases.renew(held)))
+        self._look_for_rows()
         for orphan in self._retrying(self._leases.orphans):
             self._end_orphan(orphan)
+
+    def _look_for_rows(self) -> None:
+        """Report the calls whose last row the store does not have any more."""
+        held = self._leases.held
+        written = self._written = {key: seq for key, seq in self._written.items() if key in held}
+        if not written:
+            return
+        if gone := self._retrying(lambda: self._journal.missing(written)):
+            for key in gone:
+                del written[key]
+                FORGOTTEN.inc()
+                logger.bind(conversation=key).error("the store has lost rows of this call that it had")
+            send(self._switchboard, CallsForgotten(tuple(conversation_of(key) for key in gone)))
 
     def _end_orphan(self, orphan: Orphan) -> None:
         """Write the record of a call whose process died and that was not resumed, from its journal."""

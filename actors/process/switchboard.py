@@ -17,7 +17,7 @@ from loguru import logger
 
 from actors.call.replay import initiate_of
 from actors.call.supervisor import CallSupervisor
-from actors.messages.call import CallMessage, EndCall, MoveCall, Rebind
+from actors.messages.call import CallMessage, EndCall, Forgotten, MoveCall, Rebind
 from actors.messages.journal import (
     AppendRow,
     CallOpening,
@@ -36,6 +36,7 @@ from actors.messages.switchboard import (
     CallClaimed,
     CallCrashed,
     CallerAway,
+    CallsForgotten,
     CallsLost,
     EndCalls,
     FindCall,
@@ -227,6 +228,10 @@ class Switchboard(LoopActor):
                 self._answer(message.upgrade)
             case CallClaimed():
                 self._take_over(message.conversation_id, message.resume_state, message.reason)
+            case CallsForgotten():
+                for conversation_id in message.conversation_ids:
+                    if (forgotten := self._calls.get(conversation_id)) is not None:
+                        forgotten.stable_ref.tell(Forgotten())
             case CallsLost():
                 for conversation_id in message.conversation_ids:
                     self._children.stop(f"call:{conversation_id}")

@@ -163,6 +163,13 @@ class FaultProxy:
         self._server.close()
         self.reset()
 
+    def yields(self) -> None:
+        """Leave the port to somebody else, for later connections."""
+        self._server.close()
+
+    async def listens_again(self) -> None:
+        self._server = await asyncio.get_running_loop().create_server(self._come, "127.0.0.1", self.port)
+
     def reset(self) -> None:
         """Reset all open links."""
         for link in list(self.links):

@@ -1,17 +1,18 @@
 """Peers on raw sockets that send at full speed, read nothing and wait for nothing, as a client or as a model.
 
-Each has a thread with blocking sends, so that the operating system alone decides how fast it is.
+They send with blocking calls, in a process of their own, so that the operating system alone decides how fast they are.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import queue
 import socket
-import threading
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import cycle
+from pathlib import Path
 from time import perf_counter
 from typing import Self
 
@@ -138,46 +139,67 @@ def tell(connection: socket.socket, message: dict[str, object]) -> None:
     connection.sendall(frame(TEXT, json.dumps(message).encode()))
 
 
-class FloodingModel(threading.Thread):
-    """A Realtime API that floods each of its sessions. settles: once the session is configured; else at once.
+def flood_as_vaic(port: int, kind: str, *says: dict[str, object]) -> float:
+    with vaic(("127.0.0.1", port), *says) as connection:
+        return flood(connection, kind, masks=True)
 
-    gone_s: after how long each session was cut.
-    """
 
-    def __init__(self, kind: str, settles: bool) -> None:
-        super().__init__(daemon=True)
-        self._kind, self._settles = kind, settles
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._server.getsockname()
-        self.gone_s: queue.Queue[float] = queue.Queue()
+def flood_as_model(port: int, kind: str, settles: bool) -> float:
+    """As the Realtime API on a port, flood one session. settles: once it is configured; else at once."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        _tell("listens")
+        connection, _ = server.accept()
+    with connection:
+        connection.settimeout(LIMIT_S)
+        lines = _read_head(connection).decode().splitlines()
+        key = next(line.split()[1] for line in lines if line.lower().startswith("sec-websocket-key"))
+        answer = (
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {accept_key(key)}",
+        )
+        connection.sendall("\r\n".join((*answer, "", "")).encode())
+        if settles:
+            session = {"type": "session.created", "event_id": "e", "session": {"id": "s", "type": "realtime"}}
+            connection.sendall(frame(TEXT, json.dumps(session).encode(), masks=False))
+            read_frame(connection)
+            connection.sendall(frame(TEXT, json.dumps(session | {"type": "session.updated"}).encode(), masks=False))
+        return flood(connection, kind, masks=False)
 
-    def __enter__(self) -> Self:
-        self.start()
+
+def _tell(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+class Flooder:
+    """A process that floods, so that neither the load generator nor a proxy of the test waits for it."""
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.flooder", cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
+        )
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
+    async def __aexit__(self, *_: object) -> None:
+        self._process.kill()
+        await self._process.wait()
 
-    def run(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                self._serve(self._server.accept()[0])
+    def starts(self, side: str, *arguments: object) -> None:
+        """Begin a flood by `flood_as_vaic` or `flood_as_model`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(ConnectionError):
-            lines = _read_head(connection).decode().splitlines()
-            key = next(line.split()[1] for line in lines if line.lower().startswith("sec-websocket-key"))
-            answer = (
-                "HTTP/1.1 101 Switching Protocols",
-                "Upgrade: websocket",
-                "Connection: Upgrade",
-                f"Sec-WebSocket-Accept: {accept_key(key)}",
-            )
-            connection.sendall("\r\n".join((*answer, "", "")).encode())
-            if self._settles:
-                session = {"type": "session.created", "event_id": "e", "session": {"id": "s", "type": "realtime"}}
-                connection.sendall(frame(TEXT, json.dumps(session).encode(), masks=False))
-                read_frame(connection)
-                connection.sendall(frame(TEXT, json.dumps(session | {"type": "session.updated"}).encode(), masks=False))
-            self.gone_s.put(flood(connection, self._kind, masks=False))
+    async def says(self) -> str:
+        """Its next line: "listens" of a model, then how long it has flooded, in s."""
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode().strip()
+        assert line, "the flooder has died"
+        return line
+
+
+if __name__ == "__main__":
+    for each in sys.stdin:
+        side, *given = json.loads(each)
+        _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))

@@ -145,3 +145,10 @@ def test_texts_that_postgresql_or_utf8_cannot_hold_lose_no_row_and_no_record(eng
     assert journal.record("c-1") == kept
     assert journal.record(odd) is None
     assert journal.begun([odd]) == frozenset()
+
+
+def test_the_calls_whose_row_is_missing_are_found(engine: Engine) -> None:
+    journal = Journal(engine)
+    journal.append([row(1), row(2), row(1, conversation_id="c-2"), row(3, conversation_id="c-3")])
+    assert journal.missing({"c-1": 2, "c-2": 1, "c-3": 3}) == []
+    assert journal.missing({"c-1": 3, "c-2": 1, "c-3": 2, "c-4": 1}) == ["c-1", "c-3", "c-4"]

@@ -9,7 +9,8 @@ import pykka
 import pytest
 from prometheus_client import REGISTRY
 
-from actors.messages.call import EndCall, ModelReady, Rebind
+from actors.call.supervisor import NOT_CERTAIN
+from actors.messages.call import EndCall, Forgotten, ModelReady, Rebind
 from actors.model.session import OpenAISocket
 from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
@@ -720,3 +721,18 @@ def test_a_standby_session_that_is_never_configured_is_dialled_again(mailboxes: 
     call.event("session.created", session={"type": "realtime"})
     mailboxes.advance(20_000)
     assert [wire.closed for wire in call.dialler.wires] == [None, 1006, None]
+
+
+# --- the call's rows ---
+
+
+@pytest.mark.parametrize("arranged", [True, False])
+def test_a_call_whose_rows_are_lost_says_so_if_anything_was_arranged_and_records_it(call: Call, arranged: bool) -> None:
+    if arranged:
+        call.bot_says(call.answered("call-1", "order_pizza", **PIZZA_SLOTS)["say"], ms=1000)
+        call.mailboxes.advance(1000)
+    call.ref.tell(Forgotten())
+    call.mailboxes.drain()
+    asked = [str(each["response"].get("instructions", "")) for each in call.model.all("response.create")]
+    assert (NOT_CERTAIN in "".join(asked)) == arranged
+    assert call.describe().errors == ("store: rows of this call were lost",)

@@ -24,7 +24,7 @@ from actors.messages.journal import (
     WriteRecord,
 )
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, UnreadRow, decode
-from actors.messages.switchboard import CallClaimed, CallsLost, StoreTried, Unwritten
+from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
@@ -51,14 +51,14 @@ def record(outcome: str = "completed", conversation_id: str = "c-1") -> CallReco
     )  # fmt: skip
 
 
-class ListeningSwitchboard(ThreadProbe[CallClaimed | CallsLost | Unwritten]):
+class ListeningSwitchboard(ThreadProbe[CallClaimed | CallsForgotten | CallsLost | Unwritten]):
     """tried: what it was told of the store, which any message may bring about."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tried = ThreadProbe[StoreTried]()
 
-    def tell(self, message: CallClaimed | CallsLost | StoreTried | Unwritten, /) -> None:
+    def tell(self, message: CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten, /) -> None:
         if isinstance(message, StoreTried):
             self.tried.tell(message)
         else:
@@ -191,6 +191,19 @@ def test_a_call_with_a_repeated_id_that_another_process_has_taken_is_lost(office
     office.written(RenewLeases())
     assert office.switchboard.expect(CallsLost) == CallsLost(("c-1",))
     assert office.leases.held == {}
+
+
+def test_a_call_whose_rows_the_store_has_lost_is_reported_once(office: Office, engine: Engine) -> None:
+    office.written(opens(), append(1), append(2), opens("c-2"), append(1, "c-2"), RenewLeases())
+    with engine.begin() as connection:  # restored from a moment before the last row
+        connection.execute(schema.call_event.delete().where(schema.call_event.c.seq == 2))
+    office.written(RenewLeases(), RenewLeases())
+    assert office.switchboard.expect(CallsForgotten) == CallsForgotten(("c-1",))
+    office.switchboard.expect_nothing()
+    assert office.leases.held == {"c-1": 1, "c-2": 1}
+    office.written(append(3), WriteRecord(record()), RenewLeases())
+    assert office.seqs() == [1, 3]
+    office.switchboard.expect_nothing()
 
 
 def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:

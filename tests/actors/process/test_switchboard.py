@@ -16,6 +16,7 @@ from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
 from actors.messages.journal_rows import JournalEntry, ResumedRow
 from actors.messages.switchboard import (
     AdmissionRequest,
+    CallsForgotten,
     EndCalls,
     FindCall,
     FirstText,
@@ -98,6 +99,14 @@ def test_a_call_in_progress_can_be_found_and_asked(scene: Scene) -> None:
     record = answer.get(timeout=60)
     assert (record.conversation_id, record.bot, record.caller) == ("c-1", "practice", "+4930123")
     assert scene.asked(FindCall("c-2")) is None
+
+
+def test_a_call_of_which_the_store_has_lost_rows_is_told(scene: Scene) -> None:
+    scene.opens(initiate())
+    scene.told(CallsForgotten(("c-9", "c-1")))
+    answer = scene.asked(FindCall("c-1")).ask(Describe(), block=False)
+    scene.mailboxes.drain()
+    assert answer.get(timeout=60).errors == ("store: rows of this call were lost",)
 
 
 def test_messages_before_the_call_has_its_actor_are_not_lost(scene: Scene) -> None:
