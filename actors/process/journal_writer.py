@@ -121,7 +121,11 @@ class JournalWriter(ThreadActor):
                 self._park(message)
             case RenewLeases():
                 self._write()
-                self._renew()
+                try:
+                    self._renew()
+                except Exception:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
+                    logger.exception("the leases cannot be renewed")
+                    self._tell_of_store(answered=False)
             case _:
                 assert_never(message)
         if self._rows or self._ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pykka
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, Table, event
+from sqlalchemy.exc import DatabaseError
 
 import actors.process.journal_writer
 from actors.messages.journal import (
@@ -386,6 +388,19 @@ def test_a_damaged_row_of_a_call_that_is_resumed_costs_that_call_at_most(
         assert office.seqs()[-2:] == news
     office.parent.expect_nothing()
     office.writer.stop(timeout=60)
+
+
+def test_a_table_that_cannot_be_read_at_all_ends_no_writer(office: Office, engine: Engine) -> None:
+    def malformed(*_: object) -> None:
+        raise DatabaseError("SELECT", {}, sqlite3.DatabaseError("database disk image is malformed"))
+
+    event.listen(engine, "begin", malformed)
+    office.written(*[RenewLeases()] * 12)
+    event.remove(engine, "begin", malformed)
+    assert not office.switchboard.tried.expect(StoreTried).answered
+    office.parent.expect_nothing()
+    office.written(append(1))
+    assert office.seqs() == [1]
 
 
 @pytest.mark.parametrize("message", [ClaimCall("c-1", ""), RenewLeases()])
