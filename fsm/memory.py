@@ -110,13 +110,13 @@ class Memory:
         self.context.put(category, name, value, source=source, confidence=CERTAIN, now=self._task.now())
 
     def expire(self) -> list[str]:
-        """Drop values that have outlived their retention; returns the required slots among them."""
+        """Drop values that have outlived their retention; returns their slots."""
         self.context.expire(self._task.now())
         alive = self.context.values(SLOT)
         lost = [name for name in self.slots if name not in alive]
         for name in lost:
             del self.slots[name]
-        return [name for name in lost if not self._spec.slots[name].optional]
+        return lost
 
     def confirmed(self) -> None:
         """The caller confirmed what was read back."""

@@ -261,7 +261,8 @@ class DerivedEvent(StrEnum):
     OPENED = "opened"
     # The caller gives the task up: from every state that waits to the End("cancelled").
     CANCELLED = "cancelled"
-    # A value has outlived its retention: from every state that waits to the start.
+    # A value has outlived its retention, a required one or one that was read back: from every state that waits to the
+    # start.
     EXPIRED = "expired"
     # A value was changed after it was read back or decided on: to the state that collects it, or to the same state
     # again where it is not asked for. About the slot.

@@ -91,7 +91,8 @@ class TaskTable:
             return {UNCLEAR: tuple(DerivedArrow(each.to, each.when, each.priority, each.then) for each in failed)}
         if not waits(self.states[state]):
             return {}
-        lasts = SLOT not in self.retention or all(slot.optional for slot in self.slots.values())
+        read_back = isinstance(self.states[state], Confirm)
+        lasts = SLOT not in self.retention or all(slot.optional and not read_back for slot in self.slots.values())
         derived: dict[str, tuple[DerivedArrow, ...]] = {
             DerivedEvent.CANCELLED: (DerivedArrow(self.cancelled),),
             DerivedEvent.EXPIRED: () if lasts else (DerivedArrow(self.start),),

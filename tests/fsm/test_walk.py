@@ -132,6 +132,31 @@ def test_a_yes_to_what_was_read_back_before_something_expired_is_no_yes() -> Non
     assert run.outcome == "opened"
 
 
+def test_a_yes_does_not_count_where_an_optional_value_that_was_read_back_has_expired() -> None:
+    minutes = [0]
+    run = later(LOCKER, minutes)
+    run.open('{"tip": "Ada"}')
+    minutes.append(7)
+    run.call("open_locker_provide", '{"letter": "x", "pin": 1}')
+    minutes.append(4)
+    answer = run.call("open_locker_confirm", '{"yes": true}')
+    assert (answer.fault, run.state, "tip" in run.slots) == ("unheard", "Confirm", False)
+    assert run.keyed("1") is not None
+    assert run.outcome == "opened"
+
+
+def test_an_optional_value_that_expires_while_another_is_asked_for_is_not_missed() -> None:
+    minutes = [0]
+    run = later(LOCKER, minutes)
+    run.open('{"tip": "Ada"}')
+    minutes.append(7)
+    run.call("open_locker_provide", '{"letter": "x"}')
+    minutes.append(4)
+    run.call("open_locker_provide", '{"pin": 1}')
+    assert (run.state, "tip" in run.slots) == ("Confirm", False)
+    assert "expired" not in [event for _, event, _ in run.taken]
+
+
 def test_a_run_takes_no_arrow_that_is_not_in_its_table() -> None:
     memory = Memory(table(), context())
     walk = Walk(table(), context(), Recorder(), no_reasoning, memory)
