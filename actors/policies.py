@@ -22,6 +22,12 @@ TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30,
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 
+# The store to answer the JournalWriter, which asks it every five seconds at least. After that no new calls are taken.
+STORE_LIMIT_S = 12.0
+# Any sign of the JournalWriter, which tries again and again while the store is away. A process whose writer hangs is
+# killed by its watchdog well before other processes may end its calls, 75 s after the last renewal.
+WRITER_LIMIT_S = 30.0
+
 # VAIC's `start` activity after the model is ready; without it the bot greets when this has passed.
 START_LIMIT_S = 3.0
 # session.resume after VAIC's socket was lost.

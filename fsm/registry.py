@@ -53,8 +53,9 @@ def _own() -> Iterator[AgentSpec]:
 def _installed(point: EntryPoint) -> AgentSpec:
     try:
         spec = point.load()
-    except (ImportError, AttributeError) as error:
-        raise MisuseError(f"the task {point.name!r} of an installed package cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise MisuseError(f"the task {point.name!r} of an installed package cannot be loaded: {why}") from error
     if not isinstance(spec, AgentSpec):
         raise MisuseError(f"the task {point.name!r} of an installed package is no AgentSpec ({point.value})")
     return spec

@@ -16,14 +16,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from loguru import logger
+from sqlalchemy import Engine
 
-from actors.messages.clips import load_clips
+from actors.messages.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -32,7 +34,10 @@ from actors.messages.switchboard import (
     MoveCalls,
     SetAdmission,
     ShutDown,
+    StoreFile,
+    SwitchboardStatus,
 )
+from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
 from actors.services import BotProfile, Services
 from actors.system.actor import LoopFuture
@@ -42,22 +47,24 @@ from actors.system.signals import ChildDied
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
-from fsm.registry import load_agents
+from fsm.registry import effects_of, load_agents
 from fsm.spec import AgentSpec
 from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError, variable_of
+from gateway.store_opening import open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
-from protocols.errors import TielineError
+from protocols.errors import MisuseError, TielineError
 from protocols.realtime.objects import NoiseReduction
-from store.database import open_database
+from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
+from store.rows import report_unreadable
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -66,6 +73,8 @@ STOP_LIMIT_S = 10.0
 # The calls left after a drain to be ended in words, or handed over.
 LAST_CALLS_LIMIT_S = 15.0
 POLL_INTERVAL_S = 0.02
+# How often the store's file is looked at.
+FILE_LOOK_S = 0.5
 # How long the loop may wait for a thread that computes: a tenth of CPython's default.
 SWITCH_INTERVAL_S = 0.0005
 # Collections of the middle generation per full collection, which pauses for 35 ms with 500 calls: one per 10,000 calls
@@ -106,7 +115,8 @@ class Daemon:
     sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
     now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
     root: ends when the actor tree does, whatever the reason.
-    Raises: OSError if a port is taken, MisuseError if the store cannot be opened or a clip cannot be read.
+    Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, MisuseError for a task.
     """
 
     def __init__(
@@ -126,6 +136,8 @@ class Daemon:
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
+        self._lost_file = ""
+        self._opening: asyncio.Task[Engine] | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -135,10 +147,11 @@ class Daemon:
             logger.warning("SSLKEYLOGFILE is ignored")
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
-        # Migrations may take long: not on the loop.
-        self.engine = await asyncio.to_thread(open_database, settings.database_url)
+        self.root = Root()
+        agents, clips = read_tasks_and_clips(settings, self._agents)
+        ops_port = await self._open_store()
+        report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
-        agents = load_agents() if self._agents is None else self._agents
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
@@ -146,17 +159,16 @@ class Daemon:
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects, leases)
-        self.root = Root()
+        services = self._services(loop, agents, effects, leases, clips)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
+        self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
             self.switchboard,
             BearerCheck(settings.vaic_tokens, await self._access_token_check()),
             settings.max_calls,
             settings.proxies,
         )
-        self._ops = Ops(self.switchboard, self.journal, lambda: not self.root.ended.done())
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
         tls = None
@@ -165,16 +177,39 @@ class Daemon:
             self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe), RELOAD_EVERY_S)
         try:
             port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
-            ops_port = await self._ops.listen(settings.ops_port, self._inherited.ops)
         except OSError:
             await self.__aexit__()
             raise
+        self._ops.show(self.switchboard, self.journal)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
             f"http://127.0.0.1:{ops_port}",
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _open_store(self) -> int:
+        """Serve the ops endpoint while the database is waited for. Returns its port."""
+        self._ops = Ops(lambda: not self.root.ended.done())
+        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
+        opening = open_store(self._settings.database_url, self._inherited.notifier)
+        self._opening = asyncio.get_running_loop().create_task(opening)
+        try:
+            self.engine = await self._opening
+        except BaseException:
+            await self._ops.close()
+            raise
+        return port
+
+    def stop_waiting(self) -> None:
+        """End a start that waits for its database; it raises CancelledError then."""
+        if self._opening is not None:
+            self._opening.cancel()
+
+    def _look_at_file(self) -> None:
+        if (lost := lost_file(self.engine)) != self._lost_file:
+            self._lost_file = lost
+            send(self.switchboard, StoreFile(lost))
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
@@ -248,16 +283,29 @@ class Daemon:
 
     async def live_calls(self) -> tuple[str, ...]:
         """The conversations in progress."""
+        return (await self._ask_status()).conversations
+
+    async def _ask_status(self) -> SwitchboardStatus:
         future = self.switchboard.ask(GetStatus(), block=False)
         assert isinstance(future, LoopFuture)
-        return tuple((await future.answer(STOP_LIMIT_S)).conversations)
+        status = await future.answer(STOP_LIMIT_S)
+        assert isinstance(status, SwitchboardStatus)
+        return status
 
     async def status(self) -> str:
         """The status line for the service manager. Raises: TimeoutError, pykka.ActorDeadError."""
-        return f"{len(await self.live_calls())} of {self._settings.max_calls} calls"
+        status = await self._ask_status()
+        if status.writer_hangs:
+            raise TimeoutError("the journal's writer hangs")
+        return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, agents: Mapping[str, AgentSpec], effects: EffectRunner, leases: Leases
+        self,
+        loop: asyncio.AbstractEventLoop,
+        agents: Mapping[str, AgentSpec],
+        effects: EffectRunner,
+        leases: Leases,
+        clips: Clips,
     ) -> Services:
         settings = self._settings
         profile = BotProfile(
@@ -276,7 +324,7 @@ class Daemon:
             noise_reduction=None
             if settings.noise_reduction == "off"
             else NoiseReduction(type=settings.noise_reduction),
-            clips=load_clips(Path(settings.clips) if settings.clips else CLIPS),
+            clips=clips,
         )
         return Services(
             profile=profile,
@@ -289,6 +337,21 @@ class Daemon:
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
         )
+
+
+def read_tasks_and_clips(
+    settings: Settings, agents: Mapping[str, AgentSpec] | None = None
+) -> tuple[Mapping[str, AgentSpec], Clips]:
+    """The tasks and the recorded sentences. agents: the tasks; all that are installed by default.
+
+    Raises: MisuseError for a task, SettingsError for the clips.
+    """
+    agents = load_agents() if agents is None else agents
+    effects_of(agents)
+    try:
+        return agents, load_clips(Path(settings.clips) if settings.clips else CLIPS)
+    except MisuseError as error:
+        raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
 
 async def serve(settings: Settings, inherited: InheritedSockets) -> int:
@@ -307,11 +370,21 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
         loop.add_signal_handler(each, on_signal)
     if inherited.lifeline is not None:
         _on_closed(inherited.lifeline, stop.set)
-    async with Daemon(settings, inherited=inherited) as daemon:
+    async with AsyncExitStack() as stack:
+        told = loop.create_task(stop.wait())
+        daemon = Daemon(settings, inherited=inherited)
+        starting = loop.create_task(stack.enter_async_context(daemon))
+        await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            daemon.stop_waiting()
+        try:
+            await starting
+        except asyncio.CancelledError:
+            logger.info("stopped before the database was there")
+            return 0
         _tune_garbage_collector()
         inherited.notifier.tell(READY)
         beat = loop.create_task(inherited.notifier.beat(daemon.status))
-        told = loop.create_task(stop.wait())
         await asyncio.wait((told, daemon.root.ended), return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if failed := daemon.root.ended.done():

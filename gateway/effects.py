@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from actors.process.quarantine import Quarantine
 from actors.tasks.effect_attempts import EffectAttempts
 from actors.tasks.effect_recovery import EffectRecovery
 from fsm.registry import load_agents
 from store.database import open_database, shown
+from store.rows import report_unreadable
 
 __all__ = ["EffectRecovery", "effect_recovery", "shown"]
 
@@ -20,8 +22,10 @@ __all__ = ["EffectRecovery", "effect_recovery", "shown"]
 @contextmanager
 def effect_recovery(database_url: str) -> Iterator[EffectRecovery]:
     """Recovery outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
+    agents = load_agents()
     engine = open_database(database_url, create=False)
     try:
-        yield EffectRecovery(EffectAttempts(engine, load_agents(), lambda: datetime.now(UTC)))
+        report_unreadable(engine, Quarantine())
+        yield EffectRecovery(EffectAttempts(engine, agents, lambda: datetime.now(UTC)))
     finally:
         engine.dispose()

@@ -1,6 +1,6 @@
 """The ops endpoint: liveness, readiness, metrics, calls and their records. On loopback; nothing here changes state.
 
-May import: actors, store, aiohttp, prometheus_client, the standard library.
+May import: actors, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Any
 import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
 from actors.messages.switchboard import FindCall, GetStatus, SwitchboardStatus
 from actors.process.switchboard import Switchboard
 from actors.system.actor import LoopFuture
 from store.journal import CallRecord, Journal
+from store.rows import UnreadableRow
 
 OPS_HOST = "127.0.0.1"
 ANSWER_LIMIT_S = 1.0
@@ -27,13 +29,13 @@ ANSWER_LIMIT_S = 1.0
 class Ops:
     """Serves /livez, /readyz, /metrics, /calls and /calls/{conversation_id}.
 
-    alive: whether the actor tree can do its work.
+    alive: whether the actor tree can do its work, or is still to be started.
     """
 
-    def __init__(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, alive: Callable[[], bool]) -> None:
+    def __init__(self, alive: Callable[[], bool]) -> None:
         self._alive = alive
-        self._switchboard = switchboard
-        self._journal = journal
+        self._switchboard: pykka.ActorRef[Switchboard] | None = None
+        self._journal: Journal | None = None
         app = web.Application()
         app.add_routes(
             [
@@ -55,6 +57,10 @@ class Ops:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
+    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal) -> None:
+        """From now on calls are taken. Until then the process is alive and not ready."""
+        self._switchboard, self._journal = switchboard, journal
+
     async def close(self) -> None:
         await self._runner.cleanup()
 
@@ -71,7 +77,10 @@ class Ops:
 
     async def _livez(self, _: web.Request) -> web.Response:
         # Answered on the loop, so it also shows that the loop runs.
-        return web.Response(text="alive\n") if self._alive() else web.Response(status=503, text="failed\n")
+        status = await self._status() if self._alive() else None
+        if not self._alive() or (status is not None and status.writer_hangs):
+            return web.Response(status=503, text="failed\n")
+        return web.Response(text="alive\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         status = await self._status()
@@ -94,14 +103,25 @@ class Ops:
     async def _call(self, request: web.Request) -> web.Response:
         # The store may block on a disk: not on the loop.
         conversation_id = request.match_info["conversation_id"]
-        record = await self._ask_call(conversation_id) or await asyncio.to_thread(self._journal.record, conversation_id)
+        if self._journal is None:
+            return web.json_response({"error": "the store is not open yet"}, status=503)
+        try:
+            record = await self._ask_call(conversation_id) or await asyncio.to_thread(
+                self._journal.record, conversation_id
+            )
+        except UnreadableRow:
+            return web.json_response({"error": "the record of this call cannot be read"}, status=404)
+        except SQLAlchemyError:
+            return web.json_response({"error": "the store does not answer"}, status=503)
         if record is None:
             return web.json_response({"error": "no such call"}, status=404)
         return web.Response(text=record.model_dump_json(), content_type="application/json")
 
 
-async def _ask(actor: pykka.ActorRef[Any], message: object) -> object:
+async def _ask(actor: pykka.ActorRef[Any] | None, message: object) -> object:
     """The answer of a loop actor, or None if there is none within ANSWER_LIMIT_S."""
+    if actor is None:
+        return None
     future = actor.ask(message, block=False)
     assert isinstance(future, LoopFuture)
     try:

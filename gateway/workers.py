@@ -30,7 +30,7 @@ from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSoc
 from gateway.worker import StopWorker, Worker, WorkerMessage, WorkerNotice
 from gateway.worker_slots import WorkerSlot, check_access, open_worker_slots, sockets_of_worker
 from protocols.errors import TransportLost
-from store.database import open_database
+from store.database import DatabaseAway, open_database
 
 # For each worker, and for all of them together: beyond it the supervisor exits, and the service manager decides.
 WORKER_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
@@ -164,7 +164,7 @@ async def serve(settings: Settings, command: Sequence[str], as_worker: str = "")
     """Serve until told to stop, in this process or in several; returns the exit code.
 
     command: see Worker. as_worker: in a worker, the sockets it inherits, by WorkerSlot.describe.
-    Raises: OSError if a port is taken, MisuseError if the store cannot be opened.
+    Raises: as Daemon.
     """
     if as_worker:
         return await daemon.serve(settings, sockets_of_worker(as_worker))
@@ -183,8 +183,12 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     """
     loop = asyncio.get_running_loop()
     install(LoopDispatcher(loop, speed))
-    # Migrate here, before the workers start: a fault of the store is reported once.
-    (await asyncio.to_thread(open_database, settings.database_url)).dispose()
+    # Here, before the workers start: a fault is reported once, and the store is migrated once.
+    daemon.read_tasks_and_clips(settings)
+    try:
+        (await asyncio.to_thread(open_database, settings.database_url)).dispose()
+    except DatabaseAway as error:
+        logger.error("the database is away: the workers wait for it", reason=str(error))
     root = daemon.Root()
     with ExitStack() as sockets:
         slots = open_worker_slots(settings, inherited.vaic, sockets)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store import schema
 from store.database import insert, reading
+from store.rows import readable, readable_one
 
 # Short enough to be remembered and repeated on the telephone; not a proof by itself, and guesses are counted.
 CODE_DIGITS = 4
@@ -85,11 +86,10 @@ def by_effect(connection: Connection, effect_key: str) -> Appointment | None:
 def held(connection: Connection, appointment_id: int) -> Appointment | None:
     """Read an appointment and lock it until the transaction ends. None if it does not exist.
 
-    An id may be reused after a removal: check whose appointment it is.
+    An id may be reused after a removal: check whose appointment it is. Raises: UnreadableRow.
     """
     query = select(schema.appointment).where(schema.appointment.c.id == appointment_id).with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Appointment(**row)
+    return readable_one(connection, schema.appointment, query, Appointment)
 
 
 def move(connection: Connection, appointment_id: int, starts_at: datetime) -> bool:
@@ -193,5 +193,4 @@ class AppointmentBook:
 
 def _find(connection: Connection, *where: ColumnElement[Any]) -> list[Appointment]:
     table = schema.appointment
-    rows = connection.execute(select(table).where(*where).order_by(table.c.id))
-    return [Appointment(**row) for row in rows.mappings()]
+    return readable(connection, table, select(table).where(*where).order_by(table.c.id), Appointment)

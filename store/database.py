@@ -31,11 +31,12 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
-from protocols.errors import MisuseError
+from protocols.errors import MisuseError, TielineError
 from protocols.text import well_formed_json
 from store import migration
+from store.files import watch_files
 from store.schema import UtcDateTime
 
 # How long a writer waits for another, and a starting process for one that migrates.
@@ -48,12 +49,28 @@ LOCK_LIMIT_MS = 1_000
 IDLE_LIMIT_MS = 5_000
 # SQLSTATEs that are temporary: idle_in_transaction_session_timeout, read_only_sql_transaction (a demoted server).
 TRANSIENT_STATES = frozenset({"25P03", "25006"})
+# Errors of SQLite at the start that may pass: busy, locked, no memory, an error of the disk, a full one.
+SQLITE_AWAY = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL
+})  # fmt: skip
+# What PostgreSQL says to a URL that is wrong: user, password, database; by its code, or in words. A server that says so
+# in another language is waited for, and its words are logged.
+WRONG_STATES = ("28", "3D", "3F", "42")
+WRONG_WORDS = ("authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")
 # The mode of SQLite's files, which hold callers' numbers and words.
 PRIVATE = 0o600
 
 
+class WrongDatabase(MisuseError):
+    """The URL names no database that could ever be used; it must be changed, or the database."""
+
+
+class DatabaseAway(TielineError):
+    """The database cannot be opened now, but perhaps later."""
+
+
 def shown(url: str | URL) -> str:
-    """The URL without password and query. Raises: MisuseError if it is none."""
+    """The URL without password and query. Raises: WrongDatabase if it is none."""
     parsed = _parse(url) if isinstance(url, str) else url
     return parsed.set(query={}).render_as_string(hide_password=True)
 
@@ -63,7 +80,7 @@ def open_database(url: str, *, create: bool = True) -> Engine:
 
     url: SQLAlchemy's, of a SQLite file or of PostgreSQL. create: make a SQLite file that is not there. The engine is
     for all threads.
-    Raises: MisuseError that names what is wrong, and never the password.
+    Raises: WrongDatabase or DatabaseAway, which name what is wrong, and never the password.
     """
     engine = connect(url, create=create)
     with faults_named(engine):
@@ -71,28 +88,31 @@ def open_database(url: str, *, create: bool = True) -> Engine:
             _set_wal(engine)
         with engine.begin() as connection:
             migration.upgrade(connection)
+        if engine.dialect.name == "sqlite":
+            watch_files(engine)
     return engine
 
 
 def connect(url: str, *, create: bool = True) -> Engine:
-    """The database as it is, as for `open_database`. Raises: MisuseError."""
+    """The database as it is, as for `open_database`. Raises: WrongDatabase."""
     parsed = _parse(url)
     if not create and parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        raise MisuseError(f"database {shown(parsed)}: there is no such file")
+        raise WrongDatabase(f"database {shown(parsed)}: there is no such file")
     try:
         return _engine(parsed)
     except (ImportError, NoSuchModuleError) as error:
-        raise MisuseError(f"database {shown(parsed)}: its driver is not installed ({error})") from None
+        raise WrongDatabase(f"database {shown(parsed)}: its driver is not installed ({error})") from None
 
 
 @contextmanager
 def faults_named(engine: Engine) -> Iterator[None]:
-    """Raises what goes wrong with the database as a MisuseError that names it; the engine is disposed of then."""
+    """Raises WrongDatabase or DatabaseAway for what goes wrong, which name the database; the engine is disposed of."""
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, CommandError, MisuseError) as error:
         engine.dispose()
-        raise MisuseError(f"database {shown(engine.url)}: {_reason(error)}") from None
+        kind = DatabaseAway if _is_away(error) else WrongDatabase
+        raise kind(f"database {shown(engine.url)}: {_reason(error)}") from None
 
 
 @contextmanager
@@ -120,14 +140,14 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise MisuseError("the database's URL cannot be read; it must look like sqlite:///tieline.sqlite3") from None
+        raise WrongDatabase("the database's URL cannot be read; it must look like sqlite:///tieline.sqlite3") from None
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     backend = parsed.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise MisuseError(f"a database of the kind {backend!r} is not supported: use sqlite or postgresql")
+        raise WrongDatabase(f"a database of the kind {backend!r} is not supported: use sqlite or postgresql")
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise MisuseError("a SQLite database must be a file: what is in memory does not outlive the process")
+        raise WrongDatabase("a SQLite database must be a file: what is in memory does not outlive the process")
     return parsed
 
 
@@ -145,6 +165,10 @@ def _engine(url: URL) -> Engine:
             connect_args=_connect_args(url),
         )
         event.listen(engine, "handle_error", _map_transient, retval=True)
+        from store.bounded_connection import BoundedConnection  # noqa: PLC0415 - the driver is optional
+
+        event.listen(engine, "do_connect", lambda _dialect, _record, args, how: BoundedConnection.connect(*args, **how))
+        event.listen(engine, "connect", lambda connection, _record: connection.take_servers_limit())
         return engine
     _make_private(str(url.database))
     engine = create_engine(url, hide_parameters=True, json_serializer=_to_json)
@@ -201,8 +225,14 @@ def _map_transient(context: ExceptionContext) -> BaseException | None:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by _begin_sqlite, not by the driver.
     connection.isolation_level = None
+    # A damaged text must not look like a database that is unavailable, which is how the driver reports it.
+    connection.text_factory = _text
     for pragma in (f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -248,8 +278,20 @@ def _set_wal(engine: Engine) -> None:
             time.sleep(0.02)
             continue
         if mode != "wal":
-            raise MisuseError(f"the file is on a disk where SQLite cannot keep a write-ahead log (mode {mode!r})")
+            raise WrongDatabase(f"the file is on a disk where SQLite cannot keep a write-ahead log (mode {mode!r})")
         return
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the same may succeed later."""
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_AWAY
+    if isinstance(error, OperationalError | InterfaceError):
+        state = cause.sqlstate or ""
+        # What the server answers to a connection comes without its code.
+        return not state.startswith(WRONG_STATES) and not any(each in str(cause) for each in WRONG_WORDS)
+    return False
 
 
 def _reason(error: Exception) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from store import schema
 from store.database import insert
+from store.rows import readable, readable_one
 
 # intended: the outcome is not known yet. unclear: only a human can find it out.
 Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
+_STATUSES = frozenset(get_args(Status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,14 @@ class LoggedEffect:
     epoch: int = 0
     settled_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        if self.status not in _STATUSES:
+            raise ValueError(self.status)
+
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
-    """The effect under a key, or None."""
-    rows = _select(connection, schema.effect.c.key == key)
-    return rows[0] if rows else None
+    """The effect under a key, or None. Raises: UnreadableRow; then nobody can tell whether it was done."""
+    return readable_one(connection, schema.effect, _select(schema.effect.c.key == key), LoggedEffect)
 
 
 def intend(connection: Connection, effect: LoggedEffect) -> bool:
@@ -125,19 +130,20 @@ def decide(connection: Connection, known: LoggedEffect, status: Status, at: date
     return connection.execute(statement).rowcount == 1
 
 
-def unsettled(connection: Connection, before: datetime) -> list[LoggedEffect]:
-    """The effects without an outcome that were intended, and last taken over, before a moment."""
-    column = schema.effect.c
-    touched = func.coalesce(column.settled_at, column.intended_at)
-    return _select(connection, (column.status == "intended") & (touched < before))
+def intended(connection: Connection) -> list[LoggedEffect]:
+    """The effects without an outcome, whoever is at them."""
+    return _readable(connection, schema.effect.c.status == "intended")
 
 
 def unclear(connection: Connection) -> list[LoggedEffect]:
     """The effects that may have been done."""
-    return _select(connection, schema.effect.c.status == "unclear")
+    return _readable(connection, schema.effect.c.status == "unclear")
 
 
-def _select(connection: Connection, where: Any) -> list[LoggedEffect]:
+def _readable(connection: Connection, where: Any) -> list[LoggedEffect]:
+    return readable(connection, schema.effect, _select(where), LoggedEffect)
+
+
+def _select(where: Any) -> Select[Any]:
     columns = [schema.effect.c[name] for name in LoggedEffect.__dataclass_fields__]
-    rows = connection.execute(select(*columns).where(where).order_by(schema.effect.c.intended_at))
-    return [LoggedEffect(**row) for row in rows.mappings()]
+    return select(*columns).where(where).order_by(schema.effect.c.intended_at)

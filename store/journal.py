@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Insert, select, tuple_
 from store import schema
 from store.database import insert, reading
 from store.leases import epochs_of, fenced, let_go
+from store.rows import readable, readable_one
 
 
 class _Record(BaseModel):
@@ -136,11 +137,11 @@ class Journal:
         self.append((), [(record, epoch)])
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
-        """The rows of a conversation, in order."""
+        """The rows of a conversation that can be read, in order."""
         table = schema.call_event
         query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
         with reading(self._engine) as connection:
-            return [JournalRow(**row) for row in connection.execute(query).mappings()]
+            return readable(connection, table, query, JournalRow)
 
     def missing(self, written: Mapping[str, int]) -> list[str]:
         """The calls whose row is not there. written: a row of each, by the call's key."""
@@ -159,11 +160,14 @@ class Journal:
             return frozenset(connection.scalars(query))
 
     def record(self, conversation_id: str) -> CallRecord | None:
-        """The record of an ended call, or None."""
+        """The record of an ended call, or None. Raises: UnreadableRow."""
         query = select(schema.call.c.record).where(schema.call.c.conversation_id == conversation_id)
         with reading(self._engine) as connection:
-            stored = connection.scalar(query)
-        return None if stored is None else CallRecord.model_validate(stored)
+            return readable_one(connection, schema.call, query, _record)
+
+
+def _record(record: dict[str, object] | None) -> CallRecord | None:
+    return None if record is None else CallRecord.model_validate(record)
 
 
 # The fields of a record that have their own columns, for searches.

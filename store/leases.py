@@ -1,7 +1,9 @@
 """Leases: which process may write for a call. The epoch of a lease, a fencing token, rises with every takeover.
 
 Time is not the fence: a process that was frozen does not know that its lease has expired, but its writes carry an epoch
-that is no longer the call's, and are rejected. A call without a lease has epoch 0. Times are by the database's clock.
+that is no longer the call's, and are rejected. Nor does time alone end a call: nobody can renew a lease while the
+database is away, and a clock that is set makes all of them look old. A call without a lease has epoch 0. Times are by
+the database's clock.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,25 +19,43 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Update, and_, bindparam, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.sql.dml import ReturningInsert
 
 from protocols.errors import Fenced
 from store import schema
 from store.call_keys import call_key, conversation_of
 from store.database import insert, moment, reading
+from store.rows import DAMAGE, UnreadableRow, report
+from store.watch import Watch
 
 # parked: its holder has released it, for the process at which the call is resumed.
 Status = Literal["open", "parked", "ended"]
-Refusal = Literal["unknown", "ended", "held", "credential", "too_late"]
+_OPEN = ("open", "parked")
+Refusal = Literal["unknown", "ended", "held", "credential"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to write for a call. key: the call's in the store. epoch: to be given with every write.
 
-    opening: what the process that opened the call stored for others. last_seq: of the journal, 0 if it is empty; no row
-    of an earlier epoch will follow it.
+    opening: what the process that opened the call stored for others; empty if it cannot be read. last_seq: of the
+    journal, 0 if it is empty; no row of an earlier epoch will follow it.
     """
 
     key: str
@@ -48,6 +69,14 @@ class LeaseRefused:
     """No lease. reason: for our log; the peer is not told whether the call exists."""
 
     reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A call that nobody renews, by its key. mark: the columns of its lease that every change of it changes."""
+
+    key: str
+    mark: tuple[int, str, str]
 
 
 # --- the fence ---
@@ -99,9 +128,12 @@ def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
 
 # --- cached statements: building one costs more than executing it ---
 
-_LAST_SEQ = select(func.coalesce(func.max(schema.call_event.c.seq), 0)).where(
+_LAST_SEQ = select(func.coalesce(func.max(cast(schema.call_event.c.seq, Integer)), 0)).where(
     schema.call_event.c.conversation_id == bindparam("of_call")
 )
+
+# What every renewal and every takeover changes; as text, which can be read whatever the row holds.
+_MARK = (schema.lease.c.epoch, cast(schema.lease.c.lease_until, Text), cast(schema.lease.c.touched_at, Text))
 
 
 @cache
@@ -135,7 +167,7 @@ def _opening(dialect: str, ttl_s: float) -> ReturningInsert[int]:
     taken = {name: new[name] for name in ("node", "status", "credential", "opening")}
     return statement.on_conflict_do_update(
         index_elements=["conversation_id"],
-        set_=taken | held | {"epoch": column.epoch + 1},
+        set_=taken | held | {"epoch": _next(column.epoch)},
         where=_may_open(dialect, new.node),
     ).returning(column.epoch)
 
@@ -153,15 +185,15 @@ def _may_open(dialect: str, node: ColumnElement[str]) -> ColumnElement[bool]:
 class Leases:
     """The leases of one process, for any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
 
-    node: a unique name of the process. ttl_s: how long a lease lasts without renewal. window_s: how long after the end
-    of its lease a call may be resumed.
+    node: a unique name of the process. ttl_s: how long a lease lasts without renewal. window_s: how long this process
+    must have seen an expired lease unchanged, in looks at most ttl_s apart, before it ends the call.
     """
 
     def __init__(self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0) -> None:
         self._engine = engine
         self._node = node
         self._ttl_s = ttl_s
-        self._window_s = window_s
+        self._watch: Watch[Orphan] = Watch(window_s, longest_gap_s=ttl_s)
         # By key: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
         self._epochs: dict[str, tuple[int, bool]] = {}
         self._keys: dict[str, str] = {}  # by conversation
@@ -219,11 +251,11 @@ class Leases:
         if refusal is not None:
             return LeaseRefused(refusal)
         with self._engine.begin() as connection:
-            in_time = column.lease_until > moment(connection.dialect.name, -self._window_s)
             values = self._held(connection) | {"status": "open"}
-            lease = self._take(connection, key, and_(column.status != "ended", in_time), values)
+            # However long ago it expired: a call that nobody has ended goes on.
+            lease = self._take(connection, key, column.status != "ended", values)
         if lease is None:
-            return LeaseRefused(self._to_resume(conversation_id, digests)[1] or "too_late")
+            return LeaseRefused(self._to_resume(conversation_id, digests)[1] or "ended")
         self._hold(key, lease.epoch)
         self._keys[conversation_id] = key
         return lease
@@ -251,27 +283,41 @@ class Leases:
 
     # --- calls of dead processes ---
 
-    def orphans(self, at_most: int = 16) -> list[str]:
-        """Calls that have no holder, can no longer be resumed, and were never ended: the oldest ones."""
-        column = schema.lease.c
-        with reading(self._engine) as connection:
-            query = select(column.conversation_id).where(column.status != "ended", self._left(connection))
-            return list(connection.scalars(query.order_by(column.lease_until).limit(at_most)))
+    def orphans(self, at_most: int = 16) -> list[Orphan]:
+        """Calls whose leases have expired and were seen unchanged by this process for window_s: the oldest ones.
 
-    def adopt(self, conversation_id: str) -> Lease | LeaseRefused:
-        """Take over an orphan, to end it; it cannot be resumed.
-
-        Refused as "held" while the call can still be resumed, or another process adopted it within ttl_s.
+        To be called at each renewal.
         """
         column = schema.lease.c
+        with reading(self._engine) as connection:
+            now = moment(connection.dialect.name)
+            # One that ends later than any lease can was renewed before the clock was set back.
+            held = and_(column.lease_until > now, column.lease_until <= moment(connection.dialect.name, self._ttl_s))
+            query = select(column.conversation_id, *_MARK).where(column.status.in_(_OPEN), ~held)
+            expired: list[Orphan] = []
+            for key, *mark in connection.execute(query.order_by(column.lease_until)):
+                if isinstance(key, str):
+                    expired.append(Orphan(key, (*mark,)))
+                else:
+                    report(connection, UnreadableRow("lease", str(key)))
+            looked_at = connection.scalars(select(now)).one()
+        return self._watch.look(looked_at.timestamp(), expired)[:at_most]
+
+    def adopt(self, orphan: Orphan) -> Lease | LeaseRefused:
+        """Take over an orphan, to end it. Refused as "held" if anybody has taken or changed it since it was seen."""
+        key = orphan.key
+        open_still = schema.lease.c.status.in_(_OPEN)
         with self._engine.begin() as connection:
-            values = {"node": self._node, "touched_at": moment(connection.dialect.name)}
-            lease = self._take(connection, conversation_id, self._left(connection), values)
-            known = connection.scalar(select(column.epoch).where(column.conversation_id == conversation_id))
-        if lease is not None:
-            self._hold(conversation_id, lease.epoch)
-            return lease
-        return LeaseRefused("unknown" if known is None else "held")
+            now = select(*_MARK).where(schema.lease.c.conversation_id == key).with_for_update()
+            lease = None
+            # Compared here: what a damaged row holds may differ from itself when it is sent back.
+            if connection.execute(now).one_or_none() == orphan.mark:
+                values = {"node": self._node, "touched_at": moment(connection.dialect.name)}
+                lease = self._take(connection, key, open_still, values)
+        if lease is None:
+            return LeaseRefused("held")
+        self._hold(key, lease.epoch)
+        return lease
 
     # --- internals ---
 
@@ -281,21 +327,23 @@ class Leases:
     def _held(self, connection: Connection) -> dict[str, Any]:
         return {"node": self._node, **_lasting(connection.dialect.name, self._ttl_s)}
 
-    def _left(self, connection: Connection) -> ColumnElement[bool]:
-        column = schema.lease.c
-        too_late = column.lease_until <= moment(connection.dialect.name, -self._window_s)
-        return and_(too_late, column.touched_at <= moment(connection.dialect.name, -self._ttl_s))
-
     def _take(
         self, connection: Connection, key: str, where: ColumnElement[bool], values: Mapping[str, Any]
     ) -> Lease | None:
         column = schema.lease.c
         statement = schema.lease.update().where(column.conversation_id == key, where)
-        taken = statement.values({**values, "epoch": column.epoch + 1}).returning(column.epoch, column.opening)
+        # As text: one that cannot be read must not prevent the takeover.
+        opening = cast(column.opening, Text).label("opening")
+        taken = statement.values({**values, "epoch": _next(column.epoch)}).returning(column.epoch, opening)
         row = connection.execute(taken).one_or_none()
         if row is None:
             return None
-        return Lease(key, row.epoch, row.opening, _last_seq(connection, key))
+        try:
+            opened = dict(json.loads(row.opening))
+        except DAMAGE:
+            report(connection, UnreadableRow("lease", key))
+            opened = {}
+        return Lease(key, row.epoch, opened, _last_seq(connection, key))
 
     def _to_resume(self, conversation_id: str, digests: Sequence[str]) -> tuple[str, Refusal | None]:
         """The key of an id's newest call, and why it cannot be resumed with these credentials; None if it can.
@@ -303,7 +351,7 @@ class Leases:
         Read-only: a foreign socket must not block writers.
         """
         column, key = schema.lease.c, call_key(conversation_id)
-        query = select(column.status, column.credential, column.calls)
+        query = select(column.status, column.credential, cast(column.calls, Integer).label("calls"))
         with reading(self._engine) as connection:
             row = connection.execute(query.where(column.conversation_id == key)).one_or_none()
             if row is not None and row.calls > 1:
@@ -314,7 +362,8 @@ class Leases:
                     key, row = newest, last
         if row is None:
             return key, "unknown"
-        if not any(hmac.compare_digest(row.credential, each) for each in digests):
+        stored = str(row.credential).encode()
+        if not any(hmac.compare_digest(stored, each.encode()) for each in digests):
             return key, "credential"
         return key, "ended" if row.status == "ended" else None
 
@@ -327,7 +376,7 @@ def _key_to_open(connection: Connection, conversation_id: str, row: Mapping[str,
     """
     column, first = schema.lease.c, call_key(conversation_id)
     of_first = column.conversation_id == first
-    calls = connection.scalar(select(column.calls).where(of_first).with_for_update(key_share=True)) or 1
+    calls = connection.scalar(select(cast(column.calls, Integer)).where(of_first).with_for_update(key_share=True)) or 1
     newest = call_key(conversation_id, calls)
     if not _has_rows(connection, newest):
         return newest
@@ -348,6 +397,11 @@ def _has_rows(connection: Connection, key: str) -> bool:
 def _digest(credential: str) -> str:
     # A header that is not UTF-8 is a credential too.
     return hashlib.sha256(credential.encode(errors="surrogateescape")).hexdigest()
+
+
+def _next(epoch: ColumnElement[int]) -> ColumnElement[int]:
+    # SQLite stores anything; what is returned must be a number that can be compared with.
+    return cast(epoch, Integer) + 1
 
 
 def _last_seq(connection: Connection, conversation_id: str) -> int:

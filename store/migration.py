@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -98,15 +99,28 @@ def downgrade(connection: Connection, revision: str) -> Tables:
 @contextmanager
 def _alone(connection: Connection) -> Iterator[Config]:
     """Only one process and thread migrates at a time; the others wait."""
-    with _alembic:
+    with _alembic, _unlimited(connection):
         if connection.dialect.name == "postgresql":
-            # A migration may take longer than the limits for calls.
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         config = _config()
         config.attributes["connection"] = connection
         yield config
+
+
+@contextmanager
+def _unlimited(connection: Connection) -> Iterator[None]:
+    """A migration may take longer than the limits for calls."""
+    raw: Any = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    limit_s, raw.answer_limit_s = raw.answer_limit_s, None
+    try:
+        yield
+    finally:
+        raw.answer_limit_s = limit_s
 
 
 def _config() -> Config:

@@ -23,6 +23,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
@@ -42,6 +46,10 @@ class Text(TypeDecorator[str]):
 
     impl = AnyText
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else well_formed(value)

@@ -427,6 +427,25 @@ def test_serve_reports_a_store_that_cannot_be_opened_and_exits_2(url: str, env: 
     assert PASSWORD not in result.stderr
 
 
+def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(tmp_path: Path) -> None:
+    ports = ("--port", "0", "--ops-port", "0")
+    result = finished("serve", *ports, env=environment(tmp_path, TIELINE_CLIPS=str(tmp_path / "none")))
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("wrong setting TIELINE_CLIPS: clip ")
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[tieline.agents]\nbroken = broken_task:TASK\n")
+    (tmp_path / "broken_task.py").write_text("1 / 0\n")
+    for command_line in (("serve", *ports), ("effects",)):
+        result = finished(*command_line, env=environment(tmp_path, PYTHONPATH=str(tmp_path)))
+        assert result.returncode == 2
+        last = result.stderr.splitlines()[-1]
+        assert last.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision"), (
+            last
+        )
+
+
 @pytest.mark.parametrize("taken", ["--port", "--ops-port"])
 def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path: Path) -> None:
     with sockets.socket() as other:

@@ -231,14 +231,17 @@ def test_an_import_cycle_is_found_and_printed() -> None:
     assert cycle_of({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == []
 
 
-def test_the_actors_import_only_journal_leases_and_effect_log_of_the_store() -> None:
+def test_the_actors_import_neither_appointments_nor_tables_of_the_store() -> None:
     known = {
         ".".join(each.module.split(".")[:2])
         for path in modules("actors")
         for each in imports(path)
         if each.module.startswith("store.")
     }
-    assert known == {"store.call_keys", "store.journal", "store.database", "store.effect_log", "store.leases"}
+    assert known == {
+        "store.call_keys", "store.database", "store.effect_log", "store.journal", "store.leases", "store.rows",
+        "store.watch"
+    }  # fmt: skip
 
 
 def test_fsm_loads_its_tasks_by_folder_and_imports_none() -> None:

@@ -154,8 +154,8 @@ class CallRecorder:
         """Record that this process releases the call for another one."""
         self._write(ParkedRow())
 
-    def restore(self, rows: Sequence[JournalEntry]) -> None:
-        """Go on from the rows another process wrote."""
+    def restore(self, rows: Sequence[JournalEntry], last_seq: int = 0) -> None:
+        """Go on from the rows another process wrote. last_seq: of the last one, which may be unreadable."""
         for entry in rows:
             self.transcript.enter(entry)
             match entry.row:
@@ -163,7 +163,7 @@ class CallRecorder:
                     self._chars += len(text)
                 case _:
                     pass
-        self._rows = rows[-1].seq if rows else 0
+        self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._owed = owed_left(rows)
         self._write(InheritedRow())
 

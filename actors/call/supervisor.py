@@ -572,7 +572,7 @@ class CallSupervisor(LoopActor):
     def _restore(self, left: ResumeState) -> None:
         """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
-        self._recorder.restore(left.rows)
+        self._recorder.restore(left.rows, left.last_seq)
         self._caller_leg.resumed()
         self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()

@@ -90,12 +90,14 @@ class RenewLeases:
 class ResumeState:
     """A call's state, as another process left it.
 
-    rows: its journal, in order. acted: runs whose confirmed effect that process had begun, after the last row.
+    rows: its journal, in order, as far as it can be read. acted: runs whose confirmed effect that process had begun,
+    after the last row. last_seq: of the whole journal.
     """
 
     opening: CallOpening
     rows: tuple[JournalEntry, ...]
     acted: frozenset[str] = frozenset()
+    last_seq: int = 0
 
 
 JournalMessage = AppendRow | WriteRecord | DraftRecord | OpenLease | ClaimCall | Park | RenewLeases

@@ -147,11 +147,12 @@ class FindCall:
 
 @dataclass(frozen=True, slots=True)
 class SwitchboardStatus:
-    """The calls in progress. accepting: new ones are taken and wanted."""
+    """The calls in progress. accepting: new ones are taken and wanted. writer_hangs: nothing is written any more."""
 
     conversations: tuple[str, ...]
     max_calls: int
     accepting: bool
+    writer_hangs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,20 @@ class CallClaimed:
     conversation_id: str
     resume_state: ResumeState | None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTried:
+    """The JournalWriter has used the store; sent once a second at most. answered: else it is away, and tried again."""
+
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """What became of the store's file. lost: which one is no longer the one that was opened; "": all are."""
+
+    lost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +206,8 @@ class JournalLost:
 
 SwitchboardMessage = (
     Unwritten
+    | StoreTried
+    | StoreFile
     | CallClaimed
     | CallsForgotten
     | CallsLost

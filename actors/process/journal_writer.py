@@ -7,8 +7,9 @@ Rules from: docs/specs/reliability.md 5.2, 5.4.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
@@ -31,16 +32,16 @@ from actors.messages.journal import (
     ResumeState,
     WriteRecord,
 )
-from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
-from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, Unwritten
-from actors.metrics import FORGOTTEN, IDS_REPEATED, LOST_ROWS, PASSED_OVER
+from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
+from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
+from actors.metrics import FORGOTTEN, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
 from protocols.errors import Fenced
 from store.call_keys import call_key, conversation_of
 from store.journal import CallRecord, Journal, JournalRow
-from store.leases import Lease, LeaseRefused, Leases
+from store.leases import Lease, LeaseRefused, Leases, Orphan
 
 # Most rows and records in one transaction. Batched, because each transaction takes the interpreter lock from the loop a
 # dozen times.
@@ -52,6 +53,8 @@ JOURNAL_CAPACITY = 50_000
 # The delay before the database is tried again doubles from one to the other.
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+# How often the switchboard is told at most that the store was used.
+TELL_EVERY_S = 1.0
 _UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 T = TypeVar("T")
 
@@ -72,7 +75,7 @@ class JournalWriter(ThreadActor):
         parent_link: ParentLink,
         journal: Journal,
         leases: Leases,
-        switchboard: Address[CallClaimed | CallsForgotten | CallsLost | Unwritten],
+        switchboard: Address[CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten],
     ) -> None:
         super().__init__(parent_link)
         self._journal = journal
@@ -80,6 +83,7 @@ class JournalWriter(ThreadActor):
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
+        self._told_s = -math.inf  # when the switchboard was told of the store last
         self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
 
@@ -201,6 +205,7 @@ class JournalWriter(ThreadActor):
             try:
                 result = write()
             except _UNAVAILABLE as error:
+                self._tell_of_store(answered=False)
                 if not delay_s:
                     logger.error("the journal waits for its database", reason=type(error).__name__)
                 delay_s = min(max(2 * delay_s, FIRST_RETRY_S), LONGEST_RETRY_S)
@@ -208,7 +213,14 @@ class JournalWriter(ThreadActor):
             else:
                 if delay_s:
                     logger.warning("the journal has its database again")
+                self._tell_of_store(answered=True)
                 return result
+
+    def _tell_of_store(self, *, answered: bool) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = now_s
+            send(self._switchboard, StoreTried(answered))
 
     # --- leases ---
 
@@ -239,9 +251,15 @@ class JournalWriter(ThreadActor):
         if lease is None or isinstance(lease, LeaseRefused):
             send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
             return
-        resume_state = self._resume_state(lease)
-        ahead = keys_ahead(lease.key, resume_state.rows)
-        acted = frozenset(ahead[key] for key in self._retrying(lambda: self._journal.begun(ahead)))
+        try:
+            resume_state = self._resume_state(lease)
+            ahead = keys_ahead(lease.key, resume_state.rows)
+            acted = frozenset(ahead[key] for key in self._retrying(lambda: self._journal.begun(ahead)))
+        except Exception:  # noqa: BLE001 - whatever its rows hold, it costs this call and no other
+            self._set_aside(lease.key)
+            self._leases.forget(lease.key)
+            send(self._switchboard, CallClaimed(conversation_id, None, "its journal cannot be read"))
+            return
         send(self._switchboard, CallClaimed(conversation_id, replace(resume_state, acted=acted)))
 
     def _park(self, message: Park) -> None:
@@ -262,8 +280,8 @@ class JournalWriter(ThreadActor):
         if held:
             self._report_lost(self._retrying(lambda: self._leases.renew(held)))
         self._look_for_rows()
-        for key in self._retrying(self._leases.orphans):
-            self._end_orphan(key)
+        for orphan in self._retrying(self._leases.orphans):
+            self._end_orphan(orphan)
 
     def _look_for_rows(self) -> None:
         """Report the calls whose last row the store does not have any more."""
@@ -278,18 +296,28 @@ class JournalWriter(ThreadActor):
                 logger.bind(conversation=key).error("the store has lost rows of this call that it had")
             send(self._switchboard, CallsForgotten(tuple(conversation_of(key) for key in gone)))
 
-    def _end_orphan(self, key: str) -> None:
+    def _end_orphan(self, orphan: Orphan) -> None:
         """Write the record of a call whose process died and that was not resumed, from its journal."""
-        lease = self._retrying(lambda: self._leases.adopt(key))
+        key = orphan.key
+        lease = self._retrying(lambda: self._leases.adopt(orphan))
         if isinstance(lease, LeaseRefused):
             return
         logger.bind(conversation=key).warning("a call whose process died was not resumed: it is ended")
-        record = left_record(key, self._resume_state(lease))
+        try:
+            record = left_record(key, self._resume_state(lease))
+        except Exception:  # noqa: BLE001 - as for a claim; its rows stay for whoever looks
+            self._set_aside(key)
+            record = None
         if record is None:
             self._try(lambda: self._leases.end(key, lease.epoch), "lease", key)
             self._leases.forget(key)
         else:
             self._close(record, lease.epoch)
+
+    def _set_aside(self, key: str) -> None:
+        UNREADABLE.labels("journal of a call").inc()
+        log = logger.bind(conversation=key)
+        log.opt(exception=True).error("the journal of a call cannot be read: it is set aside")
 
     def _resume_state(self, lease: Lease) -> ResumeState:
         """A call's state from its lease and its journal. What this release cannot read is counted and skipped."""
@@ -304,12 +332,7 @@ class JournalWriter(ThreadActor):
         if unread or fields:
             kinds = sorted({row.kind for row in unread})
             log.warning("another release wrote this journal: some of it is skipped", rows=kinds, fields=sorted(fields))
-        try:
-            opening = CallOpening.model_validate(lease.opening)
-        except ValidationError:
-            log.error("the lease's opening cannot be read")
-            opening = CallOpening()
-        return ResumeState(opening, rows)
+        return ResumeState(_opening_of(lease, rows), rows, last_seq=lease.last_seq)
 
     def _report_lost(self, keys: Iterable[str]) -> None:
         lost = []
@@ -321,3 +344,16 @@ class JournalWriter(ThreadActor):
             self._leases.forget(key)
         if lost:
             send(self._switchboard, CallsLost(tuple(lost)))
+
+
+def _opening_of(lease: Lease, rows: Sequence[JournalEntry]) -> CallOpening:
+    """What the lease keeps of the call; if that cannot be read, what the journal's first row does."""
+    try:
+        if lease.opening:
+            return CallOpening.model_validate(lease.opening)
+    except ValidationError:
+        logger.bind(conversation=lease.key).error("the lease's opening cannot be read")
+    first = rows[0].row if rows else None
+    if not isinstance(first, CallRow):
+        return CallOpening()
+    return CallOpening(bot=first.bot, caller=first.caller, media=first.media)

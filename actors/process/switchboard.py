@@ -6,6 +6,8 @@ Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
@@ -46,6 +48,8 @@ from actors.messages.switchboard import (
     Peer,
     SetAdmission,
     ShutDown,
+    StoreFile,
+    StoreTried,
     SwitchboardMessage,
     SwitchboardStatus,
     Unwritten,
@@ -53,7 +57,15 @@ from actors.messages.switchboard import (
     WireLeft,
     WireOpened,
 )
-from actors.metrics import BAD_FRAMES, CALLS_LIVE, CALLS_REFUSED, CONNECTIONS_CUT, LOST_ROWS, RESUMED_ELSEWHERE
+from actors.metrics import (
+    BAD_FRAMES,
+    CALLS_LIVE,
+    CALLS_REFUSED,
+    CONNECTIONS_CUT,
+    LOST_ROWS,
+    RESUMED_ELSEWHERE,
+    STORE_READY,
+)
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import (
     MOST_USELESS,
@@ -63,6 +75,7 @@ from actors.process.admission import (
     conversation_of,
 )
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
+from actors.process.store_health import NO_ANSWER, StoreHealth
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef, send
@@ -91,7 +104,6 @@ JOURNAL = "journal"
 # Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
-NO_ANSWER = "the store does not answer"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
@@ -146,6 +158,7 @@ class Switchboard(LoopActor):
         leases: Leases,
         max_calls: int,
         parent_link: ParentLink | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(parent_link)
         self._parent: Address[JournalLost] = NullRef() if parent_link is None else parent_link.parent
@@ -161,6 +174,10 @@ class Switchboard(LoopActor):
         self._claims: dict[str, _Claim] = {}  # by conversation
         # Calls that wait for VAIC's session.resume.
         self._away: set[str] = set()
+        self._clock_s = clock_s
+        self._store = StoreHealth(clock_s())
+        self._store_fault = ""
+        STORE_READY.set(1)
         self._admission = AdmissionState.OPEN
         self._leaving = False
 
@@ -219,6 +236,7 @@ class Switchboard(LoopActor):
                 for conversation_id in message.conversation_ids:
                     self._children.stop(f"call:{conversation_id}")
             case RenewLeases():
+                self._look_at_store()
                 self._journal_writer.tell(message)
                 self.after(self._leases.renew_every_s, message)
             case ChildDied():
@@ -248,7 +266,20 @@ class Switchboard(LoopActor):
                 self._stop_if_empty()
             case GetStatus():
                 ready = self._admission is AdmissionState.OPEN and not self._services.short_of() and not self._full
-                return SwitchboardStatus(tuple(self._calls), self._max_calls, ready)
+                ready = ready and not self._look_at_store()
+                hangs = self._store.writer_hangs(self._clock_s())
+                return SwitchboardStatus(tuple(self._calls), self._max_calls, ready, hangs)
+            case StoreTried(answered=True):
+                self._store.answered(self._clock_s())
+                self._look_at_store()
+            case StoreTried():
+                self._store.tried(self._clock_s())
+                self._look_at_store()
+            case StoreFile():
+                if message.lost:
+                    logger.error("the store's file was deleted, moved or replaced: restore it", file=message.lost)
+                self._store.file_is(message.lost)
+                self._look_at_store()
             case FindCall():
                 found = self._calls.get(message.conversation_id)
                 return found.stable_ref.occupant if found else None
@@ -269,6 +300,17 @@ class Switchboard(LoopActor):
         CALLS_LIVE.set(len(self._calls))
         return ended
 
+    def _look_at_store(self) -> str:
+        """Why the store cannot be used by new calls, "" if it can; logged when that changes."""
+        before, self._store_fault = self._store_fault, self._store.fault(self._clock_s())
+        if self._store_fault != before:
+            STORE_READY.set(not self._store_fault)
+            if self._store_fault:
+                logger.error("no new calls are taken: they could not be resumed elsewhere", reason=self._store_fault)
+            else:
+                logger.warning("the store answers again: new calls are taken")
+        return self._store_fault
+
     @property
     def _full(self) -> bool:
         return len(self._calls) + len(self._pending) >= self._max_calls
@@ -284,6 +326,8 @@ class Switchboard(LoopActor):
             reason = SHUTTING_DOWN
         elif self._full and not self._silent_gives_way() and not self._away:
             reason = TOO_MANY
+        elif self._look_at_store() and not self._away:
+            reason = self._store_fault
         elif not (reason := self._services.short_of()):
             upgrade.admit()
             return
@@ -364,6 +408,8 @@ class Switchboard(LoopActor):
             refuse(initiate.conversation_id, "conversation already in progress")
         elif len(self._calls) >= self._max_calls:
             refuse(initiate.conversation_id, TOO_MANY)
+        elif self._look_at_store():
+            refuse(initiate.conversation_id, self._store_fault)
         elif not initiate.expect_audio_messages:
             refuse(initiate.conversation_id, "this bot can only speak audio")
         elif media is None:

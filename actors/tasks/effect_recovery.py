@@ -17,12 +17,15 @@ from protocols.errors import MisuseError
 from store import effect_log
 from store.database import reading
 from store.effect_log import LoggedEffect, Status
+from store.watch import Watch
 
 # Every KEEP_EVERY_S a process refreshes the intents that it is carrying out; one without an outcome that was not
-# refreshed for this long belongs to a process that has died.
+# refreshed for this long belongs to a process that has died. Whoever takes it over must have seen that itself, in looks
+# that followed one another: nothing is refreshed during an outage of the database, and clocks differ.
 ABANDONED = timedelta(seconds=60)
 KEEP_EVERY_S = 15.0
 RECOVER_EVERY_S = 20.0
+LONGEST_GAP_S = 1.5 * RECOVER_EVERY_S
 # Why a settled effect is unclear again; shown in the list of unsettled effects.
 UNDO_FAILED = "the caller hung up, and it could not be undone"
 # What a human decides about an effect whose outcome is unknown.
@@ -30,10 +33,14 @@ Decision = Literal["done", "undone", "retry"]
 
 
 class EffectRecovery:
-    """Settles effects in the database of the attempts, which tell what their own process is carrying out."""
+    """Settles effects in the database of the attempts, which tell what their own process is carrying out.
 
-    def __init__(self, attempts: EffectAttempts) -> None:
+    watched: how long `recover` must have seen an effect of another process unchanged.
+    """
+
+    def __init__(self, attempts: EffectAttempts, watched: timedelta = ABANDONED) -> None:
         self._attempts = attempts
+        self._watch: Watch[tuple[object, ...]] = Watch(watched.total_seconds(), LONGEST_GAP_S)
         self._engine = attempts.engine
         self._now = attempts.now
 
@@ -46,13 +53,12 @@ class EffectRecovery:
         ended = 0
         try:
             with reading(self._engine) as connection:
-                left = effect_log.unsettled(connection, self._now() - ABANDONED)
-                left += effect_log.unclear(connection)
+                found = effect_log.intended(connection) + effect_log.unclear(connection)
         except UNAVAILABLE:
             logger.exception("abandoned effects cannot be looked up")
             return 0
-        for known in left:
-            if known.key in self._attempts.under_way:
+        for known in self._unchanged(found):
+            if known.key in self._attempts.under_way or self._is_recent(known):
                 continue
             log = logger.bind(conversation=known.conversation_id, effect=known.name, key=known.key)
             try:
@@ -67,6 +73,13 @@ class EffectRecovery:
                 EFFECTS.labels(known.name, status).inc()
                 log.warning("abandoned effect settled", status=status)
         return ended
+
+    def _unchanged(self, found: list[LoggedEffect]) -> list[LoggedEffect]:
+        """Those that nobody has touched while this process looked."""
+        rows: dict[tuple[object, ...], LoggedEffect] = {
+            (each.key, each.status, each.epoch, each.settled_at): each for each in found
+        }
+        return [rows[row] for row in self._watch.look(self._now().timestamp(), rows)]
 
     def keep(self) -> None:
         """Refresh the effects being carried out, store outcomes that could not be stored, count unsettled effects."""
@@ -86,7 +99,8 @@ class EffectRecovery:
     def unsettled(self) -> list[LoggedEffect]:
         """The effects of unknown outcome that no process is carrying out. Raises: SQLAlchemy's OperationalError."""
         with reading(self._engine) as connection:
-            return effect_log.unsettled(connection, self._now() - ABANDONED) + effect_log.unclear(connection)
+            intended = [each for each in effect_log.intended(connection) if not self._is_recent(each)]
+            return intended + effect_log.unclear(connection)
 
     def decide(self, key: str, decision: Decision) -> Status | None:
         """Settle an effect as a human decided. Returns its status; None if no unsettled effect has this key.
@@ -148,7 +162,7 @@ class EffectRecovery:
         effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
         if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
             return None
-        if known.say == UNDO_FAILED or self._too_old(effect, known) or self._is_recent(known):
+        if known.say == UNDO_FAILED or self._too_old(effect, known):
             return None
         result = checked(effect.recover(request) or Failed(BROKEN))
         if isinstance(result, Unclear):
@@ -161,5 +175,5 @@ class EffectRecovery:
         return self._now() - known.intended_at > remote.recover_within
 
     def _is_recent(self, known: LoggedEffect) -> bool:
-        """Whether the request may still be on its way, so that not finding the effect proves nothing."""
-        return self._now() - (known.settled_at or known.intended_at) < ABANDONED
+        """Whether another process may be at it, or the request on its way: not finding the effect proves nothing."""
+        return self._now() - (known.settled_at or known.intended_at) <= ABANDONED

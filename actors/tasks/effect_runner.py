@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from actors.metrics import EFFECTS, LOOKUPS
 from actors.tasks.effect_attempts import BROKEN, PATIENCE_S, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked
-from actors.tasks.effect_recovery import UNDO_FAILED, EffectRecovery
+from actors.tasks.effect_recovery import ABANDONED, UNDO_FAILED, EffectRecovery
 from fsm.effects import (
     DeclaredEffect,
     EffectRequest,
@@ -38,6 +38,7 @@ from store import effect_log
 from store.database import reading
 from store.effect_log import LoggedEffect
 from store.leases import fenced
+from store.rows import UnreadableRow
 
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
 TOO_MANY = "I am sorry, I cannot do more than that for you by myself."
@@ -72,7 +73,7 @@ class EffectRunner:
 
     patience_s: how long an attempt waits for another one with the same key before it answers UNSURE.
     epoch_of: the epoch of a conversation's lease, 0 if it has none; a stale epoch is fenced and changes nothing.
-    recovery: settles the effects that nobody is carrying out any more.
+    recovery: settles the effects that nobody is carrying out any more. watched: see EffectRecovery.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class EffectRunner:
         patience_s: float = PATIENCE_S,
         epoch_of: Callable[[str], int] = lambda _: 0,
         limits: EffectLimits = NO_LIMITS,
+        watched: timedelta = ABANDONED,
     ) -> None:
         self._attempts = EffectAttempts(engine, agents, now, patience_s)
-        self.recovery = EffectRecovery(self._attempts)
+        self.recovery = EffectRecovery(self._attempts, watched)
         self._engine = engine
         self._epoch_of = epoch_of
         self._now = now
@@ -98,6 +100,11 @@ class EffectRunner:
         """
         try:
             result = self._carry_out(name, self._attempts.declared[name], request)
+        except UnreadableRow:
+            # It may have been done: the row that says so is damaged.
+            log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
+            log.error("the log of this effect cannot be read")
+            result = Unclear(UNSURE)
         except _NoStore as error:
             logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
             result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
@@ -288,7 +295,7 @@ class EffectRunner:
                 known = effect_log.find(connection, key)
                 if known is not None and known.status == "ok":
                     effect_log.decide(connection, known, "unclear", self._now(), UNDO_FAILED)
-        except UNAVAILABLE:
+        except (*UNAVAILABLE, UnreadableRow):
             logger.exception("an effect that was not undone could not be marked")
 
 

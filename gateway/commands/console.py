@@ -1,6 +1,6 @@
 """The console of the command line, its exit codes, and what all commands say about wrong settings.
 
-May import: gateway.settings, rich, typer, the standard library.
+May import: gateway.settings, protocols, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.settings import Settings, SettingsError, read_settings
+from protocols.errors import MisuseError
 
 # No emoji: rich would find one in "wait:soon: is no number".
 out = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -30,3 +31,18 @@ def settings_or_exit(**overrides: object) -> Settings:
 def print_faults(faults: list[str]) -> None:
     for fault in faults:
         err.print(f"[red]wrong setting[/red] {escape(fault)}")
+
+
+def print_misuse(error: MisuseError) -> None:
+    """Say what is wrong with the database that the settings name, or with a task."""
+    from store.database import WrongDatabase
+
+    if isinstance(error, WrongDatabase):
+        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+    else:
+        err.print(f"[red]wrong task[/red] {escape(str(error))}")
+
+
+def print_away(error: Exception) -> None:
+    """Say that the database cannot be opened now."""
+    err.print(f"[red]not now[/red] {escape(str(error))}")

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gateway.commands.console import WRONG_SETTING, err, out, print_faults, settings_or_exit
+from gateway.commands.console import WRONG_SETTING, err, out, print_faults, print_misuse, settings_or_exit
 from gateway.settings import (
     Settings,
     SettingsError,
@@ -55,8 +55,11 @@ def serve(
             logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
     try:
         code = run(serve_calls(settings, [sys.executable, str(RUN), "serve", "--as-worker"], as_worker))
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
     except MisuseError as error:
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        print_misuse(error)
         raise typer.Exit(WRONG_SETTING) from None
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults
 from gateway.settings import SettingsError, read_store_settings
 from protocols.errors import MisuseError
 
@@ -98,7 +98,7 @@ def _url() -> str:
 @contextmanager
 def _database(*, create: bool = False) -> Iterator[Engine]:
     """The database of the settings as it is, or exit with 2 if it cannot be used. Needs no other setting."""
-    from store.database import connect, faults_named
+    from store.database import DatabaseAway, connect, faults_named
 
     try:
         engine = connect(_url(), create=create)
@@ -108,3 +108,6 @@ def _database(*, create: bool = False) -> Iterator[Engine]:
     except MisuseError as error:
         print_faults([f"TIELINE_DATABASE_URL: {error}"])
         raise typer.Exit(WRONG_SETTING) from None
+    except DatabaseAway as error:
+        print_away(error)
+        raise typer.Exit(FAILED) from None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
 from gateway.settings import SettingsError, read_store_settings
-from protocols.errors import MisuseError
+from protocols.errors import MisuseError, TielineError
 
 if TYPE_CHECKING:
     from gateway.effects import EffectRecovery
@@ -83,5 +83,8 @@ def effects_or_exit() -> Iterator[EffectRecovery]:
         print_faults(error.faults)
         raise typer.Exit(WRONG_SETTING) from None
     except MisuseError as error:
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        print_misuse(error)
         raise typer.Exit(WRONG_SETTING) from None
+    except TielineError as error:  # the database is away
+        print_away(error)
+        raise typer.Exit(FAILED) from None

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from pydantic import JsonValue
+from sqlalchemy import func, select
 
+from actors.policies import WRITER_LIMIT_S
 from lab.caller import CallReport
-from store.journal import Journal
+from store import schema
+from store.database import reading
+from store.journal import Journal, JournalRow
+from store.leases import Leases
 from tests.calls.tap import at_the
-from tests.faults.scene import Scene, play
+from tests.faults.scene import BACKGROUND_CALLS, LIMIT_S, Scene, play
 from tests.faults.scripts import WISH
+from tests.gateway.daemons import until
+from tests.store.garbage import columns_of, spoil
 from tests.store.postgres import PostgresServer, running_server
 
 Figures = dict[str, float]
+# An outage that is longer than a lease and the window after it.
+AWAY_S = 80.0
 
 
 async def told_the_truth(scene: Scene, report: CallReport, figures: Figures) -> None:
@@ -56,6 +69,169 @@ def test_store_sqlite_locked_for_ten_seconds(tmp_path: Path, figures: Figures) -
         await told_the_truth(scene, await scene.call(*WISH, pause_ms=2500), figures)
 
     play(tmp_path, figures, act)
+
+
+async def passes(seconds: float) -> None:
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, passed.set)
+    await passed.wait()
+
+
+@contextmanager
+def postgres() -> Iterator[tuple[PostgresServer, str]]:
+    """A server of this test's own, and the URL of a database on it."""
+    try:
+        running = running_server()
+        server = next(running)
+    except FileNotFoundError as error:
+        pytest.skip(f"PostgreSQL is not installed: {error}")
+    try:
+        with server.database() as name:
+            yield server, server.url(name)
+    finally:
+        next(running, None)
+
+
+def test_store_away_for_longer_than_leases_last_ends_no_call(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        calls = BACKGROUND_CALLS
+        before = await scene.nodes[1].calls()
+        await asyncio.to_thread(server.stop, "immediate")
+        await passes(AWAY_S)
+        await asyncio.to_thread(server.start)
+
+        def count() -> int:
+            with reading(scene.database) as connection:
+                held = select(func.count()).where(schema.lease.c.status == "open", schema.lease.c.touched_at > renewed)
+                return connection.scalars(held).one()
+
+        async def renewed_twice() -> bool:
+            """By then whoever would have ended a call has done so."""
+            return await asyncio.to_thread(count) == calls
+
+        with reading(scene.database) as connection:
+            # Two renewals after now.
+            renewed = connection.scalars(select(func.clock_timestamp(type_=schema.UtcDateTime()))).one() + timedelta(
+                seconds=8
+            )
+        await until(renewed_twice, 60)
+        assert sorted(await scene.nodes[1].calls()) == sorted(before)
+        figures["n of calls"] = len(before)
+
+    with postgres() as (server, url):
+        play(tmp_path, figures, act, nodes=2, database_url=url)
+
+
+def test_store_with_damaged_rows_serves_every_other_call(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        dead, [node] = Leases(scene.database, "dead", ttl_s=0), scene.nodes
+        opening: dict[str, JsonValue] = {"bot": "practice", "media": "raw/lpcm16"}
+        one_each = {(table, column): garbage for table, column, garbage in columns_of(schema.lease, schema.call_event)}
+        for number, ((table, column), garbage) in enumerate(one_each.items()):
+            call = f"dead-{number}"
+            dead.open(call, "", opening)
+            Journal(scene.database).append([JournalRow(call, 1, "call", opening, datetime.now(UTC), epoch=1)])
+            spoil(scene.database, table, column, garbage, f"conversation_id = '{call}'")
+            async with aiohttp.ClientSession() as session, session.ws_connect(node.url) as vaic:
+                await vaic.send_json({"type": "session.resume", "conversationId": call})
+                answer = await vaic.receive_json(timeout=LIMIT_S)
+                figures[f"n of {answer['type']}"] = figures.get(f"n of {answer['type']}", 0) + 1
+                await vaic.send_json({"type": "session.end", "conversationId": call})
+        report = await scene.call(*WISH, attentive=True)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+        assert len(scene.appointments()) == 1
+        assert await node.ready()
+        assert 'tieline_child_deaths_total{child="journal"}' not in (await node.get("/metrics"))[1]
+
+    play(tmp_path, figures, act)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_store_sqlite_file_lost_promises_nothing_and_is_seen_at_once(
+    tmp_path: Path, figures: Figures, how: str
+) -> None:
+    async def act(scene: Scene) -> None:
+        loop, [node], file = asyncio.get_running_loop(), scene.nodes, tmp_path / "tieline.sqlite3"
+        seen: list[asyncio.Task[None]] = []
+
+        async def not_ready() -> bool:
+            await passes(0.1)  # asking is no load
+            return not await node.ready()
+
+        async def look() -> None:
+            began_s = loop.time()
+            await until(not_ready, 10)
+            scene.measured("not ready", (loop.time() - began_s) * 1000, 1.2)
+
+        def lose() -> None:
+            if how == "deleted":
+                file.unlink()
+            else:
+                file.rename(tmp_path / "elsewhere")
+            if how == "replaced":
+                shutil.copy(tmp_path / "elsewhere", file)
+            seen.append(loop.create_task(look()))
+
+        at_the_yes(scene, lose)
+        heard = await scene.call(*WISH, pause_ms=2500, attentive=True)
+        await seen[0]
+        words = " ".join(turn.text for turn in heard.turns if turn.role == "bot")
+        assert "is booked" not in words
+        log = node.log.read_text()
+        assert "the store's file is lost" in log
+        assert "tieline_store_ready 0.0" in (await node.get("/metrics"))[1]
+
+    play(tmp_path, figures, act)
+
+
+def test_store_away_at_the_start_is_waited_for(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        await node.kill()
+        await asyncio.to_thread(server.stop, "immediate")
+        starting = asyncio.create_task(node.start())
+
+        async def waits() -> bool:
+            with suppress(aiohttp.ClientConnectionError):  # it is not there yet
+                await node.get("/livez")
+            return node.log.read_text().count("the database is away: it is waited for") >= 2
+
+        await until(waits, 60)
+        assert [(await node.get(path))[0] for path in ("/livez", "/readyz")] == [200, 404]
+        await asyncio.to_thread(server.start)
+        await starting
+        report = await scene.call(*WISH, attentive=True)
+        assert (report.outcome, report.errors, len(scene.appointments())) == ("bot-disconnected", (), 1)
+
+    with postgres() as (server, url):
+        play(tmp_path, figures, act, database_url=url, background=0)
+
+
+def test_store_that_hangs_is_seen_and_calls_outlast_it(tmp_path: Path, figures: Figures) -> None:
+    """All of PostgreSQL's processes are stopped: connections stay open, and nothing answers."""
+
+    async def act(scene: Scene) -> None:
+        loop, node = asyncio.get_running_loop(), scene.nodes[0]
+        before, began_s = await node.calls(), loop.time()
+
+        async def not_ready() -> bool:
+            await passes(0.1)  # asking is no load
+            return not await node.ready()
+
+        server.signal(signal.SIGSTOP)
+        try:
+            await until(not_ready, 60)
+            scene.measured("not ready", (loop.time() - began_s) * 1000, 15)
+            # Longer than the limit of a writer that hangs: this one does not, it is its database that does.
+            await passes(WRITER_LIMIT_S + 5)
+            assert (await node.get("/livez"))[0] == 200
+        finally:
+            server.signal(signal.SIGCONT)
+        await until(node.ready, 60)
+        assert sorted(await node.calls()) == sorted(before)
+
+    with postgres() as (server, url):
+        play(tmp_path, figures, act, database_url=url)
 
 
 @contextmanager
@@ -102,16 +278,8 @@ def test_store_postgresql_restarted(tmp_path: Path, figures: Figures) -> None:
         at_the_yes(scene, lambda: loop.run_in_executor(None, restart))
         await told_the_truth(scene, await scene.call(*WISH, pause_ms=2500), figures)
 
-    try:
-        running = running_server()
-        server: PostgresServer = next(running)
-    except FileNotFoundError as error:
-        pytest.skip(f"PostgreSQL is not installed: {error}")
-    try:
-        with server.database() as name:
-            play(tmp_path, figures, act, database_url=server.url(name))
-    finally:
-        next(running, None)
+    with postgres() as (server, url):
+        play(tmp_path, figures, act, database_url=url)
 
 
 @pytest.mark.parametrize("fault", ["error=EIO:when=30+7", "delay_enter=1500000:when=30+3"], ids=["failing", "slow"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +13,15 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
+import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
+from store import schema
 from tests.gateway.daemons import get, run, serving, socket, until
+from tests.store.garbage import spoil
+from tests.store.other_process import record
 
 
 async def get_json(url: str) -> tuple[int, Any]:
@@ -248,6 +254,63 @@ def test_a_model_that_cannot_be_reached_ends_the_call_in_words_with_a_record(tmp
             record = await record_of(daemon, "c-1")
             assert (record["outcome"], record["errors"]) == ("failed", ["model: away for too long"])
             assert record["turns"][-1]["text"].endswith("Please call again later.")
+
+    run(scene)
+
+
+def test_a_store_that_is_lost_and_a_damaged_record_are_told_from_a_call_that_never_was(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            daemon.journal.finish(record("c-1"))
+            assert (await get(f"{daemon.ops_url}/calls/c-1"))[0] == 200
+            spoil(daemon.engine, schema.call, "record", "'{'", "true")
+            error = {"error": "the record of this call cannot be read"}
+            assert await get_json(f"{daemon.ops_url}/calls/c-1") == (404, error)
+            (tmp_path / "tieline.sqlite3").rename(tmp_path / "elsewhere")
+
+            async def not_ready() -> bool:
+                return (await get(f"{daemon.ops_url}/readyz"))[0] == 404
+
+            await until(not_ready)
+            assert (await metrics(daemon))["tieline_store_ready"] == 0
+            assert await get_json(f"{daemon.ops_url}/calls/c-1") == (503, {"error": "the store does not answer"})
+            assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            (tmp_path / "elsewhere").rename(tmp_path / "tieline.sqlite3")
+
+            async def ready() -> bool:
+                return not await not_ready()
+
+            await until(ready)
+
+    run(scene)
+
+
+def test_a_writer_that_hangs_is_seen_by_readiness_liveness_and_the_watchdog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.store_health, "STORE_LIMIT_S", 2.0)
+    monkeypatch.setattr(actors.process.store_health, "WRITER_LIMIT_S", 4.0)
+    go_on = threading.Event()
+
+    async def scene() -> None:
+        async with serving(tmp_path, speed=50.0) as daemon:
+            ops = daemon.ops_url
+
+            async def answers(path: str, status: int) -> bool:
+                return (await get(f"{ops}/{path}"))[0] == status
+
+            await until(lambda: answers("readyz", 200))
+            event.listen(daemon.engine, "begin", lambda _: go_on.wait(60))
+            try:
+                await until(lambda: answers("readyz", 404))
+                assert (await get(f"{ops}/livez"))[0] == 200
+                await until(lambda: answers("livez", 503))
+                with pytest.raises(TimeoutError, match="the journal's writer hangs"):
+                    await daemon.status()
+            finally:
+                go_on.set()
+            await until(lambda: answers("livez", 200))
+            assert await daemon.status() == "0 of 200 calls"
 
     run(scene)
 

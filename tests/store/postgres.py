@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,14 @@ class PostgresServer:
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stop it, with its connections. immediate: as if its machine had lost power."""
         self._run("pg_ctl", "stop", "--pgdata=data", "--wait", "--silent", f"--mode={mode}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all of its processes."""
+        parent = (self.folder / "data/postmaster.pid").read_text().split("\n", 1)[0]
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for pid in (parent, *children):
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def destroy(self) -> None:
         if (self.folder / "data/postmaster.pid").exists():

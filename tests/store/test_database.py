@@ -17,10 +17,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import StatementError
 
+import store.database
 from protocols.errors import MisuseError
 from store import migration, schema
 from store.appointments import AppointmentBook
-from store.database import moment, open_database, reading
+from store.database import DatabaseAway, WrongDatabase, moment, open_database, reading
 from store.journal import Journal
 from tests.store.postgres import PostgresServer
 
@@ -253,20 +254,37 @@ def test_a_moment_without_a_zone_is_refused(engine: Engine) -> None:
     ],
 )
 def test_a_wrong_url_is_reported_without_its_password(url: str, complaint: str) -> None:
-    with pytest.raises(MisuseError, match=complaint) as caught:
+    with pytest.raises(WrongDatabase, match=complaint) as caught:
         open_database(url)
     assert "secret" not in str(caught.value)
 
 
 def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one\n" * 50)
-    with pytest.raises(MisuseError, match=r"notes\.txt: file is not a database"):
+    with pytest.raises(WrongDatabase, match=r"notes\.txt: file is not a database"):
         open_database(f"sqlite:///{tmp_path}/notes.txt")
 
 
-def test_a_server_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(MisuseError, match=r"database postgresql\+psycopg://tieline@/x: .*No such file"):
-        open_database(f"postgresql://tieline@/x?host={tmp_path}")
+@pytest.mark.parametrize("host", ["", "127.0.0.1:1"])
+def test_a_server_that_cannot_be_reached_is_away(tmp_path: Path, host: str) -> None:
+    folder = "" if host else f"?host={tmp_path}"
+    with pytest.raises(DatabaseAway, match=r"database postgresql\+psycopg://tieline:\*\*\*@.*/x: .*failed") as caught:
+        open_database(f"postgresql://tieline:secret@{host}/x{folder}")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_knows_neither_database_nor_user_is_the_wrong_one(postgres: PostgresServer) -> None:
+    for url in (postgres.url("none"), postgres.url("postgres").replace("tieline@", "nobody@")):
+        with pytest.raises(WrongDatabase, match="does not exist"):
+            open_database(url)
+
+
+def test_a_file_that_is_locked_is_away(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.database, "BUSY_LIMIT_S", 0.05)
+    engine = open_database(sqlite_url)
+    with engine.begin(), pytest.raises(DatabaseAway, match="locked"):
+        open_database(sqlite_url)
+    engine.dispose()
 
 
 def test_many_threads_share_one_engine(engine: Engine) -> None:

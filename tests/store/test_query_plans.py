@@ -76,7 +76,7 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
         "ix_effect_caller_intended_at",
         lambda c: effect_log.count_of_caller(c, CALLER, AT - timedelta(days=1)),
     ),
-    "effects without an outcome": ("ix_effect_status", lambda c: effect_log.unsettled(c, AT)),
+    "effects without an outcome": ("ix_effect_status", effect_log.intended),
     "unclear effects": ("ix_effect_status", effect_log.unclear),
     "appointments of a number": ("ix_appointment_caller", lambda c: appointments.upcoming(c, AT, caller=CALLER)),
     "appointments with a code": ("ix_appointment_code", lambda c: appointments.upcoming(c, AT, code="1234")),

@@ -7,30 +7,11 @@ from sqlalchemy import Engine
 
 from actors.messages.call import BotHeard, EndCall, MoveCall, Parked
 from actors.messages.journal import Park
-from actors.messages.switchboard import AdmissionRequest, AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
+from actors.messages.switchboard import AdmissionState, CallCrashed, EndCalls, MoveCalls, SetAdmission
 from protocols.ledger import ItemHeard
 from store.leases import Lease, LeaseRefused, Leases
 from tests.actors.calls import TEN_WORDS, Call, StuckOven, WaitingDispatcher, with_a_hanging_task
 from tests.actors.process.scene import Scene, initiate, refusal
-
-
-class Asking:
-    """A socket that asks to be upgraded."""
-
-    def __init__(self) -> None:
-        self.answer = ""
-
-    def admit(self) -> None:
-        self.answer = "admitted"
-
-    def refuse(self, reason: str) -> None:
-        self.answer = reason
-
-
-def asks_admission(scene: Scene) -> str:
-    asking = Asking()
-    scene.told(AdmissionRequest(asking))
-    return asking.answer
 
 
 @pytest.fixture
@@ -39,24 +20,24 @@ def scene(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
 
 
 def test_sockets_are_admitted_until_calls_and_pending_sockets_reach_the_limit(scene: Scene) -> None:
-    assert asks_admission(scene) == "admitted"
+    assert scene.asks_admission() == "admitted"
     wire = scene.opens(initiate("c-1"))
     scene.opens()  # pending: it has sent nothing yet
-    assert asks_admission(scene) == "too many calls"
+    assert scene.asks_admission() == "too many calls"
     assert not scene.status().accepting
     scene.ends(wire)
-    assert asks_admission(scene) == "admitted"
+    assert scene.asks_admission() == "admitted"
 
 
 def test_a_scarce_resource_is_the_reason_for_the_refusal(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     scene = Scene(mailboxes, engine, short_of=lambda: "memory")
-    assert asks_admission(scene) == "memory"
+    assert scene.asks_admission() == "memory"
     assert not scene.status().accepting
 
 
 def test_a_lame_duck_takes_calls_but_is_not_ready(scene: Scene) -> None:
     scene.told(SetAdmission(AdmissionState.LAME_DUCK))
-    assert asks_admission(scene) == "admitted"
+    assert scene.asks_admission() == "admitted"
     assert not scene.status().accepting
     assert scene.opens(initiate("c-1")).types() == ["session.accepted"]
 
@@ -64,16 +45,16 @@ def test_a_lame_duck_takes_calls_but_is_not_ready(scene: Scene) -> None:
 def test_closed_admission_admits_sockets_only_while_a_call_waits_for_its_caller(scene: Scene) -> None:
     wire = scene.opens(initiate("c-1"))
     scene.told(SetAdmission(AdmissionState.CLOSED))
-    assert asks_admission(scene) == "shutting down"
+    assert scene.asks_admission() == "shutting down"
     wire.breaks()
     scene.mailboxes.drain()
-    assert asks_admission(scene) == "admitted"
+    assert scene.asks_admission() == "admitted"
     assert refusal(scene.opens(initiate("c-2"))) == "shutting down"
     # Nor does it take over what another process has.
     assert refusal(scene.opens({"type": "session.resume", "conversationId": "c-3"})) == "shutting down"
     back = scene.opens({"type": "session.resume", "conversationId": "c-1"})
     assert back.types() == ["session.accepted"]
-    assert asks_admission(scene) == "shutting down"
+    assert scene.asks_admission() == "shutting down"
 
 
 def test_a_crashed_call_leaves_no_pending_socket(scene: Scene) -> None:
@@ -82,7 +63,7 @@ def test_a_crashed_call_leaves_no_pending_socket(scene: Scene) -> None:
     scene.mailboxes.drain()
     scene.told(CallCrashed("c-1"), SetAdmission(AdmissionState.CLOSED))
     assert scene.status().conversations == ()
-    assert asks_admission(scene) == "shutting down"
+    assert scene.asks_admission() == "shutting down"
 
 
 def test_calls_are_moved_with_all_that_was_written(scene: Scene) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import GetStatus, JournalLost, Peer, SwitchboardStatus, WireOpened
+from actors.messages.switchboard import AdmissionRequest, GetStatus, JournalLost, Peer, SwitchboardStatus, WireOpened
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from actors.system.address import NullRef, ParentLink
@@ -30,6 +30,19 @@ def initiate(conversation_id: str = "c-1", **more: object) -> dict[str, object]:
     }  # fmt: skip
 
 
+class Asking:
+    """A socket that asks to be upgraded."""
+
+    def __init__(self) -> None:
+        self.answer = ""
+
+    def admit(self) -> None:
+        self.answer = "admitted"
+
+    def refuse(self, reason: str) -> None:
+        self.answer = reason
+
+
 class Scene:
     """A real Switchboard with a real journal; the wires to VAIC and the model have no sockets.
 
@@ -43,7 +56,8 @@ class Scene:
         self.leases = Leases(engine, "here")
         self.parent = Probe[ChildDied | JournalLost]("parent")
         link = ParentLink(self.parent, "switchboard")
-        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls, link)
+        self.clock_s = 0.0
+        self.ref = Switchboard.start(ours, self.journal, self.leases, max_calls, link, lambda: self.clock_s)
         mailboxes.drain()
 
     def told(self, *messages: object) -> None:
@@ -64,6 +78,12 @@ class Scene:
         for frame in frames:
             wire.receives(frame)
         self.mailboxes.drain()
+
+    def asks_admission(self) -> str:
+        """What a socket that asks to be upgraded is answered."""
+        asking = Asking()
+        self.told(AdmissionRequest(asking))
+        return asking.answer
 
     def ends(self, wire: FakeWire, conversation_id: str = "c-1") -> None:
         self.says(wire, {"type": "session.end", "conversationId": conversation_id, "reasonCode": "client-disconnected"})

@@ -9,8 +9,9 @@ from typing import Any
 import pykka
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Table, event
 
+import actors.process.journal_writer
 from actors.messages.journal import (
     AppendRow,
     CallOpening,
@@ -23,7 +24,7 @@ from actors.messages.journal import (
     WriteRecord,
 )
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, UnreadRow, decode
-from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, Unwritten
+from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.process.journal_writer import BATCH_ROWS, JournalWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
@@ -31,7 +32,9 @@ from store import schema
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, Leases
 from tests.actors.calls import BEGAN
+from tests.actors.tasks.oven import database_lost
 from tests.probe import ThreadProbe
+from tests.store.garbage import columns_of, spoil
 
 # Too large for a column of a database: a valid row that cannot be written.
 TOO_LARGE = 2**70
@@ -48,6 +51,20 @@ def record(outcome: str = "completed", conversation_id: str = "c-1") -> CallReco
     )  # fmt: skip
 
 
+class ListeningSwitchboard(ThreadProbe[CallClaimed | CallsForgotten | CallsLost | Unwritten]):
+    """tried: what it was told of the store, which any message may bring about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = ThreadProbe[StoreTried]()
+
+    def tell(self, message: CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten, /) -> None:
+        if isinstance(message, StoreTried):
+            self.tried.tell(message)
+        else:
+            super().tell(message)
+
+
 class Office:
     """One writer, the journal it writes, and a parent that only listens."""
 
@@ -55,7 +72,7 @@ class Office:
         self.journal = Journal(engine)
         self.leases = Leases(engine, "here", **leases)
         self.parent = ThreadProbe[ChildDied]()
-        self.switchboard = ThreadProbe[CallClaimed | CallsForgotten | CallsLost | Unwritten]()
+        self.switchboard = ListeningSwitchboard()
         self.commits = 0
         event.listen(engine, "commit", self._committed)
         self.writer = self.start()
@@ -244,11 +261,11 @@ def test_a_row_that_cannot_be_written_costs_no_other_row_and_no_record(office: O
 OPENING = CallOpening(bot="practice", caller="+4930123", media="raw/mulaw")
 
 
-def leaves(engine: Engine, rows: list[tuple[str, dict[str, Any]]], **opening: Any) -> None:
+def leaves(engine: Engine, rows: list[tuple[str, dict[str, Any]]], call: str = "c-1", **opening: Any) -> None:
     """Another process begins a call, writes rows of these kinds and bodies, and is gone."""
-    Leases(engine, "there", ttl_s=0, window_s=0).open("c-1", "", OPENING.model_dump() | opening)
+    Leases(engine, "there", ttl_s=0, window_s=0).open(call, "", OPENING.model_dump() | opening)
     Journal(engine).append([
-        JournalRow(conversation_id="c-1", seq=seq, kind=kind, body=body, at=BEGAN + timedelta(seconds=seq), epoch=1)
+        JournalRow(conversation_id=call, seq=seq, kind=kind, body=body, at=BEGAN + timedelta(seconds=seq), epoch=1)
         for seq, (kind, body) in enumerate(rows)
     ])  # fmt: skip
 
@@ -294,6 +311,100 @@ def test_a_call_whose_lease_cannot_be_read_is_still_a_call(engine: Engine) -> No
     assert left is not None
     assert (left.opening, len(left.rows)) == (CallOpening(), 1)
     office.writer.stop(timeout=5)
+
+
+# --- what the switchboard learns of the store ---
+
+
+def test_the_switchboard_is_told_that_the_store_answers_and_that_it_is_away(
+    office: Office, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.journal_writer, "TELL_EVERY_S", 0.0)
+    office.written(RenewLeases())
+    assert office.switchboard.tried.expect(StoreTried).answered
+    with database_lost(engine):
+        office.writer.tell(append(1))
+        assert not office.switchboard.tried.expect(StoreTried).answered
+        assert not office.switchboard.tried.expect(StoreTried).answered, "at each attempt"
+    while not office.switchboard.tried.expect(StoreTried).answered:
+        pass
+    assert office.seqs() == [1]
+
+
+def test_the_switchboard_is_told_once_a_second_at_most(office: Office) -> None:
+    office.written(*map(append, range(1, 50)), RenewLeases(), RenewLeases())
+    assert office.switchboard.tried.expect(StoreTried).answered
+    office.switchboard.tried.expect_nothing()
+
+
+# --- rows that cannot be read ---
+
+DAMAGED = columns_of(schema.lease, schema.call_event)
+
+
+@pytest.mark.parametrize(("table", "column", "garbage"), DAMAGED)
+def test_a_damaged_row_of_a_dead_call_ends_no_writer_and_is_met_once(
+    engine: Engine, table: Table, column: str, garbage: str
+) -> None:
+    for call in ("c-1", "c-2"):
+        leaves(engine, [("call", {}), ("bot_said", {"item": "i-1", "text": "Hello."})], call=call)
+    spoil(
+        engine, table, column, garbage, f"conversation_id = 'c-1'{' AND seq = 1' if table is not schema.lease else ''}"
+    )
+    office = Office(engine, ttl_s=0, window_s=0)
+    office.written(RenewLeases(), RenewLeases(), append(1, "c-3"))
+    kept = office.journal.record("c-2")
+    assert kept is not None
+    assert kept.outcome == "lost"
+    assert office.seqs("c-3") == [1]
+    again = [each.key for each in office.leases.orphans()]
+    assert "c-2" not in again
+    assert "c-1" not in again
+    office.parent.expect_nothing()
+    office.writer.stop(timeout=60)
+
+
+@pytest.mark.parametrize(("table", "column", "garbage"), DAMAGED)
+def test_a_damaged_row_of_a_call_that_is_resumed_costs_that_call_at_most(
+    engine: Engine, table: Table, column: str, garbage: str
+) -> None:
+    opening = {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"}
+    for call in ("c-1", "c-2"):
+        leaves(engine, [("call", opening), ("bot_said", {"item": "i-1", "text": "Hello."})], call=call)
+    spoil(
+        engine, table, column, garbage, f"conversation_id = 'c-1'{' AND seq = 1' if table is not schema.lease else ''}"
+    )
+    office = Office(engine)
+    office.written(ClaimCall("c-1", ""), ClaimCall("c-2", ""))
+    first, second = (office.switchboard.expect(CallClaimed) for _ in range(2))
+    assert second.resume_state is not None
+    if first.resume_state is not None:
+        state = first.resume_state
+        assert state.opening == OPENING, "the journal's first row has it too"
+        news = [state.last_seq + 1, state.last_seq + 2]
+        office.written(*map(append, news))
+        assert office.seqs()[-2:] == news
+    office.parent.expect_nothing()
+    office.writer.stop(timeout=60)
+
+
+@pytest.mark.parametrize("message", [ClaimCall("c-1", ""), RenewLeases()])
+def test_a_journal_that_makes_no_sense_costs_its_own_call(engine: Engine, message: JournalMessage) -> None:
+    """Rows that can be read, with a number for which no code is prepared."""
+    endless = {"item": "i-1", "began_ms": 0, "heard_ms": 10**400, "generated_ms": 10**401, "complete": False}
+    odd: list[tuple[str, dict[str, Any]]] = [
+        ("call", {}),
+        ("bot_said", {"item": "i-1", "text": "Hello."}),
+        ("bot_heard", endless | {"barged_in": True}),
+    ]
+    leaves(engine, odd)
+    leaves(engine, [("call", {})], call="c-2")
+    office = Office(engine, ttl_s=0, window_s=0)
+    office.written(message, RenewLeases(), RenewLeases())
+    office.parent.expect_nothing()
+    assert office.journal.record("c-2") is not None
+    assert office.leases.orphans() == []
+    office.writer.stop(timeout=60)
 
 
 @pytest.mark.parametrize(("last", "outcome"), [("caller_smiled", "lost"), ("ended", "completed")])

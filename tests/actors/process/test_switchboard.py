@@ -22,13 +22,17 @@ from actors.messages.switchboard import (
     FirstText,
     JournalLost,
     ShutDown,
+    StoreFile,
+    StoreTried,
     SwitchboardStatus,
     Unwritten,
     WireOpened,
 )
-from actors.metrics import LOST_ROWS
+from actors.metrics import LOST_ROWS, STORE_READY
+from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
 from actors.process.admission import MOST_USELESS, SILENCE_S
 from actors.process.journal_writer import JournalWriter
+from actors.process.store_health import FILE_LOST, NO_ANSWER
 from actors.process.switchboard import CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
 from protocols.limits import NAME_CHARS
 from store import schema
@@ -43,6 +47,39 @@ from tests.counted import counted
 @pytest.fixture
 def scene(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
     return Scene(mailboxes, engine)
+
+
+# --- the store ---
+
+
+@pytest.mark.parametrize("fault", ["no answer", "lost file"])
+def test_without_its_store_a_process_takes_no_new_calls_and_those_in_progress_go_on(scene: Scene, fault: str) -> None:
+    first = scene.opens(initiate())
+    scene.has_written()
+    scene.mailboxes.drain()
+    assert (scene.asks_admission(), scene.status().accepting, STORE_READY._value.get()) == ("admitted", True, 1)
+    if fault == "no answer":
+        scene.clock_s += STORE_LIMIT_S + 0.1
+        reason = NO_ANSWER
+    else:
+        scene.told(StoreFile("tieline.sqlite3"))
+        reason = FILE_LOST
+    assert (scene.asks_admission(), scene.status().accepting, STORE_READY._value.get()) == (reason, False, 0)
+    assert refusal(scene.opens(initiate("c-2"))) == reason, "who was let in before"
+    first.breaks()
+    scene.mailboxes.drain()
+    assert scene.asks_admission() == "admitted", "it may be the caller who comes back"
+    assert scene.opens({"type": "session.resume", "conversationId": "c-1"}).types() == ["session.accepted"]
+    scene.told(StoreFile(""), StoreTried(answered=True))
+    assert (scene.asks_admission(), scene.status().accepting, STORE_READY._value.get()) == ("admitted", True, 1)
+
+
+def test_a_writer_that_says_nothing_hangs_and_one_whose_store_is_away_does_not(scene: Scene) -> None:
+    for hangs in (False, True):
+        scene.clock_s += WRITER_LIMIT_S + 0.1
+        if not hangs:
+            scene.told(StoreTried(answered=False))
+        assert scene.status().writer_hangs == hangs
 
 
 # --- admission ---

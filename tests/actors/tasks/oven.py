@@ -22,6 +22,8 @@ from tests.fsm.tables import table
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOW + ABANDONED + timedelta(seconds=1)
+# One look is enough for these runners; what several looks are for has tests of its own.
+AT_ONCE = timedelta(0)
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 REQUEST = EffectRequest(
     "c-1:t1:4", {"count": 3, "note": "no olives"}, TaskContext("c-1", "t1", "+4930123", lambda: NOW)
@@ -30,7 +32,7 @@ REQUEST = EffectRequest(
 
 def runner_of(engine: Engine, effect: Local | Remote, now: datetime = NOW, patience_s: float = 5.0) -> EffectRunner:
     spec: AgentSpec = table(effects={"pizza.bake": effect})
-    return EffectRunner(engine, {spec.name: spec}, lambda: now, patience_s)
+    return EffectRunner(engine, {spec.name: spec}, lambda: now, patience_s, watched=AT_ONCE)
 
 
 def bake(request: EffectRequest, connection: Any) -> EffectResult:

@@ -15,13 +15,28 @@ from sqlalchemy.exc import OperationalError
 
 from actors.metrics import EFFECTS_UNSETTLED
 from actors.tasks.effect_attempts import BROKEN, UNSURE
-from actors.tasks.effect_recovery import ABANDONED
+from actors.tasks.effect_recovery import ABANDONED, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectRunner
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote, Unclear
 from fsm.spec import Slot
 from protocols.errors import MisuseError
-from tests.actors.tasks.oven import LATER, NOW, REQUEST, Died, Oven, begin, database_lost, logged, runner_of
+from store import schema
+from tests.actors.tasks.oven import (
+    AT_ONCE,
+    LATER,
+    NOW,
+    REQUEST,
+    Died,
+    Oven,
+    bake,
+    baked,
+    begin,
+    database_lost,
+    logged,
+    runner_of,
+)
 from tests.fsm.tables import table
+from tests.store.garbage import spoil
 
 # --- after a crash ---
 
@@ -119,7 +134,7 @@ def test_while_a_process_carries_out_one_effect_it_settles_what_others_have_left
         return Ok()
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
     oven = Oven()
     oven.dies = "before"
     with ThreadPoolExecutor(1) as pool:
@@ -165,7 +180,9 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
 def test_an_effect_that_no_task_declares_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
     begin(engine, oven := Oven())
     now = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    runner = EffectRunner(engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER)
+    runner = EffectRunner(
+        engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER, watched=AT_ONCE
+    )
     assert (runner.recovery.recover(), logged(engine)) == (1, "unclear")
     assert runner.recovery.recover() == 0
 
@@ -218,10 +235,10 @@ def test_an_effect_that_took_long_is_recent_from_its_end(engine: Engine) -> None
         raise ConnectionError
 
     spec = table(effects={"pizza.bake": Remote(slow, recover=oven.look_up)})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
     assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
     assert (runner.recovery.recover(), logged(engine)) == (0, "unclear")
-    clock[0] += ABANDONED
+    clock[0] += ABANDONED + timedelta(seconds=1)
     assert (runner.recovery.recover(), logged(engine)) == (1, "failed")
 
 
@@ -309,6 +326,73 @@ def test_an_effect_being_carried_out_is_not_taken_over(engine: Engine) -> None:
         go_on.set()
         assert under_way.result(timeout=60) == Ok({"ticket": 1})
     assert (oven.asked, logged(engine)) == (1, "ok")
+
+
+@pytest.mark.parametrize("ahead_s", [0, 3_600])
+def test_a_process_that_looks_after_an_outage_or_by_a_wrong_clock_does_nothing_that_another_is_at(
+    engine: Engine, ahead_s: float
+) -> None:
+    """The intent was not refreshed for minutes, or seems not to have been: that alone is no proof."""
+    inside, go_on, oven, clock = Event(), Event(), Oven(), [NOW]
+
+    def slow(request: EffectRequest) -> EffectResult:
+        inside.set()
+        go_on.wait(timeout=60)
+        return oven.do(request)
+
+    spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
+    holder = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    also = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
+    other = EffectRunner(engine, {also.name: also}, lambda: clock[0] + timedelta(seconds=ahead_s))
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(holder.carry_out, "pizza.bake", REQUEST)
+        assert inside.wait(timeout=60)
+        assert other.recovery.recover() == 0
+        clock[0] += timedelta(seconds=120)  # the database was away
+        for _ in range(6):
+            assert other.recovery.recover() == 0
+            holder.recovery.keep()
+            clock[0] += timedelta(seconds=RECOVER_EVERY_S)
+        go_on.set()
+        assert under_way.result(timeout=60) == Ok({"ticket": 1})
+    assert (oven.asked, logged(engine)) == (1, "ok")
+
+
+def test_what_a_dead_process_left_is_done_when_it_was_seen_untouched_for_a_minute(engine: Engine) -> None:
+    begin(engine, oven := Oven())
+    clock = [NOW + timedelta(hours=0.5)]
+    spec = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
+    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    settled: list[int] = []
+    for _ in range(4):
+        settled.append(runner.recovery.recover())
+        clock[0] += timedelta(seconds=RECOVER_EVERY_S)
+    assert (settled, logged(engine)) == ([0, 0, 0, 1], "ok")
+
+
+@pytest.mark.parametrize("kind", ["local", "remote"])
+def test_an_effect_whose_log_is_damaged_is_neither_promised_nor_done_again_and_hides_no_other(
+    engine: Engine, kind: str
+) -> None:
+    oven = Oven()
+    effect = Local(bake) if kind == "local" else Remote(oven.do, recover="retry", undo=oven.undo, on_hang_up="undo")
+    runner = runner_of(engine, effect)
+    runner.carry_out("pizza.bake", REQUEST)
+    spoil(engine, schema.effect, "values", "'[1, 2'", "true")
+    before = baked(engine), oven.asked
+    assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+    assert runner.hung_up("pizza.bake", REQUEST) is False
+    assert (baked(engine), oven.asked) == before
+    other = replace(REQUEST, key="c-2:t1:4")
+    oven.dies = "before"
+    if kind == "remote":
+        with pytest.raises(Died):
+            runner.carry_out("pizza.bake", other)
+        oven.dies = ""
+        spoil(engine, schema.effect, "status", "'intended'", "true")
+        runner.recovery.keep()
+        assert runner_of(engine, effect, LATER).recovery.recover() == 1
+        assert logged(engine, other.key) == "undone"
 
 
 @pytest.mark.parametrize("breaks", ["", "before"])

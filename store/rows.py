@@ -1,0 +1,94 @@
+"""Reads rows so that one which cannot be read costs those who need it, and nobody else.
+
+SQLite stores any value in any column, disks and other programs write what they like, and one damaged value would fail a
+whole query. Such a row stays where it is, because a fence, a key or a booked time may rest on it.
+May import: protocols, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import JSON, Connection, Engine, Select, Table
+from sqlalchemy.exc import DataError
+
+from protocols.errors import TielineError
+
+T = TypeVar("T")
+# What drivers, SQLAlchemy's types and our own checks raise for a value that is not of its column.
+DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, DataError)
+_REPORT = "tieline_unreadable"
+
+
+class UnreadableRow(TielineError):
+    """A row with a value that is not of its column. key: its primary key, in words."""
+
+    def __init__(self, table: str, key: str) -> None:
+        super().__init__(f"{table} {key}")
+        self.table = table
+        self.key = key
+
+
+def report_unreadable(engine: Engine, report: Callable[[UnreadableRow], None]) -> None:
+    """Have each row that is found unreadable reported: on any thread, each time that it is met."""
+    engine.update_execution_options(**{_REPORT: report})
+
+
+def readable(connection: Connection, table: Table, query: Select[Any], make: Callable[..., T]) -> list[T]:
+    """What `make` makes of the columns of each row that can be read, in the query's order; the others are reported.
+
+    query: of columns of one table.
+    """
+    try:
+        return list(_read(connection, query, make))
+    except DAMAGE:
+        return list(_one_by_one(connection, table, query, make))
+
+
+def readable_one(connection: Connection, table: Table, query: Select[Any], make: Callable[..., T]) -> T | None:
+    """The same of the only row, None if there is none. Raises: UnreadableRow."""
+    for made in readable(connection, table, query, make):
+        return made
+    for key in connection.execute(query.with_only_columns(*table.primary_key.columns)):
+        raise UnreadableRow(table.name, _in_words(key))
+    return None
+
+
+def report(connection: Connection, row: UnreadableRow) -> None:
+    """Report a row that was read in another way."""
+    tell = connection.get_execution_options().get(_REPORT)
+    if tell is not None:
+        tell(row)
+
+
+def _one_by_one(connection: Connection, table: Table, query: Select[Any], make: Callable[..., T]) -> Iterator[T]:
+    columns = table.primary_key.columns
+    # A key has no conversion that could fail.
+    for key in connection.execute(query.with_only_columns(*columns)).all():
+        mine = [column == value for column, value in zip(columns, key, strict=True)]
+        try:
+            yield from _read(connection, query.where(*mine), make)
+        except DAMAGE:
+            report(connection, UnreadableRow(table.name, _in_words(key)))
+
+
+def _in_words(key: Iterable[Any]) -> str:
+    return "/".join(map(str, key))
+
+
+def _read(connection: Connection, query: Select[Any], make: Callable[..., T]) -> Iterator[T]:
+    columns = {column.name: column for column in query.selected_columns}
+    for row in connection.execute(query).mappings():
+        _check(columns, row)
+        yield make(**row)
+
+
+def _check(columns: Mapping[str, Any], row: Mapping[Any, Any]) -> None:
+    """Raises: TypeError if a value is not of its column's type; SQLite does not see to that."""
+    for name, column in columns.items():
+        value = row[name]
+        # All of our JSON columns hold objects.
+        kind = dict if isinstance(column.type, JSON) else column.type.python_type
+        if not isinstance(value, kind) and not (value is None and column.nullable):
+            raise TypeError(f"{name} is a {type(value).__name__}")

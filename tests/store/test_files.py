@@ -1,0 +1,89 @@
+"""SQLite's file is deleted, moved or replaced under a process: nothing more is committed, and it is named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from store.database import open_database
+from store.files import lost_file
+from store.journal import Journal
+from store.leases import fenced
+from tests.store.other_process import row
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tieline.sqlite3"
+
+
+@pytest.fixture
+def engine(file: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{file}")
+    yield engine
+    engine.dispose()
+
+
+def with_suffix(file: Path, suffix: str) -> Path:
+    return file.with_name(f"{file.name}{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_nothing_is_committed_without_the_file_that_was_opened(
+    engine: Engine, file: Path, how: str, suffix: str
+) -> None:
+    journal, gone = Journal(engine), with_suffix(file, suffix)
+    assert (journal.append([row(1, 0)]), lost_file(engine)) == ([], "")
+    if how == "deleted":
+        gone.unlink()
+    elif how == "moved":
+        gone.rename(file.with_name("elsewhere"))
+    else:
+        shutil.copy(gone, file.with_name("copy"))
+        file.with_name("copy").rename(gone)
+    assert lost_file(engine) == str(gone)
+    with pytest.raises(OperationalError, match=f"{gone} was deleted, moved or replaced"):
+        journal.append([row(2, 0)])
+    with pytest.raises(OperationalError):
+        journal.rows("c-1")
+
+
+def test_a_file_that_is_lost_in_the_middle_of_a_transaction_fails_its_commit(engine: Engine, file: Path) -> None:
+    elsewhere = file.with_name("elsewhere")
+
+    def act() -> None:
+        with fenced(engine, "c-1", 0):
+            file.rename(elsewhere)
+
+    with pytest.raises(OperationalError, match="moved"):
+        act()
+    elsewhere.rename(file)
+    assert lost_file(engine) == ""
+    assert Journal(engine).append([row(1, 0)]) == [], "back in its place it is used again"
+
+
+def test_other_processes_come_and_go_without_harm(engine: Engine, file: Path) -> None:
+    other = open_database(f"sqlite:///{file}")
+    Journal(other).append([row(1, 0)])
+    other.dispose()
+    assert [each.seq for each in Journal(engine).rows("c-1")] == [1]
+    assert lost_file(engine) == ""
+
+
+def test_a_process_that_closes_all_its_connections_may_open_others(engine: Engine) -> None:
+    engine.dispose()
+    assert lost_file(engine) == ""
+    assert Journal(engine).append([row(1, 0)]) == []
+    assert [each.seq for each in Journal(engine).rows("c-1")] == [1]
+
+
+def test_a_server_has_no_file_to_lose(postgres_url: str) -> None:
+    engine = open_database(postgres_url)
+    assert lost_file(engine) == ""
+    engine.dispose()
