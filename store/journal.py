@@ -146,9 +146,12 @@ class Journal:
     def missing(self, written: Mapping[str, int]) -> list[str]:
         """The calls whose row is not there. written: a row of each, by the call's key."""
         column = schema.call_event.c
+        # Both conditions: by the pairs alone SQLite would look through the whole table.
+        of_calls = column.conversation_id.in_(written.keys())
         rows = tuple_(column.conversation_id, column.seq).in_(list(written.items()))
         with reading(self._engine) as connection:
-            return sorted(written.keys() - set(connection.scalars(select(column.conversation_id).where(rows))))
+            there = connection.scalars(select(column.conversation_id).where(of_calls, rows))
+            return sorted(written.keys() - set(there))
 
     def begun(self, keys: Collection[str]) -> frozenset[str]:
         """The given keys under which an effect was begun, whatever its outcome."""

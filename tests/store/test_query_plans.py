@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, insert
 
 from store import appointments, effect_log, identity, schema
+from store.journal import Journal, JournalRow
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 ROWS = 5_000
@@ -101,16 +102,22 @@ EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 WHOLE_TABLE = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}
 
 
-def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
-    _filled(engine)
-    explain, whole = EXPLAIN[engine.dialect.name], WHOLE_TABLE[engine.dialect.name]
+def explained(engine: Engine) -> list[str]:
+    """The plans of what is executed from now on."""
+    explain = EXPLAIN[engine.dialect.name]
     plan: list[str] = []
 
-    def explained(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def note(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if not statement.startswith(explain):
             plan.extend(" ".join(map(str, row)) for row in connection.exec_driver_sql(explain + statement, parameters))
 
-    event.listen(engine, "before_cursor_execute", explained)
+    event.listen(engine, "before_cursor_execute", note)
+    return plan
+
+
+def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
+    _filled(engine)
+    whole, plan = WHOLE_TABLE[engine.dialect.name], explained(engine)
     wrong: dict[str, str] = {}
     for asked, (index, query) in QUERIES.items():
         plan.clear()
@@ -120,3 +127,17 @@ def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
         if not plan or whole in told or index not in told:
             wrong[asked] = told
     assert wrong == {}
+
+
+def test_the_last_rows_of_calls_are_looked_up_by_their_key(engine: Engine) -> None:
+    rows = [JournalRow(f"c-{number // 20}", number % 20, "said", {}, AT) for number in range(ROWS)]
+    Journal(engine).append(rows)
+    if engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    plan = explained(engine)
+    assert Journal(engine).missing({f"c-{number}": 20 for number in range(4)}) == [f"c-{number}" for number in range(4)]
+    told = "\n".join(plan)
+    assert "call_event" in told
+    assert "SCAN call_event" not in told
+    assert "Seq Scan" not in told
