@@ -214,13 +214,16 @@ class TaskRun:
     def _begin_step(self) -> Step:
         """Begin a step. If a value has expired, this takes an arrow, and an earlier read-back no longer counts.
 
-        An optional value that has expired is missed only where it was part of what was read back.
+        An optional value that has expired is missed only where it was part of what was read back. A task that has ended
+        keeps its values: its last sentence may have to be said once more.
         """
         self._walk.step = Step()
+        if self.outcome is not None:
+            return self._walk.step
         lost = self._memory.expire()
         read_back = isinstance(self._spec.states[self.state], Confirm)
         missed = lost if read_back else [name for name in lost if not self._spec.slots[name].optional]
-        if missed and self.outcome is None:
+        if missed:
             self._walk.go(DerivedEvent.EXPIRED)
             self._settle()
         return self._walk.step

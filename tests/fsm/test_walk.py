@@ -157,6 +157,17 @@ def test_an_optional_value_that_expires_while_another_is_asked_for_is_not_missed
     assert "expired" not in [event for _, event, _ in run.taken]
 
 
+def test_a_task_that_has_ended_is_restored_however_late() -> None:
+    minutes = [0]
+    run = later(LOCKER, minutes)
+    run.open('{"letter": "x", "pin": 1}')
+    run.keyed("1")
+    minutes.append(11)
+    assert run.call("open_locker_provide", '{"pin": 2}').fault == "task_ended"
+    again = TaskRun.restore(LOCKER, context(), found(), run.snapshot())
+    assert (again.outcome, again.slots["locker"]) == ("opened", 7)
+
+
 def test_a_run_takes_no_arrow_that_is_not_in_its_table() -> None:
     memory = Memory(table(), context())
     walk = Walk(table(), context(), Recorder(), no_reasoning, memory)
