@@ -72,6 +72,12 @@ def finished(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[
     return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
+def complaint(stderr: str) -> str:
+    """What a command says is wrong: lines of the log, which a thread writes, stand before or after it."""
+    (line,) = [line for line in stderr.splitlines() if line.startswith("wrong ")]
+    return line
+
+
 class Serving:
     """A `serve` that takes calls. told: what it wrote until then."""
 
@@ -423,7 +429,7 @@ def test_serve_reports_a_store_that_cannot_be_opened_and_exits_2(url: str, env: 
     env.setenv("TIELINE_DATABASE_URL", url)
     result = command("serve", "--port", "0", "--ops-port", "0")
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1].startswith("wrong setting TIELINE_DATABASE_URL: ")
+    assert complaint(result.stderr).startswith("wrong setting TIELINE_DATABASE_URL: ")
     assert PASSWORD not in result.stderr
 
 
@@ -431,7 +437,7 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(tmp_
     ports = ("--port", "0", "--ops-port", "0")
     result = finished("serve", *ports, env=environment(tmp_path, TIELINE_CLIPS=str(tmp_path / "none")))
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("wrong setting TIELINE_CLIPS: clip ")
+    assert complaint(result.stderr).startswith("wrong setting TIELINE_CLIPS: clip ")
     info = tmp_path / "broken-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
@@ -440,10 +446,8 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(tmp_
     for command_line in (("serve", *ports), ("effects",)):
         result = finished(*command_line, env=environment(tmp_path, PYTHONPATH=str(tmp_path)))
         assert result.returncode == 2
-        last = result.stderr.splitlines()[-1]
-        assert last.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision"), (
-            last
-        )
+        wrong = complaint(result.stderr)
+        assert wrong.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision")
 
 
 @pytest.mark.parametrize("taken", ["--port", "--ops-port"])
