@@ -193,6 +193,10 @@ class TaskRouter:
         """What the caller must hear yet, for the journal."""
         return OwedRow(results=self._owed.left(), claims=self._corrections.left())
 
+    def owe(self, key: str, words: str) -> None:
+        """The caller must hear these words. key: the run that has failed, or what else they are about."""
+        self._owed.failed(key, words, words, self._services.local_now().date())
+
     @property
     def owes_result(self) -> bool:
         """Whether a task has done something that the caller has not heard about."""

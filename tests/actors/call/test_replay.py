@@ -383,6 +383,13 @@ def test_a_yes_that_a_changed_table_finds_begun_is_not_taken_twice(left: Left) -
     second.model_is_ready()
     assert is_said(second, UNSURE)
     assert [task.result for task in second.describe().tasks] == ["failed"]
+    assert "owed" in second.row_kinds(), "a third process would say it too"
+    for words in ("Hello again.", "What can I do for you?"):  # in place of what it was asked to say
+        second.bot_says(words, ms=500)
+        second.mailboxes.advance(500)
+    before = len(second.model.all("response.create"))
+    second.mailboxes.advance(2000)
+    assert UNSURE in str(second.model.all("response.create")[before:]), "it is said again until it was heard"
 
 
 def test_an_open_task_that_this_release_does_not_have_has_failed_and_the_caller_hears_so(
