@@ -583,12 +583,12 @@ class CallSupervisor(LoopActor):
             self._log.warning(
                 "a task's table has changed", run=run.context.run_id, agent=run.spec.name, result=run.result
             )
-            if run.say:
+            if run.say and not self._tasks.answers(run, unanswered):
                 self._speech.say_or_owe(run.say, ready=False)
-        for row in self._tasks.gone:
+        for row, words in self._tasks.gone:
             self._recorder.task_gone(row)
             self._log.warning("this release does not have a task", run=row.run, agent=row.agent)
-            self._speech.say_or_owe(SORRY, ready=False)
+            self._speech.say_or_owe(words, ready=False)
         for called in unanswered:
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)
