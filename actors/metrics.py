@@ -67,7 +67,9 @@ MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled becaus
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")
 BARGE_INS = Counter("tieline_barge_ins_total", "Times a caller spoke while the bot did.")
-LATE_DELTAS = Counter("tieline_late_deltas_total", "Audio deltas of cancelled responses, dropped.")
+LATE_DELTAS = Counter(
+    "tieline_late_deltas_total", "Audio deltas dropped: of cancelled responses, or of too many items."
+)
 DEAD_LETTERS = Counter("tieline_dead_letters_total", "Messages to actors that had ended, by type.", ["kind"])
 EFFECTS = Counter("tieline_effects_total", "Effects of tasks, by name and result.", ["effect", "result"])
 LOOKUPS = Counter(

@@ -22,21 +22,30 @@ async def open_store(url: str, notifier: Notifier) -> Engine:
     """Open and migrate the database as soon as it can be had. Raises: WrongDatabase."""
     loop = asyncio.get_running_loop()
     began_s, told_s = loop.time(), float("-inf")
+
+    def tell(what: str, **more: str) -> None:
+        nonlocal told_s
+        told_s = loop.time()
+        logger.error(what, **more, since_s=round(told_s - began_s))
+        notifier.tell(EXTEND)
+        notifier.tell(f"{STATUS}waiting for the database")
+
     while True:
+        # Not on the loop: a migration, or a slow server, may take longer than we may be silent.
+        attempt = loop.create_task(asyncio.to_thread(open_database, url))
         try:
-            # Migrations may take long: not on the loop.
-            engine = await asyncio.to_thread(open_database, url)
+            while not attempt.done():
+                due_s = max(began_s, told_s) + TELL_EVERY_S
+                if not (await asyncio.wait({attempt}, timeout=max(0.0, due_s - loop.time())))[0]:
+                    tell("the database is still being opened or migrated")
+            engine = attempt.result()
         except DatabaseAway as error:
-            now_s = loop.time()
-            if now_s - told_s >= TELL_EVERY_S:
-                told_s = now_s
-                logger.error(
-                    "the database is away: it is waited for", reason=str(error), since_s=round(now_s - began_s)
-                )
-                notifier.tell(EXTEND)
-                notifier.tell(f"{STATUS}waiting for the database")
+            if loop.time() - told_s >= TELL_EVERY_S:
+                tell("the database is away: it is waited for", reason=str(error))
         else:
             if told_s >= began_s:
                 logger.warning("the database is there", after_s=round(loop.time() - began_s))
             return engine
+        finally:
+            attempt.cancel()
         await asyncio.sleep(TRY_EVERY_S)

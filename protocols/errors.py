@@ -43,6 +43,10 @@ class ModelRefused(PeerError):
         self.reason = reason
 
 
+class ClaimOverdue(TielineError):
+    """A call was not taken over, because nobody waits for it here any more."""
+
+
 class Fenced(TielineError):
     """Another process has taken over the call: the write was rejected, and so will all later ones be."""
 

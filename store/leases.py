@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
-from protocols.errors import Fenced
+from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.call_keys import call_key, conversation_of
 from store.database import insert, moment, reading
@@ -241,11 +243,15 @@ class Leases:
         self._keys[conversation_id] = key
         return Lease(key, epoch, opening, last_seq=0)
 
-    def claim(self, conversation_id: str, credential: str, others: Sequence[str] = ()) -> Lease | LeaseRefused:
+    def claim(
+        self, conversation_id: str, credential: str, others: Sequence[str] = (), until_s: float = math.inf
+    ) -> Lease | LeaseRefused:
         """Take over a call that is resumed here, from any holder; no other process can write for it from now on.
 
         credential, others: of the resuming socket; one must equal the one that the call was opened with.
+        until_s: monotonic; later nothing is taken, because the call may be in progress elsewhere. Raises: ClaimOverdue.
         """
+        _in_time(until_s)
         digests, column = [_digest(each) for each in (credential, *others)], schema.lease.c
         key, refusal = self._to_resume(conversation_id, digests)
         if refusal is not None:
@@ -254,6 +260,7 @@ class Leases:
             values = self._held(connection) | {"status": "open"}
             # However long ago it expired: a call that nobody has ended goes on.
             lease = self._take(connection, key, column.status != "ended", values)
+            _in_time(until_s)  # it may have waited for a lock
         if lease is None:
             return LeaseRefused(self._to_resume(conversation_id, digests)[1] or "ended")
         self._hold(key, lease.epoch)
@@ -392,6 +399,11 @@ def _has_rows(connection: Connection, key: str) -> bool:
     """Whether a call has a journal or a record."""
     call = schema.call.c.conversation_id
     return _last_seq(connection, key) > 0 or connection.scalar(select(call).where(call == key)) is not None
+
+
+def _in_time(until_s: float) -> None:
+    if time.monotonic() >= until_s:
+        raise ClaimOverdue
 
 
 def _digest(credential: str) -> str:

@@ -73,10 +73,14 @@ def upgrade(connection: Connection) -> Tables:
 
     Raises: MisuseError if this release cannot work with them.
     """
+    # Most starts find nothing to add: they wait for no other process, and no longer for the server than calls do.
+    if not (found := tables(connection)).pending:
+        return found
     with _alone(connection) as config:
         found = tables(connection)
         if found.pending:
-            command.upgrade(config, "head")
+            with _unlimited(connection):
+                command.upgrade(config, "head")
     return found
 
 
@@ -92,16 +96,19 @@ def downgrade(connection: Connection, revision: str) -> Tables:
         earlier = found.known[: len(found.known) - len(found.pending)][:-1]
         if revision not in earlier:
             raise MisuseError(f"{revision!r} is no earlier revision: there is {', '.join(earlier) or 'none'}")
-        command.downgrade(config, revision)
+        with _unlimited(connection):
+            command.downgrade(config, revision)
     return found
 
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[Config]:
     """Only one process and thread migrates at a time; the others wait."""
-    with _alembic, _unlimited(connection):
+    with _alembic:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            # A busy machine may be slow between two statements.
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         config = _config()

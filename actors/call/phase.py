@@ -37,7 +37,7 @@ class CallEvent(Enum):
     CALLER_GONE = "caller gone"  # VAIC sent session.end
     RESUME_TIMEOUT = "resume timeout"  # a lost caller did not come back in time
     TRANSFER_FAILED = "transfer failed"  # nobody has answered it, and VAIC keeps the call
-    TRANSFER_FAILED_MUTE = "transfer failed (no model)"  # the model was stopped before it
+    TRANSFER_FAILED_MUTE = "transfer failed (no model)"  # the model was stopped before it, or lost for good meanwhile
     END_TIMEOUT = "end timeout"  # VAIC did not answer our hang-up, or had no socket to receive it
     ESCALATED = "escalated"  # the VAIC session used up its restarts
     RESUMED = "resumed"  # VAIC resumed the call on another socket
@@ -239,6 +239,7 @@ class ReadinessEvent(Enum):
 class ReadinessAction(Enum):
     AWAIT_START = "await start"
     GREET = "greet"
+    WATCH = "watch"  # for silence: the caller is there, and is not greeted again
     CATCH_UP = "catch up"  # say what had to wait for a model, or ask the caller to repeat what was lost with one
     TAKE_UP = "take up"  # say what a caller who was away has not heard; if nothing, ask what the caller said
 
@@ -275,7 +276,7 @@ READINESS: Table[Readiness, ReadinessEvent, tuple[ReadinessAction, ...]] = Table
         stay((_R.MODEL_AWAY, _R.TAKEN_OVER), _W.MODEL_LOST, ()),
         go(_R.NOBODY, _W.TAKEN_OVER, _R.TAKEN_OVER, ()),
         go(_R.NOBODY, _W.TAKEN_OVER_BLANK, _R.CALLER, ()),
-        go(_R.TAKEN_OVER, _W.ANSWER_DUE, _R.MODEL_AWAY, ()),
+        go(_R.TAKEN_OVER, _W.ANSWER_DUE, _R.MODEL_AWAY, (_D.WATCH,)),
         stay((_R.MODEL_AWAY, _R.CALLER), _W.ANSWER_DUE, ()),
     ),
     rows(

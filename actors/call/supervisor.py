@@ -87,7 +87,7 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.handle import TaskReply
-from actors.tasks.router import NOBODY_THERE, SORRY, TaskRouter
+from actors.tasks.router import NOBODY_THERE, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164
@@ -97,6 +97,8 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
+# Under this key the caller is owed NOT_CERTAIN; no run has it.
+BOOKS = "books"
 # What was arranged may not be in the store any more.
 NOT_CERTAIN = (
     "I am sorry, we have just lost a part of our books. I cannot confirm what we have arranged: please check with us "
@@ -218,8 +220,9 @@ class CallSupervisor(LoopActor):
                 self._move(message)
             case Forgotten():
                 self._recorder.error("store: rows of this call were lost")
-                if self._tasks.runs and self._phase in (Phase.TALKING, Phase.HANDING_OVER):
-                    self._speech.say_or_owe(NOT_CERTAIN, self._readiness in MODEL_THERE)
+                if self._tasks.runs and self._phase in (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER):
+                    self._delay_end()
+                    self._must_hear(BOOKS, NOT_CERTAIN)
             case Parked():
                 self._advance(CallEvent.HANDED_OVER)
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
@@ -377,12 +380,27 @@ class CallSupervisor(LoopActor):
         if not words:
             return False
         self._log.warning("the model has told the caller something untrue")
-        if self._hangup is not None and transfer:
+        self._delay_end()
+        self._speech.say(words)
+        return True
+
+    def _delay_end(self) -> None:
+        """The caller must hear something else before the end that is due: that calls a hang-up off."""
+        if self._hangup is not None and isinstance(self._hangup.act, Transfer):
             self._hangup.wait_for_another()
         elif self._hangup is not None:
             self._advance(CallEvent.CALLED_OFF)
-        self._speech.say(words)
-        return True
+
+    def _must_hear(self, key: str, words: str, *, told: bool = False) -> None:
+        """Say a sentence now, or once there is a model, and again until the caller has heard it. key: of what it is.
+
+        told: the output of a function call says it now.
+        """
+        self._tasks.owe(key, words)
+        self._recorder.owed(self._tasks.owed())
+        if not told:
+            self._speech.say_or_owe(words, self._readiness in MODEL_THERE)
+        self._time_silence()
 
     def _invoke(self, called: FunctionCalled) -> None:
         self._watch(LineEvent.ACTED)
@@ -483,9 +501,10 @@ class CallSupervisor(LoopActor):
         self._log.warning("transfer failed", reason=reason_code)
         TRANSFERS_FAILED.labels(reason_code).inc()
         self._recorder.error(f"transfer failed: {reason_code}")
-        if self._hangup is None or self._hangup.clip is None:
+        announced_by_clip = self._hangup is not None and self._hangup.clip is not None  # so the model was stopped
+        if not announced_by_clip and not self._model_leg.gone:
             self._advance(CallEvent.TRANSFER_FAILED)
-        else:  # a recorded sentence announced it, so the model was stopped
+        else:
             self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
 
     def _move(self, message: MoveCall) -> None:
@@ -583,12 +602,12 @@ class CallSupervisor(LoopActor):
             self._log.warning(
                 "a task's table has changed", run=run.context.run_id, agent=run.spec.name, result=run.result
             )
-            if run.say and not self._tasks.answers(run, unanswered):
-                self._speech.say_or_owe(run.say, ready=False)
+            if run.say:
+                self._must_hear(run.context.run_id, run.say, told=self._tasks.answers(run, unanswered))
         for row, words in self._tasks.gone:
             self._recorder.task_gone(row)
             self._log.warning("this release does not have a task", run=row.run, agent=row.agent)
-            self._speech.say_or_owe(words, ready=False)
+            self._must_hear(row.run, words)
         for called in unanswered:
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)
@@ -674,6 +693,8 @@ class CallSupervisor(LoopActor):
                     self._call_timers.cancel(CallTimer.START)
                     self._watch(LineEvent.OPENED)
                     self._speech.greet()
+                case ReadinessAction.WATCH:
+                    self._watch(LineEvent.OPENED)
                 case ReadinessAction.CATCH_UP:
                     self._speech.model_back(said_again)
                 case ReadinessAction.TAKE_UP:

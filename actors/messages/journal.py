@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
@@ -62,12 +63,14 @@ class OpenLease:
 class ClaimCall:
     """Take over a call that is resumed here and not known to this process. Answered with CallClaimed.
 
-    others: see Peer.
+    others: see Peer. until_s: monotonic; then its socket is closed, the call may be resumed elsewhere, and this message
+    is not carried out or answered any more.
     """
 
     conversation_id: str
     credential: str = field(repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
+    until_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from actors.messages.journal import JournalMessage, RenewLeases, ResumeState
+from actors.messages.journal import ClaimCall, JournalMessage, RenewLeases, ResumeState
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.transport.websocket import Wire
 
@@ -157,9 +157,9 @@ class SwitchboardStatus:
 
 @dataclass(frozen=True, slots=True)
 class CallClaimed:
-    """The answer to ClaimCall. resume_state: None if the call cannot be taken over. reason: why, for the log."""
+    """The answer to a claim. resume_state: None if the call cannot be taken over. reason: why, for the log."""
 
-    conversation_id: str
+    claim: ClaimCall
     resume_state: ResumeState | None
     reason: str = ""
 

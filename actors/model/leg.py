@@ -71,6 +71,11 @@ class ModelRef(StableRef[ModelSocketMessage]):
         self._kept, self._utterance = AudioBuffer(length_ms), UtteranceBuffer(length_ms)
         self._hears = self.caller_speaks = False
 
+    @property
+    def live(self) -> bool:
+        """Whether a session hears the caller."""
+        return self._hears
+
     def tell(self, message: ModelSocketMessage, /) -> None:
         if isinstance(message, CallerAudio):
             if not self._hears:
@@ -170,6 +175,11 @@ class ModelLeg:
         self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
         self._stop_spare()
+
+    @property
+    def gone(self) -> bool:
+        """No session is left to restart, or none has come in time."""
+        return self._name not in self._children or not (self._ref.live or CallTimer.MODEL in self._timers)
 
     def ready(self, session: ModelReady) -> bool:
         """A session is configured. Returns whether the caller's last utterance was sent to it again."""

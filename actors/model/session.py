@@ -93,7 +93,7 @@ from protocols.realtime.objects import (
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
 from protocols.realtime.response_slot import BudgetAction
-from protocols.realtime.responses import RunningResponses
+from protocols.realtime.responses import DROPPED, NEXT, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
 
@@ -284,9 +284,12 @@ class OpenAISocket(LoopActor):
             raise TransportLost(1008, "a flood of events")
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
-        if not self._responses.takes(delta.response_id, delta.item_id, delta.delta):
-            LATE_DELTAS.inc()
-            return
+        piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
+        if piece is not NEXT:
+            if piece is DROPPED:
+                LATE_DELTAS.inc()
+                return
+            self._count_event()
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:

@@ -38,7 +38,7 @@ from actors.metrics import FORGOTTEN, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNRE
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
-from protocols.errors import Fenced
+from protocols.errors import ClaimOverdue, Fenced
 from store.call_keys import call_key, conversation_of
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, LeaseRefused, Leases, Orphan
@@ -193,7 +193,7 @@ class JournalWriter(ThreadActor):
     def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
         try:
             return self._retrying(write)
-        except Fenced:
+        except (ClaimOverdue, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             LOST_ROWS.inc()
@@ -249,11 +249,14 @@ class JournalWriter(ThreadActor):
 
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
-        lease = self._try(
-            lambda: self._leases.claim(conversation_id, message.credential, message.others), "lease", conversation_id
-        )
+        ours = conversation_id, message.credential, message.others, message.until_s
+        try:
+            lease = self._try(lambda: self._leases.claim(*ours), "lease", conversation_id)
+        except ClaimOverdue:
+            logger.bind(conversation=conversation_id).warning("too late to take this call over: it is left as it is")
+            return
         if lease is None or isinstance(lease, LeaseRefused):
-            send(self._switchboard, CallClaimed(conversation_id, None, lease.reason if lease else "failed"))
+            send(self._switchboard, CallClaimed(message, None, lease.reason if lease else "failed"))
             return
         try:
             resume_state = self._resume_state(lease)
@@ -262,13 +265,15 @@ class JournalWriter(ThreadActor):
         except Exception:  # noqa: BLE001 - whatever its rows hold, it costs this call and no other
             self._set_aside(lease.key)
             self._leases.forget(lease.key)
-            send(self._switchboard, CallClaimed(conversation_id, None, "its journal cannot be read"))
+            send(self._switchboard, CallClaimed(message, None, "its journal cannot be read"))
             return
-        send(self._switchboard, CallClaimed(conversation_id, replace(resume_state, acted=acted)))
+        send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted)))
 
     def _park(self, message: Park) -> None:
         key = self._leases.key(message.conversation_id)
         epoch = self._leases.epoch(key)
+        if not epoch and message.call is None:  # no lease of ours is left
+            return
         try:
             self._try(lambda: self._leases.park(key, epoch), "lease", key)
         except Fenced:

@@ -127,6 +127,7 @@ class _Call:
 class _Claim:
     """A socket whose call this process is claiming from another. limit: ends the wait."""
 
+    message: ClaimCall
     wire: Wire
     peer: Peer
     limit: Timer
@@ -227,7 +228,7 @@ class Switchboard(LoopActor):
             case AdmissionRequest():
                 self._answer(message.upgrade)
             case CallClaimed():
-                self._take_over(message.conversation_id, message.resume_state, message.reason)
+                self._take_over(message)
             case CallsForgotten():
                 for conversation_id in message.conversation_ids:
                     if (forgotten := self._calls.get(conversation_id)) is not None:
@@ -453,33 +454,38 @@ class Switchboard(LoopActor):
         if (former := self._claims.pop(conversation_id, None)) is not None:
             former.limit.cancel()
             former.wire.close(1000, "replaced by a newer socket")
-        limit = self.after(CLAIM_LIMIT_S, CallClaimed(conversation_id, None, NO_ANSWER))
-        self._claims[conversation_id] = _Claim(wire, peer, limit)
-        self._journal_writer.tell(ClaimCall(conversation_id, peer.credential, peer.others))
+        message = ClaimCall(conversation_id, peer.credential, peer.others, time.monotonic() + CLAIM_LIMIT_S)
+        limit = self.after(CLAIM_LIMIT_S, CallClaimed(message, None, NO_ANSWER))
+        self._claims[conversation_id] = _Claim(message, wire, peer, limit)
+        self._journal_writer.tell(message)
 
-    def _take_over(self, conversation_id: str, resume_state: ResumeState | None, reason: str) -> None:
+    def _take_over(self, answer: CallClaimed) -> None:
         """Go on with a claimed call, or refuse the socket that wants it."""
-        claim = self._claims.pop(conversation_id, None)
-        if claim is None or conversation_id in self._calls:
-            if resume_state is not None and conversation_id not in self._calls:
-                # The socket has gone meanwhile: release the call, so that it can be resumed elsewhere.
-                self._journal_writer.tell(Park(conversation_id, None))
-            return
-        claim.limit.cancel()
-        if reason == NO_ANSWER:
-            # VAIC may try again after a close, and the store may be back by then; session.error would end the call.
-            logger.bind(conversation=conversation_id).warning("call not taken over", reason=reason)
-            claim.wire.close(TRY_AGAIN_LATER, reason)
+        conversation_id, resume_state, reason = answer.claim.conversation_id, answer.resume_state, answer.reason
+        claim = self._claims.get(conversation_id)
+        if claim is not None and claim.message is not answer.claim:
+            return  # of an earlier socket: if this one's claim fails, the call is released then
+        self._claims.pop(conversation_id, None)
+        if claim is not None:
+            claim.limit.cancel()
+        if conversation_id in self._calls:
             return
         initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
         media = negotiate(initiate.supported_media_formats)
-        if resume_state is None or media is None:
-            logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
-            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
-        else:
+        if claim is not None and resume_state is not None and media is not None:
             _compare_addresses(conversation_id, resume_state.opening.address, claim.peer.address)
             call = _Call(StableRef(), claim.wire, claim.peer.credential, claim.peer.address)
             self._begin(initiate, media, call, resume_state)
+            return
+        # What was claimed nevertheless, for this socket or one before it, can be resumed elsewhere.
+        self._journal_writer.tell(Park(conversation_id, None))
+        if claim is not None and reason == NO_ANSWER:
+            # VAIC may try again after a close, and the store may be back by then; session.error would end the call.
+            logger.bind(conversation=conversation_id).warning("call not taken over", reason=reason)
+            claim.wire.close(TRY_AGAIN_LATER, reason)
+        elif claim is not None:
+            logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 
     def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
@@ -513,9 +519,13 @@ class Switchboard(LoopActor):
     def _child_died(self, death: ChildDied) -> None:
         verdict = self._children.died(death)
         kind, _, conversation_id = death.child.partition(":")
-        # It may have died before its wire had an owner.
-        if kind == "call" and (ended := self._drop(conversation_id)) is not None and death.reason is not None:
-            ended.wire.close(1011, "internal error")
+        if kind == "call":
+            ended = self._drop(conversation_id)
+            if death.reason is not None:
+                # It may have died before its wire had an owner, and before it wrote its record.
+                if ended is not None:
+                    ended.wire.close(1011, "internal error")
+                self._journal_writer.tell(Park(conversation_id, None))
         if self._leaving:
             self._stop_if_empty()
         elif kind != "call" and isinstance(verdict, Escalate):

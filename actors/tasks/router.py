@@ -155,9 +155,7 @@ class TaskRouter:
             if (confirm := confirm_name(run.spec.name)) not in unanswered:
                 self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
 
-    def _restore_ended(
-        self, run: TaskHandle, standing: TaskRun | None, snapshot: Snapshot | ForeignSnapshot
-    ) -> None:
+    def _restore_ended(self, run: TaskHandle, standing: TaskRun | None, snapshot: Snapshot | ForeignSnapshot) -> None:
         """Restore what a run has done, and what was said of it; that needs no table. Where it cannot be read, or may
         have been done before the run failed, nobody knows.
         """
@@ -214,6 +212,10 @@ class TaskRouter:
     def owed(self) -> OwedRow:
         """What the caller must hear yet, for the journal."""
         return OwedRow(results=self._owed.left(), claims=self._corrections.left())
+
+    def owe(self, key: str, words: str) -> None:
+        """The caller must hear these words. key: the run that has failed, or what else they are about."""
+        self._owed.failed(key, words, words, self._services.local_now().date())
 
     @property
     def owes_result(self) -> bool:

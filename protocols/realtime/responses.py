@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS
@@ -19,8 +20,22 @@ from protocols.realtime.objects import Response
 ENDED_KNOWN = 64
 # Responses in progress at a time: the server allows one; with more, the oldest counts as ended.
 MOST_RUNNING = 16
+# Items of one response that are heard: a spoken answer is one, or a few between function calls.
+MOST_ITEMS = 64
 
 Cut = ConversationItemTruncate | ConversationItemDelete
+
+
+class Piece(IntEnum):
+    """What a piece of audio is: dropped, the first of its item, or one that follows."""
+
+    DROPPED = 0
+    FIRST = 1
+    NEXT = 2
+
+
+# For each piece of audio: to look a member up in its class takes as long as the rest.
+DROPPED, FIRST, NEXT = Piece
 
 
 @dataclass(slots=True)
@@ -81,17 +96,20 @@ class RunningResponses:
         """It has ended: any further event about it is a duplicate, or late."""
         return response_id in self._ended
 
-    def takes(self, response_id: str, item_id: str, payload: str) -> bool:
-        """Count a piece of audio. payload: base64 in the session's format. Returns whether to pass it on."""
+    def takes(self, response_id: str, item_id: str, payload: str) -> Piece:
+        """Count a piece of audio, to be passed on unless it is dropped. payload: base64 in the session's format."""
         running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
-            return False
-        if item_id not in self._items:
-            if len(item_id) > NAME_CHARS:
-                return False
-            self._items.add(item_id)
-        running.spoken[item_id] = running.spoken.get(item_id, 0.0) + decoded_bytes(payload) / self._bytes_per_ms
-        return True
+            return DROPPED
+        spoken, length_ms = running.spoken, decoded_bytes(payload) / self._bytes_per_ms
+        if item_id in spoken:
+            spoken[item_id] += length_ms
+            return NEXT
+        if len(item_id) > NAME_CHARS or len(spoken) >= MOST_ITEMS:
+            return DROPPED
+        self._items.add(item_id)
+        spoken[item_id] = length_ms
+        return FIRST
 
     def discarded(self, response_id: str) -> bool:
         """Whether the response was interrupted, so that its audio is dropped."""

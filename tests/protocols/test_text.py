@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,8 @@ def test_nul_and_halves_of_pairs_are_replaced(text: str, clean: str) -> None:
         (r'"\ud83d\ude00"', r'"\ud83d\ude00"'),
         (r'"\ud83d\ud83d\ude00"', r'"\ufffd\ud83d\ude00"'),
         (r'"\\u0000 \\\u0000"', r'"\\u0000 \\\ufffd"'),
+        (r'"\\ud83d\ude00 \ud83d\\ude00"', r'"\\ud83d\ufffd \ufffd\\ude00"'),
+        (r'"\ud83d\ude00\ude00"', r'"\ud83d\ude00\ufffd"'),
         (r'"\u0001 \u00000"', r'"\u0001 \ufffd0"'),
         (r'"\u00', r'"\u00'),
         ("\\", "\\"),
@@ -46,6 +49,22 @@ def test_nul_and_halves_of_pairs_are_replaced(text: str, clean: str) -> None:
 def test_escapes_in_json_are_replaced_where_they_are_escapes(text: str, clean: str) -> None:
     assert well_formed_json(text) == clean
     assert well_formed_json(text.encode()) == clean.encode()
+
+
+@pytest.mark.parametrize("escape", [r"\\", r"\n", r"\u", r"\u00e9", r"\ud83d\ude00", r"\u0000", r"\ud83d", r"\udc00"])
+def test_nothing_is_called_for_each_escape(escape: str) -> None:
+    called = []
+    json = f'"{escape * 1000}' + r'\u0000"'
+    sys.setprofile(lambda *event: called.append(event))
+    well_formed_json(json)
+    well_formed_json(json.encode())
+    sys.setprofile(None)
+    assert len(called) < 100
+
+
+def test_what_is_no_json_for_a_nul_that_is_not_escaped_stays_as_it_is() -> None:
+    assert well_formed_json('"\0\0 \\u0000"') == '"\0\0 \\u0000"'
+    assert well_formed_json(b'"\0\0 \\u0000"') == b'"\0\0 \\u0000"'
 
 
 @given(ANY)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
-from protocols.errors import Fenced
+from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.appointments import AppointmentBook, book
 from store.database import open_database, reading
@@ -210,6 +210,17 @@ def test_an_unknown_or_ended_call_is_not_taken_over(here: Leases, there: Leases)
     here.end("c-1", 1)
     assert there.claim("c-1", "secret") == LeaseRefused("ended")
     assert there.claim("c-1", "Secret") == LeaseRefused("credential"), "nobody else learns even that"
+
+
+def test_a_takeover_that_has_waited_too_long_for_the_database_is_rolled_back(
+    here: Leases, there: Leases, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(here)
+    clock_s = iter([9.9, 10.1])
+    monkeypatch.setattr("store.leases.time.monotonic", lambda: next(clock_s, 10.1))
+    with pytest.raises(ClaimOverdue):
+        there.claim("c-1", "secret", until_s=10.0)
+    assert (stored(engine).node, stored(engine).epoch, there.held) == ("here", 1, {})
 
 
 def test_a_call_that_ends_while_it_is_being_taken_over_has_ended(engine: Engine, url: str) -> None:

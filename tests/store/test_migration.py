@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 
 from protocols.errors import MisuseError
 from store import appointments, effect_log, migration, schema
-from store.database import connect, open_database, reading
+from store.database import IDLE_LIMIT_MS, connect, open_database, reading
 from store.effect_log import LoggedEffect
 from store.journal import Journal
 from store.leases import Lease, Leases, fenced, in_progress
@@ -194,6 +195,35 @@ def test_a_downgrade_goes_to_an_earlier_revision_of_this_release(
         set_revision(connection, found)
         with pytest.raises(MisuseError, match=complaint):
             migration.downgrade(connection, wanted)
+
+
+def test_where_nothing_is_to_be_added_nobody_is_waited_for(postgres_url: str) -> None:
+    migrating = connect(postgres_url)
+    with migrating.begin() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({migration.MIGRATION_LOCK})")
+        open_database(postgres_url).dispose()
+    migrating.dispose()
+
+
+def test_only_a_migration_has_no_limits(empty_postgres_url: str) -> None:
+    engine = connect(empty_postgres_url)
+    limits, waits = "SELECT setting FROM pg_settings WHERE name LIKE %s", []
+
+    def look(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        raw: Any = connection.connection.driver_connection
+        waits.append((statement[:6].strip(), raw.answer_limit_s))
+
+    event.listen(engine, "before_cursor_execute", look)
+    with engine.begin() as connection:
+        migration.upgrade(connection)
+        ours = [connection.exec_driver_sql(limits, (each,)).scalar() for each in ("idle_in_t%", "statement_t%")]
+    assert ours == ["0", "0"]
+    assert {limit_s for what, limit_s in waits if what == "CREATE"} == {None}
+    assert None not in {limit_s for what, limit_s in waits if what == "SET LO"}
+    with engine.begin() as connection:
+        assert migration.upgrade(connection).pending == ()
+        assert connection.exec_driver_sql(limits, ("idle_in_t%",)).scalar() == str(IDLE_LIMIT_MS)
+    engine.dispose()
 
 
 def test_calls_in_progress_are_those_whose_leases_are_held(engine: Engine) -> None:

@@ -595,6 +595,18 @@ def test_a_transfer_that_fails_and_was_announced_by_a_clip_ends_in_words_because
     assert call.outcome() == "failed"
 
 
+def test_a_transfer_that_fails_after_the_model_was_lost_for_good_ends_in_words(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes)
+    LOSSES["refused"](call)
+    transfer_fails(call)
+    mailboxes.advance(1000)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    assert clips(call)[-1] == "call_again"
+    call.ends("bot-disconnected")
+    assert call.outcome() == "failed"
+
+
 def test_a_transfer_that_vaic_ignores_is_told_within_20_s_and_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
     call = put_through(mailboxes)
     mailboxes.advance(15_000)

@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY
 
 from actors.call.supervisor import NOT_CERTAIN
 from actors.messages.call import EndCall, Forgotten, ModelReady, Rebind
+from actors.messages.journal import AppendRow
+from actors.messages.journal_rows import OwedRow
 from actors.model.session import OpenAISocket
 from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
@@ -736,3 +738,46 @@ def test_a_call_whose_rows_are_lost_says_so_if_anything_was_arranged_and_records
     asked = [str(each["response"].get("instructions", "")) for each in call.model.all("response.create")]
     assert (NOT_CERTAIN in "".join(asked)) == arranged
     assert call.describe().errors == ("store: rows of this call were lost",)
+
+
+def asked_for_doubt(call: Call) -> int:
+    every = [str(each["response"].get("instructions", "")) for each in call.model.all("response.create")]
+    return sum(NOT_CERTAIN in each for each in every)
+
+
+def owed(call: Call) -> list[tuple[str, str]]:
+    """What the journal has that the caller must still hear: the newest row."""
+    rows = [each.entry.row for each in call.journal.arrived if isinstance(each, AppendRow)]
+    newest = [row for row in rows if isinstance(row, OwedRow)][-1]
+    return [(each.run, each.words) for each in newest.results]
+
+
+def test_that_nothing_can_be_confirmed_is_said_again_until_it_was_heard(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, no_input_s=8).greeted()
+    call.bot_says(call.answered("call-1", "order_pizza", **PIZZA_SLOTS)["say"], ms=500)
+    mailboxes.advance(500)
+    call.told(Forgotten())
+    assert owed(call) == [("books", NOT_CERTAIN)]
+    call.caller_says("Wait, I also want")
+    call.bot_says("Yes?", ms=500)
+    mailboxes.advance(500)
+    before = asked_for_doubt(call)
+    mailboxes.advance(2000)
+    assert asked_for_doubt(call) == before + 1
+    call.bot_says(NOT_CERTAIN, ms=500)
+    mailboxes.advance(500)
+    assert owed(call) == []
+
+
+def test_a_farewell_is_called_off_to_say_that_nothing_can_be_confirmed(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.answered("call-2", "order_pizza_confirm", yes=True)
+    call.answered("call-3", "end_call")
+    call.told(Forgotten())
+    call.bot_says("It is ordered. Goodbye.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(7000)
+    assert asked_for_doubt(call) > 0
+    assert call.activities() == [], "the bot has hung up"

@@ -44,6 +44,7 @@ from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
 from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
+from protocols.realtime.responses import MOST_ITEMS
 from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MS_100, TOOL, Scene
 from tests.counted import counted
@@ -680,10 +681,24 @@ def test_a_flood_of_events_ends_the_session_and_not_one_of_audio(scene: Scene) -
     scene.created()
     for _ in range(2 * EVENTS_AHEAD):
         scene.delta(payload="AAAA")
-    for number in range(EVENTS_AHEAD - 1):
+    for number in range(EVENTS_AHEAD - 2):  # beside the response and its first piece of audio
         scene.event("input_audio_buffer.speech_started", item_id=f"u-{number}", audio_start_ms=0)
     scene.parent.expect_nothing()
     scene.event("input_audio_buffer.speech_started", item_id="u", audio_start_ms=0)
     lost = scene.parent.expect(ChildDied).reason
     assert isinstance(lost, TransportLost)
     assert (lost.code, scene.wire.closed) == (1008, 1006)
+
+
+def test_a_flood_of_audio_whose_every_piece_is_of_another_item_ends_the_session(scene: Scene) -> None:
+    for number in range(EVENTS_AHEAD):
+        response, item = divmod(number, MOST_ITEMS)
+        if item:
+            scene.delta(f"r-{response}", f"i-{number}", "AAAA")
+        else:
+            scene.created(f"r-{response}")
+    scene.parent.expect_nothing()
+    scene.delta(f"r-{response}", "i-last", "AAAA")
+    lost = scene.parent.expect(ChildDied).reason
+    assert isinstance(lost, TransportLost)
+    assert lost.code == 1008

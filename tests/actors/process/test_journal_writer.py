@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -180,7 +181,7 @@ def test_a_call_with_a_repeated_id_is_taken_over_and_given_away_under_its_key(of
     there.park("c-1~2", 2)
     office.written(ClaimCall("c-1", "secret"))
     told = office.switchboard.expect(CallClaimed)
-    assert told.conversation_id == "c-1"
+    assert told.claim.conversation_id == "c-1"
     assert told.resume_state is not None
     assert len(told.resume_state.rows) == 1
     office.written(append(2))
@@ -313,6 +314,17 @@ def test_a_call_whose_lease_cannot_be_read_is_still_a_call(engine: Engine) -> No
     assert left is not None
     assert (left.opening, len(left.rows)) == (CallOpening(), 1)
     office.writer.stop(timeout=5)
+
+
+def test_a_claim_that_comes_too_late_is_dropped_and_the_call_stays_where_it_is(office: Office, engine: Engine) -> None:
+    there = Leases(engine, "there")
+    there.open("c-1", "", OPENING.model_dump())
+    with database_lost(engine):  # from the first attempt on
+        office.written(ClaimCall("c-1", "", until_s=time.monotonic() + 0.2))
+    office.written(ClaimCall("c-1", "", until_s=time.monotonic()), RenewLeases())
+    assert there.renew(there.held) == set()
+    office.switchboard.expect_nothing()
+    office.parent.expect_nothing()
 
 
 # --- what the switchboard learns of the store ---

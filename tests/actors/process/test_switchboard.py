@@ -307,7 +307,6 @@ def test_a_claim_that_times_out_closes_the_socket_with_try_again_later(scene: Sc
         with reading(engine) as connection:
             return connection.scalar(status) == "parked"
 
-    scene.mailboxes.until(lambda: scene.leases.held)
     scene.has_written()
     scene.mailboxes.drain()
     scene.has_written()
@@ -316,6 +315,41 @@ def test_a_claim_that_times_out_closes_the_socket_with_try_again_later(scene: Sc
     scene.opens(resume)
     scene.mailboxes.until(lambda: scene.status().conversations)
     assert scene.status().conversations == ("c-9",)
+
+
+def test_a_call_that_is_resumed_twice_while_the_store_is_away_begins_with_the_last_claim(
+    scene: Scene, engine: Engine
+) -> None:
+    """A claim after its beginning would fence what the call does meanwhile."""
+    opening = {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"}
+    Leases(engine, "there").open("c-9", "mine", opening)
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-9"}
+    with engine.begin():  # holds SQLite's write lock
+        first, second = scene.opens(resume, credential="mine"), scene.opens(resume, credential="mine")
+    began: list[int] = []
+
+    def live() -> bool:
+        began.extend([scene.leases.epoch("c-9")] if scene.status().conversations and not began else [])
+        return bool(began)
+
+    scene.mailboxes.until(live)
+    scene.has_written()
+    scene.mailboxes.drain()
+    assert (first.closed, second.closed) == (1000, None)
+    assert began == [scene.leases.epoch("c-9")] == [3]
+
+
+def test_a_socket_does_not_get_the_call_that_another_one_has_claimed(scene: Scene, engine: Engine) -> None:
+    opening = {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"}
+    Leases(engine, "there").open("c-9", "mine", opening)
+    resume: dict[str, object] = {"type": "session.resume", "conversationId": "c-9"}
+    with engine.begin():
+        scene.opens(resume, credential="mine")
+        other = scene.opens(resume, credential="not mine")
+    scene.mailboxes.until(lambda: other.frames)
+    assert refusal(other) == "unknown conversation"
+    scene.has_written()
+    assert (scene.status().conversations, scene.leases.held) == ((), {})
 
 
 def test_an_ended_call_leaves_the_switchboard_and_its_record_is_stored(scene: Scene) -> None:
@@ -355,6 +389,20 @@ def test_the_socket_of_a_call_that_fails_to_start_is_closed(mailboxes: WaitingDi
     assert scene.status().conversations == ()
     scene.mailboxes.advance(10_000)
     assert wire.closed is not None
+
+
+def test_a_call_that_ends_without_a_record_is_left_to_whoever_finds_it(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    def no_clock() -> None:
+        raise RuntimeError("a bug")
+
+    scene = Scene(mailboxes, engine, now=no_clock)
+    scene.opens(initiate())
+    scene.has_written()
+    assert scene.leases.held == {}
+    with reading(engine) as connection:
+        assert connection.scalar(select(schema.lease.c.status)) == "parked"
 
 
 def test_fifty_calls_leave_no_actor_and_no_timer_behind(mailboxes: WaitingDispatcher, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from protocols.ledger import ItemHeard
 from protocols.media import LPCM16_24
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
-from protocols.realtime.responses import MOST_RUNNING, RunningResponses
+from protocols.realtime.responses import MOST_ITEMS, MOST_RUNNING, Piece, RunningResponses
 
 MS_100 = "A" * 6400
 
@@ -147,3 +147,13 @@ def test_a_response_that_never_ends_counts_as_ended_once_there_are_too_many() ->
     found = running(*names)
     assert [name for name in names if not found.takes(name, f"i-{name}", MS_100)] == names[:1]
     assert found.over(names[0])
+
+
+def test_a_response_is_heard_with_so_many_items_and_its_next_ones_are_dropped() -> None:
+    found = running("r-1", "r-2")
+    assert {found.takes("r-1", f"i-{number}", MS_100) for number in range(MOST_ITEMS)} == {Piece.FIRST}
+    assert found.takes("r-1", "i-more", MS_100) is Piece.DROPPED
+    assert found.takes("r-1", "i-0", MS_100) is Piece.NEXT
+    assert found.takes("r-2", "i-more", MS_100) is Piece.FIRST
+    over, _ = found.ended("r-1")
+    assert list(over.spoken) == [f"i-{number}" for number in range(MOST_ITEMS)]
