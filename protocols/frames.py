@@ -122,6 +122,9 @@ def _count_values(frame: bytes | str) -> None:
     sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
     if sent.count(b",") + sent.count(b"[") + sent.count(b"{") > MOST_VALUES:
         raise WireError("too_many_values")
+    # Escapes that may have to be replaced: each costs as much as a value.
+    if b"\\" in sent and sent.count(rb"\u0000") + sent.count(rb"\ud") + sent.count(rb"\uD") > MOST_VALUES:
+        raise WireError("too_many_values")
 
 
 class Codec(Generic[F]):

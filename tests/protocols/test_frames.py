@@ -71,6 +71,14 @@ def test_an_undeclared_field_in_a_sent_frame_is_refused() -> None:
         TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}')
 
 
+@pytest.mark.parametrize("escape", [r"\u0000", r"\ud83d", r"\uDE00"])
+def test_a_long_frame_of_escapes_that_no_store_can_hold_is_refused(escape: str) -> None:
+    assert FROM_VAIC.parse('{"type":"no.such","a":"' + escape * MOST_VALUES + '"}') == Unknown("no.such")
+    with pytest.raises(WireError) as refused:
+        FROM_VAIC.parse('{"type":"no.such","a":"' + escape * (MOST_VALUES + 1) + '"}')
+    assert refused.value.reason == "too_many_values"
+
+
 @given(text=st.text(), fixed=st.text(min_size=1))
 def test_a_template_writes_what_the_frame_itself_would(text: str, fixed: str) -> None:
     names = {"conversation_id": fixed, "stream_id": '""}'}
