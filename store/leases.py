@@ -199,6 +199,7 @@ class Leases:
         # By key: its epoch, and whether it is parked: until somebody takes it over, we may still write for it.
         self._epochs: dict[str, tuple[int, bool]] = {}
         self._keys: dict[str, str] = {}  # by conversation
+        self._left_out: set[str] = set()  # keys that are no orphans
 
     @property
     def renew_every_s(self) -> float:
@@ -268,7 +269,7 @@ class Leases:
         return lease
 
     def renew(self, held: Mapping[str, int]) -> set[str]:
-        """Renew leases, in one transaction. held: epochs by conversation. Returns the conversations lost."""
+        """Renew leases, in one transaction. held: epochs by key. Returns the keys that do not have their epoch."""
         column = schema.lease.c
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, held, to_change=True)
@@ -276,6 +277,27 @@ class Leases:
             still_open = and_(column.conversation_id.in_(mine), column.status == "open")
             connection.execute(schema.lease.update().where(still_open).values(self._held(connection)))
         return held.keys() - set(mine)
+
+    def keep(self, key: str) -> bool:
+        """Go on with a call that the database has forgotten, by its key. Returns whether it still is this process's.
+
+        As after a failover to a copy that was behind. Without its lease the call goes on with epoch 0, and nobody can
+        take it over. If only this process's takeover is not there, it is written again: a lower epoch writes no more.
+        """
+        ours, parked = self._epochs.get(key, (0, False))
+        column = schema.lease.c
+        with self._engine.begin() as connection:
+            stored = epochs_of(connection, (key,), to_change=True).get(key)
+            # One that is damaged may have been higher.
+            if stored is not None and (not isinstance(stored, int) or stored > ours):
+                return False
+            if stored is not None and stored < ours:
+                status = "parked" if parked else "open"
+                values = self._held(connection) | {"epoch": ours, "status": status}
+                connection.execute(schema.lease.update().where(column.conversation_id == key).values(values))
+        if stored is None and ours:
+            self._epochs[key] = 0, True  # its key is kept, and nothing is left to renew
+        return True
 
     def park(self, conversation_id: str, epoch: int) -> None:
         """Release a call, to be resumed elsewhere. If it ends first, this process writes its record. Raises: Fenced."""
@@ -290,6 +312,10 @@ class Leases:
 
     # --- calls of dead processes ---
 
+    def leave_out(self, key: str) -> None:
+        """Do not look at an orphan again: it cannot be ended here, and must not be in the way of others."""
+        self._left_out.add(key)
+
     def orphans(self, at_most: int = 16) -> list[Orphan]:
         """Calls whose leases have expired and were seen unchanged by this process for window_s: the oldest ones.
 
@@ -300,10 +326,14 @@ class Leases:
             now = moment(connection.dialect.name)
             # One that ends later than any lease can was renewed before the clock was set back.
             held = and_(column.lease_until > now, column.lease_until <= moment(connection.dialect.name, self._ttl_s))
-            query = select(column.conversation_id, *_MARK).where(column.status.in_(_OPEN), ~held)
+            # As ranges, which the index finds: a damaged status too is to be found.
+            ended_not = or_(column.status < "ended", column.status > "ended")
+            query = select(column.conversation_id, column.status, *_MARK).where(ended_not, ~held)
             expired: list[Orphan] = []
-            for key, *mark in connection.execute(query.order_by(column.lease_until)):
-                if isinstance(key, str):
+            for key, status, *mark in connection.execute(query.order_by(column.lease_until)):
+                if key in self._left_out:
+                    continue
+                if isinstance(key, str) and status in _OPEN:
                     expired.append(Orphan(key, (*mark,)))
                 else:
                     report(connection, UnreadableRow("lease", str(key)))
@@ -318,7 +348,11 @@ class Leases:
             now = select(*_MARK).where(schema.lease.c.conversation_id == key).with_for_update()
             lease = None
             # Compared here: what a damaged row holds may differ from itself when it is sent back.
-            if connection.execute(now).one_or_none() == orphan.mark:
+            seen = connection.execute(now).one_or_none()
+            if seen is None:  # what was read as its key is not what the row holds
+                report(connection, UnreadableRow("lease", key))
+                self.leave_out(key)
+            elif seen == orphan.mark:
                 values = {"node": self._node, "touched_at": moment(connection.dialect.name)}
                 lease = self._take(connection, key, open_still, values)
         if lease is None:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, assert_never
 
 from loguru import logger
@@ -53,7 +54,7 @@ JOURNAL_CAPACITY = 50_000
 # The delay before the database is tried again doubles from one to the other.
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
-# How often the switchboard is told at most that the store was used.
+# How often the switchboard is told at most that the store was used, with the same result.
 TELL_EVERY_S = 1.0
 _UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class JournalWriter(ThreadActor):
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
-        self._told_s = -math.inf  # when the switchboard was told of the store last
+        self._told_s, self._told = -math.inf, True  # when the switchboard was told of the store last, and what
         self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
 
@@ -108,7 +109,8 @@ class JournalWriter(ThreadActor):
                 self._ended.append(message.record)
             case DraftRecord():
                 self._write()
-                self._draft(*self._keyed(message.record))
+                record, _ = self._keyed(message.record)
+                self._write_fenced(lambda epoch: self._journal.draft(record, epoch), "record", record.conversation_id)
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
                     self._write()
@@ -153,13 +155,17 @@ class JournalWriter(ThreadActor):
             left_out = self._retrying(lambda: self._journal.append(stored, records))
         except Exception:  # noqa: BLE001 - one of them was refused: write each alone, so the others are not lost
             left_out = [each for entry in rows for each in self._append_one(entry)]
-            for record, epoch in records:
-                self._close(record, epoch)
+            for record, _ in records:
+                self._close(record)
         else:
             self._written |= {row.conversation_id: row.seq for row in stored if row not in left_out}
             for record, _ in records:
                 leases.forget(record.conversation_id)
-        self._report_lost(row.conversation_id for row in left_out)
+        if kept := self._fenced(row.conversation_id for row in left_out):
+            again = {(row.conversation_id, row.seq) for row in left_out if row.conversation_id in kept}
+            for entry in rows:
+                if (self._leases.key(entry.conversation_id), entry.seq) in again:
+                    self._append_one(entry)
 
     def _encoded(self, entry: JournalEntry) -> JournalRow:
         """The entry of a call of this process, under the call's key."""
@@ -177,18 +183,22 @@ class JournalWriter(ThreadActor):
         )
         return left_out or []
 
-    def _draft(self, record: CallRecord, epoch: int) -> None:
-        try:
-            self._try(lambda: self._journal.draft(record, epoch), "record", record.conversation_id)
-        except Fenced:
-            self._report_lost((record.conversation_id,))
+    def _close(self, record: CallRecord) -> None:
+        key = record.conversation_id
+        self._write_fenced(lambda epoch: self._journal.finish(record, epoch), "record", key)
+        self._leases.forget(key)
 
-    def _close(self, record: CallRecord, epoch: int) -> None:
-        try:
-            self._try(lambda: self._journal.finish(record, epoch), "record", record.conversation_id)
-        except Fenced:
-            self._report_lost((record.conversation_id,))
-        self._leases.forget(record.conversation_id)
+    def _write_fenced(self, write: Callable[[int], None], kind: str, key: str) -> bool:
+        """Write for a call, under the epoch of its lease. Returns whether it still is this process's."""
+        for _ in range(2):  # again if the store has forgotten its lease
+            try:
+                self._try(lambda: write(self._leases.epoch(key)), kind, key)
+            except Fenced:
+                if not self._fenced((key,)):
+                    return False
+            else:
+                return True
+        return False
 
     def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
         try:
@@ -222,8 +232,8 @@ class JournalWriter(ThreadActor):
 
     def _tell_of_store(self, *, answered: bool) -> None:
         now_s = time.monotonic()
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
+        if answered != self._told or now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s, self._told = now_s, answered
             send(self._switchboard, StoreTried(answered))
 
     # --- leases ---
@@ -239,7 +249,7 @@ class JournalWriter(ThreadActor):
         log = logger.bind(conversation=conversation_id)
         match lease:
             case LeaseRefused():
-                log.error("another process holds this conversation's lease")
+                log.error("another process, or another credential, has this conversation's lease")
                 send(self._switchboard, CallsLost((conversation_id,)))
             case Lease() if lease.key != call_key(conversation_id):
                 IDS_REPEATED.inc()
@@ -271,13 +281,9 @@ class JournalWriter(ThreadActor):
 
     def _park(self, message: Park) -> None:
         key = self._leases.key(message.conversation_id)
-        epoch = self._leases.epoch(key)
-        if not epoch and message.call is None:  # no lease of ours is left
+        if not self._leases.epoch(key) and message.call is None:  # no lease of ours is left
             return
-        try:
-            self._try(lambda: self._leases.park(key, epoch), "lease", key)
-        except Fenced:
-            self._report_lost((key,))
+        if not self._write_fenced(lambda epoch: self._leases.park(key, epoch), "lease", key):
             return
         if message.call is None:
             self._leases.forget(key)
@@ -287,10 +293,15 @@ class JournalWriter(ThreadActor):
     def _renew(self) -> None:
         held = self._leases.held
         if held:
-            self._report_lost(self._retrying(lambda: self._leases.renew(held)))
+            self._fenced(self._retrying(lambda: self._leases.renew(held)))
         self._look_for_rows()
         for orphan in self._retrying(self._leases.orphans):
-            self._end_orphan(orphan)
+            try:
+                self._end_orphan(orphan)
+            except Exception:  # noqa: BLE001 - whatever its rows hold, the others are ended
+                self._set_aside(orphan.key)
+                self._leases.leave_out(orphan.key)
+                self._leases.forget(orphan.key)
 
     def _look_for_rows(self) -> None:
         """Report the calls whose last row the store does not have any more."""
@@ -318,10 +329,10 @@ class JournalWriter(ThreadActor):
             self._set_aside(key)
             record = None
         if record is None:
-            self._try(lambda: self._leases.end(key, lease.epoch), "lease", key)
+            self._write_fenced(lambda epoch: self._leases.end(key, epoch), "lease", key)
             self._leases.forget(key)
         else:
-            self._close(record, lease.epoch)
+            self._close(record)
 
     def _set_aside(self, key: str) -> None:
         UNREADABLE.labels("journal of a call").inc()
@@ -343,16 +354,29 @@ class JournalWriter(ThreadActor):
             log.warning("another release wrote this journal: some of it is skipped", rows=kinds, fields=sorted(fields))
         return ResumeState(_opening_of(lease, rows), rows, last_seq=lease.last_seq)
 
-    def _report_lost(self, keys: Iterable[str]) -> None:
-        lost = []
+    def _fenced(self, keys: Iterable[str]) -> set[str]:
+        """Tell the switchboard of calls that do not have their leases. Returns those that go on nevertheless."""
+        kept: set[str] = set()
+        told: dict[bool, list[str]] = {True: [], False: []}  # by whether it goes on
         for key in dict.fromkeys(keys):
+            conversation_id, log = conversation_of(key), logger.bind(conversation=key)
+            goes_on = bool(self._try(partial(self._leases.keep, key), "lease", key))
+            if self._leases.key(conversation_id) == key:  # else the id is that of a later call by now
+                told[goes_on].append(conversation_id)
+            if goes_on:
+                kept.add(key)
+                self._written.pop(key, None)  # what else the store has lost of it is no news
+                FORGOTTEN.inc()
+                log.error("the store has lost the lease of this call that it had")
+                continue
             if self._leases.epoch(key):  # else it was logged before
-                logger.bind(conversation=key).warning("another process has taken this call over")
-            if self._leases.key(conversation_of(key)) == key:  # else the id is that of a later call by now
-                lost.append(conversation_of(key))
+                log.warning("another process has taken this call over")
             self._leases.forget(key)
-        if lost:
-            send(self._switchboard, CallsLost(tuple(lost)))
+        if told[True]:
+            send(self._switchboard, CallsForgotten(tuple(told[True])))
+        if told[False]:
+            send(self._switchboard, CallsLost(tuple(told[False])))
+        return kept
 
 
 def _opening_of(lease: Lease, rows: Sequence[JournalEntry]) -> CallOpening:

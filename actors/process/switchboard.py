@@ -325,20 +325,23 @@ class Switchboard(LoopActor):
         """
         if self._admission is AdmissionState.CLOSED and not self._away:
             reason = SHUTTING_DOWN
-        elif self._full and not self._silent_gives_way() and not self._away:
-            reason = TOO_MANY
         elif self._look_at_store() and not self._away:
             reason = self._store_fault
         elif not (reason := self._services.short_of()):
-            upgrade.admit()
-            return
+            # Last: a silent socket is closed only for one that is admitted.
+            if not self._full or self._silent_gives_way() or self._away:
+                upgrade.admit()
+                return
+            reason = TOO_MANY
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         upgrade.refuse(reason)
 
     def _silent_gives_way(self) -> bool:
         """Close the socket that has waited longest without beginning a session, if that is long enough to be silent."""
         oldest = next(iter(self._pending.values()), None)
-        if oldest is None or self.now_ms() - oldest.since_ms < SILENCE_S * 1000:
+        if oldest is None or len(self._calls) >= self._max_calls:
+            return False  # that would make no room
+        if self.now_ms() - oldest.since_ms < SILENCE_S * 1000:
             return False
         CONNECTIONS_CUT.labels("silent").inc()
         self._close_pending(oldest.wire, "no first message, and others wait")

@@ -312,6 +312,34 @@ def test_an_epoch_of_which_the_database_does_not_know_is_lost(here: Leases, ther
     assert stored(engine).status == "open"
 
 
+def test_a_call_without_its_lease_is_kept_and_nobody_else_can_have_it(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    with engine.begin() as connection:
+        connection.execute(schema.lease.delete())
+    assert here.keep("c-1")
+    assert (here.held, here.epoch("c-1")) == ({}, 0)
+    assert there.claim("c-1", "secret") == LeaseRefused("unknown")
+    Journal(engine).append([row(1, 0)])
+    Journal(engine).finish(record(), 0)
+    assert Journal(engine).record("c-1") == record()
+
+
+def test_a_takeover_that_the_database_has_forgotten_is_written_again(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    there.claim("c-1", "secret")
+    with engine.begin() as connection:
+        connection.execute(schema.lease.update().values(epoch=1, node="here"))
+    assert there.keep("c-1")
+    assert (stored(engine).node, stored(engine).epoch, there.held) == ("there", 2, {"c-1": 2})
+    assert here.renew(here.held) == {"c-1"}
+    assert not here.keep("c-1")
+    assert not Leases(engine, "third").keep("c-1")
+
+
 def test_a_call_may_change_hands_any_number_of_times(here: Leases, engine: Engine) -> None:
     opened(here)
     with engine.begin() as connection:

@@ -16,7 +16,7 @@ from store.effect_log import LoggedEffect
 from store.journal import Journal
 from store.leases import LeaseRefused, Leases
 from store.rows import UnreadableRow, report_unreadable
-from tests.store.garbage import columns_of, spoil
+from tests.store.garbage import columns_of, garbage_for, spoil
 from tests.store.other_process import AT, record, row
 
 
@@ -111,6 +111,23 @@ def test_a_lease_that_cannot_be_read_costs_its_own_call_at_most(
     claimed = Leases(store.engine, "third").claim("c-1", "secret")
     assert isinstance(claimed, LeaseRefused) or isinstance(claimed.epoch, int)
     assert not isinstance(Leases(store.engine, "third").claim("c-2", "secret"), LeaseRefused)
+
+
+@pytest.mark.parametrize("garbage", garbage_for(schema.lease.c.conversation_id))
+@pytest.mark.parametrize("column", ["conversation_id", "status"])
+def test_a_lease_whose_key_or_status_cannot_be_read_is_reported_and_in_the_way_of_no_other(
+    store: Store, column: str, garbage: str
+) -> None:
+    other = Leases(store.engine, "other", ttl_s=0, window_s=0)
+    spoil(store.engine, schema.lease, column, garbage, "conversation_id = 'c-1'")
+    ended: list[str] = []
+    for _ in range(3):
+        for each in other.orphans(at_most=1):
+            if not isinstance(other.adopt(each), LeaseRefused):
+                other.end(each.key, other.epoch(each.key))
+                ended.append(each.key)
+    assert ended == ["c-2"]
+    assert "lease" in [table for table, _ in store.reported]
 
 
 @pytest.mark.parametrize(("table", "column", "garbage"), columns_of(schema.call, keys=False))

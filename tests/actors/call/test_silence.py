@@ -113,6 +113,17 @@ def test_a_word_of_the_caller_resets_the_count_unless_we_ended_the_turn() -> Non
     assert watch.overdue() is A.ASK
 
 
+def test_words_of_turns_that_we_ended_answer_no_prompt() -> None:
+    watch = SilenceWatch(8)
+    watch.happened(E.OPENED)
+    for number in range(MOST_ATTEMPTS):
+        watch.note(CallerSpeaks(f"u-{number}", began=True, at_ms=0))
+        watch.overdue()
+        watch.note(CallerSaid(f"u-{number}", "the news at nine"))
+    watch.note(CallerSpeaks("u-9", began=True, at_ms=0))
+    assert watch.overdue() is A.END_CALL
+
+
 def test_a_turn_without_an_id_has_words_like_any_other() -> None:
     watch = SilenceWatch(8)
     watch.happened(E.OPENED)

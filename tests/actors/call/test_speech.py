@@ -324,6 +324,7 @@ def test_a_caller_who_hangs_up_in_mid_effect_is_in_the_record_with_how_it_ended(
 
 def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost(call: Call) -> None:
     call.told(*[TurnOverrun()] * 2)
+    assert call.describe().errors == ("model: does not come to an end",) * 2
     closed = [call.model.closed]  # the caller is asked to repeat
     call.told(TurnOverrun())
     assert [*closed, call.model.closed] == [None, 1000]

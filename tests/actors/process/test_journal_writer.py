@@ -209,6 +209,32 @@ def test_a_call_whose_rows_the_store_has_lost_is_reported_once(office: Office, e
     office.switchboard.expect_nothing()
 
 
+@pytest.mark.parametrize("first", [RenewLeases(), append(2), DraftRecord(record()), Park("c-1", None)])
+@pytest.mark.parametrize("lost", ["lease", "takeover"])
+def test_a_call_whose_lease_the_store_has_lost_goes_on(
+    office: Office, engine: Engine, lost: str, first: JournalMessage
+) -> None:
+    """As after a restored backup, or a failover to a copy that was behind."""
+    office.written(opens(), append(1), WriteRecord(record("failed")), opens(), append(1))
+    office.written(ClaimCall("c-1", "secret"))
+    office.switchboard.expect(CallClaimed)
+    with engine.begin() as connection:
+        mine = schema.lease.c.conversation_id == "c-1~2"
+        if lost == "lease":
+            connection.execute(schema.lease.delete().where(mine))
+        else:
+            connection.execute(schema.lease.update().where(mine).values(epoch=1, node="there"))
+    office.written(first)
+    assert office.switchboard.expect(CallsForgotten) == CallsForgotten(("c-1",))
+    if not isinstance(first, Park):
+        office.written(append(3), RenewLeases(), WriteRecord(record()), RenewLeases())
+        assert office.seqs("c-1~2") == [1, *([2] if isinstance(first, AppendRow) else []), 3]
+        assert office.journal.record("c-1~2") == record("completed", "c-1~2")
+    assert office.journal.record("c-1") == record("failed")
+    office.switchboard.expect_nothing()
+    assert (office.leases.held, office.leases.key("c-1")) == ({}, "c-1")
+
+
 def test_a_writer_told_to_stop_first_writes_what_it_was_told_before(office: Office, engine: Engine) -> None:
     with engine.begin():
         for seq in range(1, 8):
@@ -351,6 +377,18 @@ def test_the_switchboard_is_told_once_a_second_at_most(office: Office) -> None:
     office.switchboard.tried.expect_nothing()
 
 
+def test_the_switchboard_is_told_at_once_that_the_store_is_away_or_back(
+    office: Office, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.journal_writer, "TELL_EVERY_S", 3_600.0)
+    office.written(append(1))
+    assert office.switchboard.tried.expect(StoreTried).answered
+    with database_lost(engine):
+        office.writer.tell(append(2))
+        assert not office.switchboard.tried.expect(StoreTried).answered
+    assert office.switchboard.tried.expect(StoreTried).answered
+
+
 # --- rows that cannot be read ---
 
 DAMAGED = columns_of(schema.lease, schema.call_event)
@@ -413,6 +451,20 @@ def test_a_table_that_cannot_be_read_at_all_ends_no_writer(office: Office, engin
     office.parent.expect_nothing()
     office.written(append(1))
     assert office.seqs() == [1]
+
+
+def test_a_dead_call_that_cannot_be_ended_is_in_the_way_of_no_other(engine: Engine) -> None:
+    for call in ("c-1", "c-2"):
+        leaves(engine, [("call", {})], call=call)
+    refuses = "BEFORE UPDATE ON lease WHEN OLD.conversation_id = 'c-1' BEGIN SELECT RAISE(ABORT, 'damaged'); END"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER damaged {refuses}")
+    office = Office(engine, ttl_s=0, window_s=0)
+    office.written(RenewLeases())
+    assert office.journal.record("c-2") is not None
+    assert office.leases.orphans(at_most=1) == [], "nor later"
+    office.parent.expect_nothing()
+    office.writer.stop(timeout=60)
 
 
 @pytest.mark.parametrize("message", [ClaimCall("c-1", ""), RenewLeases()])

@@ -593,6 +593,21 @@ def test_the_oldest_silent_sockets_give_way_to_those_who_knock(scene: Scene) -> 
     assert counted("tieline_connections_cut_total", reason="silent") - before == 2
 
 
+def test_a_silent_socket_is_not_closed_where_that_makes_no_room(scene: Scene) -> None:
+    calls = [scene.opens(initiate(f"c-{number}")) for number in range(2)]
+    silent, third = scene.opens(), scene.opens(initiate("c-2"))
+    assert [wire.types() for wire in (*calls, third)] == [["session.accepted"]] * 3
+    scene.mailboxes.advance(SILENCE_S * 1000)
+    assert (knocks(scene), silent.closed) == ("too many calls", None)
+
+
+def test_a_silent_socket_is_not_closed_for_one_that_is_refused(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    scene = Scene(mailboxes, engine, max_calls=1, short_of=lambda: "overloaded")
+    silent = scene.opens()
+    mailboxes.advance(SILENCE_S * 1000)
+    assert (knocks(scene), silent.closed) == ("overloaded", None)
+
+
 def test_a_socket_whose_messages_begin_no_session_is_closed(scene: Scene) -> None:
     before = counted("tieline_bad_frames_total", leg="admission", reason="flood")
     wire = scene.opens(*[b"{}", b'{"type":"no.such"}'] * (MOST_USELESS // 2))
