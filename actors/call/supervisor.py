@@ -87,7 +87,7 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.handle import TaskReply
-from actors.tasks.router import NOBODY_THERE, SORRY, TaskRouter
+from actors.tasks.router import NOBODY_THERE, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
 from protocols.caller_id import e164
@@ -391,11 +391,15 @@ class CallSupervisor(LoopActor):
         elif self._hangup is not None:
             self._advance(CallEvent.CALLED_OFF)
 
-    def _must_hear(self, key: str, words: str) -> None:
-        """Say a sentence now, or once there is a model, and again until the caller has heard it. key: of what it is."""
+    def _must_hear(self, key: str, words: str, *, told: bool = False) -> None:
+        """Say a sentence now, or once there is a model, and again until the caller has heard it. key: of what it is.
+
+        told: the output of a function call says it now.
+        """
         self._tasks.owe(key, words)
         self._recorder.owed(self._tasks.owed())
-        self._speech.say_or_owe(words, self._readiness in MODEL_THERE)
+        if not told:
+            self._speech.say_or_owe(words, self._readiness in MODEL_THERE)
         self._time_silence()
 
     def _invoke(self, called: FunctionCalled) -> None:
@@ -599,11 +603,11 @@ class CallSupervisor(LoopActor):
                 "a task's table has changed", run=run.context.run_id, agent=run.spec.name, result=run.result
             )
             if run.say:
-                self._must_hear(run.context.run_id, run.say)
-        for row in self._tasks.gone:
+                self._must_hear(run.context.run_id, run.say, told=self._tasks.answers(run, unanswered))
+        for row, words in self._tasks.gone:
             self._recorder.task_gone(row)
             self._log.warning("this release does not have a task", run=row.run, agent=row.agent)
-            self._must_hear(row.run, SORRY)
+            self._must_hear(row.run, words)
         for called in unanswered:
             self._get_ready(ReadinessEvent.ANSWER_DUE)
             self._invoke(called)

@@ -14,7 +14,7 @@ from actors.messages.call import SpeechFact
 from actors.messages.journal_rows import HeardClaim
 from actors.metrics import FALSE_CLAIMS
 from actors.tasks.effect_attempts import UNSURE
-from actors.tasks.handle import FAILED, OPEN, TaskHandle
+from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle
 from actors.tasks.heard_words import HeardWords, holds
 from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, literal, unbacked
 from fsm.consent import Language
@@ -120,6 +120,7 @@ class Corrections:
         self._language = language
         self._deeds = {name: _deeds_of(spec, language) for name, spec in agents.items()}
         self._watch = ClaimWatch(language, frozenset().union(*self._deeds.values()))
+        self._untold: tuple[Done, ...] = ()  # what the process before has done, in runs that may be unreadable here
 
     def note(self, fact: SpeechFact) -> None:
         self._watch.note(fact)
@@ -128,9 +129,10 @@ class Corrections:
         """What may have to be corrected yet, for the journal."""
         return self._watch.left()
 
-    def restore(self, left: Iterable[HeardClaim]) -> None:
-        """Go on from what the process before has left, and has counted."""
+    def restore(self, left: Iterable[HeardClaim], untold: Iterable[Done]) -> None:
+        """Go on from what the process before has left, and has counted. untold: what it has done, and must be told."""
         self._watch.restore(left)
+        self._untold = tuple(untold)
 
     def ended(self, task: str) -> None:
         """A run of the task has ended, and reports what was done."""
@@ -160,7 +162,7 @@ class Corrections:
 
         asks: they end in a question, because the call goes on. overdue: nobody has been heard for a while.
         """
-        done = [each for run in runs for each in done_by(run, self._language)]
+        done = [*self._untold, *(each for run in runs for each in done_by(run, self._language))]
         false = self._watch.false(done, today, overdue=overdue)
         if not false:
             return ""
@@ -189,7 +191,7 @@ def done_by(run: TaskHandle, language: Language) -> list[Done]:
     if run.status is None:
         return []
     values = [item for item in run.status.snapshot.items if item.category == SLOT]
-    ended = run.result not in (OPEN, FAILED)
+    ended = run.result not in (OPEN, FAILED, BEGUN_AGAIN)
     deeds = backs_also(deeds_in(run.say, language)) if ended else frozenset()
     if run.result == "cancelled":  # the task itself, which "it is cancelled" then refers to
         deeds |= {Deed.CANCELLED}
@@ -204,9 +206,17 @@ def _is_unclear(run: TaskHandle) -> bool:
 
 
 def _done(spec: AgentSpec, items: Iterable[ContextItem], deeds: frozenset[Deed], say: str) -> Done:
-    values = [spec.slots[item.name].read(item.value) for item in items]
+    values = [value for item in items for value in _read(spec, item)]
     dates = frozenset(value for value in values if isinstance(value, date))
     return Done(deeds, dates, frozenset(value for value in values if isinstance(value, time)), say)
+
+
+def _read(spec: AgentSpec, item: ContextItem) -> list[object]:
+    """An item's value; none if the run has ended with another table, in which this table cannot read it."""
+    try:
+        return [spec.slots[item.name].read(item.value)]
+    except (KeyError, ValueError):
+        return []
 
 
 def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:

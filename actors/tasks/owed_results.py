@@ -67,6 +67,10 @@ class OwedResults:
     def open(self) -> bool:
         return bool(self._owed)
 
+    def done(self) -> list[Done]:
+        """What was done and the caller has not heard yet."""
+        return [owed.done for owed in self._owed.values() if owed.done is not None]
+
     def left(self) -> tuple[OwedResult, ...]:
         """What the caller has not heard yet, for the journal."""
         return tuple(_entry(run_id, owed) for run_id, owed in self._owed.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.messages.call import FunctionCalled
-from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow
+from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow, UnreadRow
 from fsm.effects import effect_key
 
 OPEN = "open"
@@ -30,6 +30,13 @@ def tasks_left(rows: Sequence[JournalEntry]) -> list[TaskRow]:
             case _:
                 pass
     return list(runs.values())
+
+
+def highest_run(rows: Sequence[JournalEntry]) -> int:
+    """The highest number that a run may have had: each row of a task that cannot be read may be of another run."""
+    numbers = [int(left.run.removeprefix("t")) for left in tasks_left(rows)]
+    unread = sum(isinstance(entry.row, UnreadRow) and entry.row.kind == "task" for entry in rows)
+    return max(numbers, default=0) + unread
 
 
 def keys_ahead(conversation_id: str, rows: Sequence[JournalEntry]) -> dict[str, str]:

@@ -38,9 +38,9 @@ from actors.tasks.consent import ReadbackConsent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle, TaskReply
 from actors.tasks.owed_results import OwedResults
-from actors.tasks.replay import calls_left, owed_left, tasks_left
+from actors.tasks.replay import calls_left, highest_run, owed_left, tasks_left
 from actors.tasks.tools import amended, merged, which_run
-from fsm.answer import Answer, Snapshot
+from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.claims import deeds_in
 from fsm.consent import Agreement, Readback, Verdict
@@ -100,44 +100,38 @@ class TaskRouter:
         self._numbers = count(1)  # of runs
         self._first_words: dict[str, str] = {}  # by step, what the caller must hear before its answer
         self.runs: dict[str, TaskHandle] = {}
-        self.gone: list[TaskRow] = []  # open runs of another process, of tasks that this release does not have
+        self.unfit: list[TaskHandle] = []  # open runs of another process, of tasks whose table has changed since
+        # Those of tasks that this release does not have, with the words for the caller.
+        self.gone: list[tuple[TaskRow, str]] = []
 
     def restore(self, rows: Sequence[JournalEntry], acted: Collection[str] = ()) -> list[FunctionCalled]:
         """Restore the runs of a call that another process left. Returns the function calls it left unanswered.
 
         acted: the runs whose confirmed effect was begun after the last of these rows.
-        A run whose table has changed since begins again with its slots, in another run.
+        An open run whose table has changed since begins again with its slots, in another run.
         """
         unanswered, answered = calls_left(rows)
         owed = owed_left(rows)
         self._owed.restore(owed.results)
-        self._corrections.restore(owed.claims)
+        self._corrections.restore(owed.claims, self._owed.done())
         self._seen.update(dict.fromkeys(answered))
         self._inherited = {call.call_id for call in unanswered}
-        left = tasks_left(rows)
-        self._numbers = count(len(left) + 1)
-        for each in left:
+        self._numbers = count(highest_run(rows) + 1)
+        for each in tasks_left(rows):
             spec = self._services.profile.agents.get(each.agent)
             if spec is None and each.result == OPEN:
-                self.gone.append(each)
+                self.gone.append((each, UNSURE if each.run in acted else SORRY))
             if spec is None or each.snapshot is None:
                 continue  # of another release, or crashed in its first step: its call is made again
             run = self._run(spec, each.run, each.response)
             run.result = each.result
-            if (standing := self._standing(spec, run, each.snapshot)) is None:
-                if run.result == OPEN:
-                    self._give_way(run, each, acted)
-                continue
-            run.status = standing.status()
-            run.say = NOBODY_THERE if run.result == NOT_TRANSFERRED else run.status.snapshot.say
-            self._read_back(run)
-            if run.result == OPEN:
-                self._start(run)
-            if run.result == OPEN and each.run in acted and run.status.readback is not None:
-                # Do not read back again: the effect may have been done already.
-                self._acted[each.run] = run.status.readback
-                if (confirm := confirm_name(spec.name)) not in (call.name for call in unanswered):
-                    self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
+            standing = self._standing(spec, run, each.snapshot)
+            if run.result != OPEN:
+                self._restore_ended(run, standing, each.snapshot)
+            elif standing is None:
+                self._give_way(run, each, acted)
+            else:
+                self._go_on(run, standing, acted, [call.name for call in unanswered])
         return unanswered
 
     def _standing(self, spec: AgentSpec, run: TaskHandle, snapshot: Snapshot | ForeignSnapshot) -> TaskRun | None:
@@ -149,27 +143,53 @@ class TaskRouter:
         except MisuseError:
             return None
 
+    def _go_on(self, run: TaskHandle, standing: TaskRun, acted: Collection[str], unanswered: Collection[str]) -> None:
+        """Restore an open run. unanswered: the names of the function calls that will be made again."""
+        run_id, run.status = run.context.run_id, standing.status()
+        run.say = run.status.snapshot.say
+        self._read_back(run)
+        self._start(run)
+        if run_id in acted and run.status.readback is not None:
+            # Do not read back again: the effect may have been done already.
+            self._acted[run_id] = run.status.readback
+            if (confirm := confirm_name(run.spec.name)) not in unanswered:
+                self._step(run, Invoke(self._step_id(), confirm, '{"yes": true}'))
+
+    def _restore_ended(self, run: TaskHandle, standing: TaskRun | None, snapshot: Snapshot | ForeignSnapshot) -> None:
+        """Restore what a run has done, and what was said of it; that needs no table. Where it cannot be read, or may
+        have been done before the run failed, nobody knows.
+        """
+        if standing is not None:
+            run.status = standing.status()
+        elif isinstance(snapshot, Snapshot):
+            run.status = TaskStatus(snapshot)
+        if run.result == FAILED:
+            run.say = SORRY if standing is not None and standing.readback() is None else UNSURE
+        elif run.result == NOT_TRANSFERRED:
+            run.say = NOBODY_THERE
+        elif run.status is not None:
+            run.say = run.status.snapshot.say
+        elif run.result != BEGUN_AGAIN:
+            run.say = UNSURE
+
     def _give_way(self, run: TaskHandle, left: TaskRow, acted: Collection[str]) -> None:
         """End a run whose table has changed, and begin it again with its slots: where the table takes that, it asks.
 
         Not after a yes that may have been carried out: the caller is told that nobody knows.
         """
+        self.unfit.append(run)
         if left.run in acted:
             run.say = UNSURE
             self._end(run, FAILED)
             return
         self._end(run, BEGUN_AGAIN)
         items = left.snapshot.items if isinstance(left.snapshot, Snapshot) else ()
-        asked = {item.name: item.value for item in items if item.category == SLOT and item.name in run.spec.slots}
+        told = {name for name, slot in run.spec.slots.items() if not slot.stored}
+        asked = {item.name: item.value for item in items if item.category == SLOT and item.name in told}
         again = self._open(run.spec, FunctionCalled("", run.spec.name, json.dumps(asked), left.response))
         step = Invoke(self._step_id(), run.spec.name, again.arguments)
         self._first_words[step.step_id] = AGAIN
         self._step(again, step)
-
-    @property
-    def unfit(self) -> list[TaskHandle]:
-        """Runs of another process that cannot be restored here."""
-        return [run for run in self.runs.values() if run.status is None and run.result in (FAILED, BEGUN_AGAIN)]
 
     # --- facts of the conversation ---
 
@@ -315,15 +335,14 @@ class TaskRouter:
         if message.answer is None:
             return TaskReply(run, {message.step_id: ""})
         answer, output = message.answer, message.answer.output
-        if words := self._first_words.pop(message.step_id, ""):
-            output = amended(output, say=f"{words} {answer.say}".strip())
         if answer.fault:
             TASK_FAULTS.labels(answer.fault).inc()
         run.say = answer.say or run.say
-        if answer.outcome is None or run.result != OPEN:
-            return TaskReply(run, {message.step_id: output}, word_for_word=answer.word_for_word)
-        output = self._take_end(run, answer)
-        return TaskReply(run, {message.step_id: output}, ended=True)
+        if ended := answer.outcome is not None and run.result == OPEN:
+            output = self._take_end(run, answer)
+        if words := self._first_words.pop(message.step_id, ""):
+            output = amended(output, say=f"{words} {run.say}".strip())
+        return TaskReply(run, {message.step_id: output}, ended=ended, word_for_word=answer.word_for_word and not ended)
 
     def _reply_late(self, run: TaskHandle, message: TaskAnswered) -> TaskReply:
         """The answer to an overdue step, after the caller was told that its outcome is unknown."""
@@ -565,15 +584,19 @@ class TaskRouter:
 
     def _answer_late(self, called: FunctionCalled) -> str:
         """The output of a call to a run that has ended in a process that died, or cannot go on; else ""."""
-        runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
-        run = next(runs, None) if called.call_id in self._inherited else None
-        if (
-            run is None
-            or run.result in (OPEN, "transfer", "hangup")
-            or (run.result == FAILED and run not in self.unfit)
-        ):
+        run = self._ended_run(called)
+        if run is None or run.result in (OPEN, "transfer", "hangup"):
             return ""
         return json.dumps({"task": run.context.run_id, "result": run.result, "say": run.say})
+
+    def _ended_run(self, called: FunctionCalled) -> TaskHandle | None:
+        """The newest run that a call was for which the previous process left unanswered."""
+        runs = (run for run in reversed(self.runs.values()) if called.name.startswith(f"{run.spec.name}_"))
+        return next(runs, None) if called.call_id in self._inherited else None
+
+    def answers(self, run: TaskHandle, unanswered: Collection[FunctionCalled]) -> bool:
+        """Whether the output of one of these calls will tell the caller how an unfit run has ended."""
+        return any(self._ended_run(called) is run for called in unanswered)
 
     def _refuse(self, name: str) -> str:
         if any(name.startswith(f"{run.spec.name}_") for run in self.runs.values()):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
@@ -24,13 +26,15 @@ from actors.messages.journal_rows import (
     UnreadRow,
 )
 from actors.system.address import NullRef
+from actors.tasks.claims import SAID_WRONGLY
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.tasks.router import AGAIN, SORRY
 from actors.transport.dialler import DialFailed
+from fsm.answer import Snapshot
 from fsm.effects import EffectResult, Failed, Refused
-from fsm.spec import AgentSpec, Collect, Confirm, Slot
+from fsm.spec import Act, AgentSpec, Collect, Confirm, Slot
 from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
@@ -390,6 +394,178 @@ def test_a_yes_that_a_changed_table_finds_begun_is_not_taken_twice(left: Left) -
     before = len(second.model.all("response.create"))
     second.mailboxes.advance(2000)
     assert UNSURE in str(second.model.all("response.create")[before:]), "it is said again until it was heard"
+
+
+def with_another_table(rows: Sequence[JournalEntry], *, readable: bool = True) -> tuple[JournalEntry, ...]:
+    """The rows as a release reads them whose booking has another table. readable: its snapshots, by their fields."""
+
+    def changed(row: TaskRow) -> TaskRow:
+        before = row.snapshot
+        assert isinstance(before, Snapshot)
+        visited = ("Deposit", *before.visited[1:])
+        item = before.items[0].model_copy(update={"name": "deposit", "value": 20})
+        now = before.model_copy(update={"visited": visited, "items": (item, *before.items)})
+        return row.model_copy(update={"snapshot": now if readable else ForeignSnapshot(visited=visited)})
+
+    return tuple(replace(each, row=changed(each.row)) if isinstance(each.row, TaskRow) else each for each in rows)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_was_done_with_another_table_is_not_denied_after_a_takeover(
+    mailboxes: WaitingDispatcher, readable: bool
+) -> None:
+    first = Call(mailboxes, effects={"appointments.book": Oven(BOOKED)}).greeted()
+    first.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    first.answered("call-2", "book_appointment_confirm", yes=True)
+    rows = with_another_table(rows_of(first), readable=readable)
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.model.frames.clear()
+    second.bot_says(TOLD, ms=500)
+    mailboxes.advance(500)
+    assert rows_of(second)[-1].row == OwedRow()
+    assert second.model.all("response.create") == []
+    second.bot_says("It is booked for Wednesday.", ms=500)
+    mailboxes.advance(500)
+    assert (f"{SAID_WRONGLY} {TOLD}" if readable else UNSURE) in asked_to_say(second)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_was_done_with_another_table_and_heard_is_not_denied_after_a_takeover(
+    mailboxes: WaitingDispatcher, readable: bool
+) -> None:
+    first = Call(mailboxes, effects={"appointments.book": Oven(BOOKED)}).greeted()
+    first.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    first.answered("call-2", "book_appointment_confirm", yes=True)
+    first.bot_says(TOLD, ms=500)
+    mailboxes.advance(500)
+    rows = with_another_table(rows_of(first), readable=readable)
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.model.frames.clear()
+    second.bot_says("It is booked.", ms=500)
+    mailboxes.advance(500)
+    assert [
+        each["response"]["instructions"].endswith(f'"{UNSURE}"') for each in second.model.all("response.create")
+    ] == ([] if readable else [True])
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_yes_whose_outcome_was_unknown_is_not_denied_after_a_takeover(
+    mailboxes: WaitingDispatcher, changed: bool
+) -> None:
+    first = Call(mailboxes, effects={"appointments.book": Oven(*[RuntimeError("a bug")] * 3)}).greeted()
+    first.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    assert first.answered("call-2", "book_appointment_confirm", yes=True)["say"] == UNSURE
+    rows = with_another_table(rows_of(first)) if changed else rows_of(first)
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.model.frames.clear()
+    second.bot_says("It is booked.", ms=500)
+    mailboxes.advance(500)
+    assert asked_to_say(second).endswith(f'"{UNSURE}"')
+
+
+def test_a_task_that_failed_before_anything_could_be_done_leaves_no_doubt_after_a_takeover(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "book_appointment", day="2026-11-24")
+    rows = tuple(
+        replace(each, row=each.row.model_copy(update={"result": "failed"})) if isinstance(each.row, TaskRow) else each
+        for each in rows_of(first)
+    )
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    second.model.frames.clear()
+    second.bot_says("It is booked.", ms=500)
+    mailboxes.advance(500)
+    assert "nothing is booked yet" in asked_to_say(second)
+
+
+def test_a_second_takeover_by_a_changed_table_leaves_the_doubt(left: Left) -> None:
+    second = left.taken_over(list(with_another_table(left.until("task", 2))))
+    assert [task.result for task in second.describe().tasks] == ["failed"]
+    third = left.taken_over([*with_another_table(left.until("task", 2)), *rows_of(second)])
+    third.model_is_ready()
+    third.bot_says("It is booked.", ms=500)
+    third.mailboxes.advance(500)
+    assert asked_to_say(third).endswith(f'"{UNSURE}"')
+    assert third.row_kinds().count("task") == 0, "it is failed, and recorded so, already"
+
+
+@pytest.mark.parametrize(("cut", "asked"), [(("called", 2), 1), (("task", 2), 0)], ids=["not called", "called"])
+def test_the_doubt_about_a_changed_table_is_told_once(left: Left, cut: tuple[str, int], asked: int) -> None:
+    second = left.taken_over(list(with_another_table(left.until(*cut))))
+    second.model_is_ready()
+    said = [each for each in second.model.all("response.create") if UNSURE in str(each)]
+    told = [output for output in second.outputs().values() if output["say"] == UNSURE]
+    assert (len(said), len(told)) == (asked, 1 - asked)
+    assert len(second.model.all("response.create")) == 1
+
+
+def test_of_a_task_that_this_release_does_not_have_and_that_may_have_acted_nobody_knows(left: Left) -> None:
+    rows = [
+        replace(each, row=each.row.model_copy(update={"agent": "of_another_release"}))
+        if isinstance(each.row, TaskRow)
+        else each
+        for each in left.until("called", 2)
+    ]
+    second = left.taken_over(rows)
+    second.model_is_ready()
+    assert is_said(second, UNSURE)
+    assert not is_said(second, SORRY)
+
+
+@pytest.mark.parametrize("kind", ["task", None])
+def test_a_new_run_never_has_the_number_of_one_whose_row_cannot_be_read(
+    mailboxes: WaitingDispatcher, kind: str | None
+) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", size="small")
+    first.answered("call-2", "book_appointment", day="2026-11-24")
+    lost, kept = ("t2", "t1") if kind else ("t1", "t2")
+    rows = tuple(
+        replace(each, row=UnreadRow(kind or "of_another_release", known=True))
+        if isinstance(each.row, TaskRow) and each.row.run == lost
+        else each
+        for each in rows_of(first)
+    )
+    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    opener = "book_appointment" if kind else "order_pizza"
+    assert second.answered("call-9", opener)["task"] == "t3"
+    assert [task.run_id for task in second.describe().tasks] == [kept, "t3"]
+
+
+def test_a_value_that_the_store_gave_is_not_handed_to_the_run_that_begins_again(mailboxes: WaitingDispatcher) -> None:
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", size="small")
+    rows = with_another_table(rows_of(first))
+    stored = table(slots={"deposit": Slot(int, stored=True)}, states={"Bake": Act("pizza.bake", fills=("deposit",))})
+    before = counted()
+    second = Call(mailboxes, agents={stored.name: stored}, resume_state=ResumeState(CallOpening(), rows))
+    begun_again(second)
+    assert is_said(second, f"{AGAIN} How many?")
+    assert counted() == before
+
+
+def counted() -> float:
+    """How many values the model has sent that no function takes."""
+    return REGISTRY.get_sample_value("tieline_task_faults_total", {"fault": "unknown_property"}) or 0.0
+
+
+def test_a_run_that_begins_again_and_ends_at_once_says_both(mailboxes: WaitingDispatcher) -> None:
+    at_once = table(
+        states={"Confirm": Confirm("{note}. Right?")},
+        transitions={("What", "filled"): "Cancelled", ("What", "gave_up"): "Details"},
+    )
+    first = Call(mailboxes).greeted()
+    first.answered("call-1", "order_pizza", size="small", count=2)
+    rows = with_another_table(rows_of(first))
+    call = Call(mailboxes, agents={at_once.name: at_once}, resume_state=ResumeState(CallOpening(), rows))
+    begun_again(call)
+    assert is_said(call, f"{AGAIN} No pizza then.")
 
 
 def test_an_open_task_that_this_release_does_not_have_has_failed_and_the_caller_hears_so(
