@@ -14,7 +14,7 @@ NAME_CHARS = 256
 Id = Annotated[str, Field(max_length=NAME_CHARS)]
 # Of one turn's words, and of a function call's arguments: more than an hour of speech.
 TURN_CHARS = 64 * 1024
-# Of all turns, arguments and outputs of a call: a day of speech.
+# Of all turns and arguments of a call: a day of speech.
 CALL_CHARS = 4 * 1024 * 1024
 # Of a conversation that is told to a new session, its newest part: half of what a Realtime model remembers. It is
 # written at once, and must stay below what a peer may leave unread.

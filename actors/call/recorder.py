@@ -7,6 +7,7 @@ May import: actors, protocols, store's record types, loguru, the standard librar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -86,8 +87,12 @@ class CallRecorder:
 
     # --- the conversation ---
 
-    def note(self, fact: SpeechFact) -> None:
+    def note(self, fact: SpeechFact) -> SpeechFact:
+        """Record a fact. Returns it as recorded: no other part of the call keeps more of its words."""
+        if isinstance(fact, CallerSaid | BotSaid):
+            fact = replace(fact, text=self._within(fact.text))
         self._write(self._row(fact))
+        return fact
 
     def bot_unheard(self, item_id: str) -> ItemHeard:
         """The bot spoke an item while the caller had no socket. Returns what is recorded: 0 ms heard."""
@@ -198,9 +203,9 @@ class CallRecorder:
                 began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
                 return CallerSpokeRow(item=fact.item_id, began_ms=self._since_or_none(began_ms), ended_ms=ended_ms)
             case CallerSaid():
-                return CallerSaidRow(item=fact.item_id, text=self._within(fact.text))
+                return CallerSaidRow(item=fact.item_id, text=fact.text)
             case BotSaid():
-                return BotSaidRow(item=fact.item_id, text=self._within(fact.text))
+                return BotSaidRow(item=fact.item_id, text=fact.text)
             case BotHeard(item=item):
                 return BotHeardRow(
                     item=item.item_id,

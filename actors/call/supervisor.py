@@ -335,7 +335,7 @@ class CallSupervisor(LoopActor):
                 self._advance(CallEvent.ESCALATED, outcome="failed")
 
     def _note(self, fact: SpeechFact) -> None:
-        self._recorder.note(fact)
+        fact = self._recorder.note(fact)
         self._model.note(fact)
         if self._phase is Phase.SETTLING:
             self._look_at_last_facts()

@@ -7,8 +7,8 @@ May import: fsm, store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Self, get_args
 
@@ -34,6 +34,8 @@ WRONG_OF_NAME_IN_A_DAY = 5
 # Facts that still prove an appointment whose name was tried too often: one is the code, which its owner was told. Two
 # of them would let a stranger guess the code instead of the day.
 ENOUGH_WITH_CODE = 3
+# The fact under which a run knows the code that it goes on without.
+DROPPED = "dropped_code"
 NO_MORE = "I cannot look for appointments any more, since what I was told did not fit any of them too often."
 
 
@@ -48,8 +50,10 @@ class Claims:
 
     @classmethod
     def of(cls, request: EffectRequest) -> Self:
-        slots = request.slots
-        return cls(request.context.caller, slots.get("name", ""), slots.get("code", ""), slots.get("which"))
+        slots, code = request.slots, request.slots.get("code", "")
+        if code == request.facts.get(DROPPED):
+            code = ""
+        return cls(request.context.caller, slots.get("name", ""), code, slots.get("which"))
 
     @property
     def made(self) -> int:
@@ -94,10 +98,9 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     if claims.day is not None:
         day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
     candidates = appointments.upcoming(connection, now, caller=claims.number, code=claims.code, day=day)
-    proven = {
-        each.id: local for each in candidates if claims.prove(each, local := each.starts_at.astimezone(now.tzinfo))
-    }
-    tried = identity.wrong_names(connection, now - A_DAY) if proven else {}
+    proven = _proven(claims, candidates, now)
+    by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
+    tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
     guessed = {
         each.id
         for each in candidates
@@ -110,11 +113,21 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     said = f"I cannot find an appointment {_described(claims)}."
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
+    if any(each.id in by_others and not _guessed(each.name, tried) for each in candidates):
+        # Without the code they would have been told of it already.
+        return Refused(
+            f"{said} I will go on without the code.", {"ask": "name", "tried": "wrong", DROPPED: claims.code}
+        )
     if not is_whole(claims.name):
         said = f"{said} I need the first name and the surname."
     # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
     return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
+
+
+def _proven(claims: Claims, candidates: Iterable[Appointment], now: datetime) -> dict[int, datetime]:
+    """When those begin that the facts prove to be the caller's, by id."""
+    return {each.id: local for each in candidates if claims.prove(each, local := each.starts_at.astimezone(now.tzinfo))}
 
 
 def owns(request: EffectRequest, appointment: Appointment, connection: Connection) -> bool:
@@ -156,6 +169,8 @@ def tally(request: EffectRequest, result: EffectResult, connection: Connection) 
         outcome = "limited"
     if isinstance(result, Refused):
         outcome = _OUTCOMES[str(result.facts["tried"])]
+    # Not a guess at the name where all but the code match.
+    miscoded = isinstance(result, Refused) and DROPPED in result.facts
     context = request.context
     identity.attempted(
         connection,
@@ -163,7 +178,7 @@ def tally(request: EffectRequest, result: EffectResult, connection: Connection) 
         conversation_id=context.conversation_id,
         caller=context.caller,
         outcome=outcome,
-        name=request.slots.get("name", ""),
+        name="" if miscoded else request.slots.get("name", ""),
         at=context.now(),
     )
     return outcome

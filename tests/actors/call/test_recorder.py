@@ -355,3 +355,13 @@ def test_the_words_of_a_call_are_limited_also_where_another_process_goes_on_with
     texts = {turn.item_id: len(turn.text) for turn in then.ends("completed").turns}
     assert texts == {"u-1": len(quarter), "i-1": len(quarter), "u-2": len(quarter) - 1, "i-2": 1, "i-3": 0}
     assert counted("tieline_cut_short_total", what="transcripts of a call") - before == 2
+
+
+def test_what_is_beyond_the_limit_of_a_calls_words_is_kept_by_no_other_part_of_the_call() -> None:
+    process = Process(boot_ms=1000, wall_ms=0)
+    recorded = [
+        process.recorder.note(fact)
+        for fact in (CallerSaid("u-1", "w" * (CALL_CHARS - 1)), BotSaid("i-1", "yes"), CallerSaid("u-2", "no"))
+    ]
+    texts = [fact.text for fact in recorded if isinstance(fact, CallerSaid | BotSaid)]
+    assert [len(text) for text in texts] == [CALL_CHARS - 1, 1, 0]

@@ -237,6 +237,33 @@ def test_a_booking_whose_name_is_misheard_each_time_is_left_to_a_human(engine: E
     assert it.gives(name="Sean Meet").outcome == "transfer"
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("caller", "claims"),
+    [(CALLER, {"name": "John Smith"}), (NOBODY, {"name": "John Smith", "which": "2026-11-24"})],
+    ids=["number", "day"],
+)
+def test_one_misheard_code_does_not_keep_a_caller_from_the_appointment(
+    engine: Engine, spec: AgentSpec, caller: str, claims: dict[str, str]
+) -> None:
+    assert booked(engine).code not in ("0000", "1111")
+    for number in range(6):
+        it = talk(engine, spec, caller, f"c-{number}").opens(**claims, code="0000")
+        assert it.state == "CollectName"
+        assert "I will go on without the code." in it.says
+        assert "was_day" in it.gives(name="John Smith").answers[-1]["slots"], "its owner's tries lock the name"
+    it = talk(engine, spec, caller, "c-again").opens(**claims, code="0000").gives(name="John Smith", code="1111")
+    assert it.state == "CollectName", "another code is compared again"
+    assert "was_day" in it.gives(name="John Smith", code="1111").answers[-1]["slots"]
+
+
+def test_a_code_is_not_dropped_where_a_guess_would_be_confirmed(engine: Engine) -> None:
+    booked(engine)
+    tried_too_often(engine)
+    it = talk(engine, caller=NOBODY, call="c-right").opens(name="John Smith", which="2026-11-24", code="0000")
+    assert "without the code" not in it.says
+
+
 def test_a_code_does_not_replace_the_name(engine: Engine) -> None:
     code = booked(engine).code
     it = talk(engine).opens(name="Sean Meath").gives(code=code)
