@@ -137,7 +137,7 @@ class Daemon:
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
         self._lost_file = ""
-        self._opening: asyncio.Task[Engine] | None = None
+        self._opening: asyncio.Task[tuple[int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -191,15 +191,18 @@ class Daemon:
     async def _open_store(self) -> int:
         """Serve the ops endpoint while the database is waited for. Returns its port."""
         self._ops = Ops(lambda: not self.root.ended.done())
-        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
-        opening = open_store(self._settings.database_url, self._inherited.notifier)
-        self._opening = asyncio.get_running_loop().create_task(opening)
+        # One task from the first moment on, so that it can be stopped at any.
+        self._opening = asyncio.get_running_loop().create_task(self._listen_and_open())
         try:
-            self.engine = await self._opening
+            port, self.engine = await self._opening
         except BaseException:
             await self._ops.close()
             raise
         return port
+
+    async def _listen_and_open(self) -> tuple[int, Engine]:
+        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
+        return port, await open_store(self._settings.database_url, self._inherited.notifier)
 
     def stop_waiting(self) -> None:
         """End a start that waits for its database; it raises CancelledError then."""

@@ -11,11 +11,12 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
-from actors.metrics import TLS_RELOADS
+from actors.metrics import CONNECTIONS_CUT, TLS_RELOADS
 from gateway.connections import Connection, Connections
 
 # How often the files are looked at.
@@ -120,7 +121,8 @@ class TlsListener:
     """Accepts connections for TLS, and counts them as handshakes from the beginning.
 
     asyncio's own servers tell of a connection only after its handshake, so that any number may be in progress.
-    context: the server's. limit_s: for a handshake. serves: makes the protocol of an encrypted connection.
+    context: the server's. limit_s: for a handshake. refuses: whether an address is not even to have a handshake.
+    serves: makes the protocol of an encrypted connection, which takes the place of its handshake.
     """
 
     def __init__(
@@ -129,10 +131,11 @@ class TlsListener:
         context: ssl.SSLContext,
         limit_s: float,
         connections: Connections[Connection],
-        serves: Callable[[], asyncio.Protocol],
+        refuses: Callable[[str], bool],
+        serves: Callable[[TlsHandshake], asyncio.Protocol],
     ) -> None:
         self._listening, self._context, self._limit_s = listening, context, limit_s
-        self._connections, self._serves = connections, serves
+        self._connections, self._refuses, self._serves = connections, refuses, serves
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._accepting = self._loop.create_task(self._accept())
@@ -145,12 +148,16 @@ class TlsListener:
     async def _accept(self) -> None:
         while True:
             try:
-                accepted, _ = await self._loop.sock_accept(self._listening)
+                accepted, address = await self._loop.sock_accept(self._listening)
             except OSError as error:
                 logger.error("a connection cannot be accepted", reason=error)
                 await asyncio.sleep(ACCEPT_AGAIN_S)
                 continue
             handshake = TlsHandshake(accepted)
+            if self._refuses(address[0]):
+                CONNECTIONS_CUT.labels("guessing").inc()
+                accepted.close()
+                continue
             if not self._connections.accepted(handshake):
                 accepted.close()
                 continue
@@ -161,7 +168,10 @@ class TlsListener:
     async def _shake_hands(self, handshake: TlsHandshake) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._serves, handshake.accepted, ssl=self._context, ssl_handshake_timeout=self._limit_s
+                partial(self._serves, handshake),
+                handshake.accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=self._limit_s,
             )
         except OSError as error:  # it speaks no TLS, has no certificate that we trust, is too slow, or has left
             logger.debug("no TLS", reason=type(error).__name__)

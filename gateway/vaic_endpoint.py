@@ -58,15 +58,20 @@ class EndpointState:
     connections: Connections[Connection]
     proxies: Sequence[Network]
 
+    def ignores(self, address: str) -> bool:
+        """Whether who connects from there is cut unheard. A proxy is not: who its client is, only a request tells."""
+        return self.failures.is_ignored(address) and not is_within(address, self.proxies)
+
 
 class VaicConnection(FramedWire, asyncio.Protocol):
-    """One accepted TCP connection; after the upgrade, a wire."""
+    """One accepted TCP connection; after the upgrade, a wire. handshake: of TLS, whose place it takes."""
 
     def __init__(
         self,
         switchboard: Address[SwitchboardMessage],
         shared: EndpointState,
         loop: asyncio.AbstractEventLoop,
+        handshake: Connection | None = None,
     ) -> None:
         # VAIC sends no Origin, browsers always do: refusing any prevents cross-site WebSocket hijacking.
         framing = ServerProtocol(origins=[None], max_size=MAX_MESSAGE_BYTES)
@@ -74,6 +79,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._server = framing
         self._switchboard = switchboard
         self._shared = shared
+        self._handshake = handshake
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
@@ -86,11 +92,9 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._address = str((self._transport.get_extra_info("peername") or ("",))[0])
         self._transport.set_write_buffer_limits(high=SLOW_BYTES)
         _limit_silence(self._transport.get_extra_info("socket"))
-        # A proxy must not wait for its clients: the client is known only after the request.
-        guessing = self._shared.failures.is_ignored(self._address) and not is_within(
-            self._address, self._shared.proxies
-        )
-        if guessing:
+        if self._handshake is not None:
+            self._shared.connections.closed(self._handshake)
+        if self._shared.ignores(self._address):
             self._cut_guessing()
         elif self._shared.connections.accepted(self):
             self._restart_timer(HANDSHAKE_LIMIT_S, self.abort)
@@ -261,8 +265,8 @@ class VaicEndpoint:
         """
         loop = asyncio.get_running_loop()
 
-        def serves() -> VaicConnection:
-            return VaicConnection(self._switchboard, self._shared, loop)
+        def serves(handshake: Connection | None = None) -> VaicConnection:
+            return VaicConnection(self._switchboard, self._shared, loop, handshake)
 
         at_once = tls is None
         if listening is None:
@@ -274,8 +278,8 @@ class VaicEndpoint:
                 ours = socket.socket(fileno=os.dup(bound.fileno()))
                 ours.setblocking(False)
                 ours.listen(BACKLOG)
-                connections = self._shared.connections
-                self._tls.append(TlsListener(ours, tls, HANDSHAKE_LIMIT_S, connections, serves))
+                shared = self._shared
+                self._tls.append(TlsListener(ours, tls, HANDSHAKE_LIMIT_S, shared.connections, shared.ignores, serves))
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop_accepting(self) -> None:

@@ -119,14 +119,14 @@ def test_a_daemon_that_waits_is_alive_and_not_ready_and_then_takes_calls(tmp_pat
     run(scene)
 
 
-def test_a_daemon_that_waits_can_be_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turns", range(4))
+def test_a_start_can_be_stopped_from_its_first_moment_on(turns: int, tmp_path: Path) -> None:
     async def scene() -> None:
         file = tmp_path / "t.sqlite3"
         daemon = Daemon(read_settings(openai_url=NO_MODEL, database_url=f"sqlite:///{file}", port=0, ops_port=0))
         with locked(file):
             starting = asyncio.create_task(daemon.__aenter__())
-            await asyncio.sleep(0)
-            while daemon._opening is None:
+            for _ in range(1 + turns):
                 await asyncio.sleep(0)
             daemon.stop_waiting()
             with pytest.raises(asyncio.CancelledError):

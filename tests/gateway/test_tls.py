@@ -15,7 +15,7 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from gateway.connections import MAX_HANDSHAKES
+from gateway.connections import MAX_ANSWERS, MAX_FAILURES, MAX_HANDSHAKES
 from gateway.daemon import Daemon
 from gateway.tls import CertificateReload, TlsFiles
 from tests.gateway.daemons import LIMIT_S, Vaic, counted, run, serving, until
@@ -209,5 +209,36 @@ def test_a_handshake_that_does_not_end_is_cut(tmp_path: Path) -> None:
             assert await reader.read() == b""
             writer.close()
             await works(daemon, ours.client())
+
+    run(scene)
+
+
+def test_a_connection_takes_the_place_of_its_handshake(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            daemon._endpoint._shared.connections._capacity = 1
+            await works(daemon, ours.client())
+
+    run(scene)
+
+
+def test_an_address_that_guesses_tokens_gets_no_handshake(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            port = int(daemon.vaic_url.rsplit(":", 1)[1].strip("/"))
+            failures = daemon._endpoint._shared.failures
+            for _ in range(MAX_FAILURES):
+                failures.failed("127.0.0.1")
+            for _ in range(MAX_ANSWERS):
+                failures.wait_s("127.0.0.1")
+            before = counted("tieline_connections_cut_total", reason="guessing")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await reader.read() == b""
+            writer.close()
+            assert counted("tieline_connections_cut_total", reason="guessing") - before == 1
 
     run(scene)
