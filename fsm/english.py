@@ -308,7 +308,7 @@ def _ahead(tokens: list[_Token], at: int, today: date) -> tuple[_Day, int] | Non
     start = at + (_get(tokens, at).text == "in")
     token = _get(tokens, start)
     count = 1 if token.text in ("a", "an") else token.number
-    unit = {"day": 1, "days": 1, "days'": 1, "week": 7, "weeks": 7, "fortnight": 14}.get(_get(tokens, start + 1).text)
+    unit = {"day": 1, "days": 1, "week": 7, "weeks": 7, "fortnight": 14}.get(_get(tokens, start + 1).text)
     if count is None or unit is None or count > 400:
         return None
     end = start + 2

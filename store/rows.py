@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Connection, Engine, Select, Table
+from sqlalchemy import JSON, Connection, Engine, Select, Table, select
 from sqlalchemy.exc import DataError
 
 from protocols.errors import TielineError
@@ -68,9 +68,13 @@ def _one_by_one(connection: Connection, table: Table, query: Select[Any], make: 
     for key in connection.execute(query.with_only_columns(*columns)).all():
         mine = [column == value for column, value in zip(columns, key, strict=True)]
         try:
-            yield from _read(connection, query.where(*mine), make)
+            made = list(_read(connection, query.where(*mine), make))
+            lost = not made and connection.execute(select(*columns).where(*mine)).first() is None
         except DAMAGE:
+            made, lost = [], True
+        if lost:  # also if what was read as its key is not what the row holds
             report(connection, UnreadableRow(table.name, _in_words(key)))
+        yield from made
 
 
 def _in_words(key: Iterable[Any]) -> str:

@@ -34,7 +34,7 @@ def tasks_left(rows: Sequence[JournalEntry]) -> list[TaskRow]:
 
 def highest_run(rows: Sequence[JournalEntry]) -> int:
     """The highest number that a run may have had: each row of a task that cannot be read may be of another run."""
-    numbers = [int(left.run.removeprefix("t")) for left in tasks_left(rows)]
+    numbers = [int(left.run[1:]) for left in tasks_left(rows) if left.run[1:].isdecimal()]
     unread = sum(isinstance(entry.row, UnreadRow) and entry.row.kind == "task" for entry in rows)
     return max(numbers, default=0) + unread
 

@@ -108,8 +108,8 @@ def test_a_hint_repeats_no_more_than_forty_letters_of_a_name_that_is_unknown() -
 
 
 def test_a_parameter_the_model_has_nothing_for_is_passed_over() -> None:
-    run = asking()
-    assert told(run.call(PROVIDE, '{"count": 3, "note": null, "size": ""}'))["slots"] == {"size": "small", "count": 3}
+    answer = asking().call(PROVIDE, '{"count": 3, "note": null, "size": ""}')
+    assert (answer.fault, told(answer)["slots"]) == ("", {"size": "small", "count": 3})
 
 
 def test_a_function_of_another_state_says_which_may_be_called() -> None:

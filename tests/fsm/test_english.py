@@ -25,6 +25,7 @@ def nov(*days: int) -> set[date]:
         ("Thursday, November 26th, 2026 at 10:30 AM", [nov(26)]),
         ("Thursday the twenty-sixth of November", [nov(26)]),
         ("November twenty sixth, ten thirty", [nov(26)]),
+        ("November 26 2027", [{date(2027, 11, 26)}]),
         ("the 26th at ten thirty", [nov(26)]),
         ("Thursday the 26th", [nov(26)]),
         ("2026-11-26", [nov(26)]),
@@ -175,6 +176,7 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("not ten oh five nine oh five", [both(10, 5), both(9, 5)]),
         ("in the evening, at ten", [{time(22)}]),
         ("not 4 pm 5 pm", [{time(16)}, {time(17)}]),
+        ("not 4 in the morning 5 in the evening", [{time(4)}, {time(17)}]),
         ("at 2330", [{time(23, 30)}]),
         ("at 2430", []),
         ("at 2359", [{time(23, 59)}]),
@@ -243,6 +245,7 @@ def test_a_long_number_is_a_word_and_keeps_its_zeros() -> None:
         ("2 small, none.", ["2 small", "2"], {"2 small"}, "# none"),
         ("the 26th for 26 people", ["26"], {"26"}, "the # for # people"),
         ("tomorrow morning at ten", [], set(), "# at #"),
+        ("at ten in the morning please", [], set(), "at # please"),
         ("morning or evening, at ten", [], set(), "morning or evening at #"),
     ],
 )

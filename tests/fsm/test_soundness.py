@@ -86,6 +86,7 @@ def test_a_state_with_no_way_to_an_end_is_refused() -> None:
         {("Bake", "failed"): "Details", ("Details", "filled"): "Bake", ("What", "filled"): "Confirm"},
         {("Details", "filled"): "What", ("Details", "gave_up"): "Confirm"},
         {("Details", "gave_up"): "Bake"},
+        {("Bake", "unclear"): "Details", ("Details", "filled"): "Bake", ("What", "filled"): "Confirm"},
     ],
 )
 def test_a_way_round_that_never_waits_for_the_caller_is_refused(arrows: dict[tuple[str, str], str]) -> None:

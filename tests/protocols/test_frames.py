@@ -93,5 +93,7 @@ def test_a_long_frame_of_many_values_is_refused_before_it_is_read_and_one_long_t
     assert refused.value.reason == "too_many_values"
     short = b'{"type":"no.such","a":[' + b"[]," * (SIMPLE_BYTES // 4) + b"[]]}"
     assert FROM_VAIC.parse(short) == Unknown("no.such")
+    nested = b'{"type":"no.such","a":' + b'{"a":' * 20 + b"1" + b"}" * 21
+    assert FROM_VAIC.parse(nested + b" " * SIMPLE_BYTES) == Unknown("no.such")
     long = b'{"type":"userStream.chunk","audioChunk":"' + b"A" * 10 * SIMPLE_BYTES + b'"}'
     assert isinstance(FROM_VAIC.parse(long), UserStreamChunk)

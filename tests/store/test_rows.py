@@ -16,7 +16,7 @@ from store.effect_log import LoggedEffect
 from store.journal import Journal
 from store.leases import LeaseRefused, Leases
 from store.rows import UnreadableRow, report_unreadable
-from tests.store.garbage import columns_of, garbage_for, spoil
+from tests.store.garbage import BLOB, NOT_UTF_8, columns_of, garbage_for, spoil
 from tests.store.other_process import AT, record, row
 
 
@@ -80,6 +80,15 @@ def test_an_effect_that_cannot_be_read_hides_no_other_and_is_never_taken_for_one
                 effect_log.find(connection, "c-1:t1:1")
     with store.engine.begin() as connection:
         assert not effect_log.intend(connection, LoggedEffect("c-1:t1:1", "pizza.bake", "c-1", "t1", "", {}, {}, AT))
+
+
+def test_a_row_that_is_not_found_again_by_its_key_is_reported(store: Store) -> None:
+    spoil(store.engine, schema.effect, "key", NOT_UTF_8, "conversation_id = 'c-1'")
+    spoil(store.engine, schema.effect, "slots", BLOB, "conversation_id = 'c-2'")
+    with reading(store.engine) as connection:
+        assert effect_log.intended(connection) == []
+    assert [table for table, _ in store.reported] == ["effect", "effect"]
+    assert "c-2:t1:1" in [key for _, key in store.reported]
 
 
 @pytest.mark.parametrize(("table", "column", "garbage"), columns_of(schema.appointment, keys=False))

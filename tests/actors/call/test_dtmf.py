@@ -163,6 +163,23 @@ def test_keys_that_wait_for_the_end_of_a_step_are_limited(mailboxes: WaitingDisp
     assert typed(call) == [f"The caller pressed these keys: {' '.join('1' * (MOST_WAITING - 1))} 2."]
 
 
+def test_keys_that_waited_for_the_end_of_a_step_were_typed_when_the_last_was(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": stuck}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.hears_out()
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    assert stuck.entered.wait(5)
+    began_ms = mailboxes.now_ms()
+    pressed(call, "12")
+    mailboxes.advance(100)
+    stuck.freed.set()
+    mailboxes.until(lambda: typed(call))
+    (turn,) = (each for each in call.describe().turns if each.text == "The caller pressed these keys: 1 2.")
+    assert turn.began_ms == began_ms + 200
+
+
 @pytest.mark.parametrize(("after_ms", "taken"), [(0, "7 8"), (20, "7 8"), (100, "7 7 8")])
 def test_a_key_reported_twice_within_milliseconds_is_one_press(
     mailboxes: WaitingDispatcher, after_ms: float, taken: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal_rows import AnsweredRow, BotSaidRow, CalledRow, JournalEntry, Row, TaskRow, UnreadRow
-from actors.tasks.replay import STATES_AHEAD, calls_left, keys_ahead, tasks_left
+from actors.tasks.replay import STATES_AHEAD, calls_left, highest_run, keys_ahead, tasks_left
 from fsm.answer import Snapshot
 from fsm.effects import effect_key
 from tests.actors.calls import BEGAN
@@ -30,6 +30,12 @@ def test_runs_have_their_last_state_in_the_order_they_began() -> None:
 def test_a_run_whose_step_left_no_snapshot_stands_where_it_stood_before() -> None:
     rows = journal(task("t1"), task("t1", result="failed", snapshot=None), task("t2", snapshot=None))
     assert tasks_left(rows) == [task("t1", result="failed"), task("t2", snapshot=None)]
+
+
+def test_no_number_of_a_run_is_free_that_a_run_may_have_had() -> None:
+    assert highest_run([]) == 0
+    assert highest_run(journal(task("t2"), task("t2"), UnreadRow("caller_smiled", known=False))) == 2
+    assert highest_run(journal(task("t1"), UnreadRow("task", known=True), task("of_another_release"))) == 2
 
 
 def test_idempotency_keys_are_enumerated_for_open_runs_only() -> None:

@@ -52,3 +52,4 @@ def test_of_two_arrows_that_cross_one_bends_once_where_they_do() -> None:
     assert len({cell.x for cell in down}) == 1
     assert len({cell.x for cell in across[1:]}) == 1
     assert across[0].x < down[0].x < across[1].x
+    assert four.x - four.left < across[-1].x < four.x + four.right, "straight on into its node"

@@ -8,11 +8,13 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
+from protocols.errors import WireError
 from protocols.realtime import objects, server_events
 from protocols.realtime.client_events import ConversationItemCreate, SessionUpdate
 from protocols.realtime.objects import (
     AssistantMessage,
     AudioInput,
+    EffectiveSession,
     FunctionCallItem,
     FunctionCallOutputItem,
     InputText,
@@ -50,6 +52,17 @@ def test_the_effective_session_has_the_formats_in_force() -> None:
     assert isinstance(event, server_events.SessionUpdated)
     assert event.session.format_type("input") == "audio/pcmu"
     assert event.session.format_type("output") == ""
+
+
+@pytest.mark.parametrize(("told", "ends_at"), [(None, None), (0, 0.0), (12.5, 12.5), (9.9e14, 9.9e14)])
+def test_a_session_ends_when_the_server_says(told: object, ends_at: float | None) -> None:
+    assert EffectiveSession(expires_at=told).ends_at() == ends_at
+
+
+@pytest.mark.parametrize("told", [True, "1234", [1234], 1e15, float("nan")])
+def test_an_end_of_a_session_that_is_no_time_is_refused(told: object) -> None:
+    with pytest.raises(WireError, match="expires_at: not a time"):
+        EffectiveSession(expires_at=told).ends_at()
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,9 @@ def test_an_item_of_less_than_a_millisecond_is_still_cut_behind_its_beginning() 
     assert cut.audio_end_ms == 1
 
 
-def test_an_item_whose_response_is_over_is_cut_where_it_was_heard_to() -> None:
-    found = running()
+@pytest.mark.parametrize("next_ones", [(), ("r-2",)])
+def test_an_item_whose_response_is_over_is_cut_where_it_was_heard_to(next_ones: tuple[str, ...]) -> None:
+    found = running("r-1", *next_ones)
     found.takes("r-1", "i-1", MS_100)
     found.ended("r-1")
     (cut,) = found.heard([heard(70)])

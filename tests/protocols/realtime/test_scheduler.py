@@ -213,10 +213,19 @@ def test_a_failed_response_that_had_begun_to_speak_is_not_repeated() -> None:
 
 def test_a_request_that_is_never_answered_frees_the_slot_and_is_made_again() -> None:
     scheduler = ResponseScheduler()
-    scheduler.want(ASK, 0)
+    first = ResponseRequest(instructions="first")
+    scheduler.want(first, 0)
     assert scheduler.next_tick_ms() == REQUEST_LIMIT_MS
     assert scheduler.tick(False, REQUEST_LIMIT_MS - 1) == []
-    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [asked(ASK)]
+    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [asked(first)]
+
+
+def test_after_a_request_that_is_never_answered_a_later_one_is_made_in_its_place() -> None:
+    scheduler = ResponseScheduler()
+    later = ResponseRequest(instructions="later")
+    scheduler.want(ResponseRequest(instructions="first"), 0)
+    assert scheduler.want(later, 1) == []
+    assert scheduler.tick(False, REQUEST_LIMIT_MS) == [asked(later)]
 
 
 def test_a_request_that_was_given_up_is_not_made_again_for_an_answer_of_the_servers_that_failed() -> None:
