@@ -114,6 +114,7 @@ _PHRASES = {
     ("at", "09:00"): ("At nine in the morning.", "Nine o'clock."),
     ("at", "09:30"): ("At half past nine.", "Nine thirty."),
     ("at", "10:00"): ("At ten o'clock.", "Ten in the morning."),
+    ("at", "10:10"): ("At ten past ten.", "Ten minutes past ten."),
     ("at", "10:30"): ("At half past ten.", "Ten thirty, please."),
     ("at", "11:00"): ("At eleven o'clock.", "Eleven, please."),
     ("at", "11:30"): ("At half past eleven.", "Eleven thirty."),
@@ -122,6 +123,8 @@ _PHRASES = {
     ("at", "14:15"): ("At quarter past two.", "Two fifteen."),
     ("at", "14:30"): ("At half past two.", "Two thirty in the afternoon."),
     ("at", "15:00"): ("At three o'clock.", "Three in the afternoon."),
+    ("at", "19:00"): ("At seven in the evening.", "Seven o'clock in the evening."),
+    ("at", "20:00"): ("At eight in the evening.", "Eight o'clock in the evening."),
     ("at", "16:45"): ("At quarter to five.", "Four forty five."),
 }
 
