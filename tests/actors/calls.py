@@ -80,7 +80,7 @@ class WaitingDispatcher(CrankedDispatcher):
     def until(self, happened: Callable[[], object], limit_s: float = 60) -> None:
         """Run mailboxes and due timers until the condition holds, waiting for messages from threads up to the limit.
 
-        Looked at again without a message too: a thread's actor may have started, or a row been written, and told nobody.
+        Looked at again without a message too: a thread's actor may have started, or written a row, and told nobody.
         """
         give_up_s = time.monotonic() + limit_s
         while True:
