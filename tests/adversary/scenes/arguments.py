@@ -43,7 +43,7 @@ CASES: dict[str, tuple[dict[str, Any] | str, str | None, str | None]] = {
     "string": ('"tomorrow"', None, None),
     "deep": ("[" * 3000 + "]" * 3000, None, None),
     "infinity": ('{"day": Infinity, "at": NaN}', None, None),
-    "surrogate": ('{"day": "\\ud800", "at": "10:00"}', None, None),
+    "surrogate": ('{"day": "\\ud800", "at": "10:00"}', None, "10:00"),
 }
 for _name, (_arguments, _day, _at) in CASES.items():
 
