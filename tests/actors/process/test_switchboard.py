@@ -40,7 +40,7 @@ from store.database import reading
 from store.journal import CallRecord
 from store.leases import Leases
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
-from tests.actors.process.scene import Scene, initiate, refusal
+from tests.actors.process.scene import Asking, Scene, initiate, refusal
 from tests.counted import counted
 
 
@@ -558,21 +558,8 @@ def test_what_is_lost_without_a_journal_is_rows_and_records_only(
 # --- sockets that begin nothing ---
 
 
-class Knock:
-    """A request to upgrade, with the answer."""
-
-    def __init__(self) -> None:
-        self.answer = ""
-
-    def admit(self) -> None:
-        self.answer = "admitted"
-
-    def refuse(self, reason: str) -> None:
-        self.answer = reason
-
-
 def knocks(scene: Scene) -> str:
-    knock = Knock()
+    knock = Asking()
     scene.told(AdmissionRequest(knock))
     return knock.answer
 
