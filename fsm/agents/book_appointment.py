@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from fsm.agents.names import real_name
 from fsm.agents.practice import AT, DAY, LENGTH_MIN, RESOURCE, taken
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
+from fsm.names import real_name
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from store import appointments
 

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from fsm.agents.identity import owns
-from fsm.agents.names import real_name
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.names import real_name
 from fsm.spec import Known, Slot
 from store import appointments
 
