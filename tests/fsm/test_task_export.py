@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from fsm.effects import EffectResult, Failed, Ok, Refused
 from fsm.registry import load_agents
@@ -16,6 +18,7 @@ from fsm.task_export import as_file, parts_of
 from fsm.task_file import compile_task
 from fsm.testing import Conversation, Recorder, converse
 from protocols.errors import MisuseError
+from run import app
 
 AGENTS = load_agents(installed=())
 CHOICES = {"transfer_targets": ("reception", "doctor")}
@@ -90,3 +93,11 @@ def test_what_a_file_cannot_say_is_named() -> None:
         as_file(task(Slot(str, ask="Well?", check=lambda value, known: value)))
     with pytest.raises(MisuseError, match="without a name of its own"):
         as_file(task(Slot(str, ask="Well?"), (Arrow("Human", when=lambda known: True), Arrow("Human"))))
+
+
+@pytest.mark.parametrize("name", sorted(AGENTS))
+def test_the_command_prints_a_file_that_compiles(name: str) -> None:
+    printed = CliRunner().invoke(app, ["agents", name, "--toml"])
+    assert printed.exit_code == 0
+    spec = compile_task(tomllib.loads(printed.stdout), parts_of(AGENTS.values()))
+    assert as_file(spec) == as_file(AGENTS[name])
