@@ -39,7 +39,10 @@ def as_file(spec: AgentSpec) -> dict[str, Any]:
 
 
 def parts_of(specs: Iterable[AgentSpec]) -> Parts:
-    """What files may name of these tasks: their effects, checks and rules. Raises: MisuseError if two share a name."""
+    """What files may name of these tasks: effects by their names, checks and rules as `TASK.NAME`.
+
+    Raises: MisuseError if two tasks share an effect's name, or a check has none.
+    """
     effects: dict[str, Any] = {}
     checks: dict[str, Any] = {}
     rules: dict[str, Any] = {}
@@ -79,7 +82,7 @@ def _name_of(spec: AgentSpec, part: Callable[..., object]) -> str:
     name = getattr(part, "__name__", "")
     if not name.isidentifier():
         raise MisuseError(f"task {spec.name!r}: a check or rule without a name of its own ({part!r})")
-    return name
+    return f"{spec.name}.{name}"
 
 
 def _slot(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
@@ -97,7 +100,7 @@ def _slot(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
         table["choices_from"] = slot.choices
     named = [_name_of(spec, each) for each in checks]
     if table["type"] == "name":
-        named.remove("real_name")
+        named.remove(f"{spec.name}.real_name")
     elif own is not None and isinstance(slot.check, Checks):
         named = named[1:]
     if named:
