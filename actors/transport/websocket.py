@@ -240,9 +240,9 @@ class FramedWire(ABC):
         """Take the next bytes of the stream."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
-            traffic, cost = self._traffic, FRAME_BYTES + len(data)
-            traffic.left -= cost  # inlined `take`: this is the hot path
-            if traffic.left >= 0 or traffic.refill(cost):
+            traffic = self._traffic
+            traffic.left = left = traffic.left - FRAME_BYTES - len(data)  # inlined `take`: this is the hot path
+            if left >= 0 or traffic.refill(FRAME_BYTES + len(data)):
                 self._dispatcher.deliver(self._deliver, WireText(text))
             else:
                 self._too_much()
