@@ -122,7 +122,7 @@ class Lookup(_Section):
     not_done: Annotated[Expression, Field(description="Whether it was not.")] = "status == 404"
 
 
-class Tool(_Section):
+class ToolTable(_Section):
     """`[tool.NAME]`. Names in { } are the task's slots, what earlier tools kept, and caller, key, conversation."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"

@@ -20,7 +20,7 @@ FAILURES = 5
 REST_S = 10.0
 
 
-class Circuit(Enum):
+class GateState(Enum):
     """Whether requests are sent."""
 
     CLOSED = "closed"  # they are
@@ -41,7 +41,7 @@ class HostGate:
         self._lock = threading.Lock()
         self._failures = 0
         self._open_until_s = 0.0
-        self.circuit = Circuit.CLOSED
+        self.state = GateState.CLOSED
 
     @contextmanager
     def passing(self, limit_s: float = QUEUE_S) -> Iterator[None]:
@@ -56,23 +56,23 @@ class HostGate:
 
     def _enter(self) -> None:
         with self._lock:
-            match self.circuit:
-                case Circuit.OPEN if self._clock_s() >= self._open_until_s:
-                    self.circuit = Circuit.TRIAL
-                case Circuit.OPEN | Circuit.TRIAL:
+            match self.state:
+                case GateState.OPEN if self._clock_s() >= self._open_until_s:
+                    self.state = GateState.TRIAL
+                case GateState.OPEN | GateState.TRIAL:
                     raise Busy("the host has failed repeatedly")
-                case Circuit.CLOSED:
+                case GateState.CLOSED:
                     pass
 
     def succeeded(self) -> None:
         with self._lock:
-            self._failures, self.circuit = 0, Circuit.CLOSED
+            self._failures, self.state = 0, GateState.CLOSED
 
     def failed(self) -> None:
         with self._lock:
             self._failures += 1
-            if self._failures >= FAILURES or self.circuit is Circuit.TRIAL:
-                self.circuit, self._open_until_s = Circuit.OPEN, self._clock_s() + REST_S
+            if self._failures >= FAILURES or self.state is GateState.TRIAL:
+                self.state, self._open_until_s = GateState.OPEN, self._clock_s() + REST_S
 
 
 class HostGates:

@@ -22,7 +22,7 @@ from loguru import logger
 from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
-from http_tools.declaration import OAuth2, Tool
+from http_tools.declaration import OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds
 from http_tools.guard import HostGuard
@@ -39,7 +39,7 @@ _SERVER_ERROR, _UNAVAILABLE = 500, 503
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ToolHost:
     """What all tools of a process share. clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time."""
 
     guard: HostGuard
@@ -50,7 +50,7 @@ class Surroundings:
     gates: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
 
 
-def remote(name: str, tool: Tool, around: Surroundings) -> Remote:
+def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     """The effect that a tool declares."""
     call = HttpTool(name, tool, around)
     if tool.reads_only:
@@ -63,7 +63,7 @@ def remote(name: str, tool: Tool, around: Surroundings) -> Remote:
 class HttpTool:
     """One declared tool. Called by the threads of tasks."""
 
-    def __init__(self, name: str, tool: Tool, around: Surroundings) -> None:
+    def __init__(self, name: str, tool: ToolTable, around: ToolHost) -> None:
         self._name = name
         self._tool = tool
         self._around = around

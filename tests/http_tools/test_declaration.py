@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from http_tools.declaration import Tool, tools_in
+from http_tools.declaration import ToolTable, tools_in
 
 # The example that users begin with.
 EXAMPLE = """
@@ -38,7 +38,7 @@ reads_only = true
 
 
 def test_tools_are_named_by_their_tables() -> None:
-    tools = {name: Tool.model_validate(table) for name, table in tools_in(tomllib.loads(EXAMPLE)["tool"])}
+    tools = {name: ToolTable.model_validate(table) for name, table in tools_in(tomllib.loads(EXAMPLE)["tool"])}
     assert list(tools) == ["crm.callback", "price"]
     assert tools["crm.callback"].secrets() == {"CRM"}
     assert tools["crm.callback"].placeholders() == {"caller", "topic", "at"}
@@ -68,4 +68,4 @@ def test_tools_are_named_by_their_tables() -> None:
 )
 def test_what_is_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
-        Tool.model_validate({"url": "https://crm.example/x"} | change)
+        ToolTable.model_validate({"url": "https://crm.example/x"} | change)

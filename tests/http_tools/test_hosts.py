@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from http_tools.hosts import FAILURES, REST_S, Busy, Circuit, HostGate, HostGates
+from http_tools.hosts import FAILURES, REST_S, Busy, GateState, HostGate, HostGates
 
 
 def fails(gate: HostGate, times: int = 1) -> None:
@@ -19,7 +19,7 @@ def test_it_opens_after_failures_in_a_row() -> None:
     with gate.passing():
         gate.succeeded()
     fails(gate, FAILURES)
-    assert gate.circuit is Circuit.OPEN
+    assert gate.state is GateState.OPEN
     with pytest.raises(Busy), gate.passing():
         pass
 
@@ -33,11 +33,11 @@ def test_after_a_rest_one_tries_and_decides() -> None:
         with pytest.raises(Busy), gate.passing():
             pass
         gate.failed()
-    assert gate.circuit is Circuit.OPEN
+    assert gate.state is GateState.OPEN
     now[0] = 2 * REST_S
     with gate.passing():
         gate.succeeded()
-    assert gate.circuit is Circuit.CLOSED
+    assert gate.state is GateState.CLOSED
 
 
 def test_only_so_many_at_a_time() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, TaskContext, Unclear
-from http_tools.declaration import Tool
+from http_tools.declaration import ToolTable
 from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
-from http_tools.tool import HttpTool, Surroundings, remote
+from http_tools.tool import HttpTool, ToolHost, remote
 from tests.http_tools.server import HttpServer, answers, http_server, sends
 
 KEY = "call-1:t1:3"
@@ -37,17 +37,17 @@ def request(**slots: Any) -> EffectRequest:
     return EffectRequest(KEY, given, context, {})
 
 
-def around(**more: Any) -> Surroundings:
+def around(**more: Any) -> ToolHost:
     guard = HostGuard(private=("localhost",))
-    return Surroundings(**({"guard": guard, "secret": SECRETS.__getitem__, "pause": lambda seconds: None} | more))
+    return ToolHost(**({"guard": guard, "secret": SECRETS.__getitem__, "pause": lambda seconds: None} | more))
 
 
 def tool(server: HttpServer, **more: Any) -> HttpTool:
     return HttpTool("crm.callback", declared(server, **more), around())
 
 
-def declared(server: HttpServer, **more: Any) -> Tool:
-    return Tool.model_validate(CALLBACK | {"url": f"{server.url}/callbacks"} | more)
+def declared(server: HttpServer, **more: Any) -> ToolTable:
+    return ToolTable.model_validate(CALLBACK | {"url": f"{server.url}/callbacks"} | more)
 
 
 def done(server: HttpServer, **more: Any) -> EffectResult:
@@ -302,7 +302,7 @@ def test_a_host_that_fails_is_left_alone_for_a_while_and_then_tried_by_one() -> 
     now = [0.0]
     with http_server(answers(503)) as server:
         shared = around(clock_s=lambda: now[0])
-        shared = Surroundings(shared.guard, shared.secret, clock_s=lambda: now[0], pause=lambda _: None)
+        shared = ToolHost(shared.guard, shared.secret, clock_s=lambda: now[0], pause=lambda _: None)
         crm = HttpTool("crm", declared(server), shared)
         gate = shared.gates.of(f"localhost:{server.port}")
         gate._clock_s = lambda: now[0]
