@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from actors.bots import Arrival, Bot, BotProfile
+from fsm.spec import AgentSpec
 
 
 def a_bot(name: str, digest: str = "1") -> Bot:
@@ -44,3 +47,20 @@ class Folders:
     def version(self, name: str, digest: str) -> Bot | None:
         self.asked.append((name, digest))
         return self.versions.get((name, digest))
+
+
+class OneWith:
+    """One bot with these tasks, whatever name and version it is asked for by."""
+
+    def __init__(self, agents: Mapping[str, AgentSpec]) -> None:
+        made = a_bot("practice", "")
+        self.bot = replace(made, profile=replace(made.profile, agents=agents))
+
+    def choose(self, arrival: Arrival) -> Bot:
+        return self.bot
+
+    def present(self, name: str) -> Bot:
+        return self.bot
+
+    def version(self, name: str, digest: str) -> Bot:
+        return self.bot

@@ -21,6 +21,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote, 
 from fsm.spec import Slot
 from protocols.errors import MisuseError
 from store import schema
+from tests.actors.bots import OneWith
 from tests.actors.tasks.oven import (
     AT_ONCE,
     LATER,
@@ -134,7 +135,7 @@ def test_while_a_process_carries_out_one_effect_it_settles_what_others_have_left
         return Ok()
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
+    services = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0], watched=AT_ONCE)
     oven = Oven()
     oven.dies = "before"
     with ThreadPoolExecutor(1) as pool:
@@ -235,7 +236,7 @@ def test_an_effect_that_took_long_is_recent_from_its_end(engine: Engine) -> None
         raise ConnectionError
 
     spec = table(effects={"pizza.bake": Remote(slow, recover=oven.look_up)})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0], watched=AT_ONCE)
     assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
     assert (runner.recovery.recover(), logged(engine)) == (0, "unclear")
     clock[0] += ABANDONED + timedelta(seconds=1)
@@ -287,7 +288,7 @@ def test_an_effect_that_a_human_retries_without_success_stays_unclear(engine: En
 
 def test_an_effect_that_no_task_declares_cannot_be_retried(engine: Engine) -> None:
     begin(engine, Oven())
-    runner = EffectRunner(engine, {}, lambda: LATER)
+    runner = EffectRunner(engine, OneWith({}), lambda: LATER)
     with pytest.raises(MisuseError, match=r"pizza\.bake"):
         runner.recovery.decide(REQUEST.key, "retry")
     assert logged(engine) == "intended"
@@ -314,7 +315,7 @@ def test_an_effect_being_carried_out_is_not_taken_over(engine: Engine) -> None:
 
     clock = [NOW]
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
@@ -341,9 +342,9 @@ def test_a_process_that_looks_after_an_outage_or_by_a_wrong_clock_does_nothing_t
         return oven.do(request)
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    holder = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    holder = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     also = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    other = EffectRunner(engine, {also.name: also}, lambda: clock[0] + timedelta(seconds=ahead_s))
+    other = EffectRunner(engine, OneWith({also.name: also}), lambda: clock[0] + timedelta(seconds=ahead_s))
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(holder.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
@@ -362,7 +363,7 @@ def test_what_a_dead_process_left_is_done_when_it_was_seen_untouched_for_a_minut
     begin(engine, oven := Oven())
     clock = [NOW + timedelta(hours=0.5)]
     spec = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     settled: list[int] = []
     for _ in range(4):
         settled.append(runner.recovery.recover())

@@ -25,6 +25,7 @@ from fsm.spec import Act, AgentSpec
 from store import effect_log, schema
 from store.appointments import AppointmentBook
 from store.database import open_database
+from tests.actors.bots import OneWith
 from tests.actors.tasks.oven import (
     AT,
     LATER,
@@ -113,7 +114,7 @@ def test_one_key_for_two_effects_carries_out_neither(engine: Engine) -> None:
     runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     spec = table(name="other", effects={"pizza.eat": Local(bake), "pizza.bake": None},
                  states={"Bake": Act(effect="pizza.eat")})  # fmt: skip
-    other = EffectRunner(engine, {spec.name: spec}, lambda: NOW)
+    other = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW)
     assert other.carry_out("pizza.eat", REQUEST) == Unclear(UNSURE)
     assert baked(engine) == 1
 
@@ -251,7 +252,9 @@ def another(number: int, conversation_id: str = "c-1", caller: str = "+4930123",
 
 def limited(engine: Engine, effect: Local | Remote, now: datetime = NOW) -> EffectRunner:
     spec: AgentSpec = table(effects={"pizza.bake": effect})
-    return EffectRunner(engine, {spec.name: spec}, lambda: now, limits=EffectLimits(per_call=2, per_number_a_day=3))
+    return EffectRunner(
+        engine, OneWith({spec.name: spec}), lambda: now, limits=EffectLimits(per_call=2, per_number_a_day=3)
+    )
 
 
 def ways() -> list[Local | Remote]:
@@ -289,9 +292,9 @@ def test_a_number_has_a_limit_of_effects_within_a_day(engine: Engine) -> None:
 
 def test_a_limit_that_is_not_set_limits_nothing(engine: Engine) -> None:
     spec: AgentSpec = table(effects={"pizza.bake": ways()[0]})
-    by_call = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_call=1))
+    by_call = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW, limits=EffectLimits(per_call=1))
     assert [by_call.carry_out("pizza.bake", another(1, call)) for call in ("c-1", "c-2")] == [Ok(), Ok()]
-    by_number = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_number_a_day=4))
+    by_number = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW, limits=EffectLimits(per_number_a_day=4))
     assert [by_number.carry_out("pizza.bake", another(number, "c-3")) for number in (1, 2)] == [Ok(), Ok()]
 
 
