@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+from actors.bots import BotProfile, OneBot
 from actors.process.quarantine import Quarantine
 from actors.tasks.effect_attempts import EffectAttempts
 from actors.tasks.effect_recovery import EffectRecovery
@@ -16,16 +18,18 @@ from fsm.registry import load_agents
 from store.database import open_database, shown
 from store.rows import report_unreadable
 
+# The bot whose calls there are.
+BOT = "linden"
 __all__ = ["EffectRecovery", "effect_recovery", "shown"]
 
 
 @contextmanager
 def effect_recovery(database_url: str) -> Iterator[EffectRecovery]:
     """Recovery outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
-    agents = load_agents()
+    profile = BotProfile("", "", "", "", ZoneInfo("UTC"), load_agents())
     engine = open_database(database_url, create=False)
     try:
         report_unreadable(engine, Quarantine())
-        yield EffectRecovery(EffectAttempts(engine, agents, lambda: datetime.now(UTC)))
+        yield EffectRecovery(EffectAttempts(engine, OneBot(profile, BOT), lambda: datetime.now(UTC)))
     finally:
         engine.dispose()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from actors.bots import Arrival, Bot, BotProfile
+from fsm.effects import EffectRequest, EffectResult, Remote
 from fsm.spec import AgentSpec
+from tests.fsm.tables import table
 
 
 def a_bot(name: str, digest: str = "1") -> Bot:
@@ -64,3 +66,10 @@ class OneWith:
 
     def version(self, name: str, digest: str) -> Bot:
         return self.bot
+
+
+def baking(name: str, digest: str, do: Callable[[EffectRequest], EffectResult]) -> Bot:
+    """A version of a bot whose task has a remote effect pizza.bake."""
+    spec = table(effects={"pizza.bake": Remote(do, recover="retry")})
+    bot = a_bot(name, digest)
+    return replace(bot, profile=replace(bot.profile, agents={spec.name: spec}))

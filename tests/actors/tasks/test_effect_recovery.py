@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
+from actors.bots import Bot
 from actors.metrics import EFFECTS_UNSETTLED
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import ABANDONED, RECOVER_EVERY_S
@@ -20,8 +21,9 @@ from actors.tasks.effect_runner import EffectRunner
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote, Unclear
 from fsm.spec import Slot
 from protocols.errors import MisuseError
-from store import schema
-from tests.actors.bots import OneWith
+from store import effect_log, schema
+from store.database import reading
+from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
     AT_ONCE,
     LATER,
@@ -181,9 +183,8 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
 def test_an_effect_that_no_task_declares_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
     begin(engine, oven := Oven())
     now = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    runner = EffectRunner(
-        engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER, watched=AT_ONCE
-    )
+    agents = {} if changed == "no such effect" else {now.name: now}
+    runner = EffectRunner(engine, OneWith(agents), lambda: LATER, watched=AT_ONCE)
     assert (runner.recovery.recover(), logged(engine)) == (1, "unclear")
     assert runner.recovery.recover() == 0
 
@@ -419,3 +420,71 @@ def test_an_outcome_that_the_database_could_not_take_is_stored_later_and_the_eff
     assert (told, logged(engine)) == (Unclear(UNSURE) if breaks else Ok({"ticket": 1}), "intended")
     runner.recovery.keep()
     assert (logged(engine), oven.asked) == ("unclear" if breaks else "ok", 1)
+
+
+# --- which version's effect it is ---
+
+
+def begun_by(engine: Engine, bot: str, digest: str) -> None:
+    """A process dies while a version of a bot bakes."""
+    oven = Oven()
+    oven.dies = "before"
+    bots = Folders(bot)
+    bots.versions[bot, digest] = baking(bot, digest, oven.do)
+    request = replace(REQUEST, context=replace(REQUEST.context, bot=bot, bot_digest=digest))
+    with pytest.raises(Died):
+        EffectRunner(engine, bots, lambda: NOW).carry_out("pizza.bake", request)
+
+
+def settled_with(engine: Engine, bots: Folders, *versions: Bot) -> list[str]:
+    """Settle what is left. versions: those that can be had. Returns in which it was done."""
+    bots.versions |= {(each.name, each.digest): each for each in versions}
+    assert EffectRunner(engine, bots, lambda: LATER, watched=AT_ONCE).recovery.recover() == 1
+    with reading(engine) as connection:
+        found = effect_log.find(connection, REQUEST.key)
+    assert found is not None
+    return [str(each) for each in found.values.values()]
+
+
+def doing(name: str, digest: str) -> Bot:
+    return baking(name, digest, lambda request: Ok({"in": f"{name} {digest}"}))
+
+
+def test_an_effect_is_settled_as_the_version_of_its_call_has_it(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("linden")
+    bots.present_bots["linden"] = doing("linden", "2")
+    assert settled_with(engine, bots, doing("linden", "1")) == ["linden 1"]
+
+
+def test_an_effect_whose_version_is_gone_is_settled_as_the_bot_has_it_now(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("dental", "linden")
+    bots.present_bots |= {"linden": doing("linden", "2"), "dental": doing("dental", "1")}
+    assert settled_with(engine, bots) == ["linden 2"]
+
+
+def test_an_effect_that_no_version_of_its_bot_declares_is_left_to_a_human(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("dental", "linden")
+    bots.present_bots["dental"] = doing("dental", "1")
+    assert settled_with(engine, bots) == []
+    assert logged(engine) == "unclear"
+
+
+def test_an_effect_of_the_release_before_is_settled_by_the_bot_by_default(engine: Engine) -> None:
+    begun_by(engine, "", "")
+    bots = Folders("linden", "dental")
+    bots.present_bots["linden"] = doing("linden", "2")
+    assert settled_with(engine, bots) == ["linden 2"]
+
+
+def test_a_version_is_made_once_for_all_effects_that_wait_for_it(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("linden")
+    clock = [LATER]
+    runner = EffectRunner(engine, bots, lambda: clock[0], watched=AT_ONCE)
+    runner.recovery.recover()
+    clock[0] += 2 * ABANDONED
+    runner.recovery.recover()
+    assert (logged(engine), bots.asked) == ("unclear", [("linden", "1")])
