@@ -367,7 +367,7 @@ class CallSupervisor(LoopActor):
         self._correct()
         self._recorder.owed(self._tasks.owed())
         hangup = self._hangup
-        event = hangup and hangup.note(fact)
+        event = None if hangup is None else hangup.note(fact)
         if hangup is not None and event is not None:
             waits = event is CallEvent.FAREWELL_HEARD and self._more_to_hear(hangup)
             if not waits:
