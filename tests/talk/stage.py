@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, decode
-from fsm.agents.practice import LENGTH_MIN, RESOURCE
+from fsm.agents.practice import Practice
 from gateway.daemon import Daemon
 from gateway.settings import Settings
 from lab import mind
@@ -193,9 +193,9 @@ def _prepare(scenario: Scenario, daemon: Daemon) -> None:
         for number, own in enumerate(scenario.others):
             book(
                 connection,
-                resource=RESOURCE,
+                resource=Practice().resource,
                 starts_at=datetime.fromisoformat(own.at).replace(tzinfo=UTC),
-                duration_min=LENGTH_MIN,
+                duration_min=Practice().length_min,
                 caller=own.caller,
                 conversation_id="before",
                 effect_key=f"before-{number}",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing import Conversation, converse
@@ -21,7 +21,7 @@ CALLER = "+4930123"
 
 
 def booked(engine: Engine, at: datetime, *, name: str = "John Smith", caller: str = CALLER) -> None:
-    AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
+    AppointmentBook(engine).book(Practice().resource, at, 15, caller, "c-0", f"{caller} {at}", name)
 
 
 def starts(engine: Engine) -> list[datetime]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
 from store import schema
@@ -32,7 +32,7 @@ def runner_of(engine: Engine) -> EffectRunner:
 
 def taken(engine: Engine, *starts: datetime) -> None:
     for start in starts:
-        AppointmentBook(engine).book(RESOURCE, start, 30, "", "c-0", f"key {start}")
+        AppointmentBook(engine).book(Practice().resource, start, 30, "", "c-0", f"key {start}")
 
 
 def test_a_booking_from_the_first_request_to_the_appointment_book(engine: Engine) -> None:

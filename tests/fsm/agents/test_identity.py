@@ -14,7 +14,7 @@ from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.identity import WRONG_IN_CALL
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.effects import TaskContext
 from fsm.registry import load_agents
@@ -36,7 +36,7 @@ RUNS = count(1)
 
 
 def booked(engine: Engine, at: datetime = TUESDAY, *, name: str = "John Smith", caller: str = CALLER) -> Appointment:
-    appointment = AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
+    appointment = AppointmentBook(engine).book(Practice().resource, at, 15, caller, "c-0", f"{caller} {at}", name)
     assert appointment is not None
     return appointment
 
@@ -543,4 +543,4 @@ def test_moving_an_appointment_onto_another_of_the_same_caller_is_refused_as_suc
     it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", which_at="10:30", day="2026-11-24", at="11:30")
     assert it.says_yes().says.startswith("You have that time already: 11:30 on that day is booked for you.")
     with reading(engine) as connection:
-        assert len(appointments.upcoming(connection, NOW, caller=CALLER)) == 2
+        assert len(appointments.upcoming(connection, Practice().resource, NOW, caller=CALLER)) == 2
