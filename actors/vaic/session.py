@@ -165,6 +165,8 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
+    __slots__ = ("_transfer_limit_ms",)  # see the base class
+
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
     def __init__(
