@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -112,19 +112,16 @@ def test_flood_cuts_its_sender_and_nobody_else(
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
+@pytest.mark.alone
 def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        with ExitStack() as stack:
-
-            def silent() -> bool:
-                """Whether another silent socket was let in."""
-                with suppress(Refused):
-                    stack.enter_context(vaic(node.address))
-                    return True
-                return False
-
-            assert await asyncio.to_thread(lambda: sum(silent() for _ in range(SILENT))) == SILENT
+        if core is not None:
+            node.alone_on(core)
+        async with AsyncExitStack() as stack:
+            flooder = await stack.enter_async_context(Flooder(steps_back=IN_TIME))
+            flooder.starts("silent", node.port, SILENT)
+            assert int(await flooder.says()) == SILENT
             began_s = perf_counter()
 
             async def let_in() -> bool:
@@ -137,4 +134,5 @@ def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figure
             scene.measured("let in", (perf_counter() - began_s) * 1000, 2)
             assert "honest" in await node.calls()
 
-    play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_CALLS": str(CALLS + SILENT)})
+    with core_of_its_own() if IN_TIME else nullcontext() as core:
+        play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_CALLS": str(CALLS + SILENT)})
