@@ -66,6 +66,8 @@ class EndpointState:
 class VaicConnection(FramedWire, asyncio.Protocol):
     """One accepted TCP connection; after the upgrade, a wire. handshake: of TLS, whose place it takes."""
 
+    __slots__ = ("_accepted", "_handshake", "_peer", "_server", "_shared", "_slow", "_switchboard", "_transport")
+
     def __init__(
         self,
         switchboard: Address[SwitchboardMessage],

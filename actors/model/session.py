@@ -255,11 +255,13 @@ class OpenAISocket(LoopActor):
         except WireError as error:
             self._violations.bad_frame(error)
             return
+        if isinstance(event, server.OutputAudioDelta):  # first, and not among the others: fifty times a second
+            self._scheduler.part_arrived(self.now_ms())
+            self._pass_on(event)
+            return
         if isinstance(event, server.PartOfResponse):
             self._scheduler.part_arrived(self.now_ms())
         match event:
-            case server.OutputAudioDelta():
-                self._pass_on(event)
             case Unknown():
                 self._violations.unknown(event.type)
             case server.SessionCreated() | server.SessionUpdated() | server.Error():

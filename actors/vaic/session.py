@@ -375,8 +375,9 @@ class VaicSocket(LoopActor):
         cost: float = len(chunk.audio_chunk)
         if cost < rate_limits.least:
             cost = rate_limits.least
-        rate_limits.audio.left -= cost  # inlined `take`: this is the hot path
-        if rate_limits.audio.left < 0 and not rate_limits.audio.refill(cost):
+        audio = rate_limits.audio
+        audio.left = left = audio.left - cost  # inlined `take`: this is the hot path
+        if left < 0 and not audio.refill(cost):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
@@ -482,7 +483,8 @@ class VaicSocket(LoopActor):
             if self._stream_check is None:
                 self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
         payload = self._to_vaic.feed(audio.payload)
-        self._write_all(self._playout.bot_audio(audio.item_id, payload, self.now_ms()))
+        for frame in self._playout.bot_audio(audio.item_id, payload, self.now_ms()):
+            self._wire.send(frame)
         if self._due is not None or self._playout.waits:
             self._watch_playout()
 

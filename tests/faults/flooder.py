@@ -1,12 +1,15 @@
 """Peers on raw sockets that send at full speed, read nothing and wait for nothing, as a client or as a model.
 
 They send with blocking calls, in a process of their own, so that the operating system alone decides how fast they are.
+
+python -m tests.faults.flooder [--step-back]: with what others leave of a processor, so that who measures does not wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from asyncio.subprocess import PIPE
@@ -175,11 +178,17 @@ def _tell(what: object) -> None:
 
 
 class Flooder:
-    """A process that floods, so that neither the load generator nor a proxy of the test waits for it."""
+    """A process that floods, so that neither the load generator nor a proxy of the test waits for it.
+
+    steps_back: lower its priority.
+    """
+
+    def __init__(self, steps_back: bool) -> None:
+        self._command = [sys.executable, "-m", "tests.faults.flooder", *(["--step-back"] if steps_back else [])]
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.faults.flooder", cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
+            *self._command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
         )
         return self
 
@@ -201,6 +210,8 @@ class Flooder:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--step-back"]:
+        os.nice(19)  # on a busy machine it then gets none
     for each in sys.stdin:
         side, *given = json.loads(each)
         _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
 from tests.faults.flooder import FLOODS, LIMIT_S, Flooder, Refused, tell, vaic
-from tests.faults.scene import IN_TIME, Node, Scene, play
+from tests.faults.scene import IN_TIME, Node, Scene, core_of_its_own, play
 from tests.gateway.daemons import until
 
 Figures = dict[str, float]
@@ -82,9 +82,11 @@ def test_flood_cuts_its_sender_and_nobody_else(
 ) -> None:
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
+        if core is not None:
+            node.alone_on(core)
         figures["n of slow turns before"] = await slow_turns(node)
         faults = []
-        async with Flooder() as flooder:
+        async with Flooder(steps_back=IN_TIME) as flooder:
             for kind in FLOODS:
                 before_mb = node.memory_mb()
                 gone_s = await flooded(scene, flooder, kind)
@@ -96,7 +98,8 @@ def test_flood_cuts_its_sender_and_nobody_else(
         figures["n of slow turns"] = await slow_turns(node)
         assert not faults, figures
 
-    play(tmp_path, figures, act, background=CALLS)
+    with core_of_its_own() if IN_TIME else nullcontext() as core:
+        play(tmp_path, figures, act, background=CALLS)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 

@@ -498,6 +498,11 @@ def test_a_failed_connect_is_reported_without_a_status() -> None:
     run(scene)
 
 
+def test_a_wire_has_no_dictionary() -> None:
+    # More than thirty attributes would give each a table of its own: 1.3 KB, and a search with every `self.x`.
+    assert SocketWire.__dictoffset__ == 0
+
+
 # --- floods ---
 
 TRAFFIC = Traffic(per_s=0, ahead=100 * FRAME_BYTES)
