@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.bots.positions import Path, lines_of
+from gateway.bots.positions import KeyPath, lines_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -51,7 +51,7 @@ class Source:
         self.file = file
         self._text = text
         self.data = data
-        self._lines: Mapping[Path, int] | None = None
+        self._lines: Mapping[KeyPath, int] | None = None
 
     def fault(self, path: Sequence[str | int], message: str) -> BotFault:
         """A fault at a key; at the innermost table around it if there is no such key."""
@@ -92,9 +92,9 @@ def checked(model: type[M], source: Source) -> M:
         raise BotFaults(faults_of(error, source, model)) from None
 
 
-def faults_of(error: ValidationError, source: Source, model: type[BaseModel], prefix: Path = ()) -> list[BotFault]:
+def faults_of(error: ValidationError, source: Source, model: type[BaseModel], prefix: KeyPath = ()) -> list[BotFault]:
     """The faults of a model, each once. prefix: where its data stand in the file."""
-    found: dict[Path, BotFault] = {}
+    found: dict[KeyPath, BotFault] = {}
     for each in error.errors(include_url=False):
         path = _path_in(source, prefix, each)
         if path not in found:
@@ -102,7 +102,7 @@ def faults_of(error: ValidationError, source: Source, model: type[BaseModel], pr
     return list(found.values())
 
 
-def _path_in(source: Source, prefix: Path, error: ErrorDetails) -> Path:
+def _path_in(source: Source, prefix: KeyPath, error: ErrorDetails) -> KeyPath:
     """Where in the file an error is: pydantic's location without the names of a union's members."""
     path = prefix
     for number, key in enumerate(error["loc"]):
@@ -141,7 +141,7 @@ _EXAMPLES = {
     "instructions": 'instructions = { file = "instructions.md" }',
 }
 # Keys that one may expect, with what to write instead.
-_INSTEAD = {
+_INSTEAD: Mapping[tuple[str, ...], str] = {
     ("limits", "max_cost_usd"): "is not supported yet; leave it out",
     ("model", "tools"): "is not the model's here: its functions are the bot's tasks; write [[task]]",
     ("model", "tool_choice"): "is Tieline's to decide; leave it out",
@@ -155,7 +155,7 @@ _INSTEAD = {
 }
 
 
-def _message(error: ErrorDetails, path: Path, model: type[BaseModel], skip: int) -> str:
+def _message(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip: int) -> str:
     context = error.get("ctx", {})
     match error["type"]:
         case "value_error":
@@ -180,7 +180,7 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     return f"is no key of this table; {told}there are {', '.join(names)}"
 
 
-def _keys_at(schema: Mapping[str, Any], path: Path) -> set[str]:
+def _keys_at(schema: Mapping[str, Any], path: KeyPath) -> set[str]:
     """The keys that a table may have, by the JSON schema of its model."""
     tables = _members(schema, schema)
     for key in path:

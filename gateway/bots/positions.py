@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 # Keys and indices from the top of the file.
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -25,7 +25,7 @@ _LONG_LITERAL = re.compile(r"'''(?:[^']|'(?!''))*'''(?:'{0,2})", re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}\n#]*")
 
 
-def lines_of(text: str) -> Mapping[Path, int]:
+def lines_of(text: str) -> Mapping[KeyPath, int]:
     """The line, from 1, of every key and every element of a list. text: valid TOML."""
     scanner = _Scanner(text)
     # A file that is nested too deeply, or that tomllib takes and this does not: what was found is better than nothing.
@@ -39,11 +39,11 @@ class _Scanner:
         self._text = text
         self._at = 0
         self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
-        self._tables: dict[Path, int] = {}  # of each array of tables, the index of its last
-        self.lines: dict[Path, int] = {}
+        self._tables: dict[KeyPath, int] = {}  # of each array of tables, the index of its last
+        self.lines: dict[KeyPath, int] = {}
 
     def scan(self) -> None:
-        table: Path = ()
+        table: KeyPath = ()
         while True:
             self._skip(_BLANK)
             if self._at >= len(self._text):
@@ -53,11 +53,11 @@ class _Scanner:
             else:
                 self._pair(table)
 
-    def _header(self) -> Path:
+    def _header(self) -> KeyPath:
         start = self._at
         many = self._text[start + 1] == "["
         self._at += 2 if many else 1
-        path: Path = ()
+        path: KeyPath = ()
         *outer, name = self._dotted()
         self._at += 2 if many else 1
         for key in outer:
@@ -73,7 +73,7 @@ class _Scanner:
             self._note(path, start)
         return path
 
-    def _pair(self, table: Path) -> None:
+    def _pair(self, table: KeyPath) -> None:
         start, path = self._at, table
         for key in self._dotted():
             path = (*path, key)
@@ -98,7 +98,7 @@ class _Scanner:
             return str(tomllib.loads(f"key = {quoted}")["key"])
         return self._take(_BARE)
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: KeyPath) -> None:
         self._skip(_SPACE)
         match self._text[self._at]:
             case "[":
@@ -112,7 +112,7 @@ class _Scanner:
             case _:
                 self._take(_SCALAR)
 
-    def _list(self, path: Path) -> None:
+    def _list(self, path: KeyPath) -> None:
         self._at += 1
         index = 0
         while True:
@@ -127,7 +127,7 @@ class _Scanner:
             if self._text[self._at] == ",":
                 self._at += 1
 
-    def _inline(self, path: Path) -> None:
+    def _inline(self, path: KeyPath) -> None:
         self._at += 1
         while True:
             self._skip(_BLANK)
@@ -139,7 +139,7 @@ class _Scanner:
             if self._text[self._at] == ",":
                 self._at += 1
 
-    def _note(self, path: Path, at: int) -> None:
+    def _note(self, path: KeyPath, at: int) -> None:
         self.lines.setdefault(path, bisect_right(self._starts, at))
 
     def _skip(self, what: re.Pattern[str]) -> None:

@@ -110,9 +110,8 @@ def faults_of_routes(toml: RoutesToml, source: Source, bots: Sequence[str]) -> l
     default: int | None = None
     for number, section in enumerate(toml.route):
         path = ("route", number)
-        for name in section.split or ():
-            if name not in bots:
-                found.append(source.fault((*path, "split", name), _no_bot(name, bots)))
+        unknown = [name for name in section.split or () if name not in bots]
+        found += [source.fault((*path, "split", name), _no_bot(name, bots)) for name in unknown]
         if section.bot is not None and section.bot not in bots:
             found.append(source.fault((*path, "bot"), _no_bot(section.bot, bots)))
         if default is not None:

@@ -77,9 +77,7 @@ def _target(uri: str) -> str:
 
 
 LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
-Target = Annotated[
-    str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})
-]
+Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
 Words = Annotated[str, Field(min_length=1)]
 _Text, _Table = Tag("text"), Tag("table")
 Voice = Annotated[Annotated[Words, _Text] | Annotated[CustomVoice, _Table], Discriminator(_kind)]
@@ -114,8 +112,8 @@ class BotSection(Section):
         Annotated[Words, _Text] | Annotated[TextFile, _Table],
         Discriminator(_kind),
         Field(
-            description="What the model is told, as text or as { file = \"instructions.md\" }. {name}, {hours}, {closed}, "
-            "{time_zone}, {languages} and {transfer} are filled in; {{ and }} are braces."
+            description='What the model is told, as text or as { file = "instructions.md" }; {name}, {hours}, {closed},'
+            " {time_zone}, {languages} and {transfer} are filled in; {{ and }} are braces."
         ),
     ]
     language: Annotated[
@@ -124,7 +122,8 @@ class BotSection(Section):
         Field(description='The language the bot speaks, like "en-GB"; "caller": the caller\'s, of `languages`.'),
     ] = None
     languages: Annotated[
-        tuple[LanguageTag, ...], Field(description="The languages that the bot may speak; the first where it is unclear.")
+        tuple[LanguageTag, ...],
+        Field(description="The languages that the bot may speak; the first where it is unclear."),
     ] = ()
     time_zone: Annotated[
         str | None,
@@ -150,9 +149,9 @@ class ModelSection(Section):
         Field(description='The voice, like "marin", or { id = "…" } for one of your own.'),
     ] = None
     speed: Annotated[float | None, Field(ge=0.25, le=1.5, description="How fast it speaks.")] = None
-    turn_detection: Annotated[
-        TurnDetection | None, Field(description="How the end of the caller's turn is found.")
-    ] = None
+    turn_detection: Annotated[TurnDetection | None, Field(description="How the end of the caller's turn is found.")] = (
+        None
+    )
     transcription: Annotated[Transcription | None, Field(description="How callers' words are transcribed.")] = None
     noise_reduction: Annotated[
         Noise | None,
@@ -164,7 +163,9 @@ class ModelSection(Section):
         Field(description="What is forgotten of a conversation that has become too long."),
     ] = None
     reasoning: Annotated[Reasoning | None, Field(description="How much a model that reasons does so.")] = None
-    parallel_tool_calls: Annotated[bool | None, Field(description="Whether it may call several functions at once.")] = None
+    parallel_tool_calls: Annotated[bool | None, Field(description="Whether it may call several functions at once.")] = (
+        None
+    )
     tracing: Annotated[
         Tracing | None,
         Field(description="Traces in the provider's dashboard."),
@@ -223,9 +224,12 @@ class BotToml(Section):
 
     bot: BotSection
     model: ModelSection = ModelSection()
-    hours: Annotated[Hours | None, Field(description="When it is open: pieces of each day; a day left out is closed.")] = None
+    hours: Annotated[
+        Hours | None, Field(description="When it is open: pieces of each day; a day left out is closed.")
+    ] = None
     task: Annotated[
-        tuple[TaskSection, ...] | None, Field(description="The tasks it offers; all that are installed, if none is named.")
+        tuple[TaskSection, ...] | None,
+        Field(description="The tasks it offers; all that are installed, if none is named."),
     ] = None
     transfer: Annotated[
         dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
@@ -237,10 +241,13 @@ class BotToml(Section):
 class RouteSection(Section):
     """A route: which calls go to which bot. All conditions of one route must hold."""
 
-    path: Annotated[str | None, Field(pattern="^/", description="The path of the URL that VoiceAI Connect dials.")] = None
+    path: Annotated[str | None, Field(pattern="^/", description="The path of the URL that VoiceAI Connect dials.")] = (
+        None
+    )
     bot_name: Annotated[str | None, Field(min_length=1, description="The name of the bot in VoiceAI Connect.")] = None
     dialled: Annotated[
-        str | None, Field(pattern=r"^\+?[0-9]+\*?$", description='The number that was called, or a prefix with *: "+4930*".')
+        str | None,
+        Field(pattern=r"^\+?[0-9]+\*?$", description='The number that was called, or a prefix with *: "+4930*".'),
     ] = None
     default: Annotated[Literal[True] | None, Field(description="Takes every call that comes so far.")] = None
     bot: Annotated[str | None, Field(min_length=1, description="The bot: its folder.")] = None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 
-from actors.bots import TELEPHONE_VAD
+from actors.bots import ModelSettings
 from actors.messages.model_config import ModelSessionConfig
 from fsm.tools import ToolSpec
 from protocols.media import LPCM16_24, MULAW, MediaFormat
 from protocols.realtime.client_events import SessionUpdate
+from protocols.realtime.objects import Transcription
 
 TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
 
 
+MODEL = ModelSettings("marin", Transcription(model="whisper-1"))
+
+
 def config(media: MediaFormat = LPCM16_24) -> ModelSessionConfig:
-    return ModelSessionConfig("c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,))
+    return ModelSessionConfig("c-1", media, MODEL, "Be kind.", (TOOL,))
 
 
 def test_the_session_leaves_nothing_that_matters_to_a_default() -> None:
