@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from actors.bots import Arrival, Bot, BotProfile
+from actors.bots import Arrival, Bot, BotProfile, ModelSettings
 from fsm.effects import EffectRequest, EffectResult, Remote
 from fsm.spec import AgentSpec
+from protocols.realtime.objects import Transcription
 from tests.fsm.tables import table
 
 
@@ -17,8 +18,7 @@ def a_bot(name: str, digest: str = "1") -> Bot:
     profile = BotProfile(
         instructions="Be kind.",
         greeting=f"{name} {digest}",
-        voice="marin",
-        transcription_model="whisper-1",
+        model=ModelSettings("marin", Transcription(model="whisper-1")),
         time_zone=ZoneInfo("Europe/Berlin"),
         agents={},
     )
