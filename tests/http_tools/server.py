@@ -64,7 +64,11 @@ class HttpServer:
 
     def says_nothing(self) -> Answer:
         """Waits until the test is over."""
-        return lambda wire: self.gone.wait() and None
+
+        def answer(wire: socket.socket) -> None:
+            self.gone.wait()
+
+        return answer
 
     def drips(self, raw: bytes) -> Answer:
         """One byte after another, without an end."""

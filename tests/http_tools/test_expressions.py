@@ -10,8 +10,13 @@ import pytest
 
 from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds
 
+
+class Size(StrEnum):
+    LARGE = "large"
+
+
 VALUES: dict[str, Any] = {
-    "day": date(2026, 11, 24), "at": time(9, 5), "size": StrEnum("Size", {"L": "large"})("large"), "n": 3, "yes": True,
+    "day": date(2026, 11, 24), "at": time(9, 5), "size": Size.LARGE, "n": 3, "yes": True,
     "list": ["a b", "c"], "nothing": None,
 }  # fmt: skip
 

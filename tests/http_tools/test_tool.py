@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import socket
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -16,6 +17,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refuse
 from http_tools.declaration import ToolTable
 from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
+from http_tools.hosts import HostGates
 from http_tools.tool import HttpTool, ToolHost, remote
 from tests.http_tools.server import HttpServer, answers, http_server, sends
 
@@ -37,9 +39,8 @@ def request(**slots: Any) -> EffectRequest:
     return EffectRequest(KEY, given, context, {})
 
 
-def around(**more: Any) -> ToolHost:
-    guard = HostGuard(private=("localhost",))
-    return ToolHost(**({"guard": guard, "secret": SECRETS.__getitem__, "pause": lambda seconds: None} | more))
+def around(guard: HostGuard | None = None, pause: Callable[[float], None] = lambda seconds: None) -> ToolHost:
+    return ToolHost(guard or HostGuard(private=("localhost",)), SECRETS.__getitem__, pause=pause)
 
 
 def tool(server: HttpServer, **more: Any) -> HttpTool:
@@ -301,11 +302,9 @@ def test_a_look_up_without_an_answer_has_failed(raw: bytes) -> None:
 def test_a_host_that_fails_is_left_alone_for_a_while_and_then_tried_by_one() -> None:
     now = [0.0]
     with http_server(answers(503)) as server:
-        shared = around(clock_s=lambda: now[0])
-        shared = ToolHost(shared.guard, shared.secret, clock_s=lambda: now[0], pause=lambda _: None)
+        guard = HostGuard(private=("localhost",))
+        shared = ToolHost(guard, SECRETS.__getitem__, lambda: now[0], gates=HostGates(lambda: now[0]))
         crm = HttpTool("crm", declared(server), shared)
-        gate = shared.gates.of(f"localhost:{server.port}")
-        gate._clock_s = lambda: now[0]
         for _ in range(5):
             assert isinstance(crm.carry_out(request()), Failed)
         with pytest.raises(NotSent, match="failed repeatedly"):
