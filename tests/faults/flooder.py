@@ -11,6 +11,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
@@ -136,6 +137,16 @@ def vaic(address: tuple[str, int], *says: dict[str, object]) -> socket.socket:
     return connection
 
 
+def initiate(conversation_id: str) -> dict[str, object]:
+    """What begins a call."""
+    return {
+        "type": "session.initiate",
+        "conversationId": conversation_id,
+        "expectAudioMessages": True,
+        "supportedMediaFormats": ["raw/lpcm16_24"],
+    }
+
+
 def tell(connection: socket.socket, message: dict[str, object]) -> None:
     connection.sendall(frame(TEXT, json.dumps(message).encode()))
 
@@ -184,7 +195,13 @@ class Flooder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._process.kill()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End it, if it has not died."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
 
     def starts(self, side: str, *arguments: object) -> None:
