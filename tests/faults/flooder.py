@@ -11,7 +11,6 @@ import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
@@ -159,6 +158,7 @@ def flood_as_vaic(port: int, kind: str, *says: dict[str, object]) -> float:
 def flood_as_model(port: int, kind: str, settles: bool) -> float:
     """As the Realtime API on a port, flood one session. settles: once it is configured; else at once."""
     with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(LIMIT_S)
         _tell("listens")
         connection, _ = server.accept()
     with connection:
@@ -195,13 +195,7 @@ class Flooder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """End it, if it has not died."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        self._process.kill()
         await self._process.wait()
 
     def starts(self, side: str, *arguments: object) -> None:
@@ -210,7 +204,7 @@ class Flooder:
         self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
     async def says(self) -> str:
-        """Its next line: "listens" of a model, then how long it has flooded, in s."""
+        """Its next line: "listens" of a model, then how long it has flooded, in s, or "refused"."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode().strip()
         assert line, "the flooder has died"
@@ -220,4 +214,7 @@ class Flooder:
 if __name__ == "__main__":
     for each in sys.stdin:
         side, *given = json.loads(each)
-        _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))
+        try:
+            _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))
+        except (Refused, OSError):
+            _tell("refused")

@@ -22,6 +22,9 @@ CLOCKS: tuple[Clock, ...] = ("first", "last", "database")
 FloodSide = Literal["door", "call", "model"]
 FLOOD_SIDES: tuple[FloodSide, ...] = ("door", "call", "model")
 LONGEST_STEP_S = 7200.0
+# Shorter soaks have less of everything that lasts.
+LONG_S = 600.0
+SHORTEST_OUTAGE_S, LONGEST_OUTAGE_S, LONGEST_OUTAGE_OF_SHORT_S = 5.0, 120.0, 12.0
 BY_ERROR = ("bug", "exit", "interrupt")
 # Nobody but its supervisor tells a VaicSocket to stop.
 CRASHES = (
@@ -68,11 +71,12 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """kind: of FLOODS. last: at the last process; else at the first."""
+    """kind: of FLOODS. last: at the last process; else at the first. settles: a model's, once it is configured."""
 
     side: FloodSide
     kind: str
     last: bool
+    settles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,9 @@ class Move:
 Fault = Outage | Damage | Flood | ClockStep | Crash | LinkFault | Move
 
 
-def plan(seed: int, seconds: float, longest_outage_s: float) -> list[tuple[float, Fault]]:
+def plan(seed: int, seconds: float) -> list[tuple[float, Fault]]:
     """What happens in a soak of this length, each with its time in s, in order. Outages are over before its end."""
-    outages = list(_outages(Random(f"{seed} outages"), seconds, longest_outage_s))
+    outages = list(_outages(Random(f"{seed} outages"), seconds))
 
     def store_is_there(at_s: float) -> bool:
         # Some seconds more: a process that has found its database again is not ready in the same moment.
@@ -126,8 +130,8 @@ def plan(seed: int, seconds: float, longest_outage_s: float) -> list[tuple[float
 
     events: list[tuple[float, Fault]] = [
         *outages,
-        *((at_s, each) for at_s, each in of_kind("damage", 3, _damage) if store_is_there(at_s)),
-        *((at_s, each) for at_s, each in of_kind("floods", 8, _flood) if store_is_there(at_s) or each.side == "door"),
+        *((at_s, each) for at_s, each in of_kind("damage", 2, _damage) if store_is_there(at_s)),
+        *((at_s, each) for at_s, each in of_kind("floods", 5, _flood) if store_is_there(at_s) or each.side == "door"),
         *of_kind("steps", 8, _step),
         *of_kind("crashes", 1.5, _crash),
         *of_kind("links", 3, _link_fault),
@@ -136,12 +140,12 @@ def plan(seed: int, seconds: float, longest_outage_s: float) -> list[tuple[float
     return sorted(events, key=lambda each: each[0])
 
 
-def _outages(chance: Random, seconds: float, longest_s: float) -> Iterator[tuple[float, Outage]]:
-    at_s = 0.0
+def _outages(chance: Random, seconds: float) -> Iterator[tuple[float, Outage]]:
+    at_s, longest_s = 0.0, LONGEST_OUTAGE_OF_SHORT_S if seconds < LONG_S else LONGEST_OUTAGE_S
     for number in count():
-        at_s += chance.uniform(10, 30)
+        at_s += chance.uniform(1, 2) * (6 if seconds < LONG_S else 15)
         # As many short ones as long ones.
-        for_s = 5 * (longest_s / 5) ** chance.random()
+        for_s = SHORTEST_OUTAGE_S * (longest_s / SHORTEST_OUTAGE_S) ** chance.random()
         if at_s + for_s >= seconds:
             return
         yield at_s, Outage(OUTAGES[(number + chance.randrange(2)) % len(OUTAGES)], for_s)
@@ -156,7 +160,12 @@ def _damage(chance: Random, _: int) -> Damage:
 
 def _flood(chance: Random, number: int) -> Flood:
     side = FLOOD_SIDES[number % len(FLOOD_SIDES)]
-    return Flood(side, chance.choice(sorted(FLOODS)), last=side != "model" and chance.random() < 0.5)
+    return Flood(
+        side,
+        chance.choice(sorted(FLOODS)),
+        last=side != "model" and chance.random() < 0.5,
+        settles=chance.random() < 0.5,
+    )
 
 
 def _step(chance: Random, number: int) -> ClockStep:

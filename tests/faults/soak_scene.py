@@ -27,8 +27,8 @@ from tests.faults.soak_plan import ClockStep, Crash, Damage, Fault, Flood, LinkF
 from tests.store.garbage import spoil
 from tests.store.postgres import PostgresServer
 
-# A flood that the plan begins in an outage is refused at once; this only ends what hangs.
-FLOOD_LIMIT_S = 30.0
+# What a flooder says of a flood that was not let in, as in an outage.
+REFUSED = "refused"
 LOOK_EVERY_S = 0.5
 
 
@@ -138,19 +138,21 @@ class Faults:
     floods_s: how long those went on that were let in.
     """
 
-    def __init__(self, scene: Scene, store: SoakStore, watch: Watch, models_port: int, seed: int) -> None:
+    def __init__(
+        self, scene: Scene, store: SoakStore, watch: Watch, flooder: Flooder, models_port: int, seed: int
+    ) -> None:
         self._scene = scene
         self._store = store
         self._watch = watch
         self._models = ("127.0.0.1", models_port)
         self._chance = Random(f"{seed} faults")
         self._numbers = count(1)
-        self._model_flood = asyncio.Lock()
+        self._flooder = flooder
+        self._flooding = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
         self.done: Counter[str] = Counter()
         self.spoiled: set[str] = set()
         self.floods_s: dict[str, float] = {}
-        self.flooding: set[str] = set()
         self.away_s: list[float] = []
 
     async def carry_out(self, plan: list[tuple[float, Fault]], seconds: float) -> None:
@@ -234,53 +236,42 @@ class Faults:
     # --- floods ---
 
     async def _flood(self, flood: Flood) -> None:
-        name, gone_s = f"flood-{next(self._numbers)}", None
-        async with Flooder() as flooder:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLOOD_LIMIT_S):
-                    gone_s = await self._flooded(flood, flooder, name)
-        if gone_s is not None:
+        name = f"flood-{next(self._numbers)}"
+        async with self._flooding:
+            said = await self._flooded(flood, self._scene.nodes[-1 if flood.last else 0], name)
+        if said == REFUSED:
+            self.done["flood that was not let in"] += 1
+        else:
             self.done[f"flood: {flood.side}"] += 1
-            self.floods_s[f"{name}: {flood.side}, {flood.kind}"] = gone_s
+            self.floods_s[f"{name}: {flood.side}, {flood.kind}"] = float(said)
 
-    async def _flooded(self, flood: Flood, flooder: Flooder, name: str) -> float | None:
-        """For how long it went on; None if it was not let in."""
-        node = self._scene.nodes[-1 if flood.last else 0]
+    async def _flooded(self, flood: Flood, node: Node, name: str) -> str:
+        """For how many s it went on, or that it was not let in."""
         match flood.side:
             case "door":
-                flooder.starts("vaic", node.port, flood.kind)
-                return await self._gone(flooder)
+                self._flooder.starts("vaic", node.port, flood.kind)
             case "call":
-                flooder.starts("vaic", node.port, flood.kind, initiate(name))
-                return await self._gone(flooder)
+                self._flooder.starts("vaic", node.port, flood.kind, initiate(name))
             case "model":
-                async with self._model_flood:
-                    return await self._flood_as_model(node, flood, flooder, name)
+                return await self._flood_as_model(node, flood, name)
             case _:
                 assert_never(flood.side)
+        return await self._flooder.says()
 
-    async def _gone(self, flooder: Flooder) -> float | None:
-        try:
-            return float(await flooder.says())
-        except AssertionError:  # it was refused, and has ended
-            return None
-
-    async def _flood_as_model(self, node: Node, flood: Flood, flooder: Flooder, name: str) -> float | None:
+    async def _flood_as_model(self, node: Node, flood: Flood, name: str) -> str:
+        """Flood the next session that the process dials: that of a call of its own, or of one that is redialled."""
         node.model.yields()  # a proxy that relays a flood would delay the calls that it relays too
         try:
-            flooder.starts("model", node.model.port, flood.kind, flood.kind < "m")
-            if await flooder.says() != "listens":
-                return None
+            self._flooder.starts("model", node.model.port, flood.kind, flood.settles)
+            assert await self._flooder.says() == "listens"
             try:
                 connection = await asyncio.to_thread(vaic, node.address, initiate(name))
             except (Refused, OSError):
-                return None
+                return await self._flooder.says()
             with connection, suppress(OSError):
-                gone_s = await self._gone(flooder)
+                said = await self._flooder.says()
                 reason = "client-disconnected"
                 tell(connection, {"type": "session.end", "conversationId": name, "reasonCode": reason})
-                return gone_s
-            return None
+            return said
         finally:
-            await flooder.stop()
             await node.model.listens_again()

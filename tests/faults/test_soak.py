@@ -21,6 +21,7 @@ from store.appointments import AppointmentBook
 from tests.faults import soak_judge
 from tests.faults.bookers import Bookers
 from tests.faults.faultproxy import FaultProxy
+from tests.faults.flooder import Flooder
 from tests.faults.scene import CRASHABLE, Background, Node, Scene, opened, play
 from tests.faults.soak_plan import BY_ERROR, CRASHES, LINK_FAULTS, plan
 from tests.faults.soak_scene import Faults, SoakStore, Watch, break_link, set_up_clock
@@ -29,9 +30,6 @@ from tests.ports import free_ports
 from tests.store.postgres import PostgresServer, a_database
 
 Figures = dict[str, float]
-# More would be no soak of faults in a minute, nor less one of outages in half an hour.
-LONG_S = 600.0
-LONGEST_OUTAGE_S, LONGEST_OUTAGE_LONG_S = 15.0, 120.0
 BOOKERS, TALKERS = 8, 5
 FLOOD_LIMIT_S = 10.0
 GROWTH_LIMIT_MB = 60.0
@@ -137,6 +135,7 @@ def test_soak_of_the_store_floods_and_clocks_leaves_every_promise_kept(tmp_path:
         async with (
             asyncio.timeout(SECONDS + 400),
             FaultProxy(server.socket) as proxy,
+            Flooder() as flooder,
             Bookers(seed) as bookers,
             opened(
                 tmp_path,
@@ -152,23 +151,24 @@ def test_soak_of_the_store_floods_and_clocks_leaves_every_promise_kept(tmp_path:
                 program=CRASHABLE,
             ) as scene,
         ):
-            await soaked(scene, SoakStore(server, name, proxy), bookers, seed, figures)
+            await soaked(scene, SoakStore(server, name, proxy), bookers, flooder, seed, figures)
 
     with a_database() as (server, name):
         run(whole(server, name))
 
 
-async def soaked(scene: Scene, store: SoakStore, bookers: Bookers, seed: int, figures: Figures) -> None:
+async def soaked(
+    scene: Scene, store: SoakStore, bookers: Bookers, flooder: Flooder, seed: int, figures: Figures
+) -> None:
     first, last = scene.nodes
     for node in scene.nodes:
         node.model.target = ("127.0.0.1", bookers.port)
-    longest_s = LONGEST_OUTAGE_LONG_S if SECONDS >= LONG_S else LONGEST_OUTAGE_S
     watch, enough = Watch(scene.nodes), asyncio.Event()
-    faults = Faults(scene, store, watch, bookers.port, seed)
+    faults = Faults(scene, store, watch, flooder, bookers.port, seed)
     url = f"ws://127.0.0.1:{first.vaic.port}/"
     looking = asyncio.create_task(watch.keep_looking())
     calling = [asyncio.create_task(bookers.keep_calling(url, enough)) for _ in range(BOOKERS)]
-    await faults.carry_out(plan(seed, SECONDS, longest_s), SECONDS)
+    await faults.carry_out(plan(seed, SECONDS), SECONDS)
     before = soak_judge.counted_rows(scene.database)
     enough.set()
     first.vaic.reset()  # those that neither end noticed
