@@ -91,18 +91,23 @@ class Node:
         self._environment["TIELINE_OPENAI_URL"] = f"ws://127.0.0.1:{self.model.port}/v1/realtime"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Of its process."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
+        return kept | self._environment
+
+    @property
     def tapped(self) -> Target:
         """The engine's URL through the tap."""
         return _target(self.tap.url)
 
     async def start(self, *before: str) -> None:
         """Start the daemon and wait until it is ready. before: a command that runs it."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *before, sys.executable, *self._program, *ports,
-                cwd=ROOT, env=kept | self._environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
+                cwd=ROOT, env=self.environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for url in self.ops_urls:
             await wait_until_listening(_target(url)[1], lambda: self.process.returncode is None)

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -178,12 +179,18 @@ async def soaked(
         return not await first.calls() and len(await last.calls()) == TALKERS
 
     await until(only_talkers, 120)
+    talkers = frozenset(await last.calls())
+
+    async def written() -> bool:
+        return not list(soak_judge.records(scene.database, bookers.accepted, faults.spoiled, talkers))
+
+    with suppress(TimeoutError):  # what is missing is told below
+        await until(written, 20)
     looking.cancel()
     for node in scene.nodes:
         assert node.process.returncode is None, node.log
         assert await node.ready()
         assert await counted(node, "tieline_lost_journal_rows_total") == {"": 0}
-    talkers = frozenset(await last.calls())
     booked = AppointmentBook(scene.database).all()
     figures |= {f"n of {what}": times for what, times in sorted(faults.done.items())}
     figures |= {
