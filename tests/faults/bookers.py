@@ -13,6 +13,7 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,7 +82,9 @@ def saying_of(text: str) -> Saying | None:
 class Bookers:
     """`async with Bookers(seed) as bookers:` the model listens on `port`. `keep_calling` places calls one by one.
 
-    wishes: by name. accepted: how many calls the daemon has taken, by conversation id. ends: of calls, by outcome.
+    wanted: the first times wished for, as (day, time); later ones are drawn. before_yes: done once, before a caller
+    agrees. wishes: by name. accepted: how many calls the daemon has taken, by conversation id. ends: of calls, by their
+    outcome.
     """
 
     def __init__(self, seed: int) -> None:
@@ -90,6 +93,8 @@ class Bookers:
         self._calls = 0
         self._free_ids: list[str] = []  # of calls that have ended
         self._server: Server
+        self.wanted: list[tuple[str, str]] = []
+        self.before_yes: Callable[[], Awaitable[None]] | None = None
         self.wishes: dict[str, Wish] = {}
         self.announced: list[Announced] = []
         self.accepted: Counter[str] = Counter()
@@ -114,9 +119,16 @@ class Bookers:
             # Some ids come again.
             again = self._free_ids and chance.random() < 0.15
             conversation_id = self._free_ids.pop(0) if again else f"book-{self._calls}"
-            await self._call(url, conversation_id, chance)
+            # Some hang up in the middle of it.
+            patience_s = chance.uniform(2, 25) if chance.random() < 0.2 else CALL_LIMIT_S
+            outcome = await self.call(url, conversation_id, patience_s)
+            if chance.random() < 0.5 and 0 < self.accepted[conversation_id] < 3:
+                self._free_ids.append(conversation_id)
+            if outcome == "refused":  # VAIC would not come at once again
+                await asyncio.sleep(1)
 
-    async def _call(self, url: str, conversation_id: str, chance: Random) -> None:
+    async def call(self, url: str, conversation_id: str, patience_s: float = CALL_LIMIT_S) -> str:
+        """Place one call. patience_s: then the caller hangs up. Returns how it ended."""
         settings = CallSettings(
             url=url,
             conversation_id=conversation_id,
@@ -126,8 +138,6 @@ class Bookers:
         )
         phone = Telephone(settings, lambda: datetime.now(UTC))
         living = asyncio.ensure_future(phone.live())
-        # Some hang up in the middle of it.
-        patience_s = chance.uniform(2, 25) if chance.random() < 0.2 else CALL_LIMIT_S
         await asyncio.wait({living}, timeout=patience_s)
         if not living.done():
             phone.hang_up()
@@ -135,14 +145,10 @@ class Bookers:
             living.cancel()
         if phone.handset.media is not None:
             self.accepted[conversation_id] += 1
-            if chance.random() < 0.5 and self.accepted[conversation_id] < 3:
-                self._free_ids.append(conversation_id)
         self.ends[phone.outcome or "left"] += 1
         for line in phone.handset.complaints.lines():
             self.complaints[line.split(":")[0].split(" (")[0]].append(f"{conversation_id} {line}")
-        if phone.handset.media is None:
-            # Refused: VAIC would not come at once again.
-            await asyncio.sleep(1)
+        return phone.outcome
 
     # --- the model ---
 
@@ -167,6 +173,9 @@ class Bookers:
             heard = len(model.said)
             words, function = self._next(model)
             if function.name == "book_appointment_confirm":
+                if (do := self.before_yes) is not None:
+                    self.before_yes = None
+                    await do()
                 wish = self.wishes[_name_in(model)]
                 # Before it is sent: from now on it may be done.
                 wish.yes += 1
@@ -203,6 +212,8 @@ class Bookers:
         return "Goodbye.", call("end_call")
 
     def _time(self) -> tuple[str, str]:
+        if self.wanted:
+            return self.wanted.pop(0)
         chance = Random(f"{self._seed} time {self._numbers} {len(self.announced)}")
         all_day = starts()
         days, number = divmod(self._numbers // 2 + chance.randrange(TIMES_AT_A_TIME), len(all_day))

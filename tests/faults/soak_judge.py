@@ -70,8 +70,8 @@ def records(
     """Every call that is over has one record with an outcome, and its lease has ended."""
     lease, call = schema.lease.c, schema.call.c
     with reading(engine) as connection:
-        leases = dict(map(tuple, connection.execute(select(lease.conversation_id, lease.status))))
-        outcomes = dict(map(tuple, connection.execute(select(call.conversation_id, call.outcome))))
+        leases = {row[0]: row[1] for row in connection.execute(select(lease.conversation_id, lease.status))}
+        outcomes = {row[0]: row[1] for row in connection.execute(select(call.conversation_id, call.outcome))}
     for key in sorted(leases.keys() | outcomes.keys()):
         if conversation_of(key) in spoiled or key in in_progress:
             continue
@@ -116,7 +116,7 @@ def acknowledged(engine: Engine, before: dict[str, int]) -> Iterator[str]:
 def counted_rows(engine: Engine) -> dict[str, int]:
     column = cast(schema.call_event.c.conversation_id, String)
     with reading(engine) as connection:
-        return dict(map(tuple, connection.execute(select(column, func.count()).group_by(column))))
+        return {row[0]: row[1] for row in connection.execute(select(column, func.count()).group_by(column))}
 
 
 def health(watch: Watch) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Literal
+from typing import Literal, TypeVar
 
 from tests.faults.flooder import FLOODS
 
@@ -109,6 +109,7 @@ class Move:
     last: bool
 
 
+Made = TypeVar("Made")
 Fault = Outage | Damage | Flood | ClockStep | Crash | LinkFault | Move
 
 
@@ -120,7 +121,7 @@ def plan(seed: int, seconds: float) -> list[tuple[float, Fault]]:
         # Some seconds more: a process that has found its database again is not ready in the same moment.
         return not any(began_s - 1 <= at_s <= began_s + outage.for_s + 10 for began_s, outage in outages)
 
-    def of_kind(name: str, every_s: float, make: Callable[[Random, int], Fault]) -> Iterator[tuple[float, Fault]]:
+    def of_kind(name: str, every_s: float, make: Callable[[Random, int], Made]) -> Iterator[tuple[float, Made]]:
         chance, at_s = Random(f"{seed} {name}"), 0.0
         for number in count(1):
             at_s += chance.uniform(0.5, 1.5) * every_s

@@ -86,15 +86,12 @@ class SoakStore:
                 await asyncio.sleep(outage.for_s)
                 self._proxy.refuses = False
             case "dark":
-                dark: list[Link] = []
-                self._proxy.came = lambda link: (link.blackhole(), dark.append(link))
+                self._proxy.came = Link.blackhole
                 for link in self._proxy.links:
                     link.blackhole()
-                    dark.append(link)
                 await asyncio.sleep(outage.for_s)
                 self._proxy.came = lambda _: None
-                for link in dark:
-                    link.reset()
+                self._proxy.reset()
             case _:
                 assert_never(how)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.daemon import EX_SOFTWARE, LAST_CALLS_LIMIT_S
-from store.journal import CallRecord, Journal
+from store.journal import Journal
 from tests.calls.tap import at_the
 from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
 from tests.faults.scripts import WISH, booked_once_more_asked
@@ -128,40 +128,5 @@ def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figu
         assert epochs == sorted(epochs)
         assert set(epochs) == {1, 2}
         assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
-
-    play(tmp_path, figures, act, nodes=2)
-
-
-def test_process_killed_in_a_call_with_the_id_of_an_earlier_one_confuses_neither(
-    tmp_path: Path, figures: Figures
-) -> None:
-    """Both callers want the same time, and have one id: only the first is told that it is booked, and has the row."""
-
-    async def act(scene: Scene) -> None:
-        first_record, book = await earlier_call(scene), scene.appointments()
-
-        def kill() -> None:
-            scene.nodes[0].signal(signal.SIGKILL)
-            scene.vaic.target = scene.nodes[1].address
-
-        steps = (WISH[0], WISH[1], *WISH[1:])
-        report = await scene.call(*steps, on_event=after_the_question(kill), caller="+4930555011", attentive=True)
-        second = await scene.record("c-1~2")
-        assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        assert scene.appointments() == book
-        assert [each.conversation_id for each in book] == ["c-1"]
-        said = " ".join(turn.text for turn in second.turns if turn.role == "bot")
-        assert ("is booked" in said, "already" in said) == (False, True), said
-        assert "booked" not in [task.result for task in second.tasks]
-        assert await scene.record("c-1") == first_record
-        journal = Journal(scene.database)
-        assert {row.epoch for row in journal.rows("c-1")} == {1}
-        assert {row.epoch for row in journal.rows("c-1~2")} == {1, 2}
-        scene.talks_again(report, 3, 8)
-
-    async def earlier_call(scene: Scene) -> CallRecord:
-        report = await scene.call(*WISH, attentive=True)
-        assert (report.outcome, report.errors) == ("bot-disconnected", ())
-        return await scene.record("c-1")
 
     play(tmp_path, figures, act, nodes=2)
