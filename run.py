@@ -236,7 +236,7 @@ async def demo_call(
 
 def prepare_bookings(story: Story, today: date, database: Engine) -> None:
     """Book the appointments that exist before a story begins."""
-    from fsm.agents.practice import LENGTH_MIN, RESOURCE
+    from fsm.agents.practice import Practice
     from lab.stories import CALLER, NAME
     from store.appointments import book
 
@@ -245,9 +245,9 @@ def prepare_bookings(story: Story, today: date, database: Engine) -> None:
         for number, (caller, name, slot) in enumerate(whose):
             book(
                 connection,
-                resource=RESOURCE,
+                resource=Practice().resource,
                 starts_at=slot.on(today, UTC),
-                duration_min=LENGTH_MIN,
+                duration_min=Practice().length_min,
                 caller=caller,
                 conversation_id="before",
                 effect_key=f"before-{number}",

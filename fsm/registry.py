@@ -1,14 +1,18 @@
 """The registered tasks: those of fsm/agents, and those that installed packages add by entry point.
 
-May import: protocols, fsm, the standard library.
+May import: protocols, fsm, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 import fsm.agents
 from fsm.effects import DeclaredEffect
@@ -16,22 +20,72 @@ from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 
 ENTRY_POINT_GROUP = "tieline.agents"
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFactory(Generic[S]):
+    """A task with settings, made for each bot that uses it.
+
+    name: of the tasks that it makes. settings: their model; it should refuse fields that it does not know, and a field
+    `hours` of type fsm.hours.Hours is given the bot's opening hours. build: makes the task from them.
+    default: the task with every setting's default; None if one has none.
+    Raises: MisuseError for an unsound table.
+    """
+
+    name: str
+    settings: type[S]
+    build: Callable[[S], AgentSpec]
+    default: AgentSpec | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            default = self.settings()
+        except ValidationError:
+            object.__setattr__(self, "default", None)
+        else:
+            object.__setattr__(self, "default", self.make(default))
+
+    def make(self, settings: S) -> AgentSpec:
+        """The task with these settings. Raises: MisuseError for an unsound table, or another name than ours."""
+        spec = self.build(settings)
+        if spec.name != self.name:
+            raise MisuseError(f"the factory of the task {self.name!r} makes one that is called {spec.name!r}")
+        return spec
+
+
+Registered = AgentSpec | TaskFactory[Any]
+
+
+def load_tasks(installed: Iterable[EntryPoint] | None = None) -> dict[str, Registered]:
+    """All registered tasks by name. installed: the packages' entry points, by default those of this environment.
+
+    Raises: MisuseError for an unsound table, an entry point that is no task, or names that clash.
+    """
+    points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
+    tasks: dict[str, Registered] = {}
+    for task in (*_own(), *(_installed(point) for point in points)):
+        if other := clash(task.name, tasks):
+            raise MisuseError(f"the tasks {other!r} and {task.name!r} have names that begin alike")
+        tasks[task.name] = task
+    return tasks
+
+
+def clash(name: str, others: Iterable[str]) -> str:
+    """The first of the other tasks' names that this one cannot stand beside; "" if it can beside all."""
+    # A run's tools are named after the task with a suffix: one task's tool must not match another's prefix.
+    return next((each for each in others if f"{name}_".startswith(f"{each}_") or f"{each}_".startswith(f"{name}_")), "")
 
 
 def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, AgentSpec]:
-    """All tasks by name. installed: the packages' entry points, by default those of this environment.
+    """The registered tasks by name, those with settings as they are by default. installed, Raises: as load_tasks."""
+    return offered(load_tasks(installed))
 
-    Raises: MisuseError for an unsound table, an entry point that is not an AgentSpec, or names that clash.
-    """
-    points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
-    agents: dict[str, AgentSpec] = {}
-    for spec in (*_own(), *(_installed(point) for point in points)):
-        for other in agents:
-            # A run's tools are named after the task with a suffix: one task's tool must not match another's prefix.
-            if f"{spec.name}_".startswith(f"{other}_") or f"{other}_".startswith(f"{spec.name}_"):
-                raise MisuseError(f"the tasks {other!r} and {spec.name!r} have names that begin alike")
-        agents[spec.name] = spec
-    return agents
+
+def offered(tasks: Mapping[str, Registered]) -> dict[str, AgentSpec]:
+    """The tasks as they are without settings, leaving out those that need some."""
+    specs = {name: task.default if isinstance(task, TaskFactory) else task for name, task in tasks.items()}
+    return {name: spec for name, spec in specs.items() if spec is not None}
 
 
 def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
@@ -44,18 +98,23 @@ def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
     return declared
 
 
-def _own() -> Iterator[AgentSpec]:
+def _own() -> Iterator[Registered]:
     for module in pkgutil.iter_modules(fsm.agents.__path__, f"{fsm.agents.__name__}."):
         members = vars(importlib.import_module(module.name)).values()
-        yield from (each for each in members if isinstance(each, AgentSpec))
+        factories = [each for each in members if isinstance(each, TaskFactory)]
+        yield from factories
+        made = [each.name for each in factories]
+        yield from (each for each in members if isinstance(each, AgentSpec) and each.name not in made)
 
 
-def _installed(point: EntryPoint) -> AgentSpec:
+def _installed(point: EntryPoint) -> Registered:
     try:
-        spec = point.load()
+        task = point.load()
     except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported
         why = f"{type(error).__name__}: {error}"
         raise MisuseError(f"the task {point.name!r} of an installed package cannot be loaded: {why}") from error
-    if not isinstance(spec, AgentSpec):
-        raise MisuseError(f"the task {point.name!r} of an installed package is no AgentSpec ({point.value})")
-    return spec
+    if not isinstance(task, AgentSpec | TaskFactory):
+        raise MisuseError(
+            f"the task {point.name!r} of an installed package is no AgentSpec and no TaskFactory ({point.value})"
+        )
+    return task

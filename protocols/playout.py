@@ -107,13 +107,20 @@ class Playout:
 
         payload: base64 in the call's media format. now_ms: monotonic, any origin.
         """
-        if payload:
-            for piece in (payload,) if len(payload) <= self._short else pieces(payload, self._media, PIECE_MS):
-                length_ms = decoded_bytes(piece) / self._media.bytes_per_ms
-                self._ledger.generated(item_id, length_ms)
+        if not payload:
+            return self.due(now_ms)
+        frames: list[bytes] = []
+        for piece in (payload,) if len(payload) <= self._short else pieces(payload, self._media, PIECE_MS):
+            length_ms = decoded_bytes(piece) / self._media.bytes_per_ms
+            self._ledger.generated(item_id, length_ms)
+            if not self._queue and self._plays_until_ms + length_ms - self._lead_ms <= now_ms:
+                self._send(item_id, piece, length_ms, now_ms, frames)  # it is due, and need not be queued for that
+            else:
                 self._queue.append((item_id, piece, length_ms))
                 self.waiting_ms += length_ms
-        return self.due(now_ms)
+        if self._queue:
+            frames += self.due(now_ms)
+        return frames
 
     def item_done(self, item_id: str, now_ms: float, cut_off: bool = False) -> list[bytes]:
         """No more of an item will come; its stream ends when the last of it was sent. cut_off: it is unfinished."""

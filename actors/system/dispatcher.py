@@ -6,10 +6,11 @@ May import: actors' metrics, loguru, the standard library.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 from loguru import logger
@@ -77,8 +78,9 @@ class LoopDispatcher:
     ) -> None:
         self._loop = loop
         self._speed = speed
+        self._fast_ms_per_s = 1000 * speed
         self._clock_s = clock_s
-        self._thread = threading.get_ident()
+        self._thread = get_ident()
         self._queue: deque[TakesTurns] = deque()
         # Whether `_run` is running or scheduled.
         self._called = False
@@ -96,7 +98,7 @@ class LoopDispatcher:
 
     def ready(self, mailbox: TakesTurns) -> None:
         self._queue.append(mailbox)
-        if threading.get_ident() != self._thread:
+        if get_ident() != self._thread:
             try:
                 self._loop.call_soon_threadsafe(self._run)
             except RuntimeError:  # the loop is closed: the process is exiting
@@ -114,7 +116,7 @@ class LoopDispatcher:
             self._run()
 
     def now_ms(self) -> float:
-        return self._clock_s() * 1000 * self._speed
+        return self._clock_s() * self._fast_ms_per_s
 
     def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         return self._loop.call_later(delay_s / self._speed, callback)
@@ -123,14 +125,14 @@ class LoopDispatcher:
         # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
         self._called = True
         try:
-            began_s = time.perf_counter()
+            began_s = perf_counter()
             for _ in range(MAX_TURNS):
                 if not self._queue:
                     self._called = False
                     return
                 mailbox = self._queue.popleft()
                 mailbox.take_turn()
-                ended_s = time.perf_counter()
+                ended_s = perf_counter()
                 if ended_s - began_s > SLOW_TURN_S:
                     self._report_slow(mailbox, ended_s - began_s)
                 began_s = ended_s

@@ -129,6 +129,34 @@ class FramedWire(ABC):
     traffic: what the peer may send.
     """
 
+    # With slots: there are more attributes than CPython keeps fast, and small, in an instance's dictionary.
+    __slots__ = (
+        "__weakref__",
+        "_address",
+        "_dispatcher",
+        "_frames",
+        "_framing",
+        "_gone",
+        "_head_end",
+        "_keepalive",
+        "_kept",
+        "_kept_bytes",
+        "_leg",
+        "_loop",
+        "_message",
+        "_only_next",
+        "_open",
+        "_owner",
+        "_ping_frame",
+        "_pinged_s",
+        "_pong_head",
+        "_quiet",
+        "_reader",
+        "_timer",
+        "_traffic",
+        "_turn",
+    )
+
     def __init__(
         self, framing: Framing, loop: asyncio.AbstractEventLoop, keepalive: KeepAlive, traffic: Traffic
     ) -> None:
@@ -212,9 +240,9 @@ class FramedWire(ABC):
         """Take the next bytes of the stream."""
         text = self._reader.whole(data) if self._open else None
         if text is not None:
-            traffic, cost = self._traffic, FRAME_BYTES + len(data)
-            traffic.left -= cost  # inlined `take`: this is the hot path
-            if traffic.left >= 0 or traffic.refill(cost):
+            traffic = self._traffic
+            traffic.left = left = traffic.left - FRAME_BYTES - len(data)  # inlined `take`: this is the hot path
+            if left >= 0 or traffic.refill(FRAME_BYTES + len(data)):
                 self._dispatcher.deliver(self._deliver, WireText(text))
             else:
                 self._too_much()
@@ -415,6 +443,8 @@ class SocketWire(FramedWire):
     asyncio's transports cannot take over a socket on which TLS has begun, so bytes are moved here.
     early: bytes that were already read after the answer to the upgrade.
     """
+
+    __slots__ = ("_socket", "_unsent")
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ from typing import Self, get_args
 
 from sqlalchemy import Connection
 
-from fsm.agents.names import has_letters, is_whole, same_person
+from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
 from store import appointments, identity
 from store.appointments import Appointment
@@ -86,8 +87,8 @@ class Claims:
         return bool(self.code) and appointment.code == self.code
 
 
-def find(request: EffectRequest, connection: Connection) -> EffectResult:
-    """Find the appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
+def find(resource: str, request: EffectRequest, connection: Connection) -> EffectResult:
+    """Find the resource's appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
     claims, now = Claims.of(request), request.context.now()
     wrong = identity.wrong_in_call(connection, request.context.conversation_id)
     if _too_often(request, connection):
@@ -97,7 +98,7 @@ def find(request: EffectRequest, connection: Connection) -> EffectResult:
     day = None
     if claims.day is not None:
         day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
-    candidates = appointments.upcoming(connection, now, caller=claims.number, code=claims.code, day=day)
+    candidates = appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
     proven = _proven(claims, candidates, now)
     by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
     tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
@@ -190,16 +191,16 @@ _OUTCOMES: dict[str, Outcome] = {each: each for each in get_args(Outcome)}
 def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
     """The arrows of a refused `find`, each to the state that collects what has to be given again."""
     return (
-        Arrow(name, when=lambda known: known.facts.get("ask") == "name"),
-        Arrow(at, when=lambda known: known.facts.get("ask") == "which_at"),
+        Arrow(name, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "name"}))),
+        Arrow(at, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "which_at"}))),
         Arrow(day),
     )
 
 
-def still_theirs(request: EffectRequest, connection: Connection) -> Appointment | None:
-    """The appointment that was found and read back; None if it has changed since, or is no longer the caller's."""
+def still_theirs(resource: str, request: EffectRequest, connection: Connection) -> Appointment | None:
+    """The resource's appointment that was found and read back; None if it has changed, or is no longer the caller's."""
     mine = appointments.held(connection, int(str(request.facts["appointment"])))
-    if mine is None:
+    if mine is None or mine.resource != resource:
         return None
     tz = request.context.now().tzinfo
     was, local = datetime.combine(request.slots["was_day"], request.slots["was_at"], tz), mine.starts_at.astimezone(tz)

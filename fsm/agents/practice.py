@@ -1,59 +1,165 @@
-"""The practice of the appointment tasks: opening hours, slots shared by the tasks, and taken times.
+"""The practice of the appointment tasks: what is set of it, slots shared by the tasks, and taken times.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: fsm, store, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any, Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
 from fsm.agents.identity import owns
-from fsm.agents.names import real_name
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
+from fsm.hours import NINE_TO_FIVE, Hours, said_minute
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.names import real_name
 from fsm.spec import Known, Slot
 from store import appointments
 
-RESOURCE = "practice"
-OPENS = time(9)
-CLOSES = time(17)
-LENGTH_MIN = 15
-AHEAD = timedelta(days=365)
 GONE = "That appointment has been cancelled or moved in the meantime."
 
 
-def starts() -> list[time]:
-    """The times at which an appointment can begin."""
-    opens_min, closes_min = OPENS.hour * 60 + OPENS.minute, CLOSES.hour * 60 + CLOSES.minute
-    return [time(*divmod(minute, 60)) for minute in range(opens_min, closes_min, LENGTH_MIN)]
+class Practice(BaseModel):
+    """The settings of the appointment tasks.
+
+    Raises: ValidationError, also for a piece of a day in which no appointment fits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource: Annotated[
+        str, Field(min_length=1, description="Whose time is booked; bots with different ones do not see each other's.")
+    ] = "practice"
+    length_min: Annotated[int, Field(ge=5, le=480, description="How long an appointment takes, in minutes.")] = 15
+    ahead_days: Annotated[int, Field(ge=1, le=3650, description="How far ahead one can book, in days.")] = 365
+    hours: Annotated[Hours, Field(description="When appointments can be; the bot's opening hours unless set here.")] = (
+        NINE_TO_FIVE
+    )
+
+    @model_validator(mode="after")
+    def _room_for_one(self) -> Self:
+        if not any(self._starts(weekday) for weekday in range(7)):
+            raise ValueError(f"no appointment of {self.length_min} min fits into the hours; write a shorter length_min")
+        return self
+
+    def _starts(self, weekday: int) -> list[time]:
+        return [
+            time(*divmod(minute, 60))
+            for span in self.hours.of_weekday(weekday)
+            for minute in range(span.from_min, span.until_min - self.length_min + 1, self.length_min)
+        ]
+
+    def starts(self, day: date) -> list[time]:
+        """The times of a day at which an appointment can begin; none if it is closed."""
+        return self._starts(day.weekday()) if self.hours.on(day) else []
+
+    def open_day(self, day: date, known: Known) -> date:
+        """Check that the day is not past, within `ahead_days`, and open. Raises: SlotError."""
+        today = known.now.date()
+        if day < today:
+            raise SlotError("That day has already passed. Which day would suit you?")
+        if day > today + timedelta(days=self.ahead_days):
+            raise SlotError(
+                f"That is too far ahead: we book up to {_ahead(self.ahead_days)} in advance. Which day would suit you?"
+            )
+        if not (starts := self.starts(day)):
+            raise SlotError(f"{self.hours.said_closed(day)} Which other day would suit you?")
+        if day == today and known.now.time() >= starts[-1]:
+            raise SlotError("We have nothing left today. Which other day would suit you?")
+        return day
+
+    def open_time(self, at: time, known: Known) -> time:
+        """Check that an appointment can begin at this time, and that it is not past. Raises: SlotError."""
+        day = known.slots.get("day")
+        if not self.hours.open_at(at, day):
+            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
+        starts = {each for weekday in range(7) for each in self._starts(weekday)} if day is None else self.starts(day)
+        if at not in starts:
+            raise SlotError(f"{self._begin(at, sorted(starts))} What time would suit you?")
+        if day == known.now.date() and at <= known.now.time():
+            raise SlotError("It is already later than that today. What time would suit you?")
+        return at
+
+    def _begin(self, at: time, starts: list[time]) -> str:
+        """When appointments begin, as a sentence for one who asks for another time."""
+        # Of one or two, the times themselves are shorter.
+        minutes = {each.minute for each in starts} if len(starts) > 2 else frozenset(range(60))
+        if said := next((words for grid, words in _GRIDS if minutes <= grid and not _on(grid, at)), ""):
+            return f"Appointments begin at {said}."
+        near = sorted(starts, key=lambda each: abs(_minute(each) - _minute(at)))[:2]
+        times = " or ".join(said_minute(_minute(each)) for each in sorted(near))
+        return f"The nearest appointment begins at {times}." if len(near) == 1 else f"Appointments begin at {times}."
+
+    def day_slot(
+        self, describe: str = "The day of the appointment as YYYY-MM-DD, reckoned from today's date."
+    ) -> Slot[date]:
+        """The slot of the day. describe: as for Slot."""
+        return Slot(
+            date,
+            ask="Which day would suit you?",
+            check=self.open_day,
+            describe=describe,
+            example="You can say tomorrow, next Monday, or a date.",
+            keypad=KEYPAD_DATE,
+        )
+
+    def time_slot(self) -> Slot[time]:
+        """The slot of the time of day."""
+        return Slot(
+            time,
+            ask="At what time?",
+            check=self.open_time,
+            describe="The time of day at which the appointment begins as HH:MM, on the 24-hour clock.",
+            example="For example, half past ten.",
+            keypad=KEYPAD_TIME,
+        )
+
+    def taken(self, request: EffectRequest, connection: Connection) -> Refused:
+        """Refuse a time that is already booked: say so if it is the caller's own, else name the nearest free one."""
+        day, at, now = request.slots["day"], request.slots["at"], request.context.now()
+        wanted = datetime.combine(day, at, now.tzinfo)
+        holder = appointments.at(connection, self.resource, wanted)
+        if holder is not None and owns(request, holder, connection):
+            return Refused(
+                f"You have that time already: {at.hour}:{at:%M} on that day is booked for you. "
+                "What other time would suit you?"
+            )
+        candidates = [datetime.combine(day, each, now.tzinfo) for each in self.starts(day)]
+        free = appointments.free_times(connection, self.resource, [each for each in candidates if each > now])
+        if not free:
+            return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
+        nearest = min(free, key=lambda each: abs(each - wanted))
+        return Refused(
+            f"I am sorry, {at.hour}:{at:%M} is already taken. "
+            f"The nearest free time is {nearest.hour}:{nearest:%M}. What time would suit you?"
+        )
 
 
-def open_day(day: date, known: Known) -> date:
-    """Check that the day is not past and within AHEAD; the practice is open every day. Raises: SlotError."""
-    today = known.now.date()
-    if day < today:
-        raise SlotError("That day has already passed. Which day would suit you?")
-    if day == today and known.now.time() >= starts()[-1]:
-        raise SlotError("We have nothing left today. Which other day would suit you?")
-    if day > today + AHEAD:
-        raise SlotError("That is too far ahead: we book up to a year in advance. Which day would suit you?")
-    return day
+# By the minutes at which all appointments begin, the widest grid last.
+_GRIDS: tuple[tuple[frozenset[int], str], ...] = (
+    (frozenset({0}), "the full hours"),
+    (frozenset({0, 30}), "the full and half hours"),
+    (frozenset({0, 15, 30, 45}), "the full, half and quarter hours"),
+)
+_PERIODS = ((365, "year"), (7, "week"), (1, "day"))
 
 
-def open_time(at: time, known: Known) -> time:
-    """Check that an appointment can begin at this time, and that it is not past. Raises: SlotError."""
-    if not OPENS <= at < CLOSES:
-        raise SlotError("We are open from nine to five. What time would suit you?")
-    if at not in starts():
-        raise SlotError("Appointments begin at the full, half and quarter hours. What time would suit you?")
-    if known.slots.get("day") == known.now.date() and at <= known.now.time():
-        raise SlotError("It is already later than that today. What time would suit you?")
-    return at
+def _ahead(days: int) -> str:
+    number, name = next((days // length, name) for length, name in _PERIODS if days % length == 0)
+    return f"a {name}" if number == 1 else f"{number} {name}s"
+
+
+def _on(grid: frozenset[int], at: time) -> bool:
+    return at.minute in grid and not at.second and not at.microsecond
+
+
+def _minute(at: time) -> int:
+    return 60 * at.hour + at.minute
 
 
 def digits(code: str, known: Known) -> str:
@@ -64,22 +170,6 @@ def digits(code: str, known: Known) -> str:
     return told
 
 
-DAY = Slot(
-    date,
-    ask="Which day would suit you?",
-    check=open_day,
-    describe="The day of the appointment as YYYY-MM-DD, reckoned from today's date.",
-    example="You can say tomorrow, next Monday, or a date.",
-    keypad=KEYPAD_DATE,
-)
-AT = Slot(
-    time,
-    ask="At what time?",
-    check=open_time,
-    describe="The time of day at which the appointment begins as HH:MM, on the 24-hour clock.",
-    example="For example, half past ten.",
-    keypad=KEYPAD_TIME,
-)
 # Which of the caller's appointments; asked for only if that is unclear.
 WHICH = Slot(
     date,
@@ -117,24 +207,3 @@ BOOKED_ALREADY: Mapping[str, Slot[Any]] = {
     "was_day": WAS_DAY,
     "was_at": WAS_AT,
 }
-
-
-def taken(request: EffectRequest, connection: Connection) -> Refused:
-    """Refuse a time that is already booked: say so if it is the caller's own, else name the nearest free one."""
-    day, at, now = request.slots["day"], request.slots["at"], request.context.now()
-    wanted = datetime.combine(day, at, now.tzinfo)
-    holder = appointments.at(connection, RESOURCE, wanted)
-    if holder is not None and owns(request, holder, connection):
-        return Refused(
-            f"You have that time already: {at.hour}:{at:%M} on that day is booked for you. "
-            "What other time would suit you?"
-        )
-    candidates = [datetime.combine(day, each, now.tzinfo) for each in starts()]
-    free = appointments.free_times(connection, RESOURCE, [each for each in candidates if each > now])
-    if not free:
-        return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
-    nearest = min(free, key=lambda each: abs(each - wanted))
-    return Refused(
-        f"I am sorry, {at.hour}:{at:%M} is already taken. "
-        f"The nearest free time is {nearest.hour}:{nearest:%M}. What time would suit you?"
-    )

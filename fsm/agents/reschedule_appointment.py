@@ -5,77 +5,86 @@ May import: fsm, store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
 from fsm.agents.identity import asked_anew, find, still_theirs, tally
-from fsm.agents.practice import AT, BOOKED_ALREADY, DAY, GONE, WAS, taken
+from fsm.agents.practice import BOOKED_ALREADY, GONE, WAS, Practice
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok
+from fsm.registry import TaskFactory
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End
 from store import appointments
 
 
-def reschedule(request: EffectRequest, connection: Connection) -> EffectResult:
+def reschedule(practice: Practice, request: EffectRequest, connection: Connection) -> EffectResult:
     """Move the appointment that was found, or refuse with the nearest free time."""
-    mine = still_theirs(request, connection)
+    mine = still_theirs(practice.resource, request, connection)
     if mine is None:
         return Failed(GONE)
     starts_at = datetime.combine(request.slots["day"], request.slots["at"], request.context.now().tzinfo)
-    return Ok() if appointments.move(connection, mine.id, starts_at) else taken(request, connection)
+    return Ok() if appointments.move(connection, mine.id, starts_at) else practice.taken(request, connection)
 
 
 WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
 
-RESCHEDULE_APPOINTMENT = AgentSpec(
-    name="reschedule_appointment",
-    description=(
-        "The caller wants to move or reschedule an appointment that is booked already to another day or time. "
-        "Call this at once, with what the caller has said of it."
-    ),
-    start="CollectName",
-    slots={
-        **BOOKED_ALREADY,
-        "day": replace(DAY, describe="The new day of the appointment as YYYY-MM-DD, reckoned from today's date."),
-        "at": AT,
-    },
-    states={
-        "CollectName": Collect(slots=("name",)),
-        "Find": Act(effect="appointments.find_to_move", fills=("was_day", "was_at")),
-        "CollectWhich": Collect(slots=("which",)),
-        "CollectWhichTime": Collect(slots=("which_at",)),
-        "CollectDate": Collect(slots=("day",)),
-        "CollectTime": Collect(slots=("at",)),
-        "Confirm": Confirm(f"I move your appointment from {WAS} to {WHEN}. Is that right?"),
-        "Execute": Act(effect="appointments.move"),
-        "Moved": End("moved", say=f"Your appointment is now on {WHEN}. Is there anything else?"),
-        "HandedOver": End("transfer", say="I will put you through to a colleague."),
-        "Cancelled": End("cancelled", say="All right, your appointment stays as it is. Is there anything else?"),
-    },
-    transitions={
-        ("CollectName", "filled"): "Find",
-        ("CollectName", "gave_up"): "HandedOver",
-        ("Find", "ok"): "CollectDate",
-        ("Find", "refused"): asked_anew(name="CollectName", day="CollectWhich", at="CollectWhichTime"),
-        ("Find", "failed"): "HandedOver",
-        ("CollectWhich", "filled"): "Find",
-        ("CollectWhich", "gave_up"): "HandedOver",
-        ("CollectWhichTime", "filled"): "Find",
-        ("CollectWhichTime", "gave_up"): "HandedOver",
-        ("CollectDate", "filled"): "CollectTime",
-        ("CollectDate", "gave_up"): "HandedOver",
-        ("CollectTime", "filled"): "Confirm",
-        ("CollectTime", "gave_up"): "HandedOver",
-        ("Confirm", "yes"): "Execute",
-        ("Confirm", "no"): "CollectDate",
-        ("Confirm", "gave_up"): "HandedOver",
-        ("Execute", "ok"): "Moved",
-        ("Execute", "refused"): "CollectTime",
-        ("Execute", "failed"): "HandedOver",
-    },
-    effects={
-        "appointments.find_to_move": Local(find, reads_only=True, tally=tally),
-        "appointments.move": Local(reschedule),
-    },
-)
+
+def reschedule_appointment(practice: Practice) -> AgentSpec:
+    """The task for a practice."""
+    return AgentSpec(
+        name="reschedule_appointment",
+        description=(
+            "The caller wants to move or reschedule an appointment that is booked already to another day or time. "
+            "Call this at once, with what the caller has said of it."
+        ),
+        start="CollectName",
+        slots={
+            **BOOKED_ALREADY,
+            "day": practice.day_slot("The new day of the appointment as YYYY-MM-DD, reckoned from today's date."),
+            "at": practice.time_slot(),
+        },
+        states={
+            "CollectName": Collect(slots=("name",)),
+            "Find": Act(effect="appointments.find_to_move", fills=("was_day", "was_at")),
+            "CollectWhich": Collect(slots=("which",)),
+            "CollectWhichTime": Collect(slots=("which_at",)),
+            "CollectDate": Collect(slots=("day",)),
+            "CollectTime": Collect(slots=("at",)),
+            "Confirm": Confirm(f"I move your appointment from {WAS} to {WHEN}. Is that right?"),
+            "Execute": Act(effect="appointments.move"),
+            "Moved": End("moved", say=f"Your appointment is now on {WHEN}. Is there anything else?"),
+            "HandedOver": End("transfer", say="I will put you through to a colleague."),
+            "Cancelled": End("cancelled", say="All right, your appointment stays as it is. Is there anything else?"),
+        },
+        transitions={
+            ("CollectName", "filled"): "Find",
+            ("CollectName", "gave_up"): "HandedOver",
+            ("Find", "ok"): "CollectDate",
+            ("Find", "refused"): asked_anew(name="CollectName", day="CollectWhich", at="CollectWhichTime"),
+            ("Find", "failed"): "HandedOver",
+            ("CollectWhich", "filled"): "Find",
+            ("CollectWhich", "gave_up"): "HandedOver",
+            ("CollectWhichTime", "filled"): "Find",
+            ("CollectWhichTime", "gave_up"): "HandedOver",
+            ("CollectDate", "filled"): "CollectTime",
+            ("CollectDate", "gave_up"): "HandedOver",
+            ("CollectTime", "filled"): "Confirm",
+            ("CollectTime", "gave_up"): "HandedOver",
+            ("Confirm", "yes"): "Execute",
+            ("Confirm", "no"): "CollectDate",
+            ("Confirm", "gave_up"): "HandedOver",
+            ("Execute", "ok"): "Moved",
+            ("Execute", "refused"): "CollectTime",
+            ("Execute", "failed"): "HandedOver",
+        },
+        effects={
+            "appointments.find_to_move": Local(partial(find, practice.resource), reads_only=True, tally=tally),
+            "appointments.move": Local(partial(reschedule, practice)),
+        },
+    )
+
+
+MOVE = TaskFactory("reschedule_appointment", Practice, reschedule_appointment)
+# As it is by default.
+RESCHEDULE_APPOINTMENT = reschedule_appointment(Practice())

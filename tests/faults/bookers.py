@@ -24,7 +24,6 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_runner import NO_STORE
-from fsm.agents.practice import starts
 from lab.caller import CallSettings
 from tests.adversary.model import Function, Model, call
 from tests.adversary.telephone import Telephone
@@ -36,6 +35,7 @@ DENIALS = (BROKEN, NO_STORE, "already taken", "will not book anything")
 MOST_TURNS, CALL_LIMIT_S = 7, 90.0
 # The times that are wanted at about the same time, so that some callers want the same one.
 TIMES_AT_A_TIME = 60
+QUARTERS = [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in range(0, 60, 15)]
 SYLLABLES = ("ba", "do", "fe", "gi", "ku", "la", "mo", "ne", "pi", "ru", "so", "ta", "vi", "wo", "xe", "za")
 
 Saying = Literal["booked", "denied", "unsure"]
@@ -215,9 +215,8 @@ class Bookers:
         if self.wanted:
             return self.wanted.pop(0)
         chance = Random(f"{self._seed} time {self._numbers} {len(self.announced)}")
-        all_day = starts()
-        days, number = divmod(self._numbers // 2 + chance.randrange(TIMES_AT_A_TIME), len(all_day))
-        return f"{datetime.now(UTC).date() + timedelta(days=3 + days)}", f"{all_day[number]:%H:%M}"
+        days, number = divmod(self._numbers // 2 + chance.randrange(TIMES_AT_A_TIME), len(QUARTERS))
+        return f"{datetime.now(UTC).date() + timedelta(days=3 + days)}", QUARTERS[number]
 
 
 def _name_in(model: Model) -> str:

@@ -1,16 +1,20 @@
 """Peers on raw sockets that send at full speed, read nothing and wait for nothing, as a client or as a model.
 
 They send with blocking calls, in a process of their own, so that the operating system alone decides how fast they are.
+
+python -m tests.faults.flooder [--step-back]: with what others leave of a processor, so that who measures does not wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
@@ -180,17 +184,40 @@ def flood_as_model(port: int, kind: str, settles: bool) -> float:
         return flood(connection, kind, masks=False)
 
 
+# The sockets that say nothing.
+_held: list[socket.socket] = []
+
+
+def hold_silent(port: int, count: int) -> int:
+    """Open sockets that say nothing, and keep them. Returns how many were let in."""
+    before = len(_held)
+    for _ in range(count):
+        with suppress(Refused):
+            _held.append(vaic(("127.0.0.1", port)))
+    return len(_held) - before
+
+
+# What a flooder is told to do, by side.
+SIDES: dict[str, Callable[..., float]] = {"vaic": flood_as_vaic, "model": flood_as_model, "silent": hold_silent}
+
+
 def _tell(what: object) -> None:
     sys.stdout.write(f"{what}\n")
     sys.stdout.flush()
 
 
 class Flooder:
-    """A process that floods, so that neither the load generator nor a proxy of the test waits for it."""
+    """A process that floods, so that neither the load generator nor a proxy of the test waits for it.
+
+    steps_back: lower its priority.
+    """
+
+    def __init__(self, steps_back: bool) -> None:
+        self._command = [sys.executable, "-m", "tests.faults.flooder", *(["--step-back"] if steps_back else [])]
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.faults.flooder", cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
+            *self._command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
         )
         return self
 
@@ -199,12 +226,12 @@ class Flooder:
         await self._process.wait()
 
     def starts(self, side: str, *arguments: object) -> None:
-        """Begin a flood by `flood_as_vaic` or `flood_as_model`."""
+        """Begin what SIDES names."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
     async def says(self) -> str:
-        """Its next line: "listens" of a model, then how long it has flooded, in s, or "refused"."""
+        """Its next line: "listens" of a model, then how long it has flooded, in s; how many sockets it holds; "refused"."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode().strip()
         assert line, "the flooder has died"
@@ -212,9 +239,11 @@ class Flooder:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--step-back"]:
+        os.nice(19)  # on a busy machine it then gets none
     for each in sys.stdin:
         side, *given = json.loads(each)
         try:
-            _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))
+            _tell(SIDES[side](*given))
         except (Refused, OSError):
             _tell("refused")

@@ -7,9 +7,11 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import pytest
+from pydantic import BaseModel
 
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
-from fsm.registry import ENTRY_POINT_GROUP, effects_of, load_agents
+from fsm.registry import ENTRY_POINT_GROUP, TaskFactory, effects_of, load_agents, load_tasks
+from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 from tests.fsm.tables import eat, table
 
@@ -69,3 +71,34 @@ def test_one_name_for_two_effects_is_refused() -> None:
     specs = [table(), table(name="pizza_again", effects={"pizza.bake": Local(other)})]
     with pytest.raises(MisuseError, match=r"'pizza_again'.*different effect 'pizza.bake'"):
         effects_of({spec.name: spec for spec in specs})
+
+
+class Toppings(BaseModel):
+    most: int = 3
+
+
+class Oven(BaseModel):
+    degrees: int
+
+
+def pizza(settings: BaseModel) -> AgentSpec:
+    return table(description=f"Pizza by {settings}.")
+
+
+def test_a_task_with_settings_is_offered_with_their_defaults(package: ModuleType) -> None:
+    vars(package)["PIZZA"] = TaskFactory("order_pizza", Toppings, pizza)
+    assert load_agents([point("PIZZA")])["order_pizza"].description == "Pizza by most=3."
+    factory = load_tasks([point("PIZZA")])["order_pizza"]
+    assert isinstance(factory, TaskFactory)
+    assert factory.make(Toppings(most=1)).description == "Pizza by most=1."
+
+
+def test_a_task_that_needs_settings_is_registered_and_not_offered_without(package: ModuleType) -> None:
+    vars(package)["PIZZA"] = TaskFactory("order_pizza", Oven, pizza)
+    assert "order_pizza" in load_tasks([point("PIZZA")])
+    assert "order_pizza" not in load_agents([point("PIZZA")])
+
+
+def test_a_factory_that_makes_a_task_of_another_name_is_refused() -> None:
+    with pytest.raises(MisuseError, match="'pasta' makes one that is called 'order_pizza'"):
+        TaskFactory("pasta", Toppings, pizza)

@@ -41,6 +41,11 @@ def head_and_body(answer: bytes) -> tuple[str, str]:
     return head, body
 
 
+def test_a_connection_has_no_dictionary() -> None:
+    # As of every wire; it has more attributes than CPython keeps in line.
+    assert gateway.vaic_endpoint.VaicConnection.__dictoffset__ == 0
+
+
 # --- the upgrade ---
 
 

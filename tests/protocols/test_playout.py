@@ -283,3 +283,13 @@ def test_what_waits_to_be_sent_is_known() -> None:
     assert out.waiting_ms == 1300
     out.cut(now_ms=300)
     assert out.waiting_ms == 0
+
+
+def test_audio_behind_what_waits_is_sent_after_it() -> None:
+    out = playout(lead_ms=400)
+    out.bot_audio("i-1", audio(500), now_ms=0)
+    assert out.waiting_ms == 100
+    # Late: both pieces are due by now, and neither passes the other.
+    frames = out.bot_audio("i-1", audio(60), now_ms=300)
+    assert [len(sent_audio([each])) for each in frames] == [4800, 2880]
+    assert out.waiting_ms == 0

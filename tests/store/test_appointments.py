@@ -96,7 +96,7 @@ def test_upcoming_appointments_are_found_by_number_the_next_one_first(engine: En
     for hours, caller in ((3, "+491"), (1, "+491"), (0, "+491"), (2, "+492")):
         book.book("practice", AT + timedelta(hours=hours), 30, caller, "c-1", f"k-{hours}")
     with engine.begin() as connection:
-        found = upcoming(connection, AT, caller="+491")
+        found = upcoming(connection, "practice", AT, caller="+491")
     assert [each.starts_at - AT for each in found] == [timedelta(hours=1), timedelta(hours=3)]
 
 

@@ -78,12 +78,18 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     ),
     "effects without an outcome": ("ix_effect_status", effect_log.intended),
     "unclear effects": ("ix_effect_status", effect_log.unclear),
-    "appointments of a number": ("ix_appointment_caller", lambda c: appointments.upcoming(c, AT, caller=CALLER)),
-    "appointments with a code": ("ix_appointment_code", lambda c: appointments.upcoming(c, AT, code="1234")),
-    "appointments of a day": ("ix_appointment_starts_at", lambda c: appointments.upcoming(c, AT, day=DAY)),
+    "appointments of a number": (
+        "ix_appointment_caller",
+        lambda c: appointments.upcoming(c, "practice", AT, caller=CALLER),
+    ),
+    "appointments with a code": (
+        "ix_appointment_code",
+        lambda c: appointments.upcoming(c, "practice", AT, code="1234"),
+    ),
+    "appointments of a day": ("ix_appointment_starts_at", lambda c: appointments.upcoming(c, "practice", AT, day=DAY)),
     "appointments of any of them": (
         "ix_appointment_code",
-        lambda c: appointments.upcoming(c, AT, caller=CALLER, code="1234", day=DAY),
+        lambda c: appointments.upcoming(c, "practice", AT, caller=CALLER, code="1234", day=DAY),
     ),
     "who has a time": ("", lambda c: appointments.at(c, "practice", AT)),
     "free times": ("", lambda c: appointments.free_times(c, "practice", [AT, AT + timedelta(minutes=15)])),

@@ -98,7 +98,7 @@ def test_an_appointment_that_cannot_be_read_hides_no_other_and_keeps_its_time(
     spoil(store.engine, table, column, garbage, "id = 1")
     assert 2 in [each.id for each in store.book.all()]
     with reading(store.engine) as connection:
-        found = appointments.upcoming(connection, AT - timedelta(days=1), caller="+4930123")
+        found = appointments.upcoming(connection, "practice", AT - timedelta(days=1), caller="+4930123")
     assert 2 in [each.id for each in found]
     assert all(isinstance(each.starts_at, datetime) and isinstance(each.name, str) for each in found)
     if column not in ("starts_at", "resource"):

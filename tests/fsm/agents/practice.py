@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing import Conversation, converse
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -21,7 +22,7 @@ CALLER = "+4930123"
 
 
 def booked(engine: Engine, at: datetime, *, name: str = "John Smith", caller: str = CALLER) -> None:
-    AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
+    AppointmentBook(engine).book(Practice().resource, at, 15, caller, "c-0", f"{caller} {at}", name)
 
 
 def starts(engine: Engine) -> list[datetime]:
@@ -29,5 +30,5 @@ def starts(engine: Engine) -> list[datetime]:
 
 
 def talk(engine: Engine, spec: AgentSpec, caller: str = CALLER) -> Conversation:
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: NOW)
     return converse(spec, effects=runner, now=NOW, caller=caller)

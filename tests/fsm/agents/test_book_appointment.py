@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
 from store import schema
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 from tests.fsm.agents.practice import BERLIN, NOW
 from tests.fsm.conversation import gives_up, opened, provides, says_yes
 
@@ -27,12 +28,12 @@ def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
 
 
 def runner_of(engine: Engine) -> EffectRunner:
-    return EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
+    return EffectRunner(engine, OneWith({BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}), lambda: NOW)
 
 
 def taken(engine: Engine, *starts: datetime) -> None:
     for start in starts:
-        AppointmentBook(engine).book(RESOURCE, start, 30, "", "c-0", f"key {start}")
+        AppointmentBook(engine).book(Practice().resource, start, 30, "", "c-0", f"key {start}")
 
 
 def test_a_booking_from_the_first_request_to_the_appointment_book(engine: Engine) -> None:

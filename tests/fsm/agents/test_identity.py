@@ -14,7 +14,7 @@ from actors.tasks.effect_runner import EffectRunner
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.identity import WRONG_IN_CALL
-from fsm.agents.practice import RESOURCE
+from fsm.agents.practice import Practice
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.effects import TaskContext
 from fsm.registry import load_agents
@@ -24,6 +24,7 @@ from fsm.walk import no_reasoning
 from store import appointments
 from store.appointments import Appointment, AppointmentBook
 from store.database import reading
+from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -36,7 +37,7 @@ RUNS = count(1)
 
 
 def booked(engine: Engine, at: datetime = TUESDAY, *, name: str = "John Smith", caller: str = CALLER) -> Appointment:
-    appointment = AppointmentBook(engine).book(RESOURCE, at, 15, caller, "c-0", f"{caller} {at}", name)
+    appointment = AppointmentBook(engine).book(Practice().resource, at, 15, caller, "c-0", f"{caller} {at}", name)
     assert appointment is not None
     return appointment
 
@@ -45,7 +46,7 @@ def talk(
     engine: Engine, spec: AgentSpec = CANCEL_APPOINTMENT, caller: str = CALLER, call: str = "c-1", now: datetime = NOW
 ) -> Conversation:
     """A task of a call. Each is another run, as in a call that opens one after the other."""
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: now)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: now)
     return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), runner, no_reasoning)
 
 
@@ -437,7 +438,7 @@ def test_each_attempt_is_counted_by_how_it_came_out(engine: Engine) -> None:
 
 def test_an_attempt_that_is_repeated_after_a_crash_counts_once(engine: Engine) -> None:
     booked(engine)
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: NOW)
     for _ in range(WRONG_IN_CALL + 1):
         context = TaskContext("c-1", "t-crashing", CALLER, lambda: NOW)
         Conversation(CANCEL_APPOINTMENT, context, runner, no_reasoning).opens(name="Mary Poppins")
@@ -543,4 +544,4 @@ def test_moving_an_appointment_onto_another_of_the_same_caller_is_refused_as_suc
     it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", which_at="10:30", day="2026-11-24", at="11:30")
     assert it.says_yes().says.startswith("You have that time already: 11:30 on that day is booked for you.")
     with reading(engine) as connection:
-        assert len(appointments.upcoming(connection, NOW, caller=CALLER)) == 2
+        assert len(appointments.upcoming(connection, Practice().resource, NOW, caller=CALLER)) == 2
