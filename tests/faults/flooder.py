@@ -231,7 +231,7 @@ class Flooder:
         self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
     async def says(self) -> str:
-        """Its next line: "listens" of a model, then how long it has flooded, in s; how many sockets it holds; "refused"."""
+        """Its next line: "listens" of a model, then how long it has flooded, in s; sockets it holds; "refused"."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode().strip()
         assert line, "the flooder has died"

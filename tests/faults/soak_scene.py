@@ -16,6 +16,7 @@ from typing import assert_never
 
 import psycopg
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from store import schema
 from store.call_keys import conversation_of
@@ -227,8 +228,10 @@ class Faults:
         if damage.table == "call_event":
             # The newest row so far.
             where += f" AND seq = (SELECT max(seq) FROM call_event WHERE {where})"  # noqa: S608 - ours
-        spoil(self._scene.database, table, damage.column, damage.garbage, where)
-        self.done[f"damage: {damage.table}"] += 1
+        # Another may hold the row, frozen with its transaction by an outage.
+        with suppress(OperationalError):
+            spoil(self._scene.database, table, damage.column, damage.garbage, where)
+            self.done[f"damage: {damage.table}"] += 1
 
     # --- floods ---
 

@@ -97,7 +97,7 @@ def test_a_task_that_is_open_when_its_call_gets_a_key_of_its_own_books_under_tha
     journal.append([JournalRow("c-1", 1, "call", {}, BEGAN, 1)])
     leases.end("c-1", 1)
     leases.forget("c-1")
-    runner = EffectRunner(engine, AGENTS, lambda: BEGAN, epoch_of=leases.epoch)
+    runner = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN, epoch_of=leases.epoch)
     call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
     call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
     lease = leases.open("c-1", "", {})
