@@ -23,7 +23,7 @@ from tests.faults import soak_judge
 from tests.faults.bookers import Bookers
 from tests.faults.faultproxy import FaultProxy
 from tests.faults.flooder import Flooder
-from tests.faults.scene import CRASHABLE, Background, Node, Scene, opened, play
+from tests.faults.scene import CRASHABLE, IN_TIME, Background, Node, Scene, opened, play
 from tests.faults.soak_plan import BY_ERROR, CRASHES, LINK_FAULTS, plan
 from tests.faults.soak_scene import Faults, SoakStore, Watch, break_link, set_up_clock
 from tests.gateway.daemons import until
@@ -136,7 +136,7 @@ def test_soak_of_the_store_floods_and_clocks_leaves_every_promise_kept(tmp_path:
         async with (
             asyncio.timeout(SECONDS + 400),
             FaultProxy(server.socket) as proxy,
-            Flooder() as flooder,
+            Flooder(steps_back=IN_TIME) as flooder,
             Bookers(seed) as bookers,
             opened(
                 tmp_path,
