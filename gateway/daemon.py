@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 from sqlalchemy import Engine
 
-from actors.messages.clips import Clips, load_clips
+from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -39,7 +39,7 @@ from actors.messages.switchboard import (
 )
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, Services
+from actors.services import BotProfile, OneBot, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -88,6 +88,7 @@ sentences, friendly and plain. We are open every day from nine in the morning to
 at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
 the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
 spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
+BOT = "linden"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -309,7 +310,7 @@ class Daemon:
         effects: EffectRunner,
         leases: Leases,
         clips: Clips,
-    ) -> Services:
+    ) -> SharedServices:
         settings = self._settings
         profile = BotProfile(
             instructions=INSTRUCTIONS,
@@ -329,8 +330,8 @@ class Daemon:
             else NoiseReduction(type=settings.noise_reduction),
             clips=clips,
         )
-        return Services(
-            profile=profile,
+        return SharedServices(
+            bots=OneBot(profile, BOT),
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
             effects=effects,
             journal=NullRef(),

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.call.recorder import CallRecorder
+from actors.clips import Clip
 from actors.messages.call import ResponseEnded
-from actors.messages.clips import Clip
 from actors.messages.model import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, PlayClip, VaicSocketMessage

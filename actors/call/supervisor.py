@@ -38,6 +38,7 @@ from actors.call.recorder import CallRecorder
 from actors.call.replay import LOST, new_transcript
 from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
+from actors.clips import Clip
 from actors.messages.call import (
     BotBegan,
     BotHeard,
@@ -71,7 +72,6 @@ from actors.messages.call import (
     VaicReady,
     WordsLimit,
 )
-from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig

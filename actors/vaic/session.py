@@ -10,6 +10,7 @@ from typing import ClassVar, assert_never
 
 from loguru import logger
 
+from actors.clips import Clip
 from actors.messages.call import (
     BotBegan,
     BotHeard,
@@ -22,7 +23,6 @@ from actors.messages.call import (
     VaicEnded,
     VaicReady,
 )
-from actors.messages.clips import Clip
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot, ModelSocketMessage
 from actors.messages.vaic import (
     AwaitWords,

@@ -10,8 +10,8 @@ import pytest
 
 from actors.call.farewell import PendingHangup
 from actors.call.phase import CallEvent
+from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
-from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.policies import FAREWELL_LIMIT_S
 from actors.system.address import NullRef

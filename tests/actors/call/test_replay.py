@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
+from actors.clips import Clip
 from actors.messages.call import FunctionCalled
-from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import (
     CalledRow,

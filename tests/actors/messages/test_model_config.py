@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from actors.bots import TELEPHONE_VAD
 from actors.messages.model_config import ModelSessionConfig
-from actors.services import TELEPHONE_VAD
 from fsm.tools import ToolSpec
 from protocols.media import LPCM16_24, MULAW, MediaFormat
 from protocols.realtime.client_events import SessionUpdate

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.bots import TELEPHONE_VAD
 from actors.messages.call import CallMessage, ModelReady
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import VaicSocketMessage
 from actors.model.session import OpenAISocket
-from actors.services import TELEPHONE_VAD
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed, Dialled

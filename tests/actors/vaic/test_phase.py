@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from actors.clips import Clip, Clips, Recording
 from actors.messages.call import BotHeard, CallerArrived, ClipHeard, TransferFailed, VaicEnded
-from actors.messages.clips import Clip, Clips, Recording
 from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
