@@ -7,14 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from actors.clips import Clips
 from fsm.consent import Language
 from fsm.english import English
+from fsm.hours import Hours
 from fsm.spec import AgentSpec
-from protocols.realtime.objects import NoiseReduction, ServerVad
+from protocols.realtime.objects import (
+    CustomVoice,
+    Include,
+    MaxTokens,
+    NoiseReduction,
+    PromptReference,
+    Reasoning,
+    RetentionRatio,
+    ServerVad,
+    TracingConfig,
+    Transcription,
+    TurnDetection,
+)
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -28,37 +41,64 @@ TELEPHONE_VAD = ServerVad(
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
+
+    name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
+    before voice detection and model; None for none, which is sent. The others: the Realtime API's fields.
+    """
+
+    voice: str | CustomVoice
+    transcription: Transcription
+    turn_detection: TurnDetection = TELEPHONE_VAD
+    noise_reduction: NoiseReduction | None = None
+    name: str = ""
+    speed: float | None = None
+    max_output_tokens: MaxTokens | None = None
+    truncation: Literal["auto", "disabled"] | RetentionRatio | None = None
+    reasoning: Reasoning | None = None
+    parallel_tool_calls: bool | None = None
+    tracing: Literal["auto"] | TracingConfig | None = None
+    prompt: PromptReference | None = None
+    include: tuple[Include, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BotProfile:
     """What the bot says, offers and waits for.
 
-    instructions: the model's, without date and tasks. greeting: its first sentence. voice, transcription_model: the
-    Realtime API's names. agents: the tasks it offers, by name.
+    instructions: the model's, without date and tasks. greeting: its first sentence. agents: the tasks it offers, by
+    name.
     transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
     lead_ms: how far the play stream runs ahead of what the caller hears.
     region: see protocols.caller_id.e164.
     no_input_s: silence before the bot speaks up. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
-    noise_reduction: of the caller's audio, before voice detection and model; None for none.
+    disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
+    that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
+    None for the deployment's limits.
     language: of the bot's sentences; also judges a yes. yes_without_words: a turn without a transcript may be a yes to
     a read-back.
     """
 
     instructions: str
     greeting: str
-    voice: str
-    transcription_model: str
+    model: ModelSettings
     time_zone: ZoneInfo
     agents: Mapping[str, AgentSpec]
     transfer_targets: Mapping[str, str] = field(default_factory=dict)
-    vad: ServerVad = TELEPHONE_VAD
     lead_ms: int = 400
     region: str = ""
     no_input_s: float = 8.0
     filler_s: float = 1.5
     max_call_s: float = 0.0
-    noise_reduction: NoiseReduction | None = None
     clips: Clips = field(default_factory=dict)
     language: Language = field(default_factory=English)
     yes_without_words: bool = False
+    disclosure: str = ""
+    languages: tuple[str, ...] = ()
+    hours: Hours | None = None
+    effects_per_call: int | None = None
+    effects_per_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -413,8 +413,8 @@ class TaskRun:
 
 # The fault and hint for the model, by why a yes does not count.
 _NO_YES: dict[Verdict, tuple[Fault, str]] = {
-    Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."),
+    Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say all of it once more, then wait."),
     Verdict.MISSTATED: ("misstated", "What was said is not what would be done. Say it word for word, then wait."),
-    Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Ask once more, then wait for an answer."),
-    Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes. Answer the caller, ask once more, then wait."),
+    Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Say all of it once more, then wait."),
+    Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes to this. Say all of it once more, then wait."),
 }

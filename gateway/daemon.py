@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 from sqlalchemy import Engine
 
+from actors.bots import ModelSettings
 from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
@@ -59,7 +60,7 @@ from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
-from protocols.realtime.objects import NoiseReduction
+from protocols.realtime.objects import NoiseReduction, Transcription
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -319,8 +320,13 @@ class Daemon:
         profile = BotProfile(
             instructions=INSTRUCTIONS,
             greeting=GREETING,
-            voice=settings.openai_voice,
-            transcription_model=settings.transcription_model,
+            model=ModelSettings(
+                voice=settings.openai_voice,
+                transcription=Transcription(model=settings.transcription_model),
+                noise_reduction=None
+                if settings.noise_reduction == "off"
+                else NoiseReduction(type=settings.noise_reduction),
+            ),
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
@@ -329,9 +335,6 @@ class Daemon:
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
             max_call_s=settings.max_call_s,
-            noise_reduction=None
-            if settings.noise_reduction == "off"
-            else NoiseReduction(type=settings.noise_reduction),
             clips=clips,
         )
         return SharedServices(

@@ -70,15 +70,12 @@ class BotSpeech:
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
             media=media,
-            voice=profile.voice,
-            transcription_model=profile.transcription_model,
-            vad=profile.vad,
+            settings=profile.model,
             instructions=self.instructions(),
             tools=self._tasks.tools(),
             history=transcript.history(),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
-            noise_reduction=profile.noise_reduction,
         )
 
     def greet(self) -> None:

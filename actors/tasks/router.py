@@ -222,6 +222,10 @@ class TaskRouter:
         """Whether a task has done something that the caller has not heard about."""
         return self._owed.open
 
+    def owes(self, key: str) -> bool:
+        """Whether the caller has not heard yet what `owe` was told under this key."""
+        return any(each.run == key for each in self._owed.left())
+
     def owed_result(self) -> str:
         """The sentence about it, to say now; "" if there is none."""
         return self._owed.tell()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from actors.bots import Arrival, Bot, BotProfile
+from actors.bots import Arrival, Bot, BotProfile, ModelSettings
+from protocols.realtime.objects import Transcription
 
 
 def a_bot(name: str, digest: str = "1") -> Bot:
@@ -12,8 +13,7 @@ def a_bot(name: str, digest: str = "1") -> Bot:
     profile = BotProfile(
         instructions="Be kind.",
         greeting=f"{name} {digest}",
-        voice="marin",
-        transcription_model="whisper-1",
+        model=ModelSettings("marin", Transcription(model="whisper-1")),
         time_zone=ZoneInfo("Europe/Berlin"),
         agents={},
     )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pykka
 import pytest
 
+from actors.bots import ModelSettings
 from actors.call.supervisor import CallSupervisor
 from actors.clips import Clip, Recording
 from actors.messages.call import Describe, Rebind
@@ -32,6 +33,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
+from protocols.realtime.objects import Transcription
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 from tests.cranked import CrankedDispatcher
@@ -179,7 +181,7 @@ class FakeDialler:
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
         self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
@@ -187,7 +189,7 @@ class FakeDialler:
         if outcome is not None:
             caller.tell(outcome)
 
-    def trip(self, reason: str, /) -> None:
+    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
         self.tripped.append(reason)
 
     def _connect(self) -> Dialled:
@@ -269,8 +271,7 @@ def call_services(
     profile = BotProfile(
         instructions="Be kind.",
         greeting="Hello.",
-        voice="marin",
-        transcription_model="whisper-1",
+        model=ModelSettings("marin", Transcription(model="whisper-1")),
         time_zone=ZoneInfo("Europe/Berlin"),
         agents=AGENTS,
         transfer_targets=transfer_targets or {},
