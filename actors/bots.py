@@ -132,15 +132,18 @@ class Bots(Protocol):
     """The bots of a process."""
 
     def choose(self, arrival: Arrival) -> Bot | None:
-        """The bot that answers a call, in its present version; None if none is there for it. On the loop's thread."""
+        """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
     def present(self, name: str) -> Bot | None:
-        """The present version of a bot; None if there is no such bot. On the loop's thread."""
+        """The present version of a bot; None if there is no such bot. For any thread."""
         ...
 
     def version(self, name: str, digest: str) -> Bot | None:
-        """A version in which a call began; None if it cannot be had any more. For any thread but the loop's."""
+        """A version in which a call began; None if it cannot be had any more. For any thread but the loop's.
+
+        Raises: SQLAlchemy's OperationalError if it is not in memory and the store is unavailable.
+        """
         ...
 
 

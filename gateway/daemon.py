@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from loguru import logger
@@ -40,7 +40,7 @@ from actors.messages.switchboard import (
 )
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, OneBot, SharedServices
+from actors.services import BotProfile, Bots, OneBot, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -50,7 +50,6 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of, load_agents
 from fsm.spec import AgentSpec
-from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -66,6 +65,9 @@ from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import report_unreadable
+
+if TYPE_CHECKING:
+    from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -156,12 +158,13 @@ class Daemon:
         self.journal = Journal(self.engine)
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
+        bots = OneBot(self._profile(agents, clips), BOT)
+        effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects, leases, clips)
+        services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
@@ -221,6 +224,8 @@ class Daemon:
         settings = self._settings
         if not settings.oauth_issuer:
             return None
+        from gateway.access_tokens import AccessTokenCheck, IssuerKeys  # noqa: PLC0415 - it is slow to import
+
         self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
         await self._issuer_keys.start()
         return AccessTokenCheck(
@@ -304,16 +309,9 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
-    def _services(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        agents: Mapping[str, AgentSpec],
-        effects: EffectRunner,
-        leases: Leases,
-        clips: Clips,
-    ) -> SharedServices:
+    def _profile(self, agents: Mapping[str, AgentSpec], clips: Clips) -> BotProfile:
         settings = self._settings
-        profile = BotProfile(
+        return BotProfile(
             instructions=INSTRUCTIONS,
             greeting=GREETING,
             model=ModelSettings(
@@ -333,8 +331,13 @@ class Daemon:
             max_call_s=settings.max_call_s,
             clips=clips,
         )
+
+    def _services(
+        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+    ) -> SharedServices:
+        settings = self._settings
         return SharedServices(
-            bots=OneBot(profile, BOT),
+            bots=bots,
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
             effects=effects,
             journal=NullRef(),

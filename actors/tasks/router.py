@@ -551,6 +551,8 @@ class TaskRouter:
             now=self._services.local_now,
             choices=self._choices(),
             notes=tuple(notes) if spec.carries_notes else (),
+            bot=self._services.bot.name,
+            bot_digest=self._services.bot.digest,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run

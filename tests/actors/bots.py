@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from actors.bots import Arrival, Bot, BotProfile, ModelSettings
+from fsm.effects import EffectRequest, EffectResult, Remote
+from fsm.spec import AgentSpec
 from protocols.realtime.objects import Transcription
+from tests.fsm.tables import table
 
 
 def a_bot(name: str, digest: str = "1") -> Bot:
@@ -44,3 +49,27 @@ class Folders:
     def version(self, name: str, digest: str) -> Bot | None:
         self.asked.append((name, digest))
         return self.versions.get((name, digest))
+
+
+class OneWith:
+    """One bot with these tasks, whatever name and version it is asked for by."""
+
+    def __init__(self, agents: Mapping[str, AgentSpec]) -> None:
+        made = a_bot("practice", "")
+        self.bot = replace(made, profile=replace(made.profile, agents=agents))
+
+    def choose(self, arrival: Arrival) -> Bot:
+        return self.bot
+
+    def present(self, name: str) -> Bot:
+        return self.bot
+
+    def version(self, name: str, digest: str) -> Bot:
+        return self.bot
+
+
+def baking(name: str, digest: str, do: Callable[[EffectRequest], EffectResult]) -> Bot:
+    """A version of a bot whose task has a remote effect pizza.bake."""
+    spec = table(effects={"pizza.bake": Remote(do, recover="retry")})
+    bot = a_bot(name, digest)
+    return replace(bot, profile=replace(bot.profile, agents={spec.name: spec}))
