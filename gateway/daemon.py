@@ -362,8 +362,13 @@ def read_tasks_and_clips(
     """
     agents = load_agents() if agents is None else agents
     effects_of(agents)
+    return agents, read_clips(settings)
+
+
+def read_clips(settings: Settings) -> Clips:
+    """The recorded sentences of bots that bring none. Raises: SettingsError."""
     try:
-        return agents, load_clips(Path(settings.clips) if settings.clips else CLIPS)
+        return load_clips(Path(settings.clips) if settings.clips else CLIPS)
     except MisuseError as error:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
