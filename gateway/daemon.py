@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from loguru import logger
@@ -50,7 +50,6 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of, load_agents
 from fsm.spec import AgentSpec
-from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -66,6 +65,9 @@ from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import report_unreadable
+
+if TYPE_CHECKING:
+    from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -93,6 +95,10 @@ BOT = "linden"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Root:
@@ -128,7 +134,7 @@ class Daemon:
         inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
@@ -222,6 +228,8 @@ class Daemon:
         settings = self._settings
         if not settings.oauth_issuer:
             return None
+        from gateway.access_tokens import AccessTokenCheck, IssuerKeys  # noqa: PLC0415 - it is slow to import
+
         self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
         await self._issuer_keys.start()
         return AccessTokenCheck(
@@ -354,14 +362,21 @@ def read_tasks_and_clips(
     """
     agents = load_agents() if agents is None else agents
     effects_of(agents)
+    return agents, read_clips(settings)
+
+
+def read_clips(settings: Settings) -> Clips:
+    """The recorded sentences of bots that bring none. Raises: SettingsError."""
     try:
-        return agents, load_clips(Path(settings.clips) if settings.clips else CLIPS)
+        return load_clips(Path(settings.clips) if settings.clips else CLIPS)
     except MisuseError as error:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
 
-async def serve(settings: Settings, inherited: InheritedSockets) -> int:
+async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[], datetime] = utc_now) -> int:
     """Serve until one of the signals in ENDING, or until the lifeline closes; then drain. Returns the exit code.
+
+    now: see Daemon.
 
     A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
     so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
@@ -378,7 +393,7 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
         _on_closed(inherited.lifeline, stop.set)
     async with AsyncExitStack() as stack:
         told = loop.create_task(stop.wait())
-        daemon = Daemon(settings, inherited=inherited)
+        daemon = Daemon(settings, inherited=inherited, now=now)
         starting = loop.create_task(stack.enter_async_context(daemon))
         await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

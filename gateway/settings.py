@@ -161,6 +161,7 @@ class Settings(BaseSettings):
             description="what the model's side takes out of callers' audio: for handsets, for speakerphones, nothing"
         ),
     ] = "near_field"
+    bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     tool_hosts: Annotated[
         str, Field(description="hosts that tools may reach, as crm.example,*.corp.example; empty: any public one")

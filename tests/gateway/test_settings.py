@@ -80,6 +80,7 @@ WELL_SET = {
     "TIELINE_MAX_CALL_S": "900.0",
     "TIELINE_NOISE_REDUCTION": "far_field",
     "TIELINE_REGION": "AT",
+    "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
     "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
