@@ -34,7 +34,7 @@ HIGHEST_PORT = 65535
 SECRETS = ("openai_api_key", "vaic_token", "database_url")
 FILE = "_FILE"
 # What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
-TOOL_SECRET = "TIELINE_SECRET_"
+TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
 S = TypeVar("S", bound=BaseSettings)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from http_tools.expressions import expression, fields
 
+_ALONE = re.compile(r"\{\w+\}")
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
 
@@ -158,13 +159,20 @@ class ToolTable(_Section):
                 f"retry.on {', '.join(sorted(again))}: might do it twice; say `idempotent = true` if the far side "
                 "honours Idempotency-Key, else retry on connect only"
             )
-        _check_templates(self.body)
+        for _, text in _texts(self.body):
+            fields(text)
         return self
 
     def placeholders(self) -> frozenset[str]:
         """The names that its requests need."""
-        texts = [*self.urls().values(), *self.query.values(), *self.headers.values(), *_texts(self.body)]
-        return frozenset().union(*map(fields, texts))
+        return frozenset().union(*(fields(text) for _, text in self.templates()))
+
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every template of its requests, with the keys that lead to it."""
+        yield from self.urls().items()
+        yield from _texts(dict(self.query), "query")
+        yield from _texts(dict(self.headers), "headers")
+        yield from _texts(self.body, "body")
 
     def urls(self) -> dict[tuple[str, ...], str]:
         """The URLs that it may reach, by the keys that lead to them."""
@@ -188,29 +196,27 @@ class ToolTable(_Section):
         return frozenset(each for each in named if each)
 
 
-def _check_templates(body: object) -> None:
-    for text in _texts(body):
-        fields(text)
+def left_out(path: tuple[str | int, ...], template: str) -> bool:
+    """Whether a template of a request is left out where its value is missing. path: the keys that lead to it."""
+    return path[0] in ("body", "query") and _ALONE.fullmatch(template) is not None
 
 
-def _texts(body: object) -> Iterator[str]:
-    match body:
+def _texts(value: object, *path: str | int) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    match value:
         case str():
-            yield body
+            yield path, value
         case dict():
-            for each in body.values():
-                yield from _texts(each)
+            for name, each in value.items():
+                yield from _texts(each, *path, name)
         case list() | tuple():
-            for each in body:
-                yield from _texts(each)
+            for at, each in enumerate(value):
+                yield from _texts(each, *path, at)
 
 
 def _is_group(table: object) -> bool:
     """Whether it holds tools, and is none itself: a table with a `url`, or any other value of its own, is a tool."""
     return (
-        isinstance(table, Mapping)
-        and "url" not in table
-        and all(isinstance(each, Mapping) for each in table.values())
+        isinstance(table, Mapping) and "url" not in table and all(isinstance(each, Mapping) for each in table.values())
     ) or isinstance(table, Tools)
 
 

@@ -56,9 +56,14 @@ class HostGuard:
         host = host.lower().rstrip(".")
         if host in self.private:
             return True
-        if host == "localhost" or host.endswith(".localhost") or not _may_be_public(host):
+        if self.is_private(host):
             return False
         return not self.hosts or any(fnmatchcase(host, each.lower()) for each in self.hosts)
+
+    def is_private(self, host: str) -> bool:
+        """Whether a name is one of the deployment's own network, as far as can be told without resolving it."""
+        host = host.lower().rstrip(".")
+        return host in self.private or host == "localhost" or host.endswith(".localhost") or not _may_be_public(host)
 
     def address(self, host: str, port: int, limit_s: float) -> str:
         """An address of the host that may be connected to. Raises: NotAllowed, NoAddress."""
