@@ -25,7 +25,7 @@ _ADVERB = "now|all|just|successfully|officially|also|indeed|then|safely|duly|bot
 _ADVERBS = rf"(?:(?:{_ADVERB}|been) )*"
 _NOUN = r"(?:appointment|booking|reservation|visit|cancellation|change|order|meeting|check up|checkup)s?"
 _PRONOUN = r"(?:it|that|this|everything|you|they|both)"
-# The subject of a passive, directly before its verb or with its values between: "your appointment on thursday is booked".
+# The subject of a passive, directly before its verb or with its values between: "your appointment on friday is booked".
 # Verb and subject are searched for separately: one pattern for both would try every verb for every subject.
 _SUBJECT = re.compile(rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b")
 _SUBJECT_PRONOUN = re.compile(rf"\b{_PRONOUN}$")
@@ -52,26 +52,31 @@ _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
 _HARMLESS = re.compile(
     r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"
 )
+# Without one of these words a sentence states nothing; few sentences have any.
+_MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
+_CLAUSES = re.compile(r";|:(?!\d)| but | and i will ")
+# Of a long sentence, what stands so near to a statement is taken for its values; in characters.
+_AROUND = 200
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}
 
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in lower case, with plain apostrophes."""
-    if sentence.rstrip().endswith("?"):
+    if _MENTIONED.search(sentence) is None or sentence.rstrip().endswith("?"):
         return
-    for clause in re.split(r";|:(?!\d)| but | and i will ", _HARMLESS.sub(" ", sentence)):
-        deeds = _claimed(clause.strip())
-        if deeds:
-            yield Claim(deeds, clause.strip())
+    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+        if (claim := _claimed(clause.strip())) is not None:
+            yield claim
 
 
-def _claimed(clause: str) -> frozenset[Deed]:
+def _claimed(clause: str) -> Claim | None:
     bare = re.sub(r"[^a-z' ]+", " ", clause).split()
     if match := _BARE.search(" ".join(bare)):
-        return _DEEDS[match["deed"]]
+        return Claim(_DEEDS[match["deed"]], clause)
     found = _NOW_ON.search(clause)
     if found is not None:
-        return frozenset() if _NONE_BEFORE.search(clause[: found.start()]) else frozenset({Deed.MOVED})
+        denied = _NONE_BEFORE.search(clause[: found.start()]) is not None
+        return None if denied else Claim(frozenset({Deed.MOVED}), _near(clause, found.end()))
     # What makes statements something else is searched for once, not once for each of them.
     never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
@@ -80,8 +85,13 @@ def _claimed(clause: str) -> frozenset[Deed]:
             continue
         if taken <= end and not re.search(r"\byou", clause[start:end]):
             continue
-        return _DEEDS[deed]
-    return frozenset()
+        return Claim(_DEEDS[deed], _near(clause, end))
+    return None
+
+
+def _near(clause: str, end: int) -> str:
+    """What a statement that ends there may name."""
+    return clause[max(0, end - _AROUND) : end + _AROUND]
 
 
 def _first_end(pattern: re.Pattern[str], clause: str) -> int:
