@@ -61,6 +61,7 @@ from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
+from actors.transport.circuit import Step
 from actors.transport.dialler import DialFailed, Dialled, Dials
 from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
 from actors.transport.violations import ProtocolViolations, cut
@@ -154,7 +155,7 @@ class OpenAISocket(LoopActor):
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
-        self._dialler.dial(self.actor_ref)
+        self._dialler.dial(self.actor_ref, self._config.conversation_id)
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -316,6 +317,7 @@ class OpenAISocket(LoopActor):
             case Action.CONFIGURE:
                 self._send(SessionUpdate(session=self._config.session()))
             case Action.STAND_BY:
+                self._dialler.worked(Step.SESSION)
                 send(self._call, ModelReady(self._name, standby=True))
             case Action.GO_LIVE:
                 self._go_live()
@@ -342,6 +344,7 @@ class OpenAISocket(LoopActor):
         return ", ".join(f"{side}: {form}" for side, form in got.items() if form not in ("", wanted))
 
     def _go_live(self) -> None:
+        self._dialler.worked(Step.SESSION)
         for item in self._config.history:
             self._create(item)
         send(self._call, ModelReady(self._name, expires_at=self._expires_at))
@@ -360,14 +363,15 @@ class OpenAISocket(LoopActor):
             self._step(Event.QUIET)
 
     def _refused(self, reason: str) -> None:
-        """The API refuses service: open the circuit breaker for new sessions and end this one."""
-        self._dialler.trip(reason)
+        """The API refuses service: report that to the circuit breaker, and end this session."""
+        step = Step.RESPONSE if self._phase in LIVE else Step.SESSION
+        self._dialler.refused(reason, self._config.conversation_id, step)
         self._step(Event.REFUSED, ModelRefused(reason))
 
     def _not_as_configured(self, reason: str) -> ModelRefused:
         """The server refuses the configuration, which all calls share unless this one has a conversation to restore."""
         if not self._config.history and self._phase not in LIVE:
-            self._dialler.trip(reason)
+            self._dialler.refused(reason, self._config.conversation_id, Step.SESSION)
         return ModelRefused(reason)
 
     def _take_error(self, event: server.Error) -> None:
@@ -499,6 +503,8 @@ class OpenAISocket(LoopActor):
                 self._refused(response.error_code)
             if response.error_code in RATE_LIMITS:
                 MODEL_LIMITED.labels("response").inc()
+        if response.status == "completed":
+            self._dialler.worked(Step.RESPONSE)
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()

@@ -25,8 +25,9 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
+from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_LIMITED
 from actors.system.address import Address, send
+from actors.transport.circuit import Circuit, Step
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
@@ -36,15 +37,11 @@ from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_aft
 MAX_MESSAGE_BYTES = 1024 * 1024
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
-# After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
-OPEN_S = 15.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
 # The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
 # session up. A longer one counts as a refusal: the caller would hear nothing but "one moment".
 HOLD_LIMIT_S = 10.0
-# No wait is longer, whatever the server names: the next attempt asks again.
-HOLD_MOST_S = 60.0
 # Delayed attempts are this far apart, so that they do not all hit the limit again at once.
 HOLD_SPACING_S = 0.02
 # The last of them is no later than this after the first.
@@ -77,45 +74,17 @@ class DialFailed:
 class Dials(Protocol):
     """Opens sockets to the model: a Dialler in the product."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        """Open a socket; the caller is told the outcome later."""
+    def dial(self, caller: Address[Dialled | DialFailed], call: str, /) -> None:
+        """Open a socket; the caller is told the outcome later. call: the conversation's id."""
         ...
 
-    def trip(self, reason: str, /) -> None:
-        """The model refused us in a way that another attempt would not change: open the circuit breaker."""
+    def refused(self, reason: str, call: str, step: Step, /) -> None:
+        """The model has refused a call in a way that another attempt with the same request would not change."""
         ...
 
-
-class Circuit:
-    """A circuit breaker: closed it lets every attempt pass, open one every OPEN_S. now_s: monotonic.
-
-    reason: why it was opened last.
-    """
-
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
-        self._next_s: float | None = None  # when the next attempt may pass; None while closed
-        self.reason = ""
-
-    def lets_through(self) -> bool:
-        if self._next_s is None:
-            return True
-        if self._now_s() < self._next_s:
-            return False
-        self._next_s = self._now_s() + OPEN_S
-        return True
-
-    def open(self, reason: str) -> None:
-        if self._next_s is None:
-            logger.error("the model refuses us: circuit breaker opened", reason=reason)
-        self._next_s, self.reason = self._now_s() + OPEN_S, reason
-        MODEL_CIRCUIT.set(1)
-
-    def close(self) -> None:
-        if self._next_s is not None:
-            logger.info("the model accepts us again: circuit breaker closed")
-        self._next_s = None
-        MODEL_CIRCUIT.set(0)
+    def worked(self, step: Step, /) -> None:
+        """A session has come so far."""
+        ...
 
 
 class RetryHold:
@@ -128,7 +97,7 @@ class RetryHold:
 
     def named(self, wait_s: float) -> None:
         """The server refuses attempts for this long."""
-        until_s = self._now_s() + min(wait_s, HOLD_MOST_S)
+        until_s = self._now_s() + min(wait_s, HOLD_LIMIT_S)
         if until_s > self._until_s:
             self._until_s, self._waiting = until_s, 0
 
@@ -217,30 +186,30 @@ class Dialler:
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
-    def dial(self, caller: Address[Dialled | DialFailed]) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], call: str) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
-        wait_s = self._hold.wait_s()
-        if wait_s > HOLD_LIMIT_S + HOLD_SPREAD_S:
-            send(caller, DialFailed(0, f"to be tried again in {wait_s:.0f} s", final=True))
-        elif not self._circuit.lets_through():
+        if not self._circuit.lets_through():
             send(caller, DialFailed(0, self._circuit.reason, final=True))
-        elif wait_s:
+        elif wait_s := self._hold.wait_s():
             MODEL_LIMITED.labels("held dial").inc()
-            self._loop.call_later(wait_s, self._start, caller)
+            self._loop.call_later(wait_s, self._start, caller, call)
         else:
-            self._start(caller)
+            self._start(caller, call)
 
-    def _start(self, caller: Address[Dialled | DialFailed]) -> None:
+    def _start(self, caller: Address[Dialled | DialFailed], call: str) -> None:
         try:
-            self._threads.submit(self._open, caller)
+            self._threads.submit(self._open, caller, call)
         except RuntimeError as error:  # no memory or process limit is left for another thread
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 
-    def trip(self, reason: str) -> None:
-        self._circuit.open(reason)
+    def refused(self, reason: str, call: str, step: Step) -> None:
+        self._circuit.refused(reason, call, step)
 
-    def _open(self, caller: Address[Dialled | DialFailed]) -> None:
+    def worked(self, step: Step) -> None:
+        self._circuit.worked(step)
+
+    def _open(self, caller: Address[Dialled | DialFailed], call: str) -> None:
         try:
             connection = websocket.create_connection(
                 self.url,
@@ -255,35 +224,39 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            self._refused(int(error.status_code), error.resp_headers or {}, caller)
+            send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, call))
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
-            reason = f"certificate: {error.verify_message}"
-            self._loop.call_soon_threadsafe(self.trip, reason)
-            send(caller, DialFailed(0, reason, final=True))
+            send(caller, self._final(0, f"certificate: {error.verify_message}", call))
         except (OSError, websocket.WebSocketException, ValueError) as error:
-            if str(error).startswith("Redirect"):  # its own kind of error has no class in websocket-client
-                self._refused(HTTPStatus.FOUND, {}, caller)
-                return
-            send(caller, DialFailed(0, type(error).__name__))
+            # A redirect is its own kind of error, for which websocket-client has no class.
+            redirect = str(error).startswith("Redirect")
+            failed = DialFailed(0, type(error).__name__)
+            send(caller, self._refusal(HTTPStatus.FOUND, {}, call) if redirect else failed)
         else:
             connected = cast(_Connection, connection).reader
             date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
             self._loop.call_soon_threadsafe(self._take_over, connected, date, caller)
 
-    def _refused(self, status: int, headers: Mapping[str, str], caller: Address[Dialled | DialFailed]) -> None:
-        reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
-        if final:
-            self._loop.call_soon_threadsafe(self.trip, reason)
+    def _refusal(self, status: int, headers: Mapping[str, str], call: str) -> DialFailed:
+        reason = f"status {status} at the upgrade"
+        if status in FINAL_STATUSES:
+            return self._final(status, reason, call)
         if status in BUSY_STATUSES:
             MODEL_LIMITED.labels("dial").inc()
-            wait_s = retry_after_s(headers, self._now())
-            self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
-        send(caller, DialFailed(status, reason, final))
+            wait_s = retry_after_s(headers, self._now()) or 0.0
+            if wait_s > HOLD_LIMIT_S:
+                return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", call)
+            self._loop.call_soon_threadsafe(self._hold.named, wait_s)
+        return DialFailed(status, reason)
+
+    def _final(self, status: int, reason: str, call: str) -> DialFailed:
+        self._loop.call_soon_threadsafe(self.refused, reason, call, Step.UPGRADE)
+        return DialFailed(status, reason, final=True)
 
     def _take_over(self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed]) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
-        self._circuit.close()
+        self.worked(Step.UPGRADE)
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

@@ -24,6 +24,7 @@ from actors.services import BotProfile, Services
 from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
 from actors.system.signals import ChildDied
+from actors.transport.circuit import Step
 from actors.transport.dialler import DialFailed, Dialled
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
@@ -176,10 +177,11 @@ class FakeDialler:
     def __init__(self) -> None:
         self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
+        self.worked_up_to: Step | None = None
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], call: str, /) -> None:
         self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
@@ -187,8 +189,11 @@ class FakeDialler:
         if outcome is not None:
             caller.tell(outcome)
 
-    def trip(self, reason: str, /) -> None:
+    def refused(self, reason: str, call: str, step: Step, /) -> None:
         self.tripped.append(reason)
+
+    def worked(self, step: Step, /) -> None:
+        self.worked_up_to = step
 
     def _connect(self) -> Dialled:
         self.wires.append(FakeWire())
@@ -385,6 +390,12 @@ class Call:
     def model_is_ready(self) -> None:
         self.event("session.created", session={"type": "realtime"})
         self.event("session.updated", session={"type": "realtime"})
+
+    def refused_for_good(self) -> None:
+        """The model closes the session as final, and the one that is dialled after it."""
+        for _ in range(2):
+            self.model.breaks(4000)
+            self.mailboxes.advance(0)
 
     def bot_says(self, text: str, item: str = "", ms: int = 500, status: str = "completed") -> None:
         """A whole response with one item of speech, faster than real time. ms: a multiple of 100."""

@@ -11,6 +11,7 @@ from actors.model.session import OpenAISocket
 from actors.services import TELEPHONE_VAD
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
+from actors.transport.circuit import Step
 from actors.transport.dialler import DialFailed, Dialled
 from fsm.spec import ToolSpec
 from protocols.media import LPCM16_24, MediaFormat
@@ -29,12 +30,16 @@ class FakeDialler:
     def __init__(self) -> None:
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.tripped = ""
+        self.worked_up_to: Step | None = None
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], call: str, /) -> None:
         self.callers.append(caller)
 
-    def trip(self, reason: str, /) -> None:
+    def refused(self, reason: str, call: str, step: Step, /) -> None:
         self.tripped = reason
+
+    def worked(self, step: Step, /) -> None:
+        self.worked_up_to = step
 
 
 class Scene:
