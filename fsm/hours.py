@@ -121,15 +121,19 @@ class Hours(BaseModel):
         return any(each.from_min <= minute < each.until_min for each in spans)
 
     def said(self) -> str:
-        """The week in words, as the end of "We are open …"."""
-        groups = [
-            ([weekday for weekday, _ in group], spans)
-            for spans, group in groupby(enumerate(self._week()), key=lambda each: each[1])
-            if spans
-        ]
-        if len(groups) == 1 and len(groups[0][0]) == 7:
-            return said_spans(groups[0][1])
-        return _listed([f"{_said_days(days)} {said_spans(spans)}" for days, spans in groups])
+        """The week in words for a caller, as the end of "We are open …"."""
+        if len(set(self._week())) == 1:
+            return said_spans(self.mon)
+        return _listed([f"{_said_days(days)} {said_spans(spans)}" for days, spans in self._alike()])
+
+    def week(self) -> str:
+        """The week in words for the model, as the end of "We are open …": every time with its part of the day."""
+        return _listed([f"{_said_days(days)} {_explicit(spans)}" for days, spans in self._alike()])
+
+    def _alike(self) -> list[tuple[list[int], tuple[Span, ...]]]:
+        """Open days that follow one another and are open alike, with their pieces."""
+        groups = groupby(enumerate(self._week()), key=lambda each: each[1])
+        return [([weekday for weekday, _ in group], spans) for spans, group in groups if spans]
 
     def said_on(self, day: date | None) -> str:
         """When it is open, as a sentence about a day; about the week without one, or where all days are alike."""
@@ -154,30 +158,46 @@ def said_spans(spans: tuple[Span, ...]) -> str:
     return _listed([f"from {said_minute(each.from_min)} to {said_minute(each.until_min)}" for each in spans])
 
 
+def _explicit(spans: tuple[Span, ...]) -> str:
+    return _listed([f"from {_with_part(each.from_min)} to {_with_part(each.until_min)}" for each in spans])
+
+
 def said_minute(minute: int) -> str:
-    """A time of day in words. From seven in the morning to seven in the evening the hour alone is clear."""
-    hour, past = divmod(minute, 60)
-    if minute in (0, _DAY_MIN):
+    """A time of day in words for a caller; between seven in the morning and seven in the evening the hour is enough."""
+    return _on_the_clock(minute) if 7 * 60 <= minute < 19 * 60 else _with_part(minute)
+
+
+def _with_part(minute: int) -> str:
+    """A time of day in words, with its part of the day."""
+    if minute % _DAY_MIN == 0:
         return "midnight"
+    if minute == 12 * 60:
+        return "noon"
+    hour = minute // 60
+    part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
+    return f"{_on_the_clock(minute)} in the {part}"
+
+
+def _on_the_clock(minute: int) -> str:
+    hour, past = divmod(minute, 60)
     this, following = (_NUMBERS[(each - 1) % 12 + 1] for each in (hour, hour + 1))
     match past:
         case 0:
-            words = this
+            return this
         case 15:
-            words = f"a quarter past {this}"
+            return f"a quarter past {this}"
         case 30:
-            words = f"half past {this}"
+            return f"half past {this}"
         case 45:
-            words = f"a quarter to {following}"
+            return f"a quarter to {following}"
         case _:
-            words = f"{(hour - 1) % 12 + 1}:{past:02}"
-    if 7 <= hour < 19:
-        return words
-    return f"{words} in the {'morning' if hour < 7 else 'evening'}"
+            return f"{(hour - 1) % 12 + 1}:{past:02}"
 
 
 def _said_days(days: list[int]) -> str:
     """Days of the week that follow one another."""
+    if len(days) == 7:
+        return "every day"
     if len(days) < 3:
         return f"on {_listed([NAMES[each] for each in days])}"
     return f"from {NAMES[days[0]]} to {NAMES[days[-1]]}"

@@ -25,7 +25,8 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 from sqlalchemy import Engine
 
-from actors.messages.clips import Clips, load_clips
+from actors.bots import ModelSettings
+from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -39,7 +40,7 @@ from actors.messages.switchboard import (
 )
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, Services
+from actors.services import BotProfile, Bots, OneBot, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -60,7 +61,7 @@ from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
-from protocols.realtime.objects import NoiseReduction
+from protocols.realtime.objects import NoiseReduction, Transcription
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -88,6 +89,7 @@ sentences, friendly and plain. We are open every day from nine in the morning to
 at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
 the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
 spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
+BOT = "linden"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -154,12 +156,13 @@ class Daemon:
         self.journal = Journal(self.engine)
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
+        bots = OneBot(self._profile(agents, clips), BOT)
+        effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects, leases, clips)
+        services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
@@ -302,20 +305,18 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
-    def _services(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        agents: Mapping[str, AgentSpec],
-        effects: EffectRunner,
-        leases: Leases,
-        clips: Clips,
-    ) -> Services:
+    def _profile(self, agents: Mapping[str, AgentSpec], clips: Clips) -> BotProfile:
         settings = self._settings
-        profile = BotProfile(
+        return BotProfile(
             instructions=INSTRUCTIONS,
             greeting=GREETING,
-            voice=settings.openai_voice,
-            transcription_model=settings.transcription_model,
+            model=ModelSettings(
+                voice=settings.openai_voice,
+                transcription=Transcription(model=settings.transcription_model),
+                noise_reduction=None
+                if settings.noise_reduction == "off"
+                else NoiseReduction(type=settings.noise_reduction),
+            ),
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
@@ -324,13 +325,15 @@ class Daemon:
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
             max_call_s=settings.max_call_s,
-            noise_reduction=None
-            if settings.noise_reduction == "off"
-            else NoiseReduction(type=settings.noise_reduction),
             clips=clips,
         )
-        return Services(
-            profile=profile,
+
+    def _services(
+        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+    ) -> SharedServices:
+        settings = self._settings
+        return SharedServices(
+            bots=bots,
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
             effects=effects,
             journal=NullRef(),

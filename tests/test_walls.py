@@ -29,7 +29,9 @@ ROOMS = frozenset(name for name in MAY_IMPORT if "/" not in name)
 # The folders inside actors/, lowest first. Each may import those of lower rank, and none of its own rank but itself.
 ACTORS_RANK: dict[str, int] = {
     "metrics": 0,
+    "clips": 0,
     "system": 1,
+    "bots": 1,
     "transport": 2,
     "messages": 3,
     "policies": 3,

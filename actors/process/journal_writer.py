@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from actors.bots import Bot, Bots
 from actors.call.replay import left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
@@ -64,6 +65,7 @@ class JournalWriter(ThreadActor):
     """Receives: JournalMessage. What arrives while a batch is written becomes the next batch.
 
     A row that the database refuses is counted, logged and left out; while the database is unavailable everything waits.
+    bots: for the version of a call that is taken over.
     switchboard: receives the calls that other processes have taken over, the answers to claims, and unwritten messages.
     """
 
@@ -76,11 +78,13 @@ class JournalWriter(ThreadActor):
         parent_link: ParentLink,
         journal: Journal,
         leases: Leases,
+        bots: Bots,
         switchboard: Address[CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten],
     ) -> None:
         super().__init__(parent_link)
         self._journal = journal
         self._leases = leases
+        self._bots = bots
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
@@ -277,7 +281,16 @@ class JournalWriter(ThreadActor):
             self._leases.forget(lease.key)
             send(self._switchboard, CallClaimed(message, None, "its journal cannot be read"))
             return
-        send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted)))
+        bot = self._version(resume_state.opening)
+        send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted, bot=bot)))
+
+    def _version(self, opening: CallOpening) -> Bot | None:
+        """The version in which a call began. Here, because it may have to be read and compiled."""
+        try:
+            return self._bots.version(opening.bot, opening.bot_digest)
+        except Exception:  # noqa: BLE001 - code of tasks, or the database: the call goes on in the present version
+            logger.exception("a version of a bot cannot be made", bot=opening.bot, digest=opening.bot_digest)
+            return None
 
     def _park(self, message: Park) -> None:
         key = self._leases.key(message.conversation_id)
@@ -389,4 +402,4 @@ def _opening_of(lease: Lease, rows: Sequence[JournalEntry]) -> CallOpening:
     first = rows[0].row if rows else None
     if not isinstance(first, CallRow):
         return CallOpening()
-    return CallOpening(bot=first.bot, caller=first.caller, media=first.media)
+    return CallOpening(bot=first.bot, bot_digest=first.bot_digest, caller=first.caller, media=first.media)

@@ -222,6 +222,10 @@ class TaskRouter:
         """Whether a task has done something that the caller has not heard about."""
         return self._owed.open
 
+    def owes(self, key: str) -> bool:
+        """Whether the caller has not heard yet what `owe` was told under this key."""
+        return any(each.run == key for each in self._owed.left())
+
     def owed_result(self) -> str:
         """The sentence about it, to say now; "" if there is none."""
         return self._owed.tell()
@@ -547,6 +551,8 @@ class TaskRouter:
             now=self._services.local_now,
             choices=self._choices(),
             notes=tuple(notes) if spec.carries_notes else (),
+            bot=self._services.bot.name,
+            bot_digest=self._services.bot.digest,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run

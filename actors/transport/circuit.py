@@ -3,7 +3,7 @@
 One wrong answer proves nothing about the others: behind one address there are many nodes, and one of them may be ill.
 The circuit opens when several different calls were refused for one reason and nothing has succeeded between them; then
 one call at a time tries, and the first success closes it.
-May import: actors.metrics, protocols, loguru, the standard library. Rules from: docs/specs/reliability.md 3.
+May import: protocols, loguru, the standard library. Rules from: docs/specs/reliability.md 3.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from enum import Enum, IntEnum
 
 from loguru import logger
 
-from actors.metrics import MODEL_CIRCUIT
 from protocols.transitions import Table, never, rows, stay
 
 # So many different calls must be refused. Each of them tries twice, so a node that is ill among three is taken for all
@@ -97,6 +96,10 @@ class Circuit:
         self._due_s = 0.0  # when the next probe may pass
         self.reason = ""
 
+    @property
+    def is_open(self) -> bool:
+        return self._state is not State.CLOSED
+
     def lets_through(self) -> bool:
         due = self._state is not State.CLOSED and self._now_s() >= self._due_s
         return self._take(Event.PROBE_DUE if due else Event.ATTEMPT) in (Action.LET_PASS, Action.PROBE)
@@ -120,7 +123,6 @@ class Circuit:
         match action:
             case Action.OPEN:
                 logger.error("the model refuses several calls: circuit breaker opened", reason=self.reason)
-                MODEL_CIRCUIT.set(1)
                 self._probe_s = FIRST_PROBE_S
                 self._due_s = self._now_s() + self._probe_s
             case Action.PROBE:
@@ -130,7 +132,6 @@ class Circuit:
                 self._due_s = self._now_s() + self._probe_s
             case Action.CLOSE:
                 logger.info("the model accepts us again: circuit breaker closed")
-                MODEL_CIRCUIT.set(0)
             case Action.NOTHING | Action.LET_PASS | Action.TURN_AWAY:
                 pass
         return action

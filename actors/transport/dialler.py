@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import websocket
 from loguru import logger
@@ -25,7 +26,8 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_LIMITED
+from actors.bots import ModelSettings
+from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.circuit import Circuit, Step
 from actors.transport.rate_limit import MODEL_TRAFFIC
@@ -35,6 +37,8 @@ from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_aft
 # Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
 # session, not the call: what the loop takes to read it, all calls would wait.
 MAX_MESSAGE_BYTES = 1024 * 1024
+# Bots' settings with a circuit breaker of their own.
+MAX_CIRCUITS = 1000
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
@@ -71,18 +75,26 @@ class DialFailed:
     final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a socket is for. call: the conversation's id. settings: of the session, None for those of the URL."""
+
+    call: str
+    settings: ModelSettings | None = None
+
+
 class Dials(Protocol):
     """Opens sockets to the model: a Dialler in the product."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], call: str, /) -> None:
-        """Open a socket; the caller is told the outcome later. call: the conversation's id."""
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
+        """Open a socket; the caller is told the outcome later."""
         ...
 
-    def refused(self, reason: str, call: str, step: Step, /) -> None:
-        """The model has refused a call in a way that another attempt with the same request would not change."""
+    def refused(self, reason: str, purpose: Purpose, step: Step, /) -> None:
+        """The model has refused a session in a way that another attempt with these settings would not change."""
         ...
 
-    def worked(self, step: Step, /) -> None:
+    def worked(self, step: Step, purpose: Purpose, /) -> None:
         """A session has come so far."""
         ...
 
@@ -166,8 +178,20 @@ class _Connection(websocket.WebSocket):
         self.reader = None if connected is None else _Connected(connected)
 
 
+def with_model(url: str, model: str) -> str:
+    """The URL of another model, or of another deployment where that is what the URL names. model: "" for the URL's."""
+    if not model:
+        return url
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query["deployment" if "deployment" in query else "model"] = model
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
 class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
+
+    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other.
 
     headers: of the upgrade request, with the credentials. loop: takes the sockets over. now: the wall clock, UTC.
     """
@@ -180,39 +204,54 @@ class Dialler:
         self._loop = loop
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
-        self._circuit = Circuit(loop.time)
+        self._circuits: dict[str, Circuit] = {}
         self._hold = RetryHold(loop.time)
         self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
-    def dial(self, caller: Address[Dialled | DialFailed], call: str) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
-        if not self._circuit.lets_through():
-            send(caller, DialFailed(0, self._circuit.reason, final=True))
+        circuit = self._circuit(purpose)
+        if not circuit.lets_through():
+            send(caller, DialFailed(0, circuit.reason, final=True))
         elif wait_s := self._hold.wait_s():
             MODEL_LIMITED.labels("held dial").inc()
-            self._loop.call_later(wait_s, self._start, caller, call)
+            self._loop.call_later(wait_s, self._start, caller, purpose)
         else:
-            self._start(caller, call)
+            self._start(caller, purpose)
 
-    def _start(self, caller: Address[Dialled | DialFailed], call: str) -> None:
+    def _circuit(self, purpose: Purpose) -> Circuit:
+        key = repr(purpose.settings)
+        if key not in self._circuits:
+            if len(self._circuits) >= MAX_CIRCUITS:  # those of versions that are gone; an open one only costs a dial
+                del self._circuits[next(iter(self._circuits))]
+            self._circuits[key] = Circuit(self._loop.time)
+        return self._circuits[key]
+
+    def _start(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         try:
-            self._threads.submit(self._open, caller, call)
+            self._threads.submit(self._open, caller, purpose)
         except RuntimeError as error:  # no memory or process limit is left for another thread
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 
-    def refused(self, reason: str, call: str, step: Step) -> None:
-        self._circuit.refused(reason, call, step)
+    def refused(self, reason: str, purpose: Purpose, step: Step) -> None:
+        self._circuit(purpose).refused(reason, purpose.call, step)
+        self._show_circuits()
 
-    def worked(self, step: Step) -> None:
-        self._circuit.worked(step)
+    def worked(self, step: Step, purpose: Purpose) -> None:
+        self._circuit(purpose).worked(step)
+        self._show_circuits()
 
-    def _open(self, caller: Address[Dialled | DialFailed], call: str) -> None:
+    def _show_circuits(self) -> None:
+        MODEL_CIRCUIT.set(any(each.is_open for each in self._circuits.values()))
+
+    def _open(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
+        url = with_model(self.url, purpose.settings.name if purpose.settings else "")
         try:
             connection = websocket.create_connection(
-                self.url,
+                url,
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
                 header=self._headers,
@@ -224,39 +263,41 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, call))
+            send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, purpose))
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
-            send(caller, self._final(0, f"certificate: {error.verify_message}", call))
+            send(caller, self._final(0, f"certificate: {error.verify_message}", purpose))
         except (OSError, websocket.WebSocketException, ValueError) as error:
             # A redirect is its own kind of error, for which websocket-client has no class.
             redirect = str(error).startswith("Redirect")
             failed = DialFailed(0, type(error).__name__)
-            send(caller, self._refusal(HTTPStatus.FOUND, {}, call) if redirect else failed)
+            send(caller, self._refusal(HTTPStatus.FOUND, {}, purpose) if redirect else failed)
         else:
             connected = cast(_Connection, connection).reader
             date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
-            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller)
+            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, purpose)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], call: str) -> DialFailed:
+    def _refusal(self, status: int, headers: Mapping[str, str], purpose: Purpose) -> DialFailed:
         reason = f"status {status} at the upgrade"
         if status in FINAL_STATUSES:
-            return self._final(status, reason, call)
+            return self._final(status, reason, purpose)
         if status in BUSY_STATUSES:
             MODEL_LIMITED.labels("dial").inc()
             wait_s = retry_after_s(headers, self._now()) or 0.0
             if wait_s > HOLD_LIMIT_S:
-                return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", call)
+                return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", purpose)
             self._loop.call_soon_threadsafe(self._hold.named, wait_s)
         return DialFailed(status, reason)
 
-    def _final(self, status: int, reason: str, call: str) -> DialFailed:
-        self._loop.call_soon_threadsafe(self.refused, reason, call, Step.UPGRADE)
+    def _final(self, status: int, reason: str, purpose: Purpose) -> DialFailed:
+        self._loop.call_soon_threadsafe(self.refused, reason, purpose, Step.UPGRADE)
         return DialFailed(status, reason, final=True)
 
-    def _take_over(self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed]) -> None:
+    def _take_over(
+        self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed], purpose: Purpose
+    ) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
-        self.worked(Step.UPGRADE)
+        self.worked(Step.UPGRADE, purpose)
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

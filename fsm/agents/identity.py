@@ -14,8 +14,9 @@ from typing import Self, get_args
 
 from sqlalchemy import Connection
 
-from fsm.agents.names import has_letters, is_whole, same_person
+from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
 from store import appointments, identity
 from store.appointments import Appointment
@@ -190,8 +191,8 @@ _OUTCOMES: dict[str, Outcome] = {each: each for each in get_args(Outcome)}
 def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
     """The arrows of a refused `find`, each to the state that collects what has to be given again."""
     return (
-        Arrow(name, when=lambda known: known.facts.get("ask") == "name"),
-        Arrow(at, when=lambda known: known.facts.get("ask") == "which_at"),
+        Arrow(name, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "name"}))),
+        Arrow(at, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "which_at"}))),
         Arrow(day),
     )
 

@@ -60,6 +60,13 @@ def test_a_question_in_the_middle_is_answered_and_the_task_goes_on_where_it_was(
     assert call.hears("John Smith.") == "Which day would suit you?"
 
 
+@pytest.mark.parametrize("said", ["What are your opening hours?", "Hm, I don't know, maybe.", "Who are you?", "Hello?"])
+def test_after_what_is_no_answer_the_whole_read_back_is_said_again(said: str) -> None:
+    call = desk("I would like to book an appointment for tomorrow at ten.")
+
+    assert call.hears(said).endswith("Tuesday at 10:00. Shall I book it?")
+
+
 @pytest.mark.parametrize(
     "said", ["Forget it.", "Never mind.", "Cancel that.", "I do not want an appointment any more."]
 )

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
+from actors.clips import Clip
 from actors.messages.call import FunctionCalled
-from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import (
     CalledRow,
@@ -39,6 +39,7 @@ from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
 from store.journal import Journal
+from tests.actors.bots import OneWith
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
@@ -65,7 +66,7 @@ class Left:
     """A call whose yes was carried out, and whose process died then. rows: its journal up to some moment."""
 
     def __init__(self, mailboxes: WaitingDispatcher, engine: Engine) -> None:
-        self.effects = EffectRunner(engine, AGENTS, lambda: BEGAN)
+        self.effects = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN)
         self._mailboxes, self._engine = mailboxes, engine
         call = Call(mailboxes, effects=self.effects).greeted()
         call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.bots import ModelSettings
 from actors.messages.call import CallMessage, ModelReady
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import VaicSocketMessage
 from actors.model.session import OpenAISocket
-from actors.services import TELEPHONE_VAD
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
 from actors.transport.circuit import Step
-from actors.transport.dialler import DialFailed, Dialled
+from actors.transport.dialler import DialFailed, Dialled, Purpose
 from fsm.spec import ToolSpec
 from protocols.media import LPCM16_24, MediaFormat
-from protocols.realtime.objects import NewItem
+from protocols.realtime.objects import NewItem, Transcription
 from tests.actors.calls import FakeWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 MS_100 = "A" * 6400
 TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
+
+
+MODEL = ModelSettings("marin", Transcription(model="whisper-1"))
 
 
 class FakeDialler:
@@ -32,13 +35,13 @@ class FakeDialler:
         self.tripped = ""
         self.worked_up_to: Step | None = None
 
-    def dial(self, caller: Address[Dialled | DialFailed], call: str, /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.callers.append(caller)
 
-    def refused(self, reason: str, call: str, step: Step, /) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Step, /) -> None:
         self.tripped = reason
 
-    def worked(self, step: Step, /) -> None:
+    def worked(self, step: Step, purpose: Purpose, /) -> None:
         self.worked_up_to = step
 
 
@@ -56,9 +59,7 @@ class Scene:
         self.wire, self.dialler = FakeWire(), FakeDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
-        self.config = ModelSessionConfig(
-            "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
-        )
+        self.config = ModelSessionConfig("c-1", media, MODEL, "Be kind.", (TOOL,), history, **more)
         self.model = OpenAISocket.start(
             ParentLink(self.parent, "model"), self.config, self.dialler, self.call, self.vaic
         )

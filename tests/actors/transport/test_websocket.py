@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 import actors.transport.dialler
+from actors.bots import ModelSettings
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.transport.circuit import REFUSED_CALLS
-from actors.transport.dialler import DialFailed, Dialled, Dialler
+from actors.transport.circuit import REFUSED_CALLS, Step
+from actors.transport.dialler import DialFailed, Dialled, Dialler, Purpose
 from actors.transport.rate_limit import AUDIO_AHEAD_S, FRAME_BYTES, Traffic
 from actors.transport.websocket import (
     KEPT_LIMIT_BYTES,
@@ -40,6 +42,7 @@ from actors.transport.websocket import (
 )
 from protocols.limits import HISTORY_CHARS, TURN_CHARS
 from protocols.media import KNOWN
+from protocols.realtime.objects import Transcription
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
 
@@ -80,7 +83,7 @@ async def dialled(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
             dialler._tls.check_hostname = False
             dialler._tls.verify_mode = ssl.CERT_NONE
         inbox = Inbox()
-        dialler.dial(inbox, "c-1")
+        dialler.dial(inbox, Purpose("c-1"))
         outcome = await inbox.next()
         assert isinstance(outcome, Dialled), outcome
         wire = outcome.wire
@@ -360,7 +363,7 @@ def test_data_received_with_the_answer_to_the_upgrade_is_not_lost() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox, "c-1")
+            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox, Purpose("c-1"))
             dialled = await inbox.next()
             assert isinstance(dialled, Dialled)
             dialled.wire.attach(inbox)
@@ -380,7 +383,7 @@ def test_the_models_clock_is_read_from_the_answer_to_the_upgrade() -> None:
             inbox = Inbox()
             for clock, counted in ((now, 0), (lambda: now() + timedelta(hours=2), 1)):
                 before = disagreements()
-                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox, "c-1")
+                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox, Purpose("c-1"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, Dialled)
                 outcome.wire.abort()
@@ -418,7 +421,9 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
         async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(inbox, "c-1")
+            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(
+                inbox, Purpose("c-1")
+            )
             outcome = await inbox.next()
             assert isinstance(outcome, DialFailed)
             assert (outcome.status, outcome.final) == (status, status < 429)
@@ -444,7 +449,7 @@ def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one
             dialler = Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, now)
             outcomes = []
             for _ in range(3):
-                dialler.dial(inbox, "c-1")
+                dialler.dial(inbox, Purpose("c-1"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, DialFailed)
                 outcomes.append((outcome.status, outcome.final))
@@ -464,7 +469,7 @@ def test_a_certificate_that_is_not_trusted_is_final_and_several_calls_open_the_c
             inbox = Inbox()
             dialler = Dialler(f"wss://localhost:{port}/", {}, inbox.loop, now)
             for call in range(REFUSED_CALLS + 1):
-                dialler.dial(inbox, f"c-{call}")
+                dialler.dial(inbox, Purpose(f"c-{call}"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, DialFailed)
                 assert outcome.final
@@ -482,7 +487,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
         dialler = Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now)
         with monkeypatch.context() as without:
             without.setattr(threading.Thread, "start", refuse)
-            dialler.dial(inbox, "c-1")
+            dialler.dial(inbox, Purpose("c-1"))
         assert await inbox.next() == DialFailed(0, "no thread")
 
     run(scene)
@@ -491,7 +496,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
 def test_a_failed_connect_is_reported_without_a_status() -> None:
     async def scene() -> None:
         inbox = Inbox()
-        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox, "c-1")
+        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox, Purpose("c-1"))
         outcome = await inbox.next()
         assert isinstance(outcome, DialFailed)
         assert outcome.status == 0
@@ -674,5 +679,33 @@ def test_a_peer_that_breaks_the_protocol_is_told_so_and_cut() -> None:
             await wire.cut.wait()
         wire._lost()
         assert [(closed.code) for closed in owner if isinstance(closed, WireClosed)] == [1009]
+
+    run(scene)
+
+
+def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> None:
+    async def scene() -> None:
+        paths: list[str] = []
+
+        async def keep(connection: ServerConnection) -> None:
+            assert connection.request is not None
+            paths.append(connection.request.path)
+            await connection.wait_closed()
+
+        async with serve(keep, "127.0.0.1", 0, close_timeout=0.1) as server:
+            inbox = Inbox()
+            dialler = Dialler(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/?model=m", {}, inbox.loop, now)
+            good = ModelSettings("marin", Transcription(model="whisper-1"), name="better")
+            bad = replace(good, voice="nobody")
+            for call in range(REFUSED_CALLS):
+                dialler.refused("session refused", Purpose(f"c-{call}", bad), Step.SESSION)
+            assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 1
+            dialler.dial(inbox, Purpose("c-9", bad))
+            assert await inbox.next() == DialFailed(0, "session refused", final=True)
+            dialler.dial(inbox, Purpose("c-9", good))
+            outcome = await inbox.next()
+            assert isinstance(outcome, Dialled)
+            assert paths == ["/?model=better"]
+            outcome.wire.abort()
 
     run(scene)

@@ -24,6 +24,7 @@ from fsm.walk import no_reasoning
 from store import appointments
 from store.appointments import Appointment, AppointmentBook
 from store.database import reading
+from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -45,7 +46,7 @@ def talk(
     engine: Engine, spec: AgentSpec = CANCEL_APPOINTMENT, caller: str = CALLER, call: str = "c-1", now: datetime = NOW
 ) -> Conversation:
     """A task of a call. Each is another run, as in a call that opens one after the other."""
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: now)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: now)
     return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), runner, no_reasoning)
 
 
@@ -437,7 +438,7 @@ def test_each_attempt_is_counted_by_how_it_came_out(engine: Engine) -> None:
 
 def test_an_attempt_that_is_repeated_after_a_crash_counts_once(engine: Engine) -> None:
     booked(engine)
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: NOW)
     for _ in range(WRONG_IN_CALL + 1):
         context = TaskContext("c-1", "t-crashing", CALLER, lambda: NOW)
         Conversation(CANCEL_APPOINTMENT, context, runner, no_reasoning).opens(name="Mary Poppins")
