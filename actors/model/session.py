@@ -61,7 +61,7 @@ from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
-from actors.transport.circuit import Step
+from actors.transport.circuit import Milestone
 from actors.transport.dialler import DialFailed, Dialled, Dials, Purpose
 from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
 from actors.transport.violations import ProtocolViolations, cut
@@ -318,7 +318,7 @@ class OpenAISocket(LoopActor):
             case Action.CONFIGURE:
                 self._send(SessionUpdate(session=self._config.session()))
             case Action.STAND_BY:
-                self._dialler.worked(Step.SESSION, self._purpose)
+                self._dialler.worked(Milestone.SESSION, self._purpose)
                 send(self._call, ModelReady(self._name, standby=True))
             case Action.GO_LIVE:
                 self._go_live()
@@ -345,7 +345,7 @@ class OpenAISocket(LoopActor):
         return ", ".join(f"{side}: {form}" for side, form in got.items() if form not in ("", wanted))
 
     def _go_live(self) -> None:
-        self._dialler.worked(Step.SESSION, self._purpose)
+        self._dialler.worked(Milestone.SESSION, self._purpose)
         for item in self._config.history:
             self._create(item)
         send(self._call, ModelReady(self._name, expires_at=self._expires_at))
@@ -365,14 +365,14 @@ class OpenAISocket(LoopActor):
 
     def _refused(self, reason: str) -> None:
         """The API refuses service: report that to the circuit breaker, and end this session."""
-        step = Step.RESPONSE if self._phase in LIVE else Step.SESSION
+        step = Milestone.RESPONSE if self._phase in LIVE else Milestone.SESSION
         self._dialler.refused(reason, self._purpose, step)
         self._step(Event.REFUSED, ModelRefused(reason))
 
     def _not_as_configured(self, reason: str) -> ModelRefused:
         """The server refuses the configuration, which all calls share unless this one has a conversation to restore."""
         if not self._config.history and self._phase not in LIVE:
-            self._dialler.refused(reason, self._purpose, Step.SESSION)
+            self._dialler.refused(reason, self._purpose, Milestone.SESSION)
         return ModelRefused(reason)
 
     def _take_error(self, event: server.Error) -> None:
@@ -505,7 +505,7 @@ class OpenAISocket(LoopActor):
             if response.error_code in RATE_LIMITS:
                 MODEL_LIMITED.labels("response").inc()
         if response.status == "completed":
-            self._dialler.worked(Step.RESPONSE, self._purpose)
+            self._dialler.worked(Milestone.RESPONSE, self._purpose)
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()

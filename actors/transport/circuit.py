@@ -24,7 +24,7 @@ FIRST_PROBE_S = 0.25
 PROBE_S = 15.0
 
 
-class Step(IntEnum):
+class Milestone(IntEnum):
     """How far a model session has come, and so what a success speaks for: for itself and what comes before it."""
 
     UPGRADE = 1  # the socket
@@ -91,7 +91,7 @@ class Circuit:
         self._now_s = now_s
         self._state = CIRCUIT.start
         self._calls: set[str] = set()  # that were refused for this reason since something worked
-        self._step = Step.UPGRADE  # the one refused
+        self._step = Milestone.UPGRADE  # the one refused
         self._probe_s = FIRST_PROBE_S
         self._due_s = 0.0  # when the next probe may pass
         self.reason = ""
@@ -104,7 +104,7 @@ class Circuit:
         due = self._state is not State.CLOSED and self._now_s() >= self._due_s
         return self._take(Event.PROBE_DUE if due else Event.ATTEMPT) in (Action.LET_PASS, Action.PROBE)
 
-    def refused(self, reason: str, call: str, step: Step) -> None:
+    def refused(self, reason: str, call: str, step: Milestone) -> None:
         """The model has refused a call in a way that another attempt with the same request would not change."""
         if (reason, step) != (self.reason, self._step):
             self._calls, self.reason, self._step = set(), reason, step
@@ -112,7 +112,7 @@ class Circuit:
             self._calls.add(call)
         self._take(Event.ALL_REFUSED if len(self._calls) == REFUSED_CALLS else Event.REFUSED)
 
-    def worked(self, step: Step) -> None:
+    def worked(self, step: Milestone) -> None:
         """A session has come so far."""
         if step >= self._step:
             self._take(Event.WORKED)

@@ -29,7 +29,7 @@ from websockets.uri import parse_uri
 from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
-from actors.transport.circuit import Circuit, Step
+from actors.transport.circuit import Circuit, Milestone
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
@@ -90,11 +90,11 @@ class Dials(Protocol):
         """Open a socket; the caller is told the outcome later."""
         ...
 
-    def refused(self, reason: str, purpose: Purpose, step: Step, /) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Milestone, /) -> None:
         """The model has refused a session in a way that another attempt with these settings would not change."""
         ...
 
-    def worked(self, step: Step, purpose: Purpose, /) -> None:
+    def worked(self, step: Milestone, purpose: Purpose, /) -> None:
         """A session has come so far."""
         ...
 
@@ -236,11 +236,11 @@ class Dialler:
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 
-    def refused(self, reason: str, purpose: Purpose, step: Step) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Milestone) -> None:
         self._circuit(purpose).refused(reason, purpose.call, step)
         self._show_circuits()
 
-    def worked(self, step: Step, purpose: Purpose) -> None:
+    def worked(self, step: Milestone, purpose: Purpose) -> None:
         self._circuit(purpose).worked(step)
         self._show_circuits()
 
@@ -290,14 +290,14 @@ class Dialler:
         return DialFailed(status, reason)
 
     def _final(self, status: int, reason: str, purpose: Purpose) -> DialFailed:
-        self._loop.call_soon_threadsafe(self.refused, reason, purpose, Step.UPGRADE)
+        self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
         return DialFailed(status, reason, final=True)
 
     def _take_over(
         self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed], purpose: Purpose
     ) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
-        self.worked(Step.UPGRADE, purpose)
+        self.worked(Milestone.UPGRADE, purpose)
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

@@ -25,7 +25,7 @@ from actors.services import BotProfile, OneBot, Services
 from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
 from actors.system.signals import ChildDied
-from actors.transport.circuit import Step
+from actors.transport.circuit import Milestone
 from actors.transport.dialler import DialFailed, Dialled, Purpose
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
@@ -179,7 +179,7 @@ class FakeDialler:
     def __init__(self) -> None:
         self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
-        self.worked_up_to: Step | None = None
+        self.worked_up_to: Milestone | None = None
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
@@ -191,10 +191,10 @@ class FakeDialler:
         if outcome is not None:
             caller.tell(outcome)
 
-    def refused(self, reason: str, purpose: Purpose, step: Step, /) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Milestone, /) -> None:
         self.tripped.append(reason)
 
-    def worked(self, step: Step, purpose: Purpose, /) -> None:
+    def worked(self, step: Milestone, purpose: Purpose, /) -> None:
         self.worked_up_to = step
 
     def _connect(self) -> Dialled:

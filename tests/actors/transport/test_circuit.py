@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.transport.circuit import CIRCUIT, FIRST_PROBE_S, PROBE_S, Circuit, Event, State, Step
+from actors.transport.circuit import CIRCUIT, FIRST_PROBE_S, PROBE_S, Circuit, Event, Milestone, State
 from protocols.errors import MisuseError
 
 
@@ -18,7 +18,7 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock, step: Step = Step.UPGRADE) -> Circuit:
+def opened(clock: Clock, step: Milestone = Milestone.UPGRADE) -> Circuit:
     circuit = Circuit(clock)
     for call in ("a", "b", "c"):
         circuit.refused("status 401", call, step)
@@ -42,23 +42,23 @@ def test_a_closed_circuit_lets_every_attempt_pass() -> None:
 def test_one_call_that_is_refused_again_and_again_closes_no_other_call() -> None:
     circuit = Circuit(Clock())
     for _ in range(100):
-        circuit.refused("status 401", "a", Step.UPGRADE)
+        circuit.refused("status 401", "a", Milestone.UPGRADE)
         assert circuit.lets_through()
 
 
 def test_calls_that_are_refused_between_successes_close_no_other_call() -> None:
     circuit = Circuit(Clock())
     for call in range(100):
-        circuit.refused("status 401", f"ill {call}", Step.UPGRADE)
-        circuit.refused("status 401", f"ill too {call}", Step.UPGRADE)
-        circuit.worked(Step.UPGRADE)
+        circuit.refused("status 401", f"ill {call}", Milestone.UPGRADE)
+        circuit.refused("status 401", f"ill too {call}", Milestone.UPGRADE)
+        circuit.worked(Milestone.UPGRADE)
         assert circuit.lets_through()
 
 
 def test_several_calls_that_are_refused_for_different_reasons_close_no_other_call() -> None:
     circuit = Circuit(Clock())
     for call, reason in enumerate(("status 401", "status 404", "closed with 4000")):
-        circuit.refused(reason, str(call), Step.UPGRADE)
+        circuit.refused(reason, str(call), Milestone.UPGRADE)
     assert circuit.lets_through()
 
 
@@ -69,7 +69,7 @@ def test_an_open_circuit_lets_one_call_pass_at_a_time_until_one_succeeds() -> No
     assert not circuit.lets_through()
     clock.now += FIRST_PROBE_S
     assert [circuit.lets_through() for _ in range(3)] == [True, False, False]
-    circuit.worked(Step.UPGRADE)
+    circuit.worked(Milestone.UPGRADE)
     assert not circuit.is_open
     assert all(circuit.lets_through() for _ in range(3))
 
@@ -82,7 +82,7 @@ def test_probes_that_fail_become_rarer() -> None:
         while not circuit.lets_through():
             clock.now += FIRST_PROBE_S
         waits.append(clock.now - before)
-        circuit.refused("status 401", "d", Step.UPGRADE)
+        circuit.refused("status 401", "d", Milestone.UPGRADE)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, PROBE_S, PROBE_S, PROBE_S]
 
 
@@ -97,19 +97,19 @@ def test_a_probe_that_is_never_heard_of_again_is_followed_by_another() -> None:
 
 def test_what_was_refused_must_have_worked_and_not_only_what_precedes_it() -> None:
     clock = Clock()
-    circuit = opened(clock, Step.RESPONSE)
+    circuit = opened(clock, Milestone.RESPONSE)
     clock.now += FIRST_PROBE_S
     assert circuit.lets_through()
-    circuit.worked(Step.UPGRADE)
-    circuit.worked(Step.SESSION)
+    circuit.worked(Milestone.UPGRADE)
+    circuit.worked(Milestone.SESSION)
     assert not circuit.lets_through()
-    circuit.worked(Step.RESPONSE)
+    circuit.worked(Milestone.RESPONSE)
     assert circuit.lets_through()
 
 
 def test_an_attempt_from_before_the_opening_that_works_closes_the_circuit() -> None:
     circuit = opened(Clock())
-    circuit.worked(Step.SESSION)
+    circuit.worked(Milestone.SESSION)
     assert circuit.lets_through()
 
 
@@ -117,6 +117,6 @@ def test_attempts_from_before_the_opening_that_are_refused_do_not_put_the_probe_
     clock = Clock()
     circuit = opened(clock)
     clock.now += FIRST_PROBE_S / 2
-    circuit.refused("status 401", "d", Step.UPGRADE)
+    circuit.refused("status 401", "d", Milestone.UPGRADE)
     clock.now += FIRST_PROBE_S / 2
     assert circuit.lets_through()

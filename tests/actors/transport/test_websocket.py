@@ -26,7 +26,7 @@ import actors.transport.dialler
 from actors.bots import ModelSettings
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.transport.circuit import REFUSED_CALLS, Step
+from actors.transport.circuit import REFUSED_CALLS, Milestone
 from actors.transport.dialler import DialFailed, Dialled, Dialler, Purpose
 from actors.transport.rate_limit import AUDIO_AHEAD_S, FRAME_BYTES, Traffic
 from actors.transport.websocket import (
@@ -698,7 +698,7 @@ def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> No
             good = ModelSettings("marin", Transcription(model="whisper-1"), name="better")
             bad = replace(good, voice="nobody")
             for call in range(REFUSED_CALLS):
-                dialler.refused("session refused", Purpose(f"c-{call}", bad), Step.SESSION)
+                dialler.refused("session refused", Purpose(f"c-{call}", bad), Milestone.SESSION)
             assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 1
             dialler.dial(inbox, Purpose("c-9", bad))
             assert await inbox.next() == DialFailed(0, "session refused", final=True)
