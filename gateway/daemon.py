@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from loguru import logger
@@ -50,7 +50,6 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of, load_agents
 from fsm.spec import AgentSpec
-from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -66,6 +65,9 @@ from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import report_unreadable
+
+if TYPE_CHECKING:
+    from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -222,6 +224,8 @@ class Daemon:
         settings = self._settings
         if not settings.oauth_issuer:
             return None
+        from gateway.access_tokens import AccessTokenCheck, IssuerKeys  # noqa: PLC0415 - it is slow to import
+
         self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
         await self._issuer_keys.start()
         return AccessTokenCheck(
@@ -354,8 +358,13 @@ def read_tasks_and_clips(
     """
     agents = load_agents() if agents is None else agents
     effects_of(agents)
+    return agents, read_clips(settings)
+
+
+def read_clips(settings: Settings) -> Clips:
+    """The recorded sentences of bots that bring none. Raises: SettingsError."""
     try:
-        return agents, load_clips(Path(settings.clips) if settings.clips else CLIPS)
+        return load_clips(Path(settings.clips) if settings.clips else CLIPS)
     except MisuseError as error:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
