@@ -1,4 +1,4 @@
-"""The ops endpoint: liveness, readiness, metrics, bots, calls and their records. On loopback; nothing here changes state.
+"""The ops endpoint: liveness, readiness, metrics, bots, calls and records. On loopback; nothing here changes state.
 
 May import: actors, gateway.bots, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
 """

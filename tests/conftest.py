@@ -9,8 +9,8 @@ from typing import Any
 
 import pykka
 import pytest
-from loguru import logger
 from hypothesis import HealthCheck, settings
+from loguru import logger
 from sqlalchemy import Engine
 
 from actors.system.dispatcher import install

@@ -71,8 +71,8 @@ class Generations:
     """The Bots of a process whose bots are files.
 
     root: the folder of the bots, or the one bot's. build: makes a bot; raises BotFaults. read_routes: reads root's
-    routes to bots of these names; raises BotFaults. versions: where each version is kept whole. now: aware.
-    `look` is for one thread, everything else for any.
+    routes to bots of these names; raises BotFaults. now: aware.
+    `start`, then `store_in`, then `look` again and again on one thread; everything else for any.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class Generations:
         root: Path,
         build: Callable[[BotFiles], Bot],
         read_routes: Callable[[Path, Collection[str]], Routes],
-        versions: BotVersions,
         now: Callable[[], datetime],
     ) -> None:
         self._root = root
         self._build = build
         self._read_routes = read_routes
-        self._versions = versions
         self._now = now
+        self._versions: BotVersions | None = None
+        self._unstored: list[BotFiles] = []
         self._present = Generation()
         self._seen: dict[str, Looks] = {}  # at the last look, by name
         self._taken: dict[str, Looks] = {}  # what was built or refused, by name
@@ -109,21 +109,8 @@ class Generations:
     def version(self, name: str, digest: str) -> Bot | None:
         if (bot := self._in_memory.get((name, digest))) is not None:
             return bot
-        log = logger.bind(bot=name, digest=digest)
-        try:
-            contents = self._versions.files(name, digest)
-        except UnreadableRow:
-            log.error("a version of a bot cannot be read from the store")
-            return None
-        files = BotFiles(name, contents) if contents else None
-        if files is None or files.digest != digest or BOT_FILE not in files.contents:
-            log.warning("a version of a bot is not in the store")
-            return None
-        try:
-            return self._keep(self._built(files))
-        except BotFaults as wrong:
-            log.warning("a version of a bot cannot be made any more", faults=str(wrong))
-            return None
+        bot = None if self._versions is None else stored_version(self._versions, self._build, name, digest)
+        return None if bot is None else self._keep(bot)
 
     # --- for the daemon ---
 
@@ -133,12 +120,22 @@ class Generations:
         return self._present
 
     def start(self) -> None:
-        """Build what is there. Raises: BotFaults if there is no good bot; SQLAlchemy's OperationalError."""
+        """Build what is there. Raises: BotFaults if there is no good bot."""
         self._look(at_once=True)
         if not self._present.bots:
             faults = [fault for state in self._present.states.values() for fault in state.faults]
             message = self._unreadable or f"there is no bot in it; make a folder with a {BOT_FILE}"
             raise BotFaults(faults or [BotFault(str(self._root), 0, "", message)])
+
+    def store_in(self, versions: BotVersions) -> None:
+        """Keep each version whole from now on, and the present ones at once; before the first call.
+
+        Raises: SQLAlchemy's OperationalError.
+        """
+        self._versions = versions
+        while self._unstored:
+            self._store(self._unstored[-1])
+            self._unstored.pop()
 
     def look(self) -> None:
         """Take what has changed, and has not changed any more since the last look."""
@@ -183,9 +180,9 @@ class Generations:
             files = read_folder(folder)
             if _looks(folder) != looks:
                 return  # it has been written to meanwhile
-            bot = self._in_memory.get((name, files.digest)) or self._keep(self._built(files))
+            bot = self._in_memory.get((name, files.digest)) or self._keep(_built(self._build, files))
             # Another process may have to go on with a call of it, so it is stored before it takes one.
-            self._versions.write(name, files.digest, files.contents, self._now())
+            self._store(files)
         except BotFaults as wrong:
             self._taken[name] = looks
             self._refuse(name, wrong.faults)
@@ -201,15 +198,11 @@ class Generations:
         if before.digest != bot.digest or before.faults:
             logger.info("a bot takes calls in this version", bot=name, digest=bot.digest)
 
-    def _built(self, files: BotFiles) -> Bot:
-        try:
-            return self._build(files)
-        except BotFaults:
-            raise
-        except Exception as error:  # code of a task that is made with settings: the other bots go on
-            logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
-            fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
-            raise BotFaults([fault]) from error
+    def _store(self, files: BotFiles) -> None:
+        if self._versions is None:
+            self._unstored.append(files)
+        else:
+            self._versions.write(files.name, files.digest, files.contents, self._now())
 
     def _refuse(self, name: str, faults: tuple[BotFault, ...]) -> None:
         before = self._present.states.get(name, BotState(name))
@@ -268,6 +261,40 @@ class Generations:
             logger.error(
                 "the folder of the bots cannot be read: they stay as they are", folder=str(self._root), reason=why
             )
+
+
+def stored_version(versions: BotVersions, build: Callable[[BotFiles], Bot], name: str, digest: str) -> Bot | None:
+    """A version made of what is stored; None if it is not there, or makes no bot any more.
+
+    Raises: SQLAlchemy's OperationalError.
+    """
+    log = logger.bind(bot=name, digest=digest)
+    try:
+        contents = versions.files(name, digest)
+    except UnreadableRow:
+        log.error("a version of a bot cannot be read from the store")
+        return None
+    files = BotFiles(name, contents) if contents else None
+    if files is None or files.digest != digest or BOT_FILE not in files.contents:
+        log.warning("a version of a bot is not in the store")
+        return None
+    try:
+        return _built(build, files)
+    except BotFaults as wrong:
+        log.warning("a version of a bot cannot be made any more", faults=str(wrong))
+        return None
+
+
+def _built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
+    """Raises: BotFaults."""
+    try:
+        return build(files)
+    except BotFaults:
+        raise
+    except Exception as error:  # code of a task that is made with settings: the other bots go on
+        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
+        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
+        raise BotFaults([fault]) from error
 
 
 def _forget(gauge: Gauge, *labels: str) -> None:

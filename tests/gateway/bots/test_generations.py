@@ -57,7 +57,11 @@ class Folder:
             self.built.append(files.name)
             return build(files)
 
-        return Generations(self.root, counting, read_routes, BotVersions(self.engine), lambda: self.now)
+        return Generations(self.root, counting, read_routes, lambda: self.now)
+
+    def starts(self) -> None:
+        self.bots.start()
+        self.bots.store_in(BotVersions(self.engine))
 
     def writes(self, name: str, words: str = "one", file: str = "bot.toml") -> None:
         path = self.root / name / file
@@ -85,7 +89,7 @@ def folder(tmp_path: Path, engine: Engine) -> Folder:
     made = Folder(tmp_path / "bots", engine)
     made.writes("linden")
     made.writes("dental")
-    made.bots.start()
+    made.starts()
     return made
 
 
@@ -167,7 +171,7 @@ def test_a_mounted_folder_whose_link_is_swapped_is_taken(tmp_path: Path, engine:
     (linden / "..data").symlink_to("..1")
     (linden / "bot.toml").symlink_to("..data/bot.toml")
     folder = Folder(tmp_path / "bots", engine)
-    folder.bots.start()
+    folder.starts()
     first = folder.digest()
     (linden / "..new").symlink_to("..2")
     (linden / "..new").rename(linden / "..data")
@@ -190,11 +194,13 @@ def test_a_version_is_dropped_from_memory_with_its_last_call(folder: Folder) -> 
     assert (again.digest, folder.built.count("linden")) == (first, built + 1), "made again of what is stored"
 
 
-def test_another_process_makes_a_version_that_it_has_no_files_of(folder: Folder) -> None:
+def test_another_process_makes_a_version_that_it_has_no_files_of(folder: Folder, engine: Engine) -> None:
     first = folder.digest()
     folder.writes("linden", "two")
     other = folder.process()
     other.start()
+    assert other.version("linden", first) is None, "its store is not open yet"
+    other.store_in(BotVersions(engine))
     there = other.present("linden")
     assert there is not None
     assert there.digest != first
@@ -227,7 +233,7 @@ def test_at_the_start_the_good_bots_serve_beside_a_bad_one(tmp_path: Path, engin
     folder = Folder(tmp_path, engine)
     folder.writes("linden", "bad")
     folder.writes("dental")
-    folder.bots.start()
+    folder.starts()
     assert (folder.digest(), bool(folder.digest("dental"))) == ("", True)
     assert folder.called("/bots/linden") is None
     assert folder.called("/") is None, "what was meant for one bot is not answered by another"
@@ -257,7 +263,7 @@ def test_a_process_without_a_folder_does_not_start(tmp_path: Path, engine: Engin
 def test_the_folder_of_one_bot_is_that_bot_for_every_call(tmp_path: Path, engine: Engine) -> None:
     folder = Folder(tmp_path / "linden", engine)
     folder.writes("")
-    folder.bots.start()
+    folder.starts()
     assert folder.called("/anything") is folder.bots.present("linden")
     assert folder.digest()
 
