@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from loguru import logger
 from sqlalchemy import Engine
@@ -49,7 +49,6 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
-from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.bots.compile import compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import BotFiles
@@ -70,6 +69,9 @@ from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import report_unreadable
+
+if TYPE_CHECKING:
+    from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -221,6 +223,8 @@ class Daemon:
         settings = self._settings
         if not settings.oauth_issuer:
             return None
+        from gateway.access_tokens import AccessTokenCheck, IssuerKeys  # noqa: PLC0415 - it is slow to import
+
         self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
         await self._issuer_keys.start()
         return AccessTokenCheck(

@@ -29,10 +29,9 @@ from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
 from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
-from gateway.access_tokens import KeysMissing
 from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connection, Connections
-from gateway.credentials import BearerCheck
+from gateway.credentials import BearerCheck, KeysMissing
 from gateway.tls import TlsListener
 from protocols.limits import NAME_CHARS
 

@@ -95,10 +95,7 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
         return Failed(NO_MORE)
     if claims.made < ENOUGH:
         return _ask("which", "incomplete", "Your number is withheld, so I need more than a name.")
-    day = None
-    if claims.day is not None:
-        day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
-    candidates = appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+    candidates = _candidates(resource, claims, now, connection)
     proven = _proven(claims, candidates, now)
     by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
     tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
@@ -124,6 +121,23 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
     return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
+
+
+def _candidates(resource: str, claims: Claims, now: datetime, connection: Connection) -> list[Appointment]:
+    day = None
+    if claims.day is not None:
+        day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
+    return appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+
+
+def _only_miscoded(resource: str, request: EffectRequest, connection: Connection) -> bool:
+    """Whether a wrong attempt, the call's last, would have found the appointment without its code."""
+    claims, now = Claims.of(request), request.context.now()
+    if not claims.code:
+        return False
+    candidates = _candidates(resource, claims, now, connection)
+    found, tried = _proven(replace(claims, code=""), candidates, now), identity.wrong_names(connection, now - A_DAY)
+    return any(each.id in found and not _guessed(each.name, tried) for each in candidates)
 
 
 def _proven(claims: Claims, candidates: Iterable[Appointment], now: datetime) -> dict[int, datetime]:
@@ -163,7 +177,7 @@ def _beyond_guessing(claims: Claims, appointment: Appointment, starts_at: dateti
     return claims.by_code(appointment) and claims.fitting(appointment, starts_at) >= ENOUGH_WITH_CODE
 
 
-def tally(request: EffectRequest, result: EffectResult, connection: Connection) -> str:
+def tally(resource: str, request: EffectRequest, result: EffectResult, connection: Connection) -> str:
     """Store an attempt and its outcome."""
     outcome: Outcome = "matched" if isinstance(result, Ok) else "wrong"
     if result == Failed(NO_MORE):
@@ -171,7 +185,10 @@ def tally(request: EffectRequest, result: EffectResult, connection: Connection) 
     if isinstance(result, Refused):
         outcome = _OUTCOMES[str(result.facts["tried"])]
     # Not a guess at the name where all but the code match.
-    miscoded = isinstance(result, Refused) and DROPPED in result.facts
+    if isinstance(result, Refused):
+        miscoded = DROPPED in result.facts
+    else:
+        miscoded = outcome == "wrong" and _only_miscoded(resource, request, connection)
     context = request.context
     identity.attempted(
         connection,

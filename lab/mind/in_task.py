@@ -35,6 +35,8 @@ _WISH = re.compile(
 # Inside a task that cancels something these mean that it is to stay, so the task is given up.
 _KEEP = re.compile(r"\b(?:(?:don't|do not|not) cancel|(?:keep|leave) (?:it|that|my|the))\b", re.IGNORECASE)
 _CALLED_BACK = re.compile(r"\b(?:actually|no|wait|stop|oh)\b.*\bcancel (?:that|this|it)\W*$", re.IGNORECASE)
+# Said of what is to be cancelled or changed, these mean what stands already, and not what is being booked.
+_STANDING = re.compile(r"\b(?:first|(?:old|other) (?:one|appointment)|(?:that|which|the one) i have)\b", re.IGNORECASE)
 _OF_OTHERS = Intent.CANCEL, Intent.CHANGE
 
 
@@ -124,13 +126,13 @@ def _is_about_another(prompt: Prompt, here: Situation, up_to: frozenset[Intent])
     """Whether the caller wants something else cancelled or changed.
 
     "Cancel my appointment" while a pizza is ordered, or while the appointment is being moved; but while one is being
-    booked, it means that one.
+    booked, it means that one, unless it is to be cancelled "first".
     """
     other = opener(prompt, here, here.said) if up_to & {*_OF_OTHERS} and Intent.GIVE_UP not in up_to else None
     if other is None or not described_intents(other.name, "") & up_to & {*_OF_OTHERS}:
         return False
     things = {word for word in stems(other.name) & stems(here.said) if not described_intents(word, "")}
-    about_booked = described_intents(here.open_task, "") & {*_OF_OTHERS}
+    about_booked = described_intents(here.open_task, "") & {*_OF_OTHERS} or _STANDING.search(here.said)
     return bool(things - stems(here.open_task)) or (bool(things) and bool(about_booked))
 
 

@@ -103,6 +103,13 @@ def test_cancelling_what_is_being_moved_is_another_task_and_not_the_end_of_this_
     assert call.ended == [("reschedule_appointment", "cancelled"), ("cancel_appointment", "cancelled_it")]
 
 
+def test_what_is_to_be_cancelled_first_is_not_what_is_being_booked() -> None:
+    call = desk("I would like to book an appointment.", "No, wait, I need to cancel my appointment first.")
+
+    assert [run.snapshot().agent for run in call.runs.values()] == ["book_appointment", "cancel_appointment"]
+    assert call.ended == []
+
+
 def test_a_caller_who_orders_one_thing_may_cancel_another() -> None:
     call = Desk((PARCEL, CANCEL, END))
     call.hears("Where is my parcel?")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 
 from protocols.errors import MisuseError
@@ -163,6 +164,22 @@ def test_the_revisions_of_this_release_are_one_major_version_in_order(engine: En
     assert [Tables(each, REVISIONS).pending for each in ("", former, last)] == [REVISIONS, (last,), ()]
     assert not found.newer
     assert migration.meaning("0003").startswith("Leases of calls")
+
+
+def test_the_files_of_migrations_are_named_as_alembic_knows_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    scripts = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert migration.known_revisions() == tuple(reversed(scripts))
+
+
+def test_tables_of_several_versions_at_once_are_refused(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0003')")
+    with pytest.raises(MisuseError, match=rf"of several versions at once \(0003, {REVISIONS[-1]}\)"):
+        open_database(fresh_url)
+    engine.dispose()
 
 
 def test_a_downgrade_takes_away_what_came_later_and_an_upgrade_brings_it_back(fresh_url: str) -> None:

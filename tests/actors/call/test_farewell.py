@@ -356,6 +356,18 @@ def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what
     assert call.activities() == []
 
 
+def test_a_farewell_that_waits_for_a_task_which_hangs_is_a_clip_once_that_is_given_up(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    call.told(CallerSpeaks("u-bye", True, 0), CallerSpeaks("u-bye", False, 0), CallerSaid("u-bye", "Yes, and goodbye."))
+    call.answered("call-3", "end_call")
+    mailboxes.advance(9000)
+    assert Clip.GOODBYE.value not in clips(call)
+    mailboxes.advance(6000)
+    assert clips(call)[-1] == Clip.GOODBYE.value
+
+
 def test_thanks_while_the_task_that_transfers_is_at_work_are_judged_when_it_ends(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:

@@ -313,6 +313,12 @@ def test_a_task_whose_snapshot_cannot_be_read_begins_again_and_the_caller_hears_
     assert [(each.run_id, each.result) for each in record.tasks] == [("t1", "begun_again"), ("t2", "open")]
 
 
+def test_a_function_of_the_run_that_was_begun_again_goes_to_the_run_in_its_place(mailboxes: WaitingDispatcher) -> None:
+    call = pizza_taken_over(mailboxes, table(), TOPPED, Oven(), **PIZZA_SLOTS)
+    begun_again(call)
+    assert call.answered("call-7", "order_pizza_provide", topping="figs", task="t1")["task"] == "t2"
+
+
 def begun_again(call: Call) -> None:
     """The second run has taken its first step, and then the model is ready."""
     call.mailboxes.until(lambda: [bool(task.states) for task in call.describe().tasks] == [True, True])

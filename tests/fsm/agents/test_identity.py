@@ -258,6 +258,19 @@ def test_one_misheard_code_does_not_keep_a_caller_from_the_appointment(
     assert "was_day" in it.gives(name="John Smith", code="1111").answers[-1]["slots"]
 
 
+@BOTH
+def test_a_code_that_is_misheard_at_the_last_try_is_no_guess_at_the_name(engine: Engine, spec: AgentSpec) -> None:
+    assert booked(engine).code not in ("0000", "1111", "2222")
+    claims = {"name": "John Smith", "which": "2026-11-24"}
+    for number in range(6):
+        it = talk(engine, spec, NOBODY, f"c-{number}").opens(**claims, code="0000")
+        it.gives(name="John Smith", code="1111").gives(name="John Smith", code="2222")
+        assert it.outcome == "transfer"
+        assert it.says.startswith("I cannot find an appointment under the name John Smith")
+    again = talk(engine, spec, NOBODY, "c-again").opens(**claims)
+    assert "was_day" in again.answers[-1]["slots"], "its owner's tries lock the name"
+
+
 def test_a_code_is_not_dropped_where_a_guess_would_be_confirmed(engine: Engine) -> None:
     booked(engine)
     tried_too_often(engine)
