@@ -93,6 +93,10 @@ CLIPS = Path(__file__).parent / "clips"
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Root:
     """The parent of an actor tree's root. ended: why the root has ended or cannot work; None if told to stop."""
 
@@ -128,7 +132,7 @@ class Daemon:
         inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
@@ -358,8 +362,10 @@ def read_clips(settings: Settings) -> Clips:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
 
-async def serve(settings: Settings, inherited: InheritedSockets) -> int:
+async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[], datetime] = utc_now) -> int:
     """Serve until one of the signals in ENDING, or until the lifeline closes; then drain. Returns the exit code.
+
+    now: see Daemon.
 
     A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
     so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
@@ -376,7 +382,7 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
         _on_closed(inherited.lifeline, stop.set)
     async with AsyncExitStack() as stack:
         told = loop.create_task(stop.wait())
-        daemon = Daemon(settings, inherited=inherited)
+        daemon = Daemon(settings, inherited=inherited, now=now)
         starting = loop.create_task(stack.enter_async_context(daemon))
         await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
