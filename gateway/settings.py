@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     tool_hosts: Annotated[
-        str, Field(description="hosts that tools may reach, as crm.example,*.corp.example; empty: any public one")
+        str, Field(description="hosts that tools may reach, as a.example,*.b.example; empty: any public one")
     ] = ""
     tool_private_hosts: Annotated[
         str, Field(description="hosts of tools that may have addresses within your own network, each written out")
