@@ -46,6 +46,18 @@ def log_lines() -> Iterator[list[str]]:
 
 
 @pytest.fixture
+def info_lines() -> Iterator[list[dict[str, object]]]:
+    """The message, as "message", and the fields of each line of the log at INFO."""
+    lines: list[dict[str, object]] = []
+    sink = logger.add(
+        lambda line: lines.append({"message": line.record["message"], **line.record["extra"]}),
+        filter=lambda record: record["level"].name == "INFO",
+    )
+    yield lines
+    logger.remove(sink)
+
+
+@pytest.fixture
 def stuck() -> Iterator[StuckOven]:
     """An effect that hangs until it is released, at the latest by the end of the test."""
     oven = StuckOven()
