@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from gateway.commands.bots import bots_app
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
@@ -42,6 +43,7 @@ HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need t
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
 for command in (serve, check, agents):
     app.command()(command)
+app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 

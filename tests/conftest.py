@@ -11,6 +11,7 @@ from typing import Any
 import pykka
 import pytest
 from hypothesis import HealthCheck, settings
+from loguru import logger
 from sqlalchemy import Engine
 
 from actors.system.dispatcher import install
@@ -50,6 +51,15 @@ def engine(tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Level, message and bound fields of the log lines from WARNING on."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
+    yield lines
+    logger.remove(sink)
+
+
 # pytest tests/fsm/testing/test_machine.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
 # How long an example takes says nothing on a machine that is busy with other things.
@@ -82,3 +92,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, told in getattr(report, "user_properties", ()):
             if name == "figures" and told and report.when == "teardown":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {told}")
+
+
+@pytest.fixture
+def info_lines() -> Iterator[list[dict[str, object]]]:
+    """The message, as "message", and the fields of each line of the log at INFO."""
+    lines: list[dict[str, object]] = []
+    sink = logger.add(
+        lambda line: lines.append({"message": line.record["message"], **line.record["extra"]}),
+        filter=lambda record: record["level"].name == "INFO",
+    )
+    yield lines
+    logger.remove(sink)

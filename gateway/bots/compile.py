@@ -17,8 +17,11 @@ from pydantic import BaseModel, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
-from fsm.registry import Registered, TaskFactory, clash, effects_of
+from fsm.effects import DeclaredEffect
+from fsm.hours import Hours, WithinHours
+from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec
+from fsm.task_file import Parts, TaskFileError, compile_task
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import told_language
@@ -29,6 +32,7 @@ from protocols.realtime.objects import NoiseReduction, ServerVad
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _CLIPS = "clips/"
+_WITHIN_HOURS = "within_hours"
 T = TypeVar("T")
 # Voices of OpenAI's speech synthesis, which the Realtime API refuses.
 _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
@@ -79,7 +83,7 @@ class _Compiler:
 
     def bot(self) -> Bot:
         toml, tasks = self._parts()
-        profile = self._profile(toml, self._agents(tasks))
+        profile = self._profile(toml, self._agents(tasks, toml.bot.region or self._defaults.profile.region))
         if self._faults:
             raise BotFaults(set(self._faults))
         return Bot(self._files.name, self._files.digest, profile)
@@ -244,7 +248,8 @@ class _Compiler:
 
     # --- tasks ---
 
-    def _agents(self, tasks: Tasks | None) -> dict[str, AgentSpec]:
+    def _agents(self, tasks: Tasks | None, region: str) -> dict[str, AgentSpec]:
+        """The tasks that the bot offers, by name. region: the bot's."""
         agents: dict[str, AgentSpec] = {}
         if tasks is None:
             made = (self._made(task, {}, ("hours",)) for task in self._defaults.tasks.values())
@@ -253,7 +258,12 @@ class _Compiler:
             if section is None:
                 continue
             path = ("task", number)
-            spec = self._used(section.use, section.settings(), path) if section.use else self._from_file(path)
+            if section.use is not None:
+                spec = self._used(section.use, section.settings(), path)
+            else:
+                for key in section.settings():
+                    self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
+                spec = self._from_file(str(section.file), region, path)
             if spec is None:
                 continue
             if spec.name in agents:
@@ -267,9 +277,31 @@ class _Compiler:
             self._fault(("task",), f"{error}; give one of them another name")
         return agents
 
-    def _from_file(self, path: tuple[str | int, ...]) -> AgentSpec | None:
-        self._fault((*path, "file"), "tasks in files are not supported yet; write use = …")
+    def _from_file(self, name: str, region: str, path: tuple[str | int, ...]) -> AgentSpec | None:
+        """A task in TOML. region: the bot's."""
+        content = self._files.contents.get(name.removeprefix("./"))
+        if content is None:
+            files = [each for each in self._files.contents if each.startswith("tasks/")]
+            there = f"there is {', '.join(sorted(files))}" if files else "write it there"
+            self._fault((*path, "file"), f'there is no file "{name}" in the folder; {there}')
+            return None
+        hours = None if self._hours is None else Hours.model_validate(self._hours)
+        parts = Parts(self._effects(), {_WITHIN_HOURS: WithinHours(hours)} if hours else {}, region=region)
+        try:
+            source = parse_toml(self._files.path(name), content)
+            return compile_task(source.data, parts)
+        except BotFaults as wrong:
+            self._faults += wrong.faults
+        except TaskFileError as error:
+            for each in error.faults:
+                no_hours = hours is None and f"check {_WITHIN_HOURS!r}" in each.message
+                told = f"needs [hours] in {BOT_FILE}; write them there" if no_hours else each.message
+                self._faults.append(source.fault(each.path, told))
         return None
+
+    def _effects(self) -> Mapping[str, DeclaredEffect]:
+        """What a task in TOML may carry out: the effects of all tasks in Python, by name."""
+        return effects_of(offered(self._defaults.tasks))
 
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
         task = self._defaults.tasks.get(name)

@@ -1,6 +1,6 @@
 """The lines of a TOML file's keys, which tomllib does not tell. Read only when a fault is told.
 
-May import: the standard library. Rules from: https://toml.io/en/v1.0.0.
+May import: the standard library. The grammar is TOML 1.0.
 """
 
 from __future__ import annotations
