@@ -1,6 +1,7 @@
 """Checks Authorization headers, and maps them to the credentials of calls; the fixed tokens may change meanwhile.
 
-May import: actors.metrics, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 2.1, docs/specs/reliability.md 6.
+May import: actors.metrics, loguru, the standard library.
+Rules from: docs/specs/vaic-streaming.md 2.1, docs/specs/reliability.md 6.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class BearerCheck:
         self.replace(tokens)
 
     def replace(self, tokens: Sequence[str]) -> None:
-        """Accept these tokens instead; on any thread. A call that was opened with a former one is resumed with these."""
+        """Accept these tokens instead; on any thread. A call opened with a former one is resumed with these."""
         digests = tuple(hashlib.sha256(token.encode()).digest() for token in tokens)
         ours = tuple(f"Bearer {token}" for token in tokens)
         former = tuple(each for each in self._tokens.credentials if each not in ours)

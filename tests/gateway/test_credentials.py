@@ -37,14 +37,14 @@ class File:
     """The tokens of a file as they are read, or what is wrong with it; what is hidden from the log."""
 
     def __init__(self, *tokens: str) -> None:
-        self.holds: tuple[str, ...] | str = tokens
+        self.holds: tuple[str, ...] | ValueError = tokens
         self.hidden: list[str] = []
         self.check = BearerCheck(tokens)
         self.look = TokenReload(self.read, self.check, tokens, self.hidden.extend)
 
     def read(self) -> tuple[str, ...]:
-        if isinstance(self.holds, str):
-            raise ValueError(self.holds)
+        if isinstance(self.holds, ValueError):
+            raise self.holds
         return self.holds
 
 
@@ -67,8 +67,8 @@ def test_tokens_are_exchanged_and_a_call_of_a_former_one_is_resumed_with_the_new
 
 def test_what_cannot_be_used_keeps_the_former_tokens_and_is_reported_once(log_lines: list[str]) -> None:
     file, before = File(OLD), reloads("failed")
-    for holds in ("token is empty", "token is empty", "token cannot be read", (OLD,), "token cannot be read"):
-        file.holds = holds
+    for holds in ("is empty", "is empty", "cannot be read", "", "cannot be read"):
+        file.holds = ValueError(holds) if holds else (OLD,)
         file.look()
         assert file.check(f"Bearer {OLD}") == (f"Bearer {OLD}",)
     assert [line.startswith("ERROR the changed tokens cannot be used") for line in log_lines] == [True] * 3
