@@ -29,6 +29,14 @@ class KeysMissing(Exception):
     """The issuer's keys, or the one that signed an access token, are not here yet: the client may try again."""
 
 
+class TokenRefused(Exception):
+    """No call is opened with what a client presented. reason: for the log, without the token."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class _Tokens:
     """digests: of the tokens that are accepted. credentials: of calls that one of them may resume."""
@@ -43,7 +51,7 @@ class BearerCheck:
     Without either every header is accepted.
     """
 
-    def __init__(self, tokens: Sequence[str], access_token: Callable[[str], str | None] | None = None) -> None:
+    def __init__(self, tokens: Sequence[str], access_token: Callable[[str], str] | None = None) -> None:
         self._access_token = access_token
         self._tokens = _Tokens((), ())
         self.replace(tokens)
@@ -56,10 +64,10 @@ class BearerCheck:
         # One assignment: a header that is checked meanwhile sees one set or the other.
         self._tokens = _Tokens(digests, ours + former[:MOST_FORMER])
 
-    def __call__(self, authorization: str) -> tuple[str, ...] | None:
-        """The credentials of calls that may be resumed with it, that of new calls first; None if it is wrong.
+    def __call__(self, authorization: str) -> tuple[str, ...]:
+        """The credentials of calls that may be resumed with it, that of new calls first.
 
-        Raises: KeysMissing if it may be a good access token, but that cannot be told yet.
+        Raises: TokenRefused; KeysMissing if it may be a good access token, but that cannot be told yet.
         All tokens are one peer's: while they are exchanged, a call goes on that was opened with another of them.
         """
         tokens = self._tokens
@@ -72,11 +80,14 @@ class BearerCheck:
         # Compare all, so that the time does not depend on which one matches.
         right = [hmac.compare_digest(digest, each) for each in tokens.digests]
         if scheme.lower() != "bearer":
-            return None
-        if any(right) or self._access_token is None or presented.count(".") != JWT_DOTS:
-            return tokens.credentials if any(right) else None
-        credential = self._access_token(presented)
-        return None if credential is None else (credential,)
+            raise TokenRefused("no bearer token" if scheme else "no token")
+        if any(right):
+            return tokens.credentials
+        if self._access_token is None:
+            raise TokenRefused("a wrong token")
+        if presented.count(".") != JWT_DOTS:
+            raise TokenRefused("a token that is no access token")
+        return (self._access_token(presented),)
 
 
 class TokenReload:

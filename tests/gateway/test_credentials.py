@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.credentials import MOST_FORMER, BearerCheck, TokenReload
+from gateway.credentials import MOST_FORMER, BearerCheck, TokenRefused, TokenReload
 from tests.counted import counted
 
 OLD, NEW = "s3cret-token-of-ours", "another-s3cret-token"
@@ -20,7 +20,24 @@ def test_any_of_the_tokens_stands_for_all_of_them(header: str) -> None:
     "header", ["", "Bearer", "Bearer ", OLD, f"Basic {OLD}", f"Bearer {OLD},{NEW}", f"Bearer {OLD}x", "Bearer \udcff"]
 )
 def test_a_header_without_a_known_token_is_refused(header: str) -> None:
-    assert BearerCheck([NEW, OLD])(header) is None
+    with pytest.raises(TokenRefused) as refused:
+        BearerCheck([NEW, OLD])(header)
+    assert OLD not in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("", "no token"),
+        (f"Basic {OLD}", "no bearer token"),
+        (f"Bearer {OLD}x", "a wrong token"),
+        ("Bearer", "a wrong token"),
+    ],
+)
+def test_the_log_says_why(header: str, reason: str) -> None:
+    with pytest.raises(TokenRefused) as refused:
+        BearerCheck([NEW, OLD])(header)
+    assert refused.value.reason == reason
 
 
 def test_without_a_token_every_header_stands_for_itself() -> None:
@@ -57,8 +74,11 @@ def test_tokens_are_exchanged_and_a_call_of_a_former_one_is_resumed_with_the_new
     for holds, let_in in (((NEXT, OLD), (NEXT, OLD)), ((NEXT,), (NEXT,))):
         file.holds = holds
         file.look()
-        for token in (OLD, NEXT, NEW):
-            assert (file.check(f"Bearer {token}") is not None) is (token in let_in)
+        for token in let_in:
+            assert file.check(f"Bearer {token}")[0] == f"Bearer {NEXT}"
+        for token in {OLD, NEXT, NEW} - set(let_in):
+            with pytest.raises(TokenRefused):
+                file.check(f"Bearer {token}")
     assert file.check(f"Bearer {NEXT}") == (f"Bearer {NEXT}", f"Bearer {OLD}")
     file.look()
     assert reloads("ok") - before == 2
@@ -80,6 +100,5 @@ def test_the_former_tokens_that_are_remembered_are_limited() -> None:
     for number in range(100):
         check.replace([f"token-{number:016}"])
     told = check("Bearer token-0000000000000099")
-    assert told is not None
     assert told[:2] == ("Bearer token-0000000000000099", "Bearer token-0000000000000098")
     assert len(told) == 1 + MOST_FORMER
