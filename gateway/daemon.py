@@ -37,6 +37,7 @@ from actors.messages.switchboard import (
     StoreFile,
     SwitchboardStatus,
 )
+from actors.process.lease_keeper import LeaseKeeper
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
 from actors.services import BotProfile, Services
@@ -61,6 +62,7 @@ from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from protocols.realtime.objects import NoiseReduction
+from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -69,7 +71,7 @@ from store.rows import report_unreadable
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
 # Calls to end, and then the actor tree, when the process shuts down.
-STOP_LIMIT_S = 10.0
+STOP_LIMIT_S = 15.0
 # The calls left after a drain to be ended in words, or handed over.
 LAST_CALLS_LIMIT_S = 15.0
 POLL_INTERVAL_S = 0.02
@@ -105,7 +107,7 @@ class Root:
 
 
 class JournalError(TielineError):
-    """The journal's writer has died for good."""
+    """The journal's writer has died for good, or did not get everything written at the end."""
 
 
 class Daemon:
@@ -152,7 +154,9 @@ class Daemon:
         ops_port = await self._open_store()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
-        leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        self._keeping = beside(self.engine)
+        node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
@@ -162,6 +166,8 @@ class Daemon:
         services = self._services(loop, agents, effects, leases, clips)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
+        self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
+        self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
             self.switchboard,
@@ -281,7 +287,9 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
+        self._keeping.dispose()
         self.engine.dispose()
 
     async def live_calls(self) -> tuple[str, ...]:
@@ -402,7 +410,8 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
             await daemon.drain(hurry)
     extending.cancel()
     beat.cancel()
-    return EX_SOFTWARE if failed else 0
+    ended = daemon.root.ended
+    return EX_SOFTWARE if failed or (ended.done() and ended.result() is not None) else 0
 
 
 def _tune_garbage_collector() -> None:

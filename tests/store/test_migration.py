@@ -21,7 +21,7 @@ from store.migration import Tables
 from tests.store.additive import Shape, not_additive, shapes
 from tests.store.other_process import AT, record, row
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def test_the_revisions_of_this_release_are_one_major_version_in_order(engine: En
     with reading(engine) as connection:
         found = migration.tables(connection)
     assert found == Tables(REVISIONS[-1], REVISIONS)
-    assert [Tables(each, REVISIONS).pending for each in ("", "0006", "0007")] == [REVISIONS, ("0007",), ()]
+    assert [Tables(each, REVISIONS).pending for each in ("", "0007", "0008")] == [REVISIONS, ("0008",), ()]
     assert not found.newer
     assert migration.meaning("0003").startswith("Leases of calls")
 
@@ -168,7 +168,7 @@ def test_a_downgrade_takes_away_what_came_later_and_an_upgrade_brings_it_back(fr
     engine = open_database(fresh_url)
     with engine.begin() as connection:
         whole = shapes(connection)
-        assert migration.downgrade(connection, "0002").revision == "0007"
+        assert migration.downgrade(connection, "0002").revision == "0008"
         assert "lease" not in inspect(connection).get_table_names()
         assert in_progress(connection) == 0
         assert migration.upgrade(connection).pending == REVISIONS[2:]
@@ -180,9 +180,9 @@ def test_a_downgrade_takes_away_what_came_later_and_an_upgrade_brings_it_back(fr
 @pytest.mark.parametrize(
     ("found", "wanted", "complaint"),
     [
-        ("0007", "0007", "no earlier revision: there is 0001, 0002, 0003, 0004, 0005, 0006"),
-        ("0007", "0008", "no earlier revision"),
-        ("0007", "nonsense", "no earlier revision"),
+        ("0008", "0008", "no earlier revision: there is 0001, 0002, 0003, 0004, 0005, 0006, 0007"),
+        ("0008", "0009", "no earlier revision"),
+        ("0008", "nonsense", "no earlier revision"),
         ("0001", "0001", "there is none"),
         ("0999", "0006", "of a later release"),
         ("9999", "0006", "of another version"),
