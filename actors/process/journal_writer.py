@@ -423,7 +423,7 @@ class JournalWriter(ThreadActor):
 
         Raises: any other error of `write`; one that may pass, if it stays while the database takes rows of others.
         """
-        tries, delay_s = 0, 0.0
+        tries, delay_s, logged = 0, 0.0, False
         while True:
             if self._given_up:
                 raise _GivenUp
@@ -431,16 +431,18 @@ class JournalWriter(ThreadActor):
                 result = write()
             except _SUSPECT as error:
                 tries += 1
-                if (tries >= MOST_TRIES or not may_pass(error)) and self._takes_rows():
-                    self._tell_of_store(answered=True)
-                    raise
+                if tries >= MOST_TRIES or not may_pass(error):
+                    if self._takes_rows():
+                        self._tell_of_store(answered=True)
+                        raise
+                    if not logged:
+                        logger.error("the journal waits for its database", reason=code_of(error))
+                    logged = True
                 self._tell_of_store(answered=False)
-                if not delay_s:
-                    logger.error("the journal waits for its database", reason=code_of(error))
                 delay_s = min(max(2 * delay_s, FIRST_RETRY_S), LONGEST_RETRY_S)
                 time.sleep(delay_s)
             else:
-                if delay_s:
+                if logged:
                     logger.warning("the journal has its database again")
                 self._tell_of_store(answered=True)
                 return result

@@ -23,7 +23,7 @@ def wrapped(cause: Exception) -> OperationalError:
     [
         (wrapped(psycopg.OperationalError(REFUSED)), "OperationalError: Connection refused (10.0.0.7:5432)"),
         (wrapped(psycopg.errors.DiskFull("could not extend 'Ada Byron'")), "DiskFull: 53100"),
-        (wrapped(psycopg.OperationalError("the server does not answer")), "OperationalError: the server does not answer"),
+        (wrapped(psycopg.OperationalError("the connection is lost")), "OperationalError: the connection is lost"),
         (wrapped(psycopg.OperationalError("Ada Byron")), "OperationalError"),
         (wrapped(FileNotFoundError(2, "No such file or directory")), "FileNotFoundError: No such file or directory"),
         (UnicodeEncodeError("latin-1", "Łódź", 0, 1, "no"), "UnicodeEncodeError"),
