@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := actors,fsm,gateway,protocols,store
+PACKAGES := actors,fsm,gateway,http_tools,protocols,store
 # Tests start many processes: each would compile every module again where the environment forbids to keep the result.
 export PYTHONDONTWRITEBYTECODE :=
 

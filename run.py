@@ -24,7 +24,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out
+from gateway.commands.bots import bots_app
+from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
@@ -42,6 +43,7 @@ HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need t
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
 for command in (serve, check, agents):
     app.command()(command)
+app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
@@ -81,9 +83,10 @@ def engine(
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
-    from gateway.logs import set_up_logs
-    from lab.engine import EngineSettings, Faults
-    from lab.engine import serve as serve_engine
+    with importing():
+        from gateway.logs import set_up_logs
+        from lab.engine import EngineSettings, Faults
+        from lab.engine import serve as serve_engine
 
     set_up_logs(os.environ.get("TIELINE_LOG_LEVEL", "INFO"))
     try:
@@ -110,8 +113,9 @@ def call(
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
-    from gateway.logs import set_up_logs
-    from lab.caller import CallSettings, ScriptError, parse_script, run_call
+    with importing():
+        from gateway.logs import set_up_logs
+        from lab.caller import CallSettings, ScriptError, parse_script, run_call
 
     set_up_logs("WARNING")
     try:
@@ -138,7 +142,8 @@ def call(
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def load(context: typer.Context) -> None:
     """Run many callers and the model in one process, and measure a bot between them; see load --help."""
-    from lab.load.command import app as load_app
+    with importing():
+        from lab.load.command import app as load_app
 
     load_app(args=context.args, prog_name=context.command_path)
 

@@ -22,7 +22,7 @@ class TaskContext:
     conversation_id: the key of the call in the store, which no other call has (store/call_keys.py). caller: the number
     that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time zone. choices: the
     values allowed for slots with `choices`, by the name of the setting whose keys they are. notes: the scratchpads of
-    the call's earlier tasks, for a task with `carries_notes`.
+    the call's earlier tasks, for a task with `carries_notes`. bot, bot_digest: the version that declares the effects.
     """
 
     conversation_id: str
@@ -31,6 +31,8 @@ class TaskContext:
     now: Callable[[], datetime]
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    bot: str = ""
+    bot_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +125,16 @@ class Remote:
     key. "human": do not repeat it; the caller is told that it is uncertain. A function looks it up by the key: returns
     its result if it was done, None if not; then it is done.
     recover_within: since the intent; an effect that is unsettled for longer is left to a human.
+    reads_only: a look-up, as with Local: it is not logged, has no limits, and what it raises counts as Failed. It runs
+    without a connection to our database.
     """
 
     do: Callable[[EffectRequest], EffectResult]
-    recover: Literal["retry", "human"] | Callable[[EffectRequest], EffectResult | None]
+    recover: Literal["retry", "human"] | Callable[[EffectRequest], EffectResult | None] = "human"
     undo: Callable[[EffectRequest], None] | None = None
     on_hang_up: OnHangUp = "finish"
     recover_within: timedelta = timedelta(hours=1)
+    reads_only: bool = False
 
 
 DeclaredEffect = Local | Remote

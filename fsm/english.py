@@ -54,9 +54,10 @@ _AT = frozenset({"at", "around", "about", "by", "for", "to", "make", "it", "unti
 
 _O_CLOCK = ("o'clock", "oclock")
 _MARKS = ".,;:?!"
+_SIGN = "\ue000"  # stands for a row of digits that has been read
 _TOKEN = re.compile(
     r"(?P<iso>\d{4}-\d{2}-\d{2})|(?P<clock>\d{1,2}[:.]\d{2}(?!\d|[.:]\d))|(?P<number>\d+)(?P<nth>st|nd|rd|th)?\b"
-    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)|(?P<mark>[.,;:?!])"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)|(?P<mark>[.,;:?!])|(?P<row>\ue000)"
 )
 
 
@@ -212,6 +213,8 @@ def _tokens(text: str) -> list[_Token]:
 
 def _token(match: re.Match[str]) -> _Token:
     text = match[0]
+    if match["row"]:
+        return _PHRASE
     if match["iso"]:
         try:
             return _Token(text, iso=date.fromisoformat(text))
@@ -494,7 +497,45 @@ def _range(tokens: list[_Token], at: int) -> int:
 # --- a text as values and other words ---
 
 
+# A row of digits that is a value of its own, a telephone number or a code: shorter ones may be part of a day or a time.
+_ROW = re.compile(r"[+\d][\d ]{3,}")
+_DIGIT_WORDS = {**{word: str(number) for word, number in zip(_UNITS[:10], range(10), strict=True)}, "oh": "0", "o": "0"}
+_TIMES_SAID = {"double": 2, "triple": 3}
+
+
+def _without_rows(text: str, phrases: Sequence[str]) -> tuple[str, frozenset[str]]:
+    """The text with a sign for each row of digits among the phrases, in whatever groups it is said; those found."""
+    text = text.replace(_SIGN, " ")
+    rows = {phrase: re.sub(r"\D", "", phrase) for phrase in phrases if _ROW.fullmatch(phrase)}
+    if not rows:
+        return text, frozenset()
+    found: set[str] = set()
+
+    def sign(match: re.Match[str]) -> str:
+        said = _digits_of(match[0])
+        named = {phrase for phrase, row in rows.items() if row == said}
+        found.update(named)
+        return f" {_SIGN} " if named else match[0]
+
+    word = "|".join((*_DIGIT_WORDS, *_TIMES_SAID))
+    spoken = re.sub(rf"(?:\+|\b)(?:\d+|(?:{word})\b)(?:[\s,.\-–/]+(?:\d+|(?:{word})\b)|\d+)*", sign, text.lower())
+    return (spoken if found else text), frozenset(found)
+
+
+def _digits_of(text: str) -> str:
+    """The digits of a row as it is said: "triple five, oh one" is 55501."""
+    found, times = "", 1
+    for word in re.findall(r"[a-z]+|\d", text):
+        if word in _TIMES_SAID:
+            times = _TIMES_SAID[word]
+        else:
+            found, times = found + _DIGIT_WORDS.get(word, word) * times, 1
+    return found
+
+
 def _read(text: str, today: date, phrases: Sequence[str]) -> Reading:
+    text, rows = _without_rows(text, phrases)
+    phrases = [phrase for phrase in phrases if phrase not in rows]
     tokens = _expanded(text)
     worded = {phrase: tuple(token.text for token in _expanded(phrase) if not token.is_mark) for phrase in phrases}
     # A name may hold the name of a day, a day may hold the number of something: in this order.
@@ -512,7 +553,7 @@ def _read(text: str, today: date, phrases: Sequence[str]) -> Reading:
     }
     words = " ".join(token.text for token in tokens if not token.is_mark or token.text == "?")
     rest = re.sub(r"#(?: #)+", "#", words)
-    return Reading([found for *_, found in dates], [found for *_, found in times], frozenset(named), rest)
+    return Reading([found for *_, found in dates], [found for *_, found in times], frozenset(named) | rows, rest)
 
 
 def _expanded(text: str) -> list[_Token]:

@@ -13,3 +13,14 @@ class SlotError(TielineError):
 
     def __init__(self, say: str) -> None:
         self.say = say
+
+
+class Incomplete(SlotError):
+    """What the caller has said is a part of the value. piece: of it so far, with which the next part is put together.
+
+    An empty piece begins anew, and counts as a failed attempt.
+    """
+
+    def __init__(self, say: str, piece: str) -> None:
+        super().__init__(say)
+        self.piece = piece

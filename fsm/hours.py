@@ -1,6 +1,6 @@
 """Opening hours: when a bot's business is open, and how that is said.
 
-Pure data. May import: pydantic, the standard library.
+Pure data. May import: fsm.errors, fsm.states, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time
 from itertools import chain, groupby, pairwise
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
+
+from fsm.errors import SlotError
+from fsm.states import Known
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -121,15 +124,19 @@ class Hours(BaseModel):
         return any(each.from_min <= minute < each.until_min for each in spans)
 
     def said(self) -> str:
-        """The week in words, as the end of "We are open …"."""
-        groups = [
-            ([weekday for weekday, _ in group], spans)
-            for spans, group in groupby(enumerate(self._week()), key=lambda each: each[1])
-            if spans
-        ]
-        if len(groups) == 1 and len(groups[0][0]) == 7:
-            return said_spans(groups[0][1])
-        return _listed([f"{_said_days(days)} {said_spans(spans)}" for days, spans in groups])
+        """The week in words for a caller, as the end of "We are open …"."""
+        if len(set(self._week())) == 1:
+            return said_spans(self.mon)
+        return _listed([f"{_said_days(days)} {said_spans(spans)}" for days, spans in self._alike()])
+
+    def week(self) -> str:
+        """The week in words for the model, as the end of "We are open …": every time with its part of the day."""
+        return _listed([f"{_said_days(days)} {_explicit(spans)}" for days, spans in self._alike()])
+
+    def _alike(self) -> list[tuple[list[int], tuple[Span, ...]]]:
+        """Open days that follow one another and are open alike, with their pieces."""
+        groups = groupby(enumerate(self._week()), key=lambda each: each[1])
+        return [([weekday for weekday, _ in group], spans) for spans, group in groups if spans]
 
     def said_on(self, day: date | None) -> str:
         """When it is open, as a sentence about a day; about the week without one, or where all days are alike."""
@@ -144,6 +151,28 @@ class Hours(BaseModel):
         return f"We are closed on {NAMES[day.weekday()]}s."
 
 
+@dataclass(frozen=True, slots=True)
+class WithinHours:
+    """A check for slots: a day on which it is open, or a time at which it is.
+
+    A time is judged for the day that the caller has given, without one for the week.
+    Raises: SlotError.
+    """
+
+    hours: Hours
+
+    def __call__(self, value: Any, known: Known) -> Any:
+        if isinstance(value, date):
+            if not self.hours.on(value):
+                raise SlotError(f"{self.hours.said_closed(value)} Which other day would suit you?")
+            return value
+        days = [each for each in known.slots.values() if isinstance(each, date) and not isinstance(each, datetime)]
+        day = days[-1] if days else None
+        if not self.hours.open_at(value, day):
+            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
+        return value
+
+
 EVERY_DAY = (Span(9 * 60, 17 * 60),)
 # Of a bot that names none.
 NINE_TO_FIVE = Hours(**dict.fromkeys(DAYS, EVERY_DAY))
@@ -154,30 +183,46 @@ def said_spans(spans: tuple[Span, ...]) -> str:
     return _listed([f"from {said_minute(each.from_min)} to {said_minute(each.until_min)}" for each in spans])
 
 
+def _explicit(spans: tuple[Span, ...]) -> str:
+    return _listed([f"from {_with_part(each.from_min)} to {_with_part(each.until_min)}" for each in spans])
+
+
 def said_minute(minute: int) -> str:
-    """A time of day in words. From seven in the morning to seven in the evening the hour alone is clear."""
-    hour, past = divmod(minute, 60)
-    if minute in (0, _DAY_MIN):
+    """A time of day in words for a caller; between seven in the morning and seven in the evening the hour is enough."""
+    return _on_the_clock(minute) if 7 * 60 <= minute < 19 * 60 else _with_part(minute)
+
+
+def _with_part(minute: int) -> str:
+    """A time of day in words, with its part of the day."""
+    if minute % _DAY_MIN == 0:
         return "midnight"
+    if minute == 12 * 60:
+        return "noon"
+    hour = minute // 60
+    part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
+    return f"{_on_the_clock(minute)} in the {part}"
+
+
+def _on_the_clock(minute: int) -> str:
+    hour, past = divmod(minute, 60)
     this, following = (_NUMBERS[(each - 1) % 12 + 1] for each in (hour, hour + 1))
     match past:
         case 0:
-            words = this
+            return this
         case 15:
-            words = f"a quarter past {this}"
+            return f"a quarter past {this}"
         case 30:
-            words = f"half past {this}"
+            return f"half past {this}"
         case 45:
-            words = f"a quarter to {following}"
+            return f"a quarter to {following}"
         case _:
-            words = f"{(hour - 1) % 12 + 1}:{past:02}"
-    if 7 <= hour < 19:
-        return words
-    return f"{words} in the {'morning' if hour < 7 else 'evening'}"
+            return f"{(hour - 1) % 12 + 1}:{past:02}"
 
 
 def _said_days(days: list[int]) -> str:
     """Days of the week that follow one another."""
+    if len(days) == 7:
+        return "every day"
     if len(days) < 3:
         return f"on {_listed([NAMES[each] for each in days])}"
     return f"from {NAMES[days[0]]} to {NAMES[days[-1]]}"

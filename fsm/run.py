@@ -13,13 +13,13 @@ from typing import Any, Self
 from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
 from fsm.consent import AGREED, UNHEARD, Agreement, Readback, Verdict, readback_of
-from fsm.context import CHOICE, SLOT, Source
+from fsm.context import CHOICE, FACT, SLOT, Source
 from fsm.effects import Effects, TaskContext
-from fsm.errors import SlotError
+from fsm.errors import Incomplete, SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
-from fsm.states import DerivedArrow, DerivedEvent, waits
+from fsm.states import DerivedArrow, DerivedEvent, piece_of, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import Reasoner, Step, Taken, Walk, no_reasoning
 from fsm.wording import settle
@@ -148,7 +148,7 @@ class TaskRun:
         self._take_only_choices()
         self._take(given)
         self._walk.go(DerivedEvent.OPENED)
-        step.failed |= bool(given) and not self._memory.slots
+        step.failed |= bool(given) and not self._memory.slots and not step.piece
         self._settle()
         return self._answer(fault)
 
@@ -277,7 +277,7 @@ class TaskRun:
                     self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
         if not given and not step.told:
             step.told = self._spec.not_understood
-        step.failed |= len(self._memory.missing()) >= missing
+        step.failed |= len(self._memory.missing()) >= missing and not step.piece
 
     def _first_lost(self, before: Mapping[str, Any]) -> str | None:
         """The first slot whose value is no longer accepted and that was asked for before; None if there is none."""
@@ -343,11 +343,16 @@ class TaskRun:
                 value = slot.checked(wanted[name], known)
             except SlotError as error:
                 memory.forget(name)
+                if isinstance(error, Incomplete):
+                    memory.learn(FACT, piece_of(name), {"said": error.piece, "whole": False}, source="caller")
+                    step.piece |= bool(error.piece)
                 if not step.told:
                     step.told, step.asked = error.say, name if slot.asked else ""
                 continue
             if name in given or before.get(name) != value:
                 memory.keep(name, value, source=source, confidence=confidence)
+                if slot.pieces:  # more of it may follow
+                    memory.learn(FACT, piece_of(name), {"said": str(value), "whole": True}, source="caller")
             else:
                 memory.slots[name] = value
 
@@ -408,8 +413,8 @@ class TaskRun:
 
 # The fault and hint for the model, by why a yes does not count.
 _NO_YES: dict[Verdict, tuple[Fault, str]] = {
-    Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say it once more, then wait for an answer."),
+    Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say all of it once more, then wait."),
     Verdict.MISSTATED: ("misstated", "What was said is not what would be done. Say it word for word, then wait."),
-    Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Ask once more, then wait for an answer."),
-    Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes. Answer the caller, ask once more, then wait."),
+    Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Say all of it once more, then wait."),
+    Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes to this. Say all of it once more, then wait."),
 }

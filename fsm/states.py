@@ -46,6 +46,11 @@ class Keypad(Generic[V]):
     length: int | None = None
 
 
+def piece_of(slot: str) -> str:
+    """The name of the fact about a slot that is given in pieces: what was said so far, and whether it is whole."""
+    return f"piece of {slot}"
+
+
 @cache
 def _adapter(value_type: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast(type[Any], value_type))
@@ -68,6 +73,7 @@ class Slot(Generic[V]):
     value is. example: added to the question after the first misunderstanding; keypad: asked for after the second.
     choices: a name in the bot's settings whose keys are the allowed values.
     optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
+    pieces: its check takes parts of a value and puts them together (fsm.errors.Incomplete).
     """
 
     value_type: type[V]
@@ -79,6 +85,7 @@ class Slot(Generic[V]):
     choices: str = ""
     optional: bool = False
     stored: bool = False
+    pieces: bool = False
 
     @property
     def asked(self) -> bool:

@@ -16,7 +16,7 @@ from string import Formatter
 from typing import Any
 
 from fsm.context import SLOT
-from fsm.effects import DeclaredEffect, Local
+from fsm.effects import DeclaredEffect
 from fsm.states import (
     CANCELLED,
     UNCLEAR,
@@ -165,8 +165,7 @@ class TaskTable:
 
     def reads_only(self, act: Act) -> bool:
         """Whether its effect changes nothing."""
-        declared = self.effects[act.effect]
-        return isinstance(declared, Local) and declared.reads_only
+        return self.effects[act.effect].reads_only
 
     def basis(self, act: Act) -> tuple[str, ...]:
         """The input of a look-up: the slots that precede those it fills."""

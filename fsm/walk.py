@@ -66,7 +66,8 @@ class Step:
 
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: the step did not advance the task; silent: because the caller said nothing; counts: as an attempt of the
-    caller. word_for_word: its sentence must be spoken verbatim. acted: the effects done. taken: the arrows, in order.
+    caller. piece: a part of a value was taken, so no attempt has failed. word_for_word: its sentence must be spoken
+    verbatim. acted: the effects done. taken: the arrows, in order.
     """
 
     told: str = ""
@@ -74,6 +75,7 @@ class Step:
     failed: bool = False
     silent: bool = False
     counts: bool = True
+    piece: bool = False
     word_for_word: bool = False
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)

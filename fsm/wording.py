@@ -29,7 +29,7 @@ def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
             return
     told = walk.step.told
     # A sentence that is a question is not followed by another one; after a silence it is, to repeat what was asked.
-    asks = told.endswith("?") and memory.asked and not walk.step.silent
+    asks = (told.endswith("?") or walk.step.piece) and memory.asked and not walk.step.silent
     memory.say = told if asks else f"{told} {question}".strip()
 
 

@@ -1,7 +1,8 @@
 """OAuth access tokens that VAIC presents instead of a fixed one: JWTs, checked with their issuer's public keys.
 
 The keys are fetched beside the calls and kept: no check of a token waits for the network.
-May import: actors.metrics, aiohttp, joserfc, loguru, the standard library.
+Imported where an issuer is set up: its library is slow to import.
+May import: actors.metrics, gateway, aiohttp, joserfc, loguru, the standard library.
 Rules from: docs/specs/vaic-streaming.md 1.2, 2.1, docs/specs/reliability.md 6.
 """
 
@@ -21,6 +22,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from loguru import logger
 
 from actors.metrics import KEY_FETCHES
+from gateway.credentials import KeysMissing
 
 # Of signatures by a private key only: a token never says by which rule it is to be checked.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -34,10 +36,6 @@ STALE_S = 24 * 3600.0
 FETCH_LIMIT_S = 5.0
 MAX_BYTES = 1024 * 1024
 _KINDS: dict[object, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
-
-
-class KeysMissing(Exception):
-    """The issuer's keys, or the one that signed a token, are not here yet: it may try again."""
 
 
 class IssuerKeys:

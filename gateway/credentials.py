@@ -15,6 +15,10 @@ MIN_TOKEN_CHARS = 16
 JWT_DOTS = 2
 
 
+class KeysMissing(Exception):
+    """The issuer's keys, or the one that signed an access token, are not here yet: the client may try again."""
+
+
 class BearerCheck:
     """Checks an Authorization header. tokens: any of them is accepted. access_token: see AccessTokenCheck.
 
@@ -29,7 +33,7 @@ class BearerCheck:
     def __call__(self, authorization: str) -> tuple[str, ...] | None:
         """The credentials of calls that may be resumed with it, that of new calls first; None if it is wrong.
 
-        Raises: KeysMissing (gateway.access_tokens) if it may be a good access token, but that cannot be told yet.
+        Raises: KeysMissing if it may be a good access token, but that cannot be told yet.
         All tokens are one peer's: while they are exchanged, a call goes on that was opened with another of them.
         """
         if not self._digests and self._access_token is None:

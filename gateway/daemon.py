@@ -19,13 +19,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy import Engine
 
-from actors.messages.clips import Clips, load_clips
+from actors.bots import ModelSettings
+from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -40,7 +41,7 @@ from actors.messages.switchboard import (
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, Services
+from actors.services import BotProfile, Bots, OneBot, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -50,7 +51,6 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of, load_agents
 from fsm.spec import AgentSpec
-from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -61,12 +61,15 @@ from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
-from protocols.realtime.objects import NoiseReduction
+from protocols.realtime.objects import NoiseReduction, Transcription
 from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import report_unreadable
+
+if TYPE_CHECKING:
+    from gateway.access_tokens import AccessTokenCheck, IssuerKeys
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -90,9 +93,14 @@ sentences, friendly and plain. We are open every day from nine in the morning to
 at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
 the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
 spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
+BOT = "linden"
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Root:
@@ -128,7 +136,7 @@ class Daemon:
         inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
@@ -158,12 +166,13 @@ class Daemon:
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        effects = EffectRunner(self.engine, agents, self._now, epoch_of=leases.epoch, limits=limits)
+        bots = OneBot(self._profile(agents, clips), BOT)
+        effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
-        services = self._services(loop, agents, effects, leases, clips)
+        services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
@@ -225,6 +234,8 @@ class Daemon:
         settings = self._settings
         if not settings.oauth_issuer:
             return None
+        from gateway.access_tokens import AccessTokenCheck, IssuerKeys  # noqa: PLC0415 - it is slow to import
+
         self._issuer_keys = IssuerKeys(settings.oauth_jwks_url, asyncio.get_running_loop().time)
         await self._issuer_keys.start()
         return AccessTokenCheck(
@@ -310,20 +321,18 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
-    def _services(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        agents: Mapping[str, AgentSpec],
-        effects: EffectRunner,
-        leases: Leases,
-        clips: Clips,
-    ) -> Services:
+    def _profile(self, agents: Mapping[str, AgentSpec], clips: Clips) -> BotProfile:
         settings = self._settings
-        profile = BotProfile(
+        return BotProfile(
             instructions=INSTRUCTIONS,
             greeting=GREETING,
-            voice=settings.openai_voice,
-            transcription_model=settings.transcription_model,
+            model=ModelSettings(
+                voice=settings.openai_voice,
+                transcription=Transcription(model=settings.transcription_model),
+                noise_reduction=None
+                if settings.noise_reduction == "off"
+                else NoiseReduction(type=settings.noise_reduction),
+            ),
             time_zone=ZoneInfo(settings.time_zone),
             agents=agents,
             transfer_targets=settings.transfer_targets,
@@ -332,13 +341,15 @@ class Daemon:
             yes_without_words=settings.yes_without_words,
             filler_s=settings.filler_s,
             max_call_s=settings.max_call_s,
-            noise_reduction=None
-            if settings.noise_reduction == "off"
-            else NoiseReduction(type=settings.noise_reduction),
             clips=clips,
         )
-        return Services(
-            profile=profile,
+
+    def _services(
+        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+    ) -> SharedServices:
+        settings = self._settings
+        return SharedServices(
+            bots=bots,
             dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
             effects=effects,
             journal=NullRef(),
@@ -359,14 +370,21 @@ def read_tasks_and_clips(
     """
     agents = load_agents() if agents is None else agents
     effects_of(agents)
+    return agents, read_clips(settings)
+
+
+def read_clips(settings: Settings) -> Clips:
+    """The recorded sentences of bots that bring none. Raises: SettingsError."""
     try:
-        return agents, load_clips(Path(settings.clips) if settings.clips else CLIPS)
+        return load_clips(Path(settings.clips) if settings.clips else CLIPS)
     except MisuseError as error:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
 
-async def serve(settings: Settings, inherited: InheritedSockets) -> int:
+async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[], datetime] = utc_now) -> int:
     """Serve until one of the signals in ENDING, or until the lifeline closes; then drain. Returns the exit code.
+
+    now: see Daemon.
 
     A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
     so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
@@ -383,7 +401,7 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
         _on_closed(inherited.lifeline, stop.set)
     async with AsyncExitStack() as stack:
         told = loop.create_task(stop.wait())
-        daemon = Daemon(settings, inherited=inherited)
+        daemon = Daemon(settings, inherited=inherited, now=now)
         starting = loop.create_task(stack.enter_async_context(daemon))
         await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

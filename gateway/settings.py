@@ -157,6 +157,7 @@ class Settings(BaseSettings):
             description="what the model's side takes out of callers' audio: for handsets, for speakerphones, nothing"
         ),
     ] = "near_field"
+    bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
+from urllib.parse import unquote
 
 from loguru import logger
 from websockets.http11 import Request, Response
@@ -28,11 +29,11 @@ from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
 from actors.system.address import Address, send
 from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
-from gateway.access_tokens import KeysMissing
 from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connection, Connections
-from gateway.credentials import BearerCheck
+from gateway.credentials import BearerCheck, KeysMissing
 from gateway.tls import TlsListener
+from protocols.limits import NAME_CHARS
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 1024
@@ -200,7 +201,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if credentials is None:
             return self._deny()
         self._shared.failures.succeeded(self._address)
-        self._peer = Peer(self._address, credentials[0], credentials[1:])
+        self._peer = Peer(self._address, credentials[0], credentials[1:], _path_of(request.path))
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)
             del response.headers["Content-Type"]
@@ -222,6 +223,12 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         response.headers["Retry-After"] = str(math.ceil(wait_s))
         AUTH_FAILURES.labels("429").inc()
         return response
+
+
+def _path_of(target: str) -> str:
+    """The path of a request's target, without escapes; "" if it is too long to be meant."""
+    path = target.partition("?")[0]
+    return unquote(path) if len(path) <= NAME_CHARS else ""
 
 
 def _limit_silence(connection: socket.socket) -> None:

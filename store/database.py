@@ -1,6 +1,6 @@
 """Opens and migrates the database, with settings under which commits are durable.
 
-May import: protocols, SQLAlchemy, Alembic, the standard library. Rules from: docs/specs/reliability.md 5.2.
+May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.util import CommandError
 from sqlalchemy import (
     URL,
     ColumnElement,
@@ -119,7 +118,7 @@ def faults_named(engine: Engine) -> Iterator[None]:
     """Raises WrongDatabase or DatabaseAway for what goes wrong, which name the database; the engine is disposed of."""
     try:
         yield
-    except (DBAPIError, engine.dialect.loaded_dbapi.Error, CommandError, MisuseError) as error:
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error, MisuseError) as error:
         engine.dispose()
         kind = DatabaseAway if _is_away(error) else WrongDatabase
         raise kind(f"database {shown(engine.url)}: {_reason(error)}") from None
@@ -326,7 +325,5 @@ def _is_away(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, CommandError):
-        return f"its tables are of another version ({error})"
     text = str(error.orig if isinstance(error, DBAPIError) else error)
     return text.strip().split("\n")[0] or type(error).__name__

@@ -29,6 +29,7 @@ class LoggedEffect:
     slots: the confirmed values. facts: what the task knew. values: the result. All three are JSON.
     say: what the caller is told about a refusal or failure. intended_at: aware. epoch: of the lease under which it was
     last intended, 0 without one. settled_at: of the outcome; without one, when the effect was last taken over or kept.
+    bot, bot_digest: the version that declares it; "" if the release before has written it.
     """
 
     key: str
@@ -44,6 +45,8 @@ class LoggedEffect:
     say: str = ""
     epoch: int = 0
     settled_at: datetime | None = None
+    bot: str = ""
+    bot_digest: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in _STATUSES:

@@ -82,10 +82,15 @@ class TaskRecord(_Record):
 
 
 class CallRecord(_Record):
-    """The record of an ended call. usage: the model's tokens by kind. errors: short descriptions of what failed."""
+    """The record of an ended call.
+
+    bot, bot_digest: which bot answered, and in which version. usage: the model's tokens by kind. errors: short
+    descriptions of what failed.
+    """
 
     conversation_id: str
     bot: str
+    bot_digest: str = ""
     caller: str
     media_format: str
     outcome: str

@@ -3,7 +3,8 @@
 A release also works with tables that are newer than its own, up to the next major revision: a migration only adds what
 the release before can live with, and tests/store/test_migration.py holds it to that. So processes of two releases share
 a database while one follows the other, in either direction, and no table is changed for the older one.
-Functions take the connection of a transaction.
+Functions take the connection of a transaction. Most starts find nothing to add: Alembic, a tenth of what the daemon
+imports, is imported by those that do.
 May import: protocols, store.migrations, SQLAlchemy, Alembic, the standard library.
 """
 
@@ -13,18 +14,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from protocols.errors import MisuseError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 # Revisions are numbers. One that takes away or changes what an earlier release needs begins the next thousand.
 MAJOR = 1_000
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 # An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time. And how long the others wait.
 MIGRATION_LOCK = 7_132_654
@@ -57,13 +60,28 @@ class Tables:
 
 def tables(connection: Connection) -> Tables:
     """The tables of the database."""
-    revision = MigrationContext.configure(connection).get_current_revision() or ""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
-    return Tables(revision, tuple(reversed([script.revision for script in scripts])))
+    return Tables(_revision(connection), known_revisions())
+
+
+def known_revisions() -> tuple[str, ...]:
+    """The revisions of this release, in order: a migration's file begins with its own."""
+    return tuple(sorted(file.name.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py")))
+
+
+def _revision(connection: Connection) -> str:
+    """What Alembic has written of the tables. Raises: MisuseError if that is not one revision."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return ""
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    if len(found) > 1:
+        raise MisuseError(f"its tables are of several versions at once ({', '.join(sorted(found))})")
+    return str(found[0]) if found else ""
 
 
 def meaning(revision: str) -> str:
     """What a migration of this release does, in its own words."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
     script = ScriptDirectory.from_config(_config()).get_revision(revision)
     return (script.doc or "") if script is not None else ""
 
@@ -77,6 +95,8 @@ def upgrade(connection: Connection) -> Tables:
     if not (found := tables(connection)).pending:
         return found
     with _alone(connection) as config:
+        from alembic import command  # noqa: PLC0415 - see above
+
         found = tables(connection)
         if found.pending:
             with _unlimited(connection):
@@ -90,6 +110,8 @@ def downgrade(connection: Connection, revision: str) -> Tables:
     Raises: MisuseError if the revision is not an earlier one.
     """
     with _alone(connection) as config:
+        from alembic import command  # noqa: PLC0415 - see above
+
         found = tables(connection)
         _later(found, revision)
         with _unlimited(connection):
@@ -121,9 +143,14 @@ def _alone(connection: Connection) -> Iterator[Config]:
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        from alembic.util import CommandError  # noqa: PLC0415 - see above
+
         config = _config()
         config.attributes["connection"] = connection
-        yield config
+        try:
+            yield config
+        except CommandError as error:
+            raise MisuseError(f"its tables are of another version ({error})") from None
 
 
 @contextmanager
@@ -141,6 +168,8 @@ def _unlimited(connection: Connection) -> Iterator[None]:
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     config = Config()
     config.set_main_option("script_location", "store:migrations")
     return config

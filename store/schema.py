@@ -111,6 +111,8 @@ effect = Table(
     Column("intended_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("bot", Text, nullable=False, server_default=""),
+    Column("bot_digest", Text, nullable=False, server_default=""),
     Index("ix_effect_status", "status"),
     Index("ix_effect_conversation_id", "conversation_id"),
     Index("ix_effect_caller_intended_at", "caller", "intended_at"),
@@ -138,6 +140,16 @@ call_event = Table(
     Column("body", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
+)
+
+# One row per version of a bot, with its files: a process that takes a call over may have others.
+bot_version = Table(
+    "bot_version",
+    metadata,
+    Column("bot", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("files", JSON, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
 )
 
 # One row per call: which process may write for it. Renewed every few seconds, so its times have no index.

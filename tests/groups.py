@@ -6,39 +6,62 @@ May import: pytest, xdist.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# By the beginnings of paths. xdist starts the larger groups first, then tests that belong to none.
+# By the beginnings of paths, in the order in which they are begun.
 GROUPS = {
     # With speech: only these processes load the recogniser, 0.8 GB.
-    "engine": ("tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py"),
     "calls": ("tests/calls/", "tests/talk/"),
-    "stories": ("tests/test_stories.py",),
+    "speech": (
+        "tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py", "tests/test_stories.py"
+    ),
+    # In real time, one after the other: they mostly wait.
+    "faults": ("tests/faults/",),
     # One PostgreSQL server.
     "store": ("tests/store/",),
     # One daemon under load.
     "load": ("tests/lab/test_load.py",),
-    # In real time, one after the other: they mostly wait.
-    "faults": ("tests/faults/",),
-}
+}  # fmt: skip
+# What takes long in one test, or starts processes: begun before other files, each test by itself.
+LONG = ("tests/test_run.py", "tests/gateway/test_workers.py", "tests/gateway/test_drain.py", "tests/fsm/testing/")
 
 
 def group_of(nodeid: str) -> str:
-    """The name of the test's group; its own id if it has none."""
+    """The name of the test's group; without one its own id if it is long, or else its file."""
     for name, beginnings in GROUPS.items():
         if nodeid.startswith(beginnings):
             return name
-    return nodeid
+    return nodeid if nodeid.startswith(LONG) else nodeid.partition("::")[0]
+
+
+def next_group(waiting: Iterable[str], *, named: bool) -> str:
+    """What a process is given next of what waits. named: it takes the groups first, otherwise the others."""
+
+    def rank(group: str) -> tuple[bool, int]:
+        if group in GROUPS:
+            return not named, list(GROUPS).index(group)
+        return named, 0 if group.startswith(LONG) else 1
+
+    return min(waiting, key=rank)
 
 
 class Grouping(LoadScopeScheduling):
-    """Each group goes to one process as a whole, each other test to the next that is free."""
+    """Each group goes to one process as a whole, and so does each other file.
+
+    Every second process takes the groups first, which wait a good deal; the others compute meanwhile.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        named = self.nodes.index(node) % 2 == 0
+        self.workqueue.move_to_end(next_group(self.workqueue, named=named), last=False)
+        super()._assign_work_unit(node)
 
 
 def scheduler(config: pytest.Config, log: Any) -> Grouping | None:

@@ -2,7 +2,7 @@
 
 On a busy machine all sides of such a test are slow at once. By the machine's clock the time limits of one side would
 run out while another side still computes; by this loop's clock they do not.
-May import: gateway.daemon, the standard library.
+May import: gateway.daemon, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
+
+from sqlalchemy import Engine, event
 
 from gateway.daemon import SWITCH_INTERVAL_S
 
@@ -29,18 +31,22 @@ LOOK_S, HANGS_S = 0.02, 60.0
 
 
 class _Clock(selectors.DefaultSelector):
-    """The clock, advanced whenever the loop polls. now_s: the loop's time. jobs: the number running in threads."""
+    """The clock, advanced whenever the loop polls. now_s: the loop's time. jobs: the number running in threads.
+
+    connections: those to a database that threads work with, by id.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = self._machine_s = self._free_s = time.monotonic()
         self.jobs = 0
+        self.connections: set[int] = set()
         self._behind_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """timeout: s until the next timer is due; 0 while callbacks are ready, None while there is no timer."""
         self._look()
-        if not self.jobs:
+        if not (self.jobs or self.connections):
             self._free_s = self._machine_s
         elif self._machine_s - self._free_s < HANGS_S:
             # The end of a job wakes the loop. Time that jobs take is not made up for.
@@ -81,6 +87,18 @@ class PacedLoop(asyncio.SelectorEventLoop):
 
     def _job_ended(self, _: asyncio.Future[Any]) -> None:
         self._clock.jobs -= 1
+
+    def hold_for_store(self, engine: Engine) -> None:
+        """Stop the clock also while a thread works with this database: on a busy machine a disk may take seconds."""
+        held = self._clock.connections
+
+        def given_back(_connection: object, record: object) -> None:
+            held.discard(id(record))
+            if not self.is_closed():
+                self.call_soon_threadsafe(lambda: None)  # wakes the loop, as the end of a job does
+
+        event.listen(engine, "checkout", lambda _connection, record, _proxy: held.add(id(record)))
+        event.listen(engine, "checkin", given_back)
 
 
 def run_paced(main: Coroutine[Any, Any, T]) -> T:

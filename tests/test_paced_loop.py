@@ -7,8 +7,11 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
-from tests.paced_loop import MADE_UP_S, TURN_S, loop_time_s, run_paced
+from sqlalchemy import create_engine
+
+from tests.paced_loop import MADE_UP_S, TURN_S, PacedLoop, loop_time_s, run_paced
 
 
 def compute(for_s: float) -> None:
@@ -60,6 +63,35 @@ def test_the_clock_stops_while_an_executor_job_runs() -> None:
         await job
         await asyncio.sleep(TURN_S)
         assert loop.time() - began_s >= TURN_S
+
+    run_paced(main())
+
+
+def test_the_clock_stops_while_a_thread_works_with_the_store(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop, go_on, working = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+        assert isinstance(loop, PacedLoop)
+        engine = create_engine(f"sqlite:///{tmp_path}/store.sqlite3")
+        loop.hold_for_store(engine)
+
+        def work() -> None:
+            with engine.connect():
+                loop.call_soon_threadsafe(working.set)
+                go_on.wait()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        await working.wait()
+        began_s = loop.time()
+        for _ in range(10):
+            compute(2 * TURN_S)
+            await asyncio.sleep(0)
+        assert loop.time() == began_s
+        go_on.set()
+        thread.join()
+        await asyncio.sleep(TURN_S)
+        assert loop.time() - began_s >= TURN_S
+        engine.dispose()
 
     run_paced(main())
 

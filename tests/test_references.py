@@ -29,6 +29,8 @@ NOWHERE = re.compile(r"(?<![\w/.-])(?:\.\./)*(?:specs|shared)/[\w./-]+|\bdesign 
 # A source file that a text names; the guide has its readers write one.
 SOURCE = re.compile(r"(?<![\w/.-])(?:actors|benchmarks|deploy|fsm|gateway|lab|protocols|store|tests)/[\w/-]+\.py\b")
 TO_BE_WRITTEN = frozenset({"fsm/agents/callback.py"})
+# In the folder of each bot.
+OF_BOTS = frozenset({"instructions.md"})
 LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^)\s]+)\)")
 
 
@@ -45,6 +47,8 @@ def problems(path: Path, text: str, root: Path = ROOT) -> list[str]:
 def _documents(path: Path, text: str, root: Path) -> Iterator[str]:
     plain = _unwrapped(text)
     for reference in REFERENCE.finditer(plain):
+        if reference["document"].rpartition("/")[2] in OF_BOTS:
+            continue
         document = _document(path, reference["document"], root)
         if document is None:
             yield f"{reference[0]}: no such document"

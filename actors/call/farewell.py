@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from actors.call.phase import CallEvent
+from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
-from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp, Transfer
 from fsm.answer import TaskStatus
 from fsm.consent import Language

@@ -37,7 +37,8 @@ class CallEvent(Enum):
     CALLER_GONE = "caller gone"  # VAIC sent session.end
     RESUME_TIMEOUT = "resume timeout"  # a lost caller did not come back in time
     TRANSFER_FAILED = "transfer failed"  # nobody has answered it, and VAIC keeps the call
-    TRANSFER_FAILED_MUTE = "transfer failed (no model)"  # the model was stopped before it, or lost for good meanwhile
+    # The model was stopped before it or lost for good meanwhile, or the daemon ends the call.
+    TRANSFER_FAILED_MUTE = "transfer failed (ends)"
     END_TIMEOUT = "end timeout"  # VAIC did not answer our hang-up, or had no socket to receive it
     ESCALATED = "escalated"  # the VAIC session used up its restarts
     RESUMED = "resumed"  # VAIC resumed the call on another socket
@@ -61,6 +62,7 @@ class CallAction(Enum):
     PLAY_FAREWELL = "play the farewell"  # a recorded one; again for a caller who was away
     TELL_FAILURE = "tell of the failed transfer"
     HANG_UP = "hang up"  # or transfer; without a caller's socket, END_TIMEOUT follows at once
+    KEEP_END = "keep the end"  # until a transfer fails: it is carried out then
     REPEAT_HANG_UP = "repeat hang-up"
     TAKE_UP = "take up"  # say what a caller who was away has not heard
     REBIND = "rebind"  # give the caller's leg its new socket
@@ -117,9 +119,12 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         ),
         go((Phase.TALKING, Phase.FAREWELL), _E.END_IN_WORDS, Phase.SIGNING_OFF, (_A.SIGN_OFF,)),
         # The end has begun already, and keeps its outcome.
-        stay((Phase.SIGNING_OFF, *_ENDING), (_E.MODEL_GONE, _E.END_IN_WORDS), ()),
+        stay((Phase.SIGNING_OFF, *_ENDING), _E.MODEL_GONE, ()),
+        stay((Phase.SIGNING_OFF, *_ENDED), _E.END_IN_WORDS, ()),
         go((Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF), _E.END_CALL, Phase.HANGING_UP, (_A.HANG_UP,)),
-        stay((Phase.HANGING_UP, *OVER), _E.END_CALL, ()),
+        # A transfer may fail yet, and the call go on.
+        stay(Phase.HANGING_UP, (_E.END_IN_WORDS, _E.END_CALL), (_A.KEEP_END,)),
+        stay(OVER, _E.END_CALL, ()),
         stay(Phase.SETTLING, _E.END_CALL, (_A.HURRY,)),
         # Do not hang up on a caller who can go on at another process. Do not wait for the journal either: should it
         # never release the lease, fencing still lets another process claim it.

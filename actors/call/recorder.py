@@ -149,7 +149,8 @@ class CallRecorder:
 
     def began(self) -> None:
         call = self.transcript
-        self._write(CallRow(bot=call.bot, caller=call.caller, media=call.media_format), call.started_at)
+        row = CallRow(bot=call.bot, bot_digest=call.bot_digest, caller=call.caller, media=call.media_format)
+        self._write(row, call.started_at)
 
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""

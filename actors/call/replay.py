@@ -22,7 +22,6 @@ def initiate_of(conversation_id: str, opening: CallOpening) -> SessionInitiate:
     """The session.initiate the call began with, as far as the journal keeps it."""
     return SessionInitiate(
         conversation_id=conversation_id,
-        bot_name=opening.bot,
         caller=opening.caller,
         expect_audio_messages=True,
         supported_media_formats=(opening.media,),
@@ -41,7 +40,10 @@ def new_transcript(
     now = services.now()
     began = (resume_state and began_at(resume_state)) or now
     began_ms = round(now_ms - (now - began).total_seconds() * 1000)
-    return Transcript(initiate.conversation_id, initiate.bot_name, initiate.caller, media.name, began, began_ms)
+    bot = services.bot
+    return Transcript(
+        initiate.conversation_id, bot.name, initiate.caller, media.name, began, began_ms, bot_digest=bot.digest
+    )
 
 
 def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord | None:
@@ -52,7 +54,9 @@ def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord |
     began, opening, rows = began_at(resume_state), resume_state.opening, resume_state.rows
     if began is None:
         return None
-    transcript = Transcript(conversation_id, opening.bot, opening.caller, opening.media, began, began_ms=0)
+    transcript = Transcript(
+        conversation_id, opening.bot, opening.caller, opening.media, began, 0, bot_digest=opening.bot_digest
+    )
     for entry in rows:
         transcript.enter(entry)
     return transcript.record(*(transcript.ended or (LOST, rows[-1].at)))

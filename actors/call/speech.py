@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.call.recorder import CallRecorder
+from actors.clips import Clip
 from actors.messages.call import ResponseEnded
-from actors.messages.clips import Clip
 from actors.messages.model import CallerTyped, FunctionOutput, ModelSocketMessage, SessionChanged, Speak
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, PlayClip, VaicSocketMessage
@@ -70,15 +70,12 @@ class BotSpeech:
         return ModelSessionConfig(
             conversation_id=transcript.conversation_id,
             media=media,
-            voice=profile.voice,
-            transcription_model=profile.transcription_model,
-            vad=profile.vad,
+            settings=profile.model,
             instructions=self.instructions(),
             tools=self._tasks.tools(),
             history=transcript.history(),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
-            noise_reduction=profile.noise_reduction,
         )
 
     def greet(self) -> None:

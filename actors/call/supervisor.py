@@ -38,6 +38,7 @@ from actors.call.recorder import CallRecorder
 from actors.call.replay import LOST, new_transcript
 from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
+from actors.clips import Clip
 from actors.messages.call import (
     BotBegan,
     BotHeard,
@@ -71,7 +72,6 @@ from actors.messages.call import (
     VaicReady,
     WordsLimit,
 )
-from actors.messages.clips import Clip
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
@@ -153,6 +153,7 @@ class CallSupervisor(LoopActor):
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
         self._silence = SilenceWatch(services.profile.no_input_s)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
+        self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
         self._calling: ResponseEnded | None = None  # the last response that called functions
         self._outcome = ""  # of the call, once it is decided
@@ -223,6 +224,8 @@ class CallSupervisor(LoopActor):
                 if self._tasks.runs and self._phase in (Phase.TALKING, Phase.FAREWELL, Phase.HANDING_OVER):
                     self._delay_end()
                     self._must_hear(BOOKS, NOT_CERTAIN)
+                elif self._tasks.runs and self._phase is Phase.HANGING_UP:
+                    self._must_hear(BOOKS, NOT_CERTAIN, told=True)  # said only if the call's transfer fails
             case Parked():
                 self._advance(CallEvent.HANDED_OVER)
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
@@ -363,10 +366,11 @@ class CallSupervisor(LoopActor):
                 pass
         self._correct()
         self._recorder.owed(self._tasks.owed())
-        if self._hangup is not None and (event := self._hangup.note(fact)) is not None:
-            if event is CallEvent.FAREWELL_HEARD and self._tasks.correcting and self._readiness in MODEL_THERE:
-                self._hangup.wait_for_another()
-            else:
+        hangup = self._hangup
+        event = None if hangup is None else hangup.note(fact)
+        if hangup is not None and event is not None:
+            waits = event is CallEvent.FAREWELL_HEARD and self._more_to_hear(hangup)
+            if not waits:
                 self._advance(event)
         if isinstance(fact, BotHeard) and fact.item.complete:
             self._look_at_drain(DrainEvent.QUIET)
@@ -383,6 +387,19 @@ class CallSupervisor(LoopActor):
         self._delay_end()
         self._speech.say(words)
         return True
+
+    def _more_to_hear(self, hangup: PendingHangup) -> bool:
+        """Whether the end waits for something that the caller must hear before it, though the farewell was heard."""
+        if self._readiness not in MODEL_THERE:
+            return False
+        if self._tasks.correcting:
+            hangup.wait_for_another()
+            return True
+        if self._tasks.owes(BOOKS) and (words := self._tasks.owed_result()):
+            hangup.wait_for_another()
+            self._speech.say(words)
+            return True
+        return False
 
     def _delay_end(self) -> None:
         """The caller must hear something else before the end that is due: that calls a hang-up off."""
@@ -456,6 +473,8 @@ class CallSupervisor(LoopActor):
 
     def _end_after_words(self, hangup: PendingHangup, response_id: str, turns: list[str]) -> None:
         """A task has ended with a hang-up or transfer. turns: of the caller since the call that has led to it."""
+        if self._tasks.owes(BOOKS) and not isinstance(hangup.act, Transfer):
+            return  # the caller learns only now that nothing is certain, and will have something to ask
         hangup.response_id = response_id
         self._said_with_end(hangup)
         for item_id in turns:
@@ -502,7 +521,9 @@ class CallSupervisor(LoopActor):
         TRANSFERS_FAILED.labels(reason_code).inc()
         self._recorder.error(f"transfer failed: {reason_code}")
         announced_by_clip = self._hangup is not None and self._hangup.clip is not None  # so the model was stopped
-        if not announced_by_clip and not self._model_leg.gone:
+        if self._kept_end is not None:
+            self._advance(CallEvent.TRANSFER_FAILED_MUTE, self._kept_end.in_words_of_ours())
+        elif not announced_by_clip and not self._model_leg.gone:
             self._advance(CallEvent.TRANSFER_FAILED)
         else:
             self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
@@ -644,6 +665,8 @@ class CallSupervisor(LoopActor):
                     self._say_own_words()
                 case CallAction.HANG_UP:
                     self._hang_up(_required(hangup or self._hangup))
+                case CallAction.KEEP_END:
+                    self._kept_end = hangup
                 case CallAction.REPEAT_HANG_UP:
                     self._vaic.tell(_required(self._hangup).act)
                 case CallAction.TAKE_UP:

@@ -102,6 +102,7 @@ class Transcript:
     media_format: str
     started_at: datetime
     began_ms: int
+    bot_digest: str = ""
     barge_ins: int = 0
     ended: tuple[str, datetime] | None = None
     errors: list[str] = field(default_factory=list)
@@ -236,6 +237,7 @@ class Transcript:
         return CallRecord(
             conversation_id=self.conversation_id,
             bot=self.bot,
+            bot_digest=self.bot_digest,
             caller=self.caller,
             media_format=self.media_format,
             outcome=outcome,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from actors.messages.clips import Clip
+from actors.clips import Clip
 from actors.messages.model import OutOfBandRequest
 from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.transport.websocket import Wire

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
+from actors.bots import Bot
 from actors.messages.call import Parked
 from actors.messages.journal_rows import JournalEntry
 from actors.system.address import Address
@@ -15,7 +16,7 @@ from store.journal import CallRecord
 
 class CallOpening(BaseModel):
     """What a call's lease stores for the process that takes it over. media: the name of the negotiated format.
-    address: of the peer that opened it.
+    address: of the peer that opened it. bot, bot_digest: which answers, and in which version.
 
     As in the rows of the journal, new fields have defaults, and unknown ones are ignored.
     """
@@ -23,6 +24,7 @@ class CallOpening(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     bot: str = ""
+    bot_digest: str = ""
     caller: str = ""
     media: str = ""
     address: str = ""
@@ -94,13 +96,14 @@ class ResumeState:
     """A call's state, as another process left it.
 
     rows: its journal, in order, as far as it can be read. acted: runs whose confirmed effect that process had begun,
-    after the last row. last_seq: of the whole journal.
+    after the last row. last_seq: of the whole journal. bot: the version in which it began, None if it cannot be had.
     """
 
     opening: CallOpening
     rows: tuple[JournalEntry, ...]
     acted: frozenset[str] = frozenset()
     last_seq: int = 0
+    bot: Bot | None = None
 
 
 JournalMessage = AppendRow | WriteRecord | DraftRecord | OpenLease | ClaimCall | Park | RenewLeases

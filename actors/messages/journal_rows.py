@@ -33,10 +33,11 @@ class _Row(BaseModel):
 
 
 class CallRow(_Row):
-    """The call has begun; always the first row, and its moment is the call's start."""
+    """The call has begun; always the first row, and its moment is the call's start. bot, bot_digest: see Bot."""
 
     kind: Literal["call"] = "call"
     bot: str = ""
+    bot_digest: str = ""
     caller: str = ""
     media: str = ""
 

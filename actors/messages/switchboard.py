@@ -16,12 +16,13 @@ from actors.transport.websocket import Wire
 class Peer:
     """Whose socket it is. address: for the log. credential: with which its calls are opened; "" if none is configured.
 
-    others: with which calls may also have been opened that it resumes.
+    others: with which calls may also have been opened that it resumes. path: of its request, see Arrival.
     """
 
     address: str = ""
     credential: str = field(default="", repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
+    path: str = ""
 
     def owns(self, credential: str) -> bool:
         """Whether a call that was opened with this credential is its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from actors.messages.clips import Clip
+from actors.clips import Clip
 from actors.transport.websocket import WireClosed, WireText
 
 

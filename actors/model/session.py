@@ -154,7 +154,7 @@ class OpenAISocket(LoopActor):
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
-        self._dialler.dial(self.actor_ref)
+        self._dialler.dial(self.actor_ref, self._config.settings)
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -361,13 +361,13 @@ class OpenAISocket(LoopActor):
 
     def _refused(self, reason: str) -> None:
         """The API refuses service: open the circuit breaker for new sessions and end this one."""
-        self._dialler.trip(reason)
+        self._dialler.trip(reason, self._config.settings)
         self._step(Event.REFUSED, ModelRefused(reason))
 
     def _not_as_configured(self, reason: str) -> ModelRefused:
         """The server refuses the configuration, which all calls share unless this one has a conversation to restore."""
         if not self._config.history and self._phase not in LIVE:
-            self._dialler.trip(reason)
+            self._dialler.trip(reason, self._config.settings)
         return ModelRefused(reason)
 
     def _take_error(self, event: server.Error) -> None:

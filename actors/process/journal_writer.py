@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from actors.bots import Bot, Bots
 from actors.call.replay import left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
@@ -109,6 +110,7 @@ class JournalWriter(ThreadActor):
     """Receives: JournalMessage. What arrives while a batch is written becomes the next batch.
 
     A row that the database refuses is counted, logged and left out; while the database is unavailable everything waits.
+    bots: for the version of a call that is taken over.
     switchboard: receives the calls that other processes have taken over, the answers to claims, and unwritten messages.
     leaving: set when the process ends; then what cannot be written is given back after GIVE_UP_S.
     """
@@ -122,12 +124,14 @@ class JournalWriter(ThreadActor):
         parent_link: ParentLink,
         journal: Journal,
         leases: Leases,
+        bots: Bots,
         switchboard: Address[CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten],
         leaving: threading.Event | None = None,
     ) -> None:
         super().__init__(parent_link)
         self._journal = journal
         self._leases = leases
+        self._bots = bots
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
@@ -136,6 +140,7 @@ class JournalWriter(ThreadActor):
         self._told_s, self._told = -math.inf, (True, 0)  # when the switchboard was told of the store last, and what
         self._held_up: dict[str, _OfCall] = {}  # by key, the one that was tried least recently first
         self._unleased: dict[str, _Unleased] = {}  # by conversation
+        self._not_looked_after = ""  # the error of the last round
         self._reported: set[str] = set()  # keys of calls of which something is lost
         self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
@@ -197,9 +202,13 @@ class JournalWriter(ThreadActor):
                 self._try_held_up(HELD_BUDGET_S)
                 try:
                     self._look_after_leases()
-                except Exception:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
-                    logger.exception("the leases cannot be looked after")
+                except Exception as error:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
+                    if code_of(error) != self._not_looked_after:
+                        logger.exception("the leases cannot be looked after")
+                    self._not_looked_after = code_of(error)
                     self._tell_of_store(answered=False)
+                else:
+                    self._not_looked_after = ""
             case _:
                 assert_never(message)
         if self._rows or self._ended:
@@ -565,7 +574,16 @@ class JournalWriter(ThreadActor):
             self._leases.forget(lease.key)
             send(self._switchboard, CallClaimed(message, None, "its journal cannot be read"))
             return
-        send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted)))
+        bot = self._version(resume_state.opening)
+        send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted, bot=bot)))
+
+    def _version(self, opening: CallOpening) -> Bot | None:
+        """The version in which a call began. Here, because it may have to be read and compiled."""
+        try:
+            return self._bots.version(opening.bot, opening.bot_digest)
+        except Exception:  # noqa: BLE001 - code of tasks, or the database: the call goes on in the present version
+            logger.exception("a version of a bot cannot be made", bot=opening.bot, digest=opening.bot_digest)
+            return None
 
     def _park(self, message: Park) -> None:
         self._without_lease(message.conversation_id)
@@ -682,4 +700,4 @@ def _opening_of(lease: Lease, rows: Sequence[JournalEntry]) -> CallOpening:
     first = rows[0].row if rows else None
     if not isinstance(first, CallRow):
         return CallOpening()
-    return CallOpening(bot=first.bot, caller=first.caller, media=first.media)
+    return CallOpening(bot=first.bot, bot_digest=first.bot_digest, caller=first.caller, media=first.media)

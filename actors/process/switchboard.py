@@ -78,7 +78,7 @@ from actors.process.admission import (
 )
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.process.store_health import NO_ANSWER, StoreHealth
-from actors.services import Services
+from actors.services import Arrival, Bot, SharedServices
 from actors.system.actor import LoopActor
 from actors.system.address import Address, BufferingRef, NullRef, ParentLink, StableRef, send
 from actors.system.dispatcher import Timer
@@ -106,6 +106,7 @@ JOURNAL = "journal"
 # Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
+NO_BOT = "no bot for this call"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
@@ -166,7 +167,7 @@ class Switchboard(LoopActor):
 
     def __init__(
         self,
-        services: Services,
+        services: SharedServices,
         journal: Journal,
         leases: Leases,
         max_calls: int,
@@ -441,12 +442,27 @@ class Switchboard(LoopActor):
         else:
             names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
             initiate = initiate.model_copy(update=names)
-            opening = CallOpening(bot=initiate.bot_name, caller=initiate.caller, media=media.name, address=peer.address)
+            arrival = Arrival(peer.path, initiate.bot_name, "", initiate.caller, initiate.conversation_id)
+            if (bot := self._services.bots.choose(arrival)) is None:
+                refuse(initiate.conversation_id, NO_BOT)
+                return
+            opening = CallOpening(
+                bot=bot.name,
+                bot_digest=bot.digest,
+                caller=initiate.caller,
+                media=media.name,
+                address=peer.address,
+            )
             self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
-            self._begin(initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
+            self._begin(bot, initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
 
     def _begin(
-        self, initiate: SessionInitiate, media: MediaFormat, call: _Call, resume_state: ResumeState | None = None
+        self,
+        bot: Bot,
+        initiate: SessionInitiate,
+        media: MediaFormat,
+        call: _Call,
+        resume_state: ResumeState | None = None,
     ) -> None:
         self._calls[initiate.conversation_id] = call
         CALLS_LIVE.set(len(self._calls))
@@ -455,7 +471,7 @@ class Switchboard(LoopActor):
             call.stable_ref,
             CALL_POLICY,
             lambda parent_link: CallSupervisor.start(
-                parent_link, self._services, initiate, media, call.wire, resume_state
+                parent_link, self._services.of(bot), initiate, media, call.wire, resume_state
             ),
             log=logger.bind(conversation=initiate.conversation_id),
         )
@@ -496,10 +512,14 @@ class Switchboard(LoopActor):
         initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
         media = negotiate(initiate.supported_media_formats)
         if claim is not None and resume_state is not None and media is not None:
-            _compare_addresses(conversation_id, resume_state.opening.address, claim.peer.address)
-            call = _Call(StableRef(), claim.wire, claim.peer.credential, claim.peer.address)
-            self._begin(initiate, media, call, resume_state)
-            return
+            if (
+                bot := resume_state.bot or self._next_best(conversation_id, resume_state.opening, claim.peer)
+            ) is not None:
+                _compare_addresses(conversation_id, resume_state.opening.address, claim.peer.address)
+                call = _Call(StableRef(), claim.wire, claim.peer.credential, claim.peer.address)
+                self._begin(bot, initiate, media, call, resume_state)
+                return
+            reason = NO_BOT
         # What was claimed nevertheless, for this socket or one before it, can be resumed elsewhere.
         self._journal_writer.tell(Park(conversation_id, None))
         if claim is not None and reason == NO_ANSWER:
@@ -509,6 +529,19 @@ class Switchboard(LoopActor):
         elif claim is not None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
+
+    def _next_best(self, conversation_id: str, opening: CallOpening, peer: Peer) -> Bot | None:
+        """The bot for a call whose version cannot be had any more: its tasks are told apart as those of a release."""
+        bots = self._services.bots
+        # The release before has no versions, and what VAIC calls the bot as its name.
+        arrival = Arrival(peer.path, opening.bot, "", opening.caller, conversation_id)
+        bot = bots.present(opening.bot) or bots.choose(arrival)
+        logger.bind(conversation=conversation_id).warning(
+            "the call goes on in another version of its bot",
+            began=f"{opening.bot} {opening.bot_digest}",
+            bot=bot and f"{bot.name} {bot.digest}",
+        )
+        return bot
 
     def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
@@ -521,7 +554,9 @@ class Switchboard(LoopActor):
     # --- children ---
 
     def _start_journal_writer(self, parent_link: ParentLink) -> pykka.ActorRef[JournalWriter]:
-        return JournalWriter.start(parent_link, self._journal, self._leases, self.actor_ref, self._writer_leaves)
+        return JournalWriter.start(
+            parent_link, self._journal, self._leases, self._services.bots, self.actor_ref, self._writer_leaves
+        )
 
     def _overdue(self, message: ShutdownTimeout) -> None:
         self._children.overdue(message)

@@ -1,24 +1,24 @@
 """The attempts of one process at effects: one at a time for each key, and what the effect log says of them.
 
 Shared by the threads of all FsmAgents, and by the recovery of what other processes have begun.
-May import: fsm, protocols, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
+May import: actors, fsm, protocols, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
-from fsm.registry import effects_of
+from actors.bots import Bot, Bots
+from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
 from fsm.spec import AgentSpec
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
@@ -33,8 +33,24 @@ UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """An effect, and the task that declares it."""
+
+    effect: DeclaredEffect
+    spec: AgentSpec
+
+
+def declaration(bot: Bot, name: str) -> Declaration | None:
+    """A bot's effect of that name; None if it has none."""
+    for spec in bot.profile.agents.values():
+        if (effect := spec.effects.get(name)) is not None:
+            return Declaration(effect, spec)
+    return None
+
+
 class EffectAttempts:
-    """The keys that this process is carrying out. agents: the tasks that declare the effects. now: aware.
+    """The keys that this process is carrying out. bots: whose tasks declare the effects. now: aware.
 
     patience_s: how long `alone` waits. unstored: outcomes that the database could not take, by key.
     """
@@ -42,15 +58,14 @@ class EffectAttempts:
     def __init__(
         self,
         engine: Engine,
-        agents: Mapping[str, AgentSpec],
+        bots: Bots,
         now: Callable[[], datetime],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.engine = engine
         self.now = now
-        self.declared = effects_of(agents)
+        self.bots = bots
         self.unstored: dict[str, EffectResult] = {}
-        self._slots = {name: spec.slots for spec in agents.values() for name in spec.effects}
         self._patience_s = patience_s
         self._under_way: set[str] = set()
         self._done = threading.Condition()
@@ -81,26 +96,44 @@ class EffectAttempts:
         say = "" if isinstance(result, Ok) else result.say
         effect_log.settle(connection, key, status or STATUS[type(result)], values, say, self.now())
 
+    def declared(self, name: str, context: TaskContext) -> Declaration:
+        """An effect of a task of a call. Raises: KeyError if the call's bot has none of that name."""
+        bot = self.bots.version(context.bot, context.bot_digest)
+        declared = None if bot is None else declaration(bot, name)
+        if declared is None:
+            raise KeyError(f"{context.bot} {context.bot_digest} {name}")
+        return declared
+
     def entry(self, name: str, request: EffectRequest, epoch: int) -> LoggedEffect:
         """The log entry of a request's intent. epoch: of the conversation's lease."""
-        slots = self._slots[name]
+        context = request.context
+        slots = self.declared(name, context).spec.slots
         return LoggedEffect(
             key=request.key,
             name=name,
-            conversation_id=request.context.conversation_id,
-            run_id=request.context.run_id,
-            caller=request.context.caller,
+            conversation_id=context.conversation_id,
+            run_id=context.run_id,
+            caller=context.caller,
+            bot=context.bot,
+            bot_digest=context.bot_digest,
             slots={slot: slots[slot].write(value) for slot, value in request.slots.items()},
             facts=dict(request.facts),
             intended_at=self.now(),
             epoch=epoch,
         )
 
-    def request(self, known: LoggedEffect) -> EffectRequest | None:
+    def request(self, known: LoggedEffect, spec: AgentSpec) -> EffectRequest | None:
         """The logged request; None if it no longer fits the task's table, which has changed since."""
-        context = TaskContext(known.conversation_id, known.run_id, known.caller, self.now)
+        context = TaskContext(
+            known.conversation_id,
+            known.run_id,
+            known.caller,
+            self.now,
+            bot=known.bot,
+            bot_digest=known.bot_digest,
+        )
+        slots = spec.slots
         try:
-            slots = self._slots[known.name]
             read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
         except (KeyError, ValueError):
             return None

@@ -10,9 +10,10 @@ from typing import Literal
 
 from loguru import logger
 
+from actors.bots import Arrival, Bot
 from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
-from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked
-from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
+from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked, declaration
+from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
 from protocols.errors import MisuseError
 from store import effect_log
 from store.causes import code_of
@@ -43,6 +44,8 @@ class EffectRecovery:
         self._attempts = attempts
         self._watch: Watch[tuple[object, ...]] = Watch(watched.total_seconds(), LONGEST_GAP_S)
         self._engine = attempts.engine
+        # Of the effects that were found without an outcome: one may have to be read and compiled.
+        self._versions: dict[tuple[str, str], Bot | None] = {}
         self._now = attempts.now
         self._away: set[str] = set()  # what the log says cannot be done
 
@@ -60,6 +63,8 @@ class EffectRecovery:
             self._tell_away("abandoned effects cannot be looked up", error)
             return 0
         self._tell_back("abandoned effects cannot be looked up")
+        wanted = {(each.bot, each.bot_digest) for each in found}
+        self._versions = {which: bot for which, bot in self._versions.items() if which in wanted}
         for known in self._unchanged(found):
             if known.key in self._attempts.under_way or self._is_recent(known):
                 continue
@@ -131,7 +136,7 @@ class EffectRecovery:
         if decision != "retry":
             with self._engine.begin() as connection:
                 return status if effect_log.decide(connection, known, status, self._now()) else None
-        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        effect, request = self._declared(known)
         if not isinstance(effect, Remote) or request is None:
             raise MisuseError(f"{known.name} is not an effect that can be carried out again")
         with self._engine.begin() as connection:
@@ -158,6 +163,27 @@ class EffectRecovery:
         with self._engine.begin() as connection:
             return status if effect_log.decide_damaged(connection, key, status, self._now()) else None
 
+    def _declared(self, known: LoggedEffect) -> tuple[DeclaredEffect | None, EffectRequest | None]:
+        """The effect as its call had it, or as the bot has it now; and its request. None: that a human must settle."""
+        for bot in (self._version(known), self._present(known)):
+            declared = None if bot is None else declaration(bot, known.name)
+            if declared is not None:
+                return declared.effect, self._attempts.request(known, declared.spec)
+        return None, None
+
+    def _version(self, known: LoggedEffect) -> Bot | None:
+        which = known.bot, known.bot_digest
+        if which not in self._versions:
+            self._versions[which] = self._attempts.bots.version(*which)
+        return self._versions[which]
+
+    def _present(self, known: LoggedEffect) -> Bot | None:
+        """The bot's present version; for an effect of the release before, which had one bot, the one by default."""
+        bots = self._attempts.bots
+        if known.bot:
+            return bots.present(known.bot)
+        return bots.choose(Arrival("", "", "", known.caller, known.conversation_id))
+
     def recovered(self, remote: Remote, request: EffectRequest, known: LoggedEffect) -> EffectResult:
         """The result of a remote effect that a process which has died may have done."""
         if remote.recover == "human" or self._too_old(remote, known):
@@ -171,7 +197,7 @@ class EffectRecovery:
         with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now(), known.epoch):
                 return None
-        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        effect, request = self._declared(known)
         result: EffectResult = Unclear(UNSURE)
         status: Status | None = None
         if isinstance(effect, Remote) and request is not None:
@@ -188,7 +214,7 @@ class EffectRecovery:
 
     def _clear_up(self, known: LoggedEffect) -> Status | None:
         """Look up an unclear effect, without ever repeating it. Returns its status, None if that is still unknown."""
-        effect, request = self._attempts.declared.get(known.name), self._attempts.request(known)
+        effect, request = self._declared(known)
         if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
             return None
         if known.say == UNDO_FAILED or self._too_old(effect, known):

@@ -7,7 +7,7 @@ May import: actors, fsm, protocols, store, SQLAlchemy, loguru. Rules from: docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from typing import assert_never
 from loguru import logger
 from sqlalchemy import Connection, Engine
 
+from actors.bots import Bots
 from actors.metrics import EFFECTS, LOOKUPS
 from actors.tasks.effect_attempts import BROKEN, PATIENCE_S, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked
 from actors.tasks.effect_recovery import ABANDONED, UNDO_FAILED, EffectRecovery
@@ -32,7 +33,6 @@ from fsm.effects import (
     TaskContext,
     Unclear,
 )
-from fsm.spec import AgentSpec
 from protocols.errors import Fenced
 from store import effect_log
 from store.database import reading
@@ -69,7 +69,7 @@ NO_LIMITS = EffectLimits()
 
 
 class EffectRunner:
-    """Runs effects against the database. agents: the tasks that declare them. now: the wall clock, aware.
+    """Runs effects against the database. bots: whose tasks declare them. now: the wall clock, aware.
 
     patience_s: how long an attempt waits for another one with the same key before it answers UNSURE.
     epoch_of: the epoch of a conversation's lease, 0 if it has none; a stale epoch is fenced and changes nothing.
@@ -79,14 +79,14 @@ class EffectRunner:
     def __init__(
         self,
         engine: Engine,
-        agents: Mapping[str, AgentSpec],
+        bots: Bots,
         now: Callable[[], datetime],
         patience_s: float = PATIENCE_S,
         epoch_of: Callable[[str], int] = lambda _: 0,
         limits: EffectLimits = NO_LIMITS,
         watched: timedelta = ABANDONED,
     ) -> None:
-        self._attempts = EffectAttempts(engine, agents, now, patience_s)
+        self._attempts = EffectAttempts(engine, bots, now, patience_s)
         self.recovery = EffectRecovery(self._attempts, watched)
         self._engine = engine
         self._epoch_of = epoch_of
@@ -99,7 +99,7 @@ class EffectRunner:
         An effect that raises is Failed, or Unclear if it may have been done. Raises: Fenced.
         """
         try:
-            result = self._carry_out(name, self._attempts.declared[name], request)
+            result = self._carry_out(name, self._attempts.declared(name, request.context).effect, request)
         except UnreadableRow:
             # It may have been done: the row that says so is damaged.
             log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
@@ -129,7 +129,7 @@ class EffectRunner:
 
         The call may have ended by now, and its lease with it; it only matters that no other process has taken it over.
         """
-        effect = self._attempts.declared[name]
+        effect = self._attempts.declared(name, request.context).effect
         if effect.on_hang_up != "undo" or effect.undo is None:
             return False
         try:
@@ -148,7 +148,7 @@ class EffectRunner:
     # --- once for each key ---
 
     def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
-        if isinstance(effect, Local) and effect.reads_only:
+        if effect.reads_only:
             return self._look(name, effect, request)
         with self._attempts.alone(request.key) as alone:
             if not alone:
@@ -172,22 +172,29 @@ class EffectRunner:
         except UNAVAILABLE as error:
             raise _NoStore(UNSURE if committing else NO_STORE) from error
 
-    # --- local ---
+    # --- look-ups ---
 
-    def _look(self, name: str, lookup: Local, request: EffectRequest) -> EffectResult:
+    def _look(self, name: str, lookup: DeclaredEffect, request: EffectRequest) -> EffectResult:
         try:
-            with reading(self._engine) as connection:
-                savepoint = connection.begin_nested()
-                result = checked(lookup.do(request, connection))
-                # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
-                savepoint.rollback()
-            self._tally(name, lookup, request, result)
-            return result
+            if isinstance(lookup, Local):
+                return self._look_in_store(name, lookup, request)
+            # However slow the remote system is, it holds no connection of ours.
+            result = checked(lookup.do(request))
         except UNAVAILABLE as error:
             raise _NoStore(NO_STORE) from error
-        except Exception:  # noqa: BLE001 - code of a task
+        except (Exception, SystemExit):  # noqa: BLE001 - code of a task
             _log_raised(request, "a look-up has raised")
             return Failed(BROKEN)
+        return Failed(result.say) if isinstance(result, Unclear) else result  # it has changed nothing
+
+    def _look_in_store(self, name: str, lookup: Local, request: EffectRequest) -> EffectResult:
+        with reading(self._engine) as connection:
+            savepoint = connection.begin_nested()
+            result = checked(lookup.do(request, connection))
+            # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
+            savepoint.rollback()
+        self._tally(name, lookup, request, result)
+        return result
 
     def _tally(self, name: str, lookup: Local, request: EffectRequest, result: EffectResult) -> None:
         """Count an attempt in its own transaction, because what a look-up writes is rolled back."""
@@ -198,6 +205,8 @@ class EffectRunner:
         LOOKUPS.labels(name, outcome).inc()
         log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
         log.info("look-up", effect=name, outcome=outcome)
+
+    # --- local ---
 
     def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
         try:

@@ -222,6 +222,10 @@ class TaskRouter:
         """Whether a task has done something that the caller has not heard about."""
         return self._owed.open
 
+    def owes(self, key: str) -> bool:
+        """Whether the caller has not heard yet what `owe` was told under this key."""
+        return any(each.run == key for each in self._owed.left())
+
     def owed_result(self) -> str:
         """The sentence about it, to say now; "" if there is none."""
         return self._owed.tell()
@@ -547,6 +551,8 @@ class TaskRouter:
             now=self._services.local_now,
             choices=self._choices(),
             notes=tuple(notes) if spec.carries_notes else (),
+            bot=self._services.bot.name,
+            bot_digest=self._services.bot.digest,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run
@@ -554,6 +560,8 @@ class TaskRouter:
     def _start(self, run: TaskHandle) -> None:
         def start(parent_link: ParentLink) -> pykka.ActorRef[FsmAgent]:
             snapshot = run.status and run.status.snapshot
+            # The key is known for good when the lease is opened; that may be later, when the store was away.
+            run.context = replace(run.context, conversation_id=self._services.call_key(self._conversation_id))
             return FsmAgent.start(parent_link, run.spec, run.context, self._services.effects, snapshot, self._call)
 
         self._children.start(run.child, run.stable_ref, TASK_POLICY, start)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import websocket
 from loguru import logger
@@ -25,6 +26,7 @@ from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
+from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.rate_limit import MODEL_TRAFFIC
@@ -34,6 +36,8 @@ from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_aft
 # Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
 # session, not the call: what the loop takes to read it, all calls would wait.
 MAX_MESSAGE_BYTES = 1024 * 1024
+# Bots' settings with a circuit breaker of their own.
+MAX_CIRCUITS = 1000
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
 # After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
@@ -77,19 +81,19 @@ class DialFailed:
 class Dials(Protocol):
     """Opens sockets to the model: a Dialler in the product."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
-        """Open a socket; the caller is told the outcome later."""
+    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
+        """Open a socket; the caller is told the outcome later. settings: of the session that it is for."""
         ...
 
-    def trip(self, reason: str, /) -> None:
-        """The model refused us in a way that another attempt would not change: open the circuit breaker."""
+    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
+        """The model refused us in a way that another attempt with these settings would not change."""
         ...
 
 
 class Circuit:
     """A circuit breaker: closed it lets every attempt pass, open one every OPEN_S. now_s: monotonic.
 
-    reason: why it was opened last.
+    reason: why it is open; "" while it is closed.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -109,13 +113,11 @@ class Circuit:
         if self._next_s is None:
             logger.error("the model refuses us: circuit breaker opened", reason=reason)
         self._next_s, self.reason = self._now_s() + OPEN_S, reason
-        MODEL_CIRCUIT.set(1)
 
     def close(self) -> None:
         if self._next_s is not None:
             logger.info("the model accepts us again: circuit breaker closed")
-        self._next_s = None
-        MODEL_CIRCUIT.set(0)
+        self._next_s, self.reason = None, ""
 
 
 class RetryHold:
@@ -197,8 +199,20 @@ class _Connection(websocket.WebSocket):
         self.reader = None if connected is None else _Connected(connected)
 
 
+def with_model(url: str, model: str) -> str:
+    """The URL of another model, or of another deployment where that is what the URL names. model: "" for the URL's."""
+    if not model:
+        return url
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query["deployment" if "deployment" in query else "model"] = model
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
 class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
+
+    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other.
 
     headers: of the upgrade request, with the credentials. loop: takes the sockets over. now: the wall clock, UTC.
     """
@@ -211,39 +225,53 @@ class Dialler:
         self._loop = loop
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
-        self._circuit = Circuit(loop.time)
+        self._circuits: dict[str, Circuit] = {}
         self._hold = RetryHold(loop.time)
         self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
-    def dial(self, caller: Address[Dialled | DialFailed]) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
+        circuit = self._circuit(settings)
         wait_s = self._hold.wait_s()
         if wait_s > HOLD_LIMIT_S + HOLD_SPREAD_S:
             send(caller, DialFailed(0, f"to be tried again in {wait_s:.0f} s", final=True))
-        elif not self._circuit.lets_through():
-            send(caller, DialFailed(0, self._circuit.reason, final=True))
+        elif not circuit.lets_through():
+            send(caller, DialFailed(0, circuit.reason, final=True))
         elif wait_s:
             MODEL_LIMITED.labels("held dial").inc()
-            self._loop.call_later(wait_s, self._start, caller)
+            self._loop.call_later(wait_s, self._start, caller, settings)
         else:
-            self._start(caller)
+            self._start(caller, settings)
 
-    def _start(self, caller: Address[Dialled | DialFailed]) -> None:
+    def _circuit(self, settings: ModelSettings | None) -> Circuit:
+        key = repr(settings)
+        if key not in self._circuits:
+            if len(self._circuits) >= MAX_CIRCUITS:  # those of versions that are gone; an open one only costs a dial
+                del self._circuits[next(iter(self._circuits))]
+            self._circuits[key] = Circuit(self._loop.time)
+        return self._circuits[key]
+
+    def _start(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None) -> None:
         try:
-            self._threads.submit(self._open, caller)
+            self._threads.submit(self._open, caller, settings)
         except RuntimeError as error:  # no memory or process limit is left for another thread
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 
-    def trip(self, reason: str) -> None:
-        self._circuit.open(reason)
+    def trip(self, reason: str, settings: ModelSettings | None = None) -> None:
+        self._circuit(settings).open(reason)
+        self._show_circuits()
 
-    def _open(self, caller: Address[Dialled | DialFailed]) -> None:
+    def _show_circuits(self) -> None:
+        MODEL_CIRCUIT.set(any(each.reason for each in self._circuits.values()))
+
+    def _open(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None) -> None:
+        url = with_model(self.url, settings.name if settings else "")
         try:
             connection = websocket.create_connection(
-                self.url,
+                url,
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
                 header=self._headers,
@@ -255,35 +283,48 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            self._refused(int(error.status_code), error.resp_headers or {}, caller)
+            self._refused(int(error.status_code), error.resp_headers or {}, caller, settings)
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
             reason = f"certificate: {error.verify_message}"
-            self._loop.call_soon_threadsafe(self.trip, reason)
+            self._loop.call_soon_threadsafe(self.trip, reason, settings)
             send(caller, DialFailed(0, reason, final=True))
         except (OSError, websocket.WebSocketException, ValueError) as error:
             if str(error).startswith("Redirect"):  # its own kind of error has no class in websocket-client
-                self._refused(HTTPStatus.FOUND, {}, caller)
+                self._refused(HTTPStatus.FOUND, {}, caller, settings)
                 return
             send(caller, DialFailed(0, type(error).__name__))
         else:
             connected = cast(_Connection, connection).reader
             date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
-            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller)
+            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, settings)
 
-    def _refused(self, status: int, headers: Mapping[str, str], caller: Address[Dialled | DialFailed]) -> None:
+    def _refused(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        caller: Address[Dialled | DialFailed],
+        settings: ModelSettings | None,
+    ) -> None:
         reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
         if final:
-            self._loop.call_soon_threadsafe(self.trip, reason)
+            self._loop.call_soon_threadsafe(self.trip, reason, settings)
         if status in BUSY_STATUSES:
             MODEL_LIMITED.labels("dial").inc()
             wait_s = retry_after_s(headers, self._now())
             self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
         send(caller, DialFailed(status, reason, final))
 
-    def _take_over(self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed]) -> None:
+    def _take_over(
+        self,
+        connected: _Connected | None,
+        date: str,
+        caller: Address[Dialled | DialFailed],
+        settings: ModelSettings | None,
+    ) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
-        self._circuit.close()
+        self._circuit(settings).close()
+        self._show_circuits()
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

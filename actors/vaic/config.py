@@ -1,6 +1,6 @@
 """The configuration of a VaicSocket.
 
-May import: actors.messages.clips, protocols.media, the standard library.
+May import: actors.clips, protocols.media, the standard library.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from actors.messages.clips import Clips
+from actors.clips import Clips
 from protocols.media import MediaFormat
 
 

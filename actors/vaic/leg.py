@@ -9,8 +9,8 @@ from __future__ import annotations
 import pykka
 
 from actors import policies
+from actors.clips import Clip
 from actors.messages.call import CallMessage, CallTimer, CallTimerKey
-from actors.messages.clips import Clip
 from actors.messages.model import ModelSocketMessage
 from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords, VaicSocketMessage

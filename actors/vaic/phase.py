@@ -20,6 +20,7 @@ class Phase(Enum):
     OPEN = "open"  # audio and events pass in both directions
     PLAYING_OUT = "playing out"  # a hangup or transfer was ordered; VAIC still plays what it was sent
     HUNG_UP = "hung up"  # VAIC was told to hang up or transfer; session.end must follow, or a transfer's failure
+    RINGING = "ringing"  # a transfer was sent, and VAIC has not said what became of it; the caller is asked to wait
     ENDED = "ended"  # by VAIC; the supervisor knows, and stops the session
     LAST_WORDS = "last words"  # the supervisor has failed; a recorded sentence is spoken, and nothing else
     PLAYING_OUT_ALONE = "playing out, alone"
@@ -31,6 +32,7 @@ class Event(Enum):
     ORDERED = "hangup or transfer ordered"
     ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # all should have been heard, but VAIC has not confirmed it
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
+    STILL_RINGING = "still ringing"  # nothing was heard of a transfer for RINGING_LIMIT_S
     TRANSFER_FAILED = "transfer failed"  # VAIC says so and keeps the call, or says nothing
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
@@ -43,6 +45,7 @@ class Event(Enum):
 class Action(Enum):
     NOTHING = ""
     SEND_ORDER = "send hangup or transfer"
+    ASK_TO_WAIT = "ask to wait"  # by a recorded sentence
     REPORT_FAILURE = "report the failed transfer"  # to the supervisor
     REPORT_END = "report the end"  # to the supervisor, with the reason that VAIC gave
     REPORT_CLOSED = "report the closed socket"  # as the end of the call
@@ -52,7 +55,8 @@ class Action(Enum):
     STOP = "stop"
 
 
-# Time limits of phases; the others have none here. In HUNG_UP the supervisor's own limit runs, and TRANSFER_LIMIT_S.
+# Time limits of phases; the others have none here. In HUNG_UP the supervisor's own limit runs, and for a
+# transfer the two below.
 LIMITS_S: Mapping[Phase, float] = {
     # After the moment at which everything should have been heard (7.6: "about 1 s").
     Phase.PLAYING_OUT: 1.0,
@@ -63,9 +67,12 @@ LIMITS_S: Mapping[Phase, float] = {
     Phase.HUNG_UP_ALONE: 6.0,
 }
 
-# In HUNG_UP, for what becomes of a transfer: VAIC may ignore it, and a caller who hears no ringing must not be left in
-# silence. One that is answered later takes the caller with it all the same.
-TRANSFER_LIMIT_S = 15.0
+# VAIC may ignore a transfer, and a caller who hears no ringing must not be left in silence: that often the caller is
+# asked to wait. With `transferNotifications` the bot stays in the call until VAIC tells the outcome (7.7).
+RINGING_LIMIT_S = 15.0
+# A telephone rings about that long; then the transfer counts as failed. One that is answered later takes the caller
+# with it all the same.
+TRANSFER_LIMIT_S = 40.0
 
 ALONE = frozenset({Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE, Phase.OVER})
 _SPOKEN = (Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE)
@@ -86,29 +93,35 @@ SESSION: Table[Phase, Event, Action] = Table(
         go(Phase.PLAYING_OUT_ALONE, (Event.PLAYED_OUT, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
         # During last words VAIC may confirm what was played before them, so only our clock says when they were heard.
         stay(
-            (Phase.OPEN, Phase.LAST_WORDS, Phase.HUNG_UP, Phase.HUNG_UP_ALONE, Phase.ENDED, Phase.OVER),
+            (phase for phase in Phase if phase not in (Phase.PLAYING_OUT, Phase.PLAYING_OUT_ALONE)),
             Event.PLAYED_OUT,
             Action.NOTHING,
         ),
-        go(Phase.HUNG_UP, Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
+        go((Phase.HUNG_UP, Phase.RINGING), Event.STILL_RINGING, Phase.RINGING, Action.ASK_TO_WAIT),
+        go((Phase.HUNG_UP, Phase.RINGING), Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
         go(Phase.HUNG_UP_ALONE, Event.TRANSFER_FAILED, Phase.LAST_WORDS, Action.SPEAK_INSTEAD),
         # Reported twice, or too late.
         stay(
-            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE)),
+            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.RINGING, Phase.HUNG_UP_ALONE)),
             Event.TRANSFER_FAILED,
             Action.NOTHING,
         ),
-        go((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP), Event.SESSION_END, Phase.ENDED, Action.REPORT_END),
+        go(
+            (Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.RINGING),
+            Event.SESSION_END,
+            Phase.ENDED,
+            Action.REPORT_END,
+        ),
         # A socket lost before the hangup was sent is a loss like any other: the order is repeated on the next socket.
         go((Phase.OPEN, Phase.PLAYING_OUT), Event.SOCKET_CLOSED, Phase.OVER, Action.FAIL),
-        go(Phase.HUNG_UP, Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
+        go((Phase.HUNG_UP, Phase.RINGING), Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
         # Alone, nobody would resume the call on another socket.
         go(_SPOKEN, _ENDS, Phase.OVER, Action.STOP),
         stay((Phase.ENDED, Phase.OVER), _ENDS, Action.NOTHING),
         # What was ordered before the supervisor failed is carried out, without further words.
         go(Phase.OPEN, Event.CALL_BROKE, Phase.LAST_WORDS, Action.SPEAK),
         go(Phase.PLAYING_OUT, Event.CALL_BROKE, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
-        go(Phase.HUNG_UP, Event.CALL_BROKE, Phase.HUNG_UP_ALONE, Action.NOTHING),
+        go((Phase.HUNG_UP, Phase.RINGING), Event.CALL_BROKE, Phase.HUNG_UP_ALONE, Action.NOTHING),
         go(Phase.ENDED, Event.CALL_BROKE, Phase.OVER, Action.STOP),
         stay((*_SPOKEN, Phase.OVER), Event.CALL_BROKE, Action.NOTHING),
         go(Phase.LAST_WORDS, (Event.WORDS_HEARD, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
@@ -119,7 +132,16 @@ SESSION: Table[Phase, Event, Action] = Table(
     ),
     rows(
         never(_UNTIMED, Event.LIMIT, "no limit runs"),
-        never((Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.ENDED), _WORDS, "no last words are spoken"),
+        never(
+            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.RINGING)),
+            Event.STILL_RINGING,
+            "it is the limit of a transfer that was sent",
+        ),
+        never(
+            (Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.RINGING, Phase.ENDED),
+            _WORDS,
+            "no last words are spoken",
+        ),
         never(Phase.PLAYING_OUT_ALONE, _WORDS, "they are heard once, or were never spoken"),
     ),
 )
@@ -138,7 +160,7 @@ def answers(phase: Phase) -> Answers:
     match phase:
         case Phase.OPEN | Phase.LAST_WORDS:
             return Answers.ALL
-        case Phase.PLAYING_OUT | Phase.PLAYING_OUT_ALONE | Phase.HUNG_UP | Phase.HUNG_UP_ALONE:
+        case Phase.PLAYING_OUT | Phase.PLAYING_OUT_ALONE | Phase.HUNG_UP | Phase.RINGING | Phase.HUNG_UP_ALONE:
             return Answers.USER_STREAMS
         case Phase.ENDED | Phase.OVER:
             return Answers.NONE

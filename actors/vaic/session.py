@@ -10,6 +10,7 @@ from typing import ClassVar, assert_never
 
 from loguru import logger
 
+from actors.clips import Clip
 from actors.messages.call import (
     BotBegan,
     BotHeard,
@@ -22,7 +23,6 @@ from actors.messages.call import (
     VaicEnded,
     VaicReady,
 )
-from actors.messages.clips import Clip
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot, ModelSocketMessage
 from actors.messages.vaic import (
     AwaitWords,
@@ -53,7 +53,18 @@ from actors.transport.websocket import Wire, WireClosed, WireMessage, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.filler import FillerTimer
 from actors.vaic.gap import GAP_S, GapFiller
-from actors.vaic.phase import ALONE, LIMITS_S, SESSION, TRANSFER_LIMIT_S, Action, Answers, Event, Phase, answers
+from actors.vaic.phase import (
+    ALONE,
+    LIMITS_S,
+    RINGING_LIMIT_S,
+    SESSION,
+    TRANSFER_LIMIT_S,
+    Action,
+    Answers,
+    Event,
+    Phase,
+    answers,
+)
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
@@ -106,6 +117,7 @@ TRANSFER_FAILURES = ("no-answer", "busy", "declined", "error")
 UNANSWERED = "unanswered"  # ours: VAIC has said nothing about it
 DTMF_KEYS = frozenset("0123456789*#ABCD")
 
+_RINGS = (Phase.HUNG_UP, Phase.RINGING)  # in these, what becomes of a transfer has a limit
 OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look up
 
 # Messages that only an open session handles.
@@ -153,6 +165,8 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
+    __slots__ = ("_transfer_limit_ms",)  # see the base class
+
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
     def __init__(
@@ -186,6 +200,7 @@ class VaicSocket(LoopActor):
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
         self._limit: Timer | None = None  # of the phase
+        self._transfer_limit_ms = 0.0  # when a transfer that was sent counts as failed
         self._order: HangUp | Transfer | None = None  # how the call ends, if we end it
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id: str | None = None  # of the last words
@@ -279,13 +294,16 @@ class VaicSocket(LoopActor):
         """Enter the phase that follows. reason: that of session.end or of the closed socket. code: the socket's."""
         before = self._phase
         self._phase, action = SESSION.step(before, event)
-        if self._phase is not before:
+        if self._phase is not before or action is Action.ASK_TO_WAIT:
             self._start_limit()
         match action:
             case Action.NOTHING:
                 pass
             case Action.SEND_ORDER:
                 self._send_order()
+            case Action.ASK_TO_WAIT:
+                self._cut_unheard()
+                self._say(Clip.ONE_MOMENT)
             case Action.REPORT_FAILURE:
                 self._order = None
                 send(self._call, TransferFailed(reason))
@@ -309,15 +327,21 @@ class VaicSocket(LoopActor):
         """That of the phase, in place of that of the phase before."""
         if self._limit is not None:
             self._limit.cancel()
-        transferring = self._phase is Phase.HUNG_UP and isinstance(self._order, Transfer)
-        limit_s = TRANSFER_LIMIT_S if transferring else LIMITS_S.get(self._phase)
+        limit_s = LIMITS_S.get(self._phase)
+        if self._phase in _RINGS and isinstance(self._order, Transfer):
+            if self._phase is Phase.HUNG_UP:
+                self._transfer_limit_ms = self.now_ms() + 1000 * TRANSFER_LIMIT_S
+            left_s = (self._transfer_limit_ms - self.now_ms()) / 1000
+            limit_s = max(0.0, min(RINGING_LIMIT_S, left_s))
         self._limit = None if limit_s is None else self.after(limit_s, PhaseOverdue(self._phase))
 
     def _phase_overdue(self) -> None:
-        if self._phase is Phase.HUNG_UP:
-            self._advance(Event.TRANSFER_FAILED, UNANSWERED)
-        else:
+        if self._phase not in _RINGS:
             self._advance(Event.LIMIT)
+        elif self.now_ms() < self._transfer_limit_ms:
+            self._advance(Event.STILL_RINGING)
+        else:
+            self._advance(Event.TRANSFER_FAILED, UNANSWERED)
 
     def _send_order(self) -> None:
         match self._order:
@@ -333,10 +357,14 @@ class VaicSocket(LoopActor):
         self._tell_heard(self._playout.cut(self.now_ms())[1], barged_in=False)
         send(self._call, VaicEnded(reason_code))
 
-    def _speak_last_words(self) -> None:
+    def _cut_unheard(self) -> None:
+        """Fall silent for a sentence of ours."""
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
         self._tell_heard(cut, barged_in=False)
+
+    def _speak_last_words(self) -> None:
+        self._cut_unheard()
         self._last_item_id = self._say(self._last_clip)
         if self._last_item_id is None:
             self._last_words_heard()
@@ -460,7 +488,7 @@ class VaicSocket(LoopActor):
         if told.get("status") == "failed" and isinstance(self._order, Transfer):
             reason_code = told.get("reasonCode")
             self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
-        elif told.get("status") == "answered" and self._phase is Phase.HUNG_UP and self._limit is not None:
+        elif told.get("status") == "answered" and self._phase in _RINGS and self._limit is not None:
             self._limit.cancel()  # session.end follows; the supervisor's limit runs
 
     def _check_conversation(self, conversation_id: str) -> None:
@@ -490,8 +518,8 @@ class VaicSocket(LoopActor):
 
     def _play_due(self) -> None:
         self._due = None
-        # A hangup or transfer ends the playback: nothing is sent behind it.
-        if self._phase in (Phase.OPEN, Phase.LAST_WORDS):
+        # A hangup or transfer ends the playback: nothing is sent behind it, but what asks the caller to wait.
+        if self._phase in (Phase.OPEN, Phase.RINGING, Phase.LAST_WORDS):
             self._write_all(self._playout.due(self.now_ms()))
             self._watch_playout()
 

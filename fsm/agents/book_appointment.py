@@ -10,9 +10,9 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from fsm.agents.names import real_name
 from fsm.agents.practice import Practice
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
+from fsm.names import real_name
 from fsm.registry import TaskFactory
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from store import appointments

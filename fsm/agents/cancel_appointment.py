@@ -60,7 +60,9 @@ def cancel_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "failed"): "HandedOver",
         },
         effects={
-            "appointments.find_to_cancel": Local(partial(find, practice.resource), reads_only=True, tally=tally),
+            "appointments.find_to_cancel": Local(
+                partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
+            ),
             "appointments.cancel": Local(partial(cancel, practice)),
         },
     )

@@ -14,8 +14,9 @@ from typing import Self, get_args
 
 from sqlalchemy import Connection
 
-from fsm.agents.names import has_letters, is_whole, same_person
+from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
 from store import appointments, identity
 from store.appointments import Appointment
@@ -94,10 +95,7 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
         return Failed(NO_MORE)
     if claims.made < ENOUGH:
         return _ask("which", "incomplete", "Your number is withheld, so I need more than a name.")
-    day = None
-    if claims.day is not None:
-        day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
-    candidates = appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+    candidates = _candidates(resource, claims, now, connection)
     proven = _proven(claims, candidates, now)
     by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
     tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
@@ -123,6 +121,23 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
     return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
+
+
+def _candidates(resource: str, claims: Claims, now: datetime, connection: Connection) -> list[Appointment]:
+    day = None
+    if claims.day is not None:
+        day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
+    return appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+
+
+def _only_miscoded(resource: str, request: EffectRequest, connection: Connection) -> bool:
+    """Whether a wrong attempt, the call's last, would have found the appointment without its code."""
+    claims, now = Claims.of(request), request.context.now()
+    if not claims.code:
+        return False
+    candidates = _candidates(resource, claims, now, connection)
+    found, tried = _proven(replace(claims, code=""), candidates, now), identity.wrong_names(connection, now - A_DAY)
+    return any(each.id in found and not _guessed(each.name, tried) for each in candidates)
 
 
 def _proven(claims: Claims, candidates: Iterable[Appointment], now: datetime) -> dict[int, datetime]:
@@ -162,7 +177,7 @@ def _beyond_guessing(claims: Claims, appointment: Appointment, starts_at: dateti
     return claims.by_code(appointment) and claims.fitting(appointment, starts_at) >= ENOUGH_WITH_CODE
 
 
-def tally(request: EffectRequest, result: EffectResult, connection: Connection) -> str:
+def tally(resource: str, request: EffectRequest, result: EffectResult, connection: Connection) -> str:
     """Store an attempt and its outcome."""
     outcome: Outcome = "matched" if isinstance(result, Ok) else "wrong"
     if result == Failed(NO_MORE):
@@ -170,7 +185,10 @@ def tally(request: EffectRequest, result: EffectResult, connection: Connection) 
     if isinstance(result, Refused):
         outcome = _OUTCOMES[str(result.facts["tried"])]
     # Not a guess at the name where all but the code match.
-    miscoded = isinstance(result, Refused) and DROPPED in result.facts
+    if isinstance(result, Refused):
+        miscoded = DROPPED in result.facts
+    else:
+        miscoded = outcome == "wrong" and _only_miscoded(resource, request, connection)
     context = request.context
     identity.attempted(
         connection,
@@ -190,8 +208,8 @@ _OUTCOMES: dict[str, Outcome] = {each: each for each in get_args(Outcome)}
 def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
     """The arrows of a refused `find`, each to the state that collects what has to be given again."""
     return (
-        Arrow(name, when=lambda known: known.facts.get("ask") == "name"),
-        Arrow(at, when=lambda known: known.facts.get("ask") == "which_at"),
+        Arrow(name, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "name"}))),
+        Arrow(at, when=ConditionRule(Condition.model_validate({"fact": "ask", "is": "which_at"}))),
         Arrow(day),
     )
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
 from fsm.agents.identity import owns
-from fsm.agents.names import real_name
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.hours import NINE_TO_FIVE, Hours, said_minute
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.names import real_name
 from fsm.spec import Known, Slot
 from store import appointments
 

@@ -79,7 +79,9 @@ def reschedule_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "failed"): "HandedOver",
         },
         effects={
-            "appointments.find_to_move": Local(partial(find, practice.resource), reads_only=True, tally=tally),
+            "appointments.find_to_move": Local(
+                partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
+            ),
             "appointments.move": Local(partial(reschedule, practice)),
         },
     )

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gateway.commands.console import WRONG_SETTING, err, out, print_faults, print_misuse, settings_or_exit
+from gateway.commands.console import WRONG_SETTING, err, importing, out, print_faults, print_misuse, settings_or_exit
 from gateway.settings import (
     Settings,
     SettingsError,
@@ -40,11 +40,12 @@ def serve(
     as_worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run the daemon: take calls from VoiceAI Connect until told to stop."""
-    from loguru import logger
+    with importing():
+        from loguru import logger
 
-    from gateway.daemon import run
-    from gateway.logs import set_up_logs
-    from gateway.workers import serve as serve_calls
+        from gateway.daemon import run
+        from gateway.logs import set_up_logs
+        from gateway.workers import serve as serve_calls
 
     settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
     set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())

@@ -1,6 +1,6 @@
 """The command `agents`: lists the tasks, shows the table of one, draws its chart.
 
-May import: fsm, gateway.commands, protocols, rich, typer, the standard library.
+May import: fsm, gateway.commands, protocols, rich, tomlkit, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from protocols.errors import MisuseError
 def agents(
     name: Annotated[str | None, typer.Argument(help="A task.")] = None,
     diagram: Annotated[Path | None, typer.Option(help="Draw its state chart into this SVG file.")] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="Print it as a task file.")] = False,
 ) -> None:
     """List the tasks, or show one of them."""
     from fsm.registry import load_agents
@@ -36,6 +37,8 @@ def agents(
         elif name not in known:
             err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join(known)}")
             raise typer.Exit(2)
+        elif toml:
+            print_file(known[name])
         else:
             show_agent(known[name], diagram)
     except MisuseError as error:
@@ -48,6 +51,15 @@ def described(spec: AgentSpec) -> tuple[str, str, str]:
     asked = ", ".join(name for name, slot in spec.slots.items() if slot.asked) or "-"
     ends = ", ".join(state.outcome for state in spec.states.values() if isinstance(state, End))
     return asked, ends, spec.description.partition(". ")[0].rstrip(".")
+
+
+def print_file(spec: AgentSpec) -> None:
+    """Print a task as a task file, whatever it was written in. Raises: MisuseError for what a file cannot say."""
+    from tomlkit import dumps
+
+    from fsm.task_export import as_file
+
+    typer.echo(dumps(as_file(spec)), nl=False)
 
 
 def show_agent(spec: AgentSpec, diagram: Path | None) -> None:

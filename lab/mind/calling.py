@@ -30,6 +30,21 @@ def is_run(one: Property, here: Situation) -> bool:
     return (bool(here.run) and here.run in one.choices) or (one.name == "task" and bool(one.choices))
 
 
+def own_properties(tool: Tool, here: Situation) -> list[Property]:
+    """Its parameters, without the one that selects a run."""
+    return [one for one in properties(tool) if not is_run(one, here)]
+
+
+def is_yes_or_no(tool: Tool, here: Situation) -> bool:
+    """Whether a tool's only parameter is a boolean: such a tool confirms."""
+    return [one.kind for one in own_properties(tool, here)] == ["boolean"]
+
+
+def confirming(here: Situation) -> Tool | None:
+    """The tool that takes the answer to a read-back; None if there is none."""
+    return next((tool for tool in here.state_tools if is_yes_or_no(tool, here)), None)
+
+
 def heard_since(tool: Tool, here: Situation) -> dict[str, object]:
     """The values the caller gave for a tool since the last call; newer ones replace older ones."""
     heard: dict[str, object] = {}

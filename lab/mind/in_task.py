@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from lab.mind import speech
-from lab.mind.calling import call, is_run
+from lab.mind.calling import call, confirming, is_yes_or_no, own_properties
 from lab.mind.language import (
     Intent,
     answer,
@@ -23,7 +23,7 @@ from lab.mind.language import (
 )
 from lab.mind.opening import opener, wants_human
 from lab.mind.prompt import FunctionCall, Prompt, Tool
-from lab.mind.schema import Property, properties
+from lab.mind.schema import properties
 from lab.mind.situation import Situation
 from lab.mind.spoken_time import without_dates_and_times
 from lab.mind.values import Utterance, hear
@@ -35,6 +35,8 @@ _WISH = re.compile(
 # Inside a task that cancels something these mean that it is to stay, so the task is given up.
 _KEEP = re.compile(r"\b(?:(?:don't|do not|not) cancel|(?:keep|leave) (?:it|that|my|the))\b", re.IGNORECASE)
 _CALLED_BACK = re.compile(r"\b(?:actually|no|wait|stop|oh)\b.*\bcancel (?:that|this|it)\W*$", re.IGNORECASE)
+# Said of what is to be cancelled or changed, these mean what stands already, and not what is being booked.
+_STANDING = re.compile(r"\b(?:first|(?:old|other) (?:one|appointment)|(?:that|which|the one) i have)\b", re.IGNORECASE)
 _OF_OTHERS = Intent.CANCEL, Intent.CHANGE
 
 
@@ -62,7 +64,7 @@ def in_task(prompt: Prompt, here: Situation) -> tuple[FunctionCall, ...]:
 
 def _yes_or_no(here: Situation, said_yes: bool | None) -> tuple[FunctionCall, ...]:
     """The answer to a read-back. "Cancel it" is a yes in a task that cancels."""
-    confirm = _confirm(here)
+    confirm = confirming(here)
     others = [one.name for tool in here.state_tools if tool is not confirm for one in properties(tool)]
     if confirm is None or said_yes is None or _asked(here) in others or is_open_question(here.said):
         return ()
@@ -96,7 +98,7 @@ def _leaving(up_to: frozenset[Intent], here: Situation, said_yes: bool | None) -
     gives_up = Intent.GIVE_UP in up_to
     if Intent.CANCEL not in described_intents(here.open_task, ""):
         gives_up = gives_up or Intent.CANCEL in up_to
-    elif _confirm(here) is None:
+    elif confirming(here) is None:
         gives_up = (
             gives_up or re.search(rf"{_KEEP.pattern}|\bcancel (?:that|this)\W*$", here.said, re.IGNORECASE) is not None
         )
@@ -124,13 +126,13 @@ def _is_about_another(prompt: Prompt, here: Situation, up_to: frozenset[Intent])
     """Whether the caller wants something else cancelled or changed.
 
     "Cancel my appointment" while a pizza is ordered, or while the appointment is being moved; but while one is being
-    booked, it means that one.
+    booked, it means that one, unless it is to be cancelled "first".
     """
     other = opener(prompt, here, here.said) if up_to & {*_OF_OTHERS} and Intent.GIVE_UP not in up_to else None
     if other is None or not described_intents(other.name, "") & up_to & {*_OF_OTHERS}:
         return False
     things = {word for word in stems(other.name) & stems(here.said) if not described_intents(word, "")}
-    about_booked = described_intents(here.open_task, "") & {*_OF_OTHERS}
+    about_booked = described_intents(here.open_task, "") & {*_OF_OTHERS} or _STANDING.search(here.said)
     return bool(things - stems(here.open_task)) or (bool(things) and bool(about_booked))
 
 
@@ -150,7 +152,7 @@ def _given(here: Situation) -> tuple[Tool, dict[str, object]] | None:
     """The state tool that takes the most values, and those values, less the ones just read back."""
     best: tuple[Tool, dict[str, object]] | None = None
     for tool in here.state_tools:
-        if _is_yes_or_no(tool, here):
+        if is_yes_or_no(tool, here):
             continue
         asked = _asked_of(tool, here)
         heard = hear(tool, Utterance(here.said, asked, here.today, here.question))
@@ -164,7 +166,7 @@ def _given(here: Situation) -> tuple[Tool, dict[str, object]] | None:
 def _asked_of(tool: Tool, here: Situation) -> str:
     """The tool's parameter that the caller was asked for, or ""."""
     if _is_choice(tool, here):
-        return _own_properties(tool, here)[0].name
+        return own_properties(tool, here)[0].name
     if any(_is_choice(other, here) for other in here.state_tools):
         return ""  # the caller was asked to choose, not for a missing value
     asked = _asked(here)
@@ -174,25 +176,11 @@ def _asked_of(tool: Tool, here: Situation) -> str:
 def _asked(here: Situation) -> str:
     """The parameter the caller was asked for; "" if a yes or no to a read-back is expected."""
     wanted = next((one for tool in here.state_tools for one in properties(tool) if one.name == here.asked), None)
-    if wanted is not None and wanted.kind != "boolean" and _confirm(here) and is_closed_question(here.question):
+    if wanted is not None and wanted.kind != "boolean" and confirming(here) and is_closed_question(here.question):
         return ""
     return here.asked
 
 
 def _is_choice(tool: Tool, here: Situation) -> bool:
     """Whether a tool's only parameter is a required choice."""
-    return [(one.kind, one.required) for one in _own_properties(tool, here)] == [("choice", True)]
-
-
-def _confirm(here: Situation) -> Tool | None:
-    """The tool that takes the answer to a read-back; None if there is none."""
-    return next((tool for tool in here.state_tools if _is_yes_or_no(tool, here)), None)
-
-
-def _is_yes_or_no(tool: Tool, here: Situation) -> bool:
-    """Whether a tool's only parameter is a boolean: such a tool confirms."""
-    return [one.kind for one in _own_properties(tool, here)] == ["boolean"]
-
-
-def _own_properties(tool: Tool, here: Situation) -> list[Property]:
-    return [one for one in properties(tool) if not is_run(one, here)]
+    return [(one.kind, one.required) for one in own_properties(tool, here)] == [("choice", True)]

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from lab.mind.calling import confirming
 from lab.mind.language import sentences, stem, stems, words
 from lab.mind.prompt import AssistantSaid, Prompt, SystemNote, UserSaid
 from lab.mind.runs import parsed, say
@@ -167,8 +168,10 @@ def who_i_am(question: str, prompt: Prompt) -> str:
 
 
 def lead_back(here: Situation) -> str:
-    """The open task's question, or ""."""
-    return here.question if here.open_task else ""
+    """The open task's question, or ""; a read-back as a whole, for the caller must know what a yes is to."""
+    if not here.open_task:
+        return ""
+    return here.read_back if confirming(here) is not None else here.question
 
 
 def joined(*parts: str) -> str:

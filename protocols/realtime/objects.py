@@ -130,6 +130,35 @@ class Reasoning(SentFrame):
     effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
+class TokenLimits(SentFrame):
+    post_instructions: Annotated[int, Field(ge=1)] | None = None
+
+
+class RetentionRatio(SentPart):
+    """A conversation that is too long is cut to this share of what may follow the instructions."""
+
+    type: Literal["retention_ratio"] = "retention_ratio"
+    retention_ratio: Annotated[float, Field(ge=0, le=1)]
+    token_limits: TokenLimits | None = None
+
+
+class TracingConfig(SentFrame):
+    workflow_name: str | None = None
+    group_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class PromptReference(SentFrame):
+    """A prompt template stored at OpenAI."""
+
+    id: str
+    version: str | None = None
+    variables: dict[str, Any] | None = None
+
+
+Include = Literal["item.input_audio_transcription.logprobs"]
+
+
 class Session(SentFrame):
     """A session's configuration, or the part to change: an absent field stays as it is, null clears it (2.1)."""
 
@@ -143,10 +172,10 @@ class Session(SentFrame):
     parallel_tool_calls: bool | None = None
     reasoning: Reasoning | None = None
     max_output_tokens: MaxTokens | None = None
-    truncation: Literal["auto", "disabled"] | dict[str, Any] | None = None
-    tracing: Literal["auto"] | dict[str, Any] | None = None
-    prompt: dict[str, Any] | None = None
-    include: tuple[str, ...] | None = None
+    truncation: Literal["auto", "disabled"] | RetentionRatio | None = None
+    tracing: Literal["auto"] | TracingConfig | None = None
+    prompt: PromptReference | None = None
+    include: tuple[Include, ...] | None = None
 
 
 class EffectiveSession(Frame):

@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 import pykka
 import pytest
 
+from actors.bots import ModelSettings
 from actors.call.supervisor import CallSupervisor
+from actors.clips import Clip, Recording
 from actors.messages.call import Describe, Rebind
-from actors.messages.clips import Clip, Recording
 from actors.messages.journal import AppendRow, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, decode, encode
-from actors.services import BotProfile, Services
+from actors.services import BotProfile, OneBot, Services
 from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
 from actors.system.signals import ChildDied
@@ -32,6 +33,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.english import English
 from fsm.spec import AgentSpec
 from protocols.media import KNOWN, LPCM16_24, MediaFormat
+from protocols.realtime.objects import Transcription
 from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 from tests.cranked import CrankedDispatcher
@@ -179,7 +181,7 @@ class FakeDialler:
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
         self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
@@ -187,7 +189,7 @@ class FakeDialler:
         if outcome is not None:
             caller.tell(outcome)
 
-    def trip(self, reason: str, /) -> None:
+    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
         self.tripped.append(reason)
 
     def _connect(self) -> Dialled:
@@ -269,15 +271,16 @@ def call_services(
     profile = BotProfile(
         instructions="Be kind.",
         greeting="Hello.",
-        voice="marin",
-        transcription_model="whisper-1",
+        model=ModelSettings("marin", Transcription(model="whisper-1")),
         time_zone=ZoneInfo("Europe/Berlin"),
         agents=AGENTS,
         transfer_targets=transfer_targets or {},
         clips=CLIPS,
     )
+    bots = OneBot(profile, "practice")
     return Services(
-        profile=profile,
+        bots=bots,
+        bot=bots.bot,
         dialler=dialler,
         effects=Kitchen(effects or {}) if effects is None or isinstance(effects, Mapping) else effects,
         journal=journal,
@@ -301,7 +304,7 @@ def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
 class Call:
     """A real CallSupervisor with its real children; VAIC and the model are fake wires on which the test speaks.
 
-    services: fields to replace in the Services. effects: by name; default Ovens.
+    profile: of the bot. services: fields to replace in the Services. effects: by name; default Ovens.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may change about a call
@@ -317,14 +320,15 @@ class Call:
         resume_state: ResumeState | None = None,
         caller: str = "+4930123",
         no_input_s: float = 8,
+        profile: BotProfile | None = None,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.dialler = wire or FakeWire(), dialler or FakeDialler()
         self.journal, self.parent = Probe[JournalMessage]("journal"), Probe[ChildDied]("switchboard")
         ours = call_services(mailboxes, self.journal, self.dialler, effects, transfer_targets)
-        profile = replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
-        ours = replace(ours, profile=profile)
+        profile = profile or replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
+        ours = replace(ours, bot=replace(ours.bot, profile=profile))
         initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(

@@ -23,6 +23,7 @@ from fsm.effects import EffectRequest, EffectResult, Local, Ok, Remote, TaskCont
 from fsm.run import TaskRun
 from store.appointments import book
 from store.database import open_database
+from tests.actors.bots import OneWith
 from tests.fsm.tables import table
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -69,7 +70,7 @@ def main(url: str, folder: str, kind: str, gap: str, holder: str, answer_file: s
     effect = Local(locally) if kind == "local" else Remote(remotely, recover="retry" if kind == "retry" else "human")
     spec = table(effects={"pizza.bake": effect})
     context = TaskContext("c-1", "t1", "", lambda: AT)
-    effects = EffectRunner(engine, {spec.name: spec}, lambda: AT)
+    effects = EffectRunner(engine, OneWith({spec.name: spec}), lambda: AT)
     saved = Path(folder) / f"{holder}.snapshot"
     if saved.exists():
         run = TaskRun.restore(spec, context, effects, Snapshot.model_validate_json(saved.read_text()))

@@ -14,6 +14,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
@@ -139,6 +140,16 @@ def vaic(address: tuple[str, int], *says: dict[str, object]) -> socket.socket:
     return connection
 
 
+def initiate(conversation_id: str) -> dict[str, object]:
+    """What begins a call."""
+    return {
+        "type": "session.initiate",
+        "conversationId": conversation_id,
+        "expectAudioMessages": True,
+        "supportedMediaFormats": ["raw/lpcm16_24"],
+    }
+
+
 def tell(connection: socket.socket, message: dict[str, object]) -> None:
     connection.sendall(frame(TEXT, json.dumps(message).encode()))
 
@@ -151,6 +162,7 @@ def flood_as_vaic(port: int, kind: str, *says: dict[str, object]) -> float:
 def flood_as_model(port: int, kind: str, settles: bool) -> float:
     """As the Realtime API on a port, flood one session. settles: once it is configured; else at once."""
     with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(LIMIT_S)
         _tell("listens")
         connection, _ = server.accept()
     with connection:
@@ -170,6 +182,23 @@ def flood_as_model(port: int, kind: str, settles: bool) -> float:
             read_frame(connection)
             connection.sendall(frame(TEXT, json.dumps(session | {"type": "session.updated"}).encode(), masks=False))
         return flood(connection, kind, masks=False)
+
+
+# The sockets that say nothing.
+_held: list[socket.socket] = []
+
+
+def hold_silent(port: int, count: int) -> int:
+    """Open sockets that say nothing, and keep them. Returns how many were let in."""
+    before = len(_held)
+    for _ in range(count):
+        with suppress(Refused):
+            _held.append(vaic(("127.0.0.1", port)))
+    return len(_held) - before
+
+
+# What a flooder is told to do, by side.
+SIDES: dict[str, Callable[..., float]] = {"vaic": flood_as_vaic, "model": flood_as_model, "silent": hold_silent}
 
 
 def _tell(what: object) -> None:
@@ -197,12 +226,12 @@ class Flooder:
         await self._process.wait()
 
     def starts(self, side: str, *arguments: object) -> None:
-        """Begin a flood by `flood_as_vaic` or `flood_as_model`."""
+        """Begin what SIDES names."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
     async def says(self) -> str:
-        """Its next line: "listens" of a model, then how long it has flooded, in s."""
+        """Its next line: "listens" of a model, then how long it has flooded, in s; sockets it holds; "refused"."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode().strip()
         assert line, "the flooder has died"
@@ -214,4 +243,7 @@ if __name__ == "__main__":
         os.nice(19)  # on a busy machine it then gets none
     for each in sys.stdin:
         side, *given = json.loads(each)
-        _tell((flood_as_vaic if side == "vaic" else flood_as_model)(*given))
+        try:
+            _tell(SIDES[side](*given))
+        except (Refused, OSError):
+            _tell("refused")

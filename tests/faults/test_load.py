@@ -28,7 +28,6 @@ async def knock(node: Node) -> tuple[bytes, float]:
     return line, (perf_counter() - began_s) * 1000
 
 
-@pytest.mark.fast
 def test_load_of_three_times_the_room_is_refused_before_the_upgrade(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         [node] = scene.nodes

@@ -95,6 +95,14 @@ def test_a_day_is_said_by_its_name_where_days_differ() -> None:
     assert split.said_closed(date(2026, 11, 30)) == "We are closed on Monday 30 November."
 
 
+def test_the_model_is_told_every_part_of_the_day() -> None:
+    assert NINE_TO_FIVE.week() == "every day from nine in the morning to five in the afternoon"
+    assert hours(mon=SPLIT, sat=["12:00-24:00"]).week() == (
+        "on Monday from nine in the morning to half past twelve in the afternoon "
+        "and from two in the afternoon to five in the afternoon and on Saturday from noon to midnight"
+    )
+
+
 @given(st.integers(0, 1440))
 def test_every_minute_can_be_said(minute: int) -> None:
     assert said_minute(minute)

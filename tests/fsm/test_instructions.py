@@ -17,6 +17,7 @@ def test_the_instructions_name_state_needs_and_functions_but_never_what_a_caller
     assert "order_pizza_cancel" in text
     provides(run, crisp=True)
     assert "order_pizza_confirm" in run.instructions()
+    assert 'saying its last "say" to the caller again as a whole' in run.instructions()
     says_yes(run, False)
     assert "which value is to be changed" in run.instructions()
     assert "ignore" not in text + run.instructions()

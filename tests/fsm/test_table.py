@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from fsm.effects import Local, Ok, Remote, Unclear
+from fsm.effects import DeclaredEffect, Local, Ok, Remote, Unclear
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec, End
 from fsm.states import DerivedArrow, DerivedEvent, waits
@@ -147,8 +147,12 @@ def test_an_author_may_lead_an_unclear_effect_elsewhere() -> None:
     assert talk.answers[-1]["say"] == "Who knows. A colleague will call you back."
 
 
-def test_a_look_up_never_raises_unclear() -> None:
-    lookup = Local(lambda request, connection: Ok(), reads_only=True)
+@pytest.mark.parametrize(
+    "lookup",
+    [Local(lambda request, connection: Ok(), reads_only=True), Remote(lambda request: Ok(), reads_only=True)],
+    ids=["local", "remote"],
+)
+def test_a_look_up_never_raises_unclear(lookup: DeclaredEffect) -> None:
     assert derived(table(effects={"pizza.bake": lookup}), "Bake") == set()
     with pytest.raises(MisuseError, match="never raises"):
         table(effects={"pizza.bake": lookup}, transitions={("Bake", "unclear"): "Human"})

@@ -19,7 +19,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from websockets.exceptions import InvalidStatus
 
-from gateway.access_tokens import STALE_S, UNKNOWN_KEY_S, AccessTokenCheck, IssuerKeys, KeysMissing
+from gateway.access_tokens import STALE_S, UNKNOWN_KEY_S, AccessTokenCheck, IssuerKeys
+from gateway.credentials import KeysMissing
 from tests.gateway.daemons import counted, run, serving, socket, until
 
 ISSUER, AUDIENCE = "https://login.example", "tieline"

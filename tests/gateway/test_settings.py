@@ -79,6 +79,7 @@ WELL_SET = {
     "TIELINE_MAX_CALL_S": "900.0",
     "TIELINE_NOISE_REDUCTION": "far_field",
     "TIELINE_REGION": "AT",
+    "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_MAX_LAG_MS": "80",
     "TIELINE_MAX_MEMORY_MB": "512",

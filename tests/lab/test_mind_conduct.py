@@ -60,6 +60,13 @@ def test_a_question_in_the_middle_is_answered_and_the_task_goes_on_where_it_was(
     assert call.hears("John Smith.") == "Which day would suit you?"
 
 
+@pytest.mark.parametrize("said", ["What are your opening hours?", "Hm, I don't know, maybe.", "Who are you?", "Hello?"])
+def test_after_what_is_no_answer_the_whole_read_back_is_said_again(said: str) -> None:
+    call = desk("I would like to book an appointment for tomorrow at ten.")
+
+    assert call.hears(said).endswith("Tuesday at 10:00. Shall I book it?")
+
+
 @pytest.mark.parametrize(
     "said", ["Forget it.", "Never mind.", "Cancel that.", "I do not want an appointment any more."]
 )
@@ -94,6 +101,13 @@ def test_cancelling_what_is_being_moved_is_another_task_and_not_the_end_of_this_
     assert call.hears("Yes.") == "It is done. Anything else? Your name, please?"
     assert call.hears("Forget it.") == "All right, nothing is changed."
     assert call.ended == [("reschedule_appointment", "cancelled"), ("cancel_appointment", "cancelled_it")]
+
+
+def test_what_is_to_be_cancelled_first_is_not_what_is_being_booked() -> None:
+    call = desk("I would like to book an appointment.", "No, wait, I need to cancel my appointment first.")
+
+    assert [run.snapshot().agent for run in call.runs.values()] == ["book_appointment", "cancel_appointment"]
+    assert call.ended == []
 
 
 def test_a_caller_who_orders_one_thing_may_cancel_another() -> None:

@@ -21,6 +21,7 @@ from store import schema
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Lease, LeaseRefused, Leases, Orphan
+from tests.actors.bots import Folders
 from tests.probe import ThreadProbe
 from tests.store.other_process import AT, record
 
@@ -160,7 +161,7 @@ class Office:
         self.journal, self.leases = Journal(engine), Leases(engine, "here")
         self.switchboard = Told()
         self.writer = JournalWriter.start(
-            ParentLink(ThreadProbe[ChildDied](), "journal", 1), self.journal, self.leases, self.switchboard
+            ParentLink(ThreadProbe[ChildDied](), "journal", 1), self.journal, self.leases, Folders(), self.switchboard
         )
 
     def told(self, *messages: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect, text
 
 from protocols.errors import MisuseError
@@ -21,7 +22,7 @@ from store.migration import Tables
 from tests.store.additive import Shape, not_additive, shapes
 from tests.store.other_process import AT, record, row
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 
 
 @contextmanager
@@ -159,16 +160,33 @@ def test_the_revisions_of_this_release_are_one_major_version_in_order(engine: En
     with reading(engine) as connection:
         found = migration.tables(connection)
     assert found == Tables(REVISIONS[-1], REVISIONS)
-    assert [Tables(each, REVISIONS).pending for each in ("", "0007", "0008")] == [REVISIONS, ("0008",), ()]
+    *_, former, last = REVISIONS
+    assert [Tables(each, REVISIONS).pending for each in ("", former, last)] == [REVISIONS, (last,), ()]
     assert not found.newer
     assert migration.meaning("0003").startswith("Leases of calls")
+
+
+def test_the_files_of_migrations_are_named_as_alembic_knows_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    scripts = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert migration.known_revisions() == tuple(reversed(scripts))
+
+
+def test_tables_of_several_versions_at_once_are_refused(fresh_url: str) -> None:
+    engine = open_database(fresh_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0003')")
+    with pytest.raises(MisuseError, match=rf"of several versions at once \(0003, {REVISIONS[-1]}\)"):
+        open_database(fresh_url)
+    engine.dispose()
 
 
 def test_a_downgrade_takes_away_what_came_later_and_an_upgrade_brings_it_back(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     with engine.begin() as connection:
         whole = shapes(connection)
-        assert migration.downgrade(connection, "0002").revision == "0008"
+        assert migration.downgrade(connection, "0002").revision == REVISIONS[-1]
         assert "lease" not in inspect(connection).get_table_names()
         assert in_progress(connection) == 0
         assert migration.upgrade(connection).pending == REVISIONS[2:]
@@ -180,9 +198,9 @@ def test_a_downgrade_takes_away_what_came_later_and_an_upgrade_brings_it_back(fr
 @pytest.mark.parametrize(
     ("found", "wanted", "complaint"),
     [
-        ("0008", "0008", "no earlier revision: there is 0001, 0002, 0003, 0004, 0005, 0006, 0007"),
-        ("0008", "0009", "no earlier revision"),
-        ("0008", "nonsense", "no earlier revision"),
+        (REVISIONS[-1], REVISIONS[-1], f"no earlier revision: there is {', '.join(REVISIONS[:-1])}"),
+        (REVISIONS[-1], "0999", "no earlier revision"),
+        (REVISIONS[-1], "nonsense", "no earlier revision"),
         ("0001", "0001", "there is none"),
         ("0999", "0006", "of a later release"),
         ("9999", "0006", "of another version"),

@@ -11,11 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, func, select
 
+import store.database
 from store import schema
 from store.database import open_database, reading
 from store.journal import Journal
 from store.leases import Lease, Leases
-from tests.store.other_process import OtherProcess, row
+from tests.store.other_process import BUSY_S, OtherProcess, row
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.database, "BUSY_LIMIT_S", BUSY_S)
 
 
 @pytest.fixture

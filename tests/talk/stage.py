@@ -33,7 +33,7 @@ from store.journal import CallRecord, Journal
 from tests.adversary.story import story
 from tests.adversary.telephone import Telephone
 from tests.crashes import logged_crashes
-from tests.paced_loop import loop_time_s, run_paced
+from tests.paced_loop import PacedLoop, loop_time_s, run_paced
 from tests.silence import longest_silence_s
 from tests.talk.blame import Blame, blamed, differences
 from tests.talk.facts import Appointment, Facts, ModelReply, words_heard
@@ -135,6 +135,8 @@ async def _played(scenario: Scenario, voice: str, condition: Condition, folder: 
             filler_s=0,  # the machine's own time to hear and think is so many times longer by this clock
         )
         async with Daemon(settings, speed, clock_s=loop_time_s, now=now) as daemon:
+            assert isinstance(loop, PacedLoop)
+            loop.hold_for_store(daemon.engine)
             _prepare(scenario, daemon)
             before = _appointments(daemon)
             how = CallSettings(

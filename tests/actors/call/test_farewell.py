@@ -10,8 +10,8 @@ import pytest
 
 from actors.call.farewell import PendingHangup
 from actors.call.phase import CallEvent
+from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
-from actors.messages.clips import Clip
 from actors.messages.vaic import HangUp
 from actors.policies import FAREWELL_LIMIT_S
 from actors.system.address import NullRef
@@ -356,6 +356,18 @@ def test_an_end_that_was_asked_for_before_the_caller_s_last_words_waits_for_what
     assert call.activities() == []
 
 
+def test_a_farewell_that_waits_for_a_task_which_hangs_is_a_clip_once_that_is_given_up(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    call.told(CallerSpeaks("u-bye", True, 0), CallerSpeaks("u-bye", False, 0), CallerSaid("u-bye", "Yes, and goodbye."))
+    call.answered("call-3", "end_call")
+    mailboxes.advance(9000)
+    assert Clip.GOODBYE.value not in clips(call)
+    mailboxes.advance(6000)
+    assert clips(call)[-1] == Clip.GOODBYE.value
+
+
 def test_thanks_while_the_task_that_transfers_is_at_work_are_judged_when_it_ends(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
@@ -556,6 +568,31 @@ def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mail
     assert clips(call) == [Clip.GOODBYE.value]
 
 
+@pytest.mark.parametrize(("in_words", "clip"), [(True, Clip.CALL_AGAIN), (False, Clip.GOODBYE)])
+def test_an_end_that_was_asked_for_while_it_rang_comes_when_nobody_answers(
+    mailboxes: WaitingDispatcher, in_words: bool, clip: Clip
+) -> None:
+    call = put_through(mailboxes)
+    call.told(EndCall("drained", in_words=in_words))
+    mailboxes.advance(10_000)
+    transfer_fails(call)
+    mailboxes.advance(900)
+    call.played()
+    assert clips(call) == [clip.value]
+    assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
+    call.ends("bot-disconnected")
+    assert call.outcome() == "drained"
+
+
+def test_an_end_that_was_asked_for_while_it_rang_is_forgotten_when_somebody_answers(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = put_through(mailboxes)
+    call.told(EndCall("drained", in_words=True))
+    call.ends("transferred")
+    assert call.outcome() == "transferred"
+
+
 def test_a_caller_whose_transfer_fails_while_the_model_is_away_is_told_when_it_is_back(
     mailboxes: WaitingDispatcher,
 ) -> None:
@@ -607,9 +644,14 @@ def test_a_transfer_that_fails_after_the_model_was_lost_for_good_ends_in_words(m
     assert call.outcome() == "failed"
 
 
-def test_a_transfer_that_vaic_ignores_is_told_within_20_s_and_the_call_goes_on(mailboxes: WaitingDispatcher) -> None:
+def test_who_waits_for_a_transfer_that_vaic_ignores_is_told_after_40_s_and_the_call_goes_on(
+    mailboxes: WaitingDispatcher,
+) -> None:
     call = put_through(mailboxes)
-    mailboxes.advance(15_000)
+    mailboxes.advance(39_000)
+    assert clips(call) == ["one_moment", "one_moment"]
+    assert call.describe().errors == ()
+    mailboxes.advance(1000)
     assert NOBODY in asked_to_say(call)[-1]
     assert call.describe().errors == ("transfer failed: unanswered",)
     call.bot_says(NOBODY, ms=500)
@@ -624,11 +666,11 @@ def test_a_transfer_that_vaic_ignores_ends_in_words_if_no_model_is_left(mailboxe
     LOSSES["refused"](call)
     mailboxes.advance(1000)
     call.played()
-    mailboxes.advance(15_000)
+    mailboxes.advance(40_000)
     mailboxes.advance(1000)
     call.played()
     assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
-    assert clips(call) == ["one_moment", "call_again"]
+    assert clips(call) == [*["one_moment"] * 3, "call_again"]
 
 
 def test_a_transfer_that_is_answered_ends_the_call_at_the_latest_after_a_minute(mailboxes: WaitingDispatcher) -> None:

@@ -17,6 +17,7 @@ from actors.model.session import OpenAISocket
 from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
 from actors.vaic.session import VaicSocket
+from fsm.effects import Failed
 from protocols.media import MediaFormat
 from tests.actors.calls import (
     BEGAN,
@@ -28,6 +29,7 @@ from tests.actors.calls import (
     Clock,
     FakeDialler,
     FakeWire,
+    Oven,
     StuckOven,
     WaitingDispatcher,
     living,
@@ -781,3 +783,63 @@ def test_a_farewell_is_called_off_to_say_that_nothing_can_be_confirmed(mailboxes
     mailboxes.advance(7000)
     assert asked_for_doubt(call) > 0
     assert call.activities() == [], "the bot has hung up"
+
+
+def test_nobody_hangs_up_for_a_goodbye_that_comes_after_the_loss_of_the_rows(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.told(Forgotten())
+    call.answered("call-2", "end_call")
+    call.bot_says("Goodbye.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(7000)
+    assert asked_for_doubt(call) > 1
+    assert call.activities() == [], "the bot has hung up"
+
+
+def test_a_transfer_waits_until_the_caller_has_heard_that_nothing_can_be_confirmed(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = a_transfer_is_due(mailboxes, Forgotten())
+    before = asked_for_doubt(call)
+    call.bot_says("The oven is broken. I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert call.activities() == [], "the caller is transferred"
+    assert asked_for_doubt(call) == before + 1
+    call.bot_says(NOT_CERTAIN, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+
+
+def test_a_loss_of_rows_while_it_rings_is_told_once_nobody_has_answered(mailboxes: WaitingDispatcher) -> None:
+    call = a_transfer_is_due(mailboxes)
+    call.bot_says("The oven is broken. I will put you through.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    assert [name for name, _ in call.activities()] == ["transfer"]
+    call.told(Forgotten())
+    assert asked_for_doubt(call) == 0
+    failed = {"status": "failed", "reasonCode": "busy"}
+    call.vaic("activities", activities=[{"type": "event", "name": "transferStatus", "value": failed}])
+    call.bot_says("I am sorry, nobody is free.", ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(7000)
+    assert asked_for_doubt(call) > 0
+
+
+def a_transfer_is_due(mailboxes: WaitingDispatcher, *before: object) -> Call:
+    """before: what the call is told before its task ends with a transfer."""
+    call = Call(
+        mailboxes,
+        effects={"pizza.bake": Oven(Failed("The oven is broken."))},
+        transfer_targets={"all": "tel:1"},
+        no_input_s=8,
+    ).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.told(*before)
+    assert call.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "transfer"
+    return call

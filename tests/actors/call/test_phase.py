@@ -23,6 +23,7 @@ from actors.call.phase import (
 )
 from actors.call.silence import MOST_ATTEMPTS, LineEvent, SilenceWatch
 from actors.call.supervisor import CallSupervisor
+from actors.clips import Clip
 from actors.messages.call import (
     BotBegan,
     BotHeard,
@@ -40,7 +41,6 @@ from actors.messages.call import (
     VaicEnded,
     VaicReady,
 )
-from actors.messages.clips import Clip
 from actors.messages.journal import DraftRecord, Park, WriteRecord
 from actors.messages.vaic import Transfer
 from actors.system.signals import ChildDied, Deadline

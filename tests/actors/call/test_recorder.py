@@ -12,6 +12,7 @@ from loguru import logger
 
 from actors.call.recorder import CallRecorder
 from actors.call.replay import left_record, new_transcript
+from actors.clips import Clip
 from actors.messages.call import (
     BotHeard,
     BotSaid,
@@ -22,7 +23,6 @@ from actors.messages.call import (
     ResponseEnded,
     SpeechFact,
 )
-from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry
 from actors.tasks.handle import TaskHandle

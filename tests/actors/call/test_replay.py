@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
 from actors.call.speech import LINE_BACK
+from actors.clips import Clip
 from actors.messages.call import FunctionCalled
-from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import (
     CalledRow,
@@ -39,6 +39,7 @@ from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
 from store.appointments import AppointmentBook
 from store.journal import Journal
+from tests.actors.bots import OneWith
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
@@ -65,7 +66,7 @@ class Left:
     """A call whose yes was carried out, and whose process died then. rows: its journal up to some moment."""
 
     def __init__(self, mailboxes: WaitingDispatcher, engine: Engine) -> None:
-        self.effects = EffectRunner(engine, AGENTS, lambda: BEGAN)
+        self.effects = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN)
         self._mailboxes, self._engine = mailboxes, engine
         call = Call(mailboxes, effects=self.effects).greeted()
         call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
@@ -310,6 +311,12 @@ def test_a_task_whose_snapshot_cannot_be_read_begins_again_and_the_caller_hears_
     second.ends()
     (record,) = second.records()
     assert [(each.run_id, each.result) for each in record.tasks] == [("t1", "begun_again"), ("t2", "open")]
+
+
+def test_a_function_of_the_run_that_was_begun_again_goes_to_the_run_in_its_place(mailboxes: WaitingDispatcher) -> None:
+    call = pizza_taken_over(mailboxes, table(), TOPPED, Oven(), **PIZZA_SLOTS)
+    begun_again(call)
+    assert call.answered("call-7", "order_pizza_provide", topping="figs", task="t1")["task"] == "t2"
 
 
 def begun_again(call: Call) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from actors.call.silence import LIMITS_S, LINE, MOST_ATTEMPTS, TURN_LIMIT_S, Line, LineAction, LineEvent, SilenceWatch
+from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerInaudible, CallerSaid, CallerSpeaks, ClipHeard
-from actors.messages.clips import Clip
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.services import BotProfile
 from protocols.errors import MisuseError

@@ -19,6 +19,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
 from store import appointments
 from store.leases import Leases
+from tests.actors.bots import OneWith
 from tests.actors.calls import (
     BEGAN,
     PIZZA_SLOTS,
@@ -400,7 +401,7 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
     spec = table(effects={"pizza.bake": Local(bake, undo=take_out, on_hang_up=policy)})
     leases = Leases(engine, "node-1")
     leases.open("c-1", "", {})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: BEGAN, epoch_of=leases.epoch)
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: BEGAN, epoch_of=leases.epoch)
     call = Call(mailboxes, effects=runner, agents={spec.name: spec}).greeted()
     leaves_in_mid_effect(call, stuck, after_s=STEP_LIMIT_S if overdue else 0)
     mailboxes.advance(SETTLE_LIMIT_S * 1000)

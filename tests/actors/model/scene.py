@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.bots import ModelSettings
 from actors.messages.call import CallMessage, ModelReady
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import VaicSocketMessage
 from actors.model.session import OpenAISocket
-from actors.services import TELEPHONE_VAD
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed, Dialled
 from fsm.spec import ToolSpec
 from protocols.media import LPCM16_24, MediaFormat
-from protocols.realtime.objects import NewItem
+from protocols.realtime.objects import NewItem, Transcription
 from tests.actors.calls import FakeWire
 from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 MS_100 = "A" * 6400
 TOOL = ToolSpec("book", "Books.", {"type": "object", "properties": {}})
+
+
+MODEL = ModelSettings("marin", Transcription(model="whisper-1"))
 
 
 class FakeDialler:
@@ -30,10 +33,10 @@ class FakeDialler:
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.tripped = ""
 
-    def dial(self, caller: Address[Dialled | DialFailed], /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
         self.callers.append(caller)
 
-    def trip(self, reason: str, /) -> None:
+    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
         self.tripped = reason
 
 
@@ -51,9 +54,7 @@ class Scene:
         self.wire, self.dialler = FakeWire(), FakeDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
-        self.config = ModelSessionConfig(
-            "c-1", media, "marin", "whisper-1", TELEPHONE_VAD, "Be kind.", (TOOL,), history, **more
-        )
+        self.config = ModelSessionConfig("c-1", media, MODEL, "Be kind.", (TOOL,), history, **more)
         self.model = OpenAISocket.start(
             ParentLink(self.parent, "model"), self.config, self.dialler, self.call, self.vaic
         )

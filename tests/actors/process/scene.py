@@ -8,14 +8,23 @@ from typing import Any
 import pykka
 from sqlalchemy import Engine
 
+from actors.messages.call import Describe
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import JournalEntry, ResumedRow
-from actors.messages.switchboard import AdmissionRequest, GetStatus, JournalLost, Peer, SwitchboardStatus, WireOpened
+from actors.messages.switchboard import (
+    AdmissionRequest,
+    FindCall,
+    GetStatus,
+    JournalLost,
+    Peer,
+    SwitchboardStatus,
+    WireOpened,
+)
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from actors.system.address import NullRef, ParentLink
 from actors.system.signals import ChildDied
-from store.journal import Journal
+from store.journal import CallRecord, Journal
 from store.leases import Leases
 from tests.actors.calls import BEGAN, FakeDialler, FakeWire, WaitingDispatcher, call_services, living
 from tests.probe import Probe
@@ -66,11 +75,16 @@ class Scene:
         self.mailboxes.drain()
 
     def opens(
-        self, *frames: dict[str, object] | bytes, credential: str = "", others: tuple[str, ...] = (), address: str = ""
+        self,
+        *frames: dict[str, object] | bytes,
+        credential: str = "",
+        others: tuple[str, ...] = (),
+        address: str = "",
+        path: str = "/",
     ) -> FakeWire:
-        """Open a new socket of VAIC's, and send its first frames. credential, others, address: see Peer."""
+        """Open a new socket of VAIC's, and send its first frames. credential, others, address, path: see Peer."""
         wire = FakeWire()
-        self.told(WireOpened(wire, Peer(address, credential, others)))
+        self.told(WireOpened(wire, Peer(address, credential, others, path)))
         self.says(wire, *frames)
         return wire
 
@@ -113,3 +127,12 @@ def refusal(wire: FakeWire) -> str:
     (error,) = wire.frames
     assert error["type"] == "session.error"
     return str(error["reason"])
+
+
+def described(scene: Scene, conversation_id: str = "c-1") -> CallRecord:
+    """The record of a call in progress, so far."""
+    answer = scene.asked(FindCall(conversation_id)).ask(Describe(), block=False)
+    scene.mailboxes.drain()
+    record = answer.get(timeout=60)
+    assert isinstance(record, CallRecord)
+    return record

@@ -34,6 +34,7 @@ from actors.system.signals import ChildDied
 from store import schema
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, Leases
+from tests.actors.bots import Folders
 from tests.actors.calls import BEGAN
 from tests.actors.tasks.oven import database_lost
 from tests.probe import ThreadProbe
@@ -77,13 +78,14 @@ class Office:
         self.leases = Leases(engine, "here", leases.get("ttl_s", 15.0), leases.get("window_s", 60.0))
         self.parent = ThreadProbe[ChildDied]()
         self.switchboard = ListeningSwitchboard()
+        self.bots = Folders("practice")
         self.commits = 0
         event.listen(engine, "commit", self._committed)
         self.writer = self.start()
 
     def start(self) -> pykka.ActorRef[JournalWriter]:
         self.writer = JournalWriter.start(
-            ParentLink(self.parent, "journal", 1), self.journal, self.leases, self.switchboard
+            ParentLink(self.parent, "journal", 1), self.journal, self.leases, self.bots, self.switchboard
         )
         return self.writer
 

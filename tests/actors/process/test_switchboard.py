@@ -11,8 +11,8 @@ from loguru import logger
 from sqlalchemy import Engine, select
 
 import actors.process.journal_writer
+from actors.bots import Arrival
 from actors.call.supervisor import CallSupervisor
-from actors.messages.call import Describe
 from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
 from actors.messages.journal_rows import JournalEntry, ResumedRow
 from actors.messages.switchboard import (
@@ -40,8 +40,9 @@ from store import schema
 from store.database import reading
 from store.journal import CallRecord
 from store.leases import Leases
+from tests.actors.bots import Folders, a_bot
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
-from tests.actors.process.scene import Asking, Scene, initiate, refusal
+from tests.actors.process.scene import Asking, Scene, described, initiate, refusal
 from tests.actors.tasks.oven import database_lost
 from tests.counted import counted
 
@@ -95,10 +96,7 @@ def test_a_call_is_admitted_in_the_format_both_sides_speak_best(scene: Scene) ->
 
 def test_a_call_in_progress_can_be_found_and_asked(scene: Scene) -> None:
     scene.opens(initiate())
-    call = scene.asked(FindCall("c-1"))
-    answer = call.ask(Describe(), block=False)
-    scene.mailboxes.drain()
-    record = answer.get(timeout=60)
+    record = described(scene)
     assert (record.conversation_id, record.bot, record.caller) == ("c-1", "practice", "+4930123")
     assert scene.asked(FindCall("c-2")) is None
 
@@ -106,9 +104,7 @@ def test_a_call_in_progress_can_be_found_and_asked(scene: Scene) -> None:
 def test_a_call_of_which_the_store_has_lost_rows_is_told(scene: Scene) -> None:
     scene.opens(initiate())
     scene.told(CallsForgotten(("c-9", "c-1")))
-    answer = scene.asked(FindCall("c-1")).ask(Describe(), block=False)
-    scene.mailboxes.drain()
-    assert answer.get(timeout=60).errors == ("store: rows of this call were lost",)
+    assert described(scene).errors == ("store: rows of this call were lost",)
 
 
 def test_messages_before_the_call_has_its_actor_are_not_lost(scene: Scene) -> None:
@@ -637,12 +633,92 @@ def test_what_a_socket_sends_after_its_time_limit_is_ignored_and_logged_once(sce
     assert scene.status().conversations == ()
 
 
-def test_names_of_any_length_are_cut(scene: Scene) -> None:
-    before = counted("tieline_cut_short_total", what="name")
+def test_names_of_any_length_are_cut(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    before, bots = counted("tieline_cut_short_total", what="name"), Folders("linden")
+    scene = Scene(mailboxes, engine, bots=bots)
     scene.opens(initiate(botName="b" * 1000, caller="+" * 1000))
-    call = scene.asked(FindCall("c-1"))
-    answer = call.ask(Describe(), block=False)
-    scene.mailboxes.drain()
-    record = answer.get(timeout=60)
-    assert (record.bot, record.caller) == ("b" * NAME_CHARS, "+" * NAME_CHARS)
+    assert described(scene).caller == "+" * NAME_CHARS
+    assert bots.arrivals[0].bot_name == "b" * NAME_CHARS
     assert counted("tieline_cut_short_total", what="name") - before == 2
+
+
+# --- which bot answers ---
+
+
+def test_the_bot_is_chosen_for_each_call_by_what_is_known_when_it_arrives(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    bots = Folders("linden", "dental")
+    scene = Scene(mailboxes, engine, bots=bots)
+    scene.opens(initiate("c-1"))
+    scene.opens(initiate("c-2"), path="/dental")
+    assert [(each.bot, each.bot_digest) for each in (described(scene), described(scene, "c-2"))] == [
+        ("linden", "1"),
+        ("dental", "1"),
+    ]
+    assert bots.arrivals[1] == Arrival("/dental", "practice", "", "+4930123", "c-2")
+
+
+def test_a_call_for_which_there_is_no_bot_is_refused(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    before = counted("tieline_calls_refused_total", reason="no_bot_for_this_call")
+    scene = Scene(mailboxes, engine, bots=Folders("linden"))
+    assert refusal(scene.opens(initiate(), path="/dental")) == "no bot for this call"
+    assert counted("tieline_calls_refused_total", reason="no_bot_for_this_call") - before == 1
+    assert scene.status().conversations == ()
+
+
+def test_a_new_version_is_for_new_calls(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    bots = Folders("linden")
+    scene = Scene(mailboxes, engine, bots=bots)
+    scene.opens(initiate("c-1"))
+    bots.present_bots["linden"] = a_bot("linden", "2")
+    scene.opens(initiate("c-2"))
+    assert [described(scene, each).bot_digest for each in ("c-1", "c-2")] == ["1", "2"]
+
+
+def left_call(engine: Engine) -> None:
+    """Another process has left a call in version 1 of the bot linden."""
+    leases = Leases(engine, "there")
+    leases.open("c-1", "", {"bot": "linden", "bot_digest": "1", "caller": "+4930123", "media": "raw/lpcm16"})
+
+
+def taken_over(scene: Scene) -> CallRecord:
+    """Resume that call here."""
+    wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
+    scene.mailboxes.until(lambda: bool(wire.frames))
+    return described(scene)
+
+
+def test_a_call_taken_over_goes_on_in_the_version_it_began_in(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    left_call(engine)
+    bots = Folders("linden")
+    bots.present_bots["linden"] = a_bot("linden", "2")
+    bots.versions["linden", "1"] = a_bot("linden", "1")
+    record = taken_over(Scene(mailboxes, engine, bots=bots))
+    assert (record.bot, record.bot_digest) == ("linden", "1")
+    assert bots.asked == [("linden", "1")]
+
+
+def test_a_call_whose_version_cannot_be_had_goes_on_in_the_present_one(
+    mailboxes: WaitingDispatcher, engine: Engine, log_lines: list[str]
+) -> None:
+    left_call(engine)
+    bots = Folders("dental", "linden")
+    bots.present_bots["linden"] = a_bot("linden", "2")
+    assert taken_over(Scene(mailboxes, engine, bots=bots)).bot_digest == "2"
+    assert "the call goes on in another version of its bot" in "".join(log_lines)
+
+
+def test_a_call_of_the_release_before_goes_on_with_the_bot_of_its_route(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    Leases(engine, "there").open("c-1", "", {"bot": "front-desk", "media": "raw/lpcm16"})
+    assert taken_over(Scene(mailboxes, engine, bots=Folders("dental", "linden"))).bot == "dental"
+
+
+def test_a_call_whose_bot_is_gone_is_given_back(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    left_call(engine)
+    scene = Scene(mailboxes, engine, bots=Folders())
+    wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
+    scene.mailboxes.until(lambda: bool(wire.frames))
+    assert refusal(wire) == "unknown conversation"

@@ -18,6 +18,7 @@ from fsm.spec import AgentSpec
 from store import effect_log
 from store.appointments import AppointmentBook, book, by_effect, remove
 from store.database import reading
+from tests.actors.bots import OneWith
 from tests.fsm.tables import table
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -32,7 +33,7 @@ REQUEST = EffectRequest(
 
 def runner_of(engine: Engine, effect: Local | Remote, now: datetime = NOW, patience_s: float = 5.0) -> EffectRunner:
     spec: AgentSpec = table(effects={"pizza.bake": effect})
-    return EffectRunner(engine, {spec.name: spec}, lambda: now, patience_s, watched=AT_ONCE)
+    return EffectRunner(engine, OneWith({spec.name: spec}), lambda: now, patience_s, watched=AT_ONCE)
 
 
 def bake(request: EffectRequest, connection: Any) -> EffectResult:

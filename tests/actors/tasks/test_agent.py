@@ -21,6 +21,7 @@ from fsm.effects import EffectRequest, EffectResult
 from fsm.run import Snapshot
 from protocols.errors import MisuseError
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 from tests.actors.calls import BEGAN, PIZZA, PIZZA_SLOTS, Effect, Kitchen, Oven
 from tests.fsm.tables import context
 from tests.probe import ThreadProbe
@@ -179,7 +180,7 @@ class CrashesAfterwards:
 
 
 def test_a_crash_between_the_booking_and_its_answer_books_once(bench: Bench, engine: Engine) -> None:
-    runner = EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: BEGAN)
+    runner = EffectRunner(engine, OneWith({BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}), lambda: BEGAN)
     crashes = CrashesAfterwards(lambda request: runner.carry_out("appointments.book", request))
     how: dict[str, Any] = {"spec": BOOK_APPOINTMENT, "effects": Kitchen({"appointments.book": crashes})}
     bench.start(**how)

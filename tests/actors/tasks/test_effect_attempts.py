@@ -13,6 +13,7 @@ from actors.tasks.effect_attempts import EffectAttempts, checked
 from fsm.effects import Failed, Local, Ok, Unclear
 from fsm.spec import Slot
 from store import effect_log
+from tests.actors.bots import OneWith
 from tests.actors.tasks.oven import NOW, REQUEST, bake
 from tests.fsm.tables import table
 
@@ -20,7 +21,7 @@ SPEC = table(effects={"pizza.bake": Local(bake)})
 
 
 def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
-    return EffectAttempts(engine, {SPEC.name: SPEC}, lambda: NOW, patience_s)
+    return EffectAttempts(engine, OneWith({SPEC.name: SPEC}), lambda: NOW, patience_s)
 
 
 def test_an_attempt_waits_until_the_one_with_its_key_has_ended(engine: Engine) -> None:
@@ -76,7 +77,7 @@ def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
         known = effect_log.find(connection, REQUEST.key)
     assert known is not None
     assert (known.epoch, known.intended_at, known.status) == (7, NOW, "intended")
-    again = shared.request(known)
+    again = shared.request(known, SPEC)
     assert again is not None
     assert (again.key, again.slots, again.facts) == (REQUEST.key, REQUEST.slots, REQUEST.facts)
     assert (again.context.conversation_id, again.context.run_id, again.context.caller) == ("c-1", "t1", "+4930123")
@@ -85,8 +86,7 @@ def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
 def test_a_request_that_its_table_can_no_longer_read_is_none(engine: Engine) -> None:
     known = attempts(engine).entry("pizza.bake", REQUEST, epoch=0)
     changed = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Local(bake)})
-    for agents in ({}, {changed.name: changed}):
-        assert EffectAttempts(engine, agents, lambda: NOW).request(known) is None
+    assert attempts(engine).request(known, changed) is None
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
+from actors.bots import Bot
 from actors.metrics import EFFECTS_UNSETTLED
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import ABANDONED, RECOVER_EVERY_S
@@ -20,7 +21,9 @@ from actors.tasks.effect_runner import EffectRunner
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote, Unclear
 from fsm.spec import Slot
 from protocols.errors import MisuseError
-from store import schema
+from store import effect_log, schema
+from store.database import reading
+from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
     AT_ONCE,
     LATER,
@@ -134,7 +137,7 @@ def test_while_a_process_carries_out_one_effect_it_settles_what_others_have_left
         return Ok()
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    services = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
+    services = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0], watched=AT_ONCE)
     oven = Oven()
     oven.dies = "before"
     with ThreadPoolExecutor(1) as pool:
@@ -180,9 +183,8 @@ def test_processes_that_start_together_end_it_once(engine: Engine) -> None:
 def test_an_effect_that_no_task_declares_is_left_to_a_human_and_reported_once(engine: Engine, changed: str) -> None:
     begin(engine, oven := Oven())
     now = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    runner = EffectRunner(
-        engine, {} if changed == "no such effect" else {now.name: now}, lambda: LATER, watched=AT_ONCE
-    )
+    agents = {} if changed == "no such effect" else {now.name: now}
+    runner = EffectRunner(engine, OneWith(agents), lambda: LATER, watched=AT_ONCE)
     assert (runner.recovery.recover(), logged(engine)) == (1, "unclear")
     assert runner.recovery.recover() == 0
 
@@ -235,7 +237,7 @@ def test_an_effect_that_took_long_is_recent_from_its_end(engine: Engine) -> None
         raise ConnectionError
 
     spec = table(effects={"pizza.bake": Remote(slow, recover=oven.look_up)})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0], watched=AT_ONCE)
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0], watched=AT_ONCE)
     assert runner.carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
     assert (runner.recovery.recover(), logged(engine)) == (0, "unclear")
     clock[0] += ABANDONED + timedelta(seconds=1)
@@ -287,7 +289,7 @@ def test_an_effect_that_a_human_retries_without_success_stays_unclear(engine: En
 
 def test_an_effect_that_no_task_declares_cannot_be_retried(engine: Engine) -> None:
     begin(engine, Oven())
-    runner = EffectRunner(engine, {}, lambda: LATER)
+    runner = EffectRunner(engine, OneWith({}), lambda: LATER)
     with pytest.raises(MisuseError, match=r"pizza\.bake"):
         runner.recovery.decide(REQUEST.key, "retry")
     assert logged(engine) == "intended"
@@ -314,7 +316,7 @@ def test_an_effect_being_carried_out_is_not_taken_over(engine: Engine) -> None:
 
     clock = [NOW]
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(runner.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
@@ -341,9 +343,9 @@ def test_a_process_that_looks_after_an_outage_or_by_a_wrong_clock_does_nothing_t
         return oven.do(request)
 
     spec = table(effects={"pizza.bake": Remote(slow, recover="retry")})
-    holder = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    holder = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     also = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    other = EffectRunner(engine, {also.name: also}, lambda: clock[0] + timedelta(seconds=ahead_s))
+    other = EffectRunner(engine, OneWith({also.name: also}), lambda: clock[0] + timedelta(seconds=ahead_s))
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(holder.carry_out, "pizza.bake", REQUEST)
         assert inside.wait(timeout=60)
@@ -362,7 +364,7 @@ def test_what_a_dead_process_left_is_done_when_it_was_seen_untouched_for_a_minut
     begin(engine, oven := Oven())
     clock = [NOW + timedelta(hours=0.5)]
     spec = table(effects={"pizza.bake": Remote(oven.do, recover="retry")})
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: clock[0])
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: clock[0])
     settled: list[int] = []
     for _ in range(4):
         settled.append(runner.recovery.recover())
@@ -418,3 +420,71 @@ def test_an_outcome_that_the_database_could_not_take_is_stored_later_and_the_eff
     assert (told, logged(engine)) == (Unclear(UNSURE) if breaks else Ok({"ticket": 1}), "intended")
     runner.recovery.keep()
     assert (logged(engine), oven.asked) == ("unclear" if breaks else "ok", 1)
+
+
+# --- which version's effect it is ---
+
+
+def begun_by(engine: Engine, bot: str, digest: str) -> None:
+    """A process dies while a version of a bot bakes."""
+    oven = Oven()
+    oven.dies = "before"
+    bots = Folders(bot)
+    bots.versions[bot, digest] = baking(bot, digest, oven.do)
+    request = replace(REQUEST, context=replace(REQUEST.context, bot=bot, bot_digest=digest))
+    with pytest.raises(Died):
+        EffectRunner(engine, bots, lambda: NOW).carry_out("pizza.bake", request)
+
+
+def settled_with(engine: Engine, bots: Folders, *versions: Bot) -> list[str]:
+    """Settle what is left. versions: those that can be had. Returns in which it was done."""
+    bots.versions |= {(each.name, each.digest): each for each in versions}
+    assert EffectRunner(engine, bots, lambda: LATER, watched=AT_ONCE).recovery.recover() == 1
+    with reading(engine) as connection:
+        found = effect_log.find(connection, REQUEST.key)
+    assert found is not None
+    return [str(each) for each in found.values.values()]
+
+
+def doing(name: str, digest: str) -> Bot:
+    return baking(name, digest, lambda request: Ok({"in": f"{name} {digest}"}))
+
+
+def test_an_effect_is_settled_as_the_version_of_its_call_has_it(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("linden")
+    bots.present_bots["linden"] = doing("linden", "2")
+    assert settled_with(engine, bots, doing("linden", "1")) == ["linden 1"]
+
+
+def test_an_effect_whose_version_is_gone_is_settled_as_the_bot_has_it_now(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("dental", "linden")
+    bots.present_bots |= {"linden": doing("linden", "2"), "dental": doing("dental", "1")}
+    assert settled_with(engine, bots) == ["linden 2"]
+
+
+def test_an_effect_that_no_version_of_its_bot_declares_is_left_to_a_human(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("dental", "linden")
+    bots.present_bots["dental"] = doing("dental", "1")
+    assert settled_with(engine, bots) == []
+    assert logged(engine) == "unclear"
+
+
+def test_an_effect_of_the_release_before_is_settled_by_the_bot_by_default(engine: Engine) -> None:
+    begun_by(engine, "", "")
+    bots = Folders("linden", "dental")
+    bots.present_bots["linden"] = doing("linden", "2")
+    assert settled_with(engine, bots) == ["linden 2"]
+
+
+def test_a_version_is_made_once_for_all_effects_that_wait_for_it(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots = Folders("linden")
+    clock = [LATER]
+    runner = EffectRunner(engine, bots, lambda: clock[0], watched=AT_ONCE)
+    runner.recovery.recover()
+    clock[0] += 2 * ABANDONED
+    runner.recovery.recover()
+    assert (logged(engine), bots.asked) == ("unclear", [("linden", "1")])

@@ -24,7 +24,8 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused,
 from fsm.spec import Act, AgentSpec
 from store import effect_log, schema
 from store.appointments import AppointmentBook
-from store.database import open_database
+from store.database import open_database, reading
+from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
     AT,
     LATER,
@@ -113,7 +114,7 @@ def test_one_key_for_two_effects_carries_out_neither(engine: Engine) -> None:
     runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST)
     spec = table(name="other", effects={"pizza.eat": Local(bake), "pizza.bake": None},
                  states={"Bake": Act(effect="pizza.eat")})  # fmt: skip
-    other = EffectRunner(engine, {spec.name: spec}, lambda: NOW)
+    other = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW)
     assert other.carry_out("pizza.eat", REQUEST) == Unclear(UNSURE)
     assert baked(engine) == 1
 
@@ -251,7 +252,9 @@ def another(number: int, conversation_id: str = "c-1", caller: str = "+4930123",
 
 def limited(engine: Engine, effect: Local | Remote, now: datetime = NOW) -> EffectRunner:
     spec: AgentSpec = table(effects={"pizza.bake": effect})
-    return EffectRunner(engine, {spec.name: spec}, lambda: now, limits=EffectLimits(per_call=2, per_number_a_day=3))
+    return EffectRunner(
+        engine, OneWith({spec.name: spec}), lambda: now, limits=EffectLimits(per_call=2, per_number_a_day=3)
+    )
 
 
 def ways() -> list[Local | Remote]:
@@ -289,9 +292,9 @@ def test_a_number_has_a_limit_of_effects_within_a_day(engine: Engine) -> None:
 
 def test_a_limit_that_is_not_set_limits_nothing(engine: Engine) -> None:
     spec: AgentSpec = table(effects={"pizza.bake": ways()[0]})
-    by_call = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_call=1))
+    by_call = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW, limits=EffectLimits(per_call=1))
     assert [by_call.carry_out("pizza.bake", another(1, call)) for call in ("c-1", "c-2")] == [Ok(), Ok()]
-    by_number = EffectRunner(engine, {spec.name: spec}, lambda: NOW, limits=EffectLimits(per_number_a_day=4))
+    by_number = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW, limits=EffectLimits(per_number_a_day=4))
     assert [by_number.carry_out("pizza.bake", another(number, "c-3")) for number in (1, 2)] == [Ok(), Ok()]
 
 
@@ -408,3 +411,63 @@ def test_processes_that_race_with_one_key_do_it_once_and_tell_the_same(
     answers = {path.read_text() for path in tmp_path.glob("answer-*")}
     assert [json.loads(each)["result"] for each in answers] == ["baked"]
     assert done(url, tmp_path, kind) == 1
+
+
+# --- look-ups elsewhere ---
+
+
+def test_a_remote_look_up_holds_no_connection_however_slow_it_is(engine: Engine) -> None:
+    held: list[int] = []
+
+    def look(request: EffectRequest) -> EffectResult:
+        held.append(engine.pool.checkedout())  # type: ignore[attr-defined] # of SQLAlchemy's QueuePool
+        return Ok({"price": 30})
+
+    looked = runner_of(engine, Remote(look, reads_only=True)).carry_out("pizza.bake", REQUEST)
+    assert (looked, held, logged(engine)) == (Ok({"price": 30}), [0], None)
+
+
+def test_a_remote_look_up_is_made_anew_each_time_and_has_no_limits(engine: Engine) -> None:
+    oven = Oven()
+    runner = limited(engine, Remote(oven.do, reads_only=True))
+    results = [runner.carry_out("pizza.bake", REQUEST) for _ in range(4)]
+    assert (oven.asked, {type(each) for each in results}) == (4, {Ok})
+
+
+@pytest.mark.parametrize("result", [ZeroDivisionError(), ConnectionError(), SystemExit(), Unclear(BROKEN), "no result"])
+def test_a_remote_look_up_of_which_nobody_knows_the_outcome_has_failed(engine: Engine, result: object) -> None:
+    def look(request: EffectRequest) -> Any:
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    assert runner_of(engine, Remote(look, reads_only=True)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+
+
+def test_a_remote_look_up_needs_no_database(engine: Engine) -> None:
+    runner = runner_of(engine, Remote(lambda request: Ok(), reads_only=True))
+    with database_lost(engine):
+        assert runner.carry_out("pizza.bake", REQUEST) == Ok()
+
+
+# --- effects of bots ---
+
+
+def bots_with(**ovens: Callable[[EffectRequest], EffectResult]) -> Folders:
+    """Bots of these names in version 1, each with an effect pizza.bake of its own."""
+    bots = Folders(*ovens)
+    for name, do in ovens.items():
+        bots.versions[name, "1"] = baking(name, "1", do)
+    return bots
+
+
+def test_two_bots_may_have_different_effects_of_one_name(engine: Engine) -> None:
+    bots = bots_with(linden=lambda request: Ok({"of": "linden"}), dental=lambda request: Ok({"of": "dental"}))
+    runner = EffectRunner(engine, bots, lambda: NOW)
+    for name in ("linden", "dental"):
+        context = replace(REQUEST.context, bot=name, bot_digest="1")
+        assert runner.carry_out("pizza.bake", replace(REQUEST, key=name, context=context)) == Ok({"of": name})
+    with reading(engine) as connection:
+        found = effect_log.find(connection, "dental")
+    assert found is not None
+    assert (found.bot, found.bot_digest) == ("dental", "1")

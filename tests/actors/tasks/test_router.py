@@ -19,6 +19,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store.appointments import AppointmentBook
 from store.journal import Journal, JournalRow, TaskRecord
 from store.leases import Lease, Leases
+from tests.actors.bots import OneWith
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
@@ -52,7 +53,7 @@ OPENERS = {"book_appointment", "end_call", "order_pizza"}
 
 
 def test_a_booking_goes_through_its_task_into_the_database(mailboxes: WaitingDispatcher, engine: Engine) -> None:
-    call = Call(mailboxes, effects=EffectRunner(engine, AGENTS, lambda: BEGAN)).greeted()
+    call = Call(mailboxes, effects=EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN)).greeted()
     assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "At what time?"
     assert "Shall I book it?" in call.answered("call-2", "book_appointment_provide", at="10:30", name="Ada")["say"]
     told = call.answered("call-3", "book_appointment_confirm", yes=True)
@@ -75,7 +76,7 @@ def test_in_a_call_with_the_id_of_an_earlier_one_nothing_is_said_to_be_booked_th
         lease = leases.open("c-1", "", {})
         assert isinstance(lease, Lease)
         journal.append([JournalRow(lease.key, 1, "call", {}, BEGAN, lease.epoch)])
-        runner = EffectRunner(engine, AGENTS, lambda: BEGAN, epoch_of=leases.epoch)
+        runner = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN, epoch_of=leases.epoch)
         call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
         call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
         told.append(call.answered("call-2", "book_appointment_confirm", yes=True))
@@ -85,6 +86,26 @@ def test_in_a_call_with_the_id_of_an_earlier_one_nothing_is_said_to_be_booked_th
     assert "result" not in told[1], "the time is taken, by the first call"
     (appointment,) = AppointmentBook(engine).all()
     assert appointment.conversation_id == "c-1"
+
+
+def test_a_task_that_is_open_when_its_call_gets_a_key_of_its_own_books_under_that(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    """As after an outage of the store, in which the call has begun: its lease is opened late."""
+    leases, journal = Leases(engine, "here"), Journal(engine)
+    leases.open("c-1", "", {})
+    journal.append([JournalRow("c-1", 1, "call", {}, BEGAN, 1)])
+    leases.end("c-1", 1)
+    leases.forget("c-1")
+    runner = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN, epoch_of=leases.epoch)
+    call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    lease = leases.open("c-1", "", {})
+    assert isinstance(lease, Lease)
+    assert lease.key == "c-1~2"
+    assert call.answered("call-2", "book_appointment_confirm", yes=True)["result"] == "booked"
+    (appointment,) = AppointmentBook(engine).all()
+    assert (appointment.conversation_id, appointment.effect_key) == ("c-1~2", "c-1~2:t1:5")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 from prometheus_client import REGISTRY
 
-from actors.transport.dialler import HOLD_MOST_S, HOLD_SPREAD_S, OPEN_S, Circuit, ClockCheck, RetryHold
+from actors.transport.dialler import HOLD_MOST_S, HOLD_SPREAD_S, OPEN_S, Circuit, ClockCheck, RetryHold, with_model
 
 
 class Clock:
@@ -30,14 +30,14 @@ def test_an_open_circuit_lets_one_attempt_pass_at_a_time_until_one_succeeds() ->
     clock = Clock()
     circuit = Circuit(clock)
     circuit.open("status 401")
-    assert (circuit.reason, REGISTRY.get_sample_value("tieline_model_circuit_open")) == ("status 401", 1)
+    assert circuit.reason == "status 401"
     assert not circuit.lets_through()
     clock.now += OPEN_S
     assert [circuit.lets_through() for _ in range(3)] == [True, False, False]
     clock.now += OPEN_S
     assert circuit.lets_through()
     circuit.close()
-    assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 0
+    assert not circuit.reason
     assert all(circuit.lets_through() for _ in range(3))
 
 
@@ -116,3 +116,16 @@ def test_a_clock_that_is_off_is_logged_once_and_counted_each_time() -> None:
     logger.remove(sink)
     assert disagreements() - before == 3
     assert lines == ["WARNING our clock and the model's disagree: one of them is wrong {'ours_ahead_s': 3600}\n"]
+
+
+@pytest.mark.parametrize(
+    ("url", "dialled"),
+    [
+        ("wss://api.openai.com/v1/realtime?model=gpt-realtime", "wss://api.openai.com/v1/realtime?model=gpt-x+y"),
+        ("wss://a.openai.azure.com/realtime?api-version=1&deployment=d", "wss://a.openai.azure.com/realtime?api-version=1&deployment=gpt-x+y"),
+        ("ws://127.0.0.1:9050/v1/realtime", "ws://127.0.0.1:9050/v1/realtime?model=gpt-x+y"),
+    ],
+)  # fmt: skip
+def test_a_bots_own_model_is_dialled(url: str, dialled: str) -> None:
+    assert with_model(url, "gpt-x y") == dialled
+    assert with_model(url, "") == url

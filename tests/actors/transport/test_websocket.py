@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 import actors.transport.dialler
+from actors.bots import ModelSettings
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.transport.dialler import DialFailed, Dialled, Dialler
@@ -39,6 +41,7 @@ from actors.transport.websocket import (
 )
 from protocols.limits import HISTORY_CHARS, TURN_CHARS
 from protocols.media import KNOWN
+from protocols.realtime.objects import Transcription
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
 
@@ -673,5 +676,32 @@ def test_a_peer_that_breaks_the_protocol_is_told_so_and_cut() -> None:
             await wire.cut.wait()
         wire._lost()
         assert [(closed.code) for closed in owner if isinstance(closed, WireClosed)] == [1009]
+
+    run(scene)
+
+
+def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> None:
+    async def scene() -> None:
+        paths: list[str] = []
+
+        async def keep(connection: ServerConnection) -> None:
+            assert connection.request is not None
+            paths.append(connection.request.path)
+            await connection.wait_closed()
+
+        async with serve(keep, "127.0.0.1", 0, close_timeout=0.1) as server:
+            inbox = Inbox()
+            dialler = Dialler(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/?model=m", {}, inbox.loop, now)
+            good = ModelSettings("marin", Transcription(model="whisper-1"), name="better")
+            bad = replace(good, voice="nobody")
+            dialler.trip("session refused", bad)
+            assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 1
+            dialler.dial(inbox, bad)
+            assert await inbox.next() == DialFailed(0, "session refused", final=True)
+            dialler.dial(inbox, good)
+            outcome = await inbox.next()
+            assert isinstance(outcome, Dialled)
+            assert paths == ["/?model=better"]
+            outcome.wire.abort()
 
     run(scene)

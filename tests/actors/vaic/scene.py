@@ -6,8 +6,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from itertools import count
 
+from actors.clips import Clips
 from actors.messages.call import CallMessage, VaicReady
-from actors.messages.clips import Clips
 from actors.messages.model import ModelSocketMessage
 from actors.messages.vaic import BotAudio, BotAudioEnded
 from actors.system.address import ParentLink

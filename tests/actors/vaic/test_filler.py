@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from actors.clips import Clip
 from actors.messages.call import ClipHeard
-from actors.messages.clips import Clip
 from actors.messages.vaic import AwaitWords, BotAudio, BotAudioEnded, CallerBargedIn, CallerTurnCommitted, FillerDue
 from actors.vaic.filler import AGAIN_S, MAX_FILLERS, FillerTimer
 from tests.actors.vaic.scene import MS_100, Scene

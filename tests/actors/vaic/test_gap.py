@@ -7,10 +7,10 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 
+from actors.bots import TELEPHONE_VAD
 from actors.messages.call import CallerInaudible
 from actors.messages.model import CallerAudio
 from actors.messages.vaic import CallerBargedIn, CallerFellSilent
-from actors.services import TELEPHONE_VAD
 from actors.vaic.gap import FILL_MS, GAP_S, MOST_SILENT
 from protocols.media import LPCM16_24, MULAW
 from tests.actors.vaic.scene import Scene

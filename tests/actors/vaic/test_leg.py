@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.messages.clips import Clip
+from actors.clips import Clip
 from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords
 from actors.vaic.session import VaicSocket

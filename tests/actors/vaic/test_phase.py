@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from actors.clips import Clip, Clips, Recording
 from actors.messages.call import BotHeard, CallerArrived, ClipHeard, TransferFailed, VaicEnded
-from actors.messages.clips import Clip, Clips, Recording
 from actors.messages.vaic import (
     BotAudio,
     BotAudioEnded,
@@ -20,7 +20,18 @@ from actors.messages.vaic import (
     Transfer,
 )
 from actors.system.signals import ChildDied
-from actors.vaic.phase import ALONE, LIMITS_S, SESSION, TRANSFER_LIMIT_S, Action, Answers, Event, Phase, answers
+from actors.vaic.phase import (
+    ALONE,
+    LIMITS_S,
+    RINGING_LIMIT_S,
+    SESSION,
+    TRANSFER_LIMIT_S,
+    Action,
+    Answers,
+    Event,
+    Phase,
+    answers,
+)
 from protocols.errors import MisuseError, TransportLost
 from protocols.media import LPCM16_24
 from tests.actors.calls import CLIPS, FakeWire
@@ -79,10 +90,16 @@ def over(scene: Scene) -> None:
     scene.wire.receives({"conversationId": "c-1", **END})
 
 
+def ringing(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.mailboxes.advance(1000 * RINGING_LIMIT_S)
+
+
 REACH: Mapping[Phase, Callable[[Scene], None]] = {
     Phase.OPEN: lambda scene: None,
     Phase.PLAYING_OUT: playing_out,
     Phase.HUNG_UP: lambda scene: scene.told(HangUp("done")),
+    Phase.RINGING: ringing,
     Phase.ENDED: lambda scene: scene.hears(END),
     Phase.LAST_WORDS: lambda scene: scene.told(LAST_WORDS),
     Phase.PLAYING_OUT_ALONE: last_words_unconfirmed,
@@ -102,6 +119,7 @@ INJECT: Mapping[Event, Callable[[Scene], None]] = {
     Event.ORDERED: lambda scene: scene.vaic.tell(TRANSFER),
     Event.ORDERED_UNPLAYED: lambda scene: scene.vaic.tell(TRANSFER),
     Event.PLAYED_OUT: lambda scene: scene.wire.receives({"conversationId": "c-1", **PLAYED}),
+    Event.STILL_RINGING: lambda scene: scene.mailboxes.advance(1000 * RINGING_LIMIT_S),
     Event.TRANSFER_FAILED: lambda scene: scene.wire.receives({"conversationId": "c-1", **BUSY}),
     Event.SESSION_END: lambda scene: scene.wire.receives({"conversationId": "c-1", **END}),
     Event.SOCKET_CLOSED: lambda scene: scene.wire.breaks(1001),
@@ -131,7 +149,8 @@ def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase
     scene = Scene(mailboxes, clips=saying(20_000) if long else CLIPS)
     if (phase, event) == (Phase.OPEN, Event.ORDERED_UNPLAYED):
         scene.spoke()
-    if event is Event.TRANSFER_FAILED and phase in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE):
+    of_transfer = event in (Event.TRANSFER_FAILED, Event.STILL_RINGING)
+    if of_transfer and phase in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE):
         scene.told(TRANSFER, *[LAST_WORDS] * (phase is Phase.HUNG_UP_ALONE))
     else:
         REACH[phase](scene)
@@ -153,7 +172,9 @@ def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase
     ended = [message.reason_code for message in told if isinstance(message, VaicEnded)]
     failures = [message.reason_code for message in told if isinstance(message, TransferFailed)]
     assert sent == ([("hangup" if phase is not Phase.OPEN else "transfer")] if action is Action.SEND_ORDER else [])
-    assert ("playStream.start" in scene.wire.types()) == (action in (Action.SPEAK, Action.SPEAK_INSTEAD))
+    assert ("playStream.start" in scene.wire.types()) == (
+        action in (Action.SPEAK, Action.SPEAK_INSTEAD, Action.ASK_TO_WAIT)
+    )
     assert failures == ["busy"] * (action is Action.REPORT_FAILURE)
     assert ended == {Action.REPORT_END: ["client-disconnected"], Action.REPORT_CLOSED: ["closed"]}.get(action, [])
     if action is Action.FAIL:
@@ -330,15 +351,43 @@ def test_only_a_failure_is_reported_and_for_one_of_few_reasons(
     assert [message.reason_code for message in scene.call.all(TransferFailed)] == reason
 
 
-def test_a_transfer_that_vaic_says_nothing_about_has_failed_and_the_session_is_open_again(scene: Scene) -> None:
+def test_who_is_put_through_is_asked_to_wait_while_nothing_is_heard_and_told_in_the_end(scene: Scene) -> None:
     scene.told(TRANSFER)
-    scene.mailboxes.advance(1000 * TRANSFER_LIMIT_S - 100)
+    scene.wire.types()
+    for played_ms in (0, CLIP_MS):
+        scene.mailboxes.advance(1000 * RINGING_LIMIT_S - played_ms - 100)
+        assert scene.wire.types() == []
+        scene.mailboxes.advance(100)
+        assert scene.wire.types()[0] == "playStream.start"
+        scene.mailboxes.advance(CLIP_MS)
+        assert scene.wire.types()[-1] == "playStream.stop"
+        assert scene.call.expect(ClipHeard).clip is Clip.ONE_MOMENT
+    scene.mailboxes.advance(1000 * (TRANSFER_LIMIT_S - 2 * RINGING_LIMIT_S) - CLIP_MS - 100)
     assert scene.call.all(TransferFailed) == []
     scene.mailboxes.advance(100)
     assert scene.call.all(TransferFailed) == [TransferFailed("unanswered")]
     scene.hears(BUSY)
     assert scene.call.all(TransferFailed) == [], "VAIC's word comes too late"
     assert_answers(scene, answers(Phase.OPEN))
+
+
+@pytest.mark.parametrize("reason", ["no-answer", "busy"])
+def test_a_transfer_that_rings_fails_when_vaic_says_so(scene: Scene, reason: str) -> None:
+    scene.told(TRANSFER)
+    scene.mailboxes.advance(1000 * RINGING_LIMIT_S)
+    scene.hears(transfer_status(status="failed", reasonCode=reason))
+    assert scene.call.all(TransferFailed) == [TransferFailed(reason)]
+
+
+def test_nobody_is_asked_to_wait_once_a_ringing_transfer_is_answered(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.mailboxes.advance(1000 * RINGING_LIMIT_S)
+    scene.hears(transfer_status(status="answered"))
+    scene.mailboxes.advance(CLIP_MS)
+    scene.wire.types()
+    scene.mailboxes.advance(60_000)
+    assert scene.wire.types() == []
+    assert scene.call.all(TransferFailed) == []
 
 
 def test_a_transfer_that_is_answered_is_waited_for_and_so_is_a_hang_up(scene: Scene) -> None:

@@ -8,8 +8,8 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
-from actors.messages.clips import Clip
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
     BotAudio,

@@ -267,13 +267,13 @@ async def transfer_fails(stage: Stage) -> None:
     await stage.model.quiet()
 
 
-@scene(Kind.STALE, Ends(stored=(), heard=("nobody",)), Props(settings=DESK, transfer="ignored"))
+@scene(Kind.STALE, Ends(stored=(), heard=("One moment", "nobody")), Props(settings=DESK, transfer="ignored"))
 async def transfer_ignored(stage: Stage) -> None:
-    """VAIC does nothing about a transfer, and says nothing: the caller is told within 20 s, and the call goes on."""
+    """VAIC says nothing about a transfer: the caller is asked to wait, twice, told in the end, and the call goes on."""
     await stage.model.turn("A human please.", HAND_OVER, settle=False)
     await stage.until(lambda: stage.phone.handset.transfers, 20)
     said = len(stage.phone.handset.ear.runs)
-    await stage.until(lambda: len(stage.phone.handset.ear.runs) > said, 20)
+    await stage.until(lambda: len(stage.phone.handset.ear.runs) > said + 2, 45)
     await stage.model.quiet()
     await stage.model.turn("Where are you?", say("In the city."))
 

@@ -13,6 +13,7 @@ from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing import Conversation, converse
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -29,5 +30,5 @@ def starts(engine: Engine) -> list[datetime]:
 
 
 def talk(engine: Engine, spec: AgentSpec, caller: str = CALLER) -> Conversation:
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: NOW)
     return converse(spec, effects=runner, now=NOW, caller=caller)

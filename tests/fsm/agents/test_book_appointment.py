@@ -15,6 +15,7 @@ from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
 from store import schema
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 from tests.fsm.agents.practice import BERLIN, NOW
 from tests.fsm.conversation import gives_up, opened, provides, says_yes
 
@@ -27,7 +28,7 @@ def booking(engine: Engine, run_id: str = "t1", now: datetime = NOW) -> TaskRun:
 
 
 def runner_of(engine: Engine) -> EffectRunner:
-    return EffectRunner(engine, {BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}, lambda: NOW)
+    return EffectRunner(engine, OneWith({BOOK_APPOINTMENT.name: BOOK_APPOINTMENT}), lambda: NOW)
 
 
 def taken(engine: Engine, *starts: datetime) -> None:

@@ -24,6 +24,7 @@ from fsm.walk import no_reasoning
 from store import appointments
 from store.appointments import Appointment, AppointmentBook
 from store.database import reading
+from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -45,7 +46,7 @@ def talk(
     engine: Engine, spec: AgentSpec = CANCEL_APPOINTMENT, caller: str = CALLER, call: str = "c-1", now: datetime = NOW
 ) -> Conversation:
     """A task of a call. Each is another run, as in a call that opens one after the other."""
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: now)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: now)
     return Conversation(spec, TaskContext(call, f"t{next(RUNS)}", caller, lambda: now), runner, no_reasoning)
 
 
@@ -257,6 +258,19 @@ def test_one_misheard_code_does_not_keep_a_caller_from_the_appointment(
     assert "was_day" in it.gives(name="John Smith", code="1111").answers[-1]["slots"]
 
 
+@BOTH
+def test_a_code_that_is_misheard_at_the_last_try_is_no_guess_at_the_name(engine: Engine, spec: AgentSpec) -> None:
+    assert booked(engine).code not in ("0000", "1111", "2222")
+    claims = {"name": "John Smith", "which": "2026-11-24"}
+    for number in range(6):
+        it = talk(engine, spec, NOBODY, f"c-{number}").opens(**claims, code="0000")
+        it.gives(name="John Smith", code="1111").gives(name="John Smith", code="2222")
+        assert it.outcome == "transfer"
+        assert it.says.startswith("I cannot find an appointment under the name John Smith")
+    again = talk(engine, spec, NOBODY, "c-again").opens(**claims)
+    assert "was_day" in again.answers[-1]["slots"], "its owner's tries lock the name"
+
+
 def test_a_code_is_not_dropped_where_a_guess_would_be_confirmed(engine: Engine) -> None:
     booked(engine)
     tried_too_often(engine)
@@ -437,7 +451,7 @@ def test_each_attempt_is_counted_by_how_it_came_out(engine: Engine) -> None:
 
 def test_an_attempt_that_is_repeated_after_a_crash_counts_once(engine: Engine) -> None:
     booked(engine)
-    runner = EffectRunner(engine, load_agents(installed=()), lambda: NOW)
+    runner = EffectRunner(engine, OneWith(load_agents(installed=())), lambda: NOW)
     for _ in range(WRONG_IN_CALL + 1):
         context = TaskContext("c-1", "t-crashing", CALLER, lambda: NOW)
         Conversation(CANCEL_APPOINTMENT, context, runner, no_reasoning).opens(name="Mary Poppins")

@@ -19,6 +19,7 @@ from fsm.spec import AgentSpec, Known
 from fsm.testing import Conversation, converse
 from fsm.walk import no_reasoning
 from store.appointments import AppointmentBook
+from tests.actors.bots import OneWith
 from tests.fsm.agents.practice import CALLER, NOW
 
 TODAY = NOW.date()
@@ -147,7 +148,7 @@ BOTH = [pytest.param(make, id=make.__name__) for make in (cancel_appointment, re
 
 
 def talk_in(engine: Engine, spec: AgentSpec) -> Conversation:
-    runner = EffectRunner(engine, {spec.name: spec}, lambda: NOW)
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW)
     return converse(spec, effects=runner, now=NOW, caller=CALLER)
 
 
@@ -158,7 +159,7 @@ def test_practices_with_different_resources_see_none_of_each_others_appointments
     ours, theirs = Practice(), Practice(resource="dental", length_min=60)
     for number, practice in enumerate((ours, theirs)):
         booking = book_appointment(practice)
-        runner = EffectRunner(engine, {booking.name: booking}, lambda: NOW)
+        runner = EffectRunner(engine, OneWith({booking.name: booking}), lambda: NOW)
         context = TaskContext(f"c-{number}", "t1", CALLER, lambda: NOW)
         name = ("John Smith", "Ada Lovelace")[number]
         it = Conversation(booking, context, runner, no_reasoning)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.messages.clips import Clip, load_clips
+from actors.clips import Clip, load_clips
 from protocols.errors import MisuseError
 from protocols.media import KNOWN, MULAW
 
@@ -74,5 +74,5 @@ def test_a_missing_or_unreadable_clip_is_named(folder: Path) -> None:
 
 
 def test_the_clips_of_the_product_can_be_loaded() -> None:
-    clips = load_clips(Path(__file__).parents[3] / "gateway" / "clips")
+    clips = load_clips(Path(__file__).parents[2] / "gateway" / "clips")
     assert all(recording.words for recording in clips.values())

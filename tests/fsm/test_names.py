@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fsm.agents.names import has_letters, is_whole, real_name, same_person
 from fsm.errors import SlotError
+from fsm.names import has_letters, is_whole, real_name, same_person
 from fsm.spec import Known
 
 KNOWN = Known(datetime(2026, 11, 23, 14, 5, tzinfo=UTC), {})

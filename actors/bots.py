@@ -1,0 +1,163 @@
+"""The bots of a process: what each says, offers and waits for, and which of them answers a call.
+
+May import: actors, fsm, protocols, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from actors.clips import Clips
+from fsm.consent import Language
+from fsm.english import English
+from fsm.hours import Hours
+from fsm.spec import AgentSpec
+from protocols.realtime.objects import (
+    CustomVoice,
+    Include,
+    MaxTokens,
+    NoiseReduction,
+    PromptReference,
+    Reasoning,
+    RetentionRatio,
+    ServerVad,
+    TracingConfig,
+    Transcription,
+    TurnDetection,
+)
+
+# Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
+TELEPHONE_VAD = ServerVad(
+    threshold=0.5,
+    prefix_padding_ms=300,
+    silence_duration_ms=500,
+    create_response=True,
+    interrupt_response=True,
+    idle_timeout_ms=None,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
+
+    name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
+    before voice detection and model; None for none, which is sent. The others: the Realtime API's fields.
+    """
+
+    voice: str | CustomVoice
+    transcription: Transcription
+    turn_detection: TurnDetection = TELEPHONE_VAD
+    noise_reduction: NoiseReduction | None = None
+    name: str = ""
+    speed: float | None = None
+    max_output_tokens: MaxTokens | None = None
+    truncation: Literal["auto", "disabled"] | RetentionRatio | None = None
+    reasoning: Reasoning | None = None
+    parallel_tool_calls: bool | None = None
+    tracing: Literal["auto"] | TracingConfig | None = None
+    prompt: PromptReference | None = None
+    include: tuple[Include, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BotProfile:
+    """What the bot says, offers and waits for.
+
+    instructions: the model's, without date and tasks. greeting: its first sentence. agents: the tasks it offers, by
+    name.
+    transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
+    lead_ms: how far the play stream runs ahead of what the caller hears.
+    region: see protocols.caller_id.e164.
+    no_input_s: silence before the bot speaks up. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
+    disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
+    that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
+    None for the deployment's limits.
+    language: of the bot's sentences; also judges a yes. yes_without_words: a turn without a transcript may be a yes to
+    a read-back.
+    """
+
+    instructions: str
+    greeting: str
+    model: ModelSettings
+    time_zone: ZoneInfo
+    agents: Mapping[str, AgentSpec]
+    transfer_targets: Mapping[str, str] = field(default_factory=dict)
+    lead_ms: int = 400
+    region: str = ""
+    no_input_s: float = 8.0
+    filler_s: float = 1.5
+    max_call_s: float = 0.0
+    clips: Clips = field(default_factory=dict)
+    language: Language = field(default_factory=English)
+    yes_without_words: bool = False
+    disclosure: str = ""
+    languages: tuple[str, ...] = ()
+    hours: Hours | None = None
+    effects_per_call: int | None = None
+    effects_per_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Bot:
+    """One version of one bot. A call keeps the one it began with.
+
+    digest: of its files, in hex; "" for one that was made in code. profile: what it says and does.
+    """
+
+    name: str
+    digest: str
+    profile: BotProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a call when its bot is chosen; "" for what is not.
+
+    path: of the request, from "/" on, without a query. bot_name: by VAIC's configuration. dialled, caller: numbers, as
+    VAIC has them. conversation_id: VAIC's.
+    """
+
+    path: str
+    bot_name: str
+    dialled: str
+    caller: str
+    conversation_id: str
+
+
+class Bots(Protocol):
+    """The bots of a process."""
+
+    def choose(self, arrival: Arrival) -> Bot | None:
+        """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
+        ...
+
+    def present(self, name: str) -> Bot | None:
+        """The present version of a bot; None if there is no such bot. For any thread."""
+        ...
+
+    def version(self, name: str, digest: str) -> Bot | None:
+        """A version in which a call began; None if it cannot be had any more. For any thread but the loop's.
+
+        Raises: SQLAlchemy's OperationalError if it is not in memory and the store is unavailable.
+        """
+        ...
+
+
+class OneBot:
+    """The Bots of a process with one bot, of which there is one version. It answers every call."""
+
+    def __init__(self, profile: BotProfile, name: str = "bot") -> None:
+        self.bot = Bot(name, "", profile)
+
+    def choose(self, arrival: Arrival) -> Bot:
+        return self.bot
+
+    def present(self, name: str) -> Bot | None:
+        return self.bot if name == self.bot.name else None
+
+    def version(self, name: str, digest: str) -> Bot | None:
+        return self.bot if (name, digest) == (self.bot.name, self.bot.digest) else None

@@ -1,0 +1,353 @@
+"""Ready-made types of slots: what a caller says of a date, a number or an address, read, checked, and said back.
+
+Each takes its value as the model hands it over, in digits or in the caller's words, and keeps it in one form.
+May import: protocols, fsm, pydantic, phonenumbers, email-validator, schwifty, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumberFormat,
+    format_number,
+    is_possible_number,
+    is_valid_number,
+    ndd_prefix_for_region,
+    parse,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from fsm import spelling
+from fsm.errors import Incomplete, SlotError
+from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.names import real_name
+from fsm.states import Keypad, Known, piece_of
+
+Check = Callable[[Any, Known], Any]
+# More than any address, name or sentence that is dictated on the telephone.
+LONGEST_TEXT = 500
+MOST_DIGITS = 40
+
+
+class Spelled(str):
+    """Text that is read out in groups. `{value}` gives it as it stands, `{value:ear}` for the ear."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
+        )
+
+    def ear(self) -> str:
+        return str(self)
+
+    def __format__(self, spec: str) -> str:
+        return self.ear() if spec == "ear" else str.__format__(self, spec)
+
+
+class Digits(Spelled):
+    """A row of digits; three at a time for the ear."""
+
+    __slots__ = ()
+
+    def ear(self) -> str:
+        return _grouped(str(self), 3)
+
+
+class PhoneNumber(Spelled):
+    """A number in E.164; for the ear as it is dialled within its country, two or three digits at a time."""
+
+    __slots__ = ()
+
+    def ear(self) -> str:
+        national = format_number(parse(str(self)), PhoneNumberFormat.NATIONAL)
+        parts = re.findall(r"\d+", national)
+        return " ".join(_grouped(part, 3) if len(part) > 4 else part for part in parts)
+
+
+class Iban(Spelled):
+    """An IBAN; four characters at a time for the ear."""
+
+    __slots__ = ()
+
+    def ear(self) -> str:
+        return _grouped(str(self), 4)
+
+
+class Email(Spelled):
+    """An e-mail address; its signs as words for the ear."""
+
+    __slots__ = ()
+
+    def ear(self) -> str:
+        said = {"@": " at ", ".": " dot ", "-": " dash ", "_": " underscore ", "+": " plus "}
+        return " ".join("".join(said.get(each, each) for each in self).split())
+
+
+class YesNo(StrEnum):
+    YES = "yes"
+    NO = "no"
+
+
+def _grouped(text: str, size: int) -> str:
+    """In groups of `size`; no last one of a single character."""
+    groups = [text[at : at + size] for at in range(0, len(text), size)]
+    if len(groups) > 1 and len(groups[-1]) == 1:
+        groups[-2:] = [groups[-2][: size - 1], groups[-2][size - 1 :] + groups[-1]]
+    return " ".join(groups)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOptions:
+    """What the author of a slot may say of its type.
+
+    choices: the allowed values with the words for the caller. lowest, highest: of a number or amount. length: of
+    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes. currency: said after an amount.
+    """
+
+    choices: Mapping[str, str] | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    length: int | None = None
+    region: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotType:
+    """One ready-made type.
+
+    value_type: as in Slot. describe: tells the model what to pass. takes: the options that apply. check: makes the
+    slot's check from its name and options. keypad: makes its keypad. ear: the format spec or expression by which a
+    sentence says the value, with `{}` for the slot's name. pieces: as in Slot.
+    """
+
+    value_type: type[Any]
+    describe: str
+    takes: frozenset[str] = frozenset()
+    check: Callable[[str, SlotOptions], Check] | None = None
+    keypad: Callable[[str, SlotOptions], Keypad[Any]] | None = None
+    ear: str = "{{{}}}"
+    pieces: bool = False
+
+
+# --- digits, telephone numbers, IBANs: said in pieces ---
+
+
+def _pieces(
+    name: str, read: Callable[[str], str | None], complete: Callable[[str], Any], too_long: Callable[[str], bool]
+) -> Check:
+    """A check that puts together what is said in pieces.
+
+    read: a piece in characters; None if it is none. complete: the whole value; None if it is not whole.
+    """
+
+    def check(value: str, known: Known) -> Any:
+        piece = read(str(value))
+        if not piece:
+            raise SlotError("I did not get that.")
+        before = known.facts.get(piece_of(name))
+        joined, is_whole = (f"{before['said']}{piece}", before["whole"]) if isinstance(before, dict) else (piece, True)
+        # After a part the rest is expected, after a whole value another one.
+        for text in (piece, joined) if is_whole else (joined, piece):
+            if (whole := complete(text)) is not None:
+                return whole
+        if too_long(joined):
+            raise Incomplete("That does not fit together. Please say it once more from the beginning.", "")
+        raise Incomplete(f"{_grouped(piece, 3)}, yes. Please go on.", joined)
+
+    return check
+
+
+def _digits(name: str, options: SlotOptions) -> Check:
+    length = options.length
+
+    def complete(text: str) -> Digits | None:
+        fits = text.isdecimal() and (len(text) == length if length else len(text) <= MOST_DIGITS)
+        return Digits(text) if fits else None
+
+    return _pieces(name, spelling.digits, complete, lambda text: len(text) > (length or MOST_DIGITS))
+
+
+def _phone(name: str, options: SlotOptions) -> Check:
+    # Where national numbers begin with 0, one without it lacks its area code, or its beginning.
+    trunk = "0" if ndd_prefix_for_region(options.region, True) == "0" else ""
+
+    def complete(text: str) -> PhoneNumber | None:
+        try:
+            number = parse(text, options.region or None)
+        except NumberParseException:
+            return None
+        international = text.startswith("+")
+        if not international and not text.startswith(trunk):
+            return None
+        known = is_possible_number(number) if international else is_valid_number(number)
+        return PhoneNumber(format_number(number, PhoneNumberFormat.E164)) if known else None
+
+    def read(text: str) -> str | None:
+        said = spelling.digits(text)
+        # Without a country of the bot's, only the international form says which number it is.
+        return f"+{said[2:]}" if said and said.startswith("00") and not options.region else said
+
+    return _pieces(name, read, complete, lambda text: len(text) > 16)
+
+
+def _iban(name: str, options: SlotOptions) -> Check:
+    def complete(text: str) -> Iban | None:
+        # Imported here: its tables of banks take a sixth of a second, and few bots ask for one.
+        from schwifty import IBAN  # noqa: PLC0415
+        from schwifty.exceptions import SchwiftyException  # noqa: PLC0415
+
+        try:
+            return Iban(str(IBAN(text)))
+        except SchwiftyException:
+            return None
+
+    return _pieces(name, spelling.characters, complete, lambda text: len(text) > 34)
+
+
+# --- the others ---
+
+
+def _text(name: str, options: SlotOptions) -> Check:
+    def check(value: str, known: Known) -> str:
+        text = " ".join(value.split())
+        if not any(each.isalnum() for each in text):
+            raise SlotError("I did not get that.")
+        if len(text) > LONGEST_TEXT:
+            raise SlotError("That is too long. Please say it in a sentence or two.")
+        return text
+
+    return check
+
+
+def _email(name: str, options: SlotOptions) -> Check:
+    def check(value: str, known: Known) -> Email:
+        try:
+            found = validate_email(spelling.address(value), check_deliverability=False)
+        except EmailNotValidError:
+            raise SlotError("That is no e-mail address as I have it. Please spell it.") from None
+        return Email(found.normalized)
+
+    return check
+
+
+def _number(name: str, options: SlotOptions) -> Check:
+    def check(value: Any, known: Known) -> Any:
+        return _within(value, options)
+
+    return check
+
+
+def _amount(name: str, options: SlotOptions) -> Check:
+    def check(value: float, known: Known) -> float:
+        return round(float(_within(value, options)), 2)
+
+    return check
+
+
+def _within(value: Any, options: SlotOptions) -> Any:
+    if options.lowest is not None and value < options.lowest:
+        raise SlotError(f"It must be at least {options.lowest:g}.")
+    if options.highest is not None and value > options.highest:
+        raise SlotError(f"It must be at most {options.highest:g}.")
+    return value
+
+
+# Of the countries whose form is known; elsewhere letters and digits as they are said.
+_POSTCODES: Mapping[str, str] = {
+    "DE": r"\d{5}", "AT": r"\d{4}", "CH": r"\d{4}", "FR": r"\d{5}", "US": r"\d{5}(?:\d{4})?", "NL": r"\d{4}[A-Z]{2}",
+    "GB": r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}", "IT": r"\d{5}", "ES": r"\d{5}", "BE": r"\d{4}", "PL": r"\d{5}",
+}  # fmt: skip
+
+
+def _postcode(name: str, options: SlotOptions) -> Check:
+    form = re.compile(_POSTCODES.get(options.region, r"[A-Z\d]{3,10}"))
+
+    def check(value: str, known: Known) -> Spelled:
+        said = spelling.characters(value)
+        if said is None or form.fullmatch(said) is None:
+            raise SlotError("That is no postcode as I have it.")
+        return Spelled(f"{said[:-3]} {said[-3:]}" if options.region == "GB" else said)
+
+    return check
+
+
+def _digit_keys(name: str, options: SlotOptions) -> Keypad[Any]:
+    def read(keys: str, known: Known) -> str:
+        if not keys.isdecimal():
+            raise ValueError("no digits")
+        return keys
+
+    end = "" if options.length else ", and then the hash key"
+    return Keypad(f"Please key in the digits{end}.", read, options.length)
+
+
+def _number_keys(name: str, options: SlotOptions) -> Keypad[Any]:
+    return Keypad("Please key in the number, and then the hash key.", lambda keys, known: int(keys))
+
+
+_IN_PIECES = "pass exactly what the caller has just said of it, also if it is only a part"
+SLOT_TYPES: Mapping[str, SlotType] = {
+    "date": SlotType(
+        date,
+        "A day as YYYY-MM-DD, reckoned from today's date.",
+        keypad=lambda name, options: KEYPAD_DATE,
+        ear="{{{0}:%A}} {{{0}.day}} {{{0}:%B}}",
+    ),
+    "time": SlotType(
+        time,
+        "A time of day as HH:MM, on the 24-hour clock.",
+        keypad=lambda name, options: KEYPAD_TIME,
+        ear="{{{0}.hour}}:{{{0}:%M}}",
+    ),
+    "text": SlotType(str, "In the caller's own words.", check=_text),
+    "name": SlotType(
+        str,
+        "The caller's name, as the caller says it; leave it out until then.",
+        check=lambda name, options: real_name,
+    ),
+    "digits": SlotType(
+        Digits, f"Digits: {_IN_PIECES}.", frozenset({"length"}), _digits, _digit_keys, "{{{}:ear}}", True
+    ),
+    "phone": SlotType(
+        PhoneNumber, f"A telephone number: {_IN_PIECES}.", frozenset({"region"}), _phone, _digit_keys,
+        "{{{}:ear}}", True,
+    ),
+    "iban": SlotType(Iban, f"An IBAN: {_IN_PIECES}.", check=_iban, ear="{{{}:ear}}", pieces=True),
+    "email": SlotType(Email, "An e-mail address, as the caller says it.", check=_email, ear="{{{}:ear}}"),
+    "choice": SlotType(StrEnum, "", frozenset({"choices"}), ear="{{{}.label}}"),
+    "yes_no": SlotType(YesNo, "yes or no.", ear="{{{}.value}}"),
+    "number": SlotType(
+        int, "A whole number.", frozenset({"lowest", "highest"}), _number, _number_keys
+    ),
+    "amount": SlotType(
+        float, "An amount of money as a number.", frozenset({"lowest", "highest", "currency"}), _amount,
+        ear="{{{}:.2f}}",
+    ),
+    "postcode": SlotType(Spelled, "A postcode, as the caller says it.", frozenset({"region"}), _postcode),
+}  # fmt: skip
+
+
+@cache
+def choices_of(name: str, *choices: tuple[str, str]) -> type[StrEnum]:
+    """An enumeration of a slot's values, each with the words for the caller, its `label`.
+
+    The same one for the same choices: types are kept for ever (fsm/states.py), and bots are loaded again.
+    """
+    members = {f"V{at}": value for at, (value, _) in enumerate(choices)}
+    made: type[StrEnum] = StrEnum(name, members)  # type: ignore[misc] # its name is known only now
+    for each, (_, label) in zip(made, choices, strict=True):
+        each.label = label  # type: ignore[attr-defined]
+    return made

@@ -1,0 +1,551 @@
+"""Tasks in TOML: what may stand in a task's file, and the `AgentSpec` that it becomes.
+
+A file has either `[flow]`, from which the states follow (collect, read back, act, say), or its states and arrows one by
+one; docs/task-files.md has both. The table is the same as one written in Python, and is checked and proved alike.
+May import: protocols, fsm, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from fsm.conditions import Condition, ConditionRule, Rule
+from fsm.effects import DeclaredEffect
+from fsm.slot_types import SLOT_TYPES, Check, SlotOptions, SlotType, choices_of
+from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
+from fsm.states import CANCELLED, Arrows
+from fsm.testing.proofs import prove
+from protocols.errors import MisuseError, TielineError
+
+TO_HUMAN = "I will put you through to a colleague."
+GIVEN_UP = "All right. Is there anything else I can do for you?"
+# The states that follow from [flow].
+COLLECT, READ_BACK, EXECUTE, DONE, FAILED, HANDED_OVER, GONE = (
+    "Collect", "Confirm", "Execute", "Done", "Failed", "HandedOver", "Cancelled"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFault:
+    """One fault. path: the keys that lead to it in the file, as far as they are there. message: what to write."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
+
+
+class TaskFileError(TielineError):
+    """A task's file is wrong."""
+
+    def __init__(self, faults: list[TaskFault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a file may name, by the name that it uses.
+
+    effects: tools and effects written in Python. checks: as in Slot. rules: conditions written in Python.
+    slots: whole slots written in Python, for `type = "slot:NAME"`. region: of slots that name none.
+    """
+
+    effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    slots: Mapping[str, Slot[Any]] = field(default_factory=dict)
+    region: str = ""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class TaskHeader(_Model):
+    """`[task]`: as in AgentSpec. retention: seconds by category."""
+
+    name: str
+    description: str = Field(min_length=1)
+    start: str = ""
+    ends_call: bool = False
+    carries_notes: bool = False
+    patience: int = Field(default=40, ge=1)
+    retention: dict[Literal["slot", "fact", "result"], float] = {}
+    not_understood: str = "Sorry, I did not get that."
+    still_there: str = "Are you still there?"
+    yes_or_no: str = "Please answer with yes or no."
+
+
+class KeypadTable(_Model):
+    """`keypad = { ask = "...", length = 4 }`. length: left out, the hash key ends it."""
+
+    ask: str = Field(min_length=1)
+    length: int | None = Field(default=None, ge=1)
+
+
+class SlotTable(_Model):
+    """`[slot.NAME]`. check: names of checks, run in order after the type's own."""
+
+    type: str
+    ask: str = ""
+    describe: str = ""
+    example: str = ""
+    check: str | list[str] = []
+    choices: list[str] | dict[str, str] | None = None
+    choices_from: str = ""
+    keypad: bool | KeypadTable = False
+    optional: bool = False
+    stored: bool = False
+    lowest: float | None = Field(default=None, strict=False)
+    highest: float | None = Field(default=None, strict=False)
+    length: int | None = Field(default=None, ge=1, le=40)
+    region: str = Field(default="", pattern="^([A-Z]{2})?$")
+    currency: str = ""
+
+
+class ArrowTable(_Model):
+    """One of several arrows for an event. when: a condition, or the name of a rule."""
+
+    to: str
+    when: Condition | str | None = None
+    priority: int = 0
+    then: dict[str, JsonValue] = {}
+
+
+class ChoiceTable(_Model):
+    means: str = Field(min_length=1)
+    when: Condition | str | None = None
+
+
+class ReasonTable(_Model):
+    question: str = Field(min_length=1)
+    limit_s: float = Field(default=2.0, gt=0, le=10, strict=False)
+    notes: bool = False
+
+
+class StateTable(_Model):
+    """`[state.NAME]`: exactly one of collect, confirm, choose, act and end says which kind it is.
+
+    on: the arrows by event; a state's name, or several arrows that are tried in order.
+    """
+
+    collect: list[str] | None = None
+    confirm: str | None = None
+    choose: dict[str, ChoiceTable] | None = None
+    act: str | None = None
+    end: str | None = None
+    change: str | None = None
+    retries: int | None = Field(default=None, ge=1)
+    ask: str | None = None
+    default: str | None = None
+    reason: ReasonTable | None = None
+    fills: list[str] | None = None
+    say: str | None = None
+    target: str | None = None
+    on: dict[str, str | list[ArrowTable]] = {}
+
+
+_KINDS: Mapping[str, frozenset[str]] = {
+    "collect": frozenset({"retries"}),
+    "confirm": frozenset({"change", "retries"}),
+    "choose": frozenset({"ask", "default", "reason", "retries"}),
+    "act": frozenset({"fills"}),
+    "end": frozenset({"say", "target"}),
+}
+
+
+class EndTable(_Model):
+    """`done = { say = "..." }`. transfer: the call is handed over; to: the slot that names the target."""
+
+    say: str = ""
+    transfer: bool = False
+    hangup: bool = False
+    outcome: str = ""
+    target: str = ""
+
+
+class FlowTable(_Model):
+    """`[flow]`: collect, read back, act, say.
+
+    confirm: the read-back; needed where the effect changes something. refused_asks: the slots that are asked again
+    after a refusal; by default all that are collected.
+    """
+
+    collect: list[str] = []
+    confirm: str = ""
+    change: str = "What should I change?"
+    done: EndTable
+    failed: EndTable = EndTable(say=TO_HUMAN, transfer=True)
+    gave_up: EndTable = EndTable(say=TO_HUMAN, transfer=True)
+    cancelled: EndTable = EndTable(say=GIVEN_UP)
+    refused_asks: list[str] | None = None
+    retries: int = Field(default=3, ge=1)
+
+
+class EffectTable(_Model):
+    """`[effect]` of a flow: the tool, or the effect written in Python, that it carries out."""
+
+    tool: str
+
+
+class TaskFile(_Model):
+    """A whole file."""
+
+    task: TaskHeader
+    slot: dict[str, SlotTable] = {}
+    flow: FlowTable | None = None
+    effect: EffectTable | None = None
+    state: dict[str, StateTable] = {}
+
+
+def compile_task(data: Mapping[str, object], parts: Parts | None = None) -> AgentSpec:
+    """The task that a parsed TOML file declares. parts: what it may name. Raises: TaskFileError with all faults."""
+    try:
+        parsed = TaskFile.model_validate(data)
+    except ValidationError as error:
+        raise TaskFileError(_of_pydantic(error)) from None
+    return _Compiler(parsed, parts or Parts()).spec()
+
+
+def _of_pydantic(error: ValidationError) -> list[TaskFault]:
+    found = [
+        (tuple(part for part in each["loc"] if not _is_tag(part)), each["type"], each["msg"])
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    faults = [
+        TaskFault(
+            path, "there is no such key here" if kind == "extra_forbidden" else said.removeprefix("Value error, ")
+        )
+        for path, kind, said in found
+        # Of the alternatives for one value, those that are not of its type at all are not meant.
+        if not (kind.endswith("_type") and any(other[: len(path)] == path != other for other, *_ in found))
+    ]
+    return list(dict.fromkeys(faults))
+
+
+def _is_tag(part: str | int) -> bool:
+    """Whether pydantic puts it into the path of one of several alternatives; it is no key of the file."""
+    return isinstance(part, str) and (part in _ALTERNATIVES or "[" in part)
+
+
+_BY_VALIDATOR = "Value error, "
+_ALTERNATIVES = frozenset({"str", "bool", "KeypadTable", "Condition"})
+
+
+class _Compiler:
+    """Compiles one file; collects the faults on the way."""
+
+    def __init__(self, parsed: TaskFile, parts: Parts) -> None:
+        self._file = parsed
+        self._parts = parts
+        self._faults: list[TaskFault] = []
+
+    def spec(self) -> AgentSpec:
+        file, task = self._file, self._file.task
+        slots = {name: self._slot(name, table) for name, table in file.slot.items()}
+        if file.flow is not None:
+            if file.state:
+                self._fault(("state",), "a file with [flow] has no states of its own: write one or the other")
+            start, states, transitions = self._flow(file.flow, slots)
+        else:
+            if file.effect is not None:
+                self._fault(("effect",), "belongs to [flow]; a state names its effect by `act`")
+            if not file.state:
+                self._fault((), "needs [flow], or its states as [state.NAME]")
+            start, states, transitions = self._states(file.state)
+        start = task.start or start
+        effects = self._effects(states)
+        self._stop_if_faulty()
+        try:
+            spec = AgentSpec(
+                name=task.name,
+                description=task.description,
+                start=start,
+                slots=slots,
+                states=states,
+                transitions=transitions,
+                effects=effects,
+                ends_call=task.ends_call,
+                carries_notes=task.carries_notes,
+                patience=task.patience,
+                retention={category: timedelta(seconds=kept_s) for category, kept_s in task.retention.items()},
+                not_understood=task.not_understood,
+                still_there=task.still_there,
+                yes_or_no=task.yes_or_no,
+            )
+            prove(spec)
+        except (MisuseError, AssertionError) as error:
+            raise TaskFileError([TaskFault((), str(error))]) from None
+        return spec
+
+    def _fault(self, path: tuple[str | int, ...], message: str) -> None:
+        self._faults.append(TaskFault(path, message))
+
+    def _stop_if_faulty(self) -> None:
+        if self._faults:
+            raise TaskFileError(self._faults)
+
+    # --- slots ---
+
+    def _slot(self, name: str, table: SlotTable) -> Slot[Any]:
+        path = ("slot", name)
+        if table.type.startswith("slot:"):
+            return self._ready_slot(name, table)
+        if (kind := SLOT_TYPES.get(table.type)) is None:
+            self._fault((*path, "type"), f"there is no type {table.type!r}: use one of {', '.join(SLOT_TYPES)}")
+            return Slot(str)
+        for option in ("choices", "lowest", "highest", "length", "currency"):
+            if getattr(table, option) is not None and getattr(table, option) != "" and option not in kind.takes:
+                self._fault((*path, option), f"does not apply to the type {table.type!r}")
+        options = self._options(table)
+        value_type = kind.value_type
+        if "choices" in kind.takes:
+            if not options.choices:
+                self._fault((*path, "choices"), "name at least one choice")
+                return Slot(str)
+            value_type = choices_of(name, *options.choices.items())
+        elif table.choices_from:
+            value_type = str
+        if not (table.ask or table.optional or table.stored):
+            self._fault((*path, "ask"), "write the question for it, or `optional = true`, or `stored = true`")
+        return Slot(
+            value_type,
+            ask=table.ask,
+            check=self._check(name, table, kind, options),
+            describe=table.describe or ("" if table.stored else self._described(kind, options)),
+            example=table.example,
+            keypad=self._keypad(name, table, kind, options),
+            choices=table.choices_from,
+            optional=table.optional,
+            stored=table.stored,
+            pieces=kind.pieces and not table.stored,
+        )
+
+    def _ready_slot(self, name: str, table: SlotTable) -> Slot[Any]:
+        ready = self._parts.slots.get(table.type.removeprefix("slot:"))
+        if ready is None:
+            known = ", ".join(f"slot:{each}" for each in self._parts.slots) or "none"
+            self._fault(("slot", name, "type"), f"there is no ready slot {table.type!r}; there is: {known}")
+            return Slot(str)
+        own = table.model_fields_set & {"ask", "describe", "example", "optional"}
+        return replace(ready, **{key: getattr(table, key) for key in own})
+
+    def _options(self, table: SlotTable) -> SlotOptions:
+        choices = table.choices
+        named = choices if isinstance(choices, dict) else {each: each for each in choices or ()}
+        return SlotOptions(
+            choices=named or None,
+            lowest=table.lowest,
+            highest=table.highest,
+            length=table.length,
+            region=table.region or self._parts.region,
+            currency=table.currency,
+        )
+
+    @staticmethod
+    def _described(kind: SlotType, options: SlotOptions) -> str:
+        if options.choices and any(value != label for value, label in options.choices.items()):
+            return "; ".join(f"{value}: {label}" for value, label in options.choices.items())
+        return kind.describe
+
+    def _check(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Check | None:
+        own = [] if kind.check is None or table.stored or table.choices_from else [kind.check(name, options)]
+        named = [table.check] if isinstance(table.check, str) else table.check
+        for each in named:
+            if (check := self._parts.checks.get(each)) is None:
+                known = ", ".join(sorted(self._parts.checks)) or "none"
+                self._fault(("slot", name, "check"), f"there is no check {each!r}; there is: {known}")
+            else:
+                own.append(check)
+        return Checks(tuple(own)) if own else None
+
+    def _keypad(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Keypad[Any] | None:
+        if not table.keypad:
+            return None
+        if kind.keypad is None:
+            self._fault(("slot", name, "keypad"), f"the type {table.type!r} cannot be keyed in")
+            return None
+        keypad = kind.keypad(name, options)
+        if isinstance(table.keypad, KeypadTable):
+            return replace(keypad, ask=table.keypad.ask, length=table.keypad.length)
+        return keypad
+
+    # --- sentences ---
+
+    def _sentence(self, template: str, *path: str | int) -> str:
+        """A template with every slot as it is said: `{at}` becomes "10:30"."""
+        try:
+            parsed = list(string.Formatter().parse(template))
+        except ValueError as error:
+            self._fault(path, f"{error}: write braces that are to be said as {{{{ and }}}}")
+            return ""
+        made: list[str] = []
+        for text, name, spec, conversion in parsed:
+            made.append(text.replace("{", "{{").replace("}", "}}"))
+            if name in self._file.slot and not spec and not conversion:
+                made.append(self._said(name))
+            elif name is not None:
+                how = (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+                made.append(f"{{{name}{how}}}")
+        return "".join(made)
+
+    def _said(self, name: str) -> str:
+        table = self._file.slot[name]
+        kind = SLOT_TYPES.get(table.type)
+        if kind is None or table.choices_from:
+            ready = self._parts.slots.get(table.type.removeprefix("slot:"))
+            kind = next((each for each in SLOT_TYPES.values() if ready and each.value_type is ready.value_type), None)
+        said = (kind.ear if kind else "{{{}}}").format(name)
+        return f"{said} {table.currency}" if table.currency else said
+
+    # --- states, one by one ---
+
+    def _states(self, tables: Mapping[str, StateTable]) -> tuple[str, dict[str, State], dict[tuple[str, str], Arrows]]:
+        states: dict[str, State] = {}
+        transitions: dict[tuple[str, str], Arrows] = {}
+        for name, table in tables.items():
+            if (state := self._state(name, table)) is not None:
+                states[name] = state
+            for event, arrows in table.on.items():
+                transitions[name, event] = self._arrows(arrows, "state", name, "on", event)
+        return next(iter(tables), ""), states, transitions
+
+    def _state(self, name: str, table: StateTable) -> State | None:
+        path = ("state", name)
+        kinds = [kind for kind in _KINDS if getattr(table, kind) is not None]
+        if len(kinds) != 1:
+            self._fault(path, f"write exactly one of {', '.join(_KINDS)}")
+            return None
+        for key in table.model_fields_set - {kinds[0], "on"} - _KINDS[kinds[0]]:
+            self._fault((*path, key), f"does not apply to a state that has `{kinds[0]}`")
+        retries = table.retries or 3
+        if table.collect is not None:
+            return Collect(tuple(table.collect), retries)
+        if table.confirm is not None:
+            template = self._sentence(table.confirm, *path, "confirm")
+            return Confirm(template, table.change or Confirm("").change, retries)
+        if table.choose is not None:
+            reason = table.reason
+            return Choose(
+                {
+                    event: Choice(each.means, self._rule(each.when, *path, "choose", event, "when"))
+                    for event, each in table.choose.items()
+                },
+                ask=table.ask or "",
+                reason=Reason(reason.question, reason.limit_s, reason.notes) if reason else None,
+                default=table.default or "",
+                retries=retries,
+            )
+        if table.act is not None:
+            return Act(table.act, tuple(table.fills or ()))
+        return End(table.end or "", self._sentence(table.say or "", *path, "say"), table.target or "")
+
+    def _arrows(self, arrows: str | list[ArrowTable], *path: str | int) -> Arrows:
+        if isinstance(arrows, str):
+            return arrows
+        return tuple(
+            Arrow(each.to, self._rule(each.when, *path, at, "when"), each.priority, each.then)
+            for at, each in enumerate(arrows)
+        )
+
+    def _rule(self, when: Condition | str | None, *path: str | int) -> Rule | None:
+        if when is None:
+            return None
+        if isinstance(when, Condition):
+            for slot in sorted(when.names() - self._file.slot.keys()):
+                self._fault(path, f"there is no slot {slot!r}")
+            return ConditionRule(when)
+        if (rule := self._parts.rules.get(when)) is None:
+            self._fault(path, f"there is no rule {when!r}; there is: {', '.join(sorted(self._parts.rules)) or 'none'}")
+        return rule
+
+    def _effects(self, states: Mapping[str, State]) -> dict[str, DeclaredEffect]:
+        effects: dict[str, DeclaredEffect] = {}
+        for name, state in states.items():
+            if not isinstance(state, Act) or state.effect in effects:
+                continue
+            if (declared := self._parts.effects.get(state.effect)) is None:
+                known = ", ".join(sorted(self._parts.effects)) or "none"
+                path = ("effect", "tool") if self._file.flow is not None else ("state", name, "act")
+                self._fault(path, f"there is no tool {state.effect!r}; there is: {known}")
+            else:
+                effects[state.effect] = declared
+        return effects
+
+    # --- a flow ---
+
+    def _flow(
+        self, flow: FlowTable, slots: Mapping[str, Slot[Any]]
+    ) -> tuple[str, dict[str, State], dict[tuple[str, str], Arrows]]:
+        states: dict[str, State] = {}
+        way: dict[tuple[str, str], Arrows] = {}
+        acts = self._file.effect is not None
+        steps = [
+            *((COLLECT,) if flow.collect else ()),
+            *((READ_BACK,) if flow.confirm else ()),
+            *((EXECUTE,) if acts else ()),
+            DONE,
+        ]
+        after = dict(pairwise(steps))
+        if flow.collect:
+            states[COLLECT] = Collect(tuple(flow.collect), flow.retries)
+            way |= {(COLLECT, "filled"): after[COLLECT], (COLLECT, "gave_up"): HANDED_OVER}
+        if flow.confirm:
+            states[READ_BACK] = Confirm(self._sentence(flow.confirm, "flow", "confirm"), flow.change, flow.retries)
+            no = COLLECT if flow.collect else GONE
+            way |= {(READ_BACK, "yes"): after[READ_BACK], (READ_BACK, "no"): no, (READ_BACK, "gave_up"): HANDED_OVER}
+        if acts:
+            assert self._file.effect is not None
+            stored = tuple(name for name, slot in slots.items() if slot.stored)
+            states[EXECUTE] = Act(self._file.effect.tool, stored)
+            again = self._refused(flow, states, way)
+            way |= {(EXECUTE, "ok"): DONE, (EXECUTE, "refused"): again, (EXECUTE, "failed"): FAILED}
+            states[FAILED] = self._end(flow.failed, "failed")
+        states[DONE] = self._end(flow.done, "done")
+        if flow.collect or flow.confirm:
+            states[HANDED_OVER] = self._end(flow.gave_up, "gave_up", "transfer")
+            states[GONE] = self._end(flow.cancelled, "cancelled", CANCELLED)
+        return steps[0], states, way
+
+    def _refused(self, flow: FlowTable, states: dict[str, State], way: dict[tuple[str, str], Arrows]) -> str:
+        """Where a refusal leads: to the slots that are asked again, or to the failure if nothing was asked."""
+        if not flow.collect:
+            return FAILED
+        if flow.refused_asks is None or set(flow.refused_asks) == set(flow.collect):
+            return COLLECT
+        again = "CollectAgain"
+        for name in flow.refused_asks:
+            if name not in flow.collect:
+                self._fault(("flow", "refused_asks"), f"{name!r} is not collected")
+        states[again] = Collect(tuple(flow.refused_asks), flow.retries)
+        way |= {(again, "filled"): READ_BACK if flow.confirm else EXECUTE, (again, "gave_up"): HANDED_OVER}
+        return again
+
+    def _end(self, table: EndTable, name: str, outcome: str = "") -> End:
+        if table.transfer and table.hangup:
+            self._fault(("flow", name), "either `transfer` or `hangup`")
+        told = "transfer" if table.transfer else "hangup" if table.hangup else table.outcome or outcome or name
+        if outcome and told != outcome and outcome == CANCELLED:
+            self._fault(("flow", name), "ends as `cancelled`, and cannot have another outcome")
+        return End(told, self._sentence(table.say, "flow", name, "say"), table.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Several checks as one: each gets the value that the one before has returned."""
+
+    checks: tuple[Check, ...]
+
+    def __call__(self, value: Any, known: Known) -> Any:
+        for check in self.checks:
+            value = check(value, known)
+        return value

@@ -1,0 +1,419 @@
+"""From a bot's files to the bot: everything that calls need is made and checked here, before one uses it.
+
+May import: actors, fsm, gateway.bots, protocols, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ValidationError
+
+from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
+from actors.clips import Clip, Clips, recording
+from fsm.effects import DeclaredEffect
+from fsm.hours import Hours, WithinHours
+from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
+from fsm.spec import AgentSpec
+from fsm.task_file import Parts, TaskFileError, compile_task
+from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
+from gateway.bots.files import BOT_FILE, BotFiles
+from gateway.bots.languages import told_language
+from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
+from protocols.errors import MisuseError
+from protocols.realtime.objects import NoiseReduction, ServerVad
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_CLIPS = "clips/"
+_WITHIN_HOURS = "within_hours"
+T = TypeVar("T")
+# Voices of OpenAI's speech synthesis, which the Realtime API refuses.
+_OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a bot gets that sets nothing of its own. profile: by the deployment. tasks: all that are registered."""
+
+    profile: BotProfile
+    tasks: Mapping[str, Registered]
+
+
+def compile_bot(files: BotFiles, defaults: Defaults) -> Bot:
+    """Make a bot from its files. Raises: BotFaults, with all that is wrong."""
+    return _Compiler(files, defaults).bot()
+
+
+def parse_toml(file: str, content: bytes) -> Source:
+    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
+    try:
+        text = content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
+    try:
+        return Source(file, text, tomllib.loads(text))
+    except RecursionError:
+        raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
+    except ValueError as error:  # besides those of TOML, numbers with thousands of digits
+        message = str(error)
+        found = _AT_LINE.search(message)
+        end = max(1, len(text.splitlines()))
+        line = (int(found[1]) if found[1] else end) if found else 1
+        wrong = _AT_LINE.sub("", message)
+        hint = '; texts stand in quotes, like "…"' if wrong == "Invalid value" else ""
+        raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
+
+
+class _Compiler:
+    """Makes one bot. Each part notes its faults and goes on, so that all are told at once."""
+
+    def __init__(self, files: BotFiles, defaults: Defaults) -> None:
+        self._files = files
+        self._defaults = defaults
+        self._faults: list[BotFault] = []
+        self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
+
+    def bot(self) -> Bot:
+        toml, tasks = self._parts()
+        profile = self._profile(toml, self._agents(tasks, toml.bot.region or self._defaults.profile.region))
+        if self._faults:
+            raise BotFaults(set(self._faults))
+        return Bot(self._files.name, self._files.digest, profile)
+
+    # --- the form ---
+
+    def _parts(self) -> tuple[BotToml, Tasks | None]:
+        """The file's parts; in place of a wrong one its default, so that the others can be looked at.
+
+        The tasks keep their places in the file, also where one is wrong.
+        """
+        try:
+            toml = checked(BotToml, self._source)
+        except BotFaults as wrong:
+            self._faults += wrong.faults
+        else:
+            return toml, toml.task
+        right: dict[str, Any] = {"bot": BotSection(greeting="-", instructions="-")}
+        for name in BotToml.model_fields.keys() & self._source.data.keys():
+            given = self._source.data[name]
+            found = _part(name, given)
+            if found is None and isinstance(given, dict):
+                found = _part(name, {key: each for key, each in given.items() if _part(name, {key: each})})
+            if found is not None:
+                right[name] = getattr(found, name)
+        given = self._source.data.get("task", [])
+        tasks = [_part("task", [each]) for each in given] if isinstance(given, list) else []
+        return BotToml.model_construct(**right), tuple(each.task[0] if each and each.task else None for each in tasks)
+
+    def _fault(self, path: tuple[str | int, ...], message: str) -> None:
+        self._faults.append(self._source.fault(path, message))
+
+    # --- the parts ---
+
+    def _profile(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> BotProfile:
+        base, bot = self._defaults.profile, toml.bot
+        own, _, _ = self._files.name.partition("@")
+        if bot.name not in (None, own, self._files.name):
+            self._fault(("bot", "name"), f'the folder is called "{self._files.name}"; write name = "{own}"')
+        values = self._values(toml)
+        greeting = self._filled(bot.greeting, values, ("bot", "greeting"))
+        disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
+        languages = self._languages(bot)
+        instructions = self._instructions(bot, values)
+        return replace(
+            base,
+            instructions="\n\n".join(filter(None, (instructions, told_language(bot.language, languages)))),
+            greeting=greeting if disclosure in greeting else f"{disclosure} {greeting}",
+            disclosure=disclosure,
+            languages=languages,
+            model=self._model(toml.model, base.model),
+            time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
+            region=bot.region or base.region,
+            agents=agents,
+            transfer_targets=toml.transfer or base.transfer_targets,
+            no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
+            filler_s=_or(toml.turn.filler_s, base.filler_s),
+            yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
+            max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
+            effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
+            effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
+            hours=toml.hours,
+            clips={**base.clips, **self._clips()},
+        )
+
+    def _languages(self, bot: BotSection) -> tuple[str, ...]:
+        if bot.language is None or bot.language == "caller":
+            return bot.languages
+        if bot.languages and bot.language not in bot.languages:
+            self._fault(
+                ("bot", "language"), f'"{bot.language}" is not among languages; add it there, or leave them out'
+            )
+        return (bot.language,)
+
+    def _values(self, toml: BotToml) -> dict[str, str]:
+        """What fills the placeholders of texts."""
+        hours, bot = toml.hours, toml.bot
+        base = self._defaults.profile
+        return {
+            "name": bot.name or self._files.name.partition("@")[0],
+            "hours": hours.week() if hours else "",
+            "closed": ", ".join(f"{day:%A} {day.day} {day:%B} {day.year}" for day in hours.closed) if hours else "",
+            "time_zone": bot.time_zone or base.time_zone.key,
+            "languages": ", ".join(bot.languages),
+            "transfer": ", ".join(toml.transfer or base.transfer_targets),
+        }
+
+    def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
+        """A text with its placeholders filled in."""
+        for _, fault in _unfilled(text, values):
+            self._fault(path, fault)
+        return fill(text, values)
+
+    def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
+        given = bot.instructions
+        if not isinstance(given, TextFile):
+            return self._filled(given, values, ("bot", "instructions")).strip()
+        path = ("bot", "instructions", "file")
+        content = self._files.contents.get(given.file.removeprefix("./"))
+        if content is None:
+            texts = [name for name in self._files.contents if name.endswith((".md", ".txt"))]
+            there = f"there is {', '.join(sorted(texts))}" if texts else "write one there"
+            self._fault(path, f'there is no file "{given.file}" in the folder; {there}')
+            return ""
+        file = self._files.path(given.file)
+        try:
+            text = content.decode().removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            self._faults.append(BotFault(file, line, "", "is not UTF-8; save it as UTF-8"))
+            return ""
+        if not text.strip():
+            self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
+        for at, fault in _unfilled(text, values):
+            self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
+        return fill(text, values).strip()
+
+    def _model(self, given: ModelSection, base: ModelSettings) -> ModelSettings:
+        turns, noise = given.turn_detection, given.noise_reduction
+        if isinstance(given.voice, str) and given.voice in _OTHER_VOICES:
+            self._fault(("model", "voice"), f'the Realtime API has no voice "{given.voice}"; write one like "marin"')
+        if turns is not None:
+            self._check_turns(turns)
+            # What is left out there has another default with each model.
+            if isinstance(turns, ServerVad):
+                turns = TELEPHONE_VAD.model_copy(update=_given(turns))
+            else:
+                turns = type(turns)(
+                    **{"eagerness": "auto", "create_response": True, "interrupt_response": True} | _given(turns)
+                )
+        transcription = base.transcription
+        if given.transcription is not None:
+            transcription = transcription.model_copy(update=_given(given.transcription))
+        if isinstance(noise, str):
+            noise = None if noise == "off" else NoiseReduction(type=noise)
+            changed: dict[str, Any] = {"noise_reduction": noise}
+        else:
+            changed = {} if noise is None else {"noise_reduction": noise}
+        names = (
+            "name",
+            "voice",
+            "speed",
+            "max_output_tokens",
+            "truncation",
+            "reasoning",
+            "parallel_tool_calls",
+            "tracing",
+        )
+        for name in (*names, "prompt", "include"):
+            if (value := getattr(given, name)) is not None:
+                changed[name] = value
+        return replace(base, transcription=transcription, turn_detection=turns or base.turn_detection, **changed)
+
+    def _check_turns(self, turns: BaseModel) -> None:
+        path = ("model", "turn_detection")
+        for name in ("create_response", "interrupt_response"):
+            if getattr(turns, name) is False:
+                self._fault((*path, name), "must be true: turns of the caller are answered by it; leave it out")
+        if getattr(turns, "idle_timeout_ms", None) is not None:
+            message = "would break silences twice; write no_input_s in [turn], and leave it out"
+            self._fault((*path, "idle_timeout_ms"), message)
+
+    # --- tasks ---
+
+    def _agents(self, tasks: Tasks | None, region: str) -> dict[str, AgentSpec]:
+        """The tasks that the bot offers, by name. region: the bot's."""
+        agents: dict[str, AgentSpec] = {}
+        if tasks is None:
+            made = (self._made(task, {}, ("hours",)) for task in self._defaults.tasks.values())
+            agents = {spec.name: spec for spec in made if spec is not None}
+        for number, section in enumerate(tasks or ()):
+            if section is None:
+                continue
+            path = ("task", number)
+            if section.use is not None:
+                spec = self._used(section.use, section.settings(), path)
+            else:
+                for key in section.settings():
+                    self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
+                spec = self._from_file(str(section.file), region, path)
+            if spec is None:
+                continue
+            if spec.name in agents:
+                self._fault(path, f"the task {spec.name} stands here twice; leave one out")
+            elif other := clash(spec.name, agents):
+                self._fault(path, f"the tasks {other} and {spec.name} have names that begin alike; rename one")
+            agents[spec.name] = spec
+        try:
+            effects_of(agents)
+        except MisuseError as error:
+            self._fault(("task",), f"{error}; give one of them another name")
+        return agents
+
+    def _from_file(self, name: str, region: str, path: tuple[str | int, ...]) -> AgentSpec | None:
+        """A task in TOML. region: the bot's."""
+        content = self._files.contents.get(name.removeprefix("./"))
+        if content is None:
+            files = [each for each in self._files.contents if each.startswith("tasks/")]
+            there = f"there is {', '.join(sorted(files))}" if files else "write it there"
+            self._fault((*path, "file"), f'there is no file "{name}" in the folder; {there}')
+            return None
+        hours = None if self._hours is None else Hours.model_validate(self._hours)
+        parts = Parts(self._effects(), {_WITHIN_HOURS: WithinHours(hours)} if hours else {}, region=region)
+        try:
+            source = parse_toml(self._files.path(name), content)
+            return compile_task(source.data, parts)
+        except BotFaults as wrong:
+            self._faults += wrong.faults
+        except TaskFileError as error:
+            for each in error.faults:
+                no_hours = hours is None and f"check {_WITHIN_HOURS!r}" in each.message
+                told = f"needs [hours] in {BOT_FILE}; write them there" if no_hours else each.message
+                self._faults.append(source.fault(each.path, told))
+        return None
+
+    def _effects(self) -> Mapping[str, DeclaredEffect]:
+        """What a task in TOML may carry out: the effects of all tasks in Python, by name."""
+        return effects_of(offered(self._defaults.tasks))
+
+    def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
+        task = self._defaults.tasks.get(name)
+        if task is None:
+            # As for a key that is not there: the nearest, and all there are.
+            told = unknown_key(name, self._defaults.tasks).partition("; ")[2]
+            self._fault((*path, "use"), f'there is no task "{name}"; {told}')
+            return None
+        return self._made(task, settings, path)
+
+    def _made(self, task: Registered, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
+        """A task with its settings. One that needs some that are not there is left out where none are given."""
+        if not isinstance(task, TaskFactory):
+            for key in settings:
+                self._fault((*path, key), f"the task {task.name} has no settings; leave it out")
+            return task
+        fields = task.settings.model_fields
+        if not settings and (self._hours is None or "hours" not in fields):
+            if task.default is None and path[0] == "task":
+                missing = ", ".join(name for name, field in fields.items() if field.is_required())
+                self._fault(path, f"the task {task.name} needs the settings {missing}; write them below use")
+            return task.default
+        given = dict(settings)
+        if self._hours is not None and "hours" in fields:
+            given.setdefault("hours", self._hours)
+        try:
+            return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
+        except ValidationError as error:
+            self._faults += faults_of(error, self._source, task.settings, path)
+        except MisuseError as error:
+            self._fault(path, f"{error}; correct the task")
+        return None
+
+    @property
+    def _hours(self) -> object:
+        """The bot's opening hours as they stand in the file; None where there are none, or wrong ones."""
+        given = self._source.data.get("hours")
+        return given if given is not None and _part("hours", given) is not None else None
+
+    # --- recordings ---
+
+    def _clips(self) -> Clips:
+        found = {}
+        contents = self._files.contents
+        known = {clip.value for clip in Clip}
+        for path in sorted(contents):
+            stem, _, kind = path.removeprefix(_CLIPS).rpartition(".")
+            if not path.startswith(_CLIPS) or kind not in ("wav", "txt"):
+                continue
+            file, other = self._files.path(path), f"{_CLIPS}{stem}.{'txt' if kind == 'wav' else 'wav'}"
+            if stem not in known:
+                self._faults.append(
+                    BotFault(file, 0, "", f"is no recording of ours; there are {', '.join(sorted(known))}")
+                )
+            elif other not in contents:
+                self._faults.append(BotFault(file, 0, "", f"stands alone; put {other} beside it"))
+            elif kind == "wav":
+                try:
+                    found[Clip(stem)] = recording(contents[path], contents[other])
+                except ValueError as error:
+                    self._faults.append(BotFault(file, 0, "", f"{error}; record it again, mono, of 16 bits"))
+        return found
+
+
+# The tasks in the order of the file; None in place of one whose form is wrong.
+Tasks = tuple[TaskSection | None, ...]
+# In place of parts that are looked at elsewhere.
+_ANY_BOT = {"greeting": "-", "instructions": "-"}
+
+
+def _part(name: str, given: object) -> BotToml | None:
+    """One part of the file beside others that are right; None if it is wrong."""
+    data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
+    try:
+        return BotToml.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError:
+        return None
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are."""
+
+    def filled(found: re.Match[str]) -> str:
+        return found.group()[0] if found[1] is None else values.get(found[1], found.group())
+
+    return _PLACEHOLDER.sub(filled, text)
+
+
+def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    """The placeholders that cannot be filled in: where they begin, and what is wrong."""
+    for found in _PLACEHOLDER.finditer(text):
+        name = found[1]
+        if name is None:
+            continue
+        if name not in values:
+            there = ", ".join(f"{{{each}}}" for each in values)
+            yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
+        elif not values[name]:
+            yield found.start(), f"{{{name}}} is empty, because the bot does not set it; {_SET_BY[name]}"
+
+
+_SET_BY = {
+    "hours": "write [hours]",
+    "closed": "write closed = [ … ] in [hours]",
+    "languages": "write languages = [ … ] in [bot]",
+    "transfer": "write [transfer]",
+}
+
+
+def _given(model: BaseModel) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _or(given: T | None, default: T) -> T:
+    return default if given is None else given

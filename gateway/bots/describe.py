@@ -1,0 +1,117 @@
+"""What callers would notice of a bot, as names and texts: for people to read, and to compare two versions by.
+
+May import: actors, fsm, gateway.bots, protocols, pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+from typing import Any
+
+from pydantic import BaseModel
+
+from actors.bots import Bot, ModelSettings
+from fsm.hours import DAYS
+from fsm.spec import Act, AgentSpec, Choose, Confirm, End
+from gateway.bots.files import BOT_FILE, BotFiles
+
+
+def described(bot: Bot, files: BotFiles) -> dict[str, str]:
+    """A bot by the names of what it says, offers and waits for."""
+    profile = bot.profile
+    told = {
+        "greeting": profile.greeting,
+        "instructions": profile.instructions,
+        "languages": ", ".join(profile.languages),
+        "time_zone": profile.time_zone.key,
+        "region": profile.region,
+        **{f"model.{name}": text for name, text in _model(profile.model)},
+    }
+    if profile.hours is not None:
+        for number, day in enumerate(DAYS):
+            told[f"hours.{day}"] = ", ".join(map(str, profile.hours.of_weekday(number))) or "closed"
+        told["hours.closed"] = ", ".join(map(str, profile.hours.closed))
+    told |= {f"transfer.{name}": uri for name, uri in profile.transfer_targets.items()}
+    for name in ("no_input_s", "filler_s", "yes_without_words"):
+        told[f"turn.{name}"] = _text(getattr(profile, name))
+    for name in ("max_call_s", "effects_per_call", "effects_per_number"):
+        told[f"limits.{name}"] = _text(getattr(profile, name))
+    for clip, recording in profile.clips.items():
+        sound = hashlib.sha256("".join(next(iter(recording.payloads.values()))).encode()).hexdigest()[:8]
+        told[f"clips.{clip.value}"] = f"{recording.words} ({sound})"
+    settings = _settings(files)
+    for name, spec in profile.agents.items():
+        told[f"task.{name}"] = settings.get(name, "offered")
+        told |= {f"task.{name}.{key}": text for key, text in _task(spec)}
+    return {name: text for name, text in told.items() if text}
+
+
+def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
+    """The lines that say what is different, name by name."""
+    for name in (*one, *(each for each in other if each not in one)):
+        before, after = one.get(name, ""), other.get(name, "")
+        if before == after:
+            continue
+        yield name
+        lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+        yield from (f"  {line[0]} {line[1:]}" for line in lines if line[:2] not in ("--", "++", "@@"))
+
+
+def _model(settings: ModelSettings) -> Iterator[tuple[str, str]]:
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, BaseModel):
+            given = value.model_dump(exclude_none=True)
+            yield from ((f"{field.name}.{name}", _text(each)) for name, each in given.items())
+        else:
+            yield field.name, _text(value)
+
+
+def _task(spec: AgentSpec) -> Iterator[tuple[str, str]]:
+    yield "description", spec.description
+    for name, slot in spec.slots.items():
+        yield (
+            f"slot.{name}.ask",
+            " / ".join(filter(None, (slot.ask, slot.example, slot.keypad.ask if slot.keypad else ""))),
+        )
+    for name, state in spec.states.items():
+        match state:
+            case Confirm():
+                yield name, f"{state.template} / {state.change}"
+            case End():
+                yield name, f"{state.say} ({state.outcome})"
+            case Choose():
+                yield name, " / ".join(filter(None, (state.ask, state.reason.question if state.reason else "")))
+            case Act():
+                yield name, state.effect
+            case _:
+                yield name, f"collects {', '.join(state.slots)}"
+        yield f"{name}.arrows", ", ".join(f"{event} → {arrow.to}" for event, arrow in spec.written_from(name))
+
+
+def _settings(files: BotFiles) -> dict[str, str]:
+    """The settings of each task as they stand in the file, by the task's name."""
+    tasks = tomllib.loads(files.contents[BOT_FILE].decode().removeprefix("\ufeff")).get("task", ())
+    return {
+        each["use"]: ", ".join(f"{key} = {_text(value)}" for key, value in each.items() if key != "use") or "offered"
+        for each in tasks
+        if "use" in each
+    }
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple() | list():
+            return ", ".join(map(_text, value))
+        case _:
+            return str(value)

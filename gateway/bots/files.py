@@ -1,0 +1,94 @@
+"""A bot's folder: what is in it, and the digest that is its version.
+
+May import: gateway.bots, the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.bots.faults import BotFault, BotFaults
+
+BOT_FILE = "bot.toml"
+ROUTES_FILE = "routes.toml"
+# The example that comes along.
+EXAMPLE = Path(__file__).parents[2] / "bots"
+# What makes a version is kept whole in the store; recordings for a bot are a few MB.
+MOST_BYTES = 32 * 1024 * 1024
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9_.-]+)?")
+# Left behind by editors and by Python.
+_LEAVINGS = re.compile(r"\..*|.*~|#.*#|.*\.(swp|swo|bak|orig|rej|tmp|pyc)|__pycache__")
+
+
+@dataclass(frozen=True, slots=True)
+class BotFiles:
+    """The files of one version of a bot. name: its folder's, which may end in @VARIANT.
+
+    contents: by path within the folder. shown: the folder as the user names it. digest: hex, of paths and contents.
+    """
+
+    name: str
+    contents: Mapping[str, bytes]
+    shown: str = ""
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", digest_of(self.contents))
+
+    def path(self, name: str) -> str:
+        """A file as the user names it."""
+        return f"{self.shown or self.name}/{name}"
+
+
+def digest_of(contents: Mapping[str, bytes]) -> str:
+    """The digest of files by path, in hex."""
+    digest = hashlib.sha256()
+    for path, content in sorted(contents.items()):
+        name = path.encode("utf-8", "surrogateescape")
+        digest.update(b"%d %d " % (len(name), len(content)) + name + content)
+    return digest.hexdigest()
+
+
+def bot_folders(root: Path) -> list[Path]:
+    """The folders of bots in a folder, by name: those that have a bot.toml. Raises: OSError."""
+    return sorted(each for each in root.iterdir() if (each / BOT_FILE).is_file() and not _LEAVINGS.fullmatch(each.name))
+
+
+def read_folder(folder: Path) -> BotFiles:
+    """Read a bot's files. Raises: BotFaults for a file that cannot be read, too much of them, or a folder's name."""
+    name, shown = folder.name, folder.as_posix()
+    if not _NAME.fullmatch(name):
+        raise BotFaults([BotFault(shown, 0, "", f"{name!r} cannot be a bot's name; use letters, digits, _ . and -")])
+    contents: dict[str, bytes] = {}
+    left = MOST_BYTES
+    try:
+        for path in _files(folder, (folder.resolve(),)):
+            with path.open("rb") as file:
+                content = file.read(left + 1)
+            left -= len(content)
+            if left < 0:
+                message = f"the folder holds more than {MOST_BYTES // 1024**2} MB; leave out what the bot does not need"
+                raise BotFaults([BotFault(shown, 0, "", message)])
+            contents[path.relative_to(folder).as_posix()] = content
+    except OSError as error:
+        raise BotFaults([BotFault(str(error.filename or shown), 0, "", f"cannot be read: {error.strerror}")]) from None
+    return BotFiles(name, contents, shown)
+
+
+def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:
+    """The files in a folder and below, symbolic links followed. around: the folders it is in, resolved, and itself."""
+    for path in sorted(folder.iterdir()):
+        if _LEAVINGS.fullmatch(path.name):
+            continue
+        if path.is_dir():
+            # A link to a folder around it would lead round for ever.
+            if (resolved := path.resolve()) not in around:
+                yield from _files(path, (*around, resolved))
+        elif path.is_file():  # and no pipe, which would be waited for
+            yield path
+        elif path.is_symlink():
+            raise FileNotFoundError(2, "the link leads nowhere", str(path))

@@ -1,0 +1,125 @@
+"""Which bot takes which call, by routes.toml.
+
+May import: gateway.bots, actors.bots, the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from urllib.parse import unquote
+
+from actors.bots import Arrival
+from gateway.bots.faults import BotFault, Source
+from gateway.bots.schema import RouteSection, RoutesToml
+
+# The path under which every bot can be reached without a route.
+BOTS_PATH = "/bots/"
+# Not a secret: it keeps the shares of one split apart from other uses of the same hash.
+_SPLIT_KEY = b"tieline.split"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. path, bot_name, dialled: what must be so, "" for anything; dialled may end in *.
+
+    shares: of the bots that take its calls, together 1.
+    """
+
+    shares: Mapping[str, float]
+    path: str = ""
+    bot_name: str = ""
+    dialled: str = ""
+
+    @classmethod
+    def of(cls, section: RouteSection) -> Route:
+        shares = section.split or {str(section.bot): 1.0}
+        return cls(shares, plain_path(section.path or ""), section.bot_name or "", section.dialled or "")
+
+    def fits(self, path: str, arrival: Arrival) -> bool:
+        return (
+            self.path in ("", path)
+            and self.bot_name in ("", arrival.bot_name)
+            and (not self.dialled or dials(self.dialled, arrival.dialled))
+        )
+
+    def bot(self, arrival: Arrival) -> str:
+        """The bot that takes a call: the same for every call of a caller, or of a conversation without a number."""
+        *most, last = self.shares
+        if not most:
+            return last
+        at = _fraction(arrival.caller or arrival.conversation_id, self.shares)
+        # A share that grows takes callers from its neighbours, and gives none up.
+        bounds = accumulate(self.shares.values())
+        return next((name for name, bound in zip(self.shares, bounds, strict=True) if at < bound), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The routes of a process, in order."""
+
+    routes: tuple[Route, ...] = ()
+
+    @classmethod
+    def of(cls, toml: RoutesToml) -> Routes:
+        return cls(tuple(map(Route.of, toml.route)))
+
+    def choose(self, arrival: Arrival, bots: Collection[str]) -> str | None:
+        """The name of the bot that takes a call; None if there is none for it. bots: the names of those there are.
+
+        A path under /bots/ names its bot, also where routes have other conditions. Without routes the only bot takes
+        every call, or the one whose name VAIC gives.
+        """
+        path = plain_path(arrival.path)
+        if path.startswith(BOTS_PATH) and not any(route.path == path for route in self.routes):
+            name = path.removeprefix(BOTS_PATH)
+            return name if name in bots else None
+        for route in self.routes:
+            if route.fits(path, arrival):
+                return route.bot(arrival)
+        if self.routes:
+            return None
+        if len(bots) == 1:
+            return next(iter(bots))
+        return arrival.bot_name if arrival.bot_name in bots else None
+
+
+def plain_path(path: str) -> str:
+    """A URL's path without query, escapes and the slash at its end."""
+    return unquote(path.partition("?")[0]).rstrip("/") or "/" if path else ""
+
+
+def dials(pattern: str, number: str) -> bool:
+    """Whether a number is the one that a pattern gives, or begins as it does where it ends in *."""
+    number, pattern = number.removeprefix("+"), pattern.removeprefix("+")
+    return number.startswith(pattern[:-1]) if pattern.endswith("*") else number == pattern
+
+
+def _fraction(sticky: str, shares: Mapping[str, float]) -> float:
+    """Where in [0, 1) a caller stands in a split; of other bots elsewhere, of other shares the same."""
+    message = "\0".join((*sorted(shares), sticky)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hmac.digest(_SPLIT_KEY, message, hashlib.sha256)[:7], "big") / 2**56
+
+
+def faults_of_routes(toml: RoutesToml, source: Source, bots: Sequence[str]) -> list[BotFault]:
+    """What is wrong with routes beside the bots that there are: unknown ones, and routes that no call reaches."""
+    found = []
+    default: int | None = None
+    for number, section in enumerate(toml.route):
+        path = ("route", number)
+        unknown = [name for name in section.split or () if name not in bots]
+        found += [source.fault((*path, "split", name), _no_bot(name, bots)) for name in unknown]
+        if section.bot is not None and section.bot not in bots:
+            found.append(source.fault((*path, "bot"), _no_bot(section.bot, bots)))
+        if default is not None:
+            found.append(source.fault(path, f"no call comes so far: route {default + 1} takes them all; put that last"))
+        elif section.default:
+            default = number
+    return found
+
+
+def _no_bot(name: str, bots: Sequence[str]) -> str:
+    return f'there is no bot "{name}"; there are {", ".join(bots) or "none"}'

@@ -1,0 +1,276 @@
+"""The form of bot.toml and routes.toml: every key, what it may be, and its description.
+
+Strict: a key that is not declared is refused, and no value is converted.
+May import: fsm, protocols, pydantic, phonenumbers (its regions), the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from fsm.hours import Hours
+from protocols.realtime.objects import (
+    CustomVoice,
+    Include,
+    MaxTokens,
+    NoiseReduction,
+    PromptReference,
+    Reasoning,
+    RetentionRatio,
+    TracingConfig,
+    Transcription,
+    TurnDetection,
+)
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
+_TARGET = re.compile(r"(tel|sips?):\S+")
+_SHARES = 1e-6
+
+
+def _kind(value: object) -> str:
+    return "table" if isinstance(value, dict | BaseModel) else "text"
+
+
+def _language(tag: str) -> str:
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError(f'"{tag}" is no language; write it like "en-GB"')
+    return tag
+
+
+def _spoken(tag: str) -> str:
+    return tag if tag == "caller" else _language(tag)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone of the IANA database; write one like "Europe/Berlin"') from None
+    return name
+
+
+def _region(region: str) -> str:
+    if region.upper() not in SUPPORTED_REGIONS:
+        raise ValueError(f'"{region}" is no country; write its two letters, like "GB"')
+    return region.upper()
+
+
+def _target(uri: str) -> str:
+    if not _TARGET.fullmatch(uri):
+        raise ValueError(f'"{uri}" is no address to transfer to; write it like "tel:+4930555001" or "sip:desk@host"')
+    return uri
+
+
+LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
+Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
+Words = Annotated[str, Field(min_length=1)]
+_Text, _Table = Tag("text"), Tag("table")
+Voice = Annotated[Annotated[Words, _Text] | Annotated[CustomVoice, _Table], Discriminator(_kind)]
+Noise = Annotated[
+    Annotated[Literal["near_field", "far_field", "off"], _Text] | Annotated[NoiseReduction, _Table],
+    Discriminator(_kind),
+]
+Truncation = Annotated[
+    Annotated[Literal["auto", "disabled"], _Text] | Annotated[RetentionRatio, _Table], Discriminator(_kind)
+]
+Tracing = Annotated[Annotated[Literal["auto"], _Text] | Annotated[TracingConfig, _Table], Discriminator(_kind)]
+
+
+class Section(BaseModel):
+    """A table of a bot's files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, regex_engine="python-re")
+
+
+class TextFile(Section):
+    """A text in a file of its own."""
+
+    file: Annotated[str, Field(min_length=1, description="The file, within the bot's folder.")]
+
+
+class BotSection(Section):
+    """Who the bot is, and what it says."""
+
+    name: Annotated[str | None, Field(description="The bot's name: its folder's, without @VARIANT.")] = None
+    greeting: Annotated[Words, Field(description="The first sentence of a call.")]
+    instructions: Annotated[
+        Annotated[Words, _Text] | Annotated[TextFile, _Table],
+        Discriminator(_kind),
+        Field(
+            description='What the model is told, as text or as { file = "instructions.md" }; {name}, {hours}, {closed},'
+            " {time_zone}, {languages} and {transfer} are filled in; {{ and }} are braces."
+        ),
+    ]
+    language: Annotated[
+        str | None,
+        AfterValidator(lambda tag: tag and _spoken(tag)),
+        Field(description='The language the bot speaks, like "en-GB"; "caller": the caller\'s, of `languages`.'),
+    ] = None
+    languages: Annotated[
+        tuple[LanguageTag, ...],
+        Field(description="The languages that the bot may speak; the first where it is unclear."),
+    ] = ()
+    time_zone: Annotated[
+        str | None,
+        AfterValidator(lambda name: name and _zone(name)),
+        Field(description='The time zone of "tomorrow" and "at ten" (TIELINE_TIME_ZONE by default).'),
+    ] = None
+    region: Annotated[
+        str | None,
+        AfterValidator(lambda region: region and _region(region)),
+        Field(description="The country of callers' national numbers (TIELINE_REGION by default)."),
+    ] = None
+    disclosure: Annotated[
+        str | None, Field(min_length=1, description="What a caller has to be told; said before the greeting.")
+    ] = None
+
+
+class ModelSection(Section):
+    """The model's session: the fields of the Realtime API. Tools, instructions and audio formats are Tieline's."""
+
+    name: Annotated[str | None, Field(min_length=1, description="The model, on Azure the deployment.")] = None
+    voice: Annotated[
+        Voice | None,
+        Field(description='The voice, like "marin", or { id = "…" } for one of your own.'),
+    ] = None
+    speed: Annotated[float | None, Field(ge=0.25, le=1.5, description="How fast it speaks.")] = None
+    turn_detection: Annotated[TurnDetection | None, Field(description="How the end of the caller's turn is found.")] = (
+        None
+    )
+    transcription: Annotated[Transcription | None, Field(description="How callers' words are transcribed.")] = None
+    noise_reduction: Annotated[
+        Noise | None,
+        Field(description="What is taken out of callers' audio (TIELINE_NOISE_REDUCTION by default)."),
+    ] = None
+    max_output_tokens: Annotated[MaxTokens | None, Field(description="The longest response, in tokens.")] = None
+    truncation: Annotated[
+        Truncation | None,
+        Field(description="What is forgotten of a conversation that has become too long."),
+    ] = None
+    reasoning: Annotated[Reasoning | None, Field(description="How much a model that reasons does so.")] = None
+    parallel_tool_calls: Annotated[bool | None, Field(description="Whether it may call several functions at once.")] = (
+        None
+    )
+    tracing: Annotated[
+        Tracing | None,
+        Field(description="Traces in the provider's dashboard."),
+    ] = None
+    prompt: Annotated[PromptReference | None, Field(description="A prompt stored at the provider.")] = None
+    include: Annotated[tuple[Include, ...] | None, Field(description="More fields in what the server sends.")] = None
+
+
+class TaskSection(BaseModel):
+    """A task that the bot offers: one of Python with its settings, or a file of the bot's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: Annotated[str | None, Field(description="The name of a task in Python; its settings stand beside it.")] = None
+    file: Annotated[str | None, Field(description="The file of a task, like tasks/callback.toml.")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.use is None) == (self.file is None):
+            raise ValueError('needs either use = "NAME" or file = "tasks/NAME.toml"')
+        return self
+
+    def settings(self) -> Mapping[str, Any]:
+        """The keys beside `use`."""
+        return self.__pydantic_extra__ or {}
+
+
+class TurnSection(Section):
+    """Silences."""
+
+    no_input_s: Annotated[
+        float | None, Field(ge=2, le=120, description="Silence before the bot speaks up (TIELINE_NO_INPUT_S).")
+    ] = None
+    filler_s: Annotated[
+        float | None, Field(ge=0, le=20, description='Silence before a waiting caller hears "one moment"; 0: never.')
+    ] = None
+    yes_without_words: Annotated[
+        bool | None, Field(description="Whether a yes to a read-back counts even if no transcript of it arrives.")
+    ] = None
+
+
+class LimitsSection(Section):
+    """How much a call may take."""
+
+    max_call_s: Annotated[float | None, Field(ge=0, le=86400, description="The longest call; 0: no limit.")] = None
+    effects_per_call: Annotated[
+        int | None, Field(ge=0, description="Bookings, moves and cancellations in one call; 0: any number.")
+    ] = None
+    effects_per_number: Annotated[
+        int | None, Field(ge=0, description="The same for a caller's number within 24 hours; 0: any number.")
+    ] = None
+
+
+class BotToml(Section):
+    """A bot: bot.toml in a folder of its own."""
+
+    bot: BotSection
+    model: ModelSection = ModelSection()
+    hours: Annotated[
+        Hours | None, Field(description="When it is open: pieces of each day; a day left out is closed.")
+    ] = None
+    task: Annotated[
+        tuple[TaskSection, ...] | None,
+        Field(description="The tasks it offers; all that are installed, if none is named."),
+    ] = None
+    transfer: Annotated[
+        dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
+    ] = {}
+    turn: TurnSection = TurnSection()
+    limits: LimitsSection = LimitsSection()
+
+
+class RouteSection(Section):
+    """A route: which calls go to which bot. All conditions of one route must hold."""
+
+    path: Annotated[str | None, Field(pattern="^/", description="The path of the URL that VoiceAI Connect dials.")] = (
+        None
+    )
+    bot_name: Annotated[str | None, Field(min_length=1, description="The name of the bot in VoiceAI Connect.")] = None
+    dialled: Annotated[
+        str | None,
+        Field(pattern=r"^\+?[0-9]+\*?$", description='The number that was called, or a prefix with *: "+4930*".'),
+    ] = None
+    default: Annotated[Literal[True] | None, Field(description="Takes every call that comes so far.")] = None
+    bot: Annotated[str | None, Field(min_length=1, description="The bot: its folder.")] = None
+    split: Annotated[
+        dict[str, Annotated[float, Field(gt=0, le=1)]] | None,
+        Field(description="The share of calls that each of several bots takes; a caller stays with one."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.bot is None) == (self.split is None):
+            raise ValueError('needs either bot = "NAME" or split = { NAME = 0.9, … }')
+        conditions = (self.path, self.bot_name, self.dialled)
+        if self.default and any(each is not None for each in conditions):
+            raise ValueError("is the default and has conditions besides; write two routes")
+        if not self.default and all(each is None for each in conditions):
+            raise ValueError("has no condition; write path, bot_name, dialled, or default = true")
+        if self.split is not None and abs(sum(self.split.values()) - 1) > _SHARES:
+            raise ValueError(f"the shares make {sum(self.split.values()):g}; write shares that make 1")
+        return self
+
+
+class RoutesToml(Section):
+    """Which bot takes which call: routes.toml. The first route that fits is taken."""
+
+    route: Annotated[tuple[RouteSection, ...], Field(description="The routes, in order.")] = ()

@@ -1,0 +1,166 @@
+"""The commands `bots check`, `schema`, `diff`, `show` and `new`.
+
+May import: actors, fsm, gateway, protocols, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.console import WRONG_SETTING, err, out, print_faults, print_misuse
+from gateway.settings import Settings, SettingsError, read_settings
+from protocols.errors import MisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actors.bots import Bot
+    from gateway.bots.compile import Defaults
+    from gateway.bots.faults import BotFault
+    from gateway.bots.files import BotFiles
+
+bots_app = typer.Typer(no_args_is_help=True)
+Root = Annotated[
+    Path | None, typer.Argument(help="The folder of the bots, or of one bot (default: TIELINE_BOTS, else the example).")
+]
+OfBots = Annotated[Path | None, typer.Option("--in", help="The folder of the bots (default: TIELINE_BOTS).")]
+
+
+@bots_app.command()
+def check(folder: Root = None) -> None:
+    """Check all bots of a folder, and its routes. Tells every fault with its file and line, and exits with 2."""
+    from gateway.bots.loading import load_bots
+
+    loaded = load_bots(_root(folder), _defaults())
+    print_bot_faults(loaded.faults)
+    for name, bot in sorted(loaded.bots.items()):
+        out.print(f"{escape(name)}  {bot.digest[:12]}  {', '.join(bot.profile.agents) or 'no tasks'}")
+        for note in _notes(bot):
+            err.print(f"[yellow]note[/yellow] {escape(name)}: {escape(note)}")
+    if loaded.faults:
+        raise typer.Exit(WRONG_SETTING)
+
+
+@bots_app.command()
+def schema(routes: Annotated[bool, typer.Option("--routes", help="That of routes.toml.")] = False) -> None:
+    """Print the JSON Schema of bot.toml, by which an editor completes and checks it while it is written."""
+    from gateway.bots.json_schema import bot_schema, routes_schema
+
+    out.file.write(routes_schema() if routes else bot_schema())
+
+
+@bots_app.command()
+def diff(
+    one: Annotated[str, typer.Argument(help="A bot's name, or its folder.")],
+    other: Annotated[str, typer.Argument(help="The other one.")],
+    root: OfBots = None,
+) -> None:
+    """Show what callers would notice: sentences, hours, tasks, voice, whom they are transferred to."""
+    from gateway.bots.describe import described, difference
+
+    defaults = _defaults()
+    before, after = (described(*_one(each, root, defaults)) for each in (one, other))
+    for line in difference(before, after):
+        out.print(escape(line))
+
+
+@bots_app.command()
+def show(name: Annotated[str, typer.Argument(help="A bot's name, or its folder.")], root: OfBots = None) -> None:
+    """Show a bot as calls see it: its files, and the deployment's settings where it has none of its own."""
+    from gateway.bots.describe import described
+
+    bot, files = _one(name, root, _defaults())
+    out.print(escape(f"name = {bot.name}\ndigest = {bot.digest}"))
+    for key, text in described(bot, files).items():
+        out.print(escape(f"{key} = {text}"))
+
+
+@bots_app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The bot's name, which is its folder's.")],
+    root: Annotated[
+        Path | None, typer.Option("--in", help="The folder of the bots (default: TIELINE_BOTS, else bots).")
+    ] = None,
+) -> None:
+    """Make a folder for a bot of your own, to begin with. It passes the check as it is."""
+    from gateway.bots.new import write_bot
+
+    settings = _settings()
+    into = root or Path(settings.bots or "bots")
+    try:
+        written = write_bot(into, name)
+    except (ValueError, OSError) as error:
+        err.print(f"[red]not made[/red] {escape(str(error))}")
+        raise typer.Exit(WRONG_SETTING) from None
+    for path in written:
+        out.print(f"[green]written[/green] {escape(str(path))}")
+
+
+def print_bot_faults(faults: Iterable[BotFault]) -> None:
+    for fault in faults:
+        err.print(escape(str(fault)))
+
+
+def _notes(bot: Bot) -> list[str]:
+    """What a bot's author should know that is no fault."""
+    notes = []
+    if any(not tag.startswith("en") for tag in bot.profile.languages):
+        notes.append("the sentences of tasks and recordings are in English so far")
+    if bot.profile.hours is None and any(name.endswith("_appointment") for name in bot.profile.agents):
+        notes.append("it has no [hours]: appointments can be booked every day from 09:00 to 17:00")
+    return notes
+
+
+def _one(name: str, root: Path | None, defaults: Defaults) -> tuple[Bot, BotFiles]:
+    """The bot of a name or a folder, or exit with 2."""
+    from gateway.bots.compile import compile_bot
+    from gateway.bots.faults import BotFaults
+    from gateway.bots.files import BOT_FILE, bot_folders, read_folder
+
+    bots = _root(root)
+    folder = Path(name) if (Path(name) / BOT_FILE).is_file() else bots / name
+    if not (folder / BOT_FILE).is_file():
+        known = ", ".join(each.name for each in bot_folders(bots)) if bots.is_dir() else ""
+        err.print(f"[red]unknown bot[/red] {escape(name)}: there is {escape(known or 'none')} in {escape(str(bots))}")
+        raise typer.Exit(WRONG_SETTING)
+    try:
+        files = read_folder(folder)
+        return compile_bot(files, defaults), files
+    except BotFaults as wrong:
+        print_bot_faults(wrong.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+def _root(folder: Path | None) -> Path:
+    """The folder of the bots, as short as it can be named from here."""
+    from gateway.bots.loading import root_of
+
+    root = folder or root_of(_settings())
+    return root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root
+
+
+def _settings() -> Settings:
+    """The settings, without those that only a daemon needs; or exit with 2."""
+    try:
+        return read_settings(OPENAI_API_KEY="not needed here", host="127.0.0.1")
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+def _defaults() -> Defaults:
+    from gateway.bots.loading import defaults_of
+    from gateway.daemon import read_clips
+
+    try:
+        settings = _settings()
+        return defaults_of(settings, read_clips(settings))
+    except SettingsError as error:
+        print_faults(error.faults)
+    except MisuseError as error:
+        print_misuse(error)
+    raise typer.Exit(WRONG_SETTING)

@@ -1,0 +1,209 @@
+"""`[tool.NAME]` of a bot's file: every key, what it may be, and its description.
+
+May import: http_tools, jmespath (in http_tools.expressions), pydantic, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from http_tools.expressions import expression, fields
+
+_SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
+
+
+def _secret(name: str) -> str:
+    if not _SECRET.fullmatch(name):
+        raise ValueError('write the name of a secret, like "secret:CRM", and never the secret itself')
+    return name.removeprefix("secret:")
+
+
+def _expression(text: str) -> str:
+    expression(text)
+    return text
+
+
+def _template(text: str) -> str:
+    fields(text)
+    return text
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("must be an absolute http:// or https:// URL")
+    if fields(parts.netloc):
+        raise ValueError("the host must be written out: a value of the caller's must not choose it")
+    if "@" in parts.netloc:
+        raise ValueError("has a password in it: use `auth` with a secret's name")
+    fields(url)
+    return url
+
+
+SecretName = Annotated[str, AfterValidator(_secret)]
+Expression = Annotated[str, Field(min_length=1), AfterValidator(_expression)]
+Template = Annotated[str, AfterValidator(_template)]
+Url = Annotated[str, AfterValidator(_url)]
+RetryOn = Literal["connect", "timeout", "408", "425", "429", "500", "502", "503", "504"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Basic(_Section):
+    user: str
+    password: SecretName
+
+
+class HeaderAuth(_Section):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    value: SecretName
+
+
+class OAuth2(_Section):
+    """Client credentials (RFC 6749 4.4)."""
+
+    token_url: Url
+    client_id: str
+    client_secret: SecretName
+    scope: str = ""
+
+
+class Auth(_Section):
+    """One of: bearer, basic, header, oauth2. hmac may stand beside it: signature headers of Standard Webhooks."""
+
+    bearer: SecretName | None = None
+    basic: Basic | None = None
+    header: HeaderAuth | None = None
+    oauth2: OAuth2 | None = None
+    hmac: SecretName | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(each is not None for each in (self.bearer, self.basic, self.header, self.oauth2)) > 1:
+            raise ValueError("only one of bearer, basic, header and oauth2")
+        return self
+
+
+class Retry(_Section):
+    times: Annotated[int, Field(ge=0, le=5, description="Tries after the first.")] = 2
+    on: Annotated[tuple[RetryOn, ...], Field(description="After what another try is made.")] = ("connect",)
+
+
+class OkRule(_Section):
+    when: Annotated[Expression, Field(description="On `status` and the reply's body.")] = "status < 300"
+    keep: Annotated[
+        dict[str, Expression], Field(description="Values to keep from the body, for slots, sentences and the model.")
+    ] = {}
+
+
+class RefusedRule(_Section):
+    when: Expression
+    say: Annotated[Template, Field(min_length=1, description="Why, for the caller; the body's values may be named.")]
+
+
+class Said(_Section):
+    say: Annotated[str, Field(min_length=1)]
+
+
+class Lookup(_Section):
+    """What a request that got no answer is asked about."""
+
+    get: Url
+    done: Annotated[Expression, Field(description="Whether it was done; the body's values are kept as in `ok`.")] = (
+        "status < 300"
+    )
+    not_done: Annotated[Expression, Field(description="Whether it was not.")] = "status == 404"
+
+
+class ToolTable(_Section):
+    """`[tool.NAME]`. Names in { } are the task's slots, what earlier tools kept, and caller, key, conversation."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    url: Url
+    query: dict[str, Template] = {}
+    headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], Template] = {}
+    body: Annotated[Any, Field(description="JSON with templates in its texts.")] = None
+    auth: Auth = Auth()
+    connect_s: Annotated[float, Field(gt=0, le=30, description="The longest wait for a connection.")] = 1.0
+    total_s: Annotated[float, Field(gt=0, le=60, description="The longest time for all of it, retries included.")] = 6.0
+    idempotent: Annotated[
+        bool, Field(description="The far side honours Idempotency-Key: the same request may be sent again.")
+    ] = False
+    retry: Retry = Retry(times=1)
+    say_after_s: Annotated[float, Field(ge=0, le=30)] = 1.2
+    say: str = ""
+    ok: OkRule = OkRule()
+    refused: RefusedRule | None = None
+    failed: Said = Said(say="I am sorry, I cannot reach our system at the moment.")
+    unclear: Said = Said(say="I am sorry, I got no answer from our system, so I do not know whether that was done.")
+    lookup: Lookup | None = None
+    reads_only: Annotated[bool, Field(description="It changes nothing, and needs no yes.")] = False
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.body is not None and self.method == "GET":
+            raise ValueError("GET has no body: use `query`")
+        if self.reads_only and self.lookup is not None:
+            raise ValueError("what only reads needs no `lookup`")
+        again = set(self.retry.on) - {"connect"}
+        if again and not (self.idempotent or self.reads_only):
+            raise ValueError(
+                f"retry.on {', '.join(sorted(again))}: might do it twice; say `idempotent = true` if the far side "
+                "honours Idempotency-Key, else retry on connect only"
+            )
+        _check_templates(self.body)
+        return self
+
+    def placeholders(self) -> frozenset[str]:
+        """The names that its request needs."""
+        texts = [self.url, *self.query.values(), *self.headers.values(), *_texts(self.body)]
+        return frozenset().union(*map(fields, texts))
+
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets that it needs."""
+        auth = self.auth
+        named = (
+            auth.bearer,
+            auth.basic and auth.basic.password,
+            auth.header and auth.header.value,
+            auth.oauth2 and auth.oauth2.client_secret,
+            auth.hmac,
+        )
+        return frozenset(each for each in named if each)
+
+
+def _check_templates(body: object) -> None:
+    for text in _texts(body):
+        fields(text)
+
+
+def _texts(body: object) -> Iterator[str]:
+    match body:
+        case str():
+            yield body
+        case dict():
+            for each in body.values():
+                yield from _texts(each)
+        case list() | tuple():
+            for each in body:
+                yield from _texts(each)
+
+
+def tools_in(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each tool of `[tool]` with its name: `[tool.crm.callback]` is "crm.callback"; a table with a `url` is a tool."""
+    for name, inner in table.items():
+        if (
+            isinstance(inner, Mapping)
+            and "url" not in inner
+            and all(isinstance(each, Mapping) for each in inner.values())
+        ):
+            yield from tools_in(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner

@@ -1,0 +1,162 @@
+"""One request and its reply, on a connection of its own, to an address that was checked, within a time limit.
+
+A connection is never used twice: whether a request on an old one has arrived could not be told if it breaks.
+May import: http_tools, pydantic_core, the standard library.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from http_tools.guard import HostGuard, NoAddress, NotAllowed
+
+MOST_BODY_BYTES = 256 * 1024
+_CHUNK = 16 * 1024
+
+
+class Unsent(Exception):
+    """Nothing of the request has reached the host: no address, no connection, no TLS."""
+
+
+class Broken(Exception):
+    """The request may have arrived, and there is no whole reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """url: http or https, absolute. body: JSON text or a form; None for none."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """body: parsed JSON; None if it is none. retry_after_s: as the server asks; 0 if it does not."""
+
+    status: int
+    body: JsonValue
+    retry_after_s: float = 0.0
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def exchange(
+    request: Request,
+    guard: HostGuard,
+    *,
+    connect_s: float,
+    until_s: float,
+    clock_s: Callable[[], float],
+    tls: Callable[[], ssl.SSLContext] = _tls,
+) -> Reply:
+    """Send a request and read the reply. until_s: on the clock; then it is given up.
+
+    Raises: Unsent, Broken, NotAllowed.
+    """
+    parts = urlsplit(request.url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    left_s = until_s - clock_s()
+    if left_s <= 0:
+        raise Unsent("no time is left")
+    try:
+        address = guard.address(host, port, min(connect_s, left_s))
+    except NoAddress as error:
+        raise Unsent(str(error)) from None
+    wire = _connect(host, address, port, min(connect_s, max(until_s - clock_s(), 0.001)), tls() if secure else None)
+    # A peer that sends a byte now and then would never run into a limit of single reads.
+    late = threading.Event()
+    watch = threading.Timer(max(until_s - clock_s(), 0.0), _cut, (wire, late))
+    watch.daemon = True
+    watch.start()
+    try:
+        reply = _talk(wire, request, parts.netloc.rpartition("@")[2])
+        if late.is_set():  # a body that ends with its connection looks whole when we cut it
+            raise Broken("no whole reply in time")
+        return reply
+    finally:
+        watch.cancel()
+        wire.close()
+
+
+def _connect(host: str, address: str, port: int, limit_s: float, tls: ssl.SSLContext | None) -> socket.socket:
+    try:
+        wire = socket.create_connection((address, port), timeout=limit_s)
+    except OSError as error:
+        raise Unsent(f"no connection: {error.strerror or type(error).__name__}") from None
+    if tls is None:
+        wire.settimeout(None)
+        return wire
+    try:
+        secured = tls.wrap_socket(wire, server_hostname=host)
+    except (OSError, ValueError) as error:  # a wrong certificate is an OSError of ssl's
+        wire.close()
+        raise Unsent(f"no TLS: {getattr(error, 'verify_message', '') or type(error).__name__}") from None
+    secured.settimeout(None)
+    return secured
+
+
+def _cut(wire: socket.socket, late: threading.Event) -> None:
+    late.set()
+    with suppress(OSError):
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
+    connection = http.client.HTTPConnection(host)
+    connection.sock = wire
+    target = request.url.partition("://")[2].partition("/")[2]
+    headers = {"Host": host, "Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
+    try:
+        connection.request(
+            request.method, f"/{target.partition('#')[0]}", request.body, headers | dict(request.headers)
+        )
+        response = connection.getresponse()
+        body = _read(response)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Broken(f"no whole reply: {type(error).__name__}") from None
+    return Reply(response.status, _parsed(body), _seconds(response.headers.get("Retry-After", "")))
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    found = bytearray()
+    while chunk := response.read1(_CHUNK):
+        found += chunk
+        if len(found) > MOST_BODY_BYTES:
+            raise Broken(f"the reply is longer than {MOST_BODY_BYTES} bytes")
+    if response.length:  # read1 does not say so by itself
+        raise Broken("the reply ends early")
+    return bytes(found)
+
+
+def _parsed(body: bytes) -> JsonValue:
+    try:
+        parsed: Any = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+    return parsed  # type: ignore[no-any-return]
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdecimal() and len(text) < 6 else 0.0
+
+
+__all__ = ["Broken", "NotAllowed", "Reply", "Request", "Unsent", "exchange"]

@@ -1,0 +1,120 @@
+"""What a tool's file says of requests and replies: templates, and JMESPath expressions.
+
+Pure. May import: fsm, jmespath, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+
+from fsm.conditions import plain
+
+# A number as people write it; JMESPath wants its literals in backticks.
+_NUMBER = re.compile(r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)|(?<![\w.\[:])(?P<number>-?\d+(?:\.\d+)?)(?![\w.\]:])")
+
+
+class Missing(Exception):
+    """A template names a value that is not known."""
+
+
+class _Formatter(string.Formatter):
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        try:
+            return kwargs[str(key)]
+        except KeyError:
+            raise Missing(str(key)) from None
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec in ("", "iso"):
+            return _text(plain(value))
+        return str(super().format_field(value, format_spec))
+
+
+_FORMATTER = _Formatter()
+
+
+def _text(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def fields(template: str) -> set[str]:
+    """The names in a template. Raises: ValueError if it is malformed, or asks for an attribute of its values."""
+    found: set[str] = set()
+    for _, name, _, _ in _FORMATTER.parse(template):
+        if name is not None:
+            if "." in name or not name:
+                raise ValueError(f"{{{name}}}: write the name of a value")
+            found.add(name.partition("[")[0])
+    return found
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The template with its values: days and times as in ISO 8601. Raises: Missing."""
+    try:
+        return _FORMATTER.vformat(template, (), values)
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise Missing(template) from None
+
+
+def filled_url(template: str, values: Mapping[str, Any]) -> str:
+    """The same, with every value quoted so that it stays within its place. Raises: Missing."""
+    return filled(template, {name: _Quoted(value) for name, value in values.items()})
+
+
+class _Quoted:
+    """A value that quotes itself when it is formatted."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __getitem__(self, key: Any) -> _Quoted:
+        return _Quoted(self._value[int(key) if isinstance(self._value, list) else key])
+
+    def __str__(self) -> str:
+        return quote(_text(plain(self._value)), safe="")
+
+    def __format__(self, format_spec: str) -> str:
+        return quote(_FORMATTER.format_field(self._value, format_spec), safe="")
+
+
+def filled_json(template: Any, values: Mapping[str, Any]) -> Any:
+    """JSON with templates in its texts. A text that is one name alone becomes its value, or is left out without one."""
+    match template:
+        case dict():
+            pairs = {key: filled_json(each, values) for key, each in template.items()}
+            return {key: each for key, each in pairs.items() if each is not _LEFT_OUT}
+        case list():
+            return [each for each in (filled_json(one, values) for one in template) if each is not _LEFT_OUT]
+        case str() if (alone := re.fullmatch(r"\{(\w+)\}", template)) is not None:
+            return plain(values[alone[1]]) if values.get(alone[1]) is not None else _LEFT_OUT
+        case str():
+            return filled(template, values)
+        case _:
+            return template
+
+
+_LEFT_OUT = object()
+
+
+def expression(text: str) -> ParsedResult:
+    """A JMESPath expression, in which numbers may stand as they are. Raises: ValueError."""
+    try:
+        return jmespath.compile(_NUMBER.sub(lambda match: match["quoted"] or f"`{match['number']}`", text))
+    except JMESPathError as error:
+        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+
+
+def holds(condition: ParsedResult, document: Any) -> bool:
+    """Whether a condition is true of a document. What cannot be compared is not."""
+    try:
+        return bool(condition.search(document))
+    except JMESPathError:
+        return False

@@ -1,0 +1,87 @@
+"""Which hosts a tool may reach: by name, and by every address that the name has at this moment.
+
+The address that was checked is the one that is connected to, so that a name cannot change in between.
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Sequence[str]]
+# Threads that wait for names: one that hangs must not hold up the others.
+MOST_LOOKUPS = 16
+# IPv6 ranges that hold an IPv4 address in their last 32 bits: NAT64 (RFC 6052), IPv4-compatible (RFC 4291).
+_HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+
+
+class NotAllowed(Exception):
+    """The host, or an address of it, may not be reached."""
+
+
+class NoAddress(Exception):
+    """The name could not be resolved in time."""
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Every address of a name, in the system's order. Raises: OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+@dataclass(frozen=True, slots=True)
+class HostGuard:
+    """hosts: patterns of names that tools may reach ("*.example.com"); empty for any public one.
+
+    private: names that may have addresses within the deployment's own network; each must be written out.
+    resolve: see above; blocks.
+    """
+
+    hosts: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    resolve: Resolve = resolve
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="resolve"), repr=False
+    )
+
+    def admits(self, host: str) -> bool:
+        """Whether the name is allowed."""
+        host = host.lower().rstrip(".")
+        return host in self.private or not self.hosts or any(fnmatchcase(host, each.lower()) for each in self.hosts)
+
+    def address(self, host: str, port: int, limit_s: float) -> str:
+        """An address of the host that may be connected to. Raises: NotAllowed, NoAddress."""
+        name = host.lower().rstrip(".")
+        if not self.admits(name):
+            raise NotAllowed(f"{host} is not among the hosts that tools may reach")
+        try:
+            found = self._threads.submit(self.resolve, host, port).result(limit_s)
+        except FutureTimeout:
+            raise NoAddress(f"{host} was not resolved in time") from None
+        except (OSError, UnicodeError):
+            raise NoAddress(f"{host} cannot be resolved") from None
+        if not found:
+            raise NoAddress(f"{host} has no address")
+        if name not in self.private:
+            for each in found:
+                if not is_public(ipaddress.ip_address(each.partition("%")[0])):
+                    raise NotAllowed(f"{host} has a private address")
+        return found[0]
+
+
+def is_public(address: IpAddress) -> bool:
+    """Whether an address belongs to the public Internet, also as IPv6 writes those of IPv4."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and any(address in each for each in _HOLDS_IPV4):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast

@@ -1,0 +1,303 @@
+"""Carries out a declared tool as the effect of a task: once for a key, with retries only where they cannot do it twice.
+
+May import: fsm, http_tools, jmespath (in http_tools.expressions), loguru, the standard library.
+Rules from: docs/specs/reliability.md 5.3.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets as randomness
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from loguru import logger
+from pydantic import JsonValue
+
+from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
+from http_tools.declaration import OAuth2, ToolTable
+from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
+from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds
+from http_tools.guard import HostGuard
+from http_tools.hosts import QUEUE_S, Busy, HostGates
+
+# Between two tries; it doubles.
+FIRST_PAUSE_S = 0.1
+# Of the tool's time, what is kept for asking whether an unanswered request was done.
+LOOKUP_S = 2.0
+# Before its expiry an access token is not used any more.
+TOKEN_MARGIN_S = 30.0
+# From the first on the server has failed, perhaps after it did it; the second says that it did nothing.
+_SERVER_ERROR, _UNAVAILABLE = 500, 503
+
+
+@dataclass(frozen=True, slots=True)
+class ToolHost:
+    """What all tools of a process share. clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time."""
+
+    guard: HostGuard
+    secret: Callable[[str], str]
+    clock_s: Callable[[], float] = time.monotonic
+    wall_s: Callable[[], float] = time.time
+    pause: Callable[[float], None] = time.sleep
+    gates: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
+
+
+def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
+    """The effect that a tool declares."""
+    call = HttpTool(name, tool, around)
+    if tool.reads_only:
+        return Remote(call.look_up, recover="human", reads_only=True)
+    if tool.lookup is not None:
+        return Remote(call.carry_out, recover=call.was_done)
+    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human")
+
+
+class HttpTool:
+    """One declared tool. Called by the threads of tasks."""
+
+    def __init__(self, name: str, tool: ToolTable, around: ToolHost) -> None:
+        self._name = name
+        self._tool = tool
+        self._around = around
+        self._ok = expression(tool.ok.when)
+        self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
+        self._refused = None if tool.refused is None else expression(tool.refused.when)
+        self._token = ""
+        self._token_until_s = 0.0
+        self._token_lock = threading.Lock()
+
+    def carry_out(self, request: EffectRequest) -> EffectResult:
+        """Do it. Raises: NotSent if nothing was sent."""
+        until_s = self._around.clock_s() + self._tool.total_s
+        try:
+            reply = self._tried(self._request(request), until_s, request)
+        except Broken:
+            return self._after_no_answer(request)
+        return self._judged(reply, request) or self._after_no_answer(request)
+
+    def look_up(self, request: EffectRequest) -> EffectResult:
+        """Do what only reads."""
+        until_s = self._around.clock_s() + self._tool.total_s
+        try:
+            reply = self._tried(self._request(request), until_s, request)
+        except (Broken, NotSent):
+            return Failed(self._tool.failed.say)
+        return self._judged(reply, request) or Failed(self._tool.failed.say)
+
+    def was_done(self, request: EffectRequest) -> EffectResult | None:
+        """Ask about a request without an answer. Returns its result if it was done, None if it was not.
+
+        Raises: Broken or NotSent if there is no answer either.
+        """
+        lookup = self._tool.lookup
+        assert lookup is not None
+        values = self._values(request)
+        asked = Request("GET", filled_url(lookup.get, values), self._headers(request, None))
+        reply = self._once(asked, self._around.clock_s() + LOOKUP_S)
+        document = _document(reply)
+        if holds(expression(lookup.not_done), document):
+            return None
+        if not holds(expression(lookup.done), document):
+            raise Broken(f"the look-up got status {reply.status}")
+        return self._kept(reply) or self._unclear()
+
+    # --- results ---
+
+    def _after_no_answer(self, request: EffectRequest) -> EffectResult:
+        if self._tool.lookup is None:
+            return self._unclear()
+        try:
+            found = self.was_done(request)
+        except (Broken, NotSent, NotAllowed):
+            return self._unclear()
+        # It was not done, but may still be: the first request can be under way.
+        return self._unclear() if found is None else found
+
+    def _unclear(self) -> Unclear:
+        return Unclear(self._tool.unclear.say)
+
+    def _judged(self, reply: Reply, request: EffectRequest) -> EffectResult | None:
+        """The result that a reply tells; None if it may have been done."""
+        document = _document(reply)
+        if self._refused is not None and self._tool.refused is not None and holds(self._refused, document):
+            return Refused(self._sentence(self._tool.refused.say, document, request))
+        if holds(self._ok, document):
+            return self._kept(reply)
+        if reply.status >= _SERVER_ERROR and reply.status != _UNAVAILABLE and not self._tool.reads_only:
+            return None
+        return Failed(self._tool.failed.say)
+
+    def _kept(self, reply: Reply) -> Ok | None:
+        """None if a value that is to be kept is not there."""
+        values: dict[str, JsonValue] = {}
+        for name, each in self._keep.items():
+            found = each.search(reply.body)
+            if found is None:
+                logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
+                return None
+            values[name] = found
+        return Ok(values)
+
+    def _sentence(self, template: str, document: Mapping[str, Any], request: EffectRequest) -> str:
+        try:
+            return filled(template, {**self._values(request), **document})
+        except Missing as error:
+            logger.warning("a tool's reply lacks a value for its sentence", tool=self._name, value=str(error))
+            return "I am sorry, that is not possible."
+
+    # --- requests ---
+
+    def _values(self, request: EffectRequest) -> dict[str, Any]:
+        context = request.context
+        own = {"caller": context.caller, "key": request.key, "conversation": context.conversation_id}
+        return {**request.facts, **request.slots, **own}
+
+    def _request(self, request: EffectRequest) -> Request:
+        tool, values = self._tool, self._values(request)
+        try:
+            url = filled_url(tool.url, values)
+            query = {name: filled_json(each, values) for name, each in tool.query.items()}
+            query = {name: each for name, each in filled_json(query, values).items() if each is not None}
+            body = None if tool.body is None else json.dumps(filled_json(tool.body, values)).encode()
+            headers = {name: _one_line(filled(each, values)) for name, each in tool.headers.items()}
+        except Missing as error:
+            logger.bind(conversation=request.context.conversation_id).error(
+                "a tool's request lacks a value", tool=self._name, value=str(error)
+            )
+            raise NotSent(f"no value for {error}") from None
+        if query:
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+        return Request(tool.method, url, headers | self._headers(request, body), body)
+
+    def _headers(self, request: EffectRequest, body: bytes | None) -> dict[str, str]:
+        auth, secret = self._tool.auth, self._around.secret
+        headers = {"User-Agent": "Tieline", "traceparent": _traceparent(request.context.conversation_id)}
+        if not self._tool.reads_only:
+            headers["Idempotency-Key"] = request.key
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if auth.bearer is not None:
+            headers["Authorization"] = f"Bearer {secret(auth.bearer)}"
+        if auth.basic is not None:
+            pair = f"{auth.basic.user}:{secret(auth.basic.password)}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        if auth.header is not None:
+            headers[auth.header.name] = secret(auth.header.value)
+        if auth.oauth2 is not None:
+            headers["Authorization"] = f"Bearer {self._access_token(auth.oauth2)}"
+        if auth.hmac is not None:
+            headers |= _signature(request.key, int(self._around.wall_s()), body or b"", secret(auth.hmac))
+        return headers
+
+    def _access_token(self, oauth: OAuth2) -> str:
+        with self._token_lock:
+            now_s = self._around.clock_s()
+            if now_s < self._token_until_s:
+                return self._token
+            form = {"grant_type": "client_credentials", "client_id": oauth.client_id}
+            form |= {"client_secret": self._around.secret(oauth.client_secret)}
+            form |= {"scope": oauth.scope} if oauth.scope else {}
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            asked = Request("POST", oauth.token_url, headers, urlencode(form).encode())
+            try:
+                reply = self._once(asked, now_s + self._tool.total_s)
+            except Broken:
+                raise NotSent("no access token") from None
+            token = reply.body.get("access_token") if isinstance(reply.body, dict) else None
+            if not isinstance(token, str) or not isinstance(reply.body, dict):
+                raise NotSent(f"no access token: status {reply.status}")
+            lasts = reply.body.get("expires_in")
+            lasts_s = float(lasts) if isinstance(lasts, int | float) else 0.0
+            self._token, self._token_until_s = token, now_s + lasts_s - TOKEN_MARGIN_S
+            return token
+
+    def _tried(self, asked: Request, until_s: float, request: EffectRequest) -> Reply:
+        """The reply to the last try. Raises: NotSent, Broken."""
+        tool, began_s, tries = self._tool, self._around.clock_s(), 0
+        again = set(tool.retry.on)
+        pause_s = FIRST_PAUSE_S
+        log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, tool=self._name)
+        while True:
+            tries += 1
+            last = tries > tool.retry.times
+            try:
+                reply = self._once(asked, until_s)
+            except NotSent as error:
+                outcome, stop = str(error), last or "connect" not in again
+                if stop:
+                    log.warning("a tool was not reached", reason=outcome, tries=tries)
+                    raise
+            except Broken as error:
+                outcome = str(error)
+                if last or "timeout" not in again:
+                    log.warning("a tool did not answer", reason=outcome, tries=tries)
+                    raise
+            else:
+                if last or str(reply.status) not in again:
+                    took_ms = round(1000 * (self._around.clock_s() - began_s))
+                    log.info("tool", status=reply.status, tries=tries, took_ms=took_ms)
+                    return reply
+                pause_s = max(pause_s, reply.retry_after_s)
+                if self._around.clock_s() + pause_s >= until_s:
+                    return reply
+            if self._around.clock_s() + pause_s < until_s:
+                self._around.pause(pause_s)
+            pause_s *= 2
+
+    def _once(self, asked: Request, until_s: float) -> Reply:
+        """Raises: NotSent, Broken."""
+        around = self._around
+        parts = urlsplit(asked.url)
+        gate = around.gates.of(parts.netloc)
+        try:
+            with gate.passing(min(QUEUE_S, until_s - around.clock_s())):
+                try:
+                    reply = exchange(
+                        asked, around.guard, connect_s=self._tool.connect_s, until_s=until_s, clock_s=around.clock_s
+                    )
+                except (Unsent, Broken, NotAllowed):
+                    gate.failed()
+                    raise
+                if reply.status >= _SERVER_ERROR:
+                    gate.failed()
+                else:
+                    gate.succeeded()
+                return reply
+        except (Unsent, Busy, NotAllowed) as error:
+            raise NotSent(str(error)) from None
+
+
+def _document(reply: Reply) -> dict[str, Any]:
+    """What conditions see: the body's values by their names, `body` and `status`."""
+    own = {"status": reply.status, "body": reply.body}
+    return {**reply.body, **own} if isinstance(reply.body, dict) else own
+
+
+def _one_line(text: str) -> str:
+    """A header's value: what a caller says must not begin another header."""
+    return "".join(each if 32 <= ord(each) < 127 else "?" for each in text)
+
+
+def _signature(key: str, at_s: int, body: bytes, secret: str) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0."""
+    try:
+        raw = base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else b""
+    except ValueError:
+        raw = b""
+    signed = hmac.new(raw or secret.encode(), f"{key}.{at_s}.".encode() + body, hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(signed).decode()}"
+    return {"webhook-id": key, "webhook-timestamp": str(at_s), "webhook-signature": signature}
+
+
+def _traceparent(conversation_id: str) -> str:
+    """W3C Trace Context: all requests of a call are of one trace."""
+    trace = hashlib.sha256(conversation_id.encode()).hexdigest()[:32]
+    return f"00-{trace}-{randomness.token_hex(8)}-01"

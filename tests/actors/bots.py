@@ -1,0 +1,75 @@
+"""Bots that a test makes, and what they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from actors.bots import Arrival, Bot, BotProfile, ModelSettings
+from fsm.effects import EffectRequest, EffectResult, Remote
+from fsm.spec import AgentSpec
+from protocols.realtime.objects import Transcription
+from tests.fsm.tables import table
+
+
+def a_bot(name: str, digest: str = "1") -> Bot:
+    """A bot without tasks, whose greeting says its name and version."""
+    profile = BotProfile(
+        instructions="Be kind.",
+        greeting=f"{name} {digest}",
+        model=ModelSettings("marin", Transcription(model="whisper-1")),
+        time_zone=ZoneInfo("Europe/Berlin"),
+        agents={},
+    )
+    return Bot(name, digest, profile)
+
+
+class Folders:
+    """Bots of these names. The path "/NAME" leads to one, "/" to the first.
+
+    present_bots: by name. versions: those that can be had, and asked: those that were asked for, by name and digest.
+    arrivals: for which a bot was chosen.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.present_bots = {name: a_bot(name) for name in names}
+        self.versions: dict[tuple[str, str], Bot] = {}
+        self.arrivals: list[Arrival] = []
+        self.asked: list[tuple[str, str]] = []
+
+    def choose(self, arrival: Arrival) -> Bot | None:
+        self.arrivals.append(arrival)
+        name = arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
+        return self.present_bots.get(name)
+
+    def present(self, name: str) -> Bot | None:
+        return self.present_bots.get(name)
+
+    def version(self, name: str, digest: str) -> Bot | None:
+        self.asked.append((name, digest))
+        return self.versions.get((name, digest))
+
+
+class OneWith:
+    """One bot with these tasks, whatever name and version it is asked for by."""
+
+    def __init__(self, agents: Mapping[str, AgentSpec]) -> None:
+        made = a_bot("practice", "")
+        self.bot = replace(made, profile=replace(made.profile, agents=agents))
+
+    def choose(self, arrival: Arrival) -> Bot:
+        return self.bot
+
+    def present(self, name: str) -> Bot:
+        return self.bot
+
+    def version(self, name: str, digest: str) -> Bot:
+        return self.bot
+
+
+def baking(name: str, digest: str, do: Callable[[EffectRequest], EffectResult]) -> Bot:
+    """A version of a bot whose task has a remote effect pizza.bake."""
+    spec = table(effects={"pizza.bake": Remote(do, recover="retry")})
+    bot = a_bot(name, digest)
+    return replace(bot, profile=replace(bot.profile, agents={spec.name: spec}))

@@ -1,0 +1,218 @@
+"""The ready-made types: what is taken, what is asked again, what is said back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+
+import pytest
+
+from fsm.consent import Spoken, readback_of, states
+from fsm.effects import Ok, Remote
+from fsm.english import English
+from fsm.errors import SlotError
+from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, PhoneNumber, SlotOptions, YesNo, choices_of
+from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
+from fsm.states import Known
+from fsm.testing import Conversation, converse
+from fsm.testing.conversation import NOON, Recorder
+
+NOTHING_KNOWN = Known(NOON, {})
+
+
+def checked(kind: str, value: Any, **options: Any) -> Any:
+    check = SLOT_TYPES[kind].check
+    assert check is not None
+    made = check("slot", SlotOptions(**options))
+    kept = made(value, NOTHING_KNOWN)
+    assert made(kept, NOTHING_KNOWN) == kept, "a kept value must pass again"
+    return kept
+
+
+def said(kind: str, value: Any) -> str:
+    return SLOT_TYPES[kind].ear.format("slot").format_map({"slot": value})
+
+
+@dataclass
+class Case:
+    kind: str
+    value: Any
+    kept: Any
+    options: dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("phone", "030 555 0012", "+49305550012", {"region": "DE"}),
+        Case("phone", "oh three zero, triple five, double oh one two", "+49305550012", {"region": "DE"}),
+        Case("phone", "plus four nine thirty 5550012", "+49305550012", {}),
+        Case("phone", "0049 30 5550012", "+49305550012", {}),
+        Case("iban", "DE89 3704 0044 0532 0130 00", "DE89370400440532013000", {}),
+        Case("email", "anna dot smith at example dot com", "anna.smith@example.com", {}),
+        Case("digits", "one two 34", "1234", {"length": 4}),
+        Case("postcode", "eins null eins eins fünf", "10115", {"region": "DE"}),
+        Case("postcode", "sw1a 1aa", "SW1A 1AA", {"region": "GB"}),
+        Case("text", "  the  tap drips ", "the tap drips", {}),
+        Case("name", "Anna  Smith", "Anna Smith", {}),
+        Case("number", 3, 3, {"lowest": 1, "highest": 9}),
+        Case("amount", 12.345, 12.35, {}),
+    ],
+    ids=lambda case: f"{case.kind} {case.value}",
+)
+def test_a_value_is_kept_in_one_form(case: Case) -> None:
+    assert checked(case.kind, case.value, **case.options) == case.kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "options"),
+    [
+        ("phone", "I have none", {"region": "DE"}),
+        ("phone", "12", {"region": "DE"}),
+        ("iban", "DE88 3704 0044 0532 0130 00", {}),  # a wrong check digit
+        ("email", "anna at home", {}),
+        ("digits", "1234567", {"length": 4}),
+        ("postcode", "1011", {"region": "DE"}),
+        ("text", "...", {}),
+        ("name", "unknown", {}),
+        ("number", 0, {"lowest": 1}),
+        ("amount", 9.5, {"highest": 9}),
+    ],
+)
+def test_what_cannot_be_kept_is_asked_again(kind: str, value: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(SlotError):
+        checked(kind, value, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ("date", date(2026, 11, 24), "Tuesday 24 November"),
+        ("time", time(9, 5), "9:05"),
+        ("digits", Digits("1234567"), "123 45 67"),
+        ("phone", PhoneNumber("+49305550012"), "030 555 00 12"),
+        ("phone", PhoneNumber("+16502530000"), "650 253 0000"),
+        ("iban", Iban("DE89370400440532013000"), "DE89 3704 0044 0532 0130 00"),
+        ("email", Email("a-b@example.com"), "a dash b at example dot com"),
+        ("choice", choices_of("size", ("l", "a large one"))("l"), "a large one"),
+        ("yes_no", YesNo.YES, "yes"),
+        ("number", 3, "3"),
+        ("amount", 12.5, "12.50"),
+    ],
+)
+def test_a_value_is_said_for_the_ear(kind: str, value: Any, words: str) -> None:
+    assert said(kind, value) == words
+
+
+@pytest.mark.parametrize("kind", sorted(SLOT_TYPES.keys() - {"choice"}))
+def test_every_type_can_be_declared_stored_and_restored(kind: str) -> None:
+    slot: Slot[Any] = Slot(SLOT_TYPES[kind].value_type)
+    assert slot.schema()["type"] in ("string", "integer", "number", "boolean")
+
+
+def test_a_spelled_value_is_plain_text_as_json_and_comes_back_as_it_was() -> None:
+    slot = Slot(PhoneNumber)
+    written = slot.write(PhoneNumber("+49305550012"))
+    assert type(written) is str
+    assert slot.read(written).ear() == "030 555 00 12"
+
+
+def number_task(region: str = "DE") -> AgentSpec:
+    kind = SLOT_TYPES["phone"]
+    assert kind.check is not None
+    slot: Slot[Any] = Slot(
+        kind.value_type, ask="What is your number?", check=kind.check("number", SlotOptions(region=region)), pieces=True
+    )
+    return AgentSpec(
+        name="call_back",
+        description="The caller wants a call back.",
+        start="Collect",
+        slots={"number": slot},
+        states={
+            "Collect": Collect(("number",)),
+            "Confirm": Confirm("A call to {number:ear}. Is that right?"),
+            "Write": Act("write"),
+            "Done": End("done"),
+            "Human": End("transfer"),
+            "Cancelled": End("cancelled"),
+        },
+        transitions={
+            ("Collect", "filled"): "Confirm",
+            ("Collect", "gave_up"): "Human",
+            ("Confirm", "yes"): "Write",
+            ("Confirm", "no"): "Collect",
+            ("Confirm", "gave_up"): "Human",
+            ("Write", "ok"): "Done",
+            ("Write", "refused"): "Collect",
+            ("Write", "failed"): "Human",
+        },
+        effects={"write": Remote(lambda request: Ok(), "human")},
+    )
+
+
+def talk(region: str = "DE") -> Conversation:
+    return converse(number_task(region), effects=Recorder())
+
+
+def test_a_number_is_taken_piece_by_piece() -> None:
+    call = talk("US").opens(number="six five oh")
+    assert call.says == "650, yes. Please go on."
+    call.gives(number="two five three")
+    assert call.says == "253, yes. Please go on."
+    call.gives(number="double oh double oh")
+    assert call.says == "A call to 650 253 0000. Is that right?"
+    assert call.slots == {"number": "+16502530000"}
+
+
+def test_any_number_of_pieces_is_no_failed_attempt() -> None:
+    call = talk("US").opens()
+    for piece in "650253000":
+        call.gives(number=piece)
+        assert call.state == "Collect"
+    assert call.gives(number="0").state == "Confirm"
+
+
+def test_a_number_that_seemed_whole_is_continued() -> None:
+    call = talk().opens(number="0305550012").gives(number="34")
+    assert call.slots == {"number": "+4930555001234"}
+
+
+def test_another_whole_number_replaces_the_first() -> None:
+    call = talk().opens(number="0305550012").gives(number="030 777 88 99")
+    assert call.slots == {"number": "+49307778899"}
+
+
+def test_pieces_that_do_not_fit_together_begin_anew_and_end_at_a_human() -> None:
+    call = talk().opens(number="1234567890")
+    call.gives(number="1234567890")
+    assert "from the beginning" in call.says
+    assert call.gives(number="030").says == "030, yes. Please go on."
+    for _ in range(4):
+        call.gives(number="nonsense")
+    assert call.outcome == "transfer"
+
+
+def test_pieces_survive_a_crash() -> None:
+    call = talk().opens(number="030").crashes().gives(number="5550012")
+    assert call.slots == {"number": "+49305550012"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "A call to 030 555 00 12. Is that right?",
+        "A call to 0 3 0, 5 5 5, 0 0 1 2. Is that right?",
+        "A call to oh three oh, triple five, double oh one two. Is that right?",
+        "A call to 0305550012. Is that right?",
+    ],
+)
+def test_a_number_may_be_read_back_in_any_grouping(words: str) -> None:
+    readback = readback_of("A call to {number:ear}. Is that right?", {"number": PhoneNumber("+49305550012")}, (1,), {})
+    assert states(readback, [Spoken(words, heard=True, today=NOON.date())], English())
+
+
+@pytest.mark.parametrize("words", ["A call to 030 555 00 13. Is that right?", "A call to 030 555 00. Is that right?"])
+def test_another_number_read_back_counts_for_nothing(words: str) -> None:
+    readback = readback_of("A call to {number:ear}. Is that right?", {"number": PhoneNumber("+49305550012")}, (1,), {})
+    assert not states(readback, [Spoken(words, heard=True, today=NOON.date())], English())

@@ -1,0 +1,205 @@
+"""Tasks in TOML: a flow, states one by one, and every fault named where it stands."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from fsm.effects import Local, Ok, Remote
+from fsm.errors import SlotError
+from fsm.spec import AgentSpec, Known, Slot
+from fsm.task_file import Parts, TaskFileError, compile_task
+from fsm.testing import Recorder, converse
+
+CALLBACK = """
+[task]
+name = "callback"
+description = "The caller wants to be called back."
+[slot.topic]
+type = "choice"
+choices = ["billing", "repair"]
+ask = "Is it about billing or a repair?"
+[slot.at]
+type = "time"
+ask = "At what time?"
+check = "within_hours"
+[flow]
+collect = ["topic", "at"]
+confirm = "A callback about {topic} at {at}. Is that right?"
+done = { say = "We will call you back." }
+[effect]
+tool = "crm.callback"
+"""
+PRICE = """
+[task]
+name = "price"
+description = "The caller asks what something costs."
+[slot.what]
+type = "choice"
+choices = { crown = "a crown", clean = "a cleaning" }
+ask = "The price of what?"
+[slot.price]
+type = "amount"
+currency = "euros"
+stored = true
+[flow]
+collect = ["what"]
+done = { say = "The price of {what} is {price}. Is there anything else?" }
+[effect]
+tool = "prices"
+"""
+CHOOSING = """
+[task]
+name = "pick_up"
+description = "The caller wants something fetched."
+[slot.size]
+type = "number"
+lowest = 1
+ask = "How many parcels?"
+[state.Collect]
+collect = ["size"]
+on = { filled = "Decide", gave_up = "Human" }
+[state.Decide]
+ask = "Today or tomorrow?"
+[state.Decide.choose.van]
+means = "a van"
+when = { slot = "size", above = 10 }
+[state.Decide.choose.bike]
+means = "a bike"
+[state.Decide.on]
+van = "Van"
+bike = [{ to = "Van", when = "busy", then = { tried = "bike" } }, { to = "Bike" }]
+gave_up = "Human"
+[state.Van]
+end = "van"
+say = "A van comes for {size}."
+[state.Bike]
+end = "bike"
+[state.Human]
+end = "transfer"
+[state.Cancelled]
+end = "cancelled"
+"""
+
+
+def within_hours(at: Any, known: Known) -> Any:
+    if at.hour >= 17:
+        raise SlotError("We close at five.")
+    return at
+
+
+PARTS = Parts(
+    effects={
+        "crm.callback": Remote(lambda request: Ok(), "human"),
+        "prices": Local(lambda request, connection: Ok({"price": 80}), reads_only=True),
+    },
+    checks={"within_hours": within_hours},
+    rules={"busy": lambda known: known.slots.get("size") == 7},
+    slots={"ready": Slot(str, ask="Ready?")},
+)
+
+
+def compiled(text: str) -> AgentSpec:
+    return compile_task(tomllib.loads(text), PARTS)
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(TaskFileError) as raised:
+        compiled(text)
+    return [str(each) for each in raised.value.faults]
+
+
+def test_a_flow_asks_reads_back_acts_and_says() -> None:
+    world = Recorder()
+    talk = converse(compiled(CALLBACK), effects=world).opens(topic="repair")
+    assert talk.says == "At what time?"
+    talk.gives(at="20:00")
+    assert talk.says == "We close at five. At what time?"
+    talk.gives(at="10:30")
+    assert talk.says == "A callback about repair at 10:30. Is that right?"
+    talk.says_yes()
+    assert (talk.says, talk.outcome) == ("We will call you back.", "done")
+    assert [name for name, _ in world.requests] == ["crm.callback"]
+
+
+def test_a_look_up_needs_no_yes_and_fills_what_is_said() -> None:
+    world = Recorder(results={"prices": [Ok({"price": 80})]})
+    talk = converse(compiled(PRICE), effects=world).opens(what="crown")
+    assert talk.says == "The price of a crown is 80.00 euros. Is there anything else?"
+
+
+def test_an_effect_without_a_read_back_is_refused() -> None:
+    text = CALLBACK.replace('confirm = "A callback about {topic} at {at}. Is that right?"\n', "")
+    assert "an effect without a yes" in faults(text)[0]
+
+
+def test_states_choices_conditions_and_rules() -> None:
+    spec = compiled(CHOOSING)
+    assert converse(spec).opens(size=11).says == "A van comes for 11."
+    assert converse(spec).opens(size=2).chooses("bike").outcome == "bike"
+    assert converse(spec).opens(size=7).chooses("bike").outcome == "van"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('type = "time"', 'type = "tim"'), "slot.at.type: there is no type 'tim'"),
+        (
+            ('check = "within_hours"', 'check = "always"'),
+            "slot.at.check: there is no check 'always'; there is: with",
+        ),
+        (('check = "within_hours"', 'chek = "within_hours"'), "slot.at.chek: there is no such key here"),
+        (('check = "within_hours"', "lowest = 3"), "slot.at.lowest: does not apply to the type 'time'"),
+        (('choices = ["billing", "repair"]', ""), "slot.topic.choices: name at least one choice"),
+        (('ask = "At what time?"', ""), "slot.at.ask: write the question for it"),
+        (
+            ('tool = "crm.callback"', 'tool = "crm.call"'),
+            "effect.tool: there is no tool 'crm.call'; there is: crm.",
+        ),
+        (('name = "callback"', 'name = "Call back"'), "the name must be small letters"),
+        (("at {at}. Is", "at {when}. Is"), "speaks of the unknown slot 'when'"),
+        (("at {at}. Is", "at {at. Is"), "flow.confirm: "),
+        (("[effect]", "[state.X]\nend = 'x'\n[effect]"), "state: a file with [flow] has no states"),
+        (('done = { say = "We will call you back." }', ""), "flow.done: Field required"),
+        (('collect = ["topic", "at"]', 'collect = ["topic", "at"]\nretries = "3"'), "flow.retries: "),
+    ],
+)
+def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> None:
+    assert any(told in each for each in faults(CALLBACK.replace(*change)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('when = "busy"', 'when = "lazy"'), "state.Decide.on.bike.0.when: there is no rule 'lazy'; there is: busy"),
+        (('slot = "size", above', 'slot = "sise", above'), "state.Decide.choose.van.when: there is no slot 'sise'"),
+        (('slot = "size", above', 'slot = "size", over'), "state.Decide.choose.van.when.over: there is no such key"),
+        (('end = "van"', 'end = "van"\nact = "x"'), "state.Van: write exactly one of collect, confirm"),
+        (('end = "van"', 'end = "van"\nretries = 2'), "state.Van.retries: does not apply to a state that has `end`"),
+        (('gave_up = "Human"\n[state.Van]', "[state.Van]"), "state 'Decide' has no arrow for 'gave_up'"),
+        (('type = "number"', 'type = "slot:other"'), "slot.size.type: there is no ready slot 'slot:other'; there is: "),
+    ],
+)
+def test_a_fault_in_states_is_told_where_it_stands(change: tuple[str, str], told: str) -> None:
+    assert any(told in each for each in faults(CHOOSING.replace(*change)))
+
+
+def test_all_faults_are_told_at_once() -> None:
+    text = CALLBACK.replace('type = "time"', 'type = "tim"').replace("crm.callback", "crm.call")
+    assert len(faults(text)) == 2
+
+
+def test_a_file_without_flow_and_states() -> None:
+    assert faults('[task]\nname = "x"\ndescription = "x"') == ["needs [flow], or its states as [state.NAME]"]
+
+
+def test_some_slots_alone_are_asked_again_after_a_refusal() -> None:
+    from fsm.effects import Refused
+
+    text = CALLBACK.replace('collect = ["topic", "at"]', 'collect = ["topic", "at"]\nrefused_asks = ["at"]')
+    world = Recorder(results={"crm.callback": [Refused("That time has gone.")]})
+    talk = converse(compiled(text), effects=world).opens(topic="repair", at="10:30").says_yes()
+    assert talk.says == "That time has gone. At what time?"
+    assert talk.gives(at="11:00").says == "A callback about repair at 11:00. Is that right?"

@@ -1,0 +1,345 @@
+"""From files to a bot: what each key does, and every fault with its line and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from actors.bots import TELEPHONE_VAD
+from actors.clips import Clip
+from fsm.registry import TaskFactory
+from gateway.bots.compile import Defaults, compile_bot, fill
+from gateway.bots.faults import BotFaults
+from gateway.bots.files import EXAMPLE, read_folder
+from gateway.daemon import CLIPS
+from protocols.realtime.objects import (
+    CustomVoice,
+    NoiseReduction,
+    RetentionRatio,
+    SemanticVad,
+    TokenLimits,
+    Transcription,
+)
+from tests.fsm.tables import table
+from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, files
+
+WHOLE = """\
+[bot]
+name = "linden"
+greeting = "Hello, this is {name}."
+instructions = { file = "instructions.md" }
+language = "en-GB"
+languages = ["en-GB", "de-DE"]
+time_zone = "Europe/London"
+region = "gb"
+disclosure = "You are speaking with an automated assistant."
+
+[model]
+name = "gpt-realtime-2"; voice = { id = "voice_1" }; speed = 1.1
+turn_detection = { type = "semantic_vad", eagerness = "low" }
+transcription = { language = "en" }
+noise_reduction = "far_field"
+max_output_tokens = 2000
+truncation = { type = "retention_ratio", retention_ratio = 0.8, token_limits = { post_instructions = 8000 } }
+reasoning = { effort = "low" }
+parallel_tool_calls = false
+tracing = "auto"
+prompt = { id = "pmpt_1" }
+include = ["item.input_audio_transcription.logprobs"]
+
+[hours]
+mon = ["09:00-12:30", "14:00-17:00"]
+closed = ["2026-12-25"]
+
+[[task]]
+use = "book_appointment"
+resource = "linden"; length_min = 30
+
+[[task]]
+use = "end_call"
+
+[transfer]
+reception = "tel:+4930555001"
+doctor = "sip:doctor@host"
+
+[turn]
+no_input_s = 6; filler_s = 0
+yes_without_words = true
+
+[limits]
+max_call_s = 1200; effects_per_call = 3; effects_per_number = 0
+""".replace("; ", "\n")
+
+
+def test_every_key_reaches_the_bot() -> None:
+    made = bot(WHOLE, instructions_dot_md="You are {name}. We are open {hours}. {{x}} {{{name}}}")
+    profile, model = made.profile, made.profile.model
+    assert (made.name, len(made.digest)) == ("linden", 64)
+    assert profile.greeting == "You are speaking with an automated assistant. Hello, this is linden."
+    assert profile.instructions.splitlines()[0] == (
+        "You are linden. We are open on Monday from nine in the morning to half past twelve in the afternoon and from "
+        "two in the afternoon to five in the afternoon. {x} {linden}"
+    )
+    assert profile.instructions.endswith("Speak English (en-GB), whatever language the caller speaks.")
+    assert (profile.time_zone, profile.region) == (ZoneInfo("Europe/London"), "GB")
+    assert (model.name, model.voice, model.speed) == ("gpt-realtime-2", CustomVoice(id="voice_1"), 1.1)
+    assert model.turn_detection == SemanticVad(eagerness="low")
+    assert "create_response" in model.turn_detection.model_fields_set, "sent, because defaults differ between models"
+    assert model.transcription == Transcription(model="whisper-1", language="en")
+    assert model.noise_reduction == NoiseReduction(type="far_field")
+    limits = TokenLimits(post_instructions=8000)
+    assert model.truncation == RetentionRatio(retention_ratio=0.8, token_limits=limits)
+    assert (model.max_output_tokens, model.parallel_tool_calls, model.tracing) == (2000, False, "auto")
+    assert model.include == ("item.input_audio_transcription.logprobs",)
+    assert list(profile.agents) == ["book_appointment", "end_call"]
+    assert list(profile.transfer_targets) == ["reception", "doctor"]
+    assert (profile.no_input_s, profile.filler_s, profile.yes_without_words) == (6, 0, True)
+    assert (profile.max_call_s, profile.effects_per_call, profile.effects_per_number) == (1200, 3, 0)
+
+
+def test_a_bot_that_sets_nothing_has_what_the_deployment_sets_and_all_tasks() -> None:
+    made = bot().profile
+    assert made == replace(PROFILE, instructions="Be kind.", greeting="Hello.")
+    assert len(made.agents) == 5
+
+
+def test_the_example_is_whole() -> None:
+    made = compile_bot(read_folder(EXAMPLE / "linden"), DEFAULTS).profile
+    assert made.greeting == "Hello, this is the Linden practice. How can I help you?"
+    assert "We are open every day from nine in the morning to five in the afternoon." in made.instructions
+
+
+def test_a_part_of_voice_detection_leaves_the_rest_as_it_is_for_telephones() -> None:
+    made = bot(f'{BOT}[model]\nturn_detection = {{ type = "server_vad", silence_duration_ms = 700 }}')
+    assert made.profile.model.turn_detection == TELEPHONE_VAD.model_copy(update={"silence_duration_ms": 700})
+
+
+def test_noise_reduction_can_be_switched_off() -> None:
+    assert bot(f'{BOT}[model]\nnoise_reduction = "off"').profile.model.noise_reduction is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('language = "caller"', "Speak the language that the caller speaks."),
+        (
+            'language = "caller"\nlanguages = ["de-DE", "xx"]',
+            "Speak the caller's language if it is one of these: German (de-DE), xx; otherwise German (de-DE).",
+        ),
+    ],
+)
+def test_the_model_is_told_the_language(keys: str, told: str) -> None:
+    assert bot(BOT + keys).profile.instructions == f"Be kind.\n\n{told}"
+
+
+def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
+    assert bot(f'{BOT}disclosure = "Hello."').profile.greeting == "Hello."
+
+
+def test_a_bots_own_recordings_replace_those_of_the_deployment_one_by_one() -> None:
+    sound = (CLIPS / "goodbye.wav").read_bytes()
+    made = bot(BOT, clips__goodbye_dot_wav=sound, clips__goodbye_dot_txt="Bye.")
+    assert {clip: each.words for clip, each in made.profile.clips.items()} == {Clip.GOODBYE: "Bye."}
+
+
+def test_tasks_without_settings_get_the_bots_hours_too() -> None:
+    made = bot(f'{BOT}[hours]\nsun = ["10:00-11:00"]')
+    assert made.profile.agents["book_appointment"] is not PROFILE.agents["book_appointment"]
+    assert made.profile.agents["end_call"] is PROFILE.agents["end_call"]
+
+
+CALLBACK = """\
+[task]
+name = "callback"
+description = "The caller wants to be called back."
+[slot.at]
+type = "time"
+ask = "At what time?"
+check = "within_hours"
+[flow]
+collect = ["at"]
+confirm = "A callback at {at}. Is that right?"
+done = { say = "We will call you back." }
+"""
+
+
+def test_a_task_in_toml_is_offered_and_knows_the_hours() -> None:
+    toml = f'{BOT}[hours]\nmon = ["09:00-17:00"]\n[[task]]\nfile = "tasks/callback.toml"'
+    made = bot(toml, tasks__callback_dot_toml=CALLBACK)
+    assert list(made.profile.agents) == ["callback"]
+
+
+def test_every_fault_is_told_at_once_with_its_line_and_what_to_write() -> None:
+    toml = """\
+[bot]
+name = "lindn"
+greting = "Hello"
+greeting = "Hello {nobody}. We are open {hours}."
+instructions = { file = "x.txt" }
+language = "english"
+time_zone = "Berlin"
+[model]
+voice = "nova"
+speed = 3
+turn_detection = { type = "server_vad", create_response = false, idle_timeout_ms = 6000 }
+tools = []
+[hours]
+mon = ["14:00-12:30"]
+tue = ["09:00-12:00", "11:00-13:00"]
+[[task]]
+use = "book_appointment"
+lenght_min = 3
+[[task]]
+use = "end_cal"
+[[task]]
+use = "end_call"
+loud = true
+[[task]]
+use = "end_call"
+[[task]]
+file = "tasks/callback.toml"
+[transfer]
+desk = "030 555"
+[limits]
+max_call_s = "1200"
+max_cost_usd = 2.5
+[modle]
+"""
+    assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
+        'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
+        'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
+        "greeting, instructions, language, languages, name, region, time_zone",
+        "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
+        "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
+        "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",
+        'linden/bot.toml:5: bot.instructions.file: there is no file "x.txt" in the folder; write one there',
+        'linden/bot.toml:6: bot.language: "english" is no language; write it like "en-GB"',
+        'linden/bot.toml:7: bot.time_zone: "Berlin" is no time zone of the IANA database; write one like '
+        '"Europe/Berlin"',
+        'linden/bot.toml:9: model.voice: the Realtime API has no voice "nova"; write one like "marin"',
+        "linden/bot.toml:10: model.speed: must be 1.5 or less",
+        "linden/bot.toml:11: model.turn_detection.create_response: must be true: turns of the caller are answered by "
+        "it; leave it out",
+        "linden/bot.toml:11: model.turn_detection.idle_timeout_ms: would break silences twice; write no_input_s in "
+        "[turn], and leave it out",
+        "linden/bot.toml:12: model.tools: is not the model's here: its functions are the bot's tasks; write [[task]]",
+        'linden/bot.toml:14: hours.mon: 12:30 is before 14:00; write "12:30-14:00", or two days if it passes midnight',
+        'linden/bot.toml:15: hours.tue: "09:00-12:00" and "11:00-13:00" overlap; write "09:00-13:00"',
+        'linden/bot.toml:18: task[1].lenght_min: is no key of this table; did you mean "length_min"? there are '
+        "ahead_days, hours, length_min, resource",
+        'linden/bot.toml:20: task[2].use: there is no task "end_cal"; did you mean "end_call"? there are '
+        "book_appointment, cancel_appointment, end_call, hand_over, reschedule_appointment",
+        "linden/bot.toml:23: task[3].loud: the task end_call has no settings; leave it out",
+        "linden/bot.toml:24: task[4]: the task end_call stands here twice; leave one out",
+        'linden/bot.toml:29: transfer.desk: "030 555" is no address to transfer to; write it like '
+        '"tel:+4930555001" or "sip:desk@host"',
+        "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
+        "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are bot, hours, limits, '
+        "model, task, transfer, turn",
+        "linden/tasks/callback.toml:3: task.description: String should have at least 1 character",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("toml", "others", "fault"),
+    [
+        ("", {}, 'linden/bot.toml:1: bot: is missing; write [bot], with greeting = "…"'),
+        ("[bot]\n", {}, 'linden/bot.toml:1: bot.greeting: is missing; write greeting = "Hello, this is'),
+        ("x = nope", {}, "linden/bot.toml:1: is no TOML: invalid value; texts stand in quotes"),
+        ("[bot]\n\nname = 'a'\nname = 'b'", {}, "linden/bot.toml:4: is no TOML: cannot overwrite a value"),
+        ("[bot]\nname = '''", {}, "linden/bot.toml:2: is no TOML:"),
+        (f"x = {'[' * 9999}", {}, "linden/bot.toml:1: is nested too deeply"),
+        (f"{BOT}x = {'1' * 9999}", {}, "linden/bot.toml:1: is no TOML: exceeds the limit"),
+        (b"[bot]\n\nname = '\xff'", {}, "linden/bot.toml:3: is not UTF-8"),
+        (f'{BOT}language = "de-DE"\nlanguages = ["en-GB"]', {}, '4: bot.language: "de-DE" is not among languages'),
+        (f"{BOT}[hours]\nclosed = [2026-12-25]", {}, "linden/bot.toml:4: hours: it is never open"),
+        (f"{BOT}[turn]\nno_input_s = nan", {}, "linden/bot.toml:5: turn.no_input_s: must be a number"),
+        (f'{BOT}[model]\nturn_detection = {{ type = "vad" }}', {},
+         "model.turn_detection: 'type' must be one of 'server_vad'"),
+        (f"{BOT}[model]\nturn_detection = {{ threshold = 0.5 }}", {}, "model.turn_detection: needs 'type'"),
+        (f'{BOT}[model]\ntruncation = "some"', {}, "linden/bot.toml:5: model.truncation: must be 'auto' or 'disabled'"),
+        (f"{BOT}[model]\ntemperature = 0.8", {}, "no field of the Realtime API any more"),
+        (f'{BOT}[[task]]\nuse = "book_appointment"\nlength_min = 400\nhours = {{ mon = ["09:00-12:00"] }}', {},
+         "linden/bot.toml:4: task[1]: no appointment of 400 min fits"),
+        (f'{BOT}[hours]\nmon = ["09:00-09:20"]\n[[task]]\nuse = "book_appointment"\nlength_min = 30', {},
+         "linden/bot.toml:6: task[1]: no appointment of 30 min fits"),
+        (f"{BOT}[[task]]\n", {}, 'linden/bot.toml:4: task[1]: needs either use = "NAME"'),
+        (f"{BOT}task = 3\n", {}, "linden/bot.toml:4: bot.task: is no key of this table"),
+        (f'{BOT}[[task]]\nfile = "tasks/x.toml"\n', {"tasks__y_dot_toml": ""},
+         'no file "tasks/x.toml" in the folder; there is tasks/y.toml'),
+        (f'{BOT}[[task]]\nfile = "tasks/y.toml"\n', {"tasks__y_dot_toml": "a = b"},
+         "linden/tasks/y.toml:1: is no TOML"),
+        (f'{BOT}[[task]]\nfile = "y.toml"\nx = 1\n', {"y_dot_toml": CALLBACK},
+         "task[1].x: is no key of a task in a file"),
+        ('[bot]\ngreeting = "x"\ninstructions = { file = "i.txt" }', {"i_dot_txt": "a\nb {hour}"},
+         "linden/i.txt:2: nothing is known"),
+        ('[bot]\ngreeting = "x"\ninstructions = { file = "i.txt" }', {"i_dot_txt": b"a\n\xff"},
+         "linden/i.txt:2: is not UTF-8"),
+        ('[bot]\ngreeting = "x"\ninstructions = { file = "i.txt" }', {"i_dot_txt": " \n"}, "linden/i.txt:1: is empty"),
+        (BOT, {"clips__helo_dot_wav": b""}, "linden/clips/helo.wav: is no recording of ours; there are call_again"),
+        (BOT, {"clips__goodbye_dot_txt": "Bye."},
+         "linden/clips/goodbye.txt: stands alone; put clips/goodbye.wav beside it"),
+        (BOT, {"clips__goodbye_dot_txt": "Bye.", "clips__goodbye_dot_wav": b"RIFF"},
+         "linden/clips/goodbye.wav: is no WAV file"),
+        (f'{BOT}[[task]]\nfile = "y.toml"', {"y_dot_toml": CALLBACK}, "linden/y.toml:7: slot.at.check: needs [hours]"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_where_it_is(toml: str | bytes, others: dict[str, Any], fault: str) -> None:
+    found = faults(toml, **others)
+    assert any(fault in each for each in found), found
+
+
+def test_two_tasks_whose_functions_would_be_mixed_up_are_told() -> None:
+    toml = f'{BOT}[[task]]\nuse = "end_call"\n[[task]]\nfile = "t.toml"\n[hours]\nmon = ["09:00-17:00"]'
+    assert "begin alike" in faults(toml, t_dot_toml=CALLBACK.replace('"callback"', '"end_call_now"'))[0]
+
+
+class Line(BaseModel):
+    number: int
+
+
+def test_a_task_that_needs_settings_is_told_to_need_them_and_is_not_offered_without() -> None:
+    tasks = {"order_pizza": TaskFactory("order_pizza", Line, lambda _: table())}
+    toml = f'{BOT}[[task]]\nuse = "order_pizza"'
+    with pytest.raises(BotFaults, match=r"4: task\[1\]: the task order_pizza needs the settings number"):
+        compile_bot(files(toml), Defaults(PROFILE, tasks))
+    assert list(compile_bot(files(f"{toml}\nnumber = 3"), Defaults(PROFILE, tasks)).profile.agents) == ["order_pizza"]
+    assert compile_bot(files(), Defaults(PROFILE, tasks)).profile.agents == {}
+
+
+def test_unknown_placeholders_are_left_as_they_are() -> None:
+    assert fill("{a} {b} {{c}} { d }", {"a": "1"}) == "1 {b} {c} { d }"
+
+
+MUTILATED = st.sampled_from(WHOLE.splitlines(keepends=True))
+PIECES = st.sampled_from(
+    ["", "[", "]", '"', "=", "{", "}", "\n", "#", "1", "x", "[[task]]\n", "\\", "'''", "\0", "é", "."]
+)
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_a_mutilated_file_has_faults_with_lines_and_never_breaks_anything(data: st.DataObject) -> None:
+    text = WHOLE
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        until = data.draw(st.integers(at, min(len(text), at + 20)))
+        text = text[:at] + data.draw(st.one_of(PIECES, MUTILATED)) + text[until:]
+    try:
+        compile_bot(files(text, instructions_dot_md="You are {name}."), DEFAULTS)
+    except BotFaults as wrong:
+        told = wrong.faults
+    else:
+        return
+    assert told
+    for fault in told:
+        assert fault.file == "linden/bot.toml"
+        assert 1 <= fault.line <= text.count("\n") + 1
+        assert fault.message

@@ -1,0 +1,73 @@
+"""A bot's folder: what counts, and the digest of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.bots.faults import BotFaults
+from gateway.bots.files import BotFiles, bot_folders, digest_of, read_folder
+from tests.gateway.bots.folders import written
+
+
+def test_the_digest_is_of_names_and_contents_and_of_nothing_else() -> None:
+    one = digest_of({"a": b"1", "b": b"2"})
+    assert one == digest_of({"b": b"2", "a": b"1"})
+    assert len({one, digest_of({"a": b"12", "b": b""}), digest_of({"a": b"1", "c": b"2"}), digest_of({"a": b"1"})}) == 4
+    assert BotFiles("x", {"a": b"1", "b": b"2"}).digest == one
+
+
+def test_what_editors_leave_behind_is_no_part_of_a_bot(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden", instructions_dot_md="Be kind.", tasks__a_dot_toml="x = 1")
+    before = read_folder(folder)
+    assert sorted(before.contents) == ["bot.toml", "instructions.md", "tasks/a.toml"]
+    for name in (".bot.toml.swp", "bot.toml~", "#bot.toml#", "x.bak", ".git/config", "__pycache__/x.pyc"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("left behind")
+    assert read_folder(folder).digest == before.digest
+
+
+def test_a_mounted_config_map_is_read_through_its_links(tmp_path: Path) -> None:
+    inside = written(tmp_path / "linden", "..2026_11_30")
+    (tmp_path / "linden" / "..data").symlink_to(inside.name)
+    (tmp_path / "linden" / "bot.toml").symlink_to("..data/bot.toml")
+    assert [each.name for each in bot_folders(tmp_path)] == ["linden"]
+    assert read_folder(tmp_path / "linden").digest == read_folder(written(tmp_path / "b", "linden")).digest
+
+
+def test_links_that_lead_round_and_pipes_are_left_alone(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden")
+    (folder / "round").symlink_to(".")
+    os.mkfifo(folder / "pipe")
+    assert list(read_folder(folder).contents) == ["bot.toml"]
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden")
+    (folder / "clips").symlink_to("gone")
+    with pytest.raises(BotFaults, match="linden/clips: cannot be read"):
+        read_folder(folder)
+
+
+def test_a_folder_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden")
+    with (folder / "film.mp4").open("wb") as file:
+        file.truncate(33 * 1024 * 1024)
+    with pytest.raises(BotFaults, match="more than 32 MB"):
+        read_folder(folder)
+
+
+def test_a_folder_may_be_a_variant_and_its_name_goes_into_a_url(tmp_path: Path) -> None:
+    assert read_folder(written(tmp_path, "linden@staging")).name == "linden@staging"
+    with pytest.raises(BotFaults, match="cannot be a bot's name"):
+        read_folder(written(tmp_path, "lin den"))
+
+
+def test_what_has_no_bot_toml_is_no_bot(tmp_path: Path) -> None:
+    written(tmp_path, "linden")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "routes.toml").touch()
+    written(tmp_path, ".hidden")
+    assert [each.name for each in bot_folders(tmp_path)] == ["linden"]

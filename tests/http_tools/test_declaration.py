@@ -1,0 +1,71 @@
+"""What may stand under `[tool.NAME]`."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from http_tools.declaration import ToolTable, tools_in
+
+# The example that users begin with.
+EXAMPLE = """
+[tool.crm.callback]
+method = "POST"
+url = "https://crm.example/callbacks"
+auth = { bearer = "secret:CRM" }
+body = { number = "{caller}", topic = "{topic}", at = "{at:iso}" }
+connect_s = 1
+total_s = 6
+idempotent = true
+retry = { times = 2, on = ["connect", "429", "502", "503", "504"] }
+say_after_s = 1.2
+say = "One moment, I am writing that down."
+ok = { when = "status < 300", keep = { ticket = "data.id" } }
+refused = { when = "status == 409", say = "That time has just gone. {alternatives[0]} is free." }
+failed = { say = "I cannot reach our system right now." }
+lookup = { get = "https://crm.example/callbacks/by-key/{key}" }
+reads_only = false
+
+[tool.price]
+method = "GET"
+url = "https://crm.example/price"
+query = { what = "{what}" }
+reads_only = true
+"""
+
+
+def test_tools_are_named_by_their_tables() -> None:
+    tools = {name: ToolTable.model_validate(table) for name, table in tools_in(tomllib.loads(EXAMPLE)["tool"])}
+    assert list(tools) == ["crm.callback", "price"]
+    assert tools["crm.callback"].secrets() == {"CRM"}
+    assert tools["crm.callback"].placeholders() == {"caller", "topic", "at"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"url": "crm.example/x"}, "absolute"),
+        ({"url": "ftp://crm.example/x"}, "absolute"),
+        ({"url": "https://{host}/x"}, "must be written out"),
+        ({"url": "https://me:secret@crm.example/x"}, "password"),
+        ({"url": "https://crm.example/{x"}, "expected"),
+        ({"auth": {"bearer": "sk-1234"}}, "name of a secret"),
+        ({"auth": {"bearer": "secret:A", "basic": {"user": "x", "password": "secret:B"}}}, "only one of"),
+        ({"body": {"a": "{slot.__class__}"}}, "name of a value"),
+        ({"ok": {"when": "status <"}}, "JMESPath"),
+        ({"ok": {"keep": {"x": "data["}}}, "JMESPath"),
+        ({"retry": {"on": ["503"]}}, "might do it twice"),
+        ({"retry": {"on": ["sometimes"]}}, "Input should be"),
+        ({"method": "GET", "body": {}}, "GET has no body"),
+        ({"reads_only": True, "lookup": {"get": "https://crm.example/x"}}, "needs no `lookup`"),
+        ({"total_s": 0}, "greater than 0"),
+        ({"totl_s": 1}, "Extra inputs"),
+        ({"headers": {"X y": "z"}}, "pattern"),
+    ],
+)
+def test_what_is_refused(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        ToolTable.model_validate({"url": "https://crm.example/x"} | change)

@@ -1,0 +1,74 @@
+"""Templates and conditions of tools."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds
+
+
+class Size(StrEnum):
+    LARGE = "large"
+
+
+VALUES: dict[str, Any] = {
+    "day": date(2026, 11, 24), "at": time(9, 5), "size": Size.LARGE, "n": 3, "yes": True,
+    "list": ["a b", "c"], "nothing": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{day} {at}", "2026-11-24 09:05"),
+        ("{at:iso} {size} {n} {yes}", "09:05 large 3 true"),
+        ("{list[0]}", "a b"),
+        ("{{n}}", "{n}"),
+        ("{nothing}", ""),
+        ("{day:%d.%m.}", "24.11."),
+    ],
+)
+def test_a_template_is_filled(template: str, text: str) -> None:
+    assert filled(template, VALUES) == text
+
+
+@pytest.mark.parametrize("template", ["{other}", "{list[7]}", "{n[0]}", "{n:%x}"])
+def test_what_is_missing_is_said(template: str) -> None:
+    with pytest.raises(Missing):
+        filled(template, VALUES)
+
+
+def test_values_of_a_url_are_quoted() -> None:
+    assert filled_url("https://x/{list[0]}?a={size}", VALUES) == "https://x/a%20b?a=large"
+
+
+def test_json_keeps_types_and_leaves_out_what_is_not_known() -> None:
+    template = {"n": "{n}", "yes": "{yes}", "at": "{at}", "no": "{other}", "all": ["{n}", "{nothing}", "x{n}", 4]}
+    assert filled_json(template, VALUES) == {"n": 3, "yes": True, "at": "09:05", "all": [3, "x3", 4]}
+
+
+def test_names_in_a_template() -> None:
+    assert fields("{a} {b[0]} {{c}} {a:iso}") == {"a", "b"}
+    with pytest.raises(ValueError, match="name of a value"):
+        fields("{a.b}")
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
+        ("status < 300", False),
+        ("status == 409", True),
+        ("status >= 400 && error == 'full'", True),
+        ("items[0].n == 3", True),
+        ("items[1].n == 3", False),
+        ("contains(error, 'ul')", True),
+        ("contains(status, 'ul')", False),
+        ("error == '409'", False),
+    ],
+)
+def test_conditions(condition: str, true: bool) -> None:
+    assert holds(expression(condition), {"status": 409, "error": "full", "items": [{"n": 3}]}) is true

@@ -1,0 +1,78 @@
+"""Which hosts may be reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+
+import pytest
+
+from http_tools.guard import HostGuard, NoAddress, NotAllowed, is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+        "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1", "::7f00:1", "2002:7f00:1::", "2001:db8::1",
+    ],
+)  # fmt: skip
+def test_what_is_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
+def test_what_is_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+def test_a_name_with_one_private_address_is_refused() -> None:
+    guard = HostGuard(resolve=lambda host, port: ["93.184.216.34", "10.0.0.1"])
+    with pytest.raises(NotAllowed):
+        guard.address("crm.example", 443, 1.0)
+
+
+def test_a_name_is_resolved_anew_each_time_and_the_checked_address_is_the_one_that_is_used() -> None:
+    answers = iter([["93.184.216.34"], ["127.0.0.1"]])
+    guard = HostGuard(resolve=lambda host, port: next(answers))
+    assert guard.address("crm.example", 443, 1.0) == "93.184.216.34"
+    with pytest.raises(NotAllowed):
+        guard.address("crm.example", 443, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "allowed"),
+    [
+        ((), "crm.example", True),
+        (("crm.example",), "CRM.example.", True),
+        (("*.corp.example",), "a.corp.example", True),
+        (("*.corp.example",), "corp.example", False),
+        (("crm.example",), "crm.example.evil.net", False),
+    ],
+)
+def test_names_that_are_allowed(hosts: tuple[str, ...], host: str, allowed: bool) -> None:
+    assert HostGuard(hosts=hosts).admits(host) is allowed
+
+
+def test_a_private_host_must_be_written_out() -> None:
+    guard = HostGuard(hosts=("*",), private=("crm.local",), resolve=lambda host, port: ["10.0.0.1"])
+    assert guard.address("crm.local", 443, 1.0) == "10.0.0.1"
+    with pytest.raises(NotAllowed):
+        guard.address("other.local", 443, 1.0)
+
+
+def test_a_resolver_that_hangs_is_not_waited_for() -> None:
+    over = threading.Event()
+    guard = HostGuard(resolve=lambda host, port: [str(over.wait())])
+    with pytest.raises(NoAddress, match="in time"):
+        guard.address("crm.example", 443, 0.05)
+    over.set()
+
+
+def test_a_name_that_does_not_exist() -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    with pytest.raises(NoAddress):
+        HostGuard(resolve=resolve).address("crm.example", 443, 1.0)

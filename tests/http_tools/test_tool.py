@@ -1,0 +1,331 @@
+"""Declared tools against a real HTTP server: what is sent, how often, and what the caller is told."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pytest
+
+from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, TaskContext, Unclear
+from http_tools.declaration import ToolTable
+from http_tools.exchange import MOST_BODY_BYTES, Broken
+from http_tools.guard import HostGuard
+from http_tools.hosts import HostGates
+from http_tools.tool import HttpTool, ToolHost, remote
+from tests.http_tools.server import HttpServer, answers, http_server, sends
+
+KEY = "call-1:t1:3"
+SECRETS = {"CRM": "s3cret-of-the-crm", "HOOK": "whsec_" + base64.b64encode(b"signing key").decode()}
+CALLBACK: dict[str, Any] = {
+    "url": "{base}/callbacks",
+    "body": {"number": "{caller}", "topic": "{topic}", "at": "{at:iso}", "count": "{count}", "note": "{note}"},
+    "ok": {"when": "status < 300", "keep": {"ticket": "data.id"}},
+    "refused": {"when": "status == 409", "say": "That time has just gone. {alternatives[0]} is free."},
+    "failed": {"say": "I cannot reach our system right now."},
+    "total_s": 5,
+}
+
+
+def request(**slots: Any) -> EffectRequest:
+    given = {"topic": "billing", "at": time(10, 30), "day": date(2026, 11, 24), "count": 2} | slots
+    context = TaskContext("call-1", "t1", "+4930123", lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    return EffectRequest(KEY, given, context, {})
+
+
+def around(guard: HostGuard | None = None, pause: Callable[[float], None] = lambda seconds: None) -> ToolHost:
+    return ToolHost(guard or HostGuard(private=("localhost",)), SECRETS.__getitem__, pause=pause)
+
+
+def tool(server: HttpServer, **more: Any) -> HttpTool:
+    return HttpTool("crm.callback", declared(server, **more), around())
+
+
+def declared(server: HttpServer, **more: Any) -> ToolTable:
+    return ToolTable.model_validate(CALLBACK | {"url": f"{server.url}/callbacks"} | more)
+
+
+def done(server: HttpServer, **more: Any) -> EffectResult:
+    return tool(server, **more).carry_out(request())
+
+
+# --- what is sent, and what comes of it ---
+
+
+def test_a_request_carries_values_and_key_and_keeps_what_it_is_told() -> None:
+    with http_server(answers(201, {"data": {"id": "T-7"}})) as server:
+        assert done(server, auth={"bearer": "secret:CRM"}) == Ok({"ticket": "T-7"})
+    [sent] = server.received
+    assert (sent.method, sent.target) == ("POST", "/callbacks")
+    assert sent.json == {"number": "+4930123", "topic": "billing", "at": "10:30", "count": 2}
+    assert sent.headers["idempotency-key"] == KEY
+    assert sent.headers["authorization"] == f"Bearer {SECRETS['CRM']}"
+    assert sent.headers["traceparent"].startswith("00-")
+
+
+def test_a_refusal_is_told_in_the_words_of_the_file() -> None:
+    with http_server(answers(409, {"alternatives": ["11:00", "12:00"]})) as server:
+        assert done(server) == Refused("That time has just gone. 11:00 is free.")
+
+
+def test_a_refusal_that_lacks_its_values_is_told_all_the_same() -> None:
+    with http_server(answers(409, {"alternatives": []})) as server:
+        assert isinstance(done(server), Refused)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422, 503, 302])
+def test_what_was_not_done_has_failed(status: int) -> None:
+    with http_server(answers(status, {"error": "no"})) as server:
+        assert done(server) == Failed("I cannot reach our system right now.")
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_what_may_have_been_done_is_unclear_and_not_tried_again(status: int) -> None:
+    with http_server(answers(status), answers(201, {"data": {"id": 1}})) as server:
+        assert isinstance(done(server), Unclear)
+    assert len(server.received) == 1
+
+
+def test_an_idempotent_one_is_tried_again_with_the_same_key() -> None:
+    with http_server(answers(503), answers(500), answers(201, {"data": {"id": 1}})) as server:
+        retry = {"times": 2, "on": ["connect", "500", "503"]}
+        assert done(server, idempotent=True, retry=retry) == Ok({"ticket": 1})
+    assert {each.headers["idempotency-key"] for each in server.received} == {KEY}
+    assert len(server.received) == 3
+
+
+def test_the_servers_wait_is_kept_if_there_is_time_for_it() -> None:
+    pauses: list[float] = []
+    with http_server(answers(429, Retry_After="2"), answers(429, Retry_After="60")) as server:
+        declaration = declared(server, idempotent=True, retry={"times": 5, "on": ["429"]})
+        result = HttpTool("crm", declaration, around(pause=pauses.append)).carry_out(request())
+    assert isinstance(result, Failed)
+    assert pauses == [2.0]
+
+
+# --- servers that misbehave ---
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"data"',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a chunk", "nonsense", "many headers", "a long header"],
+)
+@pytest.mark.parametrize("reset", [False, True])
+def test_an_answer_that_breaks_off_is_unclear(raw: bytes, reset: bool) -> None:
+    with http_server(sends(raw, reset=reset)) as server:
+        assert isinstance(done(server), Unclear)
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"data": NaN}', b'{"data": {}}', b"[1]", b'"data"'])
+def test_an_answer_without_the_wanted_value_is_unclear(body: bytes) -> None:
+    with http_server(answers(200, body)) as server:
+        assert isinstance(done(server), Unclear)
+
+
+def test_a_huge_answer_is_not_read_to_its_end() -> None:
+    with http_server(answers(200, b" " * (MOST_BODY_BYTES + 1))) as server:
+        assert isinstance(done(server), Unclear)
+
+
+@pytest.mark.parametrize("kind", ["silent", "head by bytes", "body by bytes"])
+def test_a_slow_one_is_given_up_in_time(kind: str) -> None:
+    with http_server() as server:
+        slow = {
+            "silent": server.says_nothing(),
+            "head by bytes": server.drips(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10_000),
+            "body by bytes": server.drips(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 10_000),
+        }
+        server.script[:] = [slow[kind]]
+        assert isinstance(done(server, total_s=0.3), Unclear)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with http_server(answers(201, {})) as inner, http_server(answers(307, Location=f"{inner.url}/x")) as server:
+        assert isinstance(done(server), Failed)
+        assert inner.received == []
+
+
+def test_nobody_there_is_told_as_not_sent_and_tried_again_even_if_not_idempotent() -> None:
+    with http_server() as server:
+        pass
+    tried: list[str] = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        tried.append(host)
+        return ["127.0.0.1"]
+
+    guard = HostGuard(private=("localhost",), resolve=resolve)
+    declaration = declared(server, retry={"times": 2, "on": ["connect"]})
+    with pytest.raises(NotSent):
+        HttpTool("crm", declaration, around(guard=guard)).carry_out(request())
+    assert len(tried) == 3
+
+
+# --- without an answer ---
+
+
+def looked_up(status: int, body: object, **more: Any) -> EffectResult:
+    with http_server(sends(b""), answers(status, body)) as server:
+        lookup = {"get": f"{server.url}/callbacks/by-key/{{key}}"}
+        result = done(server, lookup=lookup, **more)
+    assert [each.method for each in server.received] == ["POST", "GET"]
+    assert server.received[1].target == "/callbacks/by-key/call-1%3At1%3A3"
+    return result
+
+
+def test_what_was_done_without_an_answer_is_found_by_its_key() -> None:
+    assert looked_up(200, {"data": {"id": "T-8"}}) == Ok({"ticket": "T-8"})
+
+
+@pytest.mark.parametrize("status", [404, 500, 401])
+def test_what_is_not_found_stays_unclear(status: int) -> None:
+    assert isinstance(looked_up(status, {}), Unclear)
+
+
+def test_recovery_asks_and_does_again_only_what_was_not_done() -> None:
+    with http_server(answers(404), answers(200, {"data": {"id": 3}}), answers(500)) as server:
+        effect = remote("crm", declared(server, lookup={"get": f"{server.url}/by-key/{{key}}"}), around())
+        assert callable(effect.recover)
+        assert effect.recover(request()) is None
+        assert effect.recover(request()) == Ok({"ticket": 3})
+        with pytest.raises(Broken):
+            effect.recover(request())
+
+
+def test_how_an_effect_is_recovered_follows_from_its_file() -> None:
+    with http_server() as server:
+        assert remote("crm", declared(server), around()).recover == "human"
+        assert remote("crm", declared(server, idempotent=True), around()).recover == "retry"
+
+
+# --- authentication ---
+
+
+def test_access_tokens_are_fetched_once_and_used_until_they_expire() -> None:
+    token = answers(200, {"access_token": "t-1", "expires_in": 3600})
+    with http_server(token) as issuer, http_server(answers(201, {"data": {"id": 1}})) as server:
+        oauth = {"token_url": f"{issuer.url}/token", "client_id": "tieline", "client_secret": "secret:CRM"}
+        crm = tool(server, auth={"oauth2": oauth})
+        assert isinstance(crm.carry_out(request()), Ok)
+        assert isinstance(crm.carry_out(request()), Ok)
+    assert len(issuer.received) == 1
+    assert b"grant_type=client_credentials" in issuer.received[0].body
+    assert server.received[1].headers["authorization"] == "Bearer t-1"
+
+
+def test_without_an_access_token_nothing_is_sent() -> None:
+    with http_server(answers(401, {})) as issuer, http_server() as server:
+        oauth = {"token_url": f"{issuer.url}/token", "client_id": "tieline", "client_secret": "secret:CRM"}
+        with pytest.raises(NotSent):
+            done(server, auth={"oauth2": oauth})
+    assert server.received == []
+
+
+def test_basic_and_header_authentication() -> None:
+    with http_server(answers(201, {"data": {"id": 1}})) as server:
+        done(server, auth={"basic": {"user": "me", "password": "secret:CRM"}})
+        done(server, auth={"header": {"name": "X-Api-Key", "value": "secret:CRM"}})
+    assert server.received[0].headers["authorization"].startswith("Basic ")
+    assert server.received[1].headers["x-api-key"] == SECRETS["CRM"]
+
+
+def test_a_request_is_signed_as_standard_webhooks_are() -> None:
+    with http_server(answers(201, {"data": {"id": 1}})) as server:
+        done(server, auth={"hmac": "secret:HOOK"})
+    [sent] = server.received
+    at = sent.headers["webhook-timestamp"]
+    signed = hmac.new(b"signing key", f"{KEY}.{at}.".encode() + sent.body, hashlib.sha256).digest()
+    assert sent.headers["webhook-signature"] == f"v1,{base64.b64encode(signed).decode()}"
+    assert sent.headers["webhook-id"] == KEY
+
+
+# --- what a caller says stays where it belongs ---
+
+
+def test_a_callers_words_cannot_leave_their_place() -> None:
+    with http_server(answers(201, {"data": {"id": 1}})) as server:
+        crm = tool(server, url=f"{server.url}/x/{{topic}}", query={"q": "{topic}"}, headers={"X-Topic": "{topic}"})
+        crm.carry_out(request(topic="../a?b=c\r\nX-Evil: 1"))
+    [sent] = server.received
+    assert sent.target == "/x/..%2Fa%3Fb%3Dc%0D%0AX-Evil%3A%201?q=..%2Fa%3Fb%3Dc%0D%0AX-Evil%3A+1"
+    assert "x-evil" not in sent.headers
+    assert sent.json["topic"] == "../a?b=c\r\nX-Evil: 1"
+
+
+def test_a_value_that_is_not_known_sends_nothing() -> None:
+    with http_server() as server, pytest.raises(NotSent):
+        done(server, url=f"{server.url}/x/{{unknown}}")
+    assert server.received == []
+
+
+# --- look-ups ---
+
+
+def test_a_look_up_has_neither_key_nor_yes() -> None:
+    with http_server(answers(200, {"data": {"id": 80}})) as server:
+        reads = {"method": "GET", "body": None, "reads_only": True, "query": {"what": "{topic}"}}
+        effect = remote("price", declared(server, **reads), around())
+        assert effect.do(request()) == Ok({"ticket": 80})
+    [sent] = server.received
+    assert sent.target == "/callbacks?what=billing"
+    assert "idempotency-key" not in sent.headers
+    assert effect.reads_only
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 500 No\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<html>"])
+def test_a_look_up_without_an_answer_has_failed(raw: bytes) -> None:
+    with http_server(sends(raw)) as server:
+        reads = {"method": "GET", "body": None, "reads_only": True}
+        assert tool(server, **reads).look_up(request()) == Failed("I cannot reach our system right now.")
+
+
+# --- hosts ---
+
+
+def test_a_host_that_fails_is_left_alone_for_a_while_and_then_tried_by_one() -> None:
+    now = [0.0]
+    with http_server(answers(503)) as server:
+        guard = HostGuard(private=("localhost",))
+        shared = ToolHost(guard, SECRETS.__getitem__, lambda: now[0], gates=HostGates(lambda: now[0]))
+        crm = HttpTool("crm", declared(server), shared)
+        for _ in range(5):
+            assert isinstance(crm.carry_out(request()), Failed)
+        with pytest.raises(NotSent, match="failed repeatedly"):
+            crm.carry_out(request())
+        assert len(server.received) == 5
+        server.script[:] = [answers(201, {"data": {"id": 1}})]
+        now[0] = 10.5
+        assert isinstance(crm.carry_out(request()), Ok)
+        assert isinstance(crm.carry_out(request()), Ok)
+
+
+def test_a_slow_host_takes_no_more_threads_than_its_own() -> None:
+    with http_server() as slow, http_server(answers(201, {"data": {"id": 1}})) as quick:
+        slow.script[:] = [slow.says_nothing()]
+        shared = around()
+        slow_tool = HttpTool("slow", declared(slow, total_s=30), shared)
+        threads = [threading.Thread(target=slow_tool.carry_out, args=(request(),), daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while len(slow.received) < 8:
+            socket.create_connection(("127.0.0.1", quick.port)).close()  # lets the others run
+        with pytest.raises(NotSent, match="at a time"):
+            HttpTool("slow", declared(slow, total_s=0.2), shared).carry_out(request())
+        assert isinstance(HttpTool("quick", declared(quick), shared).carry_out(request()), Ok)
