@@ -202,6 +202,8 @@ class JournalWriter(ThreadActor):
                 self._try_held_up(HELD_BUDGET_S)
                 try:
                     self._look_after_leases()
+                except _GivenUp:
+                    pass
                 except Exception as error:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
                     if code_of(error) != self._not_looked_after:
                         logger.exception("the leases cannot be looked after")
