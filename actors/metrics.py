@@ -13,6 +13,9 @@ CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped 
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 KEY_FETCHES = Counter("tieline_oauth_key_fetches_total", "Fetches of the issuer's keys, by result.", ["result"])
+TLS_EXPIRES = Gauge(
+    "tieline_tls_certificate_expires_seconds", "When our certificate expires, in seconds since 1970; 0 if unknown."
+)
 TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(
@@ -99,3 +102,6 @@ LOOP_LAG = Histogram(
     "How late the event loop runs its timers, measured twenty times a second.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
 )
+BOT_INFO = Gauge("tieline_bot_info", "1 for the version of each bot that takes new calls.", ["bot", "digest"])
+BOT_FAULTS = Gauge("tieline_bot_faults", "Faults of a bot's files as they are, which are therefore not used.", ["bot"])
+BOT_RELOADS = Counter("tieline_bot_reloads_total", "Changed files of bots, by whether they were used.", ["outcome"])

@@ -17,15 +17,14 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy import Engine
 
-from actors.bots import ModelSettings
 from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
@@ -41,7 +40,7 @@ from actors.messages.switchboard import (
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, Bots, OneBot, SharedServices
+from actors.services import Bot, Bots, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -49,8 +48,13 @@ from actors.system.signals import ChildDied
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
-from fsm.registry import effects_of, load_agents
+from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from gateway.bots.compile import compile_bot
+from gateway.bots.faults import BotFaults
+from gateway.bots.files import BotFiles
+from gateway.bots.generations import LOOK_EVERY_S, Generations
+from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -61,7 +65,7 @@ from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
-from protocols.realtime.objects import NoiseReduction, Transcription
+from store.bot_versions import BotVersions
 from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
@@ -87,14 +91,6 @@ SWITCH_INTERVAL_S = 0.0005
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
 
-INSTRUCTIONS = """\
-You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
-sentences, friendly and plain. We are open every day from nine in the morning to five in the afternoon. The practice is
-at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
-the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
-spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
-BOT = "linden"
-GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -123,10 +119,12 @@ class Daemon:
 
     speed: factor by which its time runs faster than real time; for demonstrations and tests. inherited: listening
     sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
-    now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
+    now: the wall clock, aware, called on all threads. agents: the tasks that all bots offer, by name; by default those
+    that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, MisuseError for a task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips or the bots, MisuseError for a
+    task.
     """
 
     def __init__(
@@ -158,7 +156,7 @@ class Daemon:
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         self.root = Root()
-        agents, clips = read_tasks_and_clips(settings, self._agents)
+        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
         ops_port = await self._open_store()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
@@ -166,7 +164,7 @@ class Daemon:
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        bots = OneBot(self._profile(agents, clips), BOT)
+        await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
@@ -177,6 +175,7 @@ class Daemon:
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
+        self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
             self.switchboard,
@@ -189,13 +188,13 @@ class Daemon:
         tls = None
         if (files := settings.tls) is not None:
             tls = files.context()
-            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe), RELOAD_EVERY_S)
+            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
             port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal)
+        self._ops.show(self.switchboard, self.journal, bots, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
             f"http://127.0.0.1:{ops_port}",
@@ -241,6 +240,11 @@ class Daemon:
         return AccessTokenCheck(
             settings.oauth_issuer, settings.oauth_audience, self._issuer_keys, lambda: self._now().timestamp()
         )
+
+    def _lets_in(self) -> bool:
+        """Whether a peer's token can be checked: not so where only the issuer's keys could, and they are missing."""
+        keys = self._issuer_keys
+        return keys is None or bool(self._settings.vaic_tokens) or not keys.missing
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
@@ -321,29 +325,6 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
-    def _profile(self, agents: Mapping[str, AgentSpec], clips: Clips) -> BotProfile:
-        settings = self._settings
-        return BotProfile(
-            instructions=INSTRUCTIONS,
-            greeting=GREETING,
-            model=ModelSettings(
-                voice=settings.openai_voice,
-                transcription=Transcription(model=settings.transcription_model),
-                noise_reduction=None
-                if settings.noise_reduction == "off"
-                else NoiseReduction(type=settings.noise_reduction),
-            ),
-            time_zone=ZoneInfo(settings.time_zone),
-            agents=agents,
-            transfer_targets=settings.transfer_targets,
-            region=settings.number_region(),
-            no_input_s=settings.no_input_s,
-            yes_without_words=settings.yes_without_words,
-            filler_s=settings.filler_s,
-            max_call_s=settings.max_call_s,
-            clips=clips,
-        )
-
     def _services(
         self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
     ) -> SharedServices:
@@ -361,16 +342,29 @@ class Daemon:
         )
 
 
-def read_tasks_and_clips(
-    settings: Settings, agents: Mapping[str, AgentSpec] | None = None
-) -> tuple[Mapping[str, AgentSpec], Clips]:
-    """The tasks and the recorded sentences. agents: the tasks; all that are installed by default.
+def bots_of(
+    settings: Settings,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    agents: Mapping[str, AgentSpec] | None = None,
+) -> Generations:
+    """The bots of the settings' folder. agents: the tasks that all offer; by default those that each names.
 
-    Raises: MisuseError for a task, SettingsError for the clips.
+    Raises: MisuseError for a registered task, SettingsError for the clips, or if there is no good bot.
     """
-    agents = load_agents() if agents is None else agents
-    effects_of(agents)
-    return agents, read_clips(settings)
+    defaults = defaults_of(settings, read_clips(settings))
+    if agents is not None:
+        effects_of(agents)
+
+    def build(files: BotFiles) -> Bot:
+        bot = compile_bot(files, defaults)
+        return bot if agents is None else replace(bot, profile=replace(bot.profile, agents=agents))
+
+    bots = Generations(root_of(settings), build, read_routes, now)
+    try:
+        bots.start()
+    except BotFaults as wrong:
+        raise SettingsError([str(fault) for fault in wrong.faults]) from None
+    return bots
 
 
 def read_clips(settings: Settings) -> Clips:
