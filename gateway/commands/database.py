@@ -61,6 +61,7 @@ def downgrade(
 
     with _database() as engine:
         with engine.begin() as connection:
+            later = migration.later(connection, revision)
             if calls := in_progress(connection):
                 err.print(f"[red]not downgraded[/red] {calls} calls are in progress: stop the processes that have them")
                 raise typer.Exit(FAILED)
@@ -68,7 +69,7 @@ def downgrade(
                 err.print(f"[red]not downgraded[/red] in use by {escape(', '.join(nodes))}: stop these processes")
                 raise typer.Exit(FAILED)
             if not yes:
-                for each in migration.later(connection, revision):
+                for each in later:
                     out.print(escape(f"  to be taken away, with what is in it: {each} {migration.meaning(each)}"))
                 err.print("[red]not downgraded[/red] repeat it with --yes to take this away")
                 raise typer.Exit(FAILED)
