@@ -179,11 +179,8 @@ class Daemon:
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
-        accepts = BearerCheck(settings.vaic_tokens, await self._access_token_check())
+        accepts = await self._bearer_check()
         self._endpoint = VaicEndpoint(self.switchboard, accepts, settings.max_calls, settings.proxies)
-        if settings.vaic_tokens and (file := secret_file(variable_of("vaic_token"))) is not None:
-            reload = TokenReload(partial(tokens_in, file), accepts, settings.vaic_tokens, hide)
-            self._repeat("reload tokens", reload, TOKENS_EVERY_S)
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
         tls = None
@@ -228,6 +225,14 @@ class Daemon:
         if (lost := lost_file(self.engine)) != self._lost_file:
             self._lost_file = lost
             send(self.switchboard, StoreFile(lost))
+
+    async def _bearer_check(self) -> BearerCheck:
+        """Checks bearer tokens; those in a file are exchanged when it changes."""
+        tokens, file = self._settings.vaic_tokens, secret_file(variable_of("vaic_token"))
+        check = BearerCheck(tokens, await self._access_token_check())
+        if tokens and file is not None:
+            self._repeat("reload tokens", TokenReload(partial(tokens_in, file), check, tokens, hide), TOKENS_EVERY_S)
+        return check
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
