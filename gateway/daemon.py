@@ -179,8 +179,9 @@ class Daemon:
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
-        accepts = await self._bearer_check()
-        self._endpoint = VaicEndpoint(self.switchboard, accepts, settings.max_calls, settings.proxies)
+        self._endpoint = VaicEndpoint(
+            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
+        )
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
         tls = None
