@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.bots import bots_app
+from gateway.commands.bots import OfBots, bots_app, record
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
@@ -34,6 +34,8 @@ from gateway.commands.tasks import agents
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from actors.bots import ModelSettings
+    from gateway.bots.clips import Speaker
     from lab.caller import CallReport
     from lab.stories import Story
     from store.appointments import Appointment
@@ -43,7 +45,7 @@ HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need t
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
 for command in (serve, check, agents):
     app.command()(command)
-app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new.")
+app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
@@ -99,6 +101,37 @@ def engine(
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
+
+
+@bots_app.command()
+def clips(
+    name: Annotated[str, typer.Argument(help="A bot's name, or its folder.")],
+    root: OfBots = None,
+) -> None:
+    """Record the sentences that are played without the model, in the bot's voice: by the model if there is a key.
+
+    Without OPENAI_API_KEY by the laboratory's synthesis. Words of your own go into clips/NAME.txt first.
+    """
+    from gateway.commands.console import settings_or_exit
+    from gateway.settings import is_given
+
+    @contextmanager
+    def voice(settings: ModelSettings) -> Iterator[Speaker]:
+        if is_given("openai_api_key"):
+            from actors.transport.dialler import with_model
+            from gateway.bots.clips import ModelSpeaker
+
+            given = settings_or_exit(host="127.0.0.1")
+            with ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings) as say:
+                yield say
+        else:
+            lab_or_exit()
+            from lab.mouth import load_synthesis
+
+            own = settings.voice if isinstance(settings.voice, str) else "alloy"
+            yield lambda words: load_synthesis().synthesize(words, voice=own, speed=settings.speed or 1.0)
+
+    record(name, root, voice)
 
 
 @app.command()
