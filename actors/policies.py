@@ -48,6 +48,8 @@ SETTLE_LIMIT_S = 3.0
 OVERTIME_LIMIT_S = 600.0
 # A model session to be ready, at the start of a call and after a loss.
 MODEL_LIMIT_S = 20.0
+# A refusal of the model is tried once more in this time, on a new connection; the next one ends the call's attempts.
+REFUSAL_S = 60.0
 # Least time from a model session's readiness to its renewal, so that a wrong `expires_at` does not cause endless
 # dialling. The shortest real sessions last half an hour (docs/specs/openai-realtime.md 1.3).
 RENEW_FLOOR_S = 10.0

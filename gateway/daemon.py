@@ -17,15 +17,14 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy import Engine
 
-from actors.bots import ModelSettings
 from actors.clips import Clips, load_clips
 from actors.messages.switchboard import (
     AdmissionState,
@@ -40,7 +39,7 @@ from actors.messages.switchboard import (
 )
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
-from actors.services import BotProfile, Bots, OneBot, SharedServices
+from actors.services import Bot, Bots, SharedServices
 from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
@@ -48,8 +47,13 @@ from actors.system.signals import ChildDied
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
-from fsm.registry import effects_of, load_agents
+from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from gateway.bots.compile import compile_bot
+from gateway.bots.faults import BotFaults
+from gateway.bots.files import BotFiles
+from gateway.bots.generations import LOOK_EVERY_S, Generations
+from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import BearerCheck
 from gateway.logs import without_query
 from gateway.ops import Ops
@@ -60,7 +64,7 @@ from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
-from protocols.realtime.objects import NoiseReduction, Transcription
+from store.bot_versions import BotVersions
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -85,16 +89,12 @@ SWITCH_INTERVAL_S = 0.0005
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
 
-INSTRUCTIONS = """\
-You are the telephone assistant of the Linden practice. You speak with callers; keep every answer to one or two short
-sentences, friendly and plain. We are open every day from nine in the morning to five in the afternoon. The practice is
-at 12 Linden Street, next to the town hall. For anything that one of your functions does, call that function as soon as
-the caller wants it, with the values the caller has said and no others. What a function returns under "say" is to be
-spoken to the caller as it stands. Never promise or confirm anything that a function has not reported."""
-BOT = "linden"
-GREETING = "Hello, this is the Linden practice. How can I help you?"
 # The signals that begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Root:
@@ -117,10 +117,12 @@ class Daemon:
 
     speed: factor by which its time runs faster than real time; for demonstrations and tests. inherited: listening
     sockets opened by systemd or the worker supervisor. clock_s: monotonic time in s, the clock of the loop's timers.
-    now: the wall clock, aware, called on all threads. agents: the tasks by name; all that are installed by default.
+    now: the wall clock, aware, called on all threads. agents: the tasks that all bots offer, by name; by default those
+    that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, MisuseError for a task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips or the bots, MisuseError for a
+    task.
     """
 
     def __init__(
@@ -130,7 +132,7 @@ class Daemon:
         inherited: InheritedSockets | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         agents: Mapping[str, AgentSpec] | None = None,
     ) -> None:
         self._settings = settings
@@ -152,13 +154,13 @@ class Daemon:
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         self.root = Root()
-        agents, clips = read_tasks_and_clips(settings, self._agents)
+        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
         ops_port = await self._open_store()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
         leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        bots = OneBot(self._profile(agents, clips), BOT)
+        await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
@@ -167,6 +169,7 @@ class Daemon:
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
+        self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
             self.switchboard,
@@ -185,7 +188,7 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal)
+        self._ops.show(self.switchboard, self.journal, bots)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
             f"http://127.0.0.1:{ops_port}",
@@ -309,29 +312,6 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
-    def _profile(self, agents: Mapping[str, AgentSpec], clips: Clips) -> BotProfile:
-        settings = self._settings
-        return BotProfile(
-            instructions=INSTRUCTIONS,
-            greeting=GREETING,
-            model=ModelSettings(
-                voice=settings.openai_voice,
-                transcription=Transcription(model=settings.transcription_model),
-                noise_reduction=None
-                if settings.noise_reduction == "off"
-                else NoiseReduction(type=settings.noise_reduction),
-            ),
-            time_zone=ZoneInfo(settings.time_zone),
-            agents=agents,
-            transfer_targets=settings.transfer_targets,
-            region=settings.number_region(),
-            no_input_s=settings.no_input_s,
-            yes_without_words=settings.yes_without_words,
-            filler_s=settings.filler_s,
-            max_call_s=settings.max_call_s,
-            clips=clips,
-        )
-
     def _services(
         self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
     ) -> SharedServices:
@@ -349,16 +329,29 @@ class Daemon:
         )
 
 
-def read_tasks_and_clips(
-    settings: Settings, agents: Mapping[str, AgentSpec] | None = None
-) -> tuple[Mapping[str, AgentSpec], Clips]:
-    """The tasks and the recorded sentences. agents: the tasks; all that are installed by default.
+def bots_of(
+    settings: Settings,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    agents: Mapping[str, AgentSpec] | None = None,
+) -> Generations:
+    """The bots of the settings' folder. agents: the tasks that all offer; by default those that each names.
 
-    Raises: MisuseError for a task, SettingsError for the clips.
+    Raises: MisuseError for a registered task, SettingsError for the clips, or if there is no good bot.
     """
-    agents = load_agents() if agents is None else agents
-    effects_of(agents)
-    return agents, read_clips(settings)
+    defaults = defaults_of(settings, read_clips(settings))
+    if agents is not None:
+        effects_of(agents)
+
+    def build(files: BotFiles) -> Bot:
+        bot = compile_bot(files, defaults)
+        return bot if agents is None else replace(bot, profile=replace(bot.profile, agents=agents))
+
+    bots = Generations(root_of(settings), build, read_routes, now)
+    try:
+        bots.start()
+    except BotFaults as wrong:
+        raise SettingsError([str(fault) for fault in wrong.faults]) from None
+    return bots
 
 
 def read_clips(settings: Settings) -> Clips:
@@ -369,8 +362,10 @@ def read_clips(settings: Settings) -> Clips:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 
 
-async def serve(settings: Settings, inherited: InheritedSockets) -> int:
+async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[], datetime] = utc_now) -> int:
     """Serve until one of the signals in ENDING, or until the lifeline closes; then drain. Returns the exit code.
+
+    now: see Daemon.
 
     A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
     so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
@@ -387,7 +382,7 @@ async def serve(settings: Settings, inherited: InheritedSockets) -> int:
         _on_closed(inherited.lifeline, stop.set)
     async with AsyncExitStack() as stack:
         told = loop.create_task(stop.wait())
-        daemon = Daemon(settings, inherited=inherited)
+        daemon = Daemon(settings, inherited=inherited, now=now)
         starting = loop.create_task(stack.enter_async_context(daemon))
         await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

@@ -1,6 +1,6 @@
 """The effects in the database, for the commands that list and settle them.
 
-May import: actors, fsm, protocols, store, the standard library.
+May import: actors, fsm, gateway.bots, protocols, store, the standard library.
 """
 
 from __future__ import annotations
@@ -10,28 +10,49 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from actors.bots import BotProfile, ModelSettings, OneBot
+from actors.bots import Arrival, Bot, BotProfile, ModelSettings
 from actors.process.quarantine import Quarantine
 from actors.tasks.effect_attempts import EffectAttempts
 from actors.tasks.effect_recovery import EffectRecovery
-from fsm.registry import load_agents
+from fsm.registry import load_tasks, offered
+from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.generations import stored_version
 from protocols.realtime.objects import Transcription
+from store.bot_versions import BotVersions
 from store.database import open_database, shown
 from store.rows import report_unreadable
 
-# The bot whose calls there are.
-BOT = "linden"
 __all__ = ["EffectRecovery", "effect_recovery", "shown"]
 
 
 @contextmanager
 def effect_recovery(database_url: str) -> Iterator[EffectRecovery]:
     """Recovery outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
+    tasks = load_tasks()
     unused = ModelSettings(voice="", transcription=Transcription(model=""))
-    profile = BotProfile("", "", unused, ZoneInfo("UTC"), load_agents())
+    defaults = Defaults(BotProfile("", "", unused, ZoneInfo("UTC"), offered(tasks)), tasks)
     engine = open_database(database_url, create=False)
     try:
         report_unreadable(engine, Quarantine())
-        yield EffectRecovery(EffectAttempts(engine, OneBot(profile, BOT), lambda: datetime.now(UTC)))
+        bots = _StoredBots(BotVersions(engine), defaults)
+        yield EffectRecovery(EffectAttempts(engine, bots, lambda: datetime.now(UTC)))
     finally:
         engine.dispose()
+
+
+class _StoredBots:
+    """The bots as the store has them, whose files may be on other machines; else the registered tasks."""
+
+    def __init__(self, versions: BotVersions, defaults: Defaults) -> None:
+        self._versions = versions
+        self._defaults = defaults
+        self._registered = Bot("", "", defaults.profile)
+
+    def choose(self, arrival: Arrival) -> Bot:
+        return self._registered
+
+    def present(self, name: str) -> Bot:
+        return self._registered
+
+    def version(self, name: str, digest: str) -> Bot | None:
+        return stored_version(self._versions, lambda files: compile_bot(files, self._defaults), name, digest)

@@ -1,6 +1,6 @@
-"""The ops endpoint: liveness, readiness, metrics, calls and their records. On loopback; nothing here changes state.
+"""The ops endpoint: liveness, readiness, metrics, bots, calls and records. On loopback; nothing here changes state.
 
-May import: actors, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
+May import: actors, gateway.bots, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from actors.messages.call import Describe
 from actors.messages.switchboard import FindCall, GetStatus, SwitchboardStatus
 from actors.process.switchboard import Switchboard
 from actors.system.actor import LoopFuture
+from gateway.bots.files import ROUTES_FILE
+from gateway.bots.generations import BotState, Generations
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
 
@@ -27,7 +29,7 @@ ANSWER_LIMIT_S = 1.0
 
 
 class Ops:
-    """Serves /livez, /readyz, /metrics, /calls and /calls/{conversation_id}.
+    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots.
 
     alive: whether the actor tree can do its work, or is still to be started.
     """
@@ -36,6 +38,7 @@ class Ops:
         self._alive = alive
         self._switchboard: pykka.ActorRef[Switchboard] | None = None
         self._journal: Journal | None = None
+        self._bots: Generations | None = None
         app = web.Application()
         app.add_routes(
             [
@@ -44,6 +47,7 @@ class Ops:
                 web.get("/metrics", self._metrics),
                 web.get("/calls", self._calls),
                 web.get("/calls/{conversation_id}", self._call),
+                web.get("/bots", self._bot_states),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
@@ -57,9 +61,9 @@ class Ops:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
-    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal) -> None:
+    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, bots: Generations) -> None:
         """From now on calls are taken. Until then the process is alive and not ready."""
-        self._switchboard, self._journal = switchboard, journal
+        self._switchboard, self._journal, self._bots = switchboard, journal, bots
 
     async def close(self) -> None:
         await self._runner.cleanup()
@@ -98,6 +102,26 @@ class Ops:
             return web.json_response({"error": "the switchboard does not answer"}, status=503)
         return web.json_response(
             {"calls": list(status.conversations), "max_calls": status.max_calls, "accepting": status.accepting}
+        )
+
+    async def _bot_states(self, _: web.Request) -> web.Response:
+        if self._bots is None:
+            return web.json_response({"error": "the bots are not there yet"}, status=503)
+        states = dict(self._bots.generation.states)
+        routes = states.pop(ROUTES_FILE, BotState(ROUTES_FILE))
+        return web.json_response(
+            {
+                "bots": [
+                    {
+                        "name": each.name,
+                        "digest": each.digest,
+                        "since": each.since and each.since.isoformat(),
+                        "faults": [str(fault) for fault in each.faults],
+                    }
+                    for _, each in sorted(states.items())
+                ],
+                "routes": {"faults": [str(fault) for fault in routes.faults]},
+            }
         )
 
     async def _call(self, request: web.Request) -> web.Response:

@@ -184,7 +184,7 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     loop = asyncio.get_running_loop()
     install(LoopDispatcher(loop, speed))
     # Here, before the workers start: a fault is reported once, and the store is migrated once.
-    daemon.read_tasks_and_clips(settings)
+    daemon.bots_of(settings)
     try:
         (await asyncio.to_thread(open_database, settings.database_url)).dispose()
     except DatabaseAway as error:

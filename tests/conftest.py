@@ -11,6 +11,7 @@ from typing import Any
 import pykka
 import pytest
 from hypothesis import HealthCheck, settings
+from loguru import logger
 from sqlalchemy import Engine
 
 from actors.system.dispatcher import install
@@ -48,6 +49,15 @@ def engine(tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
     engine = open_database(f"sqlite:///{shutil.copy(migrated_file, tmp_path)}")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Level, message and bound fields of the log lines from WARNING on."""
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
+    yield lines
+    logger.remove(sink)
 
 
 # pytest tests/fsm/testing/test_machine.py --hypothesis-profile=thorough: more than ten thousand random conversations.

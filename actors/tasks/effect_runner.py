@@ -115,7 +115,7 @@ class EffectRunner:
         """The sentence for a caller who may have no further effect; "" if one more is allowed, or nobody can say."""
         try:
             with reading(self._engine) as connection:
-                spent = self._too_many(connection, context.conversation_id, context.caller, more=1)
+                spent = self._too_many(connection, context, more=1)
         except UNAVAILABLE:
             # The same is checked when the effect is to be carried out.
             logger.bind(conversation=context.conversation_id).exception("the effects so far cannot be counted")
@@ -225,7 +225,7 @@ class EffectRunner:
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
-            if self._too_many(connection, meant.conversation_id, meant.caller):
+            if self._too_many(connection, request.context):
                 return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
             result = checked(local.do(request, connection))
@@ -236,15 +236,26 @@ class EffectRunner:
 
     # --- limits ---
 
-    def _too_many(self, connection: Connection, conversation_id: str, caller: str, more: int = 0) -> bool:
+    def _too_many(self, connection: Connection, context: TaskContext, more: int = 0) -> bool:
         """Whether the effects in the log, and so many more, exceed what one call or caller may have."""
-        limits = self._limits
-        if limits.per_call and effect_log.count_of_call(connection, conversation_id) + more > limits.per_call:
+        limits, caller = self._limits_of(context), context.caller
+        if limits.per_call and effect_log.count_of_call(connection, context.conversation_id) + more > limits.per_call:
             return True
         if not limits.per_number_a_day or not caller:
             return False
         since = self._now() - timedelta(days=1)
         return effect_log.count_of_caller(connection, caller, since) + more > limits.per_number_a_day
+
+    def _limits_of(self, context: TaskContext) -> EffectLimits:
+        """The bot's own limits, and the deployment's where it has none."""
+        bot, limits = self._attempts.bots.version(context.bot, context.bot_digest), self._limits
+        if bot is None:
+            return limits
+        per_call, per_number = bot.profile.effects_per_call, bot.profile.effects_per_number
+        return EffectLimits(
+            limits.per_call if per_call is None else per_call,
+            limits.per_number_a_day if per_number is None else per_number,
+        )
 
     def _refuse(self, connection: Connection, meant: LoggedEffect) -> EffectResult:
         logger.bind(conversation=meant.conversation_id).warning("too many effects", effect=meant.name)
@@ -261,7 +272,7 @@ class EffectRunner:
                 known = _known(connection, meant.key)
                 if not (_is(known, meant) and effect_log.take_over(connection, known, self._now(), meant.epoch)):
                     return _recorded(known, meant)
-            elif self._too_many(connection, meant.conversation_id, meant.caller):
+            elif self._too_many(connection, request.context):
                 return self._refuse(connection, meant)
         try:
             result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))

@@ -560,6 +560,8 @@ class TaskRouter:
     def _start(self, run: TaskHandle) -> None:
         def start(parent_link: ParentLink) -> pykka.ActorRef[FsmAgent]:
             snapshot = run.status and run.status.snapshot
+            # The key is known for good when the lease is opened; that may be later, when the store was away.
+            run.context = replace(run.context, conversation_id=self._services.call_key(self._conversation_id))
             return FsmAgent.start(parent_link, run.spec, run.context, self._services.effects, snapshot, self._call)
 
         self._children.start(run.child, run.stable_ref, TASK_POLICY, start)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pykka
 import pytest
-from loguru import logger
 
 from actors.system.dispatcher import install
 from tests.actors.calls import StuckOven, WaitingDispatcher
@@ -34,15 +33,6 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-@pytest.fixture
-def log_lines() -> Iterator[list[str]]:
-    """Level, message and bound fields of the log lines from WARNING on."""
-    lines: list[str] = []
-    sink = logger.add(lambda line: lines.append(str(line).strip()), level="WARNING", format="{level} {message} {extra}")
-    yield lines
-    logger.remove(sink)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 python -m tests.faults.crashable --port N --ops-port N. A line "CLASS CONVERSATION [WAY]" on its standard input ends
 that actor of that conversation by: "bug" (a message it does not understand, so that a handler raises), "exit",
 "interrupt", "full" (its mailbox) or "stop". CONVERSATION "*" is any. A line "count FILE" writes there what is alive; a
-line "die GAP" has the process killed when a task's thread reaches that gap of its next effect.
+line "die GAP" has the process killed when a task's thread reaches that gap of its next effect; a line "clock SECONDS"
+sets the process's wall clock so far ahead of the machine's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,16 +141,26 @@ def die_in(gap: str) -> None:
         here("between the commit and the answer")
 
 
+class WallClock:
+    """For all threads. ahead: of the machine's."""
+
+    ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 async def _main(port: int, ops_port: int) -> int:
     settings = read_settings(port=port, ops_port=ops_port)
     set_up_logs(settings.log_level)
-    told = asyncio.create_task(_listen())
-    code = await serve(settings, InheritedSockets())
+    clock = WallClock()
+    told = asyncio.create_task(_listen(clock))
+    code = await serve(settings, InheritedSockets(), clock)
     told.cancel()
     return code
 
 
-async def _listen() -> None:
+async def _listen(clock: WallClock) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async for line in reader:
@@ -157,6 +169,8 @@ async def _listen() -> None:
                 Path(file).write_text(census().model_dump_json())  # noqa: ASYNC240 - a few bytes
             case ["die", *gap]:
                 die_in(" ".join(gap))
+            case ["clock", seconds]:
+                clock.ahead = timedelta(seconds=float(seconds))
             case words:
                 crash(*words)
 

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Self, cast
 
@@ -61,7 +62,7 @@ class _End(asyncio.Protocol):
 class Link:
     """One connection through the proxy, and its faults. target: the address it was connected to."""
 
-    def __init__(self, proxy: FaultProxy, target: Target) -> None:
+    def __init__(self, proxy: FaultProxy, target: Target | Path) -> None:
         self.target = target
         self._proxy = proxy
         self.near, self.far = _End(self), _End(self)
@@ -112,7 +113,8 @@ class Link:
 
     def began(self, end: _End) -> None:
         sock = cast(socket.socket, cast(asyncio.Transport, end.transport).get_extra_info("socket"))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ended(self, end: _End) -> None:
         other = self.far if end is self.near else self.near
@@ -140,12 +142,13 @@ class Link:
 
 
 class FaultProxy:
-    """`async with FaultProxy(target) as proxy:`. target: can be changed for later connections.
+    """`async with FaultProxy(target) as proxy:`. target: an address or the path of a Unix socket; can be changed for
+    later connections.
 
     refuses: reset new connections at once. came: called with each new link.
     """
 
-    def __init__(self, target: Target, seed: int = 0) -> None:
+    def __init__(self, target: Target | Path, seed: int = 0) -> None:
         self.target = target
         self.rand = Random(seed)
         self.links: list[Link] = []
@@ -192,6 +195,10 @@ class FaultProxy:
         try:
             if self.refuses:
                 raise ConnectionRefusedError
-            await asyncio.get_running_loop().create_connection(lambda: link.far, *link.target)
+            loop = asyncio.get_running_loop()
+            if isinstance(link.target, Path):
+                await loop.create_unix_connection(lambda: link.far, str(link.target))
+            else:
+                await loop.create_connection(lambda: link.far, *link.target)
         except OSError:
             link.reset()

@@ -140,6 +140,16 @@ def vaic(address: tuple[str, int], *says: dict[str, object]) -> socket.socket:
     return connection
 
 
+def initiate(conversation_id: str) -> dict[str, object]:
+    """What begins a call."""
+    return {
+        "type": "session.initiate",
+        "conversationId": conversation_id,
+        "expectAudioMessages": True,
+        "supportedMediaFormats": ["raw/lpcm16_24"],
+    }
+
+
 def tell(connection: socket.socket, message: dict[str, object]) -> None:
     connection.sendall(frame(TEXT, json.dumps(message).encode()))
 
@@ -152,6 +162,7 @@ def flood_as_vaic(port: int, kind: str, *says: dict[str, object]) -> float:
 def flood_as_model(port: int, kind: str, settles: bool) -> float:
     """As the Realtime API on a port, flood one session. settles: once it is configured; else at once."""
     with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(LIMIT_S)
         _tell("listens")
         connection, _ = server.accept()
     with connection:
@@ -220,7 +231,7 @@ class Flooder:
         self._process.stdin.write(json.dumps([side, *arguments]).encode() + b"\n")
 
     async def says(self) -> str:
-        """Its next line: "listens" of a model, then how long it has flooded, in s, or how many sockets it holds."""
+        """Its next line: "listens" of a model, then how long it has flooded, in s; sockets it holds; "refused"."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode().strip()
         assert line, "the flooder has died"
@@ -232,4 +243,7 @@ if __name__ == "__main__":
         os.nice(19)  # on a busy machine it then gets none
     for each in sys.stdin:
         side, *given = json.loads(each)
-        _tell(SIDES[side](*given))
+        try:
+            _tell(SIDES[side](*given))
+        except (Refused, OSError):
+            _tell("refused")

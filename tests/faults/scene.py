@@ -92,18 +92,23 @@ class Node:
         self._environment["TIELINE_OPENAI_URL"] = f"ws://127.0.0.1:{self.model.port}/v1/realtime"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Of its process."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
+        return kept | self._environment
+
+    @property
     def tapped(self) -> Target:
         """The engine's URL through the tap."""
         return _target(self.tap.url)
 
     async def start(self, *before: str) -> None:
         """Start the daemon and wait until it is ready. before: a command that runs it."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("TIELINE_", "OPENAI_"))}
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *before, sys.executable, *self._program, *ports,
-                cwd=ROOT, env=kept | self._environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
+                cwd=ROOT, env=self.environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for url in self.ops_urls:
             await wait_until_listening(_target(url)[1], lambda: self.process.returncode is None)
@@ -133,6 +138,10 @@ class Node:
     def die_in(self, gap: str) -> None:
         """Have the process killed in that gap of the next effect. Needs CRASHABLE."""
         self._tell(f"die {gap}")
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Set the process's wall clock so far ahead of the machine's. Needs CRASHABLE."""
+        self._tell(f"clock {ahead_s}")
 
     async def census(self) -> Census:
         """The live actors, threads and timers. Needs CRASHABLE."""
@@ -349,16 +358,18 @@ def _target(url: str) -> Target:
 
 
 @asynccontextmanager
-async def _opened(
+async def opened(
     folder: Path,
     figures: dict[str, float],
-    nodes: int,
-    background: int,
-    database_url: str,
-    environment: dict[str, str],
-    session_s: float,
-    program: tuple[str, ...],
+    *,
+    nodes: int = 1,
+    background: int = BACKGROUND_CALLS,
+    database_url: str = "",
+    environment: dict[str, str] | None = None,
+    session_s: float = 3600,
+    program: tuple[str, ...] = SERVE,
 ) -> AsyncIterator[Scene]:
+    """A scene. nodes: number of daemons; the background calls use the last one."""
     scene = Scene(folder, figures, engine_of(session_s))
     scene.engine.inject()
     database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
@@ -376,7 +387,7 @@ async def _opened(
             # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.
             ours |= {"TIELINE_MAX_LAG_MS": "0", "TIELINE_FILLER_S": "0"}
         for number in range(1, nodes + 1):
-            node = Node(folder, number, program, **ours | environment)
+            node = Node(folder, number, program, **ours | (environment or {}))
             scene.nodes.append(node)
             await node.connect(stack, scene.engine.url, ("127.0.0.1", load_port))
             await node.start()
@@ -423,12 +434,19 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
 ) -> None:
-    """Open a scene and run one act in it. nodes: number of daemons; the background calls use the last one."""
+    """Open a scene and run one act in it."""
 
     async def whole() -> None:
         async with asyncio.timeout(limit_s):
-            async with _opened(
-                folder, figures, nodes, background, database_url, environment or {}, session_s, program
+            async with opened(
+                folder,
+                figures,
+                nodes=nodes,
+                background=background,
+                database_url=database_url,
+                environment=environment,
+                session_s=session_s,
+                program=program,
             ) as scene:
                 await act(scene)
 

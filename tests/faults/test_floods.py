@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pytest
 
-from tests.faults.flooder import FLOODS, LIMIT_S, Flooder, Refused, tell, vaic
+from tests.faults.flooder import FLOODS, LIMIT_S, Flooder, Refused, initiate, tell, vaic
 from tests.faults.scene import IN_TIME, Node, Scene, core_of_its_own, play
 from tests.gateway.daemons import until
 
@@ -18,15 +18,6 @@ Figures = dict[str, float]
 CALLS = 50 if IN_TIME else 10
 SILENT = 150
 P99_LIMIT_MS, GONE_LIMIT_S, GROWTH_LIMIT_MB = 20.0, 3.0, 5.0
-
-
-def initiate(conversation_id: str) -> dict[str, object]:
-    return {
-        "type": "session.initiate",
-        "conversationId": conversation_id,
-        "expectAudioMessages": True,
-        "supportedMediaFormats": ["raw/lpcm16_24"],
-    }
 
 
 async def of_vaic_at_the_door(scene: Scene, flooder: Flooder, kind: str) -> float:

@@ -28,7 +28,7 @@ from tests.faults.scene import BACKGROUND_CALLS, LIMIT_S, Scene, play
 from tests.faults.scripts import WISH
 from tests.gateway.daemons import until
 from tests.store.garbage import columns_of, spoil
-from tests.store.postgres import PostgresServer, running_server
+from tests.store.postgres import PostgresServer, a_database
 
 Figures = dict[str, float]
 # An outage that is longer than a lease and the window after it.
@@ -80,16 +80,8 @@ async def passes(seconds: float) -> None:
 @contextmanager
 def postgres() -> Iterator[tuple[PostgresServer, str]]:
     """A server of this test's own, and the URL of a database on it."""
-    try:
-        running = running_server()
-        server = next(running)
-    except FileNotFoundError as error:
-        pytest.skip(f"PostgreSQL is not installed: {error}")
-    try:
-        with server.database() as name:
-            yield server, server.url(name)
-    finally:
-        next(running, None)
+    with a_database() as (server, name):
+        yield server, server.url(name)
 
 
 def test_store_away_for_longer_than_leases_last_ends_no_call(tmp_path: Path, figures: Figures) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,7 +124,7 @@ def test_a_call_in_progress_is_listed_and_described(tmp_path: Path) -> None:
             assert status == 200
             assert (record["conversation_id"], record["outcome"]) == ("c-1", "open")
             assert (record["bot"], record["caller"], record["media_format"]) == (
-                "front-desk",
+                "linden",
                 "+4930555010",
                 "raw/lpcm16_24",
             )
@@ -322,5 +323,24 @@ def test_a_daemon_whose_root_actor_has_died_is_not_alive_and_still_stops(tmp_pat
             assert isinstance(await daemon.root.ended, AssertionError)
             assert await get(f"{daemon.ops_url}/livez") == (503, "failed\n")
             assert (await get(f"{daemon.ops_url}/readyz"))[0] == 404
+
+    run(scene)
+
+
+def test_the_bots_are_shown_with_their_versions_and_faults(tmp_path: Path) -> None:
+    for name, words in (("linden", 'greeting = "Hello."'), ("dental", "greeting = Hello")):
+        folder = tmp_path / "bots" / name
+        folder.mkdir(parents=True)
+        (folder / "bot.toml").write_text(f'[bot]\n{words}\ninstructions = "Be kind."\n')
+
+    async def scene() -> None:
+        async with serving(tmp_path, bots=str(tmp_path / "bots")) as daemon:
+            status, shown = await get_json(f"{daemon.ops_url}/bots")
+            assert (status, shown["routes"]) == (200, {"faults": []})
+            dental, linden = shown["bots"]
+            assert (dental["name"], dental["digest"], dental["since"]) == ("dental", "", None)
+            assert "bots/dental/bot.toml:2: " in dental["faults"][0]
+            assert (linden["name"], linden["faults"], len(linden["digest"])) == ("linden", [], 64)
+            assert datetime.fromisoformat(linden["since"]).tzinfo is not None
 
     run(scene)

@@ -15,7 +15,7 @@ from actors.tasks.tools import amended, merged, which_run
 from fsm.effects import EffectRequest, EffectResult, Ok, TaskContext
 from fsm.run import Answer, TaskRun
 from fsm.spec import AgentSpec
-from gateway.daemon import INSTRUCTIONS
+from gateway.bots.files import EXAMPLE
 from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, PromptItem, Tool, UserSaid, think
 from tests.lab.mind_call import NOW
 
@@ -52,7 +52,7 @@ class Desk:
         specs: Sequence[AgentSpec],
         refusals: Sequence[EffectResult] = (),
         choices: Mapping[str, tuple[str, ...]] | None = None,
-        instructions: str = INSTRUCTIONS,
+        instructions: str = (EXAMPLE / "linden" / "instructions.md").read_text(),
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._choices = choices or {}

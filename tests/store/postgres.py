@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
+import pytest
 
 
 class PostgresServer:
@@ -64,6 +65,11 @@ class PostgresServer:
             self.stop("immediate")
         shutil.rmtree(self.folder)
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
     def url(self, database: str, **options: str) -> str:
         """The URL for SQLAlchemy. options: libpq's."""
         told = "".join(f"&{name}={value}" for name, value in options.items())
@@ -83,8 +89,12 @@ class PostgresServer:
         """Their rows are gone; that takes less time than a new database."""
         self._execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY", database)
 
+    def connection(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """One of its own, in which each statement is committed."""
+        return psycopg.connect(host=str(self.folder), user="tieline", dbname=database, autocommit=True)
+
     def _execute(self, sentence: str, database: str = "postgres") -> None:
-        with psycopg.connect(host=str(self.folder), user="tieline", dbname=database, autocommit=True) as connection:
+        with self.connection(database) as connection:
             connection.execute(sentence.encode())
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -115,3 +125,18 @@ def _somebody() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise FileNotFoundError("there is no user but root to run a server as")
+
+
+@contextmanager
+def a_database() -> Iterator[tuple[PostgresServer, str]]:
+    """A server of this test's own, and the name of a database on it; skips the test where there is no PostgreSQL."""
+    try:
+        running = running_server()
+        server = next(running)
+    except FileNotFoundError as error:
+        pytest.skip(f"PostgreSQL is not installed: {error}")
+    try:
+        with server.database() as name:
+            yield server, name
+    finally:
+        next(running, None)

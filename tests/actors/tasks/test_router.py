@@ -88,6 +88,26 @@ def test_in_a_call_with_the_id_of_an_earlier_one_nothing_is_said_to_be_booked_th
     assert appointment.conversation_id == "c-1"
 
 
+def test_a_task_that_is_open_when_its_call_gets_a_key_of_its_own_books_under_that(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    """As after an outage of the store, in which the call has begun: its lease is opened late."""
+    leases, journal = Leases(engine, "here"), Journal(engine)
+    leases.open("c-1", "", {})
+    journal.append([JournalRow("c-1", 1, "call", {}, BEGAN, 1)])
+    leases.end("c-1", 1)
+    leases.forget("c-1")
+    runner = EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN, epoch_of=leases.epoch)
+    call = Call(mailboxes, effects=runner, call_key=leases.key).greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    lease = leases.open("c-1", "", {})
+    assert isinstance(lease, Lease)
+    assert lease.key == "c-1~2"
+    assert call.answered("call-2", "book_appointment_confirm", yes=True)["result"] == "booked"
+    (appointment,) = AppointmentBook(engine).all()
+    assert (appointment.conversation_id, appointment.effect_key) == ("c-1~2", "c-1~2:t1:5")
+
+
 @pytest.mark.parametrize(
     ("caller", "number"), [("sip:+4930123@sbc.example.com", "+4930123"), ("Anonymous", ""), ("+anonymous", "")]
 )
