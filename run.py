@@ -34,8 +34,6 @@ from gateway.commands.tasks import agents
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from actors.bots import ModelSettings
-    from gateway.bots.clips import Speaker
     from lab.caller import CallReport
     from lab.stories import Story
     from store.appointments import Appointment
@@ -112,26 +110,14 @@ def clips(
 
     Without OPENAI_API_KEY by the laboratory's synthesis. Words of your own go into clips/NAME.txt first.
     """
-    from gateway.commands.console import settings_or_exit
-    from gateway.settings import is_given
 
-    @contextmanager
-    def voice(settings: ModelSettings) -> Iterator[Speaker]:
-        if is_given("openai_api_key"):
-            from actors.transport.dialler import with_model
-            from gateway.bots.clips import ModelSpeaker
+    def lab_voice(voice: str, speed: float) -> Callable[[str], bytes]:
+        lab_or_exit()
+        from lab.mouth import load_synthesis
 
-            given = settings_or_exit(host="127.0.0.1")
-            with ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings) as say:
-                yield say
-        else:
-            lab_or_exit()
-            from lab.mouth import load_synthesis
+        return lambda words: load_synthesis().synthesize(words, voice=voice, speed=speed)
 
-            own = settings.voice if isinstance(settings.voice, str) else "alloy"
-            yield lambda words: load_synthesis().synthesize(words, voice=own, speed=settings.speed or 1.0)
-
-    record(name, root, voice)
+    record(name, root, lab_voice)
 
 
 @app.command()

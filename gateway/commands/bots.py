@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults, print_misuse
-from gateway.settings import Settings, SettingsError, read_settings
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults, print_misuse, settings_or_exit
+from gateway.settings import Settings, SettingsError, is_given, read_settings
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -102,20 +102,34 @@ def new(
         out.print(f"[green]written[/green] {escape(str(path))}")
 
 
-def record(name: str, root: Path | None, voice: Callable[[ModelSettings], AbstractContextManager[Speaker]]) -> None:
-    """Record a bot's sentences into its folder. voice: speaks in the voice of these settings."""
+def record(name: str, root: Path | None, lab_voice: Callable[[str, float], Speaker]) -> None:
+    """Record a bot's sentences into its folder. lab_voice: speaks where there is no key, in a voice and at a speed."""
     from gateway.bots.clips import NotSpoken, record_clips
 
     folder = _folder(name, root)
     # Without the recordings that it has, of which words may be there already and the sound not yet.
     bot, _ = _one(name, root, _defaults(), without="clips/")
     try:
-        with voice(bot.profile.model) as say:
+        with _voice(bot.profile.model, lab_voice) as say:
             for path in record_clips(folder, bot.profile.clips, say):
                 out.print(f"[green]recorded[/green] {escape(str(path))}")
     except (NotSpoken, OSError) as error:
         err.print(f"[red]not recorded[/red] {escape(str(error))}")
         raise typer.Exit(FAILED) from None
+
+
+def _voice(settings: ModelSettings, lab_voice: Callable[[str, float], Speaker]) -> AbstractContextManager[Speaker]:
+    """Who says a bot's sentences: the model if there is a key for it."""
+    from contextlib import nullcontext
+
+    from actors.transport.dialler import with_model
+    from gateway.bots.clips import ModelSpeaker
+
+    if not is_given("openai_api_key"):
+        voice = settings.voice if isinstance(settings.voice, str) else "alloy"
+        return nullcontext(lab_voice(voice, settings.speed or 1.0))
+    given = settings_or_exit(host="127.0.0.1")
+    return ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings)
 
 
 def print_bot_faults(faults: Iterable[BotFault]) -> None:

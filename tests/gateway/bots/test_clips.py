@@ -25,7 +25,6 @@ from protocols.realtime.objects import Transcription
 from run import app
 from tests.gateway.bots.folders import DEFAULTS, written
 from tests.lab.engine_client import running
-from tests.paced_loop import run_paced
 
 DEFAULT_CLIPS = load_clips(CLIPS)
 SETTINGS = ModelSettings("cedar", Transcription(model="whisper-1"), speed=1.1)
@@ -57,7 +56,7 @@ def test_a_model_says_the_sentences_in_the_bots_voice() -> None:
             sound = await asyncio.to_thread(speak)
             assert len(sound) > RATE_HZ, "half a second, of 16 bits"
 
-    run_paced(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), 30))
 
 
 @contextmanager
