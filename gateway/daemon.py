@@ -188,7 +188,7 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, bots)
+        self._ops.show(self.switchboard, self.journal, bots, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
             f"http://127.0.0.1:{ops_port}",
@@ -234,6 +234,11 @@ class Daemon:
         return AccessTokenCheck(
             settings.oauth_issuer, settings.oauth_audience, self._issuer_keys, lambda: self._now().timestamp()
         )
+
+    def _lets_in(self) -> bool:
+        """Whether a peer's token can be checked: not so where only the issuer's keys could, and they are missing."""
+        keys = self._issuer_keys
+        return keys is None or bool(self._settings.vaic_tokens) or not keys.missing
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
