@@ -49,6 +49,7 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from gateway.addresses import naming
 from gateway.bots.compile import compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import BotFiles
@@ -184,7 +185,8 @@ class Daemon:
             tls = files.context()
             self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
+            with naming("TIELINE_HOST, TIELINE_PORT"):
+                port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
         except OSError:
             await self.__aexit__()
             raise
@@ -209,7 +211,8 @@ class Daemon:
         return port
 
     async def _listen_and_open(self) -> tuple[int, Engine]:
-        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
+        with naming("TIELINE_OPS_PORT"):
+            port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
         return port, await open_store(self._settings.database_url, self._inherited.notifier)
 
     def stop_waiting(self) -> None:
