@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -191,8 +192,7 @@ class Daemon:
             tls = files.context()
             self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
-            with naming("TIELINE_HOST, TIELINE_PORT"):
-                port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
+            port = await self._listen_for_vaic(tls)
         except OSError:
             await self.__aexit__()
             raise
@@ -203,6 +203,12 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
+        """Returns the port. Raises: OSError."""
+        settings = self._settings
+        with naming("TIELINE_HOST, TIELINE_PORT"):
+            return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
     async def _open_store(self) -> int:
         """Serve the ops endpoint while the database is waited for. Returns its port."""
