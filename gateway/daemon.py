@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -57,11 +58,12 @@ from gateway.bots.faults import BotFaults
 from gateway.bots.files import BotFiles
 from gateway.bots.generations import LOOK_EVERY_S, Generations
 from gateway.bots.loading import defaults_of, read_routes, root_of
-from gateway.credentials import BearerCheck
-from gateway.logs import without_query
+from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
+from gateway.credentials import BearerCheck, TokenReload
+from gateway.logs import hide, without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
-from gateway.settings import Settings, SettingsError, variable_of
+from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
@@ -180,10 +182,7 @@ class Daemon:
         self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
-            self.switchboard,
-            BearerCheck(settings.vaic_tokens, await self._access_token_check()),
-            settings.max_calls,
-            settings.proxies,
+            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
         )
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -236,6 +235,14 @@ class Daemon:
         if (lost := lost_file(self.engine)) != self._lost_file:
             self._lost_file = lost
             send(self.switchboard, StoreFile(lost))
+
+    async def _bearer_check(self) -> BearerCheck:
+        """Checks bearer tokens; those in a file are exchanged when it changes."""
+        tokens, file = self._settings.vaic_tokens, secret_file(variable_of("vaic_token"))
+        check = BearerCheck(tokens, await self._access_token_check())
+        if tokens and file is not None:
+            self._repeat("reload tokens", TokenReload(partial(tokens_in, file), check, tokens, hide), TOKENS_EVERY_S)
+        return check
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""

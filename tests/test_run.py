@@ -546,7 +546,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
         asyncio.run(scene(daemon))
         code, told = daemon.ended()
         assert code == 0
-        assert "call ended  conversation=c-1 outcome=drained\n" in told
+        assert "call ended  conversation=c-1 outcome=drained by=tieline s=" in told
         assert "Traceback" not in told
     engine = open_database(env["TIELINE_DATABASE_URL"])
     record = Journal(engine).record("c-1")
