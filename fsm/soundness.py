@@ -1,15 +1,17 @@
 """Checks a task's table when it is built, so that no hole in it is found during a call.
 
 Every check raises MisuseError, naming the task, the state and the event.
-May import: protocols.errors, fsm.states, fsm.table, the standard library.
+May import: protocols.errors, fsm.consent, fsm.states, fsm.table, the standard library.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from string import Formatter
 from typing import NoReturn
 
+from fsm.consent import JUDGED_CHARS
 from fsm.states import CANCELLED, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
 from fsm.table import TaskTable, fields
 from protocols.errors import MisuseError
@@ -78,6 +80,7 @@ def _check_state(spec: TaskTable, name: str) -> None:
                 _refuse(spec, f"state {name!r} acts by the unknown effect {effect!r}")
         case Confirm(template=template):
             _check_template(spec, name, template)
+            _check_length(spec, name, template)
         case End(say=template, target=target):
             _check_template(spec, name, template)
             if target and target not in spec.slots:
@@ -91,6 +94,16 @@ def _check_template(spec: TaskTable, name: str, template: str) -> None:
         _refuse(spec, f"what state {name!r} says is no format string: {error}")
     if unknown:
         _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
+
+
+def _check_length(spec: TaskTable, name: str, template: str) -> None:
+    fixed = sum(len(text) for text, *_ in Formatter().parse(template))
+    if fixed > JUDGED_CHARS:
+        _refuse(
+            spec,
+            f"what state {name!r} reads back has {fixed} characters without its values: "
+            f"a yes to more than {JUDGED_CHARS} never counts",
+        )
 
 
 def _check_arrows(spec: TaskTable) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fsm.consent import JUDGED_CHARS
 from fsm.effects import Local
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Slot
 from fsm.states import DerivedEvent
@@ -35,6 +36,10 @@ from tests.fsm.tables import PAIR_PICKED, eat, table
         ({"states": {"What": Collect(slots=("size", "count", "colour"))}}, "collects the unknown slot 'colour'"),
         ({"states": {"Confirm": Confirm("{colour}?")}}, "state 'Confirm' speaks of the unknown slot 'colour'"),
         ({"states": {"Confirm": Confirm("{size")}}, "what state 'Confirm' says is no format string"),
+        (
+            {"states": {"Confirm": Confirm("{size}. " + "x" * JUDGED_CHARS)}},
+            "what state 'Confirm' reads back has 1002 characters without its values: a yes to more than 1000 never counts",
+        ),
         ({"states": {"Baked": End("baked", say="{}")}}, "state 'Baked' speaks of the unknown slot ''"),
         ({"transitions": {("Nowhere", "filled"): "Human"}}, "('Nowhere', 'filled') -> 'Human' leaves from an unknown"),
         ({"transitions": {("What", "yes"): "Human"}}, "('What', 'yes') -> 'Human' is for an event"),
@@ -57,6 +62,10 @@ from tests.fsm.tables import PAIR_PICKED, eat, table
 def test_a_hole_in_the_table_is_refused_by_name(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MisuseError, match=re.escape(complaint)):
         table(**changes)
+
+
+def test_a_read_back_may_be_as_long_as_is_judged() -> None:
+    table(states={"Confirm": Confirm("{size}" + "x" * JUDGED_CHARS)})
 
 
 def test_a_state_with_no_way_to_an_end_is_refused() -> None:
