@@ -35,7 +35,8 @@ from gateway.credentials import KeysMissing, TokenRefused
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 # How far the issuer's clock may be from ours.
 LEEWAY_S = 30
-# Keys are fetched this often, and at most this often for a token whose key is not known: an issuer may have a new one.
+# Keys are fetched this often, and at most this often for a token whose key is not known: an issuer may have a new one,
+# which it publishes before it signs with it.
 REFRESH_S = 600.0
 UNKNOWN_KEY_S = 60.0
 # How long keys are used without having been fetched again.
@@ -87,15 +88,19 @@ class IssuerKeys:
         return self._keys
 
     def unknown(self) -> bool:
-        """A token names a key that is not among these. Returns whether it is worth to try again."""
-        return self._ask() or self._wanted.is_set()
+        """A token names a key that is not among these. Returns whether it is worth to try again.
 
-    def _ask(self) -> bool:
-        if self._now_s() - self._asked_s < UNKNOWN_KEY_S:
+        It is not while these are new: the issuer has no such key. While they cannot be fetched, nobody knows.
+        """
+        if self._now_s() - self._fetched_s < UNKNOWN_KEY_S:
             return False
-        self._asked_s = self._now_s()
-        self._wanted.set()
+        self._ask()
         return True
+
+    def _ask(self) -> None:
+        if self._now_s() - self._asked_s >= UNKNOWN_KEY_S:
+            self._asked_s = self._now_s()
+            self._wanted.set()
 
     async def _keep(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from tests.gateway.daemons import counted, get, run, serving, socket, until
 
 ISSUER, AUDIENCE = "https://login.example", "tieline"
 OURS = f"oauth {ISSUER} vaic"
+NO_SUCH_KEY = "an access token of a key that the issuer does not have"
 KEY = RSAKey.generate_key(2048, {"kid": "one"})
 NEXT = ECKey.generate_key("P-256", {"kid": "two"})
 NOW = int(time.time())
@@ -159,15 +160,39 @@ def test_a_new_key_is_fetched_when_a_token_names_it_at_most_once_a_minute() -> N
             await issuer.asked.acquire()
             new, never = token(NEXT, "ES256"), token(RSAKey.generate_key(2048, {"kid": "three"}))
             issuer.keys = [KEY, NEXT, {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, "nonsense"]
+            # The keys are new: another one is as good as a wrong one.
+            assert why_not(check, never) == NO_SUCH_KEY
+            clock.now += UNKNOWN_KEY_S
             with pytest.raises(KeysMissing):
                 check(new)
             await issuer.asked.acquire()
             assert await good_in_the_end(check, new) == OURS
-            # Within the minute it is as good as a wrong one.
-            assert why_not(check, never) == "an access token of a key that the issuer does not have"
+            assert why_not(check, never) == NO_SUCH_KEY
             clock.now += UNKNOWN_KEY_S
             with pytest.raises(KeysMissing):
                 check(never)
+
+    run(scene)
+
+
+def test_a_token_of_an_unknown_key_is_deferred_while_the_keys_cannot_be_fetched() -> None:
+    async def scene() -> None:
+        clock, failed = Clock(), counted("tieline_oauth_key_fetches_total", result="failed")
+        async with Issuer().publishing() as issuer, checking(issuer, clock) as check:
+            await issuer.asked.acquire()
+            issuer.status = 500
+            clock.now += UNKNOWN_KEY_S
+            with pytest.raises(KeysMissing):
+                check(token(NEXT, "ES256"))
+
+            async def has_failed() -> bool:
+                await asyncio.sleep(0)
+                return counted("tieline_oauth_key_fetches_total", result="failed") > failed
+
+            await until(has_failed)
+            with pytest.raises(KeysMissing):
+                check(token(NEXT, "ES256"))
+            assert check(token()) == OURS
 
     run(scene)
 
