@@ -29,7 +29,7 @@ from websockets.uri import parse_uri
 from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
-from actors.transport.circuit import Circuit, Milestone
+from actors.transport.circuit import REFUSED_CALLS, Circuit, Milestone
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
@@ -46,7 +46,7 @@ MAX_DIALS = 128
 # The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
 # session up. A longer one counts as a refusal: the caller would hear nothing but "one moment".
 HOLD_LIMIT_S = 10.0
-# Delayed attempts are this far apart, so that they do not all hit the limit again at once.
+# Attempts of all calls that are delayed are this far apart, so that they do not all hit the limit again at once.
 HOLD_SPACING_S = 0.02
 # The last of them is no later than this after the first.
 HOLD_SPREAD_S = 2.0
@@ -100,26 +100,50 @@ class Dials(Protocol):
 
 
 class RetryHold:
-    """Delays all attempts of a process for as long as the server has asked. now_s: monotonic."""
+    """Delays attempts for as long as the server has asked: those of the call that it has asked, which may have met the
+    one node that is busy; and all, once REFUSED_CALLS calls were asked and no attempt has worked between them.
+
+    now_s: monotonic.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._until_s = 0.0
+        self._asked: dict[str, float] = {}  # until when, by call
+        self._refused: set[str] = set()  # calls since an attempt has worked
         self._waiting = 0
 
-    def named(self, wait_s: float) -> None:
-        """The server refuses attempts for this long."""
-        until_s = self._now_s() + min(wait_s, HOLD_LIMIT_S)
-        if until_s > self._until_s:
-            self._until_s, self._waiting = until_s, 0
+    def named(self, wait_s: float, call: str) -> None:
+        """The server refuses attempts for this long, as it told one call."""
+        now_s = self._now_s()
+        until_s = max(now_s + min(wait_s, HOLD_LIMIT_S), self._asked.get(call, now_s))
+        self._asked = {each: due_s for each, due_s in self._asked.items() if due_s > now_s}
+        self._refused &= self._asked.keys()
+        if until_s <= now_s:
+            return
+        if len(self._refused) >= REFUSED_CALLS and until_s > self._until_s():
+            self._waiting = 0
+        self._asked[call] = until_s
+        self._refused.add(call)
 
-    def wait_s(self) -> float:
-        """How long this attempt must wait, in s; 0 if it may be made now. Waiting attempts are made one by one."""
-        left_s = self._until_s - self._now_s()
-        if left_s <= 0:
+    def worked(self) -> None:
+        """An attempt was not refused: no other call needs to wait."""
+        self._refused.clear()
+        self._waiting = 0
+
+    def wait_s(self, call: str) -> float:
+        """How long an attempt must wait, in s; 0 if it may be made now. Where all wait, they are made one by one."""
+        now_s = self._now_s()
+        own_s = self._asked.get(call, now_s) - now_s
+        all_s = self._until_s() - now_s if len(self._refused) >= REFUSED_CALLS else 0.0
+        if max(own_s, all_s) <= 0:
             return 0.0
+        if all_s <= 0:
+            return own_s
         self._waiting += 1
-        return left_s + min(self._waiting * HOLD_SPACING_S, HOLD_SPREAD_S)
+        return max(own_s, all_s) + min(self._waiting * HOLD_SPACING_S, HOLD_SPREAD_S)
+
+    def _until_s(self) -> float:
+        return max(self._asked[call] for call in self._refused)
 
 
 class ClockCheck:
@@ -215,7 +239,7 @@ class Dialler:
         circuit = self._circuit(purpose)
         if not circuit.lets_through():
             send(caller, DialFailed(0, circuit.reason, final=True))
-        elif wait_s := self._hold.wait_s():
+        elif wait_s := self._hold.wait_s(purpose.call):
             MODEL_LIMITED.labels("held dial").inc()
             self._loop.call_later(wait_s, self._start, caller, purpose)
         else:
@@ -286,7 +310,7 @@ class Dialler:
             wait_s = retry_after_s(headers, self._now()) or 0.0
             if wait_s > HOLD_LIMIT_S:
                 return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", purpose)
-            self._loop.call_soon_threadsafe(self._hold.named, wait_s)
+            self._loop.call_soon_threadsafe(self._hold.named, wait_s, purpose.call)
         return DialFailed(status, reason)
 
     def _final(self, status: int, reason: str, purpose: Purpose) -> DialFailed:
@@ -298,6 +322,7 @@ class Dialler:
     ) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
         self.worked(Milestone.UPGRADE, purpose)
+        self._hold.worked()
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

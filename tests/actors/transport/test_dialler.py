@@ -8,6 +8,7 @@ import pytest
 from loguru import logger
 from prometheus_client import REGISTRY
 
+from actors.transport.circuit import REFUSED_CALLS
 from actors.transport.dialler import HOLD_LIMIT_S, HOLD_SPREAD_S, ClockCheck, RetryHold, with_model
 
 
@@ -21,36 +22,76 @@ class Clock:
         return self.now
 
 
-def test_attempts_are_held_back_for_as_long_as_was_named_and_made_one_after_another() -> None:
+def all_are_refused(hold: RetryHold, wait_s: float) -> None:
+    for number in range(REFUSED_CALLS):
+        hold.named(wait_s, f"refused-{number}")
+
+
+def test_once_several_calls_were_refused_all_are_held_back_and_made_one_after_another() -> None:
     clock = Clock()
     hold = RetryHold(clock)
-    assert hold.wait_s() == 0
-    hold.named(6)
-    waits = [hold.wait_s() for _ in range(500)]
+    assert hold.wait_s("c-0") == 0
+    all_are_refused(hold, 6)
+    waits = [hold.wait_s(f"c-{number}") for number in range(500)]
     assert waits[0] > 6
     assert waits == sorted(waits)
     assert len(set(waits)) > 50, "spread"
     assert waits[-1] <= 6 + HOLD_SPREAD_S
     clock.now += 6
-    assert hold.wait_s() == 0
+    assert hold.wait_s("c-0") == 0
+
+
+def test_what_one_node_names_only_the_refused_call_waits_for() -> None:
+    clock = Clock()
+    hold = RetryHold(clock)
+    for _ in range(REFUSED_CALLS):  # its second attempt meets the same node
+        hold.named(2, "c-0")
+    hold.named(3, "c-1")
+    assert (hold.wait_s("c-0"), hold.wait_s("c-1"), hold.wait_s("c-2")) == (2, 3, 0)
+    clock.now += 2
+    assert hold.wait_s("c-0") == 0
+
+
+def test_one_attempt_that_works_between_refusals_shows_that_not_all_are_refused() -> None:
+    hold = RetryHold(Clock())
+    for number in range(3 * REFUSED_CALLS):
+        hold.named(2, f"c-{number}")
+        if number % REFUSED_CALLS == 1:
+            hold.worked()
+    assert hold.wait_s("another") == 0
+    assert hold.wait_s("c-0") == 2
+    all_are_refused(hold, 2)
+    assert hold.wait_s("another") > 0
+    hold.worked()
+    assert hold.wait_s("another") == 0
+
+
+def test_refusals_whose_wait_is_over_say_nothing_of_later_ones() -> None:
+    clock = Clock()
+    hold = RetryHold(clock)
+    for number in range(3 * REFUSED_CALLS):
+        hold.named(2, f"c-{number}")
+        assert hold.wait_s("another") == 0
+        clock.now += 2
 
 
 @pytest.mark.parametrize("named_s", [0.0, -5.0])
 def test_a_wait_that_is_over_holds_nothing_back(named_s: float) -> None:
     hold = RetryHold(Clock())
-    hold.named(named_s)
-    assert hold.wait_s() == 0
+    all_are_refused(hold, named_s)
+    assert hold.wait_s("refused-0") == hold.wait_s("another") == 0
 
 
 def test_no_wait_is_longer_than_its_limit_and_a_shorter_one_does_not_end_it() -> None:
     clock = Clock()
     hold = RetryHold(clock)
-    hold.named(1e9)
-    hold.named(1)
+    all_are_refused(hold, 1e9)
+    all_are_refused(hold, 1)
     clock.now += HOLD_LIMIT_S - 1
-    assert hold.wait_s() > 0
+    assert hold.wait_s("another") > 0
+    assert hold.wait_s("refused-0") > 0
     clock.now += 1
-    assert hold.wait_s() == 0
+    assert hold.wait_s("another") == hold.wait_s("refused-0") == 0
 
 
 def disagreements() -> float:

@@ -432,7 +432,7 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
     run(scene)
 
 
-def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one_refuses_its_call() -> None:
+def test_a_wait_that_is_named_at_the_upgrade_holds_its_calls_dial_back_and_a_long_one_refuses_its_call() -> None:
     async def scene() -> None:
         refusals = ["0.3", "3600", "0"]
         asked: list[float] = []
