@@ -38,7 +38,7 @@ from tests.fsm.tables import PAIR_PICKED, eat, table
         ({"states": {"Confirm": Confirm("{size")}}, "what state 'Confirm' says is no format string"),
         (
             {"states": {"Confirm": Confirm("{size}. " + "x" * JUDGED_CHARS)}},
-            "what state 'Confirm' reads back has 1002 characters without its values: a yes to more than 1000 never counts",
+            "what state 'Confirm' reads back has 1002 characters without its values: a yes to more than 1000 never",
         ),
         ({"states": {"Baked": End("baked", say="{}")}}, "state 'Baked' speaks of the unknown slot ''"),
         ({"transitions": {("Nowhere", "filled"): "Human"}}, "('Nowhere', 'filled') -> 'Human' leaves from an unknown"),
