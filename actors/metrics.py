@@ -103,6 +103,9 @@ LOOP_LAG = Histogram(
     "How late the event loop runs its timers, measured twenty times a second.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
 )
+LOOP_OVERLOADS = Counter(
+    "tieline_loop_overloads_total", "Times the event loop was late for so long that each socket was allowed less."
+)
 BOT_INFO = Gauge("tieline_bot_info", "1 for the version of each bot that takes new calls.", ["bot", "digest"])
 BOT_FAULTS = Gauge("tieline_bot_faults", "Faults of a bot's files as they are, which are therefore not used.", ["bot"])
 BOT_RELOADS = Counter("tieline_bot_reloads_total", "Changed files of bots, by whether they were used.", ["outcome"])

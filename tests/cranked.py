@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from actors.system.dispatcher import TakesTurns, Timer
+from actors.system.dispatcher import FeelsOverload, TakesTurns, Timer
 
 T = TypeVar("T")
 
@@ -33,6 +33,9 @@ class CrankedDispatcher:
         timer = _CrankedTimer(self._now_ms + delay_s * 1000, callback, self._timers)
         self._timers.append(timer)
         return timer
+
+    def relieve(self, feels: FeelsOverload) -> None:
+        pass  # it is never late
 
     def drain(self) -> None:
         """Run every mailbox until all are empty."""

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter
 from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from loguru import logger
 
-from actors.metrics import LOOP_LAG, SLOW_TURNS
+from actors.metrics import LOOP_LAG, LOOP_OVERLOADS, SLOW_TURNS
 
 # A turn that takes longer delays every other call: it is logged and counted.
 SLOW_TURN_S = 0.02
@@ -26,6 +27,11 @@ LAG_PERIOD_S = 0.05
 # The lag is an exponential moving average; a sample is capped so that one pause alone does not mean overload.
 LAG_WEIGHT = 0.2
 MAX_LAG_SAMPLE_S = 0.2
+# The loop is overloaded once its average lag has been over this limit for OVERLOADED_AFTER_S in a row: audio stutters.
+# It is until the lag has been under it for RELIEVED_AFTER_S, longer, so that those who caused it do not go on and off.
+OVERLOAD_LAG_S = 0.05
+OVERLOADED_AFTER_S = 2.0
+RELIEVED_AFTER_S = 30.0
 # Turns in one callback of the loop: sockets are read between long bursts.
 MAX_TURNS = 256
 
@@ -39,6 +45,14 @@ class TakesTurns(Protocol):
 
     def last_turn(self) -> tuple[str, str]:
         """The class of the actor and of the last message it handled: names a slow turn in the log."""
+        ...
+
+
+class FeelsOverload(Protocol):
+    """What makes the loop do less while it is overloaded."""
+
+    def overload(self, began: bool, /) -> None:
+        """An overload of the loop has begun or is over."""
         ...
 
 
@@ -67,6 +81,28 @@ class Dispatcher(Protocol):
         """Call back later, on the loop's thread. To be called from that thread."""
         ...
 
+    def relieve(self, feels: FeelsOverload) -> None:
+        """Tell this from now on, while it exists, when an overload begins and ends; at once if there is one."""
+        ...
+
+
+class Overload:
+    """Whether the loop is overloaded, by its average lag. now_s: monotonic, any origin, at the beginning."""
+
+    def __init__(self, now_s: float) -> None:
+        self.is_on = False
+        # The time at which the lag was last on this state's own side of the limit: what the other side is counted from.
+        self._since_s = now_s
+
+    def measured(self, lag_s: float, now_s: float) -> bool:
+        """Take the lag. Returns whether the overload has just begun or ended."""
+        if (lag_s > OVERLOAD_LAG_S) is self.is_on:
+            self._since_s = now_s
+        elif now_s - self._since_s >= (RELIEVED_AFTER_S if self.is_on else OVERLOADED_AFTER_S):
+            self.is_on, self._since_s = not self.is_on, now_s
+            return True
+        return False
+
 
 class LoopDispatcher:
     """The dispatcher of a running event loop; there is one in a process.
@@ -89,6 +125,8 @@ class LoopDispatcher:
         # Moving average of how late the loop runs its timers.
         self.lag_s = 0.0
         self._lag_timer: asyncio.TimerHandle | None = None
+        self._overload = Overload(clock_s())
+        self._relieved: WeakSet[FeelsOverload] = WeakSet()
         self._slow_logged_s = float("-inf")
         self._slow_unlogged = 0
 
@@ -125,6 +163,11 @@ class LoopDispatcher:
     def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         return self._loop.call_later(delay_s / self._speed, callback)
 
+    def relieve(self, feels: FeelsOverload) -> None:
+        self._relieved.add(feels)
+        if self._overload.is_on:
+            feels.overload(True)
+
     def _run(self) -> None:
         # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
         self._called = True
@@ -160,7 +203,18 @@ class LoopDispatcher:
         lag_s = max(0.0, now_s - due_s)
         self.lag_s += (min(lag_s, MAX_LAG_SAMPLE_S) - self.lag_s) * LAG_WEIGHT
         LOOP_LAG.observe(lag_s)
+        if self._overload.measured(self.lag_s, now_s):
+            self._tell_overload(self._overload.is_on)
         self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
+
+    def _tell_overload(self, began: bool) -> None:
+        if began:
+            LOOP_OVERLOADS.inc()
+            logger.warning("the loop is overloaded: each socket may send less", lag_ms=round(self.lag_s * 1000))
+        else:
+            logger.info("the loop is not overloaded any more: sockets may send as much as before")
+        for each in list(self._relieved):
+            each.overload(began)
 
 
 _installed: list[Dispatcher] = []

@@ -39,16 +39,29 @@ AUDIO_AHEAD_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How much a socket may send, in bytes, with FRAME_BYTES for each frame. ahead: the burst on top of per_s."""
+    """How much a socket may send, in bytes, with FRAME_BYTES for each frame. ahead: the burst on top of per_s.
+
+    overloaded: to what it falls while the loop is overloaded; None if it does not.
+    """
 
     per_s: int
     ahead: int
+    overloaded: Traffic | None = None
 
 
-# Twice what two parties send in 24 kHz and chunks of 10 ms; ahead are 35 s of a usual call's audio at once.
-VAIC_TRAFFIC = Traffic(per_s=1024 * 1024, ahead=6 * 1024 * 1024)
+# What a socket may send is far above what a call needs, so sockets that all use it add up to more than the loop can do.
+# While it is overloaded each may only send what audio needs, so that who sends more is cut.
+#
+# Twice what two parties send in 24 kHz and chunks of 10 ms; ahead are 35 s of a usual call's audio at once. Overloaded:
+# twice what one party sends in 24 kHz and chunks of 20 ms, more than it sends in chunks of 10 ms; ahead are 6 s of it.
+VAIC_TRAFFIC = Traffic(
+    per_s=1024 * 1024, ahead=6 * 1024 * 1024, overloaded=Traffic(per_s=384 * 1024, ahead=1024 * 1024)
+)
 # Ahead is the longest response of the API at once (4,096 tokens, 205 s of 24 kHz audio); then 20 times real time.
-MODEL_TRAFFIC = Traffic(per_s=2 * 1024 * 1024, ahead=24 * 1024 * 1024)
+# Overloaded: a minute of speech at once with its transcript, in pieces of 100 ms; then five times real time.
+MODEL_TRAFFIC = Traffic(
+    per_s=2 * 1024 * 1024, ahead=24 * 1024 * 1024, overloaded=Traffic(per_s=512 * 1024, ahead=6 * 1024 * 1024)
+)
 
 
 class TokenBucket:
@@ -69,6 +82,12 @@ class TokenBucket:
         """Take an amount. Returns False, and takes nothing, where there is less."""
         self.left -= amount
         return self.left >= 0 or self.refill(amount)
+
+    def change(self, per_s: float, most: float) -> None:
+        """From now on fill at another rate, up to another capacity."""
+        now_ms = self._now_ms()
+        self.left = min(self.left + (now_ms - self._at_ms) * self._per_ms, self._most, most)
+        self._at_ms, self._per_ms, self._most = now_ms, per_s / 1000, most
 
     def refill(self, amount: float) -> bool:
         """Fill the bucket after `left` fell below 0. Returns False, and puts the amount back, if it is still below 0.

@@ -142,6 +142,7 @@ class FramedWire(ABC):
         "_kept",
         "_kept_bytes",
         "_leg",
+        "_limits",
         "_loop",
         "_message",
         "_only_next",
@@ -173,6 +174,7 @@ class FramedWire(ABC):
         self._only_next = False
         self._kept: deque[WireMessage] = deque()
         self._kept_bytes = 0
+        self._limits = traffic
         self._traffic = TokenBucket(traffic.per_s, traffic.ahead, self._dispatcher.now_ms)
         self._turn: asyncio.Handle | None = None  # the next one, if it is due without anything being read
         self._head_end = b""  # the newest bytes of the opening handshake's head, which END_OF_HEAD may begin
@@ -184,6 +186,7 @@ class FramedWire(ABC):
         # Whether the framing's state is OPEN: read twice a chunk, and a property there.
         self._open = False
         self._timer: asyncio.TimerHandle | None = None
+        self._dispatcher.relieve(self)
 
     # --- Wire ---
 
@@ -208,6 +211,11 @@ class FramedWire(ABC):
 
     def abort(self) -> None:
         self._shut()
+
+    def overload(self, began: bool) -> None:
+        """FeelsOverload: change the bucket, so that a frame costs the same as before."""
+        limits = (self._limits.overloaded if began else None) or self._limits
+        self._traffic.change(limits.per_s, limits.ahead)
 
     # --- for subclasses ---
 
@@ -366,7 +374,7 @@ class FramedWire(ABC):
             send(owner, message)
 
     def _too_much(self) -> None:
-        """Cut a peer that sends more than it may. What it sent and nobody has taken yet is dropped."""
+        """Cut a peer that sends more than it may now. What it sent and nobody has taken yet is dropped."""
         FLOODS.labels(self._leg).inc()
         logger.warning("a socket that sends too much was cut", leg=self._leg, address=self._address)
         self._pause_reading()

@@ -11,7 +11,19 @@ from loguru import logger
 from prometheus_client import REGISTRY
 
 from actors.system.actor import LoopActor
-from actors.system.dispatcher import LAG_PERIOD_S, LAG_WEIGHT, SLOW_TURN_S, LoopDispatcher, install
+from actors.system.dispatcher import (
+    LAG_PERIOD_S,
+    LAG_WEIGHT,
+    MAX_LAG_SAMPLE_S,
+    OVERLOAD_LAG_S,
+    OVERLOADED_AFTER_S,
+    RELIEVED_AFTER_S,
+    SLOW_TURN_S,
+    LoopDispatcher,
+    Overload,
+    install,
+)
+from tests.counted import counted
 
 
 class Hand(LoopActor):
@@ -105,6 +117,79 @@ def test_one_long_pause_alone_does_not_count_as_lag() -> None:
         return dispatcher.lag_s
 
     assert 0 < asyncio.run(scene()) < 0.05
+
+
+LATE_S, IN_TIME_S = OVERLOAD_LAG_S * 1.5, OVERLOAD_LAG_S / 2
+
+
+def test_the_loop_is_overloaded_when_it_was_late_for_long_and_until_it_was_in_time_for_longer() -> None:
+    overload = Overload(0.0)
+    assert not overload.measured(LATE_S, OVERLOADED_AFTER_S - 0.1)
+    assert overload.measured(LATE_S, OVERLOADED_AFTER_S)
+    assert overload.is_on
+    began_s = OVERLOADED_AFTER_S + 1
+    assert not overload.measured(LATE_S, began_s)
+    assert not overload.measured(IN_TIME_S, began_s + RELIEVED_AFTER_S - 0.1)
+    assert overload.measured(IN_TIME_S, began_s + RELIEVED_AFTER_S)
+    assert not overload.is_on
+
+
+def test_a_loop_that_is_late_now_and_then_is_not_overloaded_and_one_in_time_now_and_then_stays_so() -> None:
+    overload, now_s = Overload(0.0), 0.0
+    for _ in range(100):
+        now_s += OVERLOADED_AFTER_S - 0.1
+        assert not overload.measured(LATE_S, now_s)
+        now_s += 0.05
+        assert not overload.measured(IN_TIME_S, now_s)
+    assert overload.measured(LATE_S, now_s + OVERLOADED_AFTER_S)
+    for _ in range(100):
+        now_s += RELIEVED_AFTER_S - 0.1
+        assert not overload.measured(IN_TIME_S, now_s)
+        now_s += 0.05
+        assert not overload.measured(LATE_S, now_s)
+    assert overload.is_on
+
+
+class Told:
+    """A socket that is told of overloads."""
+
+    def __init__(self) -> None:
+        self.overloads: list[bool] = []
+
+    def overload(self, began: bool) -> None:
+        self.overloads.append(began)
+
+
+def test_an_overload_is_told_to_whom_it_concerns_counted_and_logged_once() -> None:
+    lines: list[str] = []
+
+    async def scene() -> None:
+        clock_s = 1000.0
+        dispatcher = LoopDispatcher(asyncio.get_running_loop(), clock_s=lambda: clock_s)
+        socket, gone = Told(), Told()
+        dispatcher.relieve(socket)
+        dispatcher.relieve(gone)
+        del gone
+        for late_s, for_s in ((MAX_LAG_SAMPLE_S, 3 * OVERLOADED_AFTER_S), (0.0, 3 * RELIEVED_AFTER_S)):
+            until_s = clock_s + for_s
+            while clock_s < until_s:
+                clock_s += LAG_PERIOD_S
+                dispatcher.stop_watching()  # the loop's own timer: this clock stands still for it
+                dispatcher._look(clock_s - late_s)
+            if late_s:
+                later = Told()
+                dispatcher.relieve(later)
+                assert later.overloads == [True]
+        dispatcher.stop_watching()
+        assert socket.overloads == [True, False]
+        assert later.overloads == [True, False]
+
+    before = counted("tieline_loop_overloads_total")
+    sink = logger.add(lambda line: lines.append(str(line)), format="{message}")
+    asyncio.run(scene())
+    logger.remove(sink)
+    assert counted("tieline_loop_overloads_total") - before == 1
+    assert len([each for each in lines if "overloaded" in each]) == 2
 
 
 def test_data_from_a_socket_is_handled_before_the_loop_runs_on() -> None:

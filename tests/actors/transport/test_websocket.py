@@ -611,6 +611,31 @@ def test_frames_of_any_kind_are_counted_where_they_are_read_and_too_many_end_the
     run(scene)
 
 
+def test_while_the_loop_is_overloaded_a_wire_may_send_less_and_then_as_much_as_before() -> None:
+    async def scene() -> None:
+        reduced = Traffic(per_s=0, ahead=10 * FRAME_BYTES)
+        for overloads, most in (((True,), 9), ((True, False), 9), ((False,), 99), ((), 99)):
+            wire, owner = BareWire(replace(TRAFFIC, overloaded=reduced)), Told()
+            wire.attach(owner)
+            for began in overloads:
+                wire.overload(began)
+            for _ in range(most):
+                wire.data_received(masked(0x81))
+            assert owner == [WireText(b"")] * most
+            for _ in range(2):
+                wire.data_received(masked(0x81))
+            assert owner[-1] == WireClosed(1008, "too much")
+            await wire.cut.wait()
+        wire, owner = BareWire(TRAFFIC), Told()
+        wire.overload(True)
+        wire.attach(owner)
+        for _ in range(99):
+            wire.data_received(masked(0x81))
+        assert owner == [WireText(b"")] * 99
+
+    run(scene)
+
+
 def test_a_byte_at_a_time_counts_as_much_as_frames() -> None:
     async def scene() -> None:
         wire, owner = BareWire(), Told()
