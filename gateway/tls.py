@@ -83,6 +83,11 @@ class TlsFiles:
             return ""
         return f"{self.certificate} {'has expired' if ends <= now else 'expires'} on {ends:%Y-%m-%d %H:%M} UTC"
 
+    def has_expired(self, now: datetime) -> bool:
+        """Whether nobody who checks the certificate connects any more. now: as above."""
+        ends = self.ends()
+        return ends is not None and ends <= now
+
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
         """Changes when a file is written or replaced."""
         stamps = []
@@ -120,7 +125,7 @@ class CertificateReload:
         TLS_EXPIRES.set(ends.timestamp() if ends is not None else 0)
         outlook = self._files.outlook(self._now())
         if outlook and outlook != self._told:
-            level = "ERROR" if ends is not None and ends <= self._now() else "WARNING"
+            level = "ERROR" if self._files.has_expired(self._now()) else "WARNING"
             logger.log(level, "the certificate needs to be renewed", reason=outlook)
         self._told = outlook
 

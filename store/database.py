@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
@@ -111,6 +114,51 @@ def connect(url: str, *, create: bool = True) -> Engine:
         return _engine(parsed)
     except (ImportError, NoSuchModuleError) as error:
         raise WrongDatabase(f"database {shown(parsed)}: its driver is not installed ({error})") from None
+
+
+def look(url: str, limit_s: float) -> migration.Tables | None:
+    """The tables of the database as it is; None for a SQLite file that is not there, and can be made. Writes nothing.
+
+    limit_s: for all of it, a server's name and its answer. Raises: as `open_database`.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and not (file := Path(parsed.database or "")).exists():
+        if not os.access(file.absolute().parent, os.W_OK):
+            raise WrongDatabase(f"database {shown(parsed)}: there is no such file, and none can be made there")
+        return None
+    outcome: queue.SimpleQueue[migration.Tables | Exception] = queue.SimpleQueue()
+
+    def try_it() -> None:
+        try:
+            outcome.put(_tables_of(parsed))
+        except Exception as error:  # noqa: BLE001 - raised below, on the thread that waits
+            outcome.put(error)
+
+    # A thread that nobody waits for: neither the resolver nor the driver keeps to a limit of ours.
+    threading.Thread(target=try_it, name="look", daemon=True).start()
+    try:
+        found = outcome.get(timeout=limit_s)
+    except queue.Empty:
+        raise DatabaseAway(f"database {shown(parsed)}: no answer within {limit_s:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _tables_of(url: URL) -> migration.Tables:
+    if url.get_backend_name() == "sqlite":
+        # Not `connect`, which makes the file private.
+        file = f"file:{quote(str(Path(str(url.database)).absolute()))}?mode=ro"
+        engine = create_engine(url, creator=lambda: sqlite3.connect(file, uri=True), hide_parameters=True)
+    else:
+        engine = connect(url.render_as_string(hide_password=False))
+    with faults_named(engine):
+        with reading(engine) as connection:
+            _check_encoding(connection)
+            found = migration.tables(connection)
+            _ = found.pending  # raises for tables that this release cannot work with
+        engine.dispose()
+    return found
 
 
 @contextmanager

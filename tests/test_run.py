@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import configparser
 import importlib
+import json
 import os
 import re
 import signal
@@ -13,16 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
 import run
-from gateway.commands.console import WRONG_SETTING, err, out
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 from gateway.settings import Settings, variable_of
 from store import effect_log
 from store.database import open_database
@@ -321,7 +323,7 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
     ("name", "options"),
     [
         ("serve", ["--port", "--ops-port", "--host"]),
-        ("check", []),
+        ("check", ["--offline"]),
         ("engine", ["--port", "--host", "--fault"]),
         ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed"]),
         ("demo", ["--json", "--out"]),
@@ -370,7 +372,7 @@ def test_check_prints_every_setting_in_force_and_hides_the_secrets(tmp_path: Pat
         TIELINE_DATABASE_URL=f"postgresql://tieline:{PASSWORD}@db.example/tieline",
         TIELINE_MAX_CALLS="17",
     )
-    result = finished("check", env=env)
+    result = finished("check", "--offline", env=env)
     assert (result.returncode, result.stderr) == (0, "")
     table = {line.split()[0]: line for line in result.stdout.splitlines()[1:]}
     assert set(table) == {variable_of(name) for name in Settings.model_fields}
@@ -385,7 +387,7 @@ def test_check_truncates_nothing_on_a_narrow_terminal(env: pytest.MonkeyPatch) -
     url = "wss://a-rather-long-name-of-a-resource.openai.azure.com/openai/v1/realtime"
     env.setenv("OPENAI_API_KEY", KEY)
     env.setenv("TIELINE_OPENAI_URL", url)
-    told = command("check").stdout
+    told = command("check", "--offline").stdout
     assert "…" not in told
     # A long value goes on in its own column.
     (row,) = re.findall(r"^TIELINE_OPENAI_URL .*\n(?: .*\n)*", told, re.MULTILINE)
@@ -409,7 +411,8 @@ def test_check_reports_all_wrong_settings_and_exits_2(wide: pytest.MonkeyPatch) 
     assert {line.removeprefix("wrong setting ").partition(":")[0] for line in lines} == wrong
     table = {line.split()[0]: line for line in result.stdout.splitlines()[1:]}
     assert set(table) == {variable_of(name) for name in Settings.model_fields}
-    assert {variable for variable, line in table.items() if "wrong, see below" in line} == wrong
+    assert {variable for variable, line in table.items() if "wrong, see above" in line} == wrong
+    assert result.output.index("wrong setting ") < result.output.index("variable "), "first what is wrong"
 
 
 def test_check_prints_the_settings_without_a_key_too_and_no_secret_of_a_wrong_one(wide: pytest.MonkeyPatch) -> None:
@@ -424,6 +427,94 @@ def test_check_prints_the_settings_without_a_key_too_and_no_secret_of_a_wrong_on
     assert re.search(r"^TIELINE_PORT +8050 \(default\)", result.stdout, re.MULTILINE)
     assert re.search(r"^TIELINE_VAIC_TOKEN +\*+ ", result.stdout, re.MULTILINE)
     assert not [secret for secret in (TOKEN, PASSWORD) if secret in result.stdout + result.stderr]
+
+
+def test_check_tells_the_revision_of_the_database_and_writes_nothing(tmp_path: Path, wide: pytest.MonkeyPatch) -> None:
+    file, newest = tmp_path / "t #.sqlite3", known_revisions()[-1]
+    url = f"sqlite:///{tmp_path}/t %23.sqlite3"
+    wide.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    wide.setenv("TIELINE_DATABASE_URL", url)
+    result = command("check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith(f"{url} is not there yet: `serve` makes it\n")
+    assert not list(tmp_path.iterdir())
+    open_database(url).dispose()
+    before = file.read_bytes()
+    file.chmod(0o640)
+    result = command("check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith(f"{url}  revision {newest}, here {newest}\n")
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (before, 0o640)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_check_tells_what_would_be_added_to_an_empty_database(tmp_path: Path, wide: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t.sqlite3").touch()
+    wide.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    wide.setenv("TIELINE_DATABASE_URL", f"sqlite:///{tmp_path}/t.sqlite3")
+    result = command("check")
+    assert result.exit_code == 0
+    assert f"revision none, here {known_revisions()[-1]}; `serve` adds {', '.join(known_revisions())}" in result.stdout
+    assert not (tmp_path / "t.sqlite3").read_bytes()
+
+
+def test_check_names_a_database_that_is_none_or_of_another_release_and_exits_2(
+    tmp_path: Path, wide: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/other.sqlite3"
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9001'"))
+    engine.dispose()
+    (tmp_path / "text").write_text("no database at all, but a text that is long enough to be looked at. " * 100)
+    wide.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    for wrong, why in (
+        (url, "another version"),
+        (f"sqlite:///{tmp_path}/text", "not a database"),
+        (f"sqlite:///{tmp_path}/none/t.sqlite3", "no such file"),
+    ):
+        wide.setenv("TIELINE_DATABASE_URL", wrong)
+        result = command("check")
+        assert result.exit_code == WRONG_SETTING
+        assert complaint(result.stderr).startswith(f"wrong setting TIELINE_DATABASE_URL: database {wrong}: ")
+        assert why in result.stderr
+        assert re.search("^TIELINE_DATABASE_URL +wrong, see above ", result.stdout, re.MULTILINE)
+        assert command("check", "--offline").exit_code == 0
+
+
+def test_check_waits_for_no_database_that_does_not_answer_and_exits_1(wide: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psycopg")
+    wide.setattr("gateway.commands.daemon.LOOK_LIMIT_S", 0.1)
+    wide.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    with sockets.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://tieline:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/t"
+        wide.setenv("TIELINE_DATABASE_URL", url)
+        result = command("check")
+    assert result.exit_code == FAILED
+    assert result.stderr.startswith(
+        "not now TIELINE_DATABASE_URL: database postgresql+psycopg://tieline:***@127.0.0.1:"
+    )
+    assert "no answer within 0.1 s" in result.stderr
+    assert PASSWORD not in result.output
+    assert "see above" not in result.stdout, "the setting may be right"
+
+
+@pytest.mark.parametrize(("days", "code", "told"), [(-1, WRONG_SETTING, "has expired on"), (3, 0, "expires on")])
+def test_check_tells_of_the_certificates_end_and_exits_2_after_it(
+    days: int, code: int, told: str, tmp_path: Path, wide: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cert.pem"
+    ends = datetime.now(UTC) + timedelta(days=days)
+    issued = trustme.CA().issue_cert("localhost", not_after=ends)
+    issued.private_key_and_cert_chain_pem.write_to_path(str(file))
+    wide.setenv("TIELINE_OPENAI_URL", NO_MODEL)
+    wide.setenv("TIELINE_VAIC_TOKEN", TOKEN)
+    wide.setenv("TIELINE_TLS_CERTIFICATE", str(file))
+    result = command("check", "--offline")
+    assert result.exit_code == code
+    assert re.search(rf"^(wrong setting )?TIELINE_TLS_CERTIFICATE:? {re.escape(str(file))} {told} ", result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -508,6 +599,35 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, variable:
     assert f"{variable}: " in line
     assert str(port) in line
     assert "already in use" in line
+
+
+@pytest.mark.parametrize(
+    ("wrong", "faults"),
+    [
+        ({"TIELINE_MAX_CALLS": "0", "TIELINE_PORT": "x"}, {"TIELINE_MAX_CALLS: ", "TIELINE_PORT: "}),
+        ({"TIELINE_DATABASE_URL": "sqlite:////no/such/folder/t.sqlite3"}, {"TIELINE_DATABASE_URL: "}),
+        ({"TIELINE_CLIPS": "/no/such/folder"}, {"TIELINE_CLIPS: "}),
+        ({"TIELINE_OPS_PORT": "taken"}, {"TIELINE_OPS_PORT: "}),
+    ],
+    ids=["settings", "database", "clips", "port"],
+)
+def test_with_a_log_in_json_what_prevents_the_start_is_one_object_a_line(
+    wrong: dict[str, str], faults: set[str], tmp_path: Path
+) -> None:
+    with sockets.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        usual = {"TIELINE_VAIC_TOKEN": TOKEN, "TIELINE_HOST": "127.0.0.1", "TIELINE_PORT": "0", "TIELINE_OPS_PORT": "0"}
+        given = usual | {name: port if value == "taken" else value for name, value in wrong.items()}
+        result = finished("serve", env=environment(tmp_path, TIELINE_LOG_FORMAT="json", **given))
+    assert result.returncode == WRONG_SETTING
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    told = [line for line in lines if line["level"] == "CRITICAL"]
+    assert {line["message"] for line in told} <= {"wrong setting", "cannot listen"}
+    assert len(told) == len(faults)
+    assert all(any(fault in line["reason"] for line in told) for fault in faults)
+    assert TOKEN not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])

@@ -21,6 +21,7 @@ out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 WRONG_SETTING, FAILED = 2, 1
+DATABASE = "TIELINE_DATABASE_URL"
 
 
 @contextmanager
@@ -51,12 +52,17 @@ def print_faults(faults: list[str]) -> None:
 
 def print_misuse(error: MisuseError) -> None:
     """Say what is wrong with the database that the settings name, or with a task."""
+    what, why = misuse(error)
+    err.print(f"[red]{what}[/red] {escape(why)}")
+
+
+def misuse(error: MisuseError) -> tuple[str, str]:
+    """What is wrong, and why."""
     from store.database import WrongDatabase
 
     if isinstance(error, WrongDatabase):
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
-    else:
-        err.print(f"[red]wrong task[/red] {escape(str(error))}")
+        return "wrong setting", f"{DATABASE}: {error}"
+    return "wrong task", str(error)
 
 
 def print_away(error: Exception) -> None:

@@ -1,11 +1,13 @@
 """The commands `serve` and `check`.
 
-May import: gateway, protocols, rich, typer, loguru, the standard library.
+May import: gateway, protocols, store, rich, typer, loguru, the standard library.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +16,16 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gateway.commands.console import WRONG_SETTING, err, importing, out, print_faults, print_misuse, settings_or_exit
+from gateway.commands.console import (
+    DATABASE,
+    FAILED,
+    WRONG_SETTING,
+    err,
+    importing,
+    misuse,
+    out,
+    print_faults,
+)
 from gateway.settings import (
     Settings,
     SettingsError,
@@ -24,10 +35,14 @@ from gateway.settings import (
     unknown_variables,
     variable_of,
 )
-from protocols.errors import MisuseError
+from protocols.errors import MisuseError, TielineError
 
 # The command line, which each worker is started with.
 RUN = Path(__file__).parents[2] / "run.py"
+
+CERTIFICATE = "TIELINE_TLS_CERTIFICATE"
+# How long `check` waits for the database's answer: somebody waits for it.
+LOOK_LIMIT_S = 3.0
 
 Port = Annotated[int | None, typer.Option(help="Port of the VAIC endpoint (default 8050).")]
 OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on loopback (default 8060).")]
@@ -48,57 +63,102 @@ def serve(
         from gateway.logs import set_up_logs
         from gateway.workers import serve as serve_calls
 
-    settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
-    set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())
-    if not as_worker:
-        for name in unknown_variables():
-            logger.warning("no setting has this name", variable=name)
-        if not settings.asks_for_token:
-            logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
+    # Until the settings are read; then with the secrets that they name.
+    as_json = os.environ.get(variable_of("log_format")) == "json"
+    if as_json:
+        set_up_logs("INFO", "json")
     try:
+        settings = read_settings(port=port, ops_port=ops_port, host=host, workers=workers)
+        set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())
+        if not as_worker:
+            for name in unknown_variables():
+                logger.warning("no setting has this name", variable=name)
+            if not settings.asks_for_token:
+                logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
         code = run(serve_calls(settings, [sys.executable, str(RUN), "serve", "--as-worker"], as_worker))
     except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
+        wrong = [("wrong setting", fault) for fault in error.faults]
     except MisuseError as error:
-        print_misuse(error)
-        raise typer.Exit(WRONG_SETTING) from None
+        wrong = [misuse(error)]
     except OSError as error:
-        err.print(f"[red]cannot listen[/red] {escape(str(error))}")
-        raise typer.Exit(WRONG_SETTING) from None
-    raise typer.Exit(code)
+        wrong = [("cannot listen", str(error))]
+    else:
+        raise typer.Exit(code)
+    for what, why in wrong:
+        if as_json:
+            logger.critical(what, reason=why)
+        else:
+            err.print(f"[red]{what}[/red] {escape(why)}")
+    raise typer.Exit(WRONG_SETTING)
 
 
-def check() -> None:
-    """Print the settings in force, secrets hidden, and what is wrong with them."""
-    from gateway.logs import without_query, without_secrets
+def check(
+    offline: Annotated[bool, typer.Option("--offline", help="Do not look at the database.")] = False,
+) -> None:
+    """Print what is wrong with the settings, the certificate and the database, then the settings, secrets hidden.
 
-    given, expiry = settings_as_given(), ""
+    Exits with 2 if something must be changed, with 1 if the database cannot be reached now. Writes nothing.
+    """
+    given, faults, expiry, away, found = settings_as_given(), list[str](), "", "", ""
     try:
-        settings, faults = read_settings(), []
-        expiry = settings.tls.outlook(datetime.now(UTC)) if settings.tls is not None else ""
-        given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
+        settings = read_settings()
     except SettingsError as error:
         faults = error.faults
-    wrong = {fault.partition(":")[0] for fault in faults}
+    else:
+        given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
+        now = datetime.now(UTC)
+        if settings.tls is not None and (outlook := settings.tls.outlook(now)):
+            if settings.tls.has_expired(now):
+                faults.append(f"{CERTIFICATE}: {outlook}")
+            else:
+                expiry = outlook
+        if not offline:
+            try:
+                found = _look_at_database(settings.database_url)
+            except MisuseError as error:
+                faults.append(f"{DATABASE}: {error}")
+            except TielineError as error:
+                away = str(error)
+    print_faults(faults)
+    if away:
+        err.print(f"[red]not now[/red] {DATABASE}: {escape(away)}")
+    if expiry:
+        err.print(f"[yellow]{CERTIFICATE}[/yellow] {escape(expiry)}")
+    print_unknown()
+    out.print(_table(given, {fault.partition(":")[0] for fault in faults}))
+    if found:
+        out.print(escape(found))
+    if faults or away:
+        raise typer.Exit(WRONG_SETTING if faults else FAILED)
+
+
+def _look_at_database(url: str) -> str:
+    """What there is, in a line. Raises: WrongDatabase, DatabaseAway."""
+    from store.database import look, shown
+
+    tables = look(url, LOOK_LIMIT_S)
+    if tables is None:
+        return f"{shown(url)} is not there yet: `serve` makes it"
+    added = f"; `serve` adds {', '.join(tables.pending)}" if tables.pending else ""
+    return f"{shown(url)}  revision {tables.revision or 'none'}, here {tables.known[-1]}{added}"
+
+
+def _table(given: Mapping[str, str], wrong: Container[str]) -> Table:
+    """The settings. given: by variable. wrong: variables."""
+    from gateway.logs import without_query, without_secrets
+
     # Fold long values: a truncated one cannot be checked.
     names, values = Column("variable", no_wrap=True), Column("value", overflow="fold", min_width=24)
     table = Table(names, values, "what it is", box=None, pad_edge=False)
     for name, field in Settings.model_fields.items():
         variable = variable_of(name)
         if variable in wrong:  # not as it stands there: nobody can tell where a secret in it begins
-            value = "[red]wrong, see below[/red]"
+            value = "[red]wrong, see above[/red]"
         else:
             origin = "" if is_given(name) else " [dim](default)[/dim]"
             value = f"{escape(without_secrets(without_query(given[variable])))}{origin}"
         table.add_row(variable, value, escape(field.description or ""))
-    out.print(table)
-    print_unknown()
-    if expiry:
-        err.print(f"[yellow]TIELINE_TLS_CERTIFICATE[/yellow] {escape(expiry)}")
-    print_faults(faults)
-    if faults:
-        raise typer.Exit(WRONG_SETTING)
+    return table
 
 
 def print_unknown() -> None:
