@@ -19,7 +19,8 @@ POLICIES = {
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
 
 # The children of the switchboard.
-JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
+# It may take long to end: its last attempt waits for a server that may not answer.
+JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1, shutdown_s=12.0)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 
 # The store to answer the JournalWriter, which asks it every five seconds at least. After that no new calls are taken.
@@ -48,6 +49,8 @@ SETTLE_LIMIT_S = 3.0
 OVERTIME_LIMIT_S = 600.0
 # A model session to be ready, at the start of a call and after a loss.
 MODEL_LIMIT_S = 20.0
+# A refusal of the model is tried once more in this time, on a new connection; the next one ends the call's attempts.
+REFUSAL_S = 60.0
 # Least time from a model session's readiness to its renewal, so that a wrong `expires_at` does not cause endless
 # dialling. The shortest real sessions last half an hour (docs/specs/openai-realtime.md 1.3).
 RENEW_FLOOR_S = 10.0

@@ -54,12 +54,7 @@ class Done:
 
     def backs(self, claim: Claim, language: ClaimLanguage, today: date) -> bool:
         """Whether this makes the claim true: the same deed, and no other day or time."""
-        dates, times = language.dates(claim.sentence, today), language.times(claim.sentence, today)
-        return (
-            not self.deeds.isdisjoint(claim.deeds)
-            and not any(one.isdisjoint(self.dates) for one in dates)
-            and not any(one.isdisjoint(self.times) for one in times)
-        )
+        return not unbacked([claim], [self], language, today)
 
 
 def literal(template: str) -> str:
@@ -80,4 +75,16 @@ def backs_also(deeds: frozenset[Deed]) -> frozenset[Deed]:
 def unbacked(claims: Iterable[Claim], done: Iterable[Done], language: ClaimLanguage, today: date) -> list[Claim]:
     """The claims that nothing backs."""
     known = list(done)
-    return [claim for claim in claims if not any(each.backs(claim, language, today) for each in known)]
+    return [claim for claim in claims if not _backed(claim, known, language, today)]
+
+
+def _backed(claim: Claim, done: Iterable[Done], language: ClaimLanguage, today: date) -> bool:
+    """Whether any of these makes the claim true. Its words are parsed once, however many there are."""
+    able = [each for each in done if not each.deeds.isdisjoint(claim.deeds)]
+    if not able:
+        return False
+    dates, times = language.dates(claim.sentence, today), language.times(claim.sentence, today)
+    return any(
+        not any(one.isdisjoint(each.dates) for one in dates) and not any(one.isdisjoint(each.times) for one in times)
+        for each in able
+    )

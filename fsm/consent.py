@@ -23,6 +23,11 @@ V = TypeVar("V")
 
 # A read-back has fewer; words of the bot before its last ones are not looked at.
 MOST_SENTENCES = 12
+# What of a turn's words is judged, its end: a minute of speech. A read-back and its answer have a tenth of it, and the
+# event loop parses any such text in a few ms; a turn may have 64 KB.
+JUDGED_CHARS = 1000
+# What is parsed in search of one read-back, which may have begun with any of the last sentences.
+PARSED_CHARS = 2 * JUDGED_CHARS
 
 
 class Reply(Enum):
@@ -49,7 +54,10 @@ class Reading:
 
 
 class Language(Protocol):
-    """What the rules need to know of a language."""
+    """What the rules need to know of a language.
+
+    Of a longer text only the last JUDGED_CHARS are looked at, of a text with claims a few times as many.
+    """
 
     def dates(self, text: str, today: date) -> list[frozenset[date]]:
         """Each day named in the text, in order: the set of dates that it may mean, counted from today."""
@@ -173,12 +181,18 @@ def readback_of(
 
 
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:
-    """Whether the bot's words end in a read-back: what the caller has heard of them, and all of them."""
+    """Whether the bot's words end in a read-back: what the caller has heard of them, and all of them.
+
+    A sentence of more than JUDGED_CHARS is none that a caller could agree to.
+    """
     said = list(spoken)
+    if len(readback.sentence) > JUDGED_CHARS:
+        return False
     if said and _contradicts_itself(readback, said[-1].today, language):
         return False
-    return _end_in_readback(readback, [each for each in said if each.heard], language) and _end_in_readback(
-        readback, said, language
+    heard = [each for each in said if each.heard]
+    return _end_in_readback(readback, heard, language) and (
+        len(heard) == len(said) or _end_in_readback(readback, said, language)
     )
 
 
@@ -190,10 +204,13 @@ def _contradicts_itself(readback: Readback, today: date, language: Language) -> 
 
 def _end_in_readback(readback: Readback, said: Sequence[Spoken], language: Language) -> bool:
     """Whether the last sentences are the task's own, or name exactly its values and say nothing else."""
-    sentences = [(each, sentence) for each in said for sentence in language.sentences(each.text)]
-    own = language.words(readback.sentence)
+    sentences = _last_sentences(said, language)
+    own, parsed = language.words(readback.sentence), 0
     for first in reversed(range(max(0, len(sentences) - MOST_SENTENCES), len(sentences))):
         last = sentences[first:]
+        parsed += sum(len(sentence) for _, sentence in last)
+        if parsed > PARSED_CHARS:
+            return False
         if language.words(" ".join(sentence for _, sentence in last)) == own:
             return True
         readings = [
@@ -208,6 +225,16 @@ def _end_in_readback(readback: Readback, said: Sequence[Spoken], language: Langu
         if language.reads_back(rest, offered, after_others=after_others):
             return True
     return False
+
+
+def _last_sentences(said: Sequence[Spoken], language: Language) -> list[tuple[Spoken, str]]:
+    """The last sentences, each with what it is of: one more than a read-back may have, if there are so many."""
+    found: list[tuple[Spoken, str]] = []
+    for each in reversed(said):
+        found = [*((each, sentence) for sentence in language.sentences(each.text)), *found]
+        if len(found) > MOST_SENTENCES:
+            break
+    return found
 
 
 def _names_exactly(readback: Readback, readings: Sequence[Reading]) -> bool:
@@ -231,6 +258,8 @@ def _in_order(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:
 
 def reply(readback: Readback, text: str, today: date, language: Language) -> Reply:
     """Classify the caller's answer to a read-back. today: the day on which it was given."""
+    if len(text) > JUDGED_CHARS:  # nobody says yes for a minute
+        return Reply.OTHER
     if language.wordless(text):
         return Reply.WORDLESS
     said = language.read(text, today, readback.phrases)

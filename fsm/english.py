@@ -9,13 +9,14 @@ May import: fsm, the standard library.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
 from fsm import english_claims, english_consent
 from fsm.claims import Claim, Deed
-from fsm.consent import Reading
+from fsm.consent import JUDGED_CHARS, Reading
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -51,6 +52,11 @@ _FREE = frozenset({
     "the", "as", "it", "i"
 }) | frozenset(WEEKDAYS)  # fmt: skip
 _AT = frozenset({"at", "around", "about", "by", "for", "to", "make", "it", "until", "till", "before", "after", "say"})
+
+# What of a turn is searched for statements, its end: four minutes of speech.
+CLAIMS_CHARS = 4 * JUDGED_CHARS
+# The last ones, which are compared with what was done: who says more of them says that everything is.
+MOST_CLAIMS = 8
 
 _O_CLOCK = ("o'clock", "oclock")
 _MARKS = ".,;:?!"
@@ -114,11 +120,20 @@ class _Day:
             return frozenset({self.exact}) if self._fits(self.exact) else frozenset()
         if self.day is None:
             return self._weekday(today)
-        if self.year is not None and self.month is not None:
-            return frozenset(day for day in _days_of(self.year) if self._fits(day))
         # The next such day. If weekday and date contradict each other, it is years away and matches no value.
-        ahead = (today + timedelta(days=days) for days in range(366 * 8 + 1))
-        return frozenset([next((day for day in ahead if self._fits(day)), date.min)])
+        found = (day for day in self._candidates(today) if self._fits(day) and (day >= today or self.year is not None))
+        if self.year is not None:
+            return frozenset(found)
+        return frozenset([next(found, date.min)])
+
+    def _candidates(self, today: date) -> Iterator[date]:
+        """That day of each month of the named year, or of the next eight."""
+        assert self.day is not None
+        years = range(today.year, today.year + 9) if self.year is None else (self.year,)
+        for year in years:
+            for month in range(1, 13) if self.month is None else (self.month,):
+                if 1 <= self.day <= monthrange(year, month)[1]:
+                    yield date(year, month, self.day)
 
     def _fits(self, day: date) -> bool:
         return (
@@ -141,11 +156,6 @@ class _Day:
         return frozenset({first, first + week}) if first == today else frozenset({first})
 
 
-def _days_of(year: int) -> Iterator[date]:
-    first = date(year, 1, 1)
-    return (first + timedelta(days=days) for days in range(366) if (first + timedelta(days=days)).year == year)
-
-
 class English:
     """A `Language`."""
 
@@ -161,7 +171,7 @@ class English:
         return tuple(token.text for token in _tokens(text) if not token.is_mark)
 
     def sentences(self, text: str) -> list[str]:
-        return [each for each in re.split(r"(?<=[.?!])\s+", _plain(text)) if each]
+        return _sentences(text)
 
     def read(self, text: str, today: date, phrases: Sequence[str]) -> Reading:
         return _read(text, today, phrases)
@@ -177,21 +187,28 @@ class English:
 
     def wordless(self, text: str) -> bool:
         spoken = " ".join(_spoken(_plain(text)))
-        return not spoken or spoken in _IMAGINED
+        return len(text) <= JUDGED_CHARS and (not spoken or spoken in _IMAGINED)
 
     def claims(self, text: str) -> list[Claim]:
-        return [claim for sentence in self.sentences(text) for claim in english_claims.claims_in(sentence)]
+        sentences = _sentences(text, CLAIMS_CHARS)
+        whole = sentences if len(text) <= CLAIMS_CHARS else sentences[1:] or sentences
+        return [claim for sentence in whole for claim in english_claims.claims_in(sentence)][-MOST_CLAIMS:]
 
     def denial(self, deeds: frozenset[Deed]) -> str:
         return english_claims.denial(deeds)
 
     def parting(self, text: str) -> bool:
         spoken = _spoken(_plain(text))
-        return bool(spoken) and all(word in _YES or word in _PARTING for word in spoken)
+        return 0 < len(text) <= JUDGED_CHARS and bool(spoken) and all(w in _YES or w in _PARTING for w in spoken)
 
 
-def _plain(text: str) -> str:
-    text = text.replace("’", "'").lower()
+def _sentences(text: str, most: int = JUDGED_CHARS) -> list[str]:
+    return [each for each in re.split(r"(?<=[.?!])\s+", _plain(text, most)) if each]
+
+
+def _plain(text: str, most: int = JUDGED_CHARS) -> str:
+    """The last characters of a text in the form in which all of it is compared. most: how many."""
+    text = text[-most:].replace("’", "'").lower()
     text = re.sub(r"\b([ap])\. ?m\b\.?", r"\1m", text)
     text = re.sub(r"(?<=\d)([ap])m\b", r" \1m", text)
     return re.sub(r"(?<=[a-z])[-–](?=[a-z])", " ", text)
@@ -208,7 +225,10 @@ def _tokens(text: str) -> list[_Token]:
             tokens[-1] = _Token(str(number), number, token.ordinal)
         else:
             tokens.append(token)
-    return [replace(token, text=str(token.number)) if token.number is not None else token for token in tokens]
+    return [
+        token if token.number is None or token.text == str(token.number) else replace(token, text=str(token.number))
+        for token in tokens
+    ]
 
 
 def _token(match: re.Match[str]) -> _Token:

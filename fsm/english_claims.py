@@ -21,13 +21,18 @@ _DEEDS: dict[str, frozenset[Deed]] = {
 }
 # With these verbs alone the speaker needs no object: "I have booked you in".
 _PARTICIPLE = "|".join(sorted(_DEEDS, key=len, reverse=True))
-_ADVERBS = r"(?:(?:now|all|just|successfully|officially|also|indeed|been|then|safely|duly|both|already) )*"
+_ADVERB = "now|all|just|successfully|officially|also|indeed|then|safely|duly|both|already"
+_ADVERBS = rf"(?:(?:{_ADVERB}|been) )*"
 _NOUN = r"(?:appointment|booking|reservation|visit|cancellation|change|order|meeting|check up|checkup)s?"
 _PRONOUN = r"(?:it|that|this|everything|you|they|both)"
-# The subject, directly before its verb or with its values between: "your appointment on thursday at ten is booked".
-_SUBJECT = rf"(?:\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b[^,;]*?|\b{_PRONOUN})"
-_BE = rf"(?:'s|'re| is| are| was| were|(?: has| have|'ve|'s) {_ADVERBS}been)"
-_PASSIVE = re.compile(rf"(?P<subject>{_SUBJECT}){_BE} {_ADVERBS}(?P<deed>{_PARTICIPLE})\b")
+# The subject of a passive, directly before its verb or with its values between: "your appointment on friday is booked".
+# Verb and subject are searched for separately: one pattern for both would try every verb for every subject.
+_SUBJECT = re.compile(rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b")
+_SUBJECT_PRONOUN = re.compile(rf"\b{_PRONOUN}$")
+_LONGEST_PRONOUN = len("everything")
+_BE = rf"(?:'s|'re| is| are| was| were|(?: has| have|'ve|'s) (?:(?:{_ADVERB}) )*+been)"
+_PASSIVE = re.compile(rf"{_BE} {_ADVERBS}(?P<deed>{_PARTICIPLE})\b")
+_NO_PART_OF_SUBJECT = re.compile("[,;]")
 _ACTIVE = re.compile(rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?P<deed>{_PARTICIPLE})\b(?! (?:up|out|solid)\b)")
 _NOW_ON = re.compile(rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for)\b")
 _FILLER = r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely) )*"
@@ -47,35 +52,77 @@ _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
 _HARMLESS = re.compile(
     r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"
 )
+# Without one of these words a sentence states nothing; few sentences have any.
+_MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
+_CLAUSES = re.compile(r";|:(?!\d)| but | and i will ")
+# Of a long sentence, what stands so near to a statement is taken for its values; in characters.
+_AROUND = 200
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}
 
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in lower case, with plain apostrophes."""
-    if sentence.rstrip().endswith("?"):
+    if _MENTIONED.search(sentence) is None or sentence.rstrip().endswith("?"):
         return
-    for clause in re.split(r";|:(?!\d)| but | and i will ", _HARMLESS.sub(" ", sentence)):
-        deeds = _claimed(clause.strip())
-        if deeds:
-            yield Claim(deeds, clause.strip())
+    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+        if (claim := _claimed(clause.strip())) is not None:
+            yield claim
 
 
-def _claimed(clause: str) -> frozenset[Deed]:
+def _claimed(clause: str) -> Claim | None:
     bare = re.sub(r"[^a-z' ]+", " ", clause).split()
     if match := _BARE.search(" ".join(bare)):
-        return _DEEDS[match["deed"]]
+        return Claim(_DEEDS[match["deed"]], clause)
     found = _NOW_ON.search(clause)
     if found is not None:
-        return frozenset() if _NONE_BEFORE.search(clause[: found.start()]) else frozenset({Deed.MOVED})
-    for pattern in (_PASSIVE, _ACTIVE):
-        for match in pattern.finditer(clause):
-            before, within, after = clause[: match.start()], match[0], clause[match.end() :]
-            if _NONE_BEFORE.search(before) or _NONE_BEFORE.search(within) or _NONE_AFTER.search(after):
-                continue
-            if _TAKEN.search(before + within) and not re.search(r"\byou", within):
-                continue
-            return _DEEDS[match["deed"]]
-    return frozenset()
+        denied = _NONE_BEFORE.search(clause[: found.start()]) is not None
+        return None if denied else Claim(frozenset({Deed.MOVED}), _near(clause, found.end()))
+    # What makes statements something else is searched for once, not once for each of them.
+    never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+    unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
+    for start, end, deed in (*_passives(clause), *_actives(clause)):
+        if never <= start or _NONE_BEFORE.search(clause, start, end) or unless >= end:
+            continue
+        if taken <= end and not re.search(r"\byou", clause[start:end]):
+            continue
+        return Claim(_DEEDS[deed], _near(clause, end))
+    return None
+
+
+def _near(clause: str, end: int) -> str:
+    """What a statement that ends there may name."""
+    return clause[max(0, end - _AROUND) : end + _AROUND]
+
+
+def _first_end(pattern: re.Pattern[str], clause: str) -> int:
+    """Where the first such words end; past the clause if it has none."""
+    found = pattern.search(clause)
+    return len(clause) + 1 if found is None else found.end()
+
+
+def _actives(clause: str) -> Iterator[tuple[int, int, str]]:
+    """Each "I have booked": where it begins, where it ends, its participle."""
+    for match in _ACTIVE.finditer(clause):
+        yield match.start(), match.end(), match["deed"]
+
+
+def _passives(clause: str) -> Iterator[tuple[int, int, str]]:
+    """Each subject with its "is booked": where it begins, where it ends, its participle."""
+    begin = 0  # of what may be the next one's subject
+    subjects, at = list(_SUBJECT.finditer(clause)), 0
+    stops, passed = [stop.end() for stop in _NO_PART_OF_SUBJECT.finditer(clause)], 0
+    for match in _PASSIVE.finditer(clause):
+        verb = match.start()
+        while passed < len(stops) and stops[passed] <= verb:
+            begin, passed = max(begin, stops[passed]), passed + 1
+        while at < len(subjects) and subjects[at].start() < begin:
+            at += 1
+        named = at < len(subjects) and subjects[at].end() <= verb
+        pronoun = _SUBJECT_PRONOUN.search(clause, max(begin, verb - _LONGEST_PRONOUN), verb)
+        subject = subjects[at] if named else pronoun
+        if subject is not None:
+            yield subject.start(), match.end(), match["deed"]
+            begin = match.end()
 
 
 def denial(deeds: frozenset[Deed]) -> str:

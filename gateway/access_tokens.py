@@ -17,12 +17,19 @@ from typing import Any
 
 import aiohttp
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import (
+    BadSignatureError,
+    ExpiredTokenError,
+    InvalidClaimError,
+    InvalidKeyIdError,
+    JoseError,
+    MissingClaimError,
+)
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from loguru import logger
 
 from actors.metrics import KEY_FETCHES
-from gateway.credentials import KeysMissing
+from gateway.credentials import KeysMissing, TokenRefused
 
 # Of signatures by a private key only: a token never says by which rule it is to be checked.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
@@ -36,6 +43,14 @@ STALE_S = 24 * 3600.0
 FETCH_LIMIT_S = 5.0
 MAX_BYTES = 1024 * 1024
 _KINDS: dict[object, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
+
+
+_CLAIMS = {
+    "iss": "an access token of another issuer, or of none",
+    "aud": "an access token for another audience, or for none",
+    "exp": "an access token that never expires",
+    "nbf": "an access token that is not valid yet",
+}
 
 
 class IssuerKeys:
@@ -59,9 +74,14 @@ class IssuerKeys:
         if self._task is not None:
             self._task.cancel()
 
+    @property
+    def missing(self) -> bool:
+        """No access token can be checked."""
+        return self._keys is None or self._now_s() - self._fetched_s > STALE_S
+
     def current(self) -> KeySet:
         """Raises: KeysMissing."""
-        if self._keys is None or self._now_s() - self._fetched_s > STALE_S:
+        if self._keys is None or self.missing:
             self._ask()
             raise KeysMissing
         return self._keys
@@ -120,10 +140,10 @@ class AccessTokenCheck:
         self._keys = keys
         self._now = now
 
-    def __call__(self, token: str) -> str | None:
-        """The credential of the client that a token was issued to, the same for its next one; None: it is no good.
+    def __call__(self, token: str) -> str:
+        """The credential of the client that a token was issued to, the same for its next one.
 
-        Raises: KeysMissing.
+        Raises: TokenRefused, KeysMissing.
         """
         keys = self._keys.current()
         try:
@@ -138,13 +158,26 @@ class AccessTokenCheck:
         except InvalidKeyIdError:
             if self._keys.unknown():
                 raise KeysMissing from None
-            return None
-        except JoseError:
-            return None
+            raise TokenRefused("an access token of a key that the issuer does not have") from None
+        except JoseError as error:
+            raise TokenRefused(_reason(error)) from None
         except Exception:  # noqa: BLE001 - a stranger's text: whatever it makes the library raise, it is no token
-            return None
+            raise TokenRefused("a token that is no access token") from None
         client = next((claims[name] for name in ("sub", "client_id", "azp", "appid") if claims.get(name)), "")
         return f"oauth {self._issuer} {client}"
+
+
+def _reason(error: JoseError) -> str:
+    """What is wrong with a token, in words of ours: the library's may quote it."""
+    match error:
+        case ExpiredTokenError():
+            return "an access token that has expired"
+        case MissingClaimError() | InvalidClaimError():
+            return _CLAIMS.get(error.claim, "an access token with a wrong claim")
+        case BadSignatureError():
+            return "an access token that the issuer has not signed"
+        case _:
+            return "a token that is no access token"
 
 
 def _key_set(answer: Any) -> KeySet:

@@ -37,6 +37,7 @@ from actors.messages.switchboard import (
     StoreFile,
     SwitchboardStatus,
 )
+from actors.process.lease_keeper import LeaseKeeper
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
@@ -65,6 +66,7 @@ from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
 # Calls to end, and then the actor tree, when the process shuts down.
-STOP_LIMIT_S = 10.0
+STOP_LIMIT_S = 15.0
 # The calls left after a drain to be ended in words, or handed over.
 LAST_CALLS_LIMIT_S = 15.0
 POLL_INTERVAL_S = 0.02
@@ -109,7 +111,7 @@ class Root:
 
 
 class JournalError(TielineError):
-    """The journal's writer has died for good."""
+    """The journal's writer has died for good, or did not get everything written at the end."""
 
 
 class Daemon:
@@ -158,7 +160,9 @@ class Daemon:
         ops_port = await self._open_store()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
-        leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        self._keeping = beside(self.engine)
+        node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
@@ -169,6 +173,8 @@ class Daemon:
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
+        self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
+        self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
@@ -182,13 +188,13 @@ class Daemon:
         tls = None
         if (files := settings.tls) is not None:
             tls = files.context()
-            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe), RELOAD_EVERY_S)
+            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
             port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, bots)
+        self._ops.show(self.switchboard, self.journal, bots, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
             f"http://127.0.0.1:{ops_port}",
@@ -234,6 +240,11 @@ class Daemon:
         return AccessTokenCheck(
             settings.oauth_issuer, settings.oauth_audience, self._issuer_keys, lambda: self._now().timestamp()
         )
+
+    def _lets_in(self) -> bool:
+        """Whether a peer's token can be checked: not so where only the issuer's keys could, and they are missing."""
+        keys = self._issuer_keys
+        return keys is None or bool(self._settings.vaic_tokens) or not keys.missing
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
@@ -291,7 +302,9 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
+        self._keeping.dispose()
         self.engine.dispose()
 
     async def live_calls(self) -> tuple[str, ...]:
@@ -409,7 +422,8 @@ async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[
             await daemon.drain(hurry)
     extending.cancel()
     beat.cancel()
-    return EX_SOFTWARE if failed else 0
+    ended = daemon.root.ended
+    return EX_SOFTWARE if failed or (ended.done() and ended.result() is not None) else 0
 
 
 def _tune_garbage_collector() -> None:

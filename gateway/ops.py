@@ -39,6 +39,7 @@ class Ops:
         self._switchboard: pykka.ActorRef[Switchboard] | None = None
         self._journal: Journal | None = None
         self._bots: Generations | None = None
+        self._lets_in: Callable[[], bool] = lambda: True
         app = web.Application()
         app.add_routes(
             [
@@ -61,9 +62,14 @@ class Ops:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
-    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, bots: Generations) -> None:
-        """From now on calls are taken. Until then the process is alive and not ready."""
-        self._switchboard, self._journal, self._bots = switchboard, journal, bots
+    def show(
+        self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, bots: Generations, lets_in: Callable[[], bool]
+    ) -> None:
+        """From now on calls are taken. Until then the process is alive and not ready.
+
+        lets_in: whether a peer's token can be checked.
+        """
+        self._switchboard, self._journal, self._bots, self._lets_in = switchboard, journal, bots, lets_in
 
     async def close(self) -> None:
         await self._runner.cleanup()
@@ -88,6 +94,8 @@ class Ops:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         status = await self._status()
+        if not self._lets_in():
+            return web.Response(status=404, text="not ready: the issuer's keys are missing\n")
         if status is not None and status.accepting:
             return web.Response(text="ready\n")
         # 404 and not 503: a proxy then sends no new calls, but does not cut the live ones.

@@ -31,7 +31,7 @@ from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connection, Connections
-from gateway.credentials import BearerCheck, KeysMissing
+from gateway.credentials import BearerCheck, KeysMissing, TokenRefused
 from gateway.tls import TlsListener
 from protocols.limits import NAME_CHARS
 
@@ -198,8 +198,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             response = self._server.reject(HTTPStatus.SERVICE_UNAVAILABLE, "try again\n")
             response.headers["Retry-After"] = RETRY_AFTER_S
             return response
-        if credentials is None:
-            return self._deny()
+        except TokenRefused as refused:
+            return self._deny(refused.reason)
         self._shared.failures.succeeded(self._address)
         self._peer = Peer(self._address, credentials[0], credentials[1:], _path_of(request.path))
         if "Upgrade" not in request.headers and request.method == "GET":
@@ -209,8 +209,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             return response
         return self._server.accept(request)
 
-    def _deny(self) -> Response:
-        logger.warning("upgrade refused", reason="bad or missing bearer token", address=self._address)
+    def _deny(self, reason: str) -> Response:
+        logger.warning("upgrade refused", reason=reason, address=self._address)
         self._shared.failures.failed(self._address)
         response = self._server.reject(HTTPStatus.UNAUTHORIZED, "Unauthorized\n")
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -14,6 +14,10 @@ from pydantic import Field
 from protocols.frames import CamelFrame, Codec, SentCamelFrame, SentCamelPart, Text
 from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
 
+# Of a call. What no store can take was replaced by U+FFFD when the frame was read (protocols/text.py), so that
+# two ids may have become one: such an id names nobody.
+CallId = Annotated[str, Field(min_length=1, max_length=NAME_CHARS, pattern="^[^\ufffd]*$")]
+
 # --- VAIC -> bot ---
 
 
@@ -27,7 +31,7 @@ class SessionInitiate(CamelFrame):
     """The first message of a call. Only the conversation's id can be counted on."""
 
     type: Literal["session.initiate"] = "session.initiate"
-    conversation_id: Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
+    conversation_id: CallId
     expect_audio_messages: bool = True
     bot_name: Text = ""
     caller: Text = ""
@@ -38,7 +42,7 @@ class SessionResume(CamelFrame):
     """The first message on a new socket after VAIC lost the old one."""
 
     type: Literal["session.resume"] = "session.resume"
-    conversation_id: Annotated[str, Field(min_length=1, max_length=NAME_CHARS)]
+    conversation_id: CallId
     supported_media_formats: tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from actors.call import handover, phase, silence
 from actors.model import phase as model_phase
+from actors.transport.circuit import CIRCUIT
 from actors.vaic import phase as vaic_phase
 from fsm.chart import render, table_chart
 from fsm.diagram import draw
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 # Every transition table of the product, by the name of its picture in docs/machines/.
 MACHINES: Mapping[str, Table[Any, Any, Any]] = {
+    "circuit-breaker": CIRCUIT,
     "call": phase.CALL,
     "call-readiness": phase.READINESS,
     "drain": handover.DRAIN,

@@ -161,6 +161,7 @@ class ModelLeg:
         self._name = ""  # the active child's
         self._spare: _Spare | None = None
         self._delay_logged = False
+        self._refused: tuple[str, float] | None = None  # the child that was refused and started again last, and when
 
     def start(self) -> None:
         """Dial the first session."""
@@ -223,7 +224,11 @@ class ModelLeg:
         """One of this leg's session actors has ended."""
         if death.child == self._name and self._spare is not None and self._spare.ready:
             return self._promote(death, self._spare.name)
-        refused = isinstance(death.reason, ModelRefused) and self._children.unlink(death)
+        refused = (
+            isinstance(death.reason, ModelRefused)
+            and not self._tries_again(death.child)
+            and self._children.unlink(death)
+        )
         verdict = None if refused else self._children.died(death)
         for_good = refused or isinstance(verdict, Escalate)
         if death.child != self._name:
@@ -244,6 +249,14 @@ class ModelLeg:
         self._timers.start_once(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         return Loss.LOST
+
+    def _tries_again(self, child: str) -> bool:
+        """Whether a refusal is tried once more: the next connection may lead to another node of the model's."""
+        now_s = self._children.now_ms() / 1000
+        if self._refused is not None and self._refused[0] == child and now_s - self._refused[1] < policies.REFUSAL_S:
+            return False
+        self._refused = child, now_s
+        return True
 
     def _promote(self, death: ChildDied, successor: str) -> Loss:
         if not self._children.unlink(death):

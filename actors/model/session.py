@@ -61,7 +61,8 @@ from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
-from actors.transport.dialler import DialFailed, Dialled, Dials
+from actors.transport.circuit import Milestone
+from actors.transport.dialler import DialFailed, Dialled, Dials, Purpose
 from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
@@ -133,6 +134,7 @@ class OpenAISocket(LoopActor):
         self._config = config
         self._name = parent_link.child
         self._dialler = dialler
+        self._purpose = Purpose(config.conversation_id, config.settings)
         self._call = call
         self._vaic = vaic
         self._log = logger.bind(conversation=config.conversation_id)
@@ -154,7 +156,7 @@ class OpenAISocket(LoopActor):
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
-        self._dialler.dial(self.actor_ref, self._config.settings)
+        self._dialler.dial(self.actor_ref, self._purpose)
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -316,6 +318,7 @@ class OpenAISocket(LoopActor):
             case Action.CONFIGURE:
                 self._send(SessionUpdate(session=self._config.session()))
             case Action.STAND_BY:
+                self._dialler.worked(Milestone.SESSION, self._purpose)
                 send(self._call, ModelReady(self._name, standby=True))
             case Action.GO_LIVE:
                 self._go_live()
@@ -342,6 +345,7 @@ class OpenAISocket(LoopActor):
         return ", ".join(f"{side}: {form}" for side, form in got.items() if form not in ("", wanted))
 
     def _go_live(self) -> None:
+        self._dialler.worked(Milestone.SESSION, self._purpose)
         for item in self._config.history:
             self._create(item)
         send(self._call, ModelReady(self._name, expires_at=self._expires_at))
@@ -360,14 +364,15 @@ class OpenAISocket(LoopActor):
             self._step(Event.QUIET)
 
     def _refused(self, reason: str) -> None:
-        """The API refuses service: open the circuit breaker for new sessions and end this one."""
-        self._dialler.trip(reason, self._config.settings)
+        """The API refuses service: report that to the circuit breaker, and end this session."""
+        step = Milestone.RESPONSE if self._phase in LIVE else Milestone.SESSION
+        self._dialler.refused(reason, self._purpose, step)
         self._step(Event.REFUSED, ModelRefused(reason))
 
     def _not_as_configured(self, reason: str) -> ModelRefused:
         """The server refuses the configuration, which all calls share unless this one has a conversation to restore."""
         if not self._config.history and self._phase not in LIVE:
-            self._dialler.trip(reason, self._config.settings)
+            self._dialler.refused(reason, self._purpose, Milestone.SESSION)
         return ModelRefused(reason)
 
     def _take_error(self, event: server.Error) -> None:
@@ -499,6 +504,8 @@ class OpenAISocket(LoopActor):
                 self._refused(response.error_code)
             if response.error_code in RATE_LIMITS:
                 MODEL_LIMITED.labels("response").inc()
+        if response.status == "completed":
+            self._dialler.worked(Milestone.RESPONSE, self._purpose)
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()

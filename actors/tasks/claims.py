@@ -26,6 +26,8 @@ SAID_WRONGLY = "I am sorry, I said that wrongly."
 WHAT_NEXT = "What shall I do for you?"
 # Requests for a correction; a model that says something else each time will not say it.
 MOST_ASKS = 3
+# The newest ones are remembered: one correction takes back all of a kind.
+MOST_OPEN = 8
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class ClaimWatch:
             return
         for claim in self.language.claims(words_heard(text, item)):
             if claim.deeds & self.possible and claim not in self._open:
-                self._open.append(claim)
+                self._open = [*self._open, claim][-MOST_OPEN:]
                 self._asked_ms = None
         # What began before the correction was asked for cannot be it.
         if self._asked_ms is not None and item.heard_ms and (item.began_ms or 0) >= self._asked_ms:
@@ -101,7 +103,7 @@ class ClaimWatch:
     def new(self, claims: Iterable[Claim]) -> list[Claim]:
         """The claims that were not counted before."""
         found = [claim for claim in claims if claim not in self._counted]
-        self._counted += found
+        self._counted = [*self._counted, *found][-2 * MOST_OPEN :]
         return found
 
     def asked(self, correction: str, at_ms: float) -> None:

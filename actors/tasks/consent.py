@@ -16,14 +16,17 @@ from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
 # An item's start is reported in whole ms, the time of a step in fractions of it.
 ROUNDING_MS = 1
+# Turns since a read-back that are judged: who has said more is asked again.
+MOST_TURNS = 12
 
 
 @dataclass(slots=True)
 class _Turn:
-    """A turn of the caller. words: None until its transcript arrives."""
+    """A turn of the caller. words: None until its transcript arrives. worded: they are more than hums and noise."""
 
     began_ms: float
     words: str | None = None
+    worded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class ReadbackConsent:
             case CallerSpeaks(began=True):
                 self._turns[fact.item_id] = _Turn(fact.at_ms)
             case CallerSaid() if (turn := self._turns.get(fact.item_id)) is not None:
-                turn.words = fact.text
+                turn.words, turn.worded = fact.text, not self.language.wordless(fact.text)
             case _:
                 pass
 
@@ -86,7 +89,7 @@ class ReadbackConsent:
         if asked is None:
             return Agreement(Verdict.UNHEARD)
         turns = [turn for turn in self._turns.values() if turn.began_ms >= asked.at_ms]
-        worded = [turn for turn in turns if turn.words is None or self._worded(turn)]
+        worded = [turn for turn in turns if turn.words is None or turn.worded]
         if not worded:
             # No turn has words, and a cough is not an answer.
             return self._no_words(asked, turns)
@@ -109,7 +112,7 @@ class ReadbackConsent:
         if self._keyed_ms is not None and self._keyed_ms >= since_ms:
             return True
         turns = [turn for turn in self._turns.values() if turn.began_ms >= since_ms]
-        if any(self._worded(turn) for turn in turns):
+        if any(turn.worded for turn in turns):
             return True
         if all(turn.words is not None for turn in turns):
             return False
@@ -131,9 +134,11 @@ class ReadbackConsent:
 
     def _verdict(self, asked: _Asked, before: Sequence[_Turn], answer: _Turn, final: bool) -> Verdict | None:
         since_ms = asked.at_ms
-        for turn in before:
-            if turn.words is not None and self._reply(turn, asked.readback) not in (Reply.YES, Reply.UNDECIDED):
+        for count, turn in enumerate(reversed(before), 2):
+            decides = turn.words is not None and self._reply(turn, asked.readback) not in (Reply.YES, Reply.UNDECIDED)
+            if decides or count > MOST_TURNS:
                 since_ms = turn.began_ms  # a yes after it answers what the bot says then: it needs another reading
+                break
         verdict = self._statement(asked.readback, self._items(since_ms, answer.began_ms), answer.began_ms)
         if verdict is not Verdict.AGREED:
             return verdict
@@ -163,9 +168,6 @@ class ReadbackConsent:
     def _spoken(self, item: ItemHeard, until_ms: float) -> Spoken:
         text = self._said.get(item.item_id, "")
         return Spoken(text, _ended_by(item, until_ms), self.day_at(item.began_ms or 0))
-
-    def _worded(self, turn: _Turn) -> bool:
-        return turn.words is not None and not self.language.wordless(turn.words)
 
     def _reply(self, turn: _Turn, readback: Readback) -> Reply:
         return reply(readback, turn.words or "", self.day_at(turn.began_ms), self.language)

@@ -13,7 +13,7 @@ from datetime import date
 from actors.messages.call import SpeechFact
 from actors.messages.journal_rows import OwedResult
 from actors.tasks.heard_words import HeardWords, holds
-from fsm.claims import Done
+from fsm.claims import Claim, Done
 from fsm.consent import Language
 from protocols.ledger import ItemHeard, words_heard
 
@@ -54,14 +54,15 @@ class OwedResults:
 
     def _hear(self, item: ItemHeard, text: str) -> None:
         heard = words_heard(text, item)
+        claims = self.language.claims(heard) if self._owed else []
         for run_id, owed in list(self._owed.items()):
-            if self._tells(heard, owed):
+            if self._tells(heard, claims, owed):
                 del self._owed[run_id]
 
-    def _tells(self, heard: str, owed: _Owed) -> bool:
+    def _tells(self, heard: str, claims: Iterable[Claim], owed: _Owed) -> bool:
         if owed.done is None:
             return holds(heard, owed.mark, self.language)
-        return any(owed.done.backs(claim, self.language, owed.today) for claim in self.language.claims(heard))
+        return any(owed.done.backs(claim, self.language, owed.today) for claim in claims)
 
     @property
     def open(self) -> bool:

@@ -29,6 +29,7 @@ from websockets.uri import parse_uri
 from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
+from actors.transport.circuit import Circuit, Milestone
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
@@ -40,15 +41,11 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_CIRCUITS = 1000
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
-# After a final refusal one attempt passes in this time: a wrong key or an empty account is not repaired in seconds.
-OPEN_S = 15.0
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
 # The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
 # session up. A longer one counts as a refusal: the caller would hear nothing but "one moment".
 HOLD_LIMIT_S = 10.0
-# No wait is longer, whatever the server names: the next attempt asks again.
-HOLD_MOST_S = 60.0
 # Delayed attempts are this far apart, so that they do not all hit the limit again at once.
 HOLD_SPACING_S = 0.02
 # The last of them is no later than this after the first.
@@ -78,46 +75,28 @@ class DialFailed:
     final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a socket is for. call: the conversation's id. settings: of the session, None for those of the URL."""
+
+    call: str
+    settings: ModelSettings | None = None
+
+
 class Dials(Protocol):
     """Opens sockets to the model: a Dialler in the product."""
 
-    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
-        """Open a socket; the caller is told the outcome later. settings: of the session that it is for."""
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
+        """Open a socket; the caller is told the outcome later."""
         ...
 
-    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
-        """The model refused us in a way that another attempt with these settings would not change."""
+    def refused(self, reason: str, purpose: Purpose, step: Milestone, /) -> None:
+        """The model has refused a session in a way that another attempt with these settings would not change."""
         ...
 
-
-class Circuit:
-    """A circuit breaker: closed it lets every attempt pass, open one every OPEN_S. now_s: monotonic.
-
-    reason: why it is open; "" while it is closed.
-    """
-
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
-        self._next_s: float | None = None  # when the next attempt may pass; None while closed
-        self.reason = ""
-
-    def lets_through(self) -> bool:
-        if self._next_s is None:
-            return True
-        if self._now_s() < self._next_s:
-            return False
-        self._next_s = self._now_s() + OPEN_S
-        return True
-
-    def open(self, reason: str) -> None:
-        if self._next_s is None:
-            logger.error("the model refuses us: circuit breaker opened", reason=reason)
-        self._next_s, self.reason = self._now_s() + OPEN_S, reason
-
-    def close(self) -> None:
-        if self._next_s is not None:
-            logger.info("the model accepts us again: circuit breaker closed")
-        self._next_s, self.reason = None, ""
+    def worked(self, step: Milestone, purpose: Purpose, /) -> None:
+        """A session has come so far."""
+        ...
 
 
 class RetryHold:
@@ -130,7 +109,7 @@ class RetryHold:
 
     def named(self, wait_s: float) -> None:
         """The server refuses attempts for this long."""
-        until_s = self._now_s() + min(wait_s, HOLD_MOST_S)
+        until_s = self._now_s() + min(wait_s, HOLD_LIMIT_S)
         if until_s > self._until_s:
             self._until_s, self._waiting = until_s, 0
 
@@ -231,44 +210,45 @@ class Dialler:
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
 
-    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
-        circuit = self._circuit(settings)
-        wait_s = self._hold.wait_s()
-        if wait_s > HOLD_LIMIT_S + HOLD_SPREAD_S:
-            send(caller, DialFailed(0, f"to be tried again in {wait_s:.0f} s", final=True))
-        elif not circuit.lets_through():
+        circuit = self._circuit(purpose)
+        if not circuit.lets_through():
             send(caller, DialFailed(0, circuit.reason, final=True))
-        elif wait_s:
+        elif wait_s := self._hold.wait_s():
             MODEL_LIMITED.labels("held dial").inc()
-            self._loop.call_later(wait_s, self._start, caller, settings)
+            self._loop.call_later(wait_s, self._start, caller, purpose)
         else:
-            self._start(caller, settings)
+            self._start(caller, purpose)
 
-    def _circuit(self, settings: ModelSettings | None) -> Circuit:
-        key = repr(settings)
+    def _circuit(self, purpose: Purpose) -> Circuit:
+        key = repr(purpose.settings)
         if key not in self._circuits:
             if len(self._circuits) >= MAX_CIRCUITS:  # those of versions that are gone; an open one only costs a dial
                 del self._circuits[next(iter(self._circuits))]
             self._circuits[key] = Circuit(self._loop.time)
         return self._circuits[key]
 
-    def _start(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None) -> None:
+    def _start(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         try:
-            self._threads.submit(self._open, caller, settings)
+            self._threads.submit(self._open, caller, purpose)
         except RuntimeError as error:  # no memory or process limit is left for another thread
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 
-    def trip(self, reason: str, settings: ModelSettings | None = None) -> None:
-        self._circuit(settings).open(reason)
+    def refused(self, reason: str, purpose: Purpose, step: Milestone) -> None:
+        self._circuit(purpose).refused(reason, purpose.call, step)
+        self._show_circuits()
+
+    def worked(self, step: Milestone, purpose: Purpose) -> None:
+        self._circuit(purpose).worked(step)
         self._show_circuits()
 
     def _show_circuits(self) -> None:
-        MODEL_CIRCUIT.set(any(each.reason for each in self._circuits.values()))
+        MODEL_CIRCUIT.set(any(each.is_open for each in self._circuits.values()))
 
-    def _open(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None) -> None:
-        url = with_model(self.url, settings.name if settings else "")
+    def _open(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
+        url = with_model(self.url, purpose.settings.name if purpose.settings else "")
         try:
             connection = websocket.create_connection(
                 url,
@@ -283,48 +263,41 @@ class Dialler:
                 sslopt={} if self._tls is None else {"context": self._tls},
             )
         except websocket.WebSocketBadStatusException as error:
-            self._refused(int(error.status_code), error.resp_headers or {}, caller, settings)
+            send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, purpose))
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
-            reason = f"certificate: {error.verify_message}"
-            self._loop.call_soon_threadsafe(self.trip, reason, settings)
-            send(caller, DialFailed(0, reason, final=True))
+            send(caller, self._final(0, f"certificate: {error.verify_message}", purpose))
         except (OSError, websocket.WebSocketException, ValueError) as error:
-            if str(error).startswith("Redirect"):  # its own kind of error has no class in websocket-client
-                self._refused(HTTPStatus.FOUND, {}, caller, settings)
-                return
-            send(caller, DialFailed(0, type(error).__name__))
+            # A redirect is its own kind of error, for which websocket-client has no class.
+            redirect = str(error).startswith("Redirect")
+            failed = DialFailed(0, type(error).__name__)
+            send(caller, self._refusal(HTTPStatus.FOUND, {}, purpose) if redirect else failed)
         else:
             connected = cast(_Connection, connection).reader
             date = str((connection.headers or {}).get("date", ""))
             vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
-            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, settings)
+            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, purpose)
 
-    def _refused(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        caller: Address[Dialled | DialFailed],
-        settings: ModelSettings | None,
-    ) -> None:
-        reason, final = f"status {status} at the upgrade", status in FINAL_STATUSES
-        if final:
-            self._loop.call_soon_threadsafe(self.trip, reason, settings)
+    def _refusal(self, status: int, headers: Mapping[str, str], purpose: Purpose) -> DialFailed:
+        reason = f"status {status} at the upgrade"
+        if status in FINAL_STATUSES:
+            return self._final(status, reason, purpose)
         if status in BUSY_STATUSES:
             MODEL_LIMITED.labels("dial").inc()
-            wait_s = retry_after_s(headers, self._now())
-            self._loop.call_soon_threadsafe(self._hold.named, wait_s or 0.0)
-        send(caller, DialFailed(status, reason, final))
+            wait_s = retry_after_s(headers, self._now()) or 0.0
+            if wait_s > HOLD_LIMIT_S:
+                return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", purpose)
+            self._loop.call_soon_threadsafe(self._hold.named, wait_s)
+        return DialFailed(status, reason)
+
+    def _final(self, status: int, reason: str, purpose: Purpose) -> DialFailed:
+        self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
+        return DialFailed(status, reason, final=True)
 
     def _take_over(
-        self,
-        connected: _Connected | None,
-        date: str,
-        caller: Address[Dialled | DialFailed],
-        settings: ModelSettings | None,
+        self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed], purpose: Purpose
     ) -> None:
         assert connected is not None  # create_connection gives a connected one or raises
-        self._circuit(settings).close()
-        self._show_circuits()
+        self.worked(Milestone.UPGRADE, purpose)
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
         wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)

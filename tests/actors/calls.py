@@ -25,7 +25,8 @@ from actors.services import BotProfile, OneBot, Services
 from actors.system.address import Address, ParentLink
 from actors.system.dispatcher import TakesTurns
 from actors.system.signals import ChildDied
-from actors.transport.dialler import DialFailed, Dialled
+from actors.transport.circuit import Milestone
+from actors.transport.dialler import DialFailed, Dialled, Purpose
 from actors.transport.websocket import WireClosed, WireMessage, WireText
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
@@ -178,10 +179,11 @@ class FakeDialler:
     def __init__(self) -> None:
         self.wires: list[FakeWire] = []
         self.tripped: list[str] = []
+        self.worked_up_to: Milestone | None = None
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
 
-    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.dials.append(caller)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
@@ -189,8 +191,11 @@ class FakeDialler:
         if outcome is not None:
             caller.tell(outcome)
 
-    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Milestone, /) -> None:
         self.tripped.append(reason)
+
+    def worked(self, step: Milestone, purpose: Purpose, /) -> None:
+        self.worked_up_to = step
 
     def _connect(self) -> Dialled:
         self.wires.append(FakeWire())
@@ -389,6 +394,12 @@ class Call:
     def model_is_ready(self) -> None:
         self.event("session.created", session={"type": "realtime"})
         self.event("session.updated", session={"type": "realtime"})
+
+    def refused_for_good(self) -> None:
+        """The model closes the session as final, and the one that is dialled after it."""
+        for _ in range(2):
+            self.model.breaks(4000)
+            self.mailboxes.advance(0)
 
     def bot_says(self, text: str, item: str = "", ms: int = 500, status: str = "completed") -> None:
         """A whole response with one item of speech, faster than real time. ms: a multiple of 100."""

@@ -168,7 +168,7 @@ def test_model_refuses_at_the_upgrade(tmp_path: Path, figures: Figures, status: 
     play(tmp_path, figures, act, environment=BRIDGED)
 
 
-def test_model_that_refuses_the_session_is_dialled_once_and_the_record_says_what_it_refused(
+def test_model_that_refuses_the_session_is_dialled_once_more_and_the_record_says_what_it_refused(
     tmp_path: Path, figures: Figures
 ) -> None:
     async def act(scene: Scene) -> None:
@@ -179,7 +179,7 @@ def test_model_that_refuses_the_session_is_dialled_once_and_the_record_says_what
         assert said[-1].endswith(CALL_AGAIN)
         assert (report.outcome, record.outcome) == ("bot-disconnected", "failed")
         assert any("session.audio.input.transcription.model" in error for error in record.errors)
-        assert len(sessions(scene)) == 1
+        assert len(sessions(scene)) == 2
         scene.measured("words", report.turns[0].began_ms, 3)
 
     play(tmp_path, figures, act)

@@ -62,3 +62,20 @@ def test_a_claim_keeps_its_sentence() -> None:
     assert English().claims("Fine. It is booked for ten.") == [
         Claim(frozenset({Deed.BOOKED}), "it is booked for ten."),
     ]
+
+
+def test_the_newest_statements_of_an_endless_turn_are_found() -> None:
+    told = "It is booked for ten. " * 3000 + "It is cancelled."
+    assert false(told, BOOKED) == ["it is cancelled."]
+
+
+def test_a_sentence_that_is_cut_in_its_middle_states_nothing() -> None:
+    sentence = "It is not so that you are " + "very " * 10 + "booked. "
+    assert all(English().claims("x" * extra + sentence * 200) == [] for extra in range(len(sentence)))
+
+
+def test_the_values_of_a_statement_are_found_near_it_in_a_sentence_without_an_end() -> None:
+    told = "and so on " * 100 + "I have booked your appointment for Friday at ten " + "and so on " * 100
+    (claim,) = English().claims(told)
+    assert len(claim.sentence) <= 400
+    assert false(told, BOOKED) == [claim.sentence]

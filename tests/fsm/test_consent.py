@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fsm.agents.book_appointment import WHEN
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
-from fsm.consent import Reply, Spoken, readback_of, reply, states
+from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import Confirm
 
@@ -92,3 +92,22 @@ def test_from_and_to_are_not_taken_for_each_other() -> None:
     swapped = confirm.template.format(was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"])
     assert states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
     assert not states(readback, [Spoken(swapped, heard=True, today=MONDAY)], ENGLISH)
+
+
+def test_an_answer_that_takes_a_minute_is_no_yes_and_no_noise() -> None:
+    readback = Readback((0,), {}, "It is Thursday. Shall I book it?")
+    today, english = date(2026, 11, 25), English()
+    assert reply(readback, "yes " * 200, today, english) is Reply.YES
+    assert reply(readback, "yes " * 300, today, english) is Reply.OTHER
+    assert reply(readback, "uh " * 400, today, english) is Reply.OTHER
+    assert not english.wordless("no " + "uh " * 400)
+    assert not english.parting("no " + "thanks " * 400)
+
+
+def test_a_read_back_is_found_at_the_end_of_an_endless_turn_and_one_without_end_is_none() -> None:
+    today, english = date(2026, 11, 25), English()
+    sentence = "It is Thursday. Shall I book it?"
+    said = [Spoken("And so on. " * 5000 + sentence, heard=True, today=today)]
+    assert states(Readback((0,), {}, sentence), said, english)
+    endless = "Shall I " + "very " * 300 + "book it?"
+    assert not states(Readback((0,), {}, endless), [Spoken(endless, heard=True, today=today)], english)

@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey, RSAKey
 from websockets.exceptions import InvalidStatus
 
 from gateway.access_tokens import STALE_S, UNKNOWN_KEY_S, AccessTokenCheck, IssuerKeys
-from gateway.credentials import KeysMissing
-from tests.gateway.daemons import counted, run, serving, socket, until
+from gateway.credentials import KeysMissing, TokenRefused
+from tests.gateway.daemons import counted, get, run, serving, socket, until
 
 ISSUER, AUDIENCE = "https://login.example", "tieline"
 OURS = f"oauth {ISSUER} vaic"
@@ -125,11 +125,29 @@ BAD = {
 }
 
 
+WHY = dict.fromkeys(BAD, "a token that is no access token") | {
+    "another issuer": "an access token of another issuer, or of none",
+    "no issuer": "an access token of another issuer, or of none",
+    "another audience": "an access token for another audience, or for none",
+    "no audience": "an access token for another audience, or for none",
+    "expired": "an access token that has expired",
+    "never expires": "an access token that never expires",
+    "not yet": "an access token that is not valid yet",
+    "another's signature": "an access token that the issuer has not signed",
+}
+
+
+def why_not(check: AccessTokenCheck, presented: str) -> str:
+    with pytest.raises(TokenRefused) as refused:
+        check(presented)
+    return refused.value.reason
+
+
 def test_tokens_of_the_issuer_for_us_are_good_and_no_others() -> None:
     async def scene() -> None:
         async with Issuer().publishing() as issuer, checking(issuer, Clock()) as check:
             assert {name: check(each) for name, each in GOOD.items()} == dict.fromkeys(GOOD, OURS)
-            assert {name: check(each) for name, each in BAD.items()} == dict.fromkeys(BAD)
+            assert {name: why_not(check, each) for name, each in BAD.items()} == WHY
 
     run(scene)
 
@@ -145,7 +163,8 @@ def test_a_new_key_is_fetched_when_a_token_names_it_at_most_once_a_minute() -> N
                 check(new)
             await issuer.asked.acquire()
             assert await good_in_the_end(check, new) == OURS
-            assert check(never) is None, "within the minute it is as good as a wrong one"
+            # Within the minute it is as good as a wrong one.
+            assert why_not(check, never) == "an access token of a key that the issuer does not have"
             clock.now += UNKNOWN_KEY_S
             with pytest.raises(KeysMissing):
                 check(never)
@@ -212,6 +231,7 @@ def test_without_the_issuers_keys_an_access_token_is_deferred_and_counts_as_no_g
                     async with socket(daemon, token()):
                         pass
                 assert refused.value.response.status_code == 503
+                assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready: the issuer's keys are missing\n")
                 assert counted("tieline_auth_failures_total", status="401") == before
 
     run(scene)

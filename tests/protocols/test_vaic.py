@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from protocols.errors import WireError
 from protocols.vaic import (
     FROM_VAIC,
     Activities,
@@ -50,3 +53,16 @@ def test_a_text_is_no_event_with_any_name() -> None:
     frame = FROM_VAIC.parse('{"type":"activities","activities":[{"type":"message","name":"DTMF","text":"4"}]}')
     assert isinstance(frame, Activities)
     assert [activity.event for activity in frame.activities] == [""]
+
+
+@pytest.mark.parametrize("kind", ["session.initiate", "session.resume"])
+@pytest.mark.parametrize("named", [r"a\u0000b", r"a\ud800b", r"a\udc00", "a\ufffdb", ""])
+def test_an_id_that_could_be_another_calls_begins_and_resumes_none(kind: str, named: str) -> None:
+    with pytest.raises(WireError):
+        FROM_VAIC.parse(f'{{"type":"{kind}","conversationId":"{named}"}}')
+
+
+def test_an_id_may_hold_any_other_letter() -> None:
+    frame = FROM_VAIC.parse(r'{"type":"session.initiate","conversationId":"a b\u00e9\ud83d\ude00\n"}')
+    assert isinstance(frame, SessionInitiate)
+    assert frame.conversation_id == "a b\u00e9\U0001f600\n"

@@ -685,7 +685,7 @@ def test_a_transfer_that_is_answered_ends_the_call_at_the_latest_after_a_minute(
 # --- what else may end the call meanwhile ---
 
 LOSSES: dict[str, Callable[[Call], None]] = {
-    "refused": lambda call: call.model.breaks(4000),
+    "refused": lambda call: call.refused_for_good(),
     "drained": lambda call: call.told(EndCall("drained", in_words=True)),
 }
 
@@ -716,7 +716,7 @@ def test_a_goodbye_stays_one_where_the_model_is_lost_before_it_was_heard(
     call = Call(mailboxes, transfer_targets={"desk": target} if target else {}).greeted()
     ask_to_end(call)
     call.bot_says("Goodbye!", ms=400)
-    call.model.breaks(4000)
+    call.refused_for_good()
     mailboxes.advance(100)
     assert call.activities() == []
     mailboxes.advance(300 + 1000)

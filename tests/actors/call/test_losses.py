@@ -248,33 +248,41 @@ def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call)
 @pytest.mark.parametrize(
     "answer", [DialFailed(401, "status 401 at the upgrade", final=True), "insufficient_quota", "invalid_value", 4000]
 )
-def test_a_model_that_refuses_permanently_is_not_dialled_again(mailboxes: WaitingDispatcher, answer: Any) -> None:
+def test_a_model_that_refuses_permanently_is_dialled_once_more(mailboxes: WaitingDispatcher, answer: Any) -> None:
     dialler = FakeDialler()
     if isinstance(answer, DialFailed):
-        dialler.refusals = [answer]
+        dialler.refusals = [answer] * 2
     call = Call(mailboxes, dialler=dialler)
-    if isinstance(answer, str):
-        call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
-    elif answer == 4000:
-        call.model.breaks(4000)
-        mailboxes.drain()
+    for _ in range(2):
+        if isinstance(answer, str):
+            call.event("error", error={"type": "invalid_request_error", "code": answer, "message": "no"})
+        elif answer == 4000:
+            call.model.breaks(4000)
+        mailboxes.advance(1)
     mailboxes.advance(900)
-    assert len(dialler.dials) == 1
-    assert dialler.tripped == (
-        []
-        if isinstance(answer, DialFailed)
-        else [{4000: "closed with 4000", "invalid_value": "session refused: invalid_value"}.get(answer, answer)]
-    )
+    assert len(dialler.dials) == 2
+    reasons = {4000: "closed with 4000", "invalid_value": "session refused: invalid_value"}
+    assert dialler.tripped == ([] if isinstance(answer, DialFailed) else [reasons.get(answer, answer)] * 2)
     assert clips(call) == ["call_again"]
     call.played()
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
 
 
+@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_value"])
+def test_a_model_whose_next_node_accepts_the_call_is_not_mentioned(mailboxes: WaitingDispatcher, code: str) -> None:
+    call = Call(mailboxes)
+    call.event("error", error={"type": "invalid_request_error", "code": code, "message": "no"})
+    mailboxes.advance(1)
+    call.model_is_ready()
+    mailboxes.advance(900)
+    assert clips(call) == []
+    assert call.activities() == []
+
+
 def without_model(mailboxes: WaitingDispatcher) -> Call:
     """A call that is just saying so, in a sentence of 900 ms."""
     call = Call(mailboxes).greeted()
-    call.model.breaks(4000)
-    mailboxes.drain()
+    call.refused_for_good()
     return call
 
 
@@ -298,8 +306,7 @@ def test_a_task_that_ends_does_not_put_off_the_end_of_a_call_without_a_model(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
     call = with_a_hanging_task(mailboxes, stuck)
-    call.model.breaks(4000)
-    mailboxes.drain()
+    call.refused_for_good()
     stuck.freed.set()
     mailboxes.until(lambda: call.describe().tasks[0].result != "open")
     mailboxes.advance(900)
@@ -310,7 +317,7 @@ def test_a_task_that_ends_does_not_put_off_the_end_of_a_call_without_a_model(
 def test_a_call_that_has_hung_up_keeps_its_outcome_when_its_model_is_gone(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes).greeted()
     call.told(EndCall("drained"))
-    call.model.breaks(4000)
+    call.refused_for_good()
     mailboxes.advance(2000)
     assert clips(call) == []
     call.ends("bot-disconnected")
@@ -319,7 +326,7 @@ def test_a_call_that_has_hung_up_keeps_its_outcome_when_its_model_is_gone(mailbo
 
 def test_a_caller_without_a_model_is_transferred_if_there_is_a_target(mailboxes: WaitingDispatcher) -> None:
     dialler = FakeDialler()
-    dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)] * 2
     call = Call(mailboxes, dialler=dialler, transfer_targets={"desk": "tel:+4930555"})
     mailboxes.advance(900)
     assert clips(call) == ["one_moment"]
@@ -710,10 +717,12 @@ def test_a_standby_session_that_is_refused_leaves_the_call_to_the_active_one(
                     "audio_start_ms": 100})  # fmt: skip
     call.model_is_ready()
     second.breaks(4000)
-    mailboxes.drain()
+    mailboxes.advance(0)
+    call.model.breaks(4000)
+    mailboxes.advance(0)
     first.breaks()
     mailboxes.advance(1000)
-    assert len(call.dialler.wires) == 3, "the call's own session is dialled again"
+    assert len(call.dialler.wires) == 4, "the call's own session is dialled again"
     call.model_is_ready()
     call.bot_says("I am back.")
     assert call.records() == []

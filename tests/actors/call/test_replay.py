@@ -126,7 +126,7 @@ def test_an_effect_found_after_a_takeover_is_announced_once_the_model_can_speak(
 
 def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
-    first.dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)]
+    first.dialler.refusals = [DialFailed(403, "refused at the upgrade", final=True)] * 2
     first.model.breaks()
     mailboxes.advance(2000)  # a sentence of ours is heard; then its process is gone, before it can hang up
     left = first.describe()

@@ -11,7 +11,8 @@ from actors.messages.vaic import VaicSocketMessage
 from actors.model.session import OpenAISocket
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
-from actors.transport.dialler import DialFailed, Dialled
+from actors.transport.circuit import Milestone
+from actors.transport.dialler import DialFailed, Dialled, Purpose
 from fsm.spec import ToolSpec
 from protocols.media import LPCM16_24, MediaFormat
 from protocols.realtime.objects import NewItem, Transcription
@@ -32,12 +33,16 @@ class FakeDialler:
     def __init__(self) -> None:
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.tripped = ""
+        self.worked_up_to: Milestone | None = None
 
-    def dial(self, caller: Address[Dialled | DialFailed], settings: ModelSettings | None = None, /) -> None:
+    def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.callers.append(caller)
 
-    def trip(self, reason: str, settings: ModelSettings | None = None, /) -> None:
+    def refused(self, reason: str, purpose: Purpose, step: Milestone, /) -> None:
         self.tripped = reason
+
+    def worked(self, step: Milestone, purpose: Purpose, /) -> None:
+        self.worked_up_to = step
 
 
 class Scene:

@@ -1,4 +1,4 @@
-"""The circuit breaker to the model, the wait it names, its clock. How sockets are opened: test_websocket.py."""
+"""The wait that the model names, and its clock. How sockets are opened: test_websocket.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 from prometheus_client import REGISTRY
 
-from actors.transport.dialler import HOLD_MOST_S, HOLD_SPREAD_S, OPEN_S, Circuit, ClockCheck, RetryHold, with_model
+from actors.transport.dialler import HOLD_LIMIT_S, HOLD_SPREAD_S, ClockCheck, RetryHold, with_model
 
 
 class Clock:
@@ -19,37 +19,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-def test_a_closed_circuit_lets_every_attempt_pass() -> None:
-    circuit = Circuit(Clock())
-    assert all(circuit.lets_through() for _ in range(3))
-
-
-def test_an_open_circuit_lets_one_attempt_pass_at_a_time_until_one_succeeds() -> None:
-    clock = Clock()
-    circuit = Circuit(clock)
-    circuit.open("status 401")
-    assert circuit.reason == "status 401"
-    assert not circuit.lets_through()
-    clock.now += OPEN_S
-    assert [circuit.lets_through() for _ in range(3)] == [True, False, False]
-    clock.now += OPEN_S
-    assert circuit.lets_through()
-    circuit.close()
-    assert not circuit.reason
-    assert all(circuit.lets_through() for _ in range(3))
-
-
-def test_another_refusal_begins_the_wait_anew() -> None:
-    clock = Clock()
-    circuit = Circuit(clock)
-    circuit.open("status 401")
-    clock.now += OPEN_S - 1
-    circuit.open("insufficient_quota")
-    clock.now += 1
-    assert not circuit.lets_through()
-    assert circuit.reason == "insufficient_quota"
 
 
 def test_attempts_are_held_back_for_as_long_as_was_named_and_made_one_after_another() -> None:
@@ -78,7 +47,7 @@ def test_no_wait_is_longer_than_its_limit_and_a_shorter_one_does_not_end_it() ->
     hold = RetryHold(clock)
     hold.named(1e9)
     hold.named(1)
-    clock.now += HOLD_MOST_S - 1
+    clock.now += HOLD_LIMIT_S - 1
     assert hold.wait_s() > 0
     clock.now += 1
     assert hold.wait_s() == 0

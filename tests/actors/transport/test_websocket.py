@@ -26,7 +26,8 @@ import actors.transport.dialler
 from actors.bots import ModelSettings
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.transport.dialler import DialFailed, Dialled, Dialler
+from actors.transport.circuit import REFUSED_CALLS, Milestone
+from actors.transport.dialler import DialFailed, Dialled, Dialler, Purpose
 from actors.transport.rate_limit import AUDIO_AHEAD_S, FRAME_BYTES, Traffic
 from actors.transport.websocket import (
     KEPT_LIMIT_BYTES,
@@ -82,7 +83,7 @@ async def dialled(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
             dialler._tls.check_hostname = False
             dialler._tls.verify_mode = ssl.CERT_NONE
         inbox = Inbox()
-        dialler.dial(inbox)
+        dialler.dial(inbox, Purpose("c-1"))
         outcome = await inbox.next()
         assert isinstance(outcome, Dialled), outcome
         wire = outcome.wire
@@ -362,7 +363,7 @@ def test_data_received_with_the_answer_to_the_upgrade_is_not_lost() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox)
+            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox, Purpose("c-1"))
             dialled = await inbox.next()
             assert isinstance(dialled, Dialled)
             dialled.wire.attach(inbox)
@@ -382,7 +383,7 @@ def test_the_models_clock_is_read_from_the_answer_to_the_upgrade() -> None:
             inbox = Inbox()
             for clock, counted in ((now, 0), (lambda: now() + timedelta(hours=2), 1)):
                 before = disagreements()
-                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox)
+                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox, Purpose("c-1"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, Dialled)
                 outcome.wire.abort()
@@ -420,7 +421,9 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
         async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(inbox)
+            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(
+                inbox, Purpose("c-1")
+            )
             outcome = await inbox.next()
             assert isinstance(outcome, DialFailed)
             assert (outcome.status, outcome.final) == (status, status < 429)
@@ -429,9 +432,9 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
     run(scene)
 
 
-def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one_refuses_them() -> None:
+def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one_refuses_its_call() -> None:
     async def scene() -> None:
-        refusals = ["0.3", "3600"]
+        refusals = ["0.3", "3600", "0"]
         asked: list[float] = []
 
         def refuse(connection: ServerConnection, _: object) -> object:
@@ -446,18 +449,18 @@ def test_a_wait_that_is_named_at_the_upgrade_holds_all_dials_back_and_a_long_one
             dialler = Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, now)
             outcomes = []
             for _ in range(3):
-                dialler.dial(inbox)
+                dialler.dial(inbox, Purpose("c-1"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, DialFailed)
                 outcomes.append((outcome.status, outcome.final))
-            assert outcomes == [(429, False), (429, False), (0, True)]
-            assert len(asked) == 2
+            assert outcomes == [(429, False), (429, True), (429, False)]
+            assert len(asked) == 3
             assert asked[1] - asked[0] >= 0.3
 
     run(scene)
 
 
-def test_a_certificate_that_is_not_trusted_is_final_and_opens_the_circuit(certificate: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_final_and_several_calls_open_the_circuit(certificate: Path) -> None:
     async def scene() -> None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
@@ -465,8 +468,8 @@ def test_a_certificate_that_is_not_trusted_is_final_and_opens_the_circuit(certif
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
             dialler = Dialler(f"wss://localhost:{port}/", {}, inbox.loop, now)
-            for _ in range(2):
-                dialler.dial(inbox)
+            for call in range(REFUSED_CALLS + 1):
+                dialler.dial(inbox, Purpose(f"c-{call}"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, DialFailed)
                 assert outcome.final
@@ -484,7 +487,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
         dialler = Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now)
         with monkeypatch.context() as without:
             without.setattr(threading.Thread, "start", refuse)
-            dialler.dial(inbox)
+            dialler.dial(inbox, Purpose("c-1"))
         assert await inbox.next() == DialFailed(0, "no thread")
 
     run(scene)
@@ -493,7 +496,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
 def test_a_failed_connect_is_reported_without_a_status() -> None:
     async def scene() -> None:
         inbox = Inbox()
-        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox)
+        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox, Purpose("c-1"))
         outcome = await inbox.next()
         assert isinstance(outcome, DialFailed)
         assert outcome.status == 0
@@ -694,11 +697,12 @@ def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> No
             dialler = Dialler(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/?model=m", {}, inbox.loop, now)
             good = ModelSettings("marin", Transcription(model="whisper-1"), name="better")
             bad = replace(good, voice="nobody")
-            dialler.trip("session refused", bad)
+            for call in range(REFUSED_CALLS):
+                dialler.refused("session refused", Purpose(f"c-{call}", bad), Milestone.SESSION)
             assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 1
-            dialler.dial(inbox, bad)
+            dialler.dial(inbox, Purpose("c-9", bad))
             assert await inbox.next() == DialFailed(0, "session refused", final=True)
-            dialler.dial(inbox, good)
+            dialler.dial(inbox, Purpose("c-9", good))
             outcome = await inbox.next()
             assert isinstance(outcome, Dialled)
             assert paths == ["/?model=better"]

@@ -1,0 +1,59 @@
+"""One long transcript, of whatever words: judging it holds the event loop up for no longer than a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, time
+from time import process_time
+
+from fsm.claims import Deed, Done, unbacked
+from fsm.consent import Spoken, readback_of, reply, states
+from fsm.english import English
+from protocols.limits import TURN_CHARS
+from tests.faults.scene import IN_TIME
+
+TODAY = date(2026, 11, 25)
+ENGLISH = English()
+VALUES = {"day": TODAY, "at": time(10, 30), "name": "Eva Maria"}
+READBACK = readback_of("{day:%A %d %B} at {at:%H:%M} for {name}. Shall I book it?", VALUES, (0,), {})
+DONE = Done(frozenset(Deed), frozenset({TODAY}), frozenset({time(10, 30)}), "It is booked.")
+
+# Each of these once took time that grew with the square of the text, or looked as if it might.
+FRAGMENTS = (
+    "I have booked your appointment for ", "your appointment is not booked ", "it is booked if ",
+    "is booked ", "it is booked at 10. ", "your appointment ", "has been been ", "is now ",
+    "as soon as it is booked if ", "february 30 march 5 ", "monday february 30 ", "the 31 of february ",
+    "quarter to half past ", "twenty one ", "1:", "1.", "10:30 ", "in the at # ", "open nine to five ", "a.m",
+    "yes ", "no yes ", "please ", "for ", "shall i book it? ", "uh huh ", "the the appointment ", "eva ", "x",
+    "é", ".", "? ", ",", " ", "a" * 50 + " "
+)  # fmt: skip
+JUDGEMENTS: dict[str, Callable[[str], object]] = {
+    "claims": ENGLISH.claims,
+    "unbacked": lambda text: unbacked(ENGLISH.claims(text), [DONE] * 3, ENGLISH, TODAY),
+    "words": ENGLISH.words,
+    "wordless": ENGLISH.wordless,
+    "parting": ENGLISH.parting,
+    "read": lambda text: ENGLISH.read(text, TODAY, READBACK.phrases),
+    "reply": lambda text: reply(READBACK, text, TODAY, ENGLISH),
+    "read-back": lambda text: states(READBACK, [Spoken(text, True, TODAY)], ENGLISH),
+}
+# One of them on a quiet core; the bar is for a busy one.
+LIMIT_MS = 10.0
+
+
+def test_the_longest_turn_of_any_words_is_judged_in_one_short_turn_of_the_loop(figures: dict[str, float]) -> None:
+    judged = ((name, judge, fragment) for name, judge in JUDGEMENTS.items() for fragment in FRAGMENTS)
+    slowest = max((_least_ms(judge, fragment), name, fragment) for name, judge, fragment in judged)
+    figures[f"slowest ({slowest[1]} of {slowest[2]!r})"] = round(slowest[0], 1)
+    assert slowest[0] <= LIMIT_MS or not IN_TIME, slowest
+
+
+def _least_ms(judge: Callable[[str], object], fragment: str) -> float:
+    """The least of three: the first compiles patterns, and others run on this core. Other threads' time counts too."""
+    took_s: list[float] = []
+    text = (fragment * TURN_CHARS)[:TURN_CHARS]
+    for _ in range(3):
+        before_s = process_time()
+        judge(text)
+        took_s.append(process_time() - before_s)
+    return min(took_s) * 1000
