@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -51,6 +52,7 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from gateway.addresses import naming
 from gateway.bots.compile import compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import BotFiles
@@ -189,7 +191,7 @@ class Daemon:
             tls = files.context()
             self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
+            port = await self._listen_for_vaic(tls)
         except OSError:
             await self.__aexit__()
             raise
@@ -200,6 +202,12 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
+        """Returns the port. Raises: OSError."""
+        settings = self._settings
+        with naming("TIELINE_HOST, TIELINE_PORT"):
+            return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
     async def _open_store(self) -> int:
         """Serve the ops endpoint while the database is waited for. Returns its port."""
@@ -214,7 +222,8 @@ class Daemon:
         return port
 
     async def _listen_and_open(self) -> tuple[int, Engine]:
-        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
+        with naming("TIELINE_OPS_PORT"):
+            port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
         return port, await open_store(self._settings.database_url, self._inherited.notifier)
 
     def stop_waiting(self) -> None:
