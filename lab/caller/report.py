@@ -57,7 +57,7 @@ class Outage(_Part):
 class CallReport(_Part):
     """One call, as its caller experienced it.
 
-    outcome: how the call ended on the caller's side: bot-disconnected, client-disconnected, transferred, refused, error.
+    outcome: the end as the caller has it: bot-disconnected, client-disconnected, transferred, refused or error.
     recorded_outcome: what the daemon's record says; None without one.
     first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 if the bot
     did not wait for that end, None if it did not speak before the caller's next turn.
