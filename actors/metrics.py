@@ -17,6 +17,7 @@ TLS_EXPIRES = Gauge(
     "tieline_tls_certificate_expires_seconds", "When our certificate expires, in seconds since 1970; 0 if unknown."
 )
 TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
+TOKEN_RELOADS = Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(
     "tieline_calls_resumed_elsewhere_total", "Calls resumed from another address than their last."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -295,10 +296,7 @@ class Settings(BaseSettings):
         by_oauth = info.data.get("oauth_issuer", "unknown: wrong itself")
         if host and not token.get_secret_value() and not by_oauth and not is_loopback(host):
             raise ValueError("needed to listen beyond loopback")
-        if any(len(each) < MIN_TOKEN_CHARS for each in _tokens(token)):
-            raise ValueError(
-                f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32"
-            )
+        _check_tokens(_tokens(token))
         return token
 
     @property
@@ -353,6 +351,11 @@ class Settings(BaseSettings):
 
 def _tokens(setting: SecretStr) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, setting.get_secret_value().split(","))))
+
+
+def _check_tokens(tokens: Sequence[str]) -> None:
+    if any(len(each) < MIN_TOKEN_CHARS for each in tokens):
+        raise ValueError(f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32")
 
 
 def is_loopback(host: str) -> bool:
@@ -418,20 +421,45 @@ def _from_file(variable: str) -> str | None:
 
     The file is named by VARIABLE_FILE, or is VARIABLE in the folder that systemd's LoadCredential= fills.
     """
-    given, folder = os.environ.get(f"{variable}{FILE}"), os.environ.get("CREDENTIALS_DIRECTORY")
-    if given and variable in os.environ:
+    if os.environ.get(f"{variable}{FILE}") and variable in os.environ:
         raise SettingsError([f"{variable}{FILE}: is set beside {variable}: only one of them may be"])
+    path = secret_file(variable)
+    if path is None:
+        return None
+    try:
+        return _secret_in(path)
+    except ValueError as error:
+        raise SettingsError([f"{variable}{FILE}: {error}"]) from None
+
+
+def secret_file(variable: str) -> Path | None:
+    """The file that a secret is read from; None if there is none."""
+    given, folder = os.environ.get(f"{variable}{FILE}"), os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(given) if given else folder and Path(folder) / variable
     if not path or variable in os.environ or not (given or path.exists()):
         return None
+    return path
+
+
+def _secret_in(path: Path) -> str:
+    """Raises: ValueError that says what is wrong, without what the file holds."""
     try:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError([f"{variable}{FILE}: {path} cannot be read: {why}"]) from None
+        raise ValueError(f"{path} cannot be read: {why}") from None
     if not text:
-        raise SettingsError([f"{variable}{FILE}: {path} is empty"])
+        raise ValueError(f"{path} is empty")
     return text
+
+
+def tokens_in(path: Path) -> tuple[str, ...]:
+    """The bearer tokens in a file. Raises: ValueError that says what is wrong, without what the file holds."""
+    tokens = _tokens(SecretStr(_secret_in(path)))
+    if not tokens:
+        raise ValueError(f"{path} holds no token")
+    _check_tokens(tokens)
+    return tokens
 
 
 def settings_as_given() -> dict[str, str]:

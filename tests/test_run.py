@@ -489,8 +489,10 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
         assert wrong.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision")
 
 
-@pytest.mark.parametrize("taken", ["--port", "--ops-port"])
-def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("taken", "variable"), [("--port", "TIELINE_HOST, TIELINE_PORT"), ("--ops-port", "TIELINE_OPS_PORT")]
+)
+def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, variable: str, tmp_path: Path) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -503,6 +505,7 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("cannot listen ")
+    assert f"{variable}: " in line
     assert str(port) in line
     assert "already in use" in line
 
@@ -543,7 +546,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
         asyncio.run(scene(daemon))
         code, told = daemon.ended()
         assert code == 0
-        assert "call ended  conversation=c-1 outcome=drained\n" in told
+        assert "call ended  conversation=c-1 outcome=drained by=tieline s=" in told
         assert "Traceback" not in told
     engine = open_database(env["TIELINE_DATABASE_URL"])
     record = Journal(engine).record("c-1")

@@ -53,6 +53,7 @@ from actors.messages.call import (
     ClipHeard,
     Describe,
     DigitsPressed,
+    EffectFailed,
     EndCall,
     Forgotten,
     FunctionCalled,
@@ -259,6 +260,8 @@ class CallSupervisor(LoopActor):
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
                 self._settled(message)
+            case EffectFailed():
+                self._recorder.effect_failed(message)
             case OutOfBandRequest():
                 self._model.tell(message)
             case BotBegan():
@@ -680,6 +683,8 @@ class CallSupervisor(LoopActor):
                 case CallAction.TURN_AWAY:
                     _required(wire).close(1000, "the call has ended")
                 case CallAction.SEND_ELSEWHERE:
+                    if wire is None:  # else the caller has come back here once more
+                        self._log.info("call left to be resumed elsewhere")
                     (wire or self._caller_leg.wire).close(SERVICE_RESTART, "going on elsewhere")
                 case CallAction.PARK:
                     self._recorder.parked()

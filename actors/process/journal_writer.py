@@ -22,6 +22,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, Prog
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
+from actors.call.recorder import log_end
 from actors.call.replay import left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
@@ -645,6 +646,7 @@ class JournalWriter(ThreadActor):
             self._write_fenced(lambda epoch: self._leases.end(key, epoch), "lease", key)
             self._leases.forget(key)
         else:
+            log_end(record, logger.bind(conversation=key))
             self._close(record)
 
     def _set_aside(self, key: str) -> None:

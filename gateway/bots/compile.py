@@ -80,6 +80,9 @@ class _Compiler:
         self._defaults = defaults
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
+        given = self._source.data.get("hours")
+        # As they stand in the file; None where there are none, or wrong ones.
+        self._hours: object = given if given is not None and _part("hours", given) is not None else None
 
     def bot(self) -> Bot:
         toml, tasks = self._parts()
@@ -334,12 +337,6 @@ class _Compiler:
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
         return None
-
-    @property
-    def _hours(self) -> object:
-        """The bot's opening hours as they stand in the file; None where there are none, or wrong ones."""
-        given = self._source.data.get("hours")
-        return given if given is not None and _part("hours", given) is not None else None
 
     # --- recordings ---
 

@@ -17,6 +17,7 @@ from gateway.settings import (
     read_store_settings,
     region_of,
     settings_as_given,
+    tokens_in,
     unknown_variables,
     variable_of,
 )
@@ -307,6 +308,31 @@ def test_a_file_that_holds_no_secret_is_a_fault_of_its_variable_and_the_only_one
     (fault,) = faults()
     assert fault.startswith(f"TIELINE_VAIC_TOKEN_FILE: {tmp_path / 'token'} ")
     assert fault.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (f"{TOKEN}\n", (TOKEN,)),
+        (f" {TOKEN}-2 , {TOKEN}\n", (f"{TOKEN}-2", TOKEN)),
+        ("", "is empty"),
+        (",", "holds no token"),
+        (f"{TOKEN},short", "at least 16 characters"),
+        (None, "No such file"),
+    ],
+)
+def test_the_tokens_in_a_file_are_read_as_at_the_start(
+    tmp_path: Path, content: str | None, told: tuple[str, ...] | str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    if isinstance(told, tuple):
+        assert tokens_in(file) == told
+    else:
+        with pytest.raises(ValueError, match=told) as wrong:
+            tokens_in(file)
+        assert TOKEN not in str(wrong.value)
 
 
 def test_a_secret_in_a_variable_and_in_a_file_is_a_fault(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
