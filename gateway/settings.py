@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +34,10 @@ HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
 SECRETS = ("openai_api_key", "vaic_token", "database_url")
 FILE = "_FILE"
+# What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
+TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -160,6 +164,12 @@ class Settings(BaseSettings):
     ] = "near_field"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
+    tool_hosts: Annotated[
+        str, Field(description="hosts that tools may reach, as a.example,*.b.example; empty: any public one")
+    ] = ""
+    tool_private_hosts: Annotated[
+        str, Field(description="hosts of tools that may have addresses within your own network, each written out")
+    ] = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
     ] = 50
@@ -226,6 +236,14 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, text: str) -> str:
         networks(text)
+        return text
+
+    @field_validator("tool_hosts", "tool_private_hosts")
+    @classmethod
+    def _hosts(cls, text: str, info: ValidationInfo) -> str:
+        for host in _listed(text):
+            if not _HOST.fullmatch(host) or ("*" in host and info.field_name == "tool_private_hosts"):
+                raise ValueError(f"{host!r} must be a name or an address, without scheme, port and path")
         return text
 
     @field_validator("workers")
@@ -320,6 +338,16 @@ class Settings(BaseSettings):
         return networks(self.trusted_proxies)
 
     @property
+    def hosts_of_tools(self) -> tuple[str, ...]:
+        """The patterns of TIELINE_TOOL_HOSTS."""
+        return _listed(self.tool_hosts)
+
+    @property
+    def private_hosts_of_tools(self) -> tuple[str, ...]:
+        """The names of TIELINE_TOOL_PRIVATE_HOSTS."""
+        return _listed(self.tool_private_hosts)
+
+    @property
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
         return self.host or ("0.0.0.0" if self.asks_for_token else "127.0.0.1")  # noqa: S104 - meant
@@ -351,6 +379,10 @@ class Settings(BaseSettings):
 
 def _tokens(setting: SecretStr) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, setting.get_secret_value().split(","))))
+
+
+def _listed(hosts: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
 
 
 def _check_tokens(tokens: Sequence[str]) -> None:
@@ -453,6 +485,16 @@ def _secret_in(path: Path) -> str:
     return text
 
 
+def read_tool_secret(name: str) -> str:
+    """A secret of tools, by its name in a bot's file; from its variable or a file. Raises: SettingsError."""
+    variable = f"{TOOL_SECRET}{name}"
+    secret = _from_file(variable)
+    secret = os.environ.get(variable, "").strip() if secret is None else secret
+    if not secret:
+        raise SettingsError([f"{variable}: is not set; set it, or {variable}{FILE} to the file that holds the secret"])
+    return secret
+
+
 def tokens_in(path: Path) -> tuple[str, ...]:
     """The bearer tokens in a file. Raises: ValueError that says what is wrong, without what the file holds."""
     tokens = _tokens(SecretStr(_secret_in(path)))
@@ -486,7 +528,8 @@ def is_given(name: str) -> bool:
 def unknown_variables() -> list[str]:
     """TIELINE_ variables that no setting reads: most likely misspelt."""
     known = {variable_of(name) for name in Settings.model_fields} | {f"{variable_of(name)}{FILE}" for name in SECRETS}
-    return sorted(name for name in os.environ if name.startswith("TIELINE_") and name not in known)
+    given = (name for name in os.environ if name.startswith("TIELINE_") and not name.startswith(TOOL_SECRET))
+    return sorted(name for name in given if name not in known)
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> str:

@@ -88,6 +88,7 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.handle import TaskReply
+from actors.tasks.owed_results import DISCLOSURE
 from actors.tasks.router import NOBODY_THERE, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
@@ -721,6 +722,8 @@ class CallSupervisor(LoopActor):
                     self._call_timers.cancel(CallTimer.START)
                     self._watch(LineEvent.OPENED)
                     self._speech.greet()
+                    if disclosure := self._services.profile.disclosure:
+                        self._must_hear(DISCLOSURE, disclosure, told=True)
                 case ReadinessAction.WATCH:
                     self._watch(LineEvent.OPENED)
                 case ReadinessAction.CATCH_UP:

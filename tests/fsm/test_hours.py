@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from fsm.checks import WithinHours
 from fsm.errors import SlotError
-from fsm.hours import DAYS, NINE_TO_FIVE, Hours, Span, WithinHours, said_minute
+from fsm.hours import DAYS, NINE_TO_FIVE, Hours, Span, said_minute
 from fsm.states import Known
 
 MONDAY, TUESDAY, SUNDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 29)
