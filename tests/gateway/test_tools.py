@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from gateway.commands.console import FAILED, WRONG_SETTING
 from run import app
+from tests.gateway.bots.desk import TASKS, TOML
 from tests.gateway.bots.folders import written
-from tests.gateway.bots.test_tools import TASKS, TOML
 from tests.http_tools.server import HttpServer, answers, http_server
 
 VALUES = ("topic=repair", "at=10:30", "caller=+4930123", "key=k-1")
