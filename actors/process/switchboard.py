@@ -433,6 +433,7 @@ class Switchboard(LoopActor):
                 media=media.name,
                 address=peer.address,
             )
+            self._give_up_claim(initiate.conversation_id)
             self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
             self._begin(bot, initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
 
@@ -508,6 +509,13 @@ class Switchboard(LoopActor):
             claim.wire.close(TRY_AGAIN_LATER, reason)
         elif claim is not None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
+
+    def _give_up_claim(self, conversation_id: str) -> None:
+        """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
+        if (claim := self._claims.pop(conversation_id, None)) is not None:
+            claim.limit.cancel()
+            self._journal_writer.tell(Park(conversation_id, None))
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 
     def _next_best(self, conversation_id: str, opening: CallOpening, peer: Peer) -> Bot | None:

@@ -37,12 +37,13 @@ from actors.process.switchboard import CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
 from protocols.limits import NAME_CHARS
 from store import schema
 from store.database import reading
-from store.journal import CallRecord
+from store.journal import CallRecord, Journal
 from store.leases import Leases
 from tests.actors.bots import Folders, a_bot
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Asking, Scene, described, initiate, refusal
 from tests.counted import counted
+from tests.store.other_process import row
 
 
 @pytest.fixture
@@ -333,6 +334,26 @@ def test_a_call_that_is_resumed_twice_while_the_store_is_away_begins_with_the_la
     scene.mailboxes.drain()
     assert (first.closed, second.closed) == (1000, None)
     assert began == [scene.leases.epoch("c-9")] == [3]
+
+
+def test_a_call_that_is_being_claimed_when_its_id_begins_a_new_one_is_not_kept(scene: Scene, engine: Engine) -> None:
+    """Nobody would end it: a process goes on renewing what it has claimed."""
+    there = Leases(engine, "there")
+    there.open("c-9", "mine", {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"})
+    Journal(engine).append([row(1, 1, "c-9")])
+    with engine.begin():  # holds SQLite's write lock
+        claims = scene.opens({"type": "session.resume", "conversationId": "c-9"}, credential="mine")
+        begins = scene.opens(initiate("c-9"), credential="mine")
+    scene.has_written()
+    scene.mailboxes.drain()
+    scene.has_written()
+    assert begins.types() == ["session.accepted"]
+    assert refusal(claims) == "unknown conversation"
+    assert scene.leases.held == {"c-9~2": 1}
+    column = schema.lease.c
+    with reading(engine) as connection:
+        status = select(column.status).where(column.conversation_id == "c-9")
+        assert connection.scalar(status) == "parked"
 
 
 def test_a_socket_does_not_get_the_call_that_another_one_has_claimed(scene: Scene, engine: Engine) -> None:
