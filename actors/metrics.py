@@ -13,6 +13,9 @@ CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped 
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
 KEY_FETCHES = Counter("tieline_oauth_key_fetches_total", "Fetches of the issuer's keys, by result.", ["result"])
+TLS_EXPIRES = Gauge(
+    "tieline_tls_certificate_expires_seconds", "When our certificate expires, in seconds since 1970; 0 if unknown."
+)
 TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(

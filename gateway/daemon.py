@@ -182,7 +182,7 @@ class Daemon:
         tls = None
         if (files := settings.tls) is not None:
             tls = files.context()
-            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe), RELOAD_EVERY_S)
+            self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
             port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
         except OSError:

@@ -1,6 +1,7 @@
 """TLS on VAIC's port in this process, where no balancer ends it; a renewed certificate is loaded without a restart.
 
-May import: actors.metrics, gateway.connections, loguru, the standard library. Rules from: docs/specs/reliability.md 6.
+May import: actors.metrics, gateway.connections, cryptography, loguru, the standard library.
+Rules from: docs/specs/reliability.md 6.
 """
 
 from __future__ import annotations
@@ -11,16 +12,23 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
-from actors.metrics import CONNECTIONS_CUT, TLS_RELOADS
+from actors.metrics import CONNECTIONS_CUT, TLS_EXPIRES, TLS_RELOADS
 from gateway.connections import Connection, Connections
 
 # How often the files are looked at.
 RELOAD_EVERY_S = 10.0
+# A certificate that ends sooner should have been renewed: the usual ones are a month before their end.
+RENEWED_BEFORE = timedelta(days=14)
+# Who speaks no TLS is logged once; so many addresses are remembered.
+MOST_LOGGED = 100
+# OpenSSL's names for a client that does not begin with a TLS handshake.
+_NO_TLS = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
 # After a connection that cannot be accepted, as where no file is left for it.
 ACCEPT_AGAIN_S = 1.0
 
@@ -59,6 +67,22 @@ class TlsFiles:
             context.load_verify_locations(self.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
 
+    def ends(self) -> datetime | None:
+        """When the server's certificate expires; None if it cannot be read."""
+        from cryptography import x509  # noqa: PLC0415 - it is slow to import
+
+        try:
+            return x509.load_pem_x509_certificate(Path(self.certificate).read_bytes()).not_valid_after_utc
+        except (OSError, ValueError):
+            return None
+
+    def outlook(self, now: datetime) -> str:
+        """What is to be said about the certificate's end; "" if it is far away. now: the wall clock, aware."""
+        ends = self.ends()
+        if ends is None or ends - now > RENEWED_BEFORE:
+            return ""
+        return f"{self.certificate} {'has expired' if ends <= now else 'expires'} on {ends:%Y-%m-%d %H:%M} UTC"
+
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
         """Changes when a file is written or replaced."""
         stamps = []
@@ -72,16 +96,35 @@ class TlsFiles:
 class CertificateReload:
     """Called from time to time, it has a context use files that have changed; what cannot be used is left aside.
 
-    on_loop: calls a function on the thread that makes handshakes: a context is not for two threads.
+    on_loop: calls a function on the thread that makes handshakes: a context is not for two threads. now: the wall
+    clock, aware.
     """
 
     def __init__(
-        self, files: TlsFiles, context: ssl.SSLContext, on_loop: Callable[[Callable[[], None]], object]
+        self,
+        files: TlsFiles,
+        context: ssl.SSLContext,
+        on_loop: Callable[[Callable[[], None]], object],
+        now: Callable[[], datetime],
     ) -> None:
-        self._files, self._context, self._on_loop = files, context, on_loop
+        self._files, self._context, self._on_loop, self._now = files, context, on_loop, now
         self._stamp: object = files.stamp()
+        self._told = ""
 
     def __call__(self) -> None:
+        self._look_for_change()
+        self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        ends = self._files.ends()
+        TLS_EXPIRES.set(ends.timestamp() if ends is not None else 0)
+        outlook = self._files.outlook(self._now())
+        if outlook and outlook != self._told:
+            level = "ERROR" if ends is not None and ends <= self._now() else "WARNING"
+            logger.log(level, "the certificate needs to be renewed", reason=outlook)
+        self._told = outlook
+
+    def _look_for_change(self) -> None:
         stamp = self._files.stamp()
         if stamp == self._stamp:
             return
@@ -90,7 +133,11 @@ class CertificateReload:
             self._files.context()
         except ValueError as error:
             TLS_RELOADS.labels("failed").inc()
-            logger.error("the changed certificate cannot be used: the former one stays", reason=str(error))
+            logger.error(
+                "the changed certificate cannot be used: the former one stays",
+                file=self._files.certificate,
+                reason=str(error),
+            )
         else:
             self._on_loop(self._reload)
 
@@ -138,6 +185,7 @@ class TlsListener:
         self._connections, self._refuses, self._serves = connections, refuses, serves
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._logged: set[str] = set()  # addresses that spoke no TLS
         self._accepting = self._loop.create_task(self._accept())
 
     def close(self) -> None:
@@ -161,11 +209,11 @@ class TlsListener:
             if not self._connections.accepted(handshake):
                 accepted.close()
                 continue
-            task = self._loop.create_task(self._shake_hands(handshake))
+            task = self._loop.create_task(self._shake_hands(handshake, address[0]))
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
 
-    async def _shake_hands(self, handshake: TlsHandshake) -> None:
+    async def _shake_hands(self, handshake: TlsHandshake, address: str) -> None:
         try:
             await self._loop.connect_accepted_socket(
                 partial(self._serves, handshake),
@@ -175,5 +223,13 @@ class TlsListener:
             )
         except OSError as error:  # it speaks no TLS, has no certificate that we trust, is too slow, or has left
             logger.debug("no TLS", reason=type(error).__name__)
+            if getattr(error, "reason", "") in _NO_TLS:
+                self._no_tls(address)
         finally:
             self._connections.closed(handshake)
+
+    def _no_tls(self, address: str) -> None:
+        CONNECTIONS_CUT.labels("no_tls").inc()
+        if address not in self._logged and len(self._logged) < MOST_LOGGED:
+            self._logged.add(address)
+            logger.warning("a client speaks no TLS: VAIC's bot URL must begin with wss://", address=address)

@@ -6,6 +6,7 @@ May import: gateway, protocols, rich, typer, loguru, the standard library.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -72,9 +73,10 @@ def check() -> None:
     """Print the settings in force, secrets hidden, and what is wrong with them."""
     from gateway.logs import without_query, without_secrets
 
-    given = settings_as_given()
+    given, expiry = settings_as_given(), ""
     try:
         settings, faults = read_settings(), []
+        expiry = settings.tls.outlook(datetime.now(UTC)) if settings.tls is not None else ""
         given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
     except SettingsError as error:
         faults = error.faults
@@ -92,6 +94,8 @@ def check() -> None:
         table.add_row(variable, value, escape(field.description or ""))
     out.print(table)
     print_unknown()
+    if expiry:
+        err.print(f"[yellow]TIELINE_TLS_CERTIFICATE[/yellow] {escape(expiry)}")
     print_faults(faults)
     if faults:
         raise typer.Exit(WRONG_SETTING)

@@ -7,11 +7,13 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from loguru import logger
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
@@ -23,6 +25,7 @@ from tests.gateway.daemons import LIMIT_S, Vaic, counted, run, serving, until
 # What it is called depends on how far it came: TLS 1.3 tells a client of a refusal after the handshake.
 REFUSED = (OSError, EOFError, WebSocketException)
 TOKEN = "s3cret-token-of-ours"
+NOW = datetime.now(UTC)
 
 
 class Authority:
@@ -39,6 +42,12 @@ class Authority:
         issued.private_key_pem.write_to_path(str(self.folder / "key.pem"))
         (self.folder / "cert.pem").write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
         return TlsFiles(str(self.folder / "cert.pem"), str(self.folder / "key.pem"))
+
+    def expires(self, at: datetime) -> TlsFiles:
+        """Write a server's certificate that ends then, and its key."""
+        issued = self.ca.issue_cert("127.0.0.1", not_after=at)
+        issued.private_key_and_cert_chain_pem.write_to_path(str(self.folder / "short.pem"))
+        return TlsFiles(str(self.folder / "short.pem"))
 
     def client(self, certified: bool = False) -> ssl.SSLContext:
         """Trusts this authority only. certified: has a certificate of it."""
@@ -79,9 +88,12 @@ def test_a_call_over_tls_and_nothing_in_clear_text(tmp_path: Path) -> None:
             await works(daemon, ours.client())
             with pytest.raises(ssl.SSLError):
                 await works(daemon, others.client())
-            with pytest.raises(REFUSED):
-                async with connect(daemon.vaic_url.replace("wss:", "ws:")):
-                    pass
+            before = counted("tieline_connections_cut_total", reason="no_tls")
+            for _ in range(2):
+                with pytest.raises(REFUSED):
+                    async with connect(daemon.vaic_url.replace("wss:", "ws:")):
+                        pass
+            assert counted("tieline_connections_cut_total", reason="no_tls") == before + 2
             old = ours.client()
             old.maximum_version = ssl.TLSVersion.TLSv1_2
             await works(daemon, old, "c-2")
@@ -144,7 +156,7 @@ def test_a_renewed_certificate_is_taken_up_while_calls_go_on(tmp_path: Path, mon
 def test_files_that_change_again_in_between_are_looked_at_again(tmp_path: Path) -> None:
     files = Authority(tmp_path).serves()
     later: list[Callable[[], None]] = []
-    reload = CertificateReload(files, files.context(), later.append)
+    reload = CertificateReload(files, files.context(), later.append, lambda: NOW)
     reload()
     assert not later
     Authority(tmp_path).serves()
@@ -158,6 +170,23 @@ def test_files_that_change_again_in_between_are_looked_at_again(tmp_path: Path) 
     later[1]()
     reload()
     assert len(later) == 2
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "words"), [(-1, "ERROR", "has expired on"), (13, "WARNING", "expires on"), (15, "", "")]
+)
+def test_the_end_of_a_certificate_is_told_once_with_its_file(tmp_path: Path, days: int, level: str, words: str) -> None:
+    ends = (NOW + timedelta(days=days)).replace(microsecond=0)
+    files = Authority(tmp_path).expires(ends)
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), format="{level} {extra[reason]}", level="WARNING")
+    look = CertificateReload(files, files.context(), lambda _: None, lambda: NOW)
+    look()
+    look()
+    logger.remove(sink)
+    told = f"{files.certificate} {words} {ends:%Y-%m-%d %H:%M} UTC"
+    assert (files.outlook(NOW), lines) == ((told, [f"{level} {told}\n"]) if level else ("", []))
+    assert counted("tieline_tls_certificate_expires_seconds") == ends.timestamp()
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
