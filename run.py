@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.bots import bots_app
+from gateway.commands.bots import OfBots, bots_app, record
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
@@ -43,7 +43,7 @@ HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need t
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
 for command in (serve, check, agents):
     app.command()(command)
-app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new.")
+app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
@@ -99,6 +99,25 @@ def engine(
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
+
+
+@bots_app.command()
+def clips(
+    name: Annotated[str, typer.Argument(help="A bot's name, or its folder.")],
+    root: OfBots = None,
+) -> None:
+    """Record the sentences that are played without the model, in the bot's voice: by the model if there is a key.
+
+    Without OPENAI_API_KEY by the laboratory's synthesis. Words of your own go into clips/NAME.txt first.
+    """
+
+    def lab_voice(voice: str, speed: float) -> Callable[[str], bytes]:
+        lab_or_exit()
+        from lab.mouth import load_synthesis
+
+        return lambda words: load_synthesis().synthesize(words, voice=voice, speed=speed)
+
+    record(name, root, lab_voice)
 
 
 @app.command()

@@ -17,6 +17,7 @@ TLS_EXPIRES = Gauge(
     "tieline_tls_certificate_expires_seconds", "When our certificate expires, in seconds since 1970; 0 if unknown."
 )
 TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
+TOKEN_RELOADS = Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"])
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(
     "tieline_calls_resumed_elsewhere_total", "Calls resumed from another address than their last."
@@ -82,6 +83,9 @@ EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is
 KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
+HELD_ROWS = Gauge(
+    "tieline_held_journal_rows", "Journal rows and records of calls whose rows the database does not take now."
+)
 STORE_READY = Gauge("tieline_store_ready", "1 while the store answers and its file is there.")
 UNREADABLE = Counter(
     "tieline_unreadable_rows_total", "Rows of the store that cannot be read and were set aside, by table.", ["table"]

@@ -19,7 +19,8 @@ POLICIES = {
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
 
 # The children of the switchboard.
-JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
+# It may take long to end: its last attempt waits for a server that may not answer.
+JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1, shutdown_s=12.0)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 
 # The store to answer the JournalWriter, which asks it every five seconds at least. After that no new calls are taken.

@@ -1,6 +1,6 @@
 """Opening hours: when a bot's business is open, and how that is said.
 
-Pure data. May import: fsm.errors, fsm.states, pydantic, the standard library.
+Pure data. May import: pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -8,13 +8,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time
 from itertools import chain, groupby, pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
-
-from fsm.errors import SlotError
-from fsm.states import Known
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -149,28 +146,6 @@ class Hours(BaseModel):
         if self.of_weekday(day.weekday()):
             return f"We are closed on {day:%A} {day.day} {day:%B}."
         return f"We are closed on {NAMES[day.weekday()]}s."
-
-
-@dataclass(frozen=True, slots=True)
-class WithinHours:
-    """A check for slots: a day on which it is open, or a time at which it is.
-
-    A time is judged for the day that the caller has given, without one for the week.
-    Raises: SlotError.
-    """
-
-    hours: Hours
-
-    def __call__(self, value: Any, known: Known) -> Any:
-        if isinstance(value, date):
-            if not self.hours.on(value):
-                raise SlotError(f"{self.hours.said_closed(value)} Which other day would suit you?")
-            return value
-        days = [each for each in known.slots.values() if isinstance(each, date) and not isinstance(each, datetime)]
-        day = days[-1] if days else None
-        if not self.hours.open_at(value, day):
-            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
-        return value
 
 
 EVERY_DAY = (Span(9 * 60, 17 * 60),)

@@ -1,4 +1,4 @@
-"""The address of a client, also behind trusted proxies, and what counts as one address.
+"""Addresses: a client's, also behind trusted proxies; what counts as one; which settings name one that is taken.
 
 May import: the standard library. Rules from: docs/specs/reliability.md 6.
 """
@@ -6,7 +6,8 @@ May import: the standard library. Rules from: docs/specs/reliability.md 6.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -60,3 +61,12 @@ def _parsed(text: str) -> _Address | None:
     except ValueError:
         return None
     return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
+
+
+@contextmanager
+def naming(variables: str) -> Iterator[None]:
+    """Say which settings name the address that cannot be listened at."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{variables}: {error.strerror or error}") from None

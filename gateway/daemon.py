@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,6 +39,7 @@ from actors.messages.switchboard import (
     StoreFile,
     SwitchboardStatus,
 )
+from actors.process.lease_keeper import LeaseKeeper
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
@@ -49,22 +52,25 @@ from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
+from gateway.addresses import naming
 from gateway.bots.compile import compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import BotFiles
 from gateway.bots.generations import LOOK_EVERY_S, Generations
 from gateway.bots.loading import defaults_of, read_routes, root_of
-from gateway.credentials import BearerCheck
-from gateway.logs import without_query
+from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
+from gateway.credentials import BearerCheck, TokenReload
+from gateway.logs import hide, without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
-from gateway.settings import Settings, SettingsError, variable_of
+from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
@@ -76,7 +82,7 @@ if TYPE_CHECKING:
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
 # Calls to end, and then the actor tree, when the process shuts down.
-STOP_LIMIT_S = 10.0
+STOP_LIMIT_S = 15.0
 # The calls left after a drain to be ended in words, or handed over.
 LAST_CALLS_LIMIT_S = 15.0
 POLL_INTERVAL_S = 0.02
@@ -109,7 +115,7 @@ class Root:
 
 
 class JournalError(TielineError):
-    """The journal's writer has died for good."""
+    """The journal's writer has died for good, or did not get everything written at the end."""
 
 
 class Daemon:
@@ -158,7 +164,9 @@ class Daemon:
         ops_port = await self._open_store()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
-        leases = Leases(self.engine, f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        self._keeping = beside(self.engine)
+        node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
@@ -169,13 +177,12 @@ class Daemon:
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
+        self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
+        self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
         self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
         self._endpoint = VaicEndpoint(
-            self.switchboard,
-            BearerCheck(settings.vaic_tokens, await self._access_token_check()),
-            settings.max_calls,
-            settings.proxies,
+            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
         )
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -184,7 +191,7 @@ class Daemon:
             tls = files.context()
             self._repeat("reload", CertificateReload(files, tls, loop.call_soon_threadsafe, self._now), RELOAD_EVERY_S)
         try:
-            port = await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
+            port = await self._listen_for_vaic(tls)
         except OSError:
             await self.__aexit__()
             raise
@@ -195,6 +202,12 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
+        """Returns the port. Raises: OSError."""
+        settings = self._settings
+        with naming("TIELINE_HOST, TIELINE_PORT"):
+            return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
     async def _open_store(self) -> int:
         """Serve the ops endpoint while the database is waited for. Returns its port."""
@@ -209,7 +222,8 @@ class Daemon:
         return port
 
     async def _listen_and_open(self) -> tuple[int, Engine]:
-        port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
+        with naming("TIELINE_OPS_PORT"):
+            port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
         return port, await open_store(self._settings.database_url, self._inherited.notifier)
 
     def stop_waiting(self) -> None:
@@ -221,6 +235,14 @@ class Daemon:
         if (lost := lost_file(self.engine)) != self._lost_file:
             self._lost_file = lost
             send(self.switchboard, StoreFile(lost))
+
+    async def _bearer_check(self) -> BearerCheck:
+        """Checks bearer tokens; those in a file are exchanged when it changes."""
+        tokens, file = self._settings.vaic_tokens, secret_file(variable_of("vaic_token"))
+        check = BearerCheck(tokens, await self._access_token_check())
+        if tokens and file is not None:
+            self._repeat("reload tokens", TokenReload(partial(tokens_in, file), check, tokens, hide), TOKENS_EVERY_S)
+        return check
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
@@ -296,7 +318,9 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
+        self._keeping.dispose()
         self.engine.dispose()
 
     async def live_calls(self) -> tuple[str, ...]:
@@ -414,7 +438,8 @@ async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[
             await daemon.drain(hurry)
     extending.cancel()
     beat.cancel()
-    return EX_SOFTWARE if failed else 0
+    ended = daemon.root.ended
+    return EX_SOFTWARE if failed or (ended.done() and ended.result() is not None) else 0
 
 
 def _tune_garbage_collector() -> None:

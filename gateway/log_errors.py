@@ -1,6 +1,6 @@
 """Exceptions as fields of a log line: type and place, without the callers' words that the text may hold.
 
-May import: protocols.errors, SQLAlchemy's errors, the standard library.
+May import: protocols.errors, store.causes, SQLAlchemy's errors, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from protocols.errors import PeerError
+from store.causes import known_code
 
 # Most causes and most frames of an exception; a recursion has a thousand.
 MAX_CAUSES = 5
@@ -64,8 +65,8 @@ def _text(error: BaseException, frank: bool) -> str:
 
 
 def _code(error: BaseException | None) -> str:
-    """The database's name for its error, of SQLite or PostgreSQL."""
-    return getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or HIDDEN
+    """The database's name for its error, or what the operating system or the driver says of its connection."""
+    return (known_code(error) if error is not None else "") or HIDDEN
 
 
 def _file(name: str) -> tuple[str, bool]:

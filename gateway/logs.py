@@ -52,12 +52,9 @@ def set_up_logs(
     form: of a line, see docs/operations.md. levels: of modules, by dotted name; a package's holds for what is in it.
     secrets: texts that are replaced wherever they occur.
     """
-    sink = _Sink(
-        form,
-        logger.level(level).no,
-        {name: logger.level(each).no for name, each in (levels or {}).items()},
-        tuple(sorted((each for each in secrets if len(each) >= SHORTEST_SECRET), key=len, reverse=True)),
-    )
+    sink = _Sink(form, logger.level(level).no, {name: logger.level(each).no for name, each in (levels or {}).items()})
+    _HIDDEN.texts = ()
+    hide(secrets)
     logger.remove()
     WRITER.begin()
     # The format is a function, so a peer's text is never parsed as one, and no traceback is appended. `diagnose` would
@@ -80,6 +77,22 @@ def set_up_logs(
     threading.excepthook = _thread_failed
 
 
+@dataclass(slots=True)
+class _Hidden:
+    """texts: the secrets of this process, the longest first. One tuple: lines are written on all threads."""
+
+    texts: tuple[str, ...] = ()
+
+
+_HIDDEN = _Hidden()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """From now on replace these texts, too, wherever they occur in a line."""
+    known = {each for each in (*_HIDDEN.texts, *secrets) if len(each) >= SHORTEST_SECRET}
+    _HIDDEN.texts = tuple(sorted(known, key=len, reverse=True))
+
+
 def without_secrets(text: str) -> str:
     """The text with everything that looks like a credential replaced by ***: the last line of defence."""
     return _SECRET.sub(r"\1\2***", text)
@@ -92,12 +105,11 @@ def without_query(text: str) -> str:
 
 @dataclass(slots=True)
 class _Sink:
-    """Writes events as lines. level, levels: see set_up_logs, as numbers. secrets: the longest first."""
+    """Writes events as lines. level, levels: see set_up_logs, as numbers."""
 
     form: LogFormat
     level: int
     levels: dict[str, int]
-    secrets: tuple[str, ...]
     _known: dict[str, int] = field(default_factory=dict)
 
     def level_of(self, module: str | None) -> int:
@@ -143,7 +155,7 @@ class _Sink:
                 return self._clean(str(value))
 
     def _clean(self, text: str) -> str:
-        for each in self.secrets:
+        for each in _HIDDEN.texts:
             text = text.replace(each, "***")
         return without_secrets(text)
 

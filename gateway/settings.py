@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -32,7 +34,10 @@ HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
 SECRETS = ("openai_api_key", "vaic_token", "database_url")
 FILE = "_FILE"
+# What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
+TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -159,6 +164,12 @@ class Settings(BaseSettings):
     ] = "near_field"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
+    tool_hosts: Annotated[
+        str, Field(description="hosts that tools may reach, as a.example,*.b.example; empty: any public one")
+    ] = ""
+    tool_private_hosts: Annotated[
+        str, Field(description="hosts of tools that may have addresses within your own network, each written out")
+    ] = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
     ] = 50
@@ -225,6 +236,14 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, text: str) -> str:
         networks(text)
+        return text
+
+    @field_validator("tool_hosts", "tool_private_hosts")
+    @classmethod
+    def _hosts(cls, text: str, info: ValidationInfo) -> str:
+        for host in _listed(text):
+            if not _HOST.fullmatch(host) or ("*" in host and info.field_name == "tool_private_hosts"):
+                raise ValueError(f"{host!r} must be a name or an address, without scheme, port and path")
         return text
 
     @field_validator("workers")
@@ -295,10 +314,7 @@ class Settings(BaseSettings):
         by_oauth = info.data.get("oauth_issuer", "unknown: wrong itself")
         if host and not token.get_secret_value() and not by_oauth and not is_loopback(host):
             raise ValueError("needed to listen beyond loopback")
-        if any(len(each) < MIN_TOKEN_CHARS for each in _tokens(token)):
-            raise ValueError(
-                f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32"
-            )
+        _check_tokens(_tokens(token))
         return token
 
     @property
@@ -320,6 +336,16 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[Network, ...]:
         """The networks of TIELINE_TRUSTED_PROXIES."""
         return networks(self.trusted_proxies)
+
+    @property
+    def hosts_of_tools(self) -> tuple[str, ...]:
+        """The patterns of TIELINE_TOOL_HOSTS."""
+        return _listed(self.tool_hosts)
+
+    @property
+    def private_hosts_of_tools(self) -> tuple[str, ...]:
+        """The names of TIELINE_TOOL_PRIVATE_HOSTS."""
+        return _listed(self.tool_private_hosts)
 
     @property
     def listen_host(self) -> str:
@@ -353,6 +379,15 @@ class Settings(BaseSettings):
 
 def _tokens(setting: SecretStr) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, setting.get_secret_value().split(","))))
+
+
+def _listed(hosts: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
+
+
+def _check_tokens(tokens: Sequence[str]) -> None:
+    if any(len(each) < MIN_TOKEN_CHARS for each in tokens):
+        raise ValueError(f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32")
 
 
 def is_loopback(host: str) -> bool:
@@ -418,20 +453,55 @@ def _from_file(variable: str) -> str | None:
 
     The file is named by VARIABLE_FILE, or is VARIABLE in the folder that systemd's LoadCredential= fills.
     """
-    given, folder = os.environ.get(f"{variable}{FILE}"), os.environ.get("CREDENTIALS_DIRECTORY")
-    if given and variable in os.environ:
+    if os.environ.get(f"{variable}{FILE}") and variable in os.environ:
         raise SettingsError([f"{variable}{FILE}: is set beside {variable}: only one of them may be"])
+    path = secret_file(variable)
+    if path is None:
+        return None
+    try:
+        return _secret_in(path)
+    except ValueError as error:
+        raise SettingsError([f"{variable}{FILE}: {error}"]) from None
+
+
+def secret_file(variable: str) -> Path | None:
+    """The file that a secret is read from; None if there is none."""
+    given, folder = os.environ.get(f"{variable}{FILE}"), os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(given) if given else folder and Path(folder) / variable
     if not path or variable in os.environ or not (given or path.exists()):
         return None
+    return path
+
+
+def _secret_in(path: Path) -> str:
+    """Raises: ValueError that says what is wrong, without what the file holds."""
     try:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError([f"{variable}{FILE}: {path} cannot be read: {why}"]) from None
+        raise ValueError(f"{path} cannot be read: {why}") from None
     if not text:
-        raise SettingsError([f"{variable}{FILE}: {path} is empty"])
+        raise ValueError(f"{path} is empty")
     return text
+
+
+def read_tool_secret(name: str) -> str:
+    """A secret of tools, by its name in a bot's file; from its variable or a file. Raises: SettingsError."""
+    variable = f"{TOOL_SECRET}{name}"
+    secret = _from_file(variable)
+    secret = os.environ.get(variable, "").strip() if secret is None else secret
+    if not secret:
+        raise SettingsError([f"{variable}: is not set; set it, or {variable}{FILE} to the file that holds the secret"])
+    return secret
+
+
+def tokens_in(path: Path) -> tuple[str, ...]:
+    """The bearer tokens in a file. Raises: ValueError that says what is wrong, without what the file holds."""
+    tokens = _tokens(SecretStr(_secret_in(path)))
+    if not tokens:
+        raise ValueError(f"{path} holds no token")
+    _check_tokens(tokens)
+    return tokens
 
 
 def settings_as_given() -> dict[str, str]:
@@ -458,7 +528,8 @@ def is_given(name: str) -> bool:
 def unknown_variables() -> list[str]:
     """TIELINE_ variables that no setting reads: most likely misspelt."""
     known = {variable_of(name) for name in Settings.model_fields} | {f"{variable_of(name)}{FILE}" for name in SECRETS}
-    return sorted(name for name in os.environ if name.startswith("TIELINE_") and name not in known)
+    given = (name for name in os.environ if name.startswith("TIELINE_") and not name.startswith(TOOL_SECRET))
+    return sorted(name for name in given if name not in known)
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> str:

@@ -11,7 +11,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from gateway.systemd import EXTEND, STATUS, Notifier
-from store.database import DatabaseAway, open_database
+from store.database import DatabaseAway, open_database, shown
 
 TRY_EVERY_S = 1.0
 # How often the log says that it is still waited for, and the service manager is asked for more time.
@@ -21,7 +21,7 @@ TELL_EVERY_S = 10.0
 async def open_store(url: str, notifier: Notifier) -> Engine:
     """Open and migrate the database as soon as it can be had. Raises: WrongDatabase."""
     loop = asyncio.get_running_loop()
-    began_s, told_s = loop.time(), float("-inf")
+    began_s, told_s, reason = loop.time(), float("-inf"), ""
 
     def tell(what: str, **more: str) -> None:
         nonlocal told_s
@@ -37,11 +37,15 @@ async def open_store(url: str, notifier: Notifier) -> Engine:
             while not attempt.done():
                 due_s = max(began_s, told_s) + TELL_EVERY_S
                 if not (await asyncio.wait({attempt}, timeout=max(0.0, due_s - loop.time())))[0]:
-                    tell("the database is still being opened or migrated")
+                    if reason:  # it takes as long to fail again
+                        tell("the database is away: it is waited for", reason=reason)
+                    else:
+                        tell("the database is still being opened or migrated", database=shown(url))
             engine = attempt.result()
         except DatabaseAway as error:
+            reason = str(error)
             if loop.time() - told_s >= TELL_EVERY_S:
-                tell("the database is away: it is waited for", reason=str(error))
+                tell("the database is away: it is waited for", reason=reason)
         else:
             if told_s >= began_s:
                 logger.warning("the database is there", after_s=round(loop.time() - began_s))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
+from gateway.addresses import naming
 from gateway.ops import OPS_HOST
 from gateway.settings import Settings, is_loopback
 from gateway.systemd import InheritedSockets, Notifier
@@ -59,15 +60,16 @@ def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets:
     shared = handed and sockets.enter_context(handed)
     host, port = settings.listen_host, settings.port
     if shared is None and not REUSES_PORT:
-        shared = sockets.enter_context(_listening(host, port))
+        shared = sockets.enter_context(_of_vaic(host, port))
     elif shared is None and port:
         # Without SO_REUSEPORT first: otherwise another Tieline on this port would go unnoticed.
-        _listening(host, port).close()
+        _of_vaic(host, port).close()
     slots: list[WorkerSlot] = []
     for number in range(1, settings.workers + 1):
-        vaic = shared or sockets.enter_context(_listening(host, port, reuse_port=True))
+        vaic = shared or sockets.enter_context(_of_vaic(host, port, reuse_port=True))
         port = vaic.getsockname()[1]
-        ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
+        with naming("TIELINE_OPS_PORT"):
+            ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
         slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
     return slots
 
@@ -84,6 +86,11 @@ def _share(settings: Settings, number: int, port: int, ops_port: int) -> Setting
     each, rest = divmod(settings.max_calls, settings.workers)
     ours = {"workers": 1, "max_calls": each + (number <= rest), "port": port, "ops_port": ops_port}
     return settings.model_copy(update=ours)
+
+
+def _of_vaic(host: str, port: int, reuse_port: bool = False) -> socket.socket:
+    with naming("TIELINE_HOST, TIELINE_PORT"):
+        return _listening(host, port, reuse_port)
 
 
 def _listening(host: str, port: int, reuse_port: bool = False) -> socket.socket:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
 from http_tools.expressions import expression, fields
 
+_ALONE = re.compile(r"\{\w+\}")
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
 
@@ -158,13 +159,29 @@ class ToolTable(_Section):
                 f"retry.on {', '.join(sorted(again))}: might do it twice; say `idempotent = true` if the far side "
                 "honours Idempotency-Key, else retry on connect only"
             )
-        _check_templates(self.body)
+        for _, text in _texts(self.body):
+            fields(text)
         return self
 
     def placeholders(self) -> frozenset[str]:
-        """The names that its request needs."""
-        texts = [self.url, *self.query.values(), *self.headers.values(), *_texts(self.body)]
-        return frozenset().union(*map(fields, texts))
+        """The names that its requests need."""
+        return frozenset().union(*(fields(text) for _, text in self.templates()))
+
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every template of its requests, with the keys that lead to it."""
+        yield from self.urls().items()
+        yield from _texts(dict(self.query), "query")
+        yield from _texts(dict(self.headers), "headers")
+        yield from _texts(self.body, "body")
+
+    def urls(self) -> dict[tuple[str, ...], str]:
+        """The URLs that it may reach, by the keys that lead to them."""
+        found: dict[tuple[str, ...], str] = {("url",): self.url}
+        if self.lookup is not None:
+            found["lookup", "get"] = self.lookup.get
+        if self.auth.oauth2 is not None:
+            found["auth", "oauth2", "token_url"] = self.auth.oauth2.token_url
+        return found
 
     def secrets(self) -> frozenset[str]:
         """The names of the secrets that it needs."""
@@ -179,31 +196,52 @@ class ToolTable(_Section):
         return frozenset(each for each in named if each)
 
 
-def _check_templates(body: object) -> None:
-    for text in _texts(body):
-        fields(text)
+def left_out(path: tuple[str | int, ...], template: str) -> bool:
+    """Whether a template of a request is left out where its value is missing. path: the keys that lead to it."""
+    return path[0] in ("body", "query") and _ALONE.fullmatch(template) is not None
 
 
-def _texts(body: object) -> Iterator[str]:
-    match body:
+def _texts(value: object, *path: str | int) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    match value:
         case str():
-            yield body
+            yield path, value
         case dict():
-            for each in body.values():
-                yield from _texts(each)
+            for name, each in value.items():
+                yield from _texts(each, *path, name)
         case list() | tuple():
-            for each in body:
-                yield from _texts(each)
+            for at, each in enumerate(value):
+                yield from _texts(each, *path, at)
 
 
-def tools_in(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each tool of `[tool]` with its name: `[tool.crm.callback]` is "crm.callback"; a table with a `url` is a tool."""
+def _is_group(table: object) -> bool:
+    """Whether it holds tools, and is none itself: a table with a `url`, or any other value of its own, is a tool."""
+    return (
+        isinstance(table, Mapping) and "url" not in table and all(isinstance(each, Mapping) for each in table.values())
+    ) or isinstance(table, Tools)
+
+
+def _kind(table: object) -> str:
+    return _GROUP if _is_group(table) else _TOOL
+
+
+# In the paths of pydantic's errors; no key of a file has such a name.
+_GROUP, _TOOL = "[tools]", "[tool]"
+
+
+class Tools(
+    RootModel[
+        dict[str, Annotated[Annotated["Tools", Tag(_GROUP)] | Annotated[ToolTable, Tag(_TOOL)], Discriminator(_kind)]]
+    ]
+):
+    """`[tool]`: tools, and tables of tools."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def tools_in(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each tool of `[tool]` with the keys of its name: `[tool.crm.callback]` is ("crm", "callback")."""
     for name, inner in table.items():
-        if (
-            isinstance(inner, Mapping)
-            and "url" not in inner
-            and all(isinstance(each, Mapping) for each in inner.values())
-        ):
-            yield from tools_in(inner, f"{prefix}{name}.")
+        if _is_group(inner):
+            yield from tools_in(inner, (*path, name))
         else:
-            yield f"{prefix}{name}", inner
+            yield (*path, name), inner

@@ -52,9 +52,18 @@ class HostGuard:
     )
 
     def admits(self, host: str) -> bool:
-        """Whether the name is allowed."""
+        """Whether the name is allowed, as far as can be told without resolving it."""
         host = host.lower().rstrip(".")
-        return host in self.private or not self.hosts or any(fnmatchcase(host, each.lower()) for each in self.hosts)
+        if host in self.private:
+            return True
+        if self.is_private(host):
+            return False
+        return not self.hosts or any(fnmatchcase(host, each.lower()) for each in self.hosts)
+
+    def is_private(self, host: str) -> bool:
+        """Whether a name is one of the deployment's own network, as far as can be told without resolving it."""
+        host = host.lower().rstrip(".")
+        return host in self.private or host == "localhost" or host.endswith(".localhost") or not _may_be_public(host)
 
     def address(self, host: str, port: int, limit_s: float) -> str:
         """An address of the host that may be connected to. Raises: NotAllowed, NoAddress."""
@@ -74,6 +83,13 @@ class HostGuard:
                 if not is_public(ipaddress.ip_address(each.partition("%")[0])):
                     raise NotAllowed(f"{host} has a private address")
         return found[0]
+
+
+def _may_be_public(host: str) -> bool:
+    try:
+        return is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return True  # a name: its addresses are checked when it is used
 
 
 def is_public(address: IpAddress) -> bool:

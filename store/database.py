@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from protocols.errors import MisuseError, TielineError
 from protocols.text import well_formed_json
@@ -86,10 +87,19 @@ def open_database(url: str, *, create: bool = True) -> Engine:
         if engine.dialect.name == "sqlite":
             _set_wal(engine)
         with engine.begin() as connection:
+            _check_encoding(connection)
             migration.upgrade(connection)
         if engine.dialect.name == "sqlite":
             watch_files(engine)
     return engine
+
+
+def beside(engine: Engine) -> Engine:
+    """The same database by connections of its own: what uses it waits for none that others have.
+
+    Of SQLite the same engine: nobody waits for a connection, and its files are looked after once.
+    """
+    return engine if engine.dialect.name == "sqlite" else _engine(engine.url)
 
 
 def connect(url: str, *, create: bool = True) -> Engine:
@@ -261,6 +271,17 @@ def _is_taken(raw: sqlite3.Connection) -> bool:
     return False
 
 
+def _check_encoding(connection: Connection) -> None:
+    """Raises: WrongDatabase, if it cannot hold every caller's name."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise WrongDatabase(
+            f"its encoding is {encoding}, and must be UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
 def _set_wal(engine: Engine) -> None:
     """Set the journal mode, which the file keeps. SQLite does not wait for locks here, so we retry."""
     give_up_s = time.monotonic() + BUSY_LIMIT_S
@@ -279,6 +300,16 @@ def _set_wal(engine: Engine) -> None:
         if mode != "wal":
             raise WrongDatabase(f"the file is on a disk where SQLite cannot keep a write-ahead log (mode {mode!r})")
         return
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a statement that raised this may succeed later, as it is: an outage, a lock; not a table that is gone."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    # What SQLite's driver raises for a missing table or column is an OperationalError too.
+    return getattr(error.orig, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR
 
 
 def _is_away(error: Exception) -> bool:

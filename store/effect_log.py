@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, Text, cast, func, select
 
 from store import schema
 from store.database import insert
-from store.rows import readable, readable_one
+from store.rows import readable, readable_one, unreadable
 
 # intended: the outcome is not known yet. unclear: only a human can find it out.
 Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
@@ -131,6 +131,22 @@ def decide(connection: Connection, known: LoggedEffect, status: Status, at: date
     as_found = (column.key == known.key) & (column.status == known.status)
     statement = schema.effect.update().where(as_found).values(status=status, say=say, settled_at=at)
     return connection.execute(statement).rowcount == 1
+
+
+def damaged(connection: Connection) -> list[str]:
+    """The keys of the effects that cannot be read, unless their status says that they are settled."""
+    return unreadable(connection, schema.effect, _select(_unsettled()), LoggedEffect)
+
+
+def decide_damaged(connection: Connection, key: str, status: Status, at: datetime) -> bool:
+    """Set the status of an effect that cannot be read, and of which no more is known than its key."""
+    # As text: what was read as its key may be of another type.
+    row = (cast(schema.effect.c.key, Text) == key) & _unsettled()
+    return connection.execute(schema.effect.update().where(row).values(status=status, settled_at=at)).rowcount == 1
+
+
+def _unsettled() -> Any:
+    return cast(schema.effect.c.status, Text).not_in(("ok", "refused", "failed", "undone"))
 
 
 def intended(connection: Connection) -> list[LoggedEffect]:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Insert, select, tuple_
 from store import schema
 from store.database import insert, reading
 from store.leases import epochs_of, fenced, let_go
+from store.proof import JOURNAL_TABLES, prove
 from store.rows import readable, readable_one
 
 
@@ -127,6 +128,10 @@ class Journal:
                 let_go(connection, record.conversation_id, epoch, "ended")
                 connection.execute(_finishing(connection.dialect.name), whole)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
+
+    def prove(self) -> None:
+        """Find out whether the database takes rows and records. Raises: the driver's error, as SQLAlchemy has it."""
+        prove(self._engine, JOURNAL_TABLES)
 
     def draft(self, record: CallRecord, epoch: int = 0) -> None:
         """Write the preliminary record of a call; its lease goes on. Raises: Fenced."""

@@ -2,8 +2,9 @@
 
 Time is not the fence: a process that was frozen does not know that its lease has expired, but its writes carry an epoch
 that is no longer the call's, and are rejected. Nor does time alone end a call: nobody can renew a lease while the
-database is away, and a clock that is set makes all of them look old. A call without a lease has epoch 0. Times are by
-the database's clock.
+database is away, and a clock that is set makes all of them look old. Nor does one row: a process also renews a row of
+its own, and while it does, an open call of its is nobody else's, though another transaction may hold that call's lease.
+A call without a lease has epoch 0. Times are by the database's clock.
 May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
@@ -15,7 +16,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -37,6 +38,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import ReturningInsert
 
 from protocols.errors import ClaimOverdue, Fenced
@@ -50,6 +52,11 @@ from store.watch import Watch
 Status = Literal["open", "parked", "ended"]
 _OPEN = ("open", "parked")
 Refusal = Literal["unknown", "ended", "held", "credential"]
+Lock = Literal["shared", "change", "change free", "none"]
+# A process that has not shown itself for this long may have died; it does so every five seconds.
+NODE_TTL_S = 20.0
+# How long the row of a process that has died is kept.
+_NODE_KEPT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +82,10 @@ class LeaseRefused:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A call that nobody renews, by its key. mark: the columns of its lease that every change of it changes."""
+    """A call that nobody renews, by its key. mark: what each change of its lease changes, and its process."""
 
     key: str
-    mark: tuple[int, str, str]
+    mark: tuple[object, ...]
 
 
 # --- the fence ---
@@ -96,12 +103,12 @@ def fenced(engine: Engine, conversation_id: str, epoch: int) -> Iterator[Connect
         _check(epochs_of(connection, (conversation_id,)), conversation_id, epoch)
 
 
-def epochs_of(connection: Connection, conversation_ids: Iterable[str], *, to_change: bool = False) -> dict[str, int]:
+def epochs_of(connection: Connection, conversation_ids: Iterable[str], lock: Lock = "shared") -> dict[str, int]:
     """Read the epochs of calls that have leases, and lock them until the transaction ends.
 
-    to_change: for an update by this transaction; else a shared lock.
+    lock: shared, to change them, to change those that nobody else has locked (the others are left out), or none.
     """
-    rows = connection.execute(_epochs(to_change), {"calls": list(conversation_ids)})
+    rows = connection.execute(_epochs(lock), {"calls": list(conversation_ids)})
     return {row.conversation_id: row.epoch for row in rows}
 
 
@@ -110,8 +117,17 @@ def let_go(connection: Connection, conversation_id: str, epoch: int, status: Lit
 
     Raises: Fenced.
     """
-    _check(epochs_of(connection, (conversation_id,), to_change=True), conversation_id, epoch)
+    _check(epochs_of(connection, (conversation_id,), "change"), conversation_id, epoch)
     connection.execute(_letting_go(connection.dialect.name), {"of_call": conversation_id, "new_status": status})
+
+
+def living(connection: Connection) -> list[str]:
+    """The processes that have shown themselves within NODE_TTL_S; none if there is no table of them."""
+    if not connection.dialect.has_table(connection, schema.node.name):
+        return []
+    column = schema.node.c
+    since = moment(connection.dialect.name, -NODE_TTL_S)
+    return list(connection.scalars(select(column.node).where(column.seen_at > since).order_by(column.node)))
 
 
 def in_progress(connection: Connection) -> int:
@@ -135,17 +151,30 @@ _LAST_SEQ = select(func.coalesce(func.max(cast(schema.call_event.c.seq, Integer)
 )
 
 # What every renewal and every takeover changes; as text, which can be read whatever the row holds.
-_MARK = (schema.lease.c.epoch, cast(schema.lease.c.lease_until, Text), cast(schema.lease.c.touched_at, Text))
+_RENEWED = (schema.lease.c.epoch, cast(schema.lease.c.lease_until, Text), cast(schema.lease.c.touched_at, Text))
 
 
 @cache
-def _epochs(to_change: bool) -> Select[tuple[str, int]]:
+def _mark(node: str) -> tuple[ColumnElement[Any], ...]:
+    """What changes while a call's process lives. node: this process, which knows itself whether it has the call."""
+    seen, lease = schema.node.c, schema.lease.c
+    # One that is parked has no process.
+    theirs = and_(seen.node == lease.node, seen.node != node, lease.status == "open")
+    return (*_RENEWED, select(cast(seen.seen_at, Text)).where(theirs).scalar_subquery().label("seen_at"))
+
+
+@cache
+def _epochs(lock: Lock) -> Select[tuple[str, int]]:
     column = schema.lease.c
     query = select(column.conversation_id, column.epoch)
     query = query.where(column.conversation_id.in_(bindparam("calls")))
+    if lock == "none":
+        return query
     # A row lock, or PostgreSQL would allow a claim between this and the next write.
     # In order, to prevent deadlocks between transactions that lock the same rows.
-    return query.order_by(column.conversation_id).with_for_update(read=not to_change, key_share=to_change)
+    query = query.order_by(column.conversation_id)
+    shared = lock == "shared"
+    return query.with_for_update(read=shared, key_share=not shared, skip_locked=lock == "change free")
 
 
 @cache
@@ -189,11 +218,15 @@ class Leases:
     """The leases of one process, for any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
 
     node: a unique name of the process. ttl_s: how long a lease lasts without renewal. window_s: how long this process
-    must have seen an expired lease unchanged, in looks at most ttl_s apart, before it ends the call.
+    must have seen an expired lease unchanged, in looks at most ttl_s apart, before it ends the call. renewing: the same
+    database by connections of its own, so that no renewal waits for one that other statements have.
     """
 
-    def __init__(self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0) -> None:
+    def __init__(
+        self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0, renewing: Engine | None = None
+    ) -> None:
         self._engine = engine
+        self._renewing = renewing or engine
         self._node = node
         self._ttl_s = ttl_s
         self._watch: Watch[Orphan] = Watch(window_s, longest_gap_s=ttl_s)
@@ -219,6 +252,10 @@ class Leases:
     def epoch(self, key: str) -> int:
         """The epoch for writes to a call; 0 if this process has no lease for it."""
         return self._epochs.get(key, (0, False))[0]
+
+    def has(self, key: str) -> bool:
+        """Whether this process has a call, though the database may have forgotten its lease."""
+        return key in self._epochs
 
     def forget(self, key: str) -> None:
         """Drop the lease of a call that has ended, or that another process has taken over."""
@@ -269,15 +306,51 @@ class Leases:
         self._keys[conversation_id] = key
         return lease
 
-    def renew(self, held: Mapping[str, int]) -> set[str]:
-        """Renew leases, in one transaction. held: epochs by key. Returns the keys that do not have their epoch."""
+    def renew(self, held: Mapping[str, int]) -> None:
+        """Renew the leases that have their epochs. held: epochs by key.
+
+        Those that another transaction has locked are left for the next time.
+        """
+        try:
+            self._renew(held)
+        except DBAPIError as error:
+            if error.connection_invalidated or len(held) < 2:
+                raise
+            # One row may be refused: the others are renewed without it.
+            keys = list(held)
+            halves = [{key: held[key] for key in part} for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :])]
+            for half in halves:
+                with suppress(DBAPIError):
+                    self.renew(half)
+            raise
+
+    def _renew(self, held: Mapping[str, int]) -> None:
         column = schema.lease.c
-        with self._engine.begin() as connection:
-            epochs = epochs_of(connection, held, to_change=True)
+        with self._renewing.begin() as connection:
+            epochs = epochs_of(connection, held, "change free")
             mine = [each for each, epoch in held.items() if epochs.get(each) == epoch]
             still_open = and_(column.conversation_id.in_(mine), column.status == "open")
             connection.execute(schema.lease.update().where(still_open).values(self._held(connection)))
-        return held.keys() - set(mine)
+
+    def lost(self, held: Mapping[str, int]) -> set[str]:
+        """Those of the keys that do not have their epoch any more. held: epochs by key. Waits for no lock."""
+        with reading(self._engine) as connection:
+            epochs = epochs_of(connection, held, "none")
+        return {key for key, epoch in held.items() if epochs.get(key) != epoch}
+
+    def show_life(self) -> None:
+        """Show other processes that this one lives: while it does, they end none of its calls."""
+        column = schema.node.c
+        with self._renewing.begin() as connection:
+            dialect = connection.dialect.name
+            row = insert(dialect, schema.node).values(node=self._node, seen_at=moment(dialect))
+            connection.execute(row.on_conflict_do_update(index_elements=["node"], set_={"seen_at": moment(dialect)}))
+            connection.execute(schema.node.delete().where(column.seen_at < moment(dialect, -_NODE_KEPT_S)))
+
+    def leave(self) -> None:
+        """Take this process's row away: it ends."""
+        with self._renewing.begin() as connection:
+            connection.execute(schema.node.delete().where(schema.node.c.node == self._node))
 
     def keep(self, key: str) -> bool:
         """Go on with a call that the database has forgotten, by its key. Returns whether it still is this process's.
@@ -288,7 +361,7 @@ class Leases:
         ours, parked = self._epochs.get(key, (0, False))
         column = schema.lease.c
         with self._engine.begin() as connection:
-            stored = epochs_of(connection, (key,), to_change=True).get(key)
+            stored = epochs_of(connection, (key,), "change").get(key)
             # One that is damaged may have been higher.
             if stored is not None and (not isinstance(stored, int) or stored > ours):
                 return False
@@ -320,19 +393,21 @@ class Leases:
     def orphans(self, at_most: int = 16) -> list[Orphan]:
         """Calls whose leases have expired and were seen unchanged by this process for window_s: the oldest ones.
 
+        None that a process holds which shows itself, and none that this one holds.
+
         To be called at each renewal.
         """
-        column = schema.lease.c
+        column, ours = schema.lease.c, self.held
         with reading(self._engine) as connection:
             now = moment(connection.dialect.name)
             # One that ends later than any lease can was renewed before the clock was set back.
             held = and_(column.lease_until > now, column.lease_until <= moment(connection.dialect.name, self._ttl_s))
             # As ranges, which the index finds: a damaged status too is to be found.
             ended_not = or_(column.status < "ended", column.status > "ended")
-            query = select(column.conversation_id, column.status, *_MARK).where(ended_not, ~held)
+            query = select(column.conversation_id, column.status, *_mark(self._node)).where(ended_not, ~held)
             expired: list[Orphan] = []
             for key, status, *mark in connection.execute(query.order_by(column.lease_until)):
-                if key in self._left_out:
+                if key in self._left_out or key in ours:
                     continue
                 if isinstance(key, str) and status in _OPEN:
                     expired.append(Orphan(key, (*mark,)))
@@ -342,14 +417,19 @@ class Leases:
         return self._watch.look(looked_at.timestamp(), expired)[:at_most]
 
     def adopt(self, orphan: Orphan) -> Lease | LeaseRefused:
-        """Take over an orphan, to end it. Refused as "held" if anybody has taken or changed it since it was seen."""
+        """Take over an orphan, to end it.
+
+        Refused as "held" if anybody has taken or changed it since it was seen, or has it locked.
+        """
         key = orphan.key
         open_still = schema.lease.c.status.in_(_OPEN)
         with self._engine.begin() as connection:
-            now = select(*_MARK).where(schema.lease.c.conversation_id == key).with_for_update()
+            now = select(*_mark(self._node)).where(schema.lease.c.conversation_id == key)
             lease = None
             # Compared here: what a damaged row holds may differ from itself when it is sent back.
-            seen = connection.execute(now).one_or_none()
+            seen = connection.execute(now.with_for_update(of=schema.lease, skip_locked=True)).one_or_none()
+            if seen is None and connection.execute(now).one_or_none() is not None:
+                return LeaseRefused("held")  # whoever has it locked may be its process
             if seen is None:  # what was read as its key is not what the row holds
                 report(connection, UnreadableRow("lease", key))
                 self.leave_out(key)

@@ -113,14 +113,24 @@ def downgrade(connection: Connection, revision: str) -> Tables:
         from alembic import command  # noqa: PLC0415 - see above
 
         found = tables(connection)
-        if found.newer:
-            raise MisuseError(f"revision {found.revision} is of a later release: use its `tieline db downgrade`")
-        earlier = found.known[: len(found.known) - len(found.pending)][:-1]
-        if revision not in earlier:
-            raise MisuseError(f"{revision!r} is no earlier revision: there is {', '.join(earlier) or 'none'}")
+        _later(found, revision)
         with _unlimited(connection):
             command.downgrade(config, revision)
     return found
+
+
+def later(connection: Connection, revision: str) -> tuple[str, ...]:
+    """The revisions of the database that came after one. Raises: MisuseError if it is not an earlier one."""
+    return _later(tables(connection), revision)
+
+
+def _later(found: Tables, revision: str) -> tuple[str, ...]:
+    if found.newer:
+        raise MisuseError(f"revision {found.revision} is of a later release: use its `tieline db downgrade`")
+    there = found.known[: len(found.known) - len(found.pending)]
+    if revision not in there[:-1]:
+        raise MisuseError(f"{revision!r} is no earlier revision: there is {', '.join(there[:-1]) or 'none'}")
+    return there[there.index(revision) + 1 :]
 
 
 @contextmanager

@@ -46,6 +46,18 @@ def readable(connection: Connection, table: Table, query: Select[Any], make: Cal
         return list(_one_by_one(connection, table, query, make))
 
 
+def unreadable(connection: Connection, table: Table, query: Select[Any], make: Callable[..., object]) -> list[str]:
+    """The keys of the rows that `readable` would report, in words."""
+    found: list[str] = []
+    for key in connection.execute(query.with_only_columns(*table.primary_key.columns)).all():
+        mine = [column == value for column, value in zip(table.primary_key.columns, key, strict=True)]
+        try:
+            list(_read(connection, query.where(*mine), make))
+        except DAMAGE:
+            found.append(_in_words(key))
+    return found
+
+
 def readable_one(connection: Connection, table: Table, query: Select[Any], make: Callable[..., T]) -> T | None:
     """The same of the only row, None if there is none. Raises: UnreadableRow."""
     for made in readable(connection, table, query, make):

@@ -168,3 +168,11 @@ lease = Table(
     Column("calls", Integer, nullable=False, server_default="1"),
     Index("ix_lease_status", "status"),
 )
+
+# One row per process that lives, whether or not it has calls; renewed with its leases. node: as in its leases.
+node = Table(
+    "node",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)

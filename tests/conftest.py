@@ -92,3 +92,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, told in getattr(report, "user_properties", ()):
             if name == "figures" and told and report.when == "teardown":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {told}")
+
+
+@pytest.fixture
+def info_lines() -> Iterator[list[dict[str, object]]]:
+    """The message, as "message", and the fields of each line of the log at INFO."""
+    lines: list[dict[str, object]] = []
+    sink = logger.add(
+        lambda line: lines.append({"message": line.record["message"], **line.record["extra"]}),
+        filter=lambda record: record["level"].name == "INFO",
+    )
+    yield lines
+    logger.remove(sink)

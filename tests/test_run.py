@@ -142,7 +142,10 @@ def test_the_tables_are_shown_upgraded_and_downgraded(store: str) -> None:
     assert told.startswith(f"{store}  revision none, here {LAST}\n  to be added: 0001 Appointments")
     assert told.endswith("upgraded\n")
     assert db("upgrade") == db("status") == (0, f"{store}  revision {LAST}, here {LAST}\nup to date\n")
-    assert db("downgrade", "0006") == (0, f"{store}  {LAST}, now 0006\n")
+    code, told = db("downgrade", "0006")
+    assert (code, "taken away, with what is in it: 0007 How many" in told, "--yes" in told) == (1, True, True)
+    assert db("status")[1].endswith("up to date\n")
+    assert db("downgrade", "0006", "--yes") == (0, f"{store}  {LAST}, now 0006\n")
     code, told = db("status")
     assert (code, "to be added: 0007 How many calls" in told) == (0, True)
     assert db("status") == (0, told), "which adds nothing"
@@ -159,12 +162,23 @@ def test_tables_are_not_taken_from_under_a_call(store: str) -> None:
     engine = open_database(store)
     leases = Leases(engine, "here")
     leases.open("c-1", "", {})
-    code, told = db("downgrade", "0006")
+    code, told = db("downgrade", "0006", "--yes")
     assert code == 1
     assert "1 calls are in progress" in told
     assert db("status")[1].endswith("up to date\n")
     leases.end("c-1", 1)
-    assert db("downgrade", "0006")[0] == 0
+    assert db("downgrade", "0006", "--yes")[0] == 0
+    engine.dispose()
+
+
+def test_tables_are_not_taken_from_under_a_process_without_calls(store: str) -> None:
+    engine = open_database(store)
+    leases = Leases(engine, "here")
+    leases.show_life()
+    code, told = db("downgrade", "0006", "--yes")
+    assert (code, "in use by here: stop these processes" in told) == (1, True)
+    leases.leave()
+    assert db("downgrade", "0006", "--yes")[0] == 0
     engine.dispose()
 
 
@@ -186,6 +200,17 @@ def test_tables_of_another_release_are_told_by_their_major_version(
 
 
 # --- effects ---
+
+
+@pytest.mark.parametrize(("decision", "status"), [("done", "ok"), ("undone", "undone")])
+def test_a_damaged_effect_is_listed_and_settled(unsettled: Engine, decision: str, status: str) -> None:
+    with unsettled.begin() as connection:
+        connection.exec_driver_sql("UPDATE effect SET slots = '[1]' WHERE \"key\" = 'c-1:t1:4'")
+    listed = command("effects").output
+    assert "c-1:t1:4  damaged\n" in listed
+    assert command("effects", "settle", "c-1:t1:4", "retry").exit_code == 1
+    assert command("effects", "settle", "c-1:t1:4", decision).output.endswith(f"c-1:t1:4  {status}\n")
+    assert "c-1:t1:4" not in command("effects").output
 
 
 @pytest.fixture
@@ -464,8 +489,10 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
         assert wrong.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision")
 
 
-@pytest.mark.parametrize("taken", ["--port", "--ops-port"])
-def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("taken", "variable"), [("--port", "TIELINE_HOST, TIELINE_PORT"), ("--ops-port", "TIELINE_OPS_PORT")]
+)
+def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, variable: str, tmp_path: Path) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -478,6 +505,7 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, tmp_path:
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("cannot listen ")
+    assert f"{variable}: " in line
     assert str(port) in line
     assert "already in use" in line
 
@@ -518,7 +546,7 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
         asyncio.run(scene(daemon))
         code, told = daemon.ended()
         assert code == 0
-        assert "call ended  conversation=c-1 outcome=drained\n" in told
+        assert "call ended  conversation=c-1 outcome=drained by=tieline s=" in told
         assert "Traceback" not in told
     engine = open_database(env["TIELINE_DATABASE_URL"])
     record = Journal(engine).record("c-1")

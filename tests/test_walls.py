@@ -242,8 +242,8 @@ def test_the_actors_import_neither_appointments_nor_tables_of_the_store() -> Non
         if each.module.startswith("store.")
     }
     assert known == {
-        "store.call_keys", "store.database", "store.effect_log", "store.journal", "store.leases", "store.rows",
-        "store.watch"
+        "store.call_keys", "store.causes", "store.database", "store.effect_log", "store.journal", "store.leases",
+        "store.proof", "store.rows", "store.watch",
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from actors.messages.call import (
     CallerSaid,
     CallerSpeaks,
     ClipHeard,
+    EffectFailed,
     FunctionCalled,
     ResponseEnded,
     SpeechFact,
@@ -71,6 +72,24 @@ OUTCOMES = frozenset(
         "error",
     }
 )
+# Who ended a call, by its outcome; any other outcome is a reason code of VAIC's.
+ENDED_BY = {
+    "completed": "bot",
+    "transferred": "bot",
+    "silent": "bot",
+    "too-long": "bot",
+    "client-disconnected": "caller",
+    "failed": "tieline",
+    "drained": "tieline",
+    "lost": "nobody",
+}
+
+
+def log_end(record: CallRecord, log: Any) -> None:
+    """The one line that tells how a call ended. log: bound to the conversation."""
+    lasted_s = round((record.ended_at - record.started_at).total_seconds(), 1)
+    by = ENDED_BY.get(record.outcome, "vaic")
+    log.info("call ended", outcome=record.outcome, by=by, s=lasted_s, bot=record.bot)
 
 
 class CallRecorder:
@@ -145,6 +164,12 @@ class CallRecorder:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
 
+    def effect_failed(self, failure: EffectFailed) -> None:
+        """Record once that an effect failed or is unclear: a task that is asked again gets the first result again."""
+        text = f"effect {failure.effect} {failure.result}: {failure.key}"
+        if text not in self.transcript.errors:
+            self.error(text)
+
     # --- where the call is ---
 
     def began(self) -> None:
@@ -184,8 +209,9 @@ class CallRecorder:
     def close(self, outcome: str) -> None:
         """The call has ended: write its record."""
         CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
-        self._log.info("call ended", outcome=outcome)
-        send(self._services.journal, WriteRecord(self._last_record(outcome)))
+        record = self._last_record(outcome)
+        log_end(record, self._log)
+        send(self._services.journal, WriteRecord(record))
 
     def _last_record(self, outcome: str) -> CallRecord:
         """The record of the ended call. The end is written to the journal once, unless the outcome changes."""

@@ -53,6 +53,7 @@ from actors.messages.call import (
     ClipHeard,
     Describe,
     DigitsPressed,
+    EffectFailed,
     EndCall,
     Forgotten,
     FunctionCalled,
@@ -87,6 +88,7 @@ from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeo
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.handle import TaskReply
+from actors.tasks.owed_results import DISCLOSURE
 from actors.tasks.router import NOBODY_THERE, TaskRouter
 from actors.transport.websocket import Wire
 from actors.vaic.leg import CallerLeg
@@ -259,6 +261,8 @@ class CallSupervisor(LoopActor):
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
                 self._settled(message)
+            case EffectFailed():
+                self._recorder.effect_failed(message)
             case OutOfBandRequest():
                 self._model.tell(message)
             case BotBegan():
@@ -680,6 +684,8 @@ class CallSupervisor(LoopActor):
                 case CallAction.TURN_AWAY:
                     _required(wire).close(1000, "the call has ended")
                 case CallAction.SEND_ELSEWHERE:
+                    if wire is None:  # else the caller has come back here once more
+                        self._log.info("call left to be resumed elsewhere")
                     (wire or self._caller_leg.wire).close(SERVICE_RESTART, "going on elsewhere")
                 case CallAction.PARK:
                     self._recorder.parked()
@@ -716,6 +722,8 @@ class CallSupervisor(LoopActor):
                     self._call_timers.cancel(CallTimer.START)
                     self._watch(LineEvent.OPENED)
                     self._speech.greet()
+                    if disclosure := self._services.profile.disclosure:
+                        self._must_hear(DISCLOSURE, disclosure, told=True)
                 case ReadinessAction.WATCH:
                     self._watch(LineEvent.OPENED)
                 case ReadinessAction.CATCH_UP:

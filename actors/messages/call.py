@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from actors.clips import Clip
 from actors.messages.model import OutOfBandRequest
@@ -198,6 +199,15 @@ class TaskAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectFailed:
+    """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key."""
+
+    effect: str
+    key: str
+    result: Literal["failed", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """The store no longer has rows of this call that it had: what was arranged may be gone too."""
 
@@ -262,6 +272,7 @@ CallMessage = (
     | TurnOverrun
     | TaskAnswered
     | TaskSettled
+    | EffectFailed
     | OutOfBandRequest
     | Rebind
     | EndCall
@@ -278,4 +289,4 @@ CallMessage = (
 # Facts about what was said and heard, which the recorder writes down.
 SpeechFact = CallerSpeaks | CallerSaid | BotSaid | BotHeard | ClipHeard | ResponseEnded
 # Facts that may arrive after the call's end and belong in its record.
-LastFact = CallerSaid | BotHeard | ClipHeard | TaskAnswered | TaskSettled
+LastFact = CallerSaid | BotHeard | ClipHeard | TaskAnswered | TaskSettled | EffectFailed

@@ -167,9 +167,21 @@ class CallClaimed:
 
 @dataclass(frozen=True, slots=True)
 class StoreTried:
-    """The JournalWriter has used the store; sent once a second at most. answered: else it is away, and tried again."""
+    """The JournalWriter has used the store; sent once a second at most. answered: else it is away, and tried again.
+
+    unleased: calls whose lease could not be written yet.
+    """
 
     answered: bool
+    unleased: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeasesKept:
+    """The LeaseKeeper has done its round. answered: it could. fault: why the store takes nothing, "" if it does."""
+
+    answered: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +214,13 @@ class Unwritten:
 
 @dataclass(frozen=True, slots=True)
 class JournalLost:
-    """To the switchboard's parent: the journal's writer has died for good."""
+    """To the switchboard's parent: the journal's writer has died for good, or rows are lost at the end."""
 
 
 SwitchboardMessage = (
     Unwritten
     | StoreTried
+    | LeasesKept
     | StoreFile
     | CallClaimed
     | CallsForgotten

@@ -1,6 +1,7 @@
-"""Writes journal and call records in batches, and holds the leases of calls, on its own thread.
+"""Writes journal and call records in batches, and opens and claims the leases of calls, on its own thread.
 
-No call waits for a disk. While the database is unavailable, rows and records wait here.
+No call waits for a disk. While the database is unavailable, rows and records wait here. If it is there and does not
+take what one call has written, that call's rows wait by themselves, and those of the others are written.
 May import: actors, store, pydantic, SQLAlchemy, loguru, the standard library.
 Rules from: docs/specs/reliability.md 5.2, 5.4.
 """
@@ -8,18 +9,20 @@ Rules from: docs/specs/reliability.md 5.2, 5.4.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar, assert_never
 
 from loguru import logger
 from pydantic import ValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
+from actors.call.recorder import log_end
 from actors.call.replay import end_row, left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
@@ -36,12 +39,15 @@ from actors.messages.journal import (
 )
 from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
-from actors.metrics import FORGOTTEN, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
+from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
+from actors.process.store_health import NO_ANSWER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
-from protocols.errors import ClaimOverdue, Fenced
+from protocols.errors import ClaimOverdue, Fenced, TielineError
 from store.call_keys import call_key, conversation_of
+from store.causes import code_of
+from store.database import may_pass
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, LeaseRefused, Leases, Orphan
 
@@ -57,8 +63,48 @@ FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 # How often the switchboard is told at most that the store was used, with the same result.
 TELL_EVERY_S = 1.0
-_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
+# Errors that may be the database's fault, or the row's.
+_SUSPECT = (OperationalError, InterfaceError, PoolTimeout, ProgrammingError, InternalError)
+# How often something is tried before the fault is looked for in it, and not in the database.
+MOST_TRIES = 3
+# How often what is held up is tried, at each renewal of the leases: two minutes. A lock may be left open that long.
+MOST_HELD_TRIES = 24
+# Rows and records that are held up; with more, the call that waits longest is given up.
+MOST_HELD = 20_000
+# For what is held up, at each renewal: each try may take as long as the server waits for a lock.
+HELD_BUDGET_S = 2.0
+# Rows of one call, one after the other, that the database does not take in time: then the others are not tried alone.
+MOST_WAITS = 3
+# The last attempts to write, when the process ends.
+GIVE_UP_S = 3.0
 T = TypeVar("T")
+
+
+class _GivenUp(TielineError):
+    """The process ends, and the database is not there."""
+
+
+@dataclass(slots=True)
+class _OfCall:
+    """What there is to write of one call, by its key. tries: how often that was in vain."""
+
+    rows: list[JournalRow] = field(default_factory=list)
+    record: CallRecord | None = None
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class _Unleased:
+    """A call whose lease could not be written yet. What it has written waits: its key is known with its lease.
+
+    refused: the database does not take the lease, rather than not now.
+    """
+
+    message: OpenLease
+    refused: bool
+    rows: list[JournalEntry] = field(default_factory=list)
+    record: CallRecord | None = None
+    tries: int = 1
 
 
 class JournalWriter(ThreadActor):
@@ -67,6 +113,7 @@ class JournalWriter(ThreadActor):
     A row that the database refuses is counted, logged and left out; while the database is unavailable everything waits.
     bots: for the version of a call that is taken over.
     switchboard: receives the calls that other processes have taken over, the answers to claims, and unwritten messages.
+    leaving: set when the process ends; then what cannot be written is given back after GIVE_UP_S.
     """
 
     max_messages = JOURNAL_CAPACITY
@@ -80,6 +127,7 @@ class JournalWriter(ThreadActor):
         leases: Leases,
         bots: Bots,
         switchboard: Address[CallClaimed | CallsForgotten | CallsLost | StoreTried | Unwritten],
+        leaving: threading.Event | None = None,
     ) -> None:
         super().__init__(parent_link)
         self._journal = journal
@@ -88,17 +136,41 @@ class JournalWriter(ThreadActor):
         self._switchboard = switchboard
         self._rows: list[JournalEntry] = []
         self._ended: list[CallRecord] = []
-        self._told_s, self._told = -math.inf, True  # when the switchboard was told of the store last, and what
+        self._leaving = leaving or threading.Event()
+        self._give_up_s = math.inf  # monotonic
+        self._told_s, self._told = -math.inf, (True, 0)  # when the switchboard was told of the store last, and what
+        self._held_up: dict[str, _OfCall] = {}  # by key, the one that was tried least recently first
+        self._unleased: dict[str, _Unleased] = {}  # by conversation
+        self._not_looked_after = ""  # the error of the last round
+        self._reported: set[str] = set()  # keys of calls of which something is lost
         self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
 
     def on_stop(self) -> None:
         self._write()
+        self._try_unleased()
+        self._write()
+        self._try_held_up(HELD_BUDGET_S)
+        self._give_back()
 
     def on_failure(self, *_: object) -> None:
-        for entry in self._rows:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Give what is not written to the next writer, or whoever counts it."""
+        rows, ended = self._rows, self._ended
+        for key, held in self._held_up.items():
+            mine = {"conversation_id": conversation_of(key)}
+            rows = rows + [replace(decode(row), conversation_id=mine["conversation_id"]) for row in held.rows]
+            ended = ended + ([held.record.model_copy(update=mine)] if held.record is not None else [])
+        for unleased in self._unleased.values():
+            self.on_unread(unleased.message)
+            rows = rows + unleased.rows
+            ended = ended + ([unleased.record] if unleased.record is not None else [])
+        self._rows, self._ended, self._held_up, self._unleased = [], [], {}, {}
+        for entry in rows:
             self.on_unread(AppendRow(entry))
-        for record in self._ended:
+        for record in ended:
             self.on_unread(WriteRecord(record))
 
     def on_unread(self, message: JournalMessage) -> None:
@@ -113,11 +185,11 @@ class JournalWriter(ThreadActor):
                 self._ended.append(message.record)
             case DraftRecord():
                 self._write()
-                record, _ = self._keyed(message.record)
-                self._write_fenced(lambda epoch: self._journal.draft(record, epoch), "record", record.conversation_id)
+                self._draft(message.record)
             case OpenLease():
                 if any(each.conversation_id == message.conversation_id for each in self._ended):
                     self._write()
+                self._without_lease(message.conversation_id)  # of an earlier call with this id
                 self._open(message)
             case ClaimCall():
                 self._write()
@@ -127,11 +199,19 @@ class JournalWriter(ThreadActor):
                 self._park(message)
             case RenewLeases():
                 self._write()
+                self._try_unleased()
+                self._try_held_up(HELD_BUDGET_S)
                 try:
-                    self._renew()
-                except Exception:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
-                    logger.exception("the leases cannot be renewed")
+                    self._look_after_leases()
+                except _GivenUp:
+                    pass
+                except Exception as error:  # noqa: BLE001 - a damaged table: the next round may go better, and rows are still written
+                    if code_of(error) != self._not_looked_after:
+                        logger.exception("the leases cannot be looked after")
+                    self._not_looked_after = code_of(error)
                     self._tell_of_store(answered=False)
+                else:
+                    self._not_looked_after = ""
             case _:
                 assert_never(message)
         if self._rows or self._ended:
@@ -148,44 +228,167 @@ class JournalWriter(ThreadActor):
             self._write()
 
     def _write(self) -> None:
-        (rows, ended), leases = (self._rows, self._ended), self._leases
+        rows, ended = self._rows, self._ended
         self._rows, self._ended, self._gathered = [], [], False
+        if self._unleased:
+            rows = [entry for entry in rows if not self._waits_for_lease(entry)]
+            ended = [record for record in ended if not self._ends_without_lease(record)]
+        if rows or ended:
+            # Serialised on this thread, to keep the cost off the loop.
+            self._put_down([self._encoded(entry) for entry in rows], [self._keyed(record) for record in ended])
+
+    def _put_down(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord]) -> None:
+        """Write rows and records, which are under the calls' keys."""
+        if self._held_up:  # what comes after something that waits, waits
+            rows = [row for row in rows if not self._joins(row.conversation_id, [row])]
+            ended = [record for record in ended if not self._joins(record.conversation_id, [], record)]
         if not rows and not ended:
             return
-        records = [self._keyed(record) for record in ended]
+        records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
         try:
-            # Serialised on this thread, to keep the cost off the loop.
-            stored = [self._encoded(entry) for entry in rows]
-            left_out = self._retrying(lambda: self._journal.append(stored, records))
-        except Exception:  # noqa: BLE001 - one of them was refused: write each alone, so the others are not lost
-            left_out = [each for entry in rows for each in self._append_one(entry)]
-            for record, _ in records:
-                self._close(record)
+            left_out = self._retrying(lambda: self._journal.append(rows, records))
+        except Exception as error:  # noqa: BLE001 - one of them was refused: write each call's alone, so the others are not lost
+            left_out = self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
         else:
-            self._written |= {row.conversation_id: row.seq for row in stored if row not in left_out}
-            for record, _ in records:
-                leases.forget(record.conversation_id)
-        if kept := self._fenced(row.conversation_id for row in left_out):
-            again = {(row.conversation_id, row.seq) for row in left_out if row.conversation_id in kept}
-            for entry in rows:
-                if (self._leases.key(entry.conversation_id), entry.seq) in again:
-                    self._append_one(entry)
+            self._wrote([row for row in rows if row not in left_out] if left_out else rows)
+            for record in ended:
+                self._leases.forget(record.conversation_id)
+        for key in self._fenced(row.conversation_id for row in left_out):
+            # The store had forgotten the lease.
+            self._write_call(key, _OfCall([row for row in left_out if row.conversation_id == key]))
+
+    def _by_call(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], *, given_up: bool) -> list[JournalRow]:
+        """Write what is of each call alone. Returns the rows of calls that another process may have."""
+        calls: dict[str, _OfCall] = {}
+        for row in rows:
+            calls.setdefault(row.conversation_id, _OfCall()).rows.append(row)
+        for record in ended:
+            calls.setdefault(record.conversation_id, _OfCall()).record = record
+        left_out: list[JournalRow] = []
+        answers = not given_up
+        for key, of_call in calls.items():
+            if not answers:  # all wait: trying each would take the longer the more calls there are
+                self._hold_up(key, of_call)
+                continue
+            left_out += self._write_call(key, of_call)
+            answers = key not in self._held_up or self._takes_rows()
+        return left_out
+
+    def _write_call(self, key: str, of_call: _OfCall, *, again: bool = True) -> list[JournalRow]:
+        """Write what there is of one call, once; what cannot be written now is held up.
+
+        Returns the rows that were left out because another process may have the call.
+        """
+        rows, record = [self._stamped(row) for row in of_call.rows], of_call.record
+        try:
+            left_out = self._journal.append(rows, [] if record is None else [(record, self._leases.epoch(key))])
+        except Fenced:
+            if again and self._fenced((key,)):  # the store had forgotten its lease
+                return self._write_call(key, of_call, again=False)
+            return []
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
+            if isinstance(error, _SUSPECT) and (may_pass(error) or not self._takes_rows()):
+                self._hold_up(key, of_call, error)
+                return []
+            return self._one_by_one(key, of_call)
+        self._wrote([row for row in rows if row not in left_out])
+        if record is not None:
+            self._leases.forget(key)
+        return left_out
+
+    def _one_by_one(self, key: str, of_call: _OfCall) -> list[JournalRow]:
+        """Write each row of a call alone; those that are not taken are lost. Returns the rows that were left out."""
+        left_out: list[JournalRow] = []
+        waits, last = 0, Exception()
+        for row in of_call.rows:
+            if waits >= MOST_WAITS:
+                self._lose(key, row.kind, last)
+                continue
+            try:
+                left_out += self._journal.append([self._stamped(row)])
+            except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
+                waits, last = waits + may_pass(error), error
+                self._lose(key, row.kind, error)
+            else:
+                waits = 0
+                self._wrote([row])
+        if of_call.record is not None:
+            self._close(of_call.record)
+        return left_out
+
+    # --- what is held up ---
+
+    def _hold_up(self, key: str, of_call: _OfCall, error: Exception | None = None) -> None:
+        if not of_call.tries and error is not None:
+            log = logger.bind(conversation=key)
+            log.error("rows of this call wait: the database does not take them now", reason=code_of(error))
+        of_call.tries += error is not None
+        if (later := self._held_up.pop(key, None)) is not None:
+            of_call = _OfCall(of_call.rows + later.rows, later.record or of_call.record, of_call.tries)
+        self._held_up[key] = of_call
+        self._count_held()
+
+    def _joins(self, key: str, rows: list[JournalRow], record: CallRecord | None = None) -> bool:
+        """Put rows of a call behind those of it that wait, if any do. Returns whether any do."""
+        held = self._held_up.get(key)
+        if held is None:
+            return False
+        held.rows += rows
+        held.record = record or held.record
+        if self._count_held() > MOST_HELD:
+            longest = next(iter(self._held_up))
+            self._one_by_one(longest, self._held_up.pop(longest))
+        return True
+
+    def _try_held_up(self, limit_s: float) -> None:
+        """Try what is held up again, each call's once, and give up what was tried often enough."""
+        until_s = time.monotonic() + limit_s
+        for key in list(self._held_up):
+            if time.monotonic() > until_s or self._given_up or not self._takes_rows():
+                break
+            held = self._held_up.pop(key)
+            give_up = held.tries >= MOST_HELD_TRIES
+            self._fenced(row.conversation_id for row in (self._one_by_one if give_up else self._write_call)(key, held))
+            if key not in self._held_up:
+                logger.bind(conversation=key).warning("rows of this call wait no more", given_up=give_up)
+        self._count_held()
+
+    def _count_held(self) -> int:
+        waiting = sum(len(each.rows) + (each.record is not None) for each in self._held_up.values())
+        HELD_ROWS.set(waiting)
+        return waiting
+
+    def _takes_rows(self) -> bool:
+        """Whether the database takes rows of the journal, as far as one row of no call can tell."""
+        try:
+            self._journal.prove()
+        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
+            return False
+        return True
+
+    # --- single rows and statements ---
+
+    def _wrote(self, rows: Sequence[JournalRow]) -> None:
+        self._written |= {row.conversation_id: row.seq for row in rows}
 
     def _encoded(self, entry: JournalEntry) -> JournalRow:
         """The entry of a call of this process, under the call's key."""
         key = self._leases.key(entry.conversation_id)
         return encode(replace(entry, conversation_id=key), self._leases.epoch(key))
 
-    def _keyed(self, record: CallRecord) -> tuple[CallRecord, int]:
-        """The record of a call of this process, under the call's key; and the epoch for it."""
-        key = self._leases.key(record.conversation_id)
-        return record.model_copy(update={"conversation_id": key}), self._leases.epoch(key)
+    def _stamped(self, row: JournalRow) -> JournalRow:
+        """A row under the epoch that its call has by now; under its own if this process does not have the call."""
+        key = row.conversation_id
+        return replace(row, epoch=self._leases.epoch(key)) if self._leases.has(key) else row
 
-    def _append_one(self, entry: JournalEntry) -> list[JournalRow]:
-        left_out = self._try(
-            lambda: self._journal.append([self._encoded(entry)]), entry.row.kind, entry.conversation_id
-        )
-        return left_out or []
+    def _keyed(self, record: CallRecord) -> CallRecord:
+        """The record of a call of this process, under the call's key."""
+        return record.model_copy(update={"conversation_id": self._leases.key(record.conversation_id)})
+
+    def _draft(self, record: CallRecord) -> None:
+        keyed = self._keyed(record)
+        if record.conversation_id not in self._unleased and keyed.conversation_id not in self._held_up:
+            self._write_fenced(lambda epoch: self._journal.draft(keyed, epoch), "record", keyed.conversation_id)
 
     def _close(self, record: CallRecord) -> None:
         key = record.conversation_id
@@ -204,52 +407,99 @@ class JournalWriter(ThreadActor):
                 return True
         return False
 
-    def _try(self, write: Callable[[], T], kind: str, conversation_id: str) -> T | None:
+    def _try(self, write: Callable[[], T], kind: str, key: str) -> T | None:
         try:
             return self._retrying(write)
         except (ClaimOverdue, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
-            LOST_ROWS.inc()
-            # Not the error's text: it may hold callers' words.
-            log = logger.bind(conversation=conversation_id)
-            log.error("a row cannot be written to the journal", kind=kind, reason=type(error).__name__)
+            self._lose(key, kind, error)
             return None
 
+    def _lose(self, key: str, kind: str, error: Exception) -> None:
+        """Count what cannot be written, and log it once for each call."""
+        LOST_ROWS.inc()
+        if key in self._reported:
+            return
+        if len(self._reported) >= MOST_HELD:
+            self._reported.clear()
+        self._reported.add(key)
+        # Not the error's text: it may hold callers' words.
+        log = logger.bind(conversation=key)
+        log.error(
+            "a row cannot be written to the journal; more of this call are counted", kind=kind, reason=code_of(error)
+        )
+
     def _retrying(self, write: Callable[[], T]) -> T:
-        """Repeat while the database is unavailable. Raises: any other error of `write`."""
-        delay_s = 0.0
+        """Repeat while the database is unavailable, or takes no rows at all.
+
+        Raises: any other error of `write`; one that may pass, if it stays while the database takes rows of others.
+        """
+        tries, delay_s, logged = 0, 0.0, False
         while True:
+            if self._given_up:
+                raise _GivenUp
             try:
                 result = write()
-            except _UNAVAILABLE as error:
+            except _SUSPECT as error:
+                tries += 1
+                if tries >= MOST_TRIES or not may_pass(error):
+                    if self._takes_rows():
+                        self._tell_of_store(answered=True)
+                        raise
+                    if not logged:
+                        logger.error("the journal waits for its database", reason=code_of(error))
+                    logged = True
                 self._tell_of_store(answered=False)
-                if not delay_s:
-                    logger.error("the journal waits for its database", reason=type(error).__name__)
                 delay_s = min(max(2 * delay_s, FIRST_RETRY_S), LONGEST_RETRY_S)
                 time.sleep(delay_s)
             else:
-                if delay_s:
+                if logged:
                     logger.warning("the journal has its database again")
                 self._tell_of_store(answered=True)
                 return result
 
+    @property
+    def _given_up(self) -> bool:
+        """Whether the process has been ending for GIVE_UP_S."""
+        if self._leaving.is_set():
+            self._give_up_s = min(self._give_up_s, time.monotonic() + GIVE_UP_S)
+        return time.monotonic() > self._give_up_s
+
     def _tell_of_store(self, *, answered: bool) -> None:
-        now_s = time.monotonic()
-        if answered != self._told or now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s, self._told = now_s, answered
-            send(self._switchboard, StoreTried(answered))
+        now_s, what = time.monotonic(), (answered, sum(each.refused for each in self._unleased.values()))
+        if what != self._told or now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s, self._told = now_s, what
+            send(self._switchboard, StoreTried(*what))
 
     # --- leases ---
 
     def _open(self, message: OpenLease) -> None:
-        conversation_id = message.conversation_id
+        try:
+            lease = self._retrying(partial(self._opened, message))
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
+            self._not_opened(message, error)
+        else:
+            self._have_lease(message, lease)
+
+    def _opened(self, message: OpenLease) -> Lease | LeaseRefused:
         opening = message.opening.model_dump(mode="json")
-        lease = self._try(
-            lambda: self._leases.open(conversation_id, message.credential, opening, message.others),
-            "lease",
-            conversation_id,
-        )
+        return self._leases.open(message.conversation_id, message.credential, opening, message.others)
+
+    def _not_opened(self, message: OpenLease, error: Exception) -> None:
+        """Try again later, if that may help."""
+        conversation_id = message.conversation_id
+        if not isinstance(error, (*_SUSPECT, _GivenUp)):
+            self._lose(conversation_id, "lease", error)
+            return
+        refused = not may_pass(error)
+        self._unleased[conversation_id] = _Unleased(message, refused=refused)
+        log = logger.bind(conversation=conversation_id)
+        log.error("the lease of this call cannot be written: it is tried again", reason=code_of(error))
+        self._tell_of_store(answered=True)
+
+    def _have_lease(self, message: OpenLease, lease: Lease | LeaseRefused) -> None:
+        conversation_id = message.conversation_id
         log = logger.bind(conversation=conversation_id)
         match lease:
             case LeaseRefused():
@@ -261,6 +511,51 @@ class JournalWriter(ThreadActor):
             case _:
                 pass
 
+    def _waits_for_lease(self, entry: JournalEntry) -> bool:
+        if (unleased := self._unleased.get(entry.conversation_id)) is None:
+            return False
+        unleased.rows.append(entry)
+        return True
+
+    def _ends_without_lease(self, record: CallRecord) -> bool:
+        if (unleased := self._unleased.get(record.conversation_id)) is None:
+            return False
+        unleased.record = record
+        return True
+
+    def _try_unleased(self) -> None:
+        """Try to write the leases again that could not be written."""
+        until_s = time.monotonic() + HELD_BUDGET_S
+        for conversation_id, unleased in list(self._unleased.items()):
+            if time.monotonic() > until_s or self._given_up:
+                break
+            try:
+                lease = self._opened(unleased.message)
+            except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
+                unleased.tries += 1
+                unleased.refused = not may_pass(error)
+                overdue = unleased.tries > MOST_HELD_TRIES and unleased.record is not None
+                if not isinstance(error, _SUSPECT) or (overdue and self._takes_rows()):
+                    self._lose(conversation_id, "lease", error)
+                    self._without_lease(conversation_id)
+                continue
+            del self._unleased[conversation_id]
+            logger.bind(conversation=conversation_id).warning("the lease of this call is written")
+            self._have_lease(unleased.message, lease)
+            self._take_up(unleased)
+        if self._told[1]:
+            self._tell_of_store(answered=True)
+
+    def _without_lease(self, conversation_id: str) -> None:
+        """Write what there is of a call that gets no lease any more."""
+        if (unleased := self._unleased.pop(conversation_id, None)) is not None:
+            self._take_up(unleased)
+
+    def _take_up(self, unleased: _Unleased) -> None:
+        self._rows = unleased.rows + self._rows
+        self._ended += [] if unleased.record is None else [unleased.record]
+        self._write()
+
     def _claim(self, message: ClaimCall) -> None:
         conversation_id = message.conversation_id
         ours = conversation_id, message.credential, message.others, message.until_s
@@ -270,7 +565,8 @@ class JournalWriter(ThreadActor):
             logger.bind(conversation=conversation_id).warning("too late to take this call over: it is left as it is")
             return
         if lease is None or isinstance(lease, LeaseRefused):
-            send(self._switchboard, CallClaimed(message, None, lease.reason if lease else "failed"))
+            # A lease that cannot be written says nothing of the call: VAIC may try again.
+            send(self._switchboard, CallClaimed(message, None, lease.reason if lease else NO_ANSWER))
             return
         try:
             resume_state = self._resume_state(lease)
@@ -293,6 +589,7 @@ class JournalWriter(ThreadActor):
             return None
 
     def _park(self, message: Park) -> None:
+        self._without_lease(message.conversation_id)
         key = self._leases.key(message.conversation_id)
         if not self._leases.epoch(key) and message.call is None:  # no lease of ours is left
             return
@@ -303,10 +600,14 @@ class JournalWriter(ThreadActor):
         else:
             send(message.call, Parked())
 
-    def _renew(self) -> None:
+    def _look_after_leases(self) -> None:
+        """Find the calls of this process that others have, and those of processes that have died.
+
+        The leases are renewed by the LeaseKeeper.
+        """
         held = self._leases.held
         if held:
-            self._fenced(self._retrying(lambda: self._leases.renew(held)))
+            self._fenced(self._retrying(lambda: self._leases.lost(held)))
         self._look_for_rows()
         for orphan in self._retrying(self._leases.orphans):
             try:
@@ -347,6 +648,7 @@ class JournalWriter(ThreadActor):
             self._write_fenced(lambda epoch: self._leases.end(key, epoch), "lease", key)
             self._leases.forget(key)
             return
+        log_end(record, logger.bind(conversation=key))
         if end is not None:  # whoever reads the journal finds how the call ended
             last = encode(end, lease.epoch)
             self._try(lambda: self._journal.append([last]), last.kind, key)

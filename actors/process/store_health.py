@@ -9,17 +9,31 @@ from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
 
 NO_ANSWER = "the store does not answer"
 FILE_LOST = "the store's file is lost"
+NO_LEASE = "a call's lease cannot be written"
+REFUSES = "the store refuses what is to be written"
 
 
 class StoreHealth:
-    """Told by the JournalWriter, which uses the store at each renewal of the leases. All times: monotonic, in s."""
+    """Told by the JournalWriter and the LeaseKeeper, which use the store every few seconds, and do not wait for each
+    other. All times: monotonic, in s.
+    """
 
     def __init__(self, now_s: float) -> None:
-        self._answered_s = self._tried_s = now_s
-        self._lost_file = ""
+        self._answered_s = self._tried_s = self._kept_s = now_s
+        self._lost_file = self._refusal = ""
+        self._unleased = 0
+        self._keeper_speaks = False
 
-    def answered(self, now_s: float) -> None:
+    def answered(self, now_s: float, unleased: int = 0) -> None:
+        """unleased: calls whose lease could not be written yet."""
         self._answered_s = self._tried_s = now_s
+        self._unleased = unleased
+
+    def kept(self, now_s: float, refusal: str = "", *, answered: bool = True) -> None:
+        """The LeaseKeeper has done its round. refusal: why the store takes nothing of this release."""
+        self._keeper_speaks = True
+        if answered:
+            self._kept_s, self._refusal = now_s, refusal
 
     def tried(self, now_s: float) -> None:
         """In vain: the writer lives, and tries again."""
@@ -29,11 +43,22 @@ class StoreHealth:
         """lost: the file that is not the one that was opened; "": it is."""
         self._lost_file = lost
 
+    @property
+    def refusal(self) -> str:
+        """Why the store refuses what is to be written, for an operator; "" if it does not."""
+        return self._refusal
+
     def fault(self, now_s: float) -> str:
         """Why no new calls are taken; "" if they are."""
         if self._lost_file:
             return FILE_LOST
-        return NO_ANSWER if now_s - self._answered_s > STORE_LIMIT_S else ""
+        if self._refusal:
+            return REFUSES
+        # Of a keeper that never was nothing is expected.
+        answered_s = min(self._answered_s, self._kept_s) if self._keeper_speaks else self._answered_s
+        if now_s - answered_s > STORE_LIMIT_S:
+            return NO_ANSWER
+        return NO_LEASE if self._unleased else ""
 
     def writer_hangs(self, now_s: float) -> bool:
         """Whether nothing was heard of the writer for so long that only another process can help its calls."""

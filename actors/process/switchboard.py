@@ -6,6 +6,7 @@ Rules from: docs/specs/vaic-streaming.md 3.1 to 3.3, docs/specs/reliability.md 2
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ from actors.messages.switchboard import (
     FirstTextOverdue,
     GetStatus,
     JournalLost,
+    LeasesKept,
     MoveCalls,
     Peer,
     SetAdmission,
@@ -141,6 +143,16 @@ def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
         logger.bind(conversation=conversation_id).warning("call resumed from another address", address=now, last=last)
 
 
+def _call_of(message: JournalMessage) -> str:
+    match message:
+        case AppendRow():
+            return message.entry.conversation_id
+        case WriteRecord() | DraftRecord():
+            return message.record.conversation_id
+        case _:
+            return ""
+
+
 def _count_lost(message: JournalMessage) -> bool:
     """Count a message that never reaches the journal, if it was to be written there. Returns whether it was."""
     written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
@@ -173,6 +185,7 @@ class Switchboard(LoopActor):
         self._services = replace(services, journal=self._journal_writer)
         self._calls: dict[str, _Call] = {}
         self._pending: dict[int, PendingConnection] = {}
+        self._writer_leaves = threading.Event()
         self._claims: dict[str, _Claim] = {}  # by conversation
         # Calls that wait for VAIC's session.resume.
         self._away: set[str] = set()
@@ -189,11 +202,14 @@ class Switchboard(LoopActor):
 
     def on_failure(self, *_: object) -> None:
         # The process ends now, and VAIC resumes the calls at another one: what they have sent so far must be written.
+        self._writer_leaves.set()
         self._children.stop(JOURNAL)
 
     def on_stop(self) -> None:
-        if lost := sum(map(_count_lost, self._journal_writer.kept)):
-            logger.error("no journal writer was left: rows are lost", lost=lost)
+        if lost := [message for message in self._journal_writer.kept if _count_lost(message)]:
+            calls = sorted(set(map(_call_of, lost)))
+            logger.error("no journal writer was left: rows are lost", lost=len(lost), conversations=" ".join(calls))
+            send(self._parent, JournalLost())
 
     def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
         try:
@@ -272,10 +288,13 @@ class Switchboard(LoopActor):
                 hangs = self._store.writer_hangs(self._clock_s())
                 return SwitchboardStatus(tuple(self._calls), self._max_calls, ready, hangs)
             case StoreTried(answered=True):
-                self._store.answered(self._clock_s())
+                self._store.answered(self._clock_s(), message.unleased)
                 self._look_at_store()
             case StoreTried():
                 self._store.tried(self._clock_s())
+                self._look_at_store()
+            case LeasesKept():
+                self._store.kept(self._clock_s(), message.fault, answered=message.answered)
                 self._look_at_store()
             case StoreFile():
                 if message.lost:
@@ -308,7 +327,8 @@ class Switchboard(LoopActor):
         if self._store_fault != before:
             STORE_READY.set(not self._store_fault)
             if self._store_fault:
-                logger.error("no new calls are taken: they could not be resumed elsewhere", reason=self._store_fault)
+                reason = self._store.refusal or self._store_fault
+                logger.error("no new calls are taken: they could not be resumed elsewhere", reason=reason)
             else:
                 logger.warning("the store answers again: new calls are taken")
         return self._store_fault
@@ -542,13 +562,18 @@ class Switchboard(LoopActor):
     # --- children ---
 
     def _start_journal_writer(self, parent_link: ParentLink) -> pykka.ActorRef[JournalWriter]:
-        return JournalWriter.start(parent_link, self._journal, self._leases, self._services.bots, self.actor_ref)
+        return JournalWriter.start(
+            parent_link, self._journal, self._leases, self._services.bots, self.actor_ref, self._writer_leaves
+        )
 
     def _overdue(self, message: ShutdownTimeout) -> None:
         self._children.overdue(message)
         kind, _, conversation_id = message.child.partition(":")
         if kind == "call":
             self._drop(conversation_id)
+        else:
+            logger.error("the journal's writer hangs: what it has not written is lost")
+            send(self._parent, JournalLost())
         if self._leaving:
             self._stop_if_empty()
 
@@ -556,6 +581,7 @@ class Switchboard(LoopActor):
         if self._calls:
             return
         # The writer is stopped last: calls write their records when they stop.
+        self._writer_leaves.set()
         self._children.stop(JOURNAL)
         if not self._children.leaving:
             self.stop()

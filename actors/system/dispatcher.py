@@ -19,6 +19,8 @@ from actors.metrics import LOOP_LAG, SLOW_TURNS
 
 # A turn that takes longer delays every other call: it is logged and counted.
 SLOW_TURN_S = 0.02
+# Slow turns are logged at most so often: a busy machine makes many. All are counted.
+SLOW_LOG_S = 1.0
 # Interval between two measurements of the loop's lag.
 LAG_PERIOD_S = 0.05
 # The lag is an exponential moving average; a sample is capped so that one pause alone does not mean overload.
@@ -87,6 +89,8 @@ class LoopDispatcher:
         # Moving average of how late the loop runs its timers.
         self.lag_s = 0.0
         self._lag_timer: asyncio.TimerHandle | None = None
+        self._slow_logged_s = float("-inf")
+        self._slow_unlogged = 0
 
     def watch(self) -> None:
         """Start to measure the loop's lag."""
@@ -144,7 +148,12 @@ class LoopDispatcher:
     def _report_slow(self, mailbox: TakesTurns, took_s: float) -> None:
         actor, message = mailbox.last_turn()
         SLOW_TURNS.labels(actor).inc()
-        logger.warning("slow turn", turn=f"{actor}: {message}", took_ms=round(took_s * 1000))
+        now_s = perf_counter()
+        if now_s - self._slow_logged_s < SLOW_LOG_S:
+            self._slow_unlogged += 1
+            return
+        others, self._slow_unlogged, self._slow_logged_s = self._slow_unlogged, 0, now_s
+        logger.warning("slow turn", turn=f"{actor}: {message}", took_ms=round(took_s * 1000), others_before=others)
 
     def _look(self, due_s: float) -> None:
         now_s = self._clock_s()

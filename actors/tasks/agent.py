@@ -9,13 +9,13 @@ from typing import Any, assert_never
 
 import pykka
 
-from actors.messages.call import CallMessage, TaskAnswered, TaskSettled
+from actors.messages.call import CallMessage, EffectFailed, TaskAnswered, TaskSettled
 from actors.messages.model import OutOfBandRequest
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from fsm.answer import Answer, Snapshot
-from fsm.effects import Effects, TaskContext
+from fsm.effects import EffectRequest, EffectResult, Effects, Failed, TaskContext, Unclear
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
 from fsm.walk import ReasoningRequest
@@ -24,8 +24,8 @@ from fsm.walk import ReasoningRequest
 class FsmAgent(ThreadActor):
     """Runs one task.
 
-    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, OutOfBandRequest, and
-    TaskSettled once the caller has left.
+    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, EffectFailed, OutOfBandRequest,
+    and TaskSettled once the caller has left.
     snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 
@@ -41,7 +41,7 @@ class FsmAgent(ThreadActor):
         super().__init__(parent_link)
         self._spec = spec
         self._context = context
-        self._effects = effects
+        self._effects = _ReportedEffects(effects, call)
         self._snapshot = snapshot
         self._call = call
 
@@ -82,3 +82,27 @@ class FsmAgent(ThreadActor):
         except pykka.Timeout:
             return None
         return choice if isinstance(choice, str) else None
+
+
+class _ReportedEffects:
+    """Effects, of which the call's supervisor is told what failed or is unclear, whatever its task makes of that."""
+
+    def __init__(self, effects: Effects, call: Address[CallMessage]) -> None:
+        self._effects, self._call = effects, call
+
+    def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
+        result = self._effects.carry_out(name, request)
+        match result:
+            case Failed():
+                send(self._call, EffectFailed(name, request.key, "failed"))
+            case Unclear():
+                send(self._call, EffectFailed(name, request.key, "unclear"))
+            case _:
+                pass
+        return result
+
+    def spent(self, context: TaskContext) -> str:
+        return self._effects.spent(context)
+
+    def hung_up(self, name: str, request: EffectRequest) -> bool:
+        return self._effects.hung_up(name, request)

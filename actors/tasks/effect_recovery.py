@@ -16,6 +16,7 @@ from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, UNSURE, Ef
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
 from protocols.errors import MisuseError
 from store import effect_log
+from store.causes import code_of
 from store.database import reading
 from store.effect_log import LoggedEffect, Status
 from store.watch import Watch
@@ -46,6 +47,7 @@ class EffectRecovery:
         # Of the effects that were found without an outcome: one may have to be read and compiled.
         self._versions: dict[tuple[str, str], Bot | None] = {}
         self._now = attempts.now
+        self._away: set[str] = set()  # what the log says cannot be done
 
     def recover(self) -> int:
         """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.
@@ -57,9 +59,10 @@ class EffectRecovery:
         try:
             with reading(self._engine) as connection:
                 found = effect_log.intended(connection) + effect_log.unclear(connection)
-        except UNAVAILABLE:
-            logger.exception("abandoned effects cannot be looked up")
+        except UNAVAILABLE as error:
+            self._tell_away("abandoned effects cannot be looked up", error)
             return 0
+        self._tell_back("abandoned effects cannot be looked up")
         wanted = {(each.bot, each.bot_digest) for each in found}
         self._versions = {which: bot for which, bot in self._versions.items() if which in wanted}
         for known in self._unchanged(found):
@@ -98,8 +101,21 @@ class EffectRecovery:
             for key in unstored:
                 del self._attempts.unstored[key]
             EFFECTS_UNSETTLED.set(len(self.unsettled()))
-        except UNAVAILABLE:
-            logger.exception("the effects under way cannot be kept")
+        except UNAVAILABLE as error:
+            self._tell_away("the effects under way cannot be kept", error)
+        else:
+            self._tell_back("the effects under way cannot be kept")
+
+    def _tell_away(self, what: str, error: Exception) -> None:
+        """One line for an outage, however often it is met."""
+        if what not in self._away:
+            self._away.add(what)
+            logger.error(what, reason=code_of(error))
+
+    def _tell_back(self, what: str) -> None:
+        if what in self._away:
+            self._away.discard(what)
+            logger.warning(f"{what}: it is over")
 
     def unsettled(self) -> list[LoggedEffect]:
         """The effects of unknown outcome that no process is carrying out. Raises: SQLAlchemy's OperationalError."""
@@ -114,10 +130,10 @@ class EffectRecovery:
         also whatever the effect raises, which leaves it unclear.
         """
         known = next((each for each in self.unsettled() if each.key == key), None)
+        status: Status = "ok" if decision == "done" else "undone"
         if known is None:
-            return None
+            return self._decide_damaged(key, decision, status)
         if decision != "retry":
-            status: Status = "ok" if decision == "done" else "undone"
             with self._engine.begin() as connection:
                 return status if effect_log.decide(connection, known, status, self._now()) else None
         effect, request = self._declared(known)
@@ -133,6 +149,19 @@ class EffectRecovery:
             with self._engine.begin() as connection:
                 self._attempts.settle(connection, key, result)
         return STATUS[type(result)]
+
+    def damaged(self) -> list[str]:
+        """The keys of effects that cannot be read, unless they are settled. Raises: SQLAlchemy's OperationalError."""
+        with reading(self._engine) as connection:
+            return effect_log.damaged(connection)
+
+    def _decide_damaged(self, key: str, decision: Decision, status: Status) -> Status | None:
+        if key not in self.damaged():
+            return None
+        if decision == "retry":
+            raise MisuseError("a damaged effect cannot be carried out again: nobody knows what it was")
+        with self._engine.begin() as connection:
+            return status if effect_log.decide_damaged(connection, key, status, self._now()) else None
 
     def _declared(self, known: LoggedEffect) -> tuple[DeclaredEffect | None, EffectRequest | None]:
         """The effect as its call had it, or as the bot has it now; and its request. None: that a human must settle."""

@@ -19,6 +19,8 @@ from protocols.ledger import ItemHeard, words_heard
 
 # How often we say one result; a caller who interrupts it each time does not want to hear it.
 MOST_TELLS = 2
+# What a caller has to be told, whether they want to hear it or not; the key under which it is owed.
+DISCLOSURE, MOST_DISCLOSURES = "disclosure", 5
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class OwedResults:
         """The sentence of the oldest unheard result, to say now; "" if there is none."""
         for run_id, owed in self._owed.items():
             owed.tells += 1
-            if owed.tells == MOST_TELLS:
+            if owed.tells == (MOST_DISCLOSURES if run_id == DISCLOSURE else MOST_TELLS):
                 del self._owed[run_id]
             return owed.words
         return ""

@@ -1,6 +1,6 @@
 """From a bot's files to the bot: everything that calls need is made and checked here, before one uses it.
 
-May import: actors, fsm, gateway.bots, protocols, pydantic, the standard library.
+May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,22 +17,24 @@ from pydantic import BaseModel, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
-from fsm.effects import DeclaredEffect
-from fsm.hours import Hours, WithinHours
+from fsm.hours import Hours
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec
-from fsm.task_file import Parts, TaskFileError, compile_task
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
+from gateway.bots.task_files import TaskFiles
+from gateway.bots.tools import tools_of
+from gateway.settings import read_tool_secret
+from http_tools.guard import HostGuard
+from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _CLIPS = "clips/"
-_WITHIN_HOURS = "within_hours"
 T = TypeVar("T")
 # Voices of OpenAI's speech synthesis, which the Realtime API refuses.
 _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
@@ -40,10 +42,14 @@ _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a bot gets that sets nothing of its own. profile: by the deployment. tasks: all that are registered."""
+    """What a bot gets that sets nothing of its own.
+
+    profile: by the deployment. tasks: all that are registered. tools: what the tools of all bots share.
+    """
 
     profile: BotProfile
     tasks: Mapping[str, Registered]
+    tools: ToolHost = field(default_factory=lambda: ToolHost(HostGuard(), read_tool_secret))
 
 
 def compile_bot(files: BotFiles, defaults: Defaults) -> Bot:
@@ -80,6 +86,9 @@ class _Compiler:
         self._defaults = defaults
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
+        given = self._source.data.get("hours")
+        # As they stand in the file; None where there are none, or wrong ones.
+        self._hours: object = given if given is not None and _part("hours", given) is not None else None
 
     def bot(self) -> Bot:
         toml, tasks = self._parts()
@@ -250,20 +259,37 @@ class _Compiler:
 
     def _agents(self, tasks: Tasks | None, region: str) -> dict[str, AgentSpec]:
         """The tasks that the bot offers, by name. region: the bot's."""
-        agents: dict[str, AgentSpec] = {}
+        tools = tools_of(self._source, self._defaults.tools, self._faults)
+        registered = self._defaults.tasks
+        used: dict[int, AgentSpec | None] = {}
         if tasks is None:
-            made = (self._made(task, {}, ("hours",)) for task in self._defaults.tasks.values())
-            agents = {spec.name: spec for spec in made if spec is not None}
+            used = dict(enumerate(self._made(task, {}, ("hours",)) for task in registered.values()))
         for number, section in enumerate(tasks or ()):
-            if section is None:
-                continue
-            path = ("task", number)
-            if section.use is not None:
-                spec = self._used(section.use, section.settings(), path)
-            else:
+            if section is not None and section.use is not None:
+                used[number] = self._used(section.use, section.settings(), ("task", number))
+        in_python = [spec for spec in used.values() if spec is not None]
+        hours = None if self._hours is None else Hours.model_validate(self._hours)
+        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults)
+        for number, section in enumerate(tasks or ()):
+            if section is not None and section.file is not None:
+                path = ("task", number)
                 for key in section.settings():
                     self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
-                spec = self._from_file(str(section.file), region, path)
+                if (source := self._task_source(section.file, path)) is not None:
+                    used[number] = files.compiled(source)
+        files.check_tools()
+        agents = self._by_name(used)
+        try:
+            effects_of(agents)
+        except MisuseError as error:
+            self._fault(("task",), f"{error}; give one of them another name")
+        return agents
+
+    def _by_name(self, tasks: Mapping[int, AgentSpec | None]) -> dict[str, AgentSpec]:
+        """The tasks by name. tasks: by their places in the file; None for one that is wrong."""
+        agents: dict[str, AgentSpec] = {}
+        for number, spec in sorted(tasks.items()):
+            path = ("task", number)
             if spec is None:
                 continue
             if spec.name in agents:
@@ -271,37 +297,21 @@ class _Compiler:
             elif other := clash(spec.name, agents):
                 self._fault(path, f"the tasks {other} and {spec.name} have names that begin alike; rename one")
             agents[spec.name] = spec
-        try:
-            effects_of(agents)
-        except MisuseError as error:
-            self._fault(("task",), f"{error}; give one of them another name")
         return agents
 
-    def _from_file(self, name: str, region: str, path: tuple[str | int, ...]) -> AgentSpec | None:
-        """A task in TOML. region: the bot's."""
+    def _task_source(self, name: str, path: tuple[str | int, ...]) -> Source | None:
+        """A task's file; None if it cannot be read."""
         content = self._files.contents.get(name.removeprefix("./"))
         if content is None:
             files = [each for each in self._files.contents if each.startswith("tasks/")]
             there = f"there is {', '.join(sorted(files))}" if files else "write it there"
             self._fault((*path, "file"), f'there is no file "{name}" in the folder; {there}')
             return None
-        hours = None if self._hours is None else Hours.model_validate(self._hours)
-        parts = Parts(self._effects(), {_WITHIN_HOURS: WithinHours(hours)} if hours else {}, region=region)
         try:
-            source = parse_toml(self._files.path(name), content)
-            return compile_task(source.data, parts)
+            return parse_toml(self._files.path(name.removeprefix("./")), content)
         except BotFaults as wrong:
             self._faults += wrong.faults
-        except TaskFileError as error:
-            for each in error.faults:
-                no_hours = hours is None and f"check {_WITHIN_HOURS!r}" in each.message
-                told = f"needs [hours] in {BOT_FILE}; write them there" if no_hours else each.message
-                self._faults.append(source.fault(each.path, told))
         return None
-
-    def _effects(self) -> Mapping[str, DeclaredEffect]:
-        """What a task in TOML may carry out: the effects of all tasks in Python, by name."""
-        return effects_of(offered(self._defaults.tasks))
 
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
         task = self._defaults.tasks.get(name)
@@ -334,12 +344,6 @@ class _Compiler:
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
         return None
-
-    @property
-    def _hours(self) -> object:
-        """The bot's opening hours as they stand in the file; None where there are none, or wrong ones."""
-        given = self._source.data.get("hours")
-        return given if given is not None and _part("hours", given) is not None else None
 
     # --- recordings ---
 

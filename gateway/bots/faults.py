@@ -187,7 +187,8 @@ def _keys_at(schema: Mapping[str, Any], path: KeyPath) -> set[str]:
         inner: list[Mapping[str, Any]] = []
         for each in tables:
             found = each.get("items") if isinstance(key, int) else each.get("properties", {}).get(key)
-            inner += _members(found, schema) if found else []
+            found = found or each.get("additionalProperties")
+            inner += _members(found, schema) if isinstance(found, dict) else []
         tables = inner
     return {name for each in tables for name in each.get("properties", {})}
 

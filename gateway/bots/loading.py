@@ -18,6 +18,7 @@ from gateway.bots.faults import BotFault, BotFaults, checked
 from gateway.bots.files import BOT_FILE, EXAMPLE, ROUTES_FILE, BotFiles, bot_folders, read_folder
 from gateway.bots.routes import Routes, faults_of_routes
 from gateway.bots.schema import RoutesToml
+from gateway.bots.tools import tool_host
 from gateway.settings import Settings
 from protocols.realtime.objects import NoiseReduction, Transcription
 
@@ -60,7 +61,7 @@ def defaults_of(settings: Settings, clips: Clips) -> Defaults:
         max_call_s=settings.max_call_s,
         clips=clips,
     )
-    return Defaults(profile, tasks)
+    return Defaults(profile, tasks, tool_host(settings))
 
 
 def load_bots(root: Path, defaults: Defaults) -> LoadedBots:

@@ -1,7 +1,7 @@
 """The form of bot.toml and routes.toml: every key, what it may be, and its description.
 
 Strict: a key that is not declared is refused, and no value is converted.
-May import: fsm, protocols, pydantic, phonenumbers (its regions), the standard library.
+May import: fsm, http_tools, protocols, pydantic, phonenumbers (its regions), the standard library.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
+from http_tools.declaration import Tools
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -231,6 +232,7 @@ class BotToml(Section):
         tuple[TaskSection, ...] | None,
         Field(description="The tasks it offers; all that are installed, if none is named."),
     ] = None
+    tool: Annotated[Tools, Field(description="Tools over HTTP, by name: the effects of tasks in files.")] = Tools({})
     transfer: Annotated[
         dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
     ] = {}

@@ -1,4 +1,4 @@
-"""The commands `bots check`, `schema`, `diff`, `show` and `new`.
+"""The commands `bots check`, `schema`, `diff`, `show` and `new`, and what `clips` does.
 
 May import: actors, fsm, gateway, protocols, rich, typer, the standard library.
 """
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import WRONG_SETTING, err, out, print_faults, print_misuse
-from gateway.settings import Settings, SettingsError, read_settings
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults, print_misuse, settings_or_exit
+from gateway.settings import Settings, SettingsError, is_given, read_settings
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
-    from actors.bots import Bot
+    from actors.bots import Bot, ModelSettings
+    from gateway.bots.clips import Speaker
     from gateway.bots.compile import Defaults
     from gateway.bots.faults import BotFault
     from gateway.bots.files import BotFiles
@@ -100,6 +102,36 @@ def new(
         out.print(f"[green]written[/green] {escape(str(path))}")
 
 
+def record(name: str, root: Path | None, lab_voice: Callable[[str, float], Speaker]) -> None:
+    """Record a bot's sentences into its folder. lab_voice: speaks where there is no key, in a voice and at a speed."""
+    from gateway.bots.clips import NotSpoken, record_clips
+
+    folder = _folder(name, root)
+    # Without the recordings that it has, of which words may be there already and the sound not yet.
+    bot, _ = _one(name, root, _defaults(), without="clips/")
+    try:
+        with _voice(bot.profile.model, lab_voice) as say:
+            for path in record_clips(folder, bot.profile.clips, say):
+                out.print(f"[green]recorded[/green] {escape(str(path))}")
+    except (NotSpoken, OSError) as error:
+        err.print(f"[red]not recorded[/red] {escape(str(error))}")
+        raise typer.Exit(FAILED) from None
+
+
+def _voice(settings: ModelSettings, lab_voice: Callable[[str, float], Speaker]) -> AbstractContextManager[Speaker]:
+    """Who says a bot's sentences: the model if there is a key for it."""
+    from contextlib import nullcontext
+
+    from actors.transport.dialler import with_model
+    from gateway.bots.clips import ModelSpeaker
+
+    if not is_given("openai_api_key"):
+        voice = settings.voice if isinstance(settings.voice, str) else "alloy"
+        return nullcontext(lab_voice(voice, settings.speed or 1.0))
+    given = settings_or_exit(host="127.0.0.1")
+    return ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings)
+
+
 def print_bot_faults(faults: Iterable[BotFault]) -> None:
     for fault in faults:
         err.print(escape(str(fault)))
@@ -115,11 +147,27 @@ def _notes(bot: Bot) -> list[str]:
     return notes
 
 
-def _one(name: str, root: Path | None, defaults: Defaults) -> tuple[Bot, BotFiles]:
-    """The bot of a name or a folder, or exit with 2."""
+def _one(name: str, root: Path | None, defaults: Defaults, without: str = "") -> tuple[Bot, BotFiles]:
+    """The bot of a name or a folder, or exit with 2. without: the beginning of paths that are left out."""
     from gateway.bots.compile import compile_bot
     from gateway.bots.faults import BotFaults
-    from gateway.bots.files import BOT_FILE, bot_folders, read_folder
+    from gateway.bots.files import BotFiles, read_folder
+
+    folder = _folder(name, root)
+    try:
+        files = read_folder(folder)
+        if without:
+            kept = {path: each for path, each in files.contents.items() if not path.startswith(without)}
+            files = BotFiles(files.name, kept, files.shown)
+        return compile_bot(files, defaults), files
+    except BotFaults as wrong:
+        print_bot_faults(wrong.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+def _folder(name: str, root: Path | None) -> Path:
+    """The folder of a bot, by its name or itself; or exit with 2."""
+    from gateway.bots.files import BOT_FILE, bot_folders
 
     bots = _root(root)
     folder = Path(name) if (Path(name) / BOT_FILE).is_file() else bots / name
@@ -127,12 +175,7 @@ def _one(name: str, root: Path | None, defaults: Defaults) -> tuple[Bot, BotFile
         known = ", ".join(each.name for each in bot_folders(bots)) if bots.is_dir() else ""
         err.print(f"[red]unknown bot[/red] {escape(name)}: there is {escape(known or 'none')} in {escape(str(bots))}")
         raise typer.Exit(WRONG_SETTING)
-    try:
-        files = read_folder(folder)
-        return compile_bot(files, defaults), files
-    except BotFaults as wrong:
-        print_bot_faults(wrong.faults)
-        raise typer.Exit(WRONG_SETTING) from None
+    return folder
 
 
 def _root(folder: Path | None) -> Path:

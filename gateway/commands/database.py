@@ -52,16 +52,26 @@ def upgrade() -> None:
 @database_app.command()
 def downgrade(
     revision: Annotated[str, typer.Argument(help="The revision to go back to; what came later is taken away.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Take it away, with what is in it.")] = False,
 ) -> None:
-    """Take away the tables and columns that came after a revision, with what is in them. No call may be in progress."""
+    """Take away the tables and columns that came after a revision, with what is in them. No process may use them."""
     from store import migration
     from store.database import shown
-    from store.leases import in_progress
+    from store.leases import in_progress, living
 
     with _database() as engine:
         with engine.begin() as connection:
+            later = migration.later(connection, revision)
             if calls := in_progress(connection):
                 err.print(f"[red]not downgraded[/red] {calls} calls are in progress: stop the processes that have them")
+                raise typer.Exit(FAILED)
+            if nodes := living(connection):
+                err.print(f"[red]not downgraded[/red] in use by {escape(', '.join(nodes))}: stop these processes")
+                raise typer.Exit(FAILED)
+            if not yes:
+                for each in later:
+                    out.print(escape(f"  to be taken away, with what is in it: {each} {migration.meaning(each)}"))
+                err.print("[red]not downgraded[/red] repeat it with --yes to take this away")
                 raise typer.Exit(FAILED)
             found = migration.downgrade(connection, revision)
         out.print(f"{escape(shown(engine.url))}  {found.revision}, now {revision}")

@@ -35,7 +35,7 @@ def list_effects() -> None:
     from gateway.effects import shown
 
     with effects_or_exit() as recovery:
-        left = recovery.unsettled()
+        left, damaged = recovery.unsettled(), recovery.damaged()
     for each in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
@@ -43,7 +43,10 @@ def list_effects() -> None:
         out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
         if each.say:
             out.print(escape(f"  {each.say}"))
-    if not left:
+    for key in damaged:
+        out.print(f"[bold]{escape(key)}[/bold]  damaged")
+        out.print("  its row cannot be read: find out whether it was done, and settle it as done or undone")
+    if not left and not damaged:
         # Which store was asked: a shell may lack the variable that the daemon has.
         out.print(f"No effect is unsettled in {escape(shown(read_store_settings().database_url))}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from fsm.checks import WithinHours
+from fsm.errors import SlotError
 from fsm.hours import DAYS, NINE_TO_FIVE, Hours, Span, said_minute
+from fsm.states import Known
 
 MONDAY, TUESDAY, SUNDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 29)
 SPLIT = ["09:00-12:30", "14:00-17:00"]
@@ -101,6 +104,23 @@ def test_the_model_is_told_every_part_of_the_day() -> None:
         "on Monday from nine in the morning to half past twelve in the afternoon "
         "and from two in the afternoon to five in the afternoon and on Saturday from noon to midnight"
     )
+
+
+def test_a_check_takes_what_is_within_the_hours() -> None:
+    check = WithinHours(hours(mon=SPLIT, tue=["10:00-11:00"], closed=["2026-11-30"]))
+    now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    nothing, tuesday = Known(now, {}), Known(now, {"when": TUESDAY})
+    assert check(MONDAY, nothing) == MONDAY
+    assert check(time(9), nothing) == time(9)
+    assert check(time(10, 30), tuesday) == time(10, 30)
+    for value, known, sentence in (
+        (SUNDAY, nothing, "We are closed on Sundays. Which other day would suit you?"),
+        (date(2026, 11, 30), nothing, "We are closed on Monday 30 November."),
+        (time(13), nothing, "We are open on Monday from nine"),
+        (time(9), tuesday, "On Tuesdays we are open from ten to eleven. What time would suit you?"),
+    ):
+        with pytest.raises(SlotError, match=sentence):
+            check(value, known)
 
 
 @given(st.integers(0, 1440))

@@ -361,8 +361,9 @@ def test_a_calls_lines_are_found_by_its_id_and_hold_neither_words_nor_secrets(
     for words in (SAID, ANSWERED, PRESSED, CALLER, CALLER[1:], AUDIO[:24]):
         assert not [line for line in told if words in line]
     story = [re.sub(r"^\S+ (\w+) +\S+ ", r"\1 ", line) for line in told if " conversation=c-1" in line]
-    assert story[0] == "INFO call began  conversation=c-1 bot=front-desk media=raw/lpcm16_24"
-    assert story[-1] == "INFO call ended  conversation=c-1 outcome=client-disconnected"
+    assert story[0] == "INFO call began  conversation=c-1 bot=linden media=raw/lpcm16_24"
+    ended = r"INFO call ended  conversation=c-1 outcome=client-disconnected by=caller s=\d+\.\d bot=\S+"
+    assert re.fullmatch(ended, story[-1])
     for line in (
         "WARNING frame ignored  conversation=c-1 leg=vaic reason=not_json detail=''",
         "WARNING frame ignored  conversation=c-1 leg=model reason=not_json detail=''",

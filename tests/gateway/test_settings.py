@@ -15,8 +15,10 @@ from gateway.settings import (
     is_loopback,
     read_settings,
     read_store_settings,
+    read_tool_secret,
     region_of,
     settings_as_given,
+    tokens_in,
     unknown_variables,
     variable_of,
 )
@@ -81,6 +83,8 @@ WELL_SET = {
     "TIELINE_REGION": "AT",
     "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
+    "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
+    "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
     "TIELINE_MAX_LAG_MS": "80",
     "TIELINE_MAX_MEMORY_MB": "512",
     "TIELINE_LAME_DUCK_S": "1.5",
@@ -154,6 +158,9 @@ def test_an_option_of_the_command_line_overrides_the_environment(env: pytest.Mon
         ("TIELINE_LOG_LEVELS", "actors=LOUD"),
         ("TIELINE_LOG_LEVELS", "=INFO"),
         ("TIELINE_LOG_FORMAT", "xml"),
+        ("TIELINE_TOOL_HOSTS", "https://crm.example"),
+        ("TIELINE_TOOL_HOSTS", "crm.example:443"),
+        ("TIELINE_TOOL_PRIVATE_HOSTS", "*.local"),
         ("TIELINE_NO_INPUT_S", "0"),
         ("TIELINE_MAX_CALL_S", "-1"),
         ("TIELINE_NOISE_REDUCTION", "loud"),
@@ -281,6 +288,25 @@ def test_each_secret_is_read_from_the_file_that_is_named(env: pytest.MonkeyPatch
     assert settings_as_given()["TIELINE_VAIC_TOKEN"] == f"from {tmp_path / 'TIELINE_VAIC_TOKEN'}"
 
 
+def test_a_tools_secret_is_read_from_its_variable_a_file_or_systemds_credentials(
+    env: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    (tmp_path / "shop").write_text("of-the-shop\n")
+    env.setenv("TIELINE_SECRET_SHOP_FILE", str(tmp_path / "shop"))
+    (tmp_path / "TIELINE_SECRET_BANK").write_text("of-the-bank")
+    env.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert [read_tool_secret(name) for name in ("CRM", "SHOP", "BANK")] == ["of-the-crm", "of-the-shop", "of-the-bank"]
+    assert unknown_variables() == []
+
+
+def test_a_tools_secret_that_is_missing_is_named_by_its_variable(env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_SECRET_EMPTY", " ")
+    for name in ("CRM", "EMPTY"):
+        with pytest.raises(SettingsError, match=f"^TIELINE_SECRET_{name}: is not set"):
+            read_tool_secret(name)
+
+
 def test_a_secret_is_read_from_systemds_credentials_unless_its_variable_is_set(
     env: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -307,6 +333,31 @@ def test_a_file_that_holds_no_secret_is_a_fault_of_its_variable_and_the_only_one
     (fault,) = faults()
     assert fault.startswith(f"TIELINE_VAIC_TOKEN_FILE: {tmp_path / 'token'} ")
     assert fault.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (f"{TOKEN}\n", (TOKEN,)),
+        (f" {TOKEN}-2 , {TOKEN}\n", (f"{TOKEN}-2", TOKEN)),
+        ("", "is empty"),
+        (",", "holds no token"),
+        (f"{TOKEN},short", "at least 16 characters"),
+        (None, "No such file"),
+    ],
+)
+def test_the_tokens_in_a_file_are_read_as_at_the_start(
+    tmp_path: Path, content: str | None, told: tuple[str, ...] | str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    if isinstance(told, tuple):
+        assert tokens_in(file) == told
+    else:
+        with pytest.raises(ValueError, match=told) as wrong:
+            tokens_in(file)
+        assert TOKEN not in str(wrong.value)
 
 
 def test_a_secret_in_a_variable_and_in_a_file_is_a_fault(env: pytest.MonkeyPatch, tmp_path: Path) -> None:

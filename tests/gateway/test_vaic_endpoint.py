@@ -138,6 +138,54 @@ def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another
     run(scene)
 
 
+def test_the_file_of_the_tokens_is_exchanged_under_a_call_and_nothing_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.daemon.TOKENS_EVERY_S", 0.05)
+    newer = "another-s3cret-token"
+    file = tmp_path / "token"
+    monkeypatch.setenv("TIELINE_VAIC_TOKEN_FILE", str(file))
+
+    def holds(text: str) -> None:
+        beside = file.with_suffix(".new")
+        beside.write_text(text)
+        beside.replace(file)
+
+    async def resumes(daemon: Daemon, token: str) -> bool | None:
+        try:
+            async with socket(daemon, token) as vaic:
+                await vaic.says("session.resume", conversationId="c-1")
+                await vaic.hears("session.accepted")
+        except InvalidStatus:
+            return None
+        return True
+
+    async def refuses(daemon: Daemon, token: str) -> bool:
+        return not await resumes(daemon, token)
+
+    async def scene() -> None:
+        holds(TOKEN)
+        async with serving(tmp_path, host="127.0.0.1") as daemon:
+            async with socket(daemon, TOKEN) as vaic:
+                await vaic.calls("c-1")
+            holds(f"{newer},{TOKEN}\n")
+            await until(lambda: resumes(daemon, newer))
+            assert await resumes(daemon, TOKEN)
+            failed = counted("tieline_token_reloads_total", result="failed")
+            holds("\n")
+
+            async def is_reported() -> bool:
+                return counted("tieline_token_reloads_total", result="failed") > failed
+
+            await until(is_reported)
+            assert await resumes(daemon, TOKEN)
+            holds(newer)
+            await until(lambda: refuses(daemon, TOKEN))
+            assert await resumes(daemon, newer)
+
+    run(scene)
+
+
 def test_a_call_resumed_at_another_process_from_another_address_is_counted(tmp_path: Path) -> None:
     @asynccontextmanager
     async def comes_from(daemon: Daemon, address: str) -> AsyncIterator[Vaic]:

@@ -145,3 +145,4 @@ def test_a_port_that_is_taken_is_reported_once(tmp_path: Path) -> None:
         ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=LIMIT_S, check=False)
     assert ran.returncode == 2
     assert b"cannot listen" in ran.stderr
+    assert b"TIELINE_HOST, TIELINE_PORT: " in ran.stderr

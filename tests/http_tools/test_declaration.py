@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from http_tools.declaration import ToolTable, tools_in
+from http_tools.declaration import Tools, ToolTable, tools_in
 
 # The example that users begin with.
 EXAMPLE = """
@@ -38,10 +38,17 @@ reads_only = true
 
 
 def test_tools_are_named_by_their_tables() -> None:
-    tools = {name: ToolTable.model_validate(table) for name, table in tools_in(tomllib.loads(EXAMPLE)["tool"])}
-    assert list(tools) == ["crm.callback", "price"]
-    assert tools["crm.callback"].secrets() == {"CRM"}
-    assert tools["crm.callback"].placeholders() == {"caller", "topic", "at"}
+    table = tomllib.loads(EXAMPLE)["tool"]
+    tools = dict(tools_in(table))
+    assert list(tools) == [("crm", "callback"), ("price",)]
+    callback = ToolTable.model_validate(tools["crm", "callback"])
+    Tools.model_validate(table)
+    assert callback.secrets() == {"CRM"}
+    assert callback.placeholders() == {"caller", "topic", "at", "key"}
+    assert callback.urls() == {
+        ("url",): "https://crm.example/callbacks",
+        ("lookup", "get"): "https://crm.example/callbacks/by-key/{key}",
+    }
 
 
 @pytest.mark.parametrize(

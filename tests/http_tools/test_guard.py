@@ -49,6 +49,10 @@ def test_a_name_is_resolved_anew_each_time_and_the_checked_address_is_the_one_th
         (("*.corp.example",), "a.corp.example", True),
         (("*.corp.example",), "corp.example", False),
         (("crm.example",), "crm.example.evil.net", False),
+        (("*",), "127.0.0.1", False),
+        (("*",), "localhost", False),
+        ((), "fd00::7", False),
+        ((), "93.184.216.34", True),
     ],
 )
 def test_names_that_are_allowed(hosts: tuple[str, ...], host: str, allowed: bool) -> None:

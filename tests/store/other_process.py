@@ -93,6 +93,12 @@ def record(conversation_id: str = "c-1", outcome: str = "completed") -> CallReco
     )
 
 
+def renewed(leases: Leases, held: dict[str, int]) -> set[str]:
+    """Renew leases. Returns the keys that do not have their epoch."""
+    leases.renew(held)
+    return leases.lost(held)
+
+
 class _Deeds:
     def __init__(self, url: str, node: str) -> None:
         self._engine = open_database(url)
@@ -111,7 +117,7 @@ class _Deeds:
         return [each.epoch for each in claimed if isinstance(each, Lease)]
 
     def renew(self, held: dict[str, int]) -> list[str]:
-        return sorted(self._leases.renew(held))
+        return sorted(renewed(self._leases, held))
 
     def append(self, seq: int, epoch: int) -> int:
         """Append rows; returns how many were not written."""

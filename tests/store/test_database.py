@@ -21,7 +21,7 @@ import store.database
 from protocols.errors import MisuseError
 from store import migration, schema
 from store.appointments import AppointmentBook
-from store.database import DatabaseAway, WrongDatabase, moment, open_database, reading
+from store.database import DatabaseAway, WrongDatabase, connect, moment, open_database, reading
 from store.journal import Journal
 from tests.store.postgres import PostgresServer
 
@@ -44,11 +44,13 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     assert set(inspect(engine).get_table_names()) == {
         "appointment",
+        "bot_version",
         "call",
         "call_event",
         "effect",
         "identity_attempt",
         "lease",
+        "node",
         "alembic_version",
     }
     engine.dispose()
@@ -314,3 +316,17 @@ def test_sqlites_files_are_read_by_their_owner_only_whatever_the_umask(tmp_path:
         os.umask(before)
     assert {"new.sqlite3", "new.sqlite3-wal", "new.sqlite3-shm", "old.sqlite3", "old.sqlite3-wal"} <= modes.keys()
     assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_database_of_another_encoding_is_refused_by_name(postgres: PostgresServer) -> None:
+    with postgres.database() as name:
+        url = postgres.url(name)
+        admin = connect(url).execution_options(isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            how = "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
+            connection.exec_driver_sql(f"CREATE DATABASE latin {how}")
+        with pytest.raises(WrongDatabase, match="its encoding is LATIN1, and must be UTF8"):
+            open_database(postgres.url("latin"))
+        with admin.connect() as connection:
+            connection.exec_driver_sql("DROP DATABASE latin")
+        admin.dispose()

@@ -18,7 +18,7 @@ from store.appointments import AppointmentBook, book
 from store.database import open_database, reading
 from store.journal import Journal
 from store.leases import Lease, LeaseRefused, Leases, fenced
-from tests.store.other_process import AT, record, row
+from tests.store.other_process import AT, record, renewed, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
 TTL_S, WINDOW_S = 15.0, 60.0
@@ -119,7 +119,7 @@ def test_what_is_resumed_is_the_last_call_with_an_id(here: Leases, there: Leases
     assert there.claim("c-1", "wrong") == LeaseRefused("credential")
     assert there.claim("c-1", "secret") == Lease("c-1~2", 2, OPENING, 0)
     assert (there.key("c-1"), there.epoch("c-1~2")) == ("c-1~2", 2)
-    assert here.renew(here.held) == {"c-1~2"}
+    assert renewed(here, here.held) == {"c-1~2"}
     journal.append([row(1, 2, "c-1~2")])
     there.end("c-1~2", 2)
     assert here.claim("c-1", "secret") == LeaseRefused("ended")
@@ -196,7 +196,7 @@ def test_a_call_is_taken_over_from_its_holder_with_its_opening_and_last_seq(
 def test_a_call_is_taken_over_with_its_own_credential_only(here: Leases, there: Leases, credential: str) -> None:
     opened(here)
     assert there.claim("c-1", credential) == LeaseRefused("credential")
-    assert here.renew({"c-1": 1}) == set()
+    assert renewed(here, {"c-1": 1}) == set()
 
 
 def test_a_peer_with_several_credentials_takes_over_and_opens_again_what_it_opened_with_any_of_them(
@@ -310,16 +310,16 @@ def test_leases_are_renewed_together_and_lost_ones_are_returned(here: Leases, th
     there.claim("c-2", "secret")
     grow_older(engine, 10)
     before = {each: stored(engine, each).lease_until for each in held}
-    assert here.renew(held | {"c-9": 1}) == {"c-2", "c-9"}
-    renewed = {each for each in held if stored(engine, each).lease_until > before[each]}
-    assert renewed == {"c-1", "c-3"}
-    assert here.renew({}) == set()
+    assert renewed(here, held | {"c-9": 1}) == {"c-2", "c-9"}
+    longer = {each for each in held if stored(engine, each).lease_until > before[each]}
+    assert longer == {"c-1", "c-3"}
+    assert renewed(here, {}) == set()
 
 
 def test_an_epoch_of_which_the_database_does_not_know_is_lost(here: Leases, there: Leases, engine: Engine) -> None:
     """As after a failover to a copy that had not yet been told of the last claim."""
     opened(here)
-    assert there.renew({"c-1": 2}) == {"c-1"}
+    assert renewed(there, {"c-1": 2}) == {"c-1"}
     with pytest.raises(Fenced):
         there.end("c-1", 2)
     assert stored(engine).status == "open"
@@ -348,7 +348,7 @@ def test_a_takeover_that_the_database_has_forgotten_is_written_again(
         connection.execute(schema.lease.update().values(epoch=1, node="here"))
     assert there.keep("c-1")
     assert (stored(engine).node, stored(engine).epoch, there.held) == ("there", 2, {"c-1": 2})
-    assert here.renew(here.held) == {"c-1"}
+    assert renewed(here, here.held) == {"c-1"}
     assert not here.keep("c-1")
     assert not Leases(engine, "third").keep("c-1")
 
@@ -359,7 +359,7 @@ def test_a_call_may_change_hands_any_number_of_times(here: Leases, engine: Engin
         connection.execute(schema.lease.update().values(epoch=10_000))
     lease = here.claim("c-1", "secret")
     assert isinstance(lease, Lease)
-    assert here.renew({"c-1": lease.epoch}) == set()
+    assert renewed(here, {"c-1": lease.epoch}) == set()
     assert Journal(engine).append([row(1, lease.epoch)]) == []
     here.end("c-1", lease.epoch)
 
@@ -370,7 +370,7 @@ def test_a_released_lease_is_neither_renewed_nor_lost(here: Leases, engine: Engi
     here.park("c-1", 1)
     here.end("c-2", 1)
     before = [stored(engine, each).lease_until for each in ("c-1", "c-2")]
-    assert here.renew({"c-1": 1, "c-2": 1}) == set()
+    assert renewed(here, {"c-1": 1, "c-2": 1}) == set()
     assert [stored(engine, each).lease_until for each in ("c-1", "c-2")] == before
 
 
@@ -486,7 +486,7 @@ class WatchedDatabase:
         while self.ahead_s < until_s:
             self.ahead_s = min(self.ahead_s + 5, until_s)
             for each in alive:
-                assert each.renew(each.held) == set()
+                assert renewed(each, each.held) == set()
                 for orphan in each.orphans():
                     assert isinstance(each.adopt(orphan), Lease)
                     each.end(orphan.key, each.epoch(orphan.key))

@@ -12,7 +12,7 @@ from store import schema
 from store.database import open_database
 from store.journal import Journal
 from store.leases import Lease, Leases
-from tests.store.other_process import OtherProcess, record, row
+from tests.store.other_process import OtherProcess, record, renewed, row
 from tests.store.postgres import PostgresServer, running_server
 
 
@@ -42,7 +42,7 @@ def test_sqlite_locked_by_a_frozen_process_raises_in_time_and_a_retry_loses_noth
         assert [each.seq for each in journal.rows("c-1")] == [1], "reading goes on"
     assert journal.append([row(2, 1), row(3, 1)]) == []
     assert [each.seq for each in journal.rows("c-1")] == [1, 2, 3]
-    assert leases.renew({"c-1": 1}) == set()
+    assert renewed(leases, {"c-1": 1}) == set()
     engine.dispose()
 
 
@@ -56,7 +56,7 @@ def test_connections_recover_when_the_server_is_restarted(server: PostgresServer
         lambda: journal.append([row(2, 1)]),
         lambda: journal.finish(record(), 1),
         lambda: journal.rows("c-1"),
-        lambda: leases.renew({"c-1": 1}),
+        lambda: renewed(leases, {"c-1": 1}),
         lambda: leases.claim("c-1", "secret"),
         lambda: leases.open("c-2", "secret", {}),
         leases.orphans,
@@ -66,7 +66,7 @@ def test_connections_recover_when_the_server_is_restarted(server: PostgresServer
     server.start()
     assert journal.append([row(2, 1)]) == [], "what was acknowledged is there, and so is the lease"
     assert [each.seq for each in journal.rows("c-1")] == [1, 2]
-    assert leases.renew({"c-1": 1}) == set()
+    assert renewed(leases, {"c-1": 1}) == set()
     assert leases.claim("c-1", "secret") == Lease("c-1", 2, {"bot": "practice"}, last_seq=2)
     engine.dispose()
 
@@ -86,7 +86,7 @@ def test_a_server_that_dies_within_a_transaction_raises_an_operational_error_and
     with pytest.raises(OperationalError):
         lose_it()
     server.start()
-    assert Leases(engine, "here").renew({"c-3": 1}) == set()
+    assert renewed(Leases(engine, "here"), {"c-3": 1}) == set()
     engine.dispose()
 
 

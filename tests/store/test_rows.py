@@ -17,7 +17,7 @@ from store.journal import Journal
 from store.leases import LeaseRefused, Leases
 from store.rows import UnreadableRow, report_unreadable
 from tests.store.garbage import BLOB, NOT_UTF_8, columns_of, garbage_for, spoil
-from tests.store.other_process import AT, record, row
+from tests.store.other_process import AT, record, renewed, row
 
 
 class Store:
@@ -113,7 +113,7 @@ def test_a_lease_that_cannot_be_read_costs_its_own_call_at_most(
     for call in ("c-1", "c-2"):
         holder.claim(call, "secret")
     spoil(store.engine, table, column, garbage, "conversation_id = 'c-1'")
-    assert holder.renew(holder.held) <= {"c-1"}
+    assert renewed(holder, holder.held) <= {"c-1"}
     assert "c-2" in [each.key for each in other.orphans()]
     for each in other.orphans():
         other.adopt(each)

@@ -10,14 +10,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from actors.call.supervisor import NOT_CERTAIN
-from actors.messages.call import EndCall, Forgotten, ModelReady, Rebind
+from actors.messages.call import EffectFailed, EndCall, Forgotten, ModelReady, Rebind
 from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import OwedRow
 from actors.model.session import OpenAISocket
 from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
 from actors.vaic.session import VaicSocket
-from fsm.effects import Failed
+from fsm.effects import EffectResult, Failed, Ok, Refused, Unclear
 from protocols.media import MediaFormat
 from tests.actors.calls import (
     BEGAN,
@@ -852,3 +852,44 @@ def a_transfer_is_due(mailboxes: WaitingDispatcher, *before: object) -> Call:
     call.told(*before)
     assert call.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "transfer"
     return call
+
+
+# --- effects that fail ---
+
+NOT_BAKED = "effect pizza.bake failed: c-1:t1:4"
+
+
+@pytest.mark.parametrize(
+    ("result", "errors"),
+    [
+        (Failed("Your order for Ann is not here."), (NOT_BAKED,)),
+        (Unclear("Your order for Ann may be here."), (NOT_BAKED.replace("failed", "unclear"),)),
+        (Refused("No more pizza."), ()),
+        (Ok(), ()),
+    ],
+)
+def test_an_effect_that_failed_or_is_unclear_is_an_error_in_the_record_without_anybody_s_words(
+    mailboxes: WaitingDispatcher, result: EffectResult, errors: tuple[str, ...]
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": Oven(result)}).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.answered("call-2", "order_pizza_confirm", yes=True)
+    call.ends()
+    (record,) = call.records()
+    assert (record.outcome, record.errors) == ("client-disconnected", errors)
+
+
+def test_an_effect_that_fails_after_the_caller_has_left_is_in_the_record_too(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck)
+    stuck.result = Failed("It is broken.")
+    call.ends()
+    stuck.freed.set()
+    mailboxes.until(call.records)
+    assert call.records()[-1].errors == (NOT_BAKED,)
+
+
+def test_an_effect_that_is_asked_for_again_and_has_failed_is_one_error(call: Call) -> None:
+    call.told(*[EffectFailed("pizza.bake", "c-1:t1:4", "failed")] * 2)
+    assert call.describe().errors == (NOT_BAKED,)

@@ -244,6 +244,52 @@ def test_an_answer_that_does_not_tell_what_was_done_is_followed_by_our_words_aft
     assert spoken(call)[-1].endswith(STILL_THERE)
 
 
+NOTICE = "You are speaking with an automated assistant."
+
+
+@pytest.fixture
+def disclosing(mailboxes: WaitingDispatcher) -> Call:
+    """A call whose bot has to say something of itself."""
+    ours = call_services(mailboxes, Probe("journal"), FakeDialler())
+    call = Call(mailboxes, profile=replace(ours.profile, greeting=f"{NOTICE} Hello.", disclosure=NOTICE))
+    call.starts()
+    call.model_is_ready()
+    call.model.frames.clear()
+    return call
+
+
+def test_a_disclosure_that_was_heard_with_the_greeting_is_not_said_again(disclosing: Call) -> None:
+    disclosing.bot_says(f"{NOTICE} Hello.", ms=1000)
+    disclosing.mailboxes.advance(1000)
+    disclosing.caller_says("Hello?")
+    disclosing.bot_says("I am here.", ms=300)
+    disclosing.mailboxes.advance(300)
+    disclosing.mailboxes.advance(7900)
+    assert spoken(disclosing) == []
+
+
+@pytest.mark.parametrize("greeting", [f"{NOTICE} Hello.", "Hello there!"])
+def test_a_disclosure_that_was_interrupted_or_left_out_is_said_until_it_was_heard(
+    disclosing: Call, greeting: str
+) -> None:
+    disclosing.bot_says(greeting, ms=2000)
+    disclosing.mailboxes.advance(500)
+    for number in range(4):
+        disclosing.caller_says("I have a question.")
+        disclosing.bot_says("Yes?", ms=300)
+        disclosing.mailboxes.advance(300)
+        disclosing.mailboxes.advance(2000)
+        assert NOTICE in spoken(disclosing)[-1]
+        assert len(spoken(disclosing)) == number + 1
+        disclosing.bot_says(NOTICE, ms=2000)
+        disclosing.mailboxes.advance(2000 if number == 3 else 500)
+    disclosing.caller_says("So.")
+    disclosing.bot_says("Yes?", ms=300)
+    disclosing.mailboxes.advance(300)
+    disclosing.mailboxes.advance(7900)
+    assert len(spoken(disclosing)) == 4
+
+
 def test_an_answer_that_tells_what_was_done_is_followed_by_nothing(call: Call) -> None:
     appointment_booked(call)
     call.bot_says("Great, that is booked for you.", ms=300)

@@ -7,7 +7,16 @@ from datetime import timedelta
 import pykka
 import pytest
 
-from actors.messages.call import BotSaid, Describe, EndCall, FunctionCalled, ModelReady, Rebind
+from actors.messages.call import (
+    BotSaid,
+    Describe,
+    EndCall,
+    FunctionCalled,
+    ModelReady,
+    MoveCall,
+    Parked,
+    Rebind,
+)
 from actors.messages.journal import WriteRecord
 from actors.model.session import OpenAISocket
 from actors.policies import OVERTIME_LIMIT_S, SETTLE_LIMIT_S
@@ -39,6 +48,10 @@ HUNG_UP = ("hangup", {"hangupReason": "drained"})
 @pytest.fixture
 def call(mailboxes: WaitingDispatcher) -> Call:
     return Call(mailboxes).greeted()
+
+
+def ends_told(lines: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [line for line in lines if line["message"] in ("call ended", "call left to be resumed elsewhere")]
 
 
 def all_is_gone(call: Call) -> None:
@@ -509,3 +522,40 @@ def test_what_the_bot_says_while_the_caller_has_no_socket_is_taken_back(call: Ca
     call.mailboxes.drain()
     call.bot_says("Can you hear me?", item="i-unheard")
     assert [frame["item_id"] for frame in call.model.all("conversation.item.delete")] == ["i-unheard"]
+
+
+# --- what the log tells of an end ---
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome", "by"),
+    [
+        ("client-disconnected", "client-disconnected", "caller"),
+        ("machine-detected", "machine-detected", "vaic"),
+    ],
+)
+def test_the_log_tells_in_one_line_how_long_a_call_was_and_who_ended_it(
+    call: Call, info_lines: list[dict[str, object]], reason: str, outcome: str, by: str
+) -> None:
+    call.mailboxes.advance(2500)
+    call.ends(reason)
+    (line,) = ends_told(info_lines)
+    ended = {"message": "call ended", "conversation": "c-1", "outcome": outcome, "by": by, "s": 3.5, "bot": "practice"}
+    assert line == ended
+
+
+def test_a_bot_that_hangs_up_has_ended_the_call(call: Call, info_lines: list[dict[str, object]]) -> None:
+    call.told(EndCall("drained"))
+    call.ends("bot-disconnected")
+    assert [line["by"] for line in ends_told(info_lines)] == ["tieline"]
+
+
+def test_a_call_that_is_moved_leaves_one_line_here(call: Call, info_lines: list[dict[str, object]]) -> None:
+    call.told(MoveCall(now=True))
+    back = FakeWire()
+    for each in (Parked(), Rebind(back)):
+        call.ref.tell(each)
+    call.mailboxes.drain()
+    assert (call.wire.closed, back.closed) == (1012, 1012)
+    left = {"message": "call left to be resumed elsewhere", "conversation": "c-1"}
+    assert ends_told(info_lines) == [left]

@@ -39,6 +39,7 @@ from tests.actors.calls import BEGAN
 from tests.actors.tasks.oven import database_lost
 from tests.probe import ThreadProbe
 from tests.store.garbage import columns_of, spoil
+from tests.store.other_process import renewed
 
 # Too large for a column of a database: a valid row that cannot be written.
 TOO_LARGE = 2**70
@@ -74,7 +75,7 @@ class Office:
 
     def __init__(self, engine: Engine, **leases: float) -> None:
         self.journal = Journal(engine)
-        self.leases = Leases(engine, "here", **leases)
+        self.leases = Leases(engine, "here", leases.get("ttl_s", 15.0), leases.get("window_s", 60.0))
         self.parent = ThreadProbe[ChildDied]()
         self.switchboard = ListeningSwitchboard()
         self.bots = Folders("practice")
@@ -350,7 +351,7 @@ def test_a_claim_that_comes_too_late_is_dropped_and_the_call_stays_where_it_is(o
     with database_lost(engine):  # from the first attempt on
         office.written(ClaimCall("c-1", "", until_s=time.monotonic() + 0.2))
     office.written(ClaimCall("c-1", "", until_s=time.monotonic()), RenewLeases())
-    assert there.renew(there.held) == set()
+    assert renewed(there, there.held) == set()
     office.switchboard.expect_nothing()
     office.parent.expect_nothing()
 

@@ -10,6 +10,7 @@ import pytest
 from loguru import logger
 from sqlalchemy import Engine, select
 
+import actors.process.journal_writer
 from actors.bots import Arrival
 from actors.call.supervisor import CallSupervisor
 from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
@@ -42,6 +43,7 @@ from store.leases import Leases
 from tests.actors.bots import Folders, a_bot
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Asking, Scene, described, initiate, refusal
+from tests.actors.tasks.oven import database_lost
 from tests.counted import counted
 from tests.store.other_process import row
 
@@ -570,6 +572,22 @@ def test_what_is_lost_without_a_journal_is_rows_and_records_only(
     scene.mailboxes.until(lambda: not scene.ref.is_alive())
     assert LOST_ROWS._value.get() - before == lost
     assert any("rows are lost" in line for line in log_lines) == (lost > 0)
+
+
+def test_what_the_store_does_not_take_before_the_end_is_counted_and_told(
+    scene: Scene, engine: Engine, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.journal_writer, "GIVE_UP_S", 0.1)
+    wire = scene.opens(initiate())
+    scene.has_written()
+    before = LOST_ROWS._value.get()
+    with database_lost(engine):
+        scene.ends(wire)
+        scene.told(ShutDown())
+        scene.mailboxes.until(lambda: not scene.ref.is_alive())
+    assert LOST_ROWS._value.get() > before
+    assert scene.parent.expect(JournalLost), "the process ends with an error"
+    assert any("rows are lost" in line and "c-1" in line for line in log_lines)
 
 
 # --- sockets that begin nothing ---

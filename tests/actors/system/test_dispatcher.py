@@ -52,6 +52,29 @@ def test_a_slow_turn_is_counted_and_logged_with_its_actor() -> None:
     assert "Hand: " in line
 
 
+def test_slow_turns_that_follow_one_another_are_all_counted_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # However long the machine takes for them.
+    monkeypatch.setattr("actors.system.dispatcher.SLOW_LOG_S", 3600.0)
+    lines: list[str] = []
+
+    async def scene() -> None:
+        install(LoopDispatcher(asyncio.get_running_loop()))
+        hands, done = [Hand.start() for _ in range(3)], asyncio.Event()
+        for hand in hands:
+            hand.tell(hold_the_loop)
+        hands[-1].tell(done.set)
+        await done.wait()
+        for hand in hands:
+            hand.stop(block=False)
+
+    before = slow_turns()
+    sink = logger.add(lambda line: lines.append(str(line)), format="{message} {extra}")
+    asyncio.run(scene())
+    logger.remove(sink)
+    assert slow_turns() - before >= 3
+    assert len([each for each in lines if "slow turn" in each]) == 1
+
+
 def test_the_lag_of_a_blocked_loop_is_measured() -> None:
     async def scene() -> float:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())

@@ -1,0 +1,54 @@
+"""Ready-made checks of slots, which task files name.
+
+May import: fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from fsm.errors import SlotError
+from fsm.hours import Hours
+from fsm.states import Known
+
+
+@dataclass(frozen=True, slots=True)
+class WithinHours:
+    """A check for slots: a day on which it is open, or a time at which it is.
+
+    A time is judged for the day that the caller has given, without one for the week.
+    Raises: SlotError.
+    """
+
+    hours: Hours
+
+    def __call__(self, value: Any, known: Known) -> Any:
+        if isinstance(value, date):
+            if not self.hours.on(value):
+                raise SlotError(f"{self.hours.said_closed(value)} Which other day would suit you?")
+            return value
+        day = _day(known)
+        if day is not None and not self.hours.on(day):
+            raise SlotError(f"{self.hours.said_closed(day)} What time would suit you on another day?")
+        if not self.hours.open_at(value, day):
+            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
+        return value
+
+
+def not_past(value: Any, known: Known) -> Any:
+    """A day from today on, or a time of it that is still to come. Raises: SlotError."""
+    today = known.now.date()
+    if isinstance(value, date):
+        if value < today:
+            raise SlotError("That day has already passed. Which day would suit you?")
+    elif _day(known) == today and value <= known.now.time():
+        raise SlotError("It is already later than that today. What time would suit you?")
+    return value
+
+
+def _day(known: Known) -> date | None:
+    """The day that a time belongs to: the last one that was given before it."""
+    days = [each for each in known.slots.values() if isinstance(each, date) and not isinstance(each, datetime)]
+    return days[-1] if days else None

@@ -1,0 +1,170 @@
+"""The tasks that stand in files of a bot's folder, with the tools and checks that they may name.
+
+May import: fsm, gateway.bots, http_tools, protocols, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time
+from typing import Any
+
+from fsm.checks import WithinHours, not_past
+from fsm.hours import Hours
+from fsm.spec import Act, AgentSpec
+from fsm.task_export import parts_of
+from fsm.task_file import Parts, TaskFileError, compile_task
+from gateway.bots.faults import BotFault, Source
+from gateway.bots.tools import BotTool
+from http_tools.declaration import ToolTable, left_out
+from http_tools.expressions import fields
+from protocols.errors import MisuseError
+
+WITHIN_HOURS, NOT_PAST = "within_hours", "not_past"
+# What every tool's request may name besides values of the task.
+OF_CALL = ("caller", "key", "conversation")
+
+
+class TaskFiles:
+    """Compiles the tasks in files of one bot.
+
+    bot: its bot.toml. used: the tasks in Python that it uses, which other registered ones of the same name give way to.
+    hours: None if it has none. faults: gets what is wrong.
+    """
+
+    def __init__(
+        self,
+        bot: Source,
+        tools: Mapping[str, BotTool],
+        used: Iterable[AgentSpec],
+        registered: Mapping[str, AgentSpec],
+        hours: Hours | None,
+        region: str,
+        faults: list[BotFault],
+    ) -> None:
+        own = {spec.name: spec for spec in used}
+        python = [_parts(spec) for spec in ({**registered, **own}).values()]
+        checks = {name: check for each in python for name, check in each.checks.items()}
+        if hours is not None:
+            checks[WITHIN_HOURS] = WithinHours(hours)
+        self._parts = Parts(
+            effects={
+                **{name: effect for each in python for name, effect in each.effects.items()},
+                **{name: effect for spec in own.values() for name, effect in spec.effects.items()},
+                **{name: tool.effect for name, tool in tools.items()},
+            },
+            checks={**checks, NOT_PAST: not_past},
+            rules={name: rule for each in python for name, rule in each.rules.items()},
+            region=region,
+        )
+        self._bot = bot
+        self._tools = tools
+        self._hours = hours
+        self._faults = faults
+        self._named: set[str] = set()  # the tools that a file names, also one that is wrong
+        self._compiled: list[AgentSpec] = []
+
+    def compiled(self, source: Source) -> AgentSpec | None:
+        """The task of a file; None if it is wrong."""
+        self._named.update(_effects_named(source.data))
+        try:
+            spec = compile_task(source.data, self._parts)
+        except TaskFileError as error:
+            for each in error.faults:
+                no_hours = self._hours is None and f"check {WITHIN_HOURS!r}" in each.message
+                told = "needs [hours] in bot.toml; write them there" if no_hours else each.message
+                self._faults.append(source.fault(each.path, told))
+            return None
+        self._faults += [*_misused_checks(spec, source), *self._unfilled(spec, source)]
+        self._compiled.append(spec)
+        return spec
+
+    def check_tools(self) -> None:
+        """Once all files are compiled: each tool must be used, and get its values."""
+        for name, tool in self._tools.items():
+            users = [spec for spec in self._compiled if name in spec.effects]
+            if name not in self._named:
+                message = f'no task uses it; name it in a task\'s file, like [effect] tool = "{name}", or leave it out'
+                self._faults.append(self._bot.fault(tool.path, message))
+            elif tool.table is not None and users:
+                self._faults += self._unknown_values(name, tool, tool.table, users)
+
+    def _unknown_values(self, name: str, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
+        known = {spec.name: self._known(spec, name) for spec in users}
+        for path, template in table.templates():
+            for each in sorted(fields(template)):
+                lacking = [task for task, names in known.items() if names is not None and each not in names]
+                if not lacking or (left_out(path, template) and len(lacking) < len(users)):
+                    continue
+                there = ", ".join(f"{{{one}}}" for one in sorted(known[lacking[0]] or ()))
+                message = f"{{{each}}} is no value of the task {lacking[0]}; there are {there}"
+                yield self._bot.fault((*tool.path, *path), message)
+
+    def _known(self, spec: AgentSpec, effect: str) -> set[str] | None:
+        """The names of the values that a task may have where it carries out an effect; None if they cannot be told."""
+        names = {*OF_CALL, *spec.slots}
+        arrows = [arrow for origin in spec.states for _, arrow in spec.written_from(origin)]
+        names |= {fact for arrow in arrows for fact in arrow.then}
+        acts = {state: act for state, act in spec.states.items() if isinstance(act, Act)}
+        here = {state for state, act in acts.items() if act.effect == effect}
+        for state, act in acts.items():
+            if not here & _after_ok(spec, state):
+                continue
+            earlier = self._tools.get(act.effect)
+            if earlier is None or earlier.table is None:
+                return None  # a task in Python has its own values
+            names |= earlier.table.ok.keep.keys()
+        return names
+
+    def _unfilled(self, spec: AgentSpec, source: Source) -> Iterator[BotFault]:
+        """Slots that a tool is to fill and does not."""
+        for act in spec.states.values():
+            tool = self._tools.get(act.effect) if isinstance(act, Act) else None
+            if not isinstance(act, Act) or tool is None or tool.table is None:
+                continue
+            for name in act.fills:
+                if name not in tool.table.ok.keep:
+                    message = f"nothing fills it; write keep = {{ {name} = … }} in ok of [tool.{act.effect}]"
+                    yield source.fault(("slot", name), message)
+        if any(name in spec.effects for name in self._tools):
+            for name in OF_CALL:
+                if name in spec.slots:
+                    yield source.fault(("slot", name), f"{{{name}}} is the call's own for tools; give it another name")
+
+
+def _parts(spec: AgentSpec) -> Parts:
+    try:
+        return parts_of([spec])
+    except MisuseError:  # a check without a name: it cannot be named, and the rest can
+        return Parts(effects=spec.effects)
+
+
+def _effects_named(task: Mapping[str, Any]) -> Iterator[str]:
+    """The effects that a task's file names, whatever else is wrong with it."""
+    effect, states = task.get("effect"), task.get("state")
+    if isinstance(effect, dict) and isinstance(effect.get("tool"), str):
+        yield effect["tool"]
+    for state in states.values() if isinstance(states, dict) else ():
+        if isinstance(state, dict) and isinstance(state.get("act"), str):
+            yield state["act"]
+
+
+def _misused_checks(spec: AgentSpec, source: Source) -> Iterator[BotFault]:
+    """Ready-made checks on slots that are neither days nor times."""
+    slots = source.data.get("slot", {})
+    for name, slot in spec.slots.items():
+        given = slots.get(name, {}).get("check", [])
+        for check in {WITHIN_HOURS, NOT_PAST} & {*([given] if isinstance(given, str) else given)}:
+            if slot.value_type not in (date, time):
+                yield source.fault(("slot", name, "check"), f'{check} is for the types "date" and "time"; leave it out')
+
+
+def _after_ok(spec: AgentSpec, act: str) -> set[str]:
+    """The states that may come after an effect was done."""
+    found = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
+    new = list(found)
+    while new:
+        after = {arrow.to for _, arrow in spec.arrows_from(new.pop())} - found
+        found |= after
+        new += after
+    return found

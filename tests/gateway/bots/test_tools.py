@@ -1,0 +1,248 @@
+"""Tools of a bot's file and the tasks that use them: what is made of them, and every fault with its line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pytest
+
+from actors.bots import Bot
+from fsm.effects import EffectRequest, Ok, Remote, TaskContext
+from gateway.bots.compile import compile_bot
+from gateway.bots.faults import BotFaults
+from gateway.settings import read_tool_secret
+from http_tools.guard import HostGuard
+from http_tools.tool import ToolHost
+from tests.gateway.bots.folders import BOT, DEFAULTS, files
+from tests.http_tools.server import answers, http_server
+
+CALLBACK = """\
+[task]
+name = "callback"
+description = "The caller wants to be called back."
+
+[slot.topic]
+type = "choice"
+choices = ["billing", "repair"]
+ask = "Is it about billing or a repair?"
+
+[slot.day]
+type = "date"
+ask = "On which day?"
+check = ["not_past", "within_hours"]
+
+[slot.at]
+type = "time"
+ask = "At what time?"
+check = "within_hours"
+
+[flow]
+collect = ["topic", "day", "at"]
+confirm = "A callback about {topic} on {day} at {at}. Is that right?"
+done = { say = "We will call you back." }
+
+[effect]
+tool = "crm.callback"
+"""
+PRICE = """\
+[task]
+name = "price"
+description = "The caller asks for a price."
+
+[slot.what]
+type = "text"
+ask = "Of what?"
+
+[slot.price]
+type = "amount"
+stored = true
+
+[flow]
+collect = ["what"]
+done = { say = "It is {price}." }
+
+[effect]
+tool = "price.find"
+"""
+TOML = f"""\
+{BOT}[hours]
+mon = ["09:00-17:00"]
+
+[[task]]
+file = "tasks/callback.toml"
+
+[[task]]
+file = "tasks/price.toml"
+
+[tool.crm.callback]
+url = "https://crm.example/callbacks"
+auth = {{ bearer = "secret:CRM" }}
+body = {{ number = "{{caller}}", topic = "{{topic}}", at = "{{at:iso}}" }}
+ok = {{ keep = {{ ticket = "data.id" }} }}
+
+[tool.price.find]
+method = "GET"
+url = "https://shop.example/prices"
+query = {{ what = "{{what}}" }}
+ok = {{ keep = {{ price = "price" }} }}
+reads_only = true
+"""
+TASKS = {"tasks__callback_dot_toml": CALLBACK, "tasks__price_dot_toml": PRICE}
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+
+
+def made(toml: str, guard: HostGuard | None = None, **tasks: str) -> Bot:
+    defaults = replace(DEFAULTS, tools=ToolHost(guard or HostGuard(), read_tool_secret))
+    return compile_bot(files(toml, **TASKS | tasks), defaults)
+
+
+def faults(toml: str, guard: HostGuard | None = None, **tasks: str) -> list[str]:
+    try:
+        made(toml, guard, **tasks)
+    except BotFaults as wrong:
+        return [str(each) for each in wrong.faults]
+    return []
+
+
+def test_tasks_in_files_have_the_bots_tools_as_their_effects() -> None:
+    agents = made(TOML).profile.agents
+    callback, price = agents["callback"].effects["crm.callback"], agents["price"].effects["price.find"]
+    assert isinstance(callback, Remote)
+    assert (callback.reads_only, callback.recover) == (False, "human")
+    assert isinstance(price, Remote)
+    assert price.reads_only
+
+
+def test_a_tool_carries_out_what_its_file_says_with_the_deployments_secret() -> None:
+    with http_server(answers(201, {"data": {"id": "T-7"}})) as server:
+        toml = TOML.replace("https://crm.example", server.url)
+        bot = made(toml, HostGuard(private=("localhost",)))
+        effect = bot.profile.agents["callback"].effects["crm.callback"]
+        assert isinstance(effect, Remote)
+        context = TaskContext("call-1", "t1", "+4930123", lambda: datetime(2026, 11, 23, tzinfo=UTC))
+        assert effect.do(EffectRequest("call-1:t1:3", {"topic": "repair", "at": time(10, 30)}, context)) == Ok(
+            {"ticket": "T-7"}
+        )
+    [sent] = server.received
+    assert sent.json == {"number": "+4930123", "topic": "repair", "at": "10:30"}
+    assert sent.headers["authorization"] == "Bearer of-the-crm"
+
+
+def test_a_tool_may_name_what_an_earlier_one_of_its_task_has_kept() -> None:
+    toml = TOML.replace("ticket = ", "id = ").replace('what = "{what}"', 'what = "{what}", id = "{id}"')
+    told = "linden/bot.toml:22: tool.price.find.query.id: {id} is no value of the task price"
+    assert [each.partition(";")[0] for each in faults(toml)] == [told]
+    both = f"""\
+{PRICE.partition("[flow]")[0]}
+[slot.topic]
+type = "text"
+ask = "What?"
+[slot.at]
+type = "time"
+ask = "When?"
+[state.Collect]
+collect = ["what", "topic", "at"]
+on = {{ filled = "Confirm", gave_up = "Human" }}
+[state.Confirm]
+confirm = "{{what}}, {{topic}} at {{at}}. Is that right?"
+on = {{ yes = "Call", no = "Collect", gave_up = "Human" }}
+[state.Call]
+act = "crm.callback"
+on = {{ ok = "Find", refused = "Collect", failed = "Human" }}
+[state.Find]
+act = "price.find"
+fills = ["price"]
+on = {{ ok = "Done", refused = "Human", failed = "Human" }}
+[state.Done]
+end = "done"
+say = "It is {{price}}."
+[state.Human]
+end = "transfer"
+[state.Cancelled]
+end = "cancelled"
+"""
+    assert faults(toml, tasks__price_dot_toml=both) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "tasks", "fault"),
+    [
+        (
+            ('"{topic}"', '"{topicc}"'), {},
+            "linden/bot.toml:16: tool.crm.callback.body.topic: {topicc} is no value of the task callback; there are"
+            " {at}, {caller}, {conversation}, {day}, {key}, {topic}",
+        ),
+        (
+            ('"crm.callback"', '"crm.callbak"'), {"tasks__callback_dot_toml": CALLBACK.replace("crm.", "x.")},
+            'linden/bot.toml:13: tool.crm.callback: no task uses it; name it in a task\'s file, like [effect] tool ='
+            ' "crm.callback", or leave it out',
+        ),
+        (
+            ("https://crm.example", "http://10.0.0.1"), {},
+            "linden/bot.toml:14: tool.crm.callback.url: tools may not reach 10.0.0.1; if they should, add it to"
+            " TIELINE_TOOL_PRIVATE_HOSTS",
+        ),
+        (
+            ("https://crm.example", "http://crm.example"), {},
+            "linden/bot.toml:14: tool.crm.callback.url: would send a secret in clear text; write https://, or add"
+            " crm.example to TIELINE_TOOL_PRIVATE_HOSTS",
+        ),
+        (
+            ("secret:CRM", "secret:SHOP"), {},
+            "linden/bot.toml:15: tool.crm.callback.auth: secret:SHOP: TIELINE_SECRET_SHOP: is not set; set it, or"
+            " TIELINE_SECRET_SHOP_FILE to the file that holds the secret",
+        ),
+        (
+            ("secret:CRM", "sk-1234"), {},
+            'linden/bot.toml:15: tool.crm.callback.auth.bearer: write the name of a secret, like "secret:CRM", and'
+            " never the secret itself",
+        ),
+        (
+            ("reads_only", "read_only"), {},
+            'linden/bot.toml:24: tool.price.find.read_only: is no key of this table; did you mean "reads_only"? there'
+            " are auth, body, connect_s, failed, headers, idempotent, lookup, method, ok, query, reads_only, refused,"
+            " retry, say, say_after_s, total_s, unclear, url",
+        ),
+        (
+            ('url = "https://crm', 'link = "https://crm'), {},
+            "linden/bot.toml:13: tool.crm.callback.url: is missing; write url = …",
+        ),
+        (
+            ('{ price = "price" }', "{}"), {},
+            "linden/tasks/price.toml:9: slot.price: nothing fills it; write keep = { price = … } in ok of"
+            " [tool.price.find]",
+        ),
+        (
+            ("", ""), {"tasks__callback_dot_toml": CALLBACK.replace("slot.topic", "slot.key").replace("topic", "key")},
+            "linden/tasks/callback.toml:5: slot.key: {key} is the call's own for tools; give it another name",
+        ),
+        (
+            ("", ""), {"tasks__price_dot_toml": PRICE.replace('"Of what?"', '"Of what?"\ncheck = "not_past"')},
+            'linden/tasks/price.toml:8: slot.what.check: not_past is for the types "date" and "time"; leave it out',
+        ),
+        (
+            ("[hours]\nmon", "[turn]\nno_input_s = 9 #"), {},
+            "linden/tasks/callback.toml:13: slot.day.check: needs [hours] in bot.toml; write them there",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_where_it_is(change: tuple[str, str], tasks: dict[str, Any], fault: str) -> None:
+    assert fault in faults(TOML.replace(*change), **tasks)
+
+
+def test_a_host_that_the_deployment_does_not_allow_is_told() -> None:
+    told = faults(TOML, HostGuard(hosts=("crm.example",)))
+    assert told == [
+        "linden/bot.toml:21: tool.price.find.url: tools may not reach shop.example; if they should, add it to"
+        " TIELINE_TOOL_HOSTS"
+    ]
+
+
+def test_a_wrong_tool_is_told_once_and_its_task_is_not_wrong_for_that() -> None:
+    assert len(faults(TOML.replace("secret:CRM", "sk-1234"))) == 1

@@ -1,0 +1,39 @@
+"""Whether the database takes what is written: each table and column, and nothing is left of the question."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from store import schema
+from store.proof import JOURNAL_TABLES, prove, refusal
+
+TABLES = sorted(schema.metadata.tables)
+
+
+def rows(engine: Engine) -> int:
+    with engine.begin() as connection:
+        tables = schema.metadata.tables.values()
+        return sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
+
+
+def test_tables_that_are_as_they_should_be_are_proven_and_stay_empty(engine: Engine) -> None:
+    prove(engine)
+    prove(engine, JOURNAL_TABLES)
+    assert rows(engine) == 0
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_column_that_is_not_there_is_found_in_each_table(engine: Engine, name: str) -> None:
+    column = [each.name for each in schema.metadata.tables[name].columns if not each.primary_key][-1]
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f'ALTER TABLE "{name}" RENAME COLUMN "{column}" TO was')
+    try:
+        with pytest.raises(DBAPIError) as raised:
+            prove(engine)
+        assert refusal(engine, raised.value).startswith("the tables cannot be written: ")
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f'ALTER TABLE "{name}" RENAME COLUMN was TO "{column}"')
+    prove(engine)
