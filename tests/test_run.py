@@ -562,7 +562,7 @@ def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path) -> None
     report = tmp_path / "report.json"
     result = finished("call", "--to", "ws://127.0.0.1:1", "--json", str(report), env=environment(tmp_path))
     assert result.returncode == 1
-    assert result.stdout.startswith("outcome    error, 0 turns")
+    assert result.stdout.startswith("caller     an error ended the call (error), 0 turns")
     assert "not_connected" in result.stderr
     assert "127.0.0.1" in result.stderr
     assert "Traceback" not in result.stderr

@@ -80,7 +80,7 @@ def test_the_guide_leads_from_an_empty_folder_to_a_call_and_a_draft(tmp_path: Pa
         variables, program = moved(serve).rsplit(" ", 2)[0], "tieline serve"
         stack.enter_context(server(f"env {variables} {program}", ops_port, tmp_path, shell))
         told = run(f"{moved(call)} --ops http://127.0.0.1:{ops_port}", tmp_path, shell)
-    assert "outcome    client-disconnected" in told
+    assert "caller     the caller hung up (client-disconnected)" in told
     with wave.open(str(tmp_path / "call.wav")) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)
     assert np.abs(samples[:, 1].astype(int)).max() > 1000, "the bot was heard"
