@@ -47,6 +47,7 @@ from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.signals import ChildDied
+from actors.tasks.effect_attempts import UNAVAILABLE
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
@@ -160,15 +161,14 @@ class Daemon:
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         self.root = Root()
-        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
-        ops_port = await self._open_store()
+        bots = bots_of(settings, self._now, self._agents)
+        ops_port = await self._open_store(bots)
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
@@ -209,11 +209,11 @@ class Daemon:
         with naming("TIELINE_HOST, TIELINE_PORT"):
             return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
-    async def _open_store(self) -> int:
+    async def _open_store(self, bots: Generations) -> int:
         """Serve the ops endpoint while the database is waited for. Returns its port."""
         self._ops = Ops(lambda: not self.root.ended.done())
         # One task from the first moment on, so that it can be stopped at any.
-        self._opening = asyncio.get_running_loop().create_task(self._listen_and_open())
+        self._opening = asyncio.get_running_loop().create_task(self._listen_and_open(bots))
         try:
             port, self.engine = await self._opening
         except BaseException:
@@ -221,10 +221,18 @@ class Daemon:
             raise
         return port
 
-    async def _listen_and_open(self) -> tuple[int, Engine]:
+    async def _listen_and_open(self, bots: Generations) -> tuple[int, Engine]:
         with naming("TIELINE_OPS_PORT"):
             port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
-        return port, await open_store(self._settings.database_url, self._inherited.notifier)
+        while True:
+            engine = await open_store(self._settings.database_url, self._inherited.notifier)
+            try:
+                await asyncio.to_thread(bots.store_in, BotVersions(engine))
+            except UNAVAILABLE as error:
+                logger.warning("the database is away again", reason=type(error).__name__)
+                engine.dispose()
+            else:
+                return port, engine
 
     def stop_waiting(self) -> None:
         """End a start that waits for its database; it raises CancelledError then."""
