@@ -113,6 +113,7 @@ class CallSupervisor(LoopActor):
 
     Each message becomes an event of actors/call/phase.py or handover.py, whose tables decide what to do.
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
+    accepted: session.initiate is answered already.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class CallSupervisor(LoopActor):
         media: MediaFormat,
         wire: Wire,
         resume_state: ResumeState | None = None,
+        accepted: bool = False,
     ) -> None:
         super().__init__(parent_link)
         self._services = services
@@ -151,6 +153,8 @@ class CallSupervisor(LoopActor):
         self._caller_leg = CallerLeg(
             services, self._vaic, self._children, self._call_timers, parent_link.parent, self._id, media, wire
         )
+        if accepted:
+            self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
         self._silence = SilenceWatch(services.profile.no_input_s)

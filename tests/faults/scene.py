@@ -358,7 +358,7 @@ def _target(url: str) -> Target:
 
 
 @asynccontextmanager
-async def opened(
+async def opened(  # noqa: PLR0913 - what a scene is made of, by name
     folder: Path,
     figures: dict[str, float],
     *,
@@ -366,10 +366,14 @@ async def opened(
     background: int = BACKGROUND_CALLS,
     database_url: str = "",
     environment: dict[str, str] | None = None,
+    environment_of: Callable[[int], dict[str, str]] = lambda _: {},
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
 ) -> AsyncIterator[Scene]:
-    """A scene. nodes: number of daemons; the background calls use the last one."""
+    """A scene. nodes: number of daemons; the background calls use the last one. environment: of all of them.
+
+    environment_of: what one has besides, by its number from 1 on.
+    """
     scene = Scene(folder, figures, engine_of(session_s))
     scene.engine.inject()
     database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
@@ -387,7 +391,7 @@ async def opened(
             # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.
             ours |= {"TIELINE_MAX_LAG_MS": "0", "TIELINE_FILLER_S": "0"}
         for number in range(1, nodes + 1):
-            node = Node(folder, number, program, **ours | (environment or {}))
+            node = Node(folder, number, program, **ours | (environment or {}) | environment_of(number))
             scene.nodes.append(node)
             await node.connect(stack, scene.engine.url, ("127.0.0.1", load_port))
             await node.start()
@@ -430,6 +434,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     background: int = BACKGROUND_CALLS,
     database_url: str = "",
     environment: dict[str, str] | None = None,
+    environment_of: Callable[[int], dict[str, str]] = lambda _: {},
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
@@ -445,6 +450,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
                 background=background,
                 database_url=database_url,
                 environment=environment,
+                environment_of=environment_of,
                 session_s=session_s,
                 program=program,
             ) as scene:

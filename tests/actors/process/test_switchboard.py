@@ -31,10 +31,10 @@ from actors.messages.switchboard import (
 )
 from actors.metrics import LOST_ROWS, STORE_READY
 from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
-from actors.process.admission import MOST_USELESS, SILENCE_S
+from actors.process.admission import MOST_KEPT, MOST_USELESS, SILENCE_S
 from actors.process.journal_writer import JournalWriter
 from actors.process.store_health import FILE_LOST, NO_ANSWER
-from actors.process.switchboard import CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
+from actors.process.switchboard import AWAIT_START_S, CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
 from protocols.limits import NAME_CHARS
 from store import schema
 from store.database import reading
@@ -722,3 +722,83 @@ def test_a_call_whose_bot_is_gone_is_given_back(mailboxes: WaitingDispatcher, en
     wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
     scene.mailboxes.until(lambda: bool(wire.frames))
     assert refusal(wire) == "unknown conversation"
+
+
+# --- by the number that was dialled ---
+
+
+def started(callee: str | None = "+4930555001") -> dict[str, object]:
+    parameters = {} if callee is None else {"callee": callee}
+    activity = {"type": "event", "name": "start", "parameters": parameters}
+    return {"type": "activities", "conversationId": "c-1", "activities": [activity]}
+
+
+@pytest.fixture
+def by_number(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
+    bots = Folders("linden", "dental")
+    bots.numbers, bots.by_number = {"+4930555001": "dental"}, True
+    return Scene(mailboxes, engine, bots=bots)
+
+
+def test_a_call_whose_bot_depends_on_the_dialled_number_waits_for_its_start(by_number: Scene) -> None:
+    wire = by_number.opens(initiate(), {"type": "userStream.start", "conversationId": "c-1"})
+    assert wire.types() == ["session.accepted"]
+    assert by_number.status().conversations == ()
+    by_number.says(wire, started())
+    # What came before is not lost, and the session is accepted once.
+    assert wire.types() == ["userStream.started", "activities"]
+    assert described(by_number).bot == "dental"
+
+
+@pytest.mark.parametrize("callee", [None, "+4930555002"])
+def test_a_start_without_a_number_or_with_another_one_goes_by_what_else_is_known(
+    by_number: Scene, callee: str | None
+) -> None:
+    by_number.opens(initiate(), started(callee))
+    assert described(by_number).bot == "linden"
+
+
+def test_a_call_without_a_start_begins_without_the_number(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.mailboxes.advance(1000 * AWAIT_START_S)
+    assert described(by_number).bot == "linden"
+    by_number.says(wire, started())
+    assert described(by_number).bot == "linden"
+    assert wire.types() == ["session.accepted", "activities"]
+
+
+def test_a_socket_lost_before_the_start_leaves_a_call_that_can_be_resumed(by_number: Scene) -> None:
+    by_number.opens(initiate()).breaks()
+    by_number.mailboxes.drain()
+    assert by_number.status().conversations == ("c-1",)
+    again = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    assert again.types() == ["session.accepted"]
+
+
+def test_a_caller_who_leaves_before_the_start_has_a_record(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.ends(wire)
+    by_number.mailboxes.until(lambda: by_number.has_written().record("c-1") is not None)
+
+
+def test_what_is_sent_before_the_start_is_kept_within_bounds(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    for _ in range(MOST_KEPT):
+        by_number.says(wire, {"type": "userStream.start", "conversationId": "c-1"})
+    assert by_number.status().conversations == ("c-1",)
+
+
+def test_a_conversation_that_waits_for_its_start_counts_as_in_progress(by_number: Scene) -> None:
+    by_number.opens(initiate())
+    assert refusal(by_number.opens(initiate())) == "conversation already in progress"
+    for number in (2, 3):
+        by_number.opens(initiate(f"c-{number}"))
+    assert refusal(by_number.opens(initiate("c-4"))) == "too many calls"
+
+
+def test_a_call_that_waits_for_its_start_is_refused_when_the_process_closes(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.told(EndCalls("drained"))
+    wire.frames.clear()
+    by_number.says(wire, started())
+    assert refusal(wire) == "shutting down"
