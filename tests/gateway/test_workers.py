@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import select
 import shutil
 import signal
@@ -15,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.gateway.daemons import get
 
 ROOT = Path(__file__).parents[2]
 # Only ends what hangs: a machine may be busy with other things.
@@ -95,6 +99,10 @@ def test_a_killed_worker_is_replaced_and_no_connection_is_refused(tmp_path: Path
     with managed(tmp_path, migrated_file) as manager:
         manager.wait_until(READY)
         first, second = manager.workers()
+        ops = re.search(r"the workers' health is served  ops=(\S+)", (tmp_path / "log").read_text())
+        assert ops is not None
+        for path, status in (("livez", 200), ("readyz", 200), ("metrics", 200), ("calls", 404)):
+            assert asyncio.run(get(f"{ops[1]}/{path}"))[0] == status
         os.kill(first, signal.SIGKILL)
         # Half of these reach the dead worker's socket: they wait for its successor.
         assert all(manager.connects() for _ in range(20))
