@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.daemons import get
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[2]
 # Only ends what hangs: a machine may be busy with other things.
@@ -83,7 +84,7 @@ def managed(tmp_path: Path, migrated_file: Path, **settings: str) -> Iterator[Ma
     }
     command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]
     with (tmp_path / "log").open("wb") as log, told:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ours | settings, stderr=log)
+        process = subprocess.Popen(mortal(command), cwd=ROOT, env=os.environ | ours | settings, stderr=log)
         manager = Manager(process, told, port)
         try:
             yield manager
@@ -150,7 +151,7 @@ def test_a_port_that_is_taken_is_reported_once(tmp_path: Path) -> None:
             "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/workers.sqlite3",
         }
         env = os.environ | settings
-        ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=LIMIT_S, check=False)
+        ran = subprocess.run(mortal(command), cwd=ROOT, env=env, capture_output=True, timeout=LIMIT_S, check=False)
     assert ran.returncode == 2
     assert b"cannot listen" in ran.stderr
     assert b"TIELINE_HOST, TIELINE_PORT: " in ran.stderr
