@@ -1,7 +1,7 @@
 """Processes that tests start die with the test's process, also where that is killed and cleans up nothing.
 
-Run as a program: `mortal.py PARENT COMMAND …` becomes the command, which the kernel kills when its parent ends. Linux only;
-elsewhere the command is started as it is. The parent is the thread that starts it: it must be one that stays.
+Run as a program: `mortal.py PARENT COMMAND …` becomes the command, which the kernel kills when its parent ends. Linux
+only; elsewhere the command is started as it is. The parent is the thread that starts it: it must be one that stays.
 May import: the standard library.
 """
 
