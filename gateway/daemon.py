@@ -149,7 +149,7 @@ class Daemon:
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
         self._lost_file = ""
-        self._opening: asyncio.Task[tuple[int, Engine]] | None = None
+        self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -160,8 +160,7 @@ class Daemon:
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         self.root = Root()
-        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
-        ops_port = await self._open_store()
+        bots, ops_port = await self._load_and_wait()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
         self._keeping = beside(self.engine)
@@ -209,22 +208,24 @@ class Daemon:
         with naming("TIELINE_HOST, TIELINE_PORT"):
             return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
-    async def _open_store(self) -> int:
-        """Serve the ops endpoint while the database is waited for. Returns its port."""
+    async def _load_and_wait(self) -> tuple[Generations, int]:
+        """Load the bots; then serve the ops endpoint while the database is waited for. Returns its port as well."""
         self._ops = Ops(lambda: not self.root.ended.done())
         # One task from the first moment on, so that it can be stopped at any.
-        self._opening = asyncio.get_running_loop().create_task(self._listen_and_open())
+        self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
         try:
-            port, self.engine = await self._opening
+            bots, port, self.engine = await self._opening
         except BaseException:
             await self._ops.close()
             raise
-        return port
+        return bots, port
 
-    async def _listen_and_open(self) -> tuple[int, Engine]:
+    async def _load_and_open(self) -> tuple[Generations, int, Engine]:
+        settings = self._settings
+        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
         with naming("TIELINE_OPS_PORT"):
-            port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
-        return port, await open_store(self._settings.database_url, self._inherited.notifier)
+            port = await self._ops.listen(settings.ops_port, self._inherited.ops)
+        return bots, port, await open_store(settings.database_url, self._inherited.notifier)
 
     def stop_waiting(self) -> None:
         """End a start that waits for its database; it raises CancelledError then."""

@@ -23,7 +23,7 @@ def mortal(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-IS", __file__, str(os.getpid()), *command]
 
 
-def _become(parent: int, command: Sequence[str]) -> None:
+def _become(parent: int, command: list[str]) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() == parent:  # else it has ended before it could be told
         os.execvp(command[0], command)  # noqa: S606 - meant

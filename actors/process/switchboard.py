@@ -113,6 +113,7 @@ JOURNAL = "journal"
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
+IN_PROGRESS = "conversation already in progress"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
@@ -448,7 +449,7 @@ class Switchboard(LoopActor):
         elif initiate.conversation_id in self._calls or any(
             each.initiate.conversation_id == initiate.conversation_id for each in self._awaiting.values()
         ):
-            refuse(initiate.conversation_id, "conversation already in progress")
+            refuse(initiate.conversation_id, IN_PROGRESS)
         elif len(self._calls) + len(self._awaiting) >= self._max_calls:
             refuse(initiate.conversation_id, TOO_MANY)
         elif self._look_at_store():
@@ -495,6 +496,9 @@ class Switchboard(LoopActor):
         if self._admission is AdmissionState.CLOSED:
             self._refuse(wire, waiting.peer, conversation_id, SHUTTING_DOWN)
             return
+        if conversation_id in self._calls:  # an earlier call with this id has been taken over meanwhile
+            self._refuse(wire, waiting.peer, conversation_id, IN_PROGRESS)
+            return
         arrival = replace(waiting.arrival, dialled=dialled)
         ahead = ReadAheadWire(wire, waiting.kept)
         self._open(waiting.initiate, waiting.media, ahead, waiting.peer, arrival, accepted=True)
@@ -520,6 +524,7 @@ class Switchboard(LoopActor):
             media=media.name,
             address=peer.address,
         )
+        self._give_up_claim(initiate.conversation_id)
         self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
         call = _Call(StableRef(), wire, peer.credential, peer.address)
         self._begin(bot, initiate, media, call, accepted=accepted)
@@ -598,6 +603,13 @@ class Switchboard(LoopActor):
             claim.wire.close(TRY_AGAIN_LATER, reason)
         elif claim is not None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
+
+    def _give_up_claim(self, conversation_id: str) -> None:
+        """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
+        if (claim := self._claims.pop(conversation_id, None)) is not None:
+            claim.limit.cancel()
+            self._journal_writer.tell(Park(conversation_id, None))
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 
     def _next_best(self, conversation_id: str, opening: CallOpening, peer: Peer) -> Bot | None:

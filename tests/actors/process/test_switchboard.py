@@ -38,13 +38,14 @@ from actors.process.switchboard import AWAIT_START_S, CLAIM_LIMIT_S, FIRST_TEXT_
 from protocols.limits import NAME_CHARS
 from store import schema
 from store.database import reading
-from store.journal import CallRecord
+from store.journal import CallRecord, Journal
 from store.leases import Leases
 from tests.actors.bots import Folders, a_bot
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Asking, Scene, described, initiate, refusal
 from tests.actors.tasks.oven import database_lost
 from tests.counted import counted
+from tests.store.other_process import row
 
 
 @pytest.fixture
@@ -335,6 +336,26 @@ def test_a_call_that_is_resumed_twice_while_the_store_is_away_begins_with_the_la
     scene.mailboxes.drain()
     assert (first.closed, second.closed) == (1000, None)
     assert began == [scene.leases.epoch("c-9")] == [3]
+
+
+def test_a_call_that_is_being_claimed_when_its_id_begins_a_new_one_is_not_kept(scene: Scene, engine: Engine) -> None:
+    """Nobody would end it: a process goes on renewing what it has claimed."""
+    there = Leases(engine, "there")
+    there.open("c-9", "mine", {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"})
+    Journal(engine).append([row(1, 1, "c-9")])
+    with engine.begin():  # holds SQLite's write lock
+        claims = scene.opens({"type": "session.resume", "conversationId": "c-9"}, credential="mine")
+        begins = scene.opens(initiate("c-9"), credential="mine")
+    scene.has_written()
+    scene.mailboxes.drain()
+    scene.has_written()
+    assert begins.types() == ["session.accepted"]
+    assert refusal(claims) == "unknown conversation"
+    assert scene.leases.held == {"c-9~2": 1}
+    column = schema.lease.c
+    with reading(engine) as connection:
+        status = select(column.status).where(column.conversation_id == "c-9")
+        assert connection.scalar(status) == "parked"
 
 
 def test_a_socket_does_not_get_the_call_that_another_one_has_claimed(scene: Scene, engine: Engine) -> None:
@@ -802,3 +823,19 @@ def test_a_call_that_waits_for_its_start_is_refused_when_the_process_closes(by_n
     wire.frames.clear()
     by_number.says(wire, started())
     assert refusal(wire) == "shutting down"
+
+
+def test_a_call_that_waits_for_its_start_does_not_end_the_one_that_was_taken_over_meanwhile(
+    by_number: Scene, engine: Engine
+) -> None:
+    opening = {"bot": "linden", "caller": "+4930123", "media": "raw/mulaw"}
+    there = Leases(engine, "there")
+    there.open("c-1", "", opening)
+    waits = by_number.opens(initiate())
+    resumed = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    by_number.mailboxes.until(lambda: by_number.status().conversations)
+    waits.frames.clear()
+    by_number.says(waits, started())
+    assert refusal(waits) == "conversation already in progress"
+    assert resumed.closed is None
+    assert by_number.status().conversations == ("c-1",)
