@@ -470,7 +470,10 @@ class Switchboard(LoopActor):
     def _await_start(
         self, initiate: SessionInitiate, media: MediaFormat, wire: Wire, peer: Peer, arrival: Arrival
     ) -> None:
-        """Accept a session whose bot depends on the dialled number: only `start` tells it, which follows (4.2)."""
+        """Accept a session whose bot depends on the dialled number.
+
+        Only `start` tells it, which follows (docs/specs/vaic-streaming.md 4.2).
+        """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
         self._awaiting[id(wire)] = AwaitedStart(initiate, media, peer, arrival, limit)
         wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
@@ -515,6 +518,8 @@ class Switchboard(LoopActor):
     ) -> None:
         """Begin a new call with the bot for it. accepted: session.initiate is answered already."""
         if (bot := self._services.bots.choose(arrival)) is None:
+            log = logger.bind(conversation=initiate.conversation_id, path=arrival.path, bot_name=arrival.bot_name)
+            log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
         opening = CallOpening(
