@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, effects, db, and the laboratory's demo, engine and call.
+"""The command line: serve, check, agents, bots, tools, effects, db, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.
@@ -30,6 +30,7 @@ from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
 from gateway.commands.tasks import agents
+from gateway.commands.tools import tools_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -44,11 +45,20 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for command in (serve, check, agents):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
+app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
 DEMO_WAV = Path("out/demo.wav")
 OPS_URL = "http://127.0.0.1:8060"
+# What the caller's side has seen, by the report's outcome.
+ENDS = {
+    "bot-disconnected": "the bot hung up",
+    "client-disconnected": "the caller hung up",
+    "transferred": "the bot transferred the call",
+    "refused": "the bot refused the call",
+    "error": "an error ended the call",
+}
 SAY_HELP = "What to say and do, in order: WAV files, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
 
 
@@ -304,9 +314,11 @@ def running(environment: dict[str, str], log: IO[bytes], *command: str) -> Itera
 
 
 def print_report(report: CallReport) -> None:
-    """Print the call's outcome, latencies, tasks and errors."""
+    """Print how the call ended on the caller's side and in the daemon's record; latencies, tasks and errors."""
     latencies = [each for each in report.first_audio_ms if each is not None]
-    out.print(f"outcome    {report.outcome}, {len(report.turns)} turns, {report.barge_ins} barge-ins")
+    seen = ENDS.get(report.outcome, report.outcome)
+    out.print(f"caller     {seen} ({report.outcome}), {len(report.turns)} turns, {report.barge_ins} barge-ins")
+    out.print(f"record     {report.recorded_outcome or 'none found at the ops endpoint'}")
     if latencies:
         out.print(
             f"latency    {', '.join(f'{each} ms' for each in latencies)} from the caller's last word to the bot's first"

@@ -135,6 +135,10 @@ class Bots(Protocol):
         """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        """Whether the number that was dialled would decide who answers, and is not known yet. For any thread."""
+        ...
+
     def present(self, name: str) -> Bot | None:
         """The present version of a bot; None if there is no such bot. For any thread."""
         ...
@@ -155,6 +159,9 @@ class OneBot:
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot
+
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        return False
 
     def present(self, name: str) -> Bot | None:
         return self.bot if name == self.bot.name else None

@@ -47,6 +47,7 @@ from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.signals import ChildDied
+from actors.tasks.effect_attempts import UNAVAILABLE
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
@@ -149,7 +150,7 @@ class Daemon:
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
         self._lost_file = ""
-        self._opening: asyncio.Task[tuple[int, Engine]] | None = None
+        self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
@@ -160,15 +161,13 @@ class Daemon:
         self._dispatcher = LoopDispatcher(loop, self._speed, self._clock_s)
         install(self._dispatcher)
         self.root = Root()
-        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
-        ops_port = await self._open_store()
+        bots, ops_port = await self._load_and_wait()
         report_unreadable(self.engine, Quarantine())
         self.journal = Journal(self.engine)
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
@@ -209,22 +208,32 @@ class Daemon:
         with naming("TIELINE_HOST, TIELINE_PORT"):
             return await self._endpoint.listen(settings.listen_host, settings.port, self._inherited.vaic, tls)
 
-    async def _open_store(self) -> int:
-        """Serve the ops endpoint while the database is waited for. Returns its port."""
+    async def _load_and_wait(self) -> tuple[Generations, int]:
+        """Load the bots; then serve the ops endpoint while the database is waited for. Returns its port as well."""
         self._ops = Ops(lambda: not self.root.ended.done())
         # One task from the first moment on, so that it can be stopped at any.
-        self._opening = asyncio.get_running_loop().create_task(self._listen_and_open())
+        self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
         try:
-            port, self.engine = await self._opening
+            bots, port, self.engine = await self._opening
         except BaseException:
             await self._ops.close()
             raise
-        return port
+        return bots, port
 
-    async def _listen_and_open(self) -> tuple[int, Engine]:
+    async def _load_and_open(self) -> tuple[Generations, int, Engine]:
+        settings = self._settings
+        bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
         with naming("TIELINE_OPS_PORT"):
-            port = await self._ops.listen(self._settings.ops_port, self._inherited.ops)
-        return port, await open_store(self._settings.database_url, self._inherited.notifier)
+            port = await self._ops.listen(settings.ops_port, self._inherited.ops)
+        while True:
+            engine = await open_store(settings.database_url, self._inherited.notifier)
+            try:
+                await asyncio.to_thread(bots.store_in, BotVersions(engine))
+            except UNAVAILABLE as error:
+                logger.warning("the database is away again", reason=type(error).__name__)
+                engine.dispose()
+            else:
+                return bots, port, engine
 
     def stop_waiting(self) -> None:
         """End a start that waits for its database; it raises CancelledError then."""

@@ -51,6 +51,9 @@ class _StoredBots:
     def choose(self, arrival: Arrival) -> Bot:
         return self._registered
 
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        return False
+
     def present(self, name: str) -> Bot:
         return self._registered
 

@@ -14,7 +14,7 @@ import secrets as randomness
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -22,7 +22,7 @@ from loguru import logger
 from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
-from http_tools.declaration import OAuth2, ToolTable
+from http_tools.declaration import Auth, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds
 from http_tools.guard import HostGuard
@@ -40,7 +40,11 @@ _SERVER_ERROR, _UNAVAILABLE = 500, 503
 
 @dataclass(frozen=True, slots=True)
 class ToolHost:
-    """What all tools of a process share. clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time."""
+    """What all tools of a process share.
+
+    clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time. heard: is told of each reply
+    but an access token's, for people who try a tool.
+    """
 
     guard: HostGuard
     secret: Callable[[str], str]
@@ -48,16 +52,39 @@ class ToolHost:
     wall_s: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
     gates: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
+    heard: Callable[[Reply], None] = lambda reply: None
 
 
 def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     """The effect that a tool declares."""
     call = HttpTool(name, tool, around)
+    waits: dict[str, Any] = {"say": tool.say, "say_after_s": tool.say_after_s, "longest_s": _longest_s(tool)}
     if tool.reads_only:
-        return Remote(call.look_up, recover="human", reads_only=True)
+        return Remote(call.look_up, recover="human", reads_only=True, **waits)
     if tool.lookup is not None:
-        return Remote(call.carry_out, recover=call.was_done)
-    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human")
+        return Remote(call.carry_out, recover=call.was_done, **waits)
+    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
+
+
+def _longest_s(tool: ToolTable) -> float:
+    """The longest that a tool takes: with an access token before it, and the question whether it was done after it."""
+    token_s = tool.total_s if tool.auth.oauth2 is not None else 0.0
+    return token_s + tool.total_s + (LOOKUP_S if tool.lookup is not None else 0.0)
+
+
+def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) -> Request:
+    """A tool's request as it may be shown, with *** for each secret. Raises: NotSent if a value is missing."""
+    made = HttpTool(name, tool.model_copy(update={"auth": Auth()}), around).request(request)
+    auth, headers = tool.auth, dict(made.headers)
+    if auth.bearer is not None or auth.oauth2 is not None:
+        headers["Authorization"] = "Bearer ***"
+    if auth.basic is not None:
+        headers["Authorization"] = "Basic ***"
+    if auth.header is not None:
+        headers[auth.header.name] = "***"
+    if auth.hmac is not None:
+        headers |= _signature(request.key, int(around.wall_s()), b"", "") | {"webhook-signature": "v1,***"}
+    return replace(made, headers=headers)
 
 
 class HttpTool:
@@ -78,7 +105,7 @@ class HttpTool:
         """Do it. Raises: NotSent if nothing was sent."""
         until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self._request(request), until_s, request)
+            reply = self._tried(self.request(request), until_s, request)
         except Broken:
             return self._after_no_answer(request)
         return self._judged(reply, request) or self._after_no_answer(request)
@@ -87,7 +114,7 @@ class HttpTool:
         """Do what only reads."""
         until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self._request(request), until_s, request)
+            reply = self._tried(self.request(request), until_s, request)
         except (Broken, NotSent):
             return Failed(self._tool.failed.say)
         return self._judged(reply, request) or Failed(self._tool.failed.say)
@@ -102,6 +129,7 @@ class HttpTool:
         values = self._values(request)
         asked = Request("GET", filled_url(lookup.get, values), self._headers(request, None))
         reply = self._once(asked, self._around.clock_s() + LOOKUP_S)
+        self._around.heard(reply)
         document = _document(reply)
         if holds(expression(lookup.not_done), document):
             return None
@@ -160,7 +188,8 @@ class HttpTool:
         own = {"caller": context.caller, "key": request.key, "conversation": context.conversation_id}
         return {**request.facts, **request.slots, **own}
 
-    def _request(self, request: EffectRequest) -> Request:
+    def request(self, request: EffectRequest) -> Request:
+        """What is sent. Raises: NotSent if a value is missing, or there is no access token."""
         tool, values = self._tool, self._values(request)
         try:
             url = filled_url(tool.url, values)
@@ -241,6 +270,7 @@ class HttpTool:
                     log.warning("a tool did not answer", reason=outcome, tries=tries)
                     raise
             else:
+                self._around.heard(reply)
                 if last or str(reply.status) not in again:
                     took_ms = round(1000 * (self._around.clock_s() - began_s))
                     log.info("tool", status=reply.status, tries=tries, took_ms=took_ms)

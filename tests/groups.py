@@ -27,7 +27,10 @@ GROUPS = {
     "load": ("tests/lab/test_load.py",),
 }  # fmt: skip
 # What takes long in one test, or starts processes: begun before other files, each test by itself.
-LONG = ("tests/test_run.py", "tests/gateway/test_workers.py", "tests/gateway/test_drain.py", "tests/fsm/testing/")
+LONG = (
+    "tests/test_run.py", "tests/gateway/test_workers.py", "tests/gateway/test_drain.py",
+    "tests/gateway/bots/test_tool_calls.py", "tests/fsm/testing/",
+)  # fmt: skip
 
 
 def group_of(nodeid: str) -> str:

@@ -33,6 +33,7 @@ from store.journal import Journal
 from store.leases import Leases
 from store.migration import known_revisions
 from tests.gateway.daemons import Vaic, logs_put_back
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[1]
 # Only ends what hangs: a machine may be busy with other things.
@@ -80,7 +81,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def finished(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """A command as a process of its own, when it has ended."""
-    line = [sys.executable, str(ROOT / "run.py"), *args]
+    line = mortal([sys.executable, str(ROOT / "run.py"), *args])
     return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
@@ -111,7 +112,7 @@ class Serving:
 
 @contextmanager
 def served(env: Mapping[str, str]) -> Iterator[Serving]:
-    line = [sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", "--ops-port", "0"]
+    line = mortal([sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", "--ops-port", "0"])
     with subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Serving(process)
@@ -682,7 +683,7 @@ def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path) -> None
     report = tmp_path / "report.json"
     result = finished("call", "--to", "ws://127.0.0.1:1", "--json", str(report), env=environment(tmp_path))
     assert result.returncode == 1
-    assert result.stdout.startswith("outcome    error, 0 turns")
+    assert result.stdout.startswith("caller     an error ended the call (error), 0 turns")
     assert "not_connected" in result.stderr
     assert "127.0.0.1" in result.stderr
     assert "Traceback" not in result.stderr

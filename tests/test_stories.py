@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import shlex
 import shutil
 import sys
 import wave
@@ -17,15 +18,16 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine as Database
 from sqlalchemy import create_engine, text
+from typer.main import get_command
 
 import fsm.agents
 from gateway.daemon import Daemon
 from gateway.settings import Settings
-from lab.caller import CallReport, CallSettings, Say, ScriptStep, place_call
+from lab.caller import CallReport, CallSettings, Say, ScriptStep, parse_script, place_call
 from lab.engine import Engine, EngineSettings
 from lab.mouth import load_synthesis
 from lab.stories import CALLER, SPEECH, STORIES, BookedTime, Story
-from run import booked_for, prepare_bookings
+from run import app, booked_for, prepare_bookings, spread
 from tests.paced_loop import loop_time_s, run_paced
 
 SPEED = 8.0
@@ -84,6 +86,31 @@ def test_a_story_played_by_speech_ends_as_it_should(
     assert report.errors == ()
 
 
+def test_the_commands_of_the_readme_end_in_a_booking(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    serving, alone, calling = _shells(next(each for each in _blocks(readme) if "tieline call" in each))
+    assert serving[1:] == ["serve"]
+    assert alone[1:] == ["engine"]
+    # As the command line reads it: an option that there is not ends the test.
+    how = get_command(app).commands["call"].make_context("call", spread(calling[2:]))  # type: ignore[attr-defined]
+    script = parse_script([str(Path(__file__).parents[1] / each) for each in how.params["say"]])
+    report, left = run_paced(call(script, tmp_path, lambda database: None))
+
+    assert [task.result for task in report.tasks] == ["booked", "hangup"]
+    assert (report.outcome, report.recorded_outcome, report.errors) == ("bot-disconnected", "completed", ())
+    assert left == [STORIES["book"].leaves[0].on(datetime.now(UTC).date(), UTC)]
+
+
+def _blocks(page: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
+def _shells(block: str) -> list[list[str]]:
+    """The words of each command, without the variables before it."""
+    commands = [shlex.split(line, comments=True) for line in block.replace("\\\n", " ").splitlines()]
+    return [[word for word in words if "=" not in word] for words in commands]
+
+
 @pytest.mark.skipif(
     shutil.which("flite") is None, reason="needs flite: what eSpeak NG makes of its sentences is not understood"
 )
@@ -123,7 +150,7 @@ def told(**changes: object) -> CallReport:
     fields: dict[str, object] = {
         "conversation_id": "c-1", "outcome": "bot-disconnected", "media_format": None, "turns": (), "tasks": tasks,
         "first_audio_ms": (), "barge_ins": 0, "barge_in_stop_ms": (), "outages": (), "transfer_target": None,
-        "max_lead_ms": 0, "usage": None, "errors": (),
+        "max_lead_ms": 0, "usage": None, "errors": (), "recorded_outcome": "completed",
     }  # fmt: skip
     return CallReport.model_validate(fields | changes)
 

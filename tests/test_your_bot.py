@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from lab.demo import wait_until_listening
+from tests.mortal import mortal
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +48,8 @@ def run(command: str, folder: Path, shell: dict[str, str]) -> str:
 def server(command: str, port: int, folder: Path, shell: dict[str, str]) -> Iterator[None]:
     """One of the guide's shells that goes on, from when it listens."""
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(["sh", "-ec", f"exec {command}"], cwd=folder, env=shell, stdout=log, stderr=log)
+        line = mortal(["sh", "-ec", f"exec {command}"])
+        process = subprocess.Popen(line, cwd=folder, env=shell, stdout=log, stderr=log)
     try:
         asyncio.run(wait_until_listening(port, lambda: process.poll() is None))
         yield
@@ -80,7 +82,7 @@ def test_the_guide_leads_from_an_empty_folder_to_a_call_and_a_draft(tmp_path: Pa
         variables, program = moved(serve).rsplit(" ", 2)[0], "tieline serve"
         stack.enter_context(server(f"env {variables} {program}", ops_port, tmp_path, shell))
         told = run(f"{moved(call)} --ops http://127.0.0.1:{ops_port}", tmp_path, shell)
-    assert "outcome    client-disconnected" in told
+    assert "caller     the caller hung up (client-disconnected)" in told
     with wave.open(str(tmp_path / "call.wav")) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)
     assert np.abs(samples[:, 1].astype(int)).max() > 1000, "the bot was heard"

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from actors.call.transcript import Transcript
 from actors.messages.journal import CallOpening, ResumeState
+from actors.messages.journal_rows import EndedRow, InheritedRow, JournalEntry
 from actors.services import Services
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
@@ -60,3 +61,14 @@ def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord |
     for entry in rows:
         transcript.enter(entry)
     return transcript.record(*(transcript.ended or (LOST, rows[-1].at)))
+
+
+def end_row(record: CallRecord, resume_state: ResumeState) -> JournalEntry | None:
+    """The row that ends the journal of such a call; None if it has one. record: from `left_record`."""
+    for entry in reversed(resume_state.rows):
+        if isinstance(entry.row, EndedRow):
+            return None
+        if isinstance(entry.row, InheritedRow):
+            break
+    seq = max(resume_state.last_seq, resume_state.rows[-1].seq) + 1
+    return JournalEntry(record.conversation_id, seq, record.ended_at, EndedRow(outcome=record.outcome))

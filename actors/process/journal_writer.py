@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
 from actors.call.recorder import log_end
-from actors.call.replay import left_record
+from actors.call.replay import end_row, left_record
 from actors.messages.call import Parked
 from actors.messages.journal import (
     AppendRow,
@@ -638,16 +638,21 @@ class JournalWriter(ThreadActor):
             return
         logger.bind(conversation=key).warning("a call whose process died was not resumed: it is ended")
         try:
-            record = left_record(key, self._resume_state(lease))
+            left = self._resume_state(lease)
+            record = left_record(key, left)
+            end = None if record is None else end_row(record, left)
         except Exception:  # noqa: BLE001 - as for a claim; its rows stay for whoever looks
             self._set_aside(key)
-            record = None
+            record = end = None
         if record is None:
             self._write_fenced(lambda epoch: self._leases.end(key, epoch), "lease", key)
             self._leases.forget(key)
-        else:
-            log_end(record, logger.bind(conversation=key))
-            self._close(record)
+            return
+        log_end(record, logger.bind(conversation=key))
+        if end is not None:  # whoever reads the journal finds how the call ended
+            last = encode(end, lease.epoch)
+            self._try(lambda: self._journal.append([last]), last.kind, key)
+        self._close(record)
 
     def _set_aside(self, key: str) -> None:
         UNREADABLE.labels("journal of a call").inc()

@@ -70,11 +70,15 @@ from actors.metrics import (
 )
 from actors.policies import CALL_POLICY, JOURNAL_POLICY
 from actors.process.admission import (
+    MOST_KEPT,
     MOST_USELESS,
     SILENCE_S,
+    AwaitedStart,
     PendingConnection,
     PendingInbox,
+    ReadAheadWire,
     conversation_of,
+    dialled_in,
 )
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
 from actors.process.store_health import NO_ANSWER, StoreHealth
@@ -86,7 +90,7 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.transport.violations import ProtocolViolations, cut
-from actors.transport.websocket import Wire
+from actors.transport.websocket import Wire, WireClosed, WireText
 from protocols.errors import WireError
 from protocols.frames import Unknown
 from protocols.limits import NAME_CHARS
@@ -95,6 +99,8 @@ from protocols.vaic import (
     FROM_VAIC,
     ConnectionValidate,
     ConnectionValidated,
+    SessionAccepted,
+    SessionEnd,
     SessionError,
     SessionInitiate,
     SessionResume,
@@ -107,9 +113,12 @@ JOURNAL = "journal"
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
+IN_PROGRESS = "conversation already in progress"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
+# `start` to follow the acceptance of a session whose bot depends on it.
+AWAIT_START_S = 2.0
 # VAIC to close a socket whose session was refused.
 REFUSED_LIMIT_S = 2.0
 # The JournalWriter to answer a claim.
@@ -185,6 +194,7 @@ class Switchboard(LoopActor):
         self._services = replace(services, journal=self._journal_writer)
         self._calls: dict[str, _Call] = {}
         self._pending: dict[int, PendingConnection] = {}
+        self._awaiting: dict[int, AwaitedStart] = {}  # by the wire's identity
         self._writer_leaves = threading.Event()
         self._claims: dict[str, _Claim] = {}  # by conversation
         # Calls that wait for VAIC's session.resume.
@@ -236,6 +246,13 @@ class Switchboard(LoopActor):
                 pending = PendingConnection(message.wire, limit, message.peer, self.now_ms())
                 self._pending[id(message.wire)] = pending
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
+            case FirstText() | FirstTextOverdue() | WireLeft() if waiting := self._awaiting.get(id(message.wire)):
+                if isinstance(message, FirstText):
+                    self._read_before_start(message.wire, waiting, message.data)
+                else:
+                    if isinstance(message, WireLeft):  # VAIC may resume the call on another socket
+                        waiting.kept.append(WireClosed(1006, ""))
+                    self._start_awaited(message.wire, waiting)
             case FirstText():
                 self._read_first(message.wire, message.data)
             case FirstTextOverdue():
@@ -335,7 +352,7 @@ class Switchboard(LoopActor):
 
     @property
     def _full(self) -> bool:
-        return len(self._calls) + len(self._pending) >= self._max_calls
+        return len(self._calls) + len(self._awaiting) + len(self._pending) >= self._max_calls
 
     # --- admission ---
 
@@ -429,9 +446,11 @@ class Switchboard(LoopActor):
         media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
-        elif initiate.conversation_id in self._calls:
-            refuse(initiate.conversation_id, "conversation already in progress")
-        elif len(self._calls) >= self._max_calls:
+        elif initiate.conversation_id in self._calls or any(
+            each.initiate.conversation_id == initiate.conversation_id for each in self._awaiting.values()
+        ):
+            refuse(initiate.conversation_id, IN_PROGRESS)
+        elif len(self._calls) + len(self._awaiting) >= self._max_calls:
             refuse(initiate.conversation_id, TOO_MANY)
         elif self._look_at_store():
             refuse(initiate.conversation_id, self._store_fault)
@@ -443,18 +462,77 @@ class Switchboard(LoopActor):
             names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
             initiate = initiate.model_copy(update=names)
             arrival = Arrival(peer.path, initiate.bot_name, "", initiate.caller, initiate.conversation_id)
-            if (bot := self._services.bots.choose(arrival)) is None:
-                refuse(initiate.conversation_id, NO_BOT)
-                return
-            opening = CallOpening(
-                bot=bot.name,
-                bot_digest=bot.digest,
-                caller=initiate.caller,
-                media=media.name,
-                address=peer.address,
-            )
-            self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
-            self._begin(bot, initiate, media, _Call(StableRef(), wire, peer.credential, peer.address))
+            if self._services.bots.asks_dialled(arrival):
+                self._await_start(initiate, media, wire, peer, arrival)
+            else:
+                self._open(initiate, media, wire, peer, arrival)
+
+    def _await_start(
+        self, initiate: SessionInitiate, media: MediaFormat, wire: Wire, peer: Peer, arrival: Arrival
+    ) -> None:
+        """Accept a session whose bot depends on the dialled number.
+
+        Only `start` tells it, which follows (docs/specs/vaic-streaming.md 4.2).
+        """
+        limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
+        self._awaiting[id(wire)] = AwaitedStart(initiate, media, peer, arrival, limit)
+        wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
+        wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+
+    def _read_before_start(self, wire: Wire, waiting: AwaitedStart, data: bytes) -> None:
+        waiting.kept.append(WireText(data))
+        try:
+            frame = FROM_VAIC.parse(data)
+        except WireError:
+            dialled = None  # the call judges it
+        else:
+            dialled = "" if isinstance(frame, SessionEnd) else dialled_in(frame)
+        if dialled is None and len(waiting.kept) < MOST_KEPT:
+            wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+        else:
+            self._start_awaited(wire, waiting, dialled or "")
+
+    def _start_awaited(self, wire: Wire, waiting: AwaitedStart, dialled: str = "") -> None:
+        del self._awaiting[id(wire)]
+        waiting.limit.cancel()
+        conversation_id = waiting.initiate.conversation_id
+        if self._admission is AdmissionState.CLOSED:
+            self._refuse(wire, waiting.peer, conversation_id, SHUTTING_DOWN)
+            return
+        if conversation_id in self._calls:  # an earlier call with this id has been taken over meanwhile
+            self._refuse(wire, waiting.peer, conversation_id, IN_PROGRESS)
+            return
+        arrival = replace(waiting.arrival, dialled=dialled)
+        ahead = ReadAheadWire(wire, waiting.kept)
+        self._open(waiting.initiate, waiting.media, ahead, waiting.peer, arrival, accepted=True)
+
+    def _open(
+        self,
+        initiate: SessionInitiate,
+        media: MediaFormat,
+        wire: Wire,
+        peer: Peer,
+        arrival: Arrival,
+        *,
+        accepted: bool = False,
+    ) -> None:
+        """Begin a new call with the bot for it. accepted: session.initiate is answered already."""
+        if (bot := self._services.bots.choose(arrival)) is None:
+            log = logger.bind(conversation=initiate.conversation_id, path=arrival.path, bot_name=arrival.bot_name)
+            log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
+            self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
+            return
+        opening = CallOpening(
+            bot=bot.name,
+            bot_digest=bot.digest,
+            caller=initiate.caller,
+            media=media.name,
+            address=peer.address,
+        )
+        self._give_up_claim(initiate.conversation_id)
+        self._journal_writer.tell(OpenLease(initiate.conversation_id, peer.credential, opening, peer.others))
+        call = _Call(StableRef(), wire, peer.credential, peer.address)
+        self._begin(bot, initiate, media, call, accepted=accepted)
 
     def _begin(
         self,
@@ -463,6 +541,8 @@ class Switchboard(LoopActor):
         media: MediaFormat,
         call: _Call,
         resume_state: ResumeState | None = None,
+        *,
+        accepted: bool = False,
     ) -> None:
         self._calls[initiate.conversation_id] = call
         CALLS_LIVE.set(len(self._calls))
@@ -471,7 +551,7 @@ class Switchboard(LoopActor):
             call.stable_ref,
             CALL_POLICY,
             lambda parent_link: CallSupervisor.start(
-                parent_link, self._services.of(bot), initiate, media, call.wire, resume_state
+                parent_link, self._services.of(bot), initiate, media, call.wire, resume_state, accepted
             ),
             log=logger.bind(conversation=initiate.conversation_id),
         )
@@ -528,6 +608,13 @@ class Switchboard(LoopActor):
             claim.wire.close(TRY_AGAIN_LATER, reason)
         elif claim is not None:
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
+            self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
+
+    def _give_up_claim(self, conversation_id: str) -> None:
+        """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
+        if (claim := self._claims.pop(conversation_id, None)) is not None:
+            claim.limit.cancel()
+            self._journal_writer.tell(Park(conversation_id, None))
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 
     def _next_best(self, conversation_id: str, opening: CallOpening, peer: Peer) -> Bot | None:

@@ -17,6 +17,7 @@ class SocketOrigin(Enum):
     """How an actor got its socket."""
 
     NEW = "new"  # with session.initiate
+    ACCEPTED = "accepted"  # with session.initiate, which is answered already
     RESUMED = "resumed"  # with session.resume, after another socket of the call was lost
     REPLACED = "replaced"  # from an actor that crashed; VAIC has not noticed
 

@@ -80,6 +80,10 @@ class CallerLeg:
         replaced, self._origin = self._origin is SocketOrigin.REPLACED, SocketOrigin.REPLACED
         return replaced
 
+    def accepted(self) -> None:
+        """Have the first VaicSocket not answer session.initiate, which is answered already."""
+        self._origin = SocketOrigin.ACCEPTED
+
     def resumed(self) -> None:
         """Have the next VaicSocket answer a session.resume."""
         self._origin = SocketOrigin.RESUMED

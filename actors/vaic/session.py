@@ -156,6 +156,9 @@ class _LateEnd:
             send(self._call, VaicEnded(cut(frame.reason_code or "unknown", NAME_CHARS, "name")))
 
 
+_FIRST = (SocketOrigin.NEW, SocketOrigin.ACCEPTED)
+
+
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
@@ -207,7 +210,7 @@ class VaicSocket(LoopActor):
         self._silenced_id: str | None = None  # the item that a key has stopped
 
     def on_start(self) -> None:
-        if self._config.origin is not SocketOrigin.REPLACED:
+        if self._config.origin not in (SocketOrigin.ACCEPTED, SocketOrigin.REPLACED):
             self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
         self._wire.attach(self.actor_ref)
         send(self._call, VaicReady())
@@ -413,7 +416,7 @@ class VaicSocket(LoopActor):
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
-        if chunk.participant not in self._participants and self._config.origin is SocketOrigin.NEW:
+        if chunk.participant not in self._participants and self._config.origin in _FIRST:
             raise WireError(NO_STREAM)
         payload = self._to_model.feed(chunk.audio_chunk)
         if payload:

@@ -34,6 +34,11 @@ from protocols.realtime.objects import NoiseReduction, ServerVad
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+# By what tomllib says: what was probably meant.
+_HINTS = {
+    "Invalid value": '; texts stand in quotes, like "…"',
+    "Expected newline or end of document after a statement": "; write each key on a line of its own",
+}
 _CLIPS = "clips/"
 T = TypeVar("T")
 # Voices of OpenAI's speech synthesis, which the Realtime API refuses.
@@ -74,7 +79,7 @@ def parse_toml(file: str, content: bytes) -> Source:
         end = max(1, len(text.splitlines()))
         line = (int(found[1]) if found[1] else end) if found else 1
         wrong = _AT_LINE.sub("", message)
-        hint = '; texts stand in quotes, like "…"' if wrong == "Invalid value" else ""
+        hint = _HINTS.get(wrong, "")
         raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
 
 

@@ -1,6 +1,6 @@
 """What callers would notice of a bot, as names and texts: for people to read, and to compare two versions by.
 
-May import: actors, fsm, gateway.bots, protocols, pydantic, the standard library.
+May import: actors, fsm, gateway.bots, http_tools, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from actors.bots import Bot, ModelSettings
 from fsm.hours import DAYS
 from fsm.spec import Act, AgentSpec, Choose, Confirm, End
 from gateway.bots.files import BOT_FILE, BotFiles
+from http_tools.declaration import tools_in
 
 
 def described(bot: Bot, files: BotFiles) -> dict[str, str]:
@@ -47,6 +48,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     for name, spec in profile.agents.items():
         told[f"task.{name}"] = settings.get(name, "offered")
         told |= {f"task.{name}.{key}": text for key, text in _task(spec)}
+    told |= _tools(files)
     return {name: text for name, text in told.items() if text}
 
 
@@ -95,12 +97,26 @@ def _task(spec: AgentSpec) -> Iterator[tuple[str, str]]:
 
 def _settings(files: BotFiles) -> dict[str, str]:
     """The settings of each task as they stand in the file, by the task's name."""
-    tasks = tomllib.loads(files.contents[BOT_FILE].decode().removeprefix("\ufeff")).get("task", ())
+    tasks = _toml(files).get("task", ())
     return {
         each["use"]: ", ".join(f"{key} = {_text(value)}" for key, value in each.items() if key != "use") or "offered"
         for each in tasks
         if "use" in each
     }
+
+
+def _tools(files: BotFiles) -> dict[str, str]:
+    """The keys of each tool as they stand in the file, by the names of the tool and the key."""
+    tools = _toml(files).get("tool", {})
+    return {
+        ".".join(("tool", *keys, name)): _text(value)
+        for keys, tool in tools_in(tools)
+        for name, value in tool.items()
+    }  # fmt: skip
+
+
+def _toml(files: BotFiles) -> dict[str, Any]:
+    return tomllib.loads(files.contents[BOT_FILE].decode().removeprefix("\ufeff"))
 
 
 def _text(value: Any) -> str:
@@ -113,5 +129,7 @@ def _text(value: Any) -> str:
             return f"{value:g}"
         case tuple() | list():
             return ", ".join(map(_text, value))
+        case dict():
+            return ", ".join(f"{key} = {_text(each)}" for key, each in value.items())
         case _:
             return str(value)

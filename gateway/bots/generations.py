@@ -103,6 +103,9 @@ class Generations:
         name = present.routes.choose(arrival, present.names)
         return None if name is None else present.bots.get(name)
 
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        return self._present.routes.asks_dialled(arrival)
+
     def present(self, name: str) -> Bot | None:
         return self._present.bots.get(name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from urllib.parse import unquote
 
@@ -67,6 +67,17 @@ class Routes:
     def of(cls, toml: RoutesToml) -> Routes:
         return cls(tuple(map(Route.of, toml.route)))
 
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        """Whether it depends on the dialled number who takes a call, and the number is not known yet."""
+        path = plain_path(arrival.path)
+        if arrival.dialled or self._names_bot(path):
+            return False
+        first = next((route for route in self.routes if replace(route, dialled="").fits(path, arrival)), None)
+        return first is not None and bool(first.dialled)
+
+    def _names_bot(self, path: str) -> bool:
+        return path.startswith(BOTS_PATH) and not any(route.path == path for route in self.routes)
+
     def choose(self, arrival: Arrival, bots: Collection[str]) -> str | None:
         """The name of the bot that takes a call; None if there is none for it. bots: the names of those there are.
 
@@ -74,7 +85,7 @@ class Routes:
         every call, or the one whose name VAIC gives.
         """
         path = plain_path(arrival.path)
-        if path.startswith(BOTS_PATH) and not any(route.path == path for route in self.routes):
+        if self._names_bot(path):
             name = path.removeprefix(BOTS_PATH)
             return name if name in bots else None
         for route in self.routes:

@@ -37,7 +37,7 @@ def check(folder: Root = None) -> None:
     """Check all bots of a folder, and its routes. Tells every fault with its file and line, and exits with 2."""
     from gateway.bots.loading import load_bots
 
-    loaded = load_bots(_root(folder), _defaults())
+    loaded = load_bots(_root(folder), defaults_or_exit())
     print_bot_faults(loaded.faults)
     for name, bot in sorted(loaded.bots.items()):
         out.print(f"{escape(name)}  {bot.digest[:12]}  {', '.join(bot.profile.agents) or 'no tasks'}")
@@ -64,8 +64,8 @@ def diff(
     """Show what callers would notice: sentences, hours, tasks, voice, whom they are transferred to."""
     from gateway.bots.describe import described, difference
 
-    defaults = _defaults()
-    before, after = (described(*_one(each, root, defaults)) for each in (one, other))
+    defaults = defaults_or_exit()
+    before, after = (described(*bot_or_exit(each, root, defaults)) for each in (one, other))
     for line in difference(before, after):
         out.print(escape(line))
 
@@ -75,7 +75,7 @@ def show(name: Annotated[str, typer.Argument(help="A bot's name, or its folder."
     """Show a bot as calls see it: its files, and the deployment's settings where it has none of its own."""
     from gateway.bots.describe import described
 
-    bot, files = _one(name, root, _defaults())
+    bot, files = bot_or_exit(name, root, defaults_or_exit())
     out.print(escape(f"name = {bot.name}\ndigest = {bot.digest}"))
     for key, text in described(bot, files).items():
         out.print(escape(f"{key} = {text}"))
@@ -108,7 +108,7 @@ def record(name: str, root: Path | None, lab_voice: Callable[[str, float], Speak
 
     folder = _folder(name, root)
     # Without the recordings that it has, of which words may be there already and the sound not yet.
-    bot, _ = _one(name, root, _defaults(), without="clips/")
+    bot, _ = bot_or_exit(name, root, defaults_or_exit(), without="clips/")
     try:
         with _voice(bot.profile.model, lab_voice) as say:
             for path in record_clips(folder, bot.profile.clips, say):
@@ -147,7 +147,7 @@ def _notes(bot: Bot) -> list[str]:
     return notes
 
 
-def _one(name: str, root: Path | None, defaults: Defaults, without: str = "") -> tuple[Bot, BotFiles]:
+def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str = "") -> tuple[Bot, BotFiles]:
     """The bot of a name or a folder, or exit with 2. without: the beginning of paths that are left out."""
     from gateway.bots.compile import compile_bot
     from gateway.bots.faults import BotFaults
@@ -195,7 +195,7 @@ def _settings() -> Settings:
         raise typer.Exit(WRONG_SETTING) from None
 
 
-def _defaults() -> Defaults:
+def defaults_or_exit() -> Defaults:
     from gateway.bots.loading import defaults_of
     from gateway.daemon import read_clips
 

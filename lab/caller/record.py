@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 _LIMIT_S = 5.0
 _POLL_S = 0.1
+# The outcome of a call that has none yet.
+OPEN = "open"
 
 
 class RecordedTurn(BaseModel):
@@ -48,20 +50,24 @@ class DaemonRecord(BaseModel):
     tasks: tuple[RecordedTask, ...] = ()
     errors: tuple[Any, ...] = ()
     usage: Any = None
+    outcome: str | None = None
 
 
 async def fetch_record(ops_url: str, conversation_id: str, limit_s: float = _LIMIT_S) -> DaemonRecord | None:
     """The record of a call that has just ended; None if no readable record appears within `limit_s`.
 
-    ops_url: of the daemon's ops endpoint, without a path.
+    One whose outcome is still "open" is the last resort. ops_url: of the daemon's ops endpoint, without a path.
     """
     url = f"{ops_url.rstrip('/')}/calls/{quote(conversation_id, safe='')}"
+    record: DaemonRecord | None = None
     try:
         async with asyncio.timeout(limit_s), aiohttp.ClientSession() as session:
             while True:
                 async with session.get(url) as answer:
                     if answer.status == 200:
-                        return DaemonRecord.model_validate_json(await answer.read())
+                        record = DaemonRecord.model_validate_json(await answer.read())
+                        if record.outcome != OPEN:
+                            return record
                 await asyncio.sleep(_POLL_S)  # the daemon writes records in batches
     except (TimeoutError, aiohttp.ClientError, ValidationError):
-        return None
+        return record

@@ -57,7 +57,8 @@ class Outage(_Part):
 class CallReport(_Part):
     """One call, as its caller experienced it.
 
-    outcome: bot-disconnected, client-disconnected, transferred, refused or error.
+    outcome: the end as the caller has it: bot-disconnected, client-disconnected, transferred, refused or error.
+    recorded_outcome: what the daemon's record says; None without one.
     first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 if the bot
     did not wait for that end, None if it did not speak before the caller's next turn.
     barge_ins: how often the bot was interrupted; barge_in_stop_ms: for each one by the caller's speech, from its first
@@ -77,6 +78,7 @@ class CallReport(_Part):
     max_lead_ms: int
     usage: Any
     errors: tuple[str, ...]
+    recorded_outcome: str | None = None
 
 
 def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None) -> CallReport:
@@ -103,6 +105,7 @@ def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None)
         max_lead_ms=phone.ear.max_lead_ms,
         usage=record.usage if record else None,
         errors=(*phone.complaints.lines(), *daemon_errors),
+        recorded_outcome=record.outcome if record else None,
     )
 
 

@@ -29,7 +29,7 @@ class Folders:
     """Bots of these names. The path "/NAME" leads to one, "/" to the first.
 
     present_bots: by name. versions: those that can be had, and asked: those that were asked for, by name and digest.
-    arrivals: for which a bot was chosen.
+    arrivals: for which a bot was chosen. numbers: whose bot by the number dialled. by_number: which therefore counts.
     """
 
     def __init__(self, *names: str) -> None:
@@ -37,11 +37,16 @@ class Folders:
         self.versions: dict[tuple[str, str], Bot] = {}
         self.arrivals: list[Arrival] = []
         self.asked: list[tuple[str, str]] = []
+        self.numbers: dict[str, str] = {}
+        self.by_number = False
 
     def choose(self, arrival: Arrival) -> Bot | None:
         self.arrivals.append(arrival)
-        name = arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
+        name = self.numbers.get(arrival.dialled) or arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
         return self.present_bots.get(name)
+
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        return self.by_number and not arrival.dialled
 
     def present(self, name: str) -> Bot | None:
         return self.present_bots.get(name)
@@ -60,6 +65,9 @@ class OneWith:
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot
+
+    def asks_dialled(self, arrival: Arrival) -> bool:
+        return False
 
     def present(self, name: str) -> Bot:
         return self.bot

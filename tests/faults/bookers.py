@@ -30,7 +30,7 @@ from tests.adversary.telephone import Telephone
 
 READ_BACK = "Shall I book it?"
 ANNOUNCED = re.compile(r"Your appointment on \w+ (\d+) (\w+) at (\d+):(\d\d) is booked\. Its code is ((?:\d ){3}\d)\.")
-DENIALS = (BROKEN, NO_STORE, "already taken", "will not book anything")
+DENIALS = (BROKEN, NO_STORE, "already taken", "fully booked", "will not book anything")
 # A caller who gets nowhere gives up.
 MOST_TURNS, CALL_LIMIT_S = 7, 90.0
 # The times that are wanted at about the same time, so that some callers want the same one.

@@ -42,6 +42,7 @@ from tests.calls.tap import Debts, Line, Tap
 from tests.faults.crashable import Census
 from tests.faults.faultproxy import FaultProxy, Target
 from tests.gateway.daemons import until
+from tests.mortal import mortal
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ class Node:
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *before, sys.executable, *self._program, *ports,
+                *mortal([*before, sys.executable, *self._program, *ports]),
                 cwd=ROOT, env=self.environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for url in self.ops_urls:
@@ -195,7 +196,7 @@ class Background:
     async def start(self) -> None:
         """Start the calls and wait until all are running and measured."""
         self._process = await asyncio.create_subprocess_exec(
-            *command_line(self._settings), cwd=ROOT, stdout=PIPE, limit=2**20
+            *mortal(command_line(self._settings)), cwd=ROOT, stdout=PIPE, limit=2**20
         )
         assert self._process.stdout is not None
         stretch = json.loads(await self._process.stdout.readline())
@@ -358,7 +359,7 @@ def _target(url: str) -> Target:
 
 
 @asynccontextmanager
-async def opened(
+async def opened(  # noqa: PLR0913 - what a scene is made of, by name
     folder: Path,
     figures: dict[str, float],
     *,
@@ -366,10 +367,14 @@ async def opened(
     background: int = BACKGROUND_CALLS,
     database_url: str = "",
     environment: dict[str, str] | None = None,
+    environment_of: Callable[[int], dict[str, str]] = lambda _: {},
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
 ) -> AsyncIterator[Scene]:
-    """A scene. nodes: number of daemons; the background calls use the last one."""
+    """A scene. nodes: number of daemons; the background calls use the last one. environment: of all of them.
+
+    environment_of: what one has besides, by its number from 1 on.
+    """
     scene = Scene(folder, figures, engine_of(session_s))
     scene.engine.inject()
     database_url = database_url or f"sqlite:///{folder}/tieline.sqlite3"
@@ -387,7 +392,7 @@ async def opened(
             # A machine that is busy elsewhere is not full, and a model that is slow on it is not to be bridged.
             ours |= {"TIELINE_MAX_LAG_MS": "0", "TIELINE_FILLER_S": "0"}
         for number in range(1, nodes + 1):
-            node = Node(folder, number, program, **ours | (environment or {}))
+            node = Node(folder, number, program, **ours | (environment or {}) | environment_of(number))
             scene.nodes.append(node)
             await node.connect(stack, scene.engine.url, ("127.0.0.1", load_port))
             await node.start()
@@ -430,6 +435,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     background: int = BACKGROUND_CALLS,
     database_url: str = "",
     environment: dict[str, str] | None = None,
+    environment_of: Callable[[int], dict[str, str]] = lambda _: {},
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
@@ -445,6 +451,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
                 background=background,
                 database_url=database_url,
                 environment=environment,
+                environment_of=environment_of,
                 session_s=session_s,
                 program=program,
             ) as scene:

@@ -6,7 +6,7 @@ May import: tests, store, SQLAlchemy, the standard library.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy import Engine, String, cast, func, select
 
@@ -16,7 +16,7 @@ from store.appointments import Appointment
 from store.call_keys import conversation_of
 from store.database import reading
 from tests.faults.bookers import Bookers
-from tests.faults.soak_scene import Watch
+from tests.faults.soak_scene import Spoiled, Watch
 
 # From the loss of the store to /readyz: beyond STORE_LIMIT_S, a renewal's interval; and back, its retries.
 NOTICED_S, BACK_S = STORE_LIMIT_S + 5.0, 12.0
@@ -46,18 +46,18 @@ def bookings(booked: list[Appointment], bookers: Bookers) -> Iterator[str]:
             yield f"{wish.name} was denied what is booked: {wish.said}, {by_name[wish.name]}"
 
 
-def effects(engine: Engine, booked: list[Appointment], spoiled: Collection[str]) -> Iterator[str]:
+def effects(engine: Engine, booked: list[Appointment], spoiled: Spoiled) -> Iterator[str]:
     """The log of effects says what was done."""
-    column = schema.effect.c
+    column, unreadable = schema.effect.c, damaged(spoiled, "effect.")
     with reading(engine) as connection:
         logged = {
             key: status
             for key, status, conversation in connection.execute(
                 select(column.key, column.status, column.conversation_id).where(column.name == "appointments.book")
             )
-            if conversation_of(conversation) not in spoiled
+            if conversation_of(conversation) not in unreadable
         }
-    there = {each.effect_key: each for each in booked if conversation_of(each.conversation_id) not in spoiled}
+    there = {each.effect_key: each for each in booked if conversation_of(each.conversation_id) not in unreadable}
     yield from (
         f"{key} is logged as done, and is not there" for key in logged if logged[key] == "ok" and key not in there
     )
@@ -65,25 +65,38 @@ def effects(engine: Engine, booked: list[Appointment], spoiled: Collection[str])
 
 
 def records(
-    engine: Engine, accepted: Iterable[str], spoiled: Collection[str], in_progress: Collection[str]
+    engine: Engine,
+    accepted: Mapping[str, int],
+    refused: Mapping[str, int],
+    spoiled: Spoiled,
+    in_progress: Collection[str],
 ) -> Iterator[str]:
-    """Every call that is over has one record with an outcome, and its lease has ended."""
+    """Every call that is over has one record with an outcome, and its lease has ended.
+
+    accepted: how many calls began under an id. refused: how many of them were ended at once, because another process
+    had a call with that id: they leave nothing.
+    """
     lease, call = schema.lease.c, schema.call.c
     with reading(engine) as connection:
         leases = {row[0]: row[1] for row in connection.execute(select(lease.conversation_id, lease.status))}
         outcomes = {row[0]: row[1] for row in connection.execute(select(call.conversation_id, call.outcome))}
+    # A call whose only row cannot be read is ended without a record.
+    wordless = damaged(spoiled, "call_event.")
     for key in sorted(leases.keys() | outcomes.keys()):
-        if conversation_of(key) in spoiled or key in in_progress:
+        if key in in_progress:
             continue
-        if leases.get(key) != "ended":
+        if leases.get(key) != "ended" and conversation_of(key) not in damaged(spoiled, "lease.status"):
             yield f"the lease of {key} is {leases.get(key)}"
-        if outcomes.get(key) in (None, "", "open"):
+        if outcomes.get(key) in (None, "", "open") and conversation_of(key) not in wordless:
             yield f"the record of {key} has the outcome {outcomes.get(key)}"
-    recorded = {conversation_of(key) for key in outcomes}
-    yield from (f"{each} was accepted and has no record" for each in accepted if each not in recorded | set(spoiled))
+    recorded = Counter(conversation_of(key) for key in outcomes)
+    for each, times in accepted.items():
+        due = times - refused.get(each, 0) - (each in wordless)
+        if recorded[each] < due:
+            yield f"{due} calls of {each} were accepted, and {recorded[each]} have a record"
 
 
-def journals(engine: Engine, spoiled: Collection[str], in_progress: Collection[str]) -> Iterator[str]:
+def journals(engine: Engine, spoiled: Spoiled, in_progress: Collection[str]) -> Iterator[str]:
     """No row is missing within a journal, each has an end, and the epochs of its rows only go up."""
     column = schema.call_event.c
     query = select(column.conversation_id, column.seq, column.epoch, column.kind).order_by(
@@ -94,15 +107,29 @@ def journals(engine: Engine, spoiled: Collection[str], in_progress: Collection[s
         for key, seq, epoch, kind in connection.execute(query):
             rows[key].append((seq, epoch, kind))
     for key, journal in rows.items():
-        if conversation_of(key) in spoiled:
-            continue
+        conversation = conversation_of(key)
         seqs, epochs = [seq for seq, _, _ in journal], [epoch for _, epoch, _ in journal]
         if seqs != list(range(1, len(seqs) + 1)):
             yield f"rows of {key} are missing: {seqs}"
-        if journal[-1][2] != "ended" and key not in in_progress:
-            yield f"the journal of {key} ends with {journal[-1][2]}"
+        # A task that settles after the caller has left is written after the end.
+        ends = [kind for _, _, kind in journal if kind in ("ended", "inherited")]
+        lost = conversation in damaged(spoiled, "call_event." if len(journal) == 1 else "call_event.kind")
+        if ends[-1:] != ["ended"] and not lost and key not in in_progress:
+            yield f"the journal of {key} has no end: {[kind for _, _, kind in journal]}"
         if epochs != sorted(epochs):
             yield f"epochs of {key} go down: {epochs}"
+
+
+def damaged(spoiled: Spoiled, what: str) -> set[str]:
+    """The conversations with damage in a table, "lease.", or a column of it, "lease.status"."""
+    return {each for each, columns in spoiled.items() if any(column.startswith(what) for column in columns)}
+
+
+def floods(watch: Watch, kept_out: Iterable[tuple[float, str]]) -> Iterator[str]:
+    """Who floods is kept out only when everybody is. kept_out: when, and which flood."""
+    for at_s, flood in kept_out:
+        if not any(began_s < at_s < ended_s + BACK_S for began_s, ended_s in watch.outages):
+            yield f"{flood} was not let in at {at_s:.1f}; {watch.outages}"
 
 
 def acknowledged(engine: Engine, before: dict[str, int]) -> Iterator[str]:

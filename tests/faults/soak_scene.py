@@ -6,9 +6,10 @@ May import: tests, store, SQLAlchemy, the standard library.
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from contextlib import suppress
 from itertools import count
 from random import Random
@@ -30,6 +31,10 @@ from tests.store.postgres import PostgresServer
 
 # What a flooder says of a flood that was not let in, as in an outage.
 REFUSED = "refused"
+# Damaged columns, as "lease.status", by conversation.
+Spoiled = Mapping[str, Collection[str]]
+# What the log says of a call that was accepted and then ended, because its id belongs to another one.
+_NO_LEASE = re.compile(r"another process, or another credential, has this conversation's lease\s+conversation=(\S+)")
 LOOK_EVERY_S = 0.5
 
 
@@ -101,6 +106,11 @@ class SoakStore:
             connection.execute("UPDATE public.soak_clock SET ahead = make_interval(secs => %s)", (ahead_s,))
 
 
+def refused_leases(nodes: Iterable[Node]) -> Counter[str]:
+    """How many calls of each id were ended by a process because another one had a call with that id."""
+    return Counter(each for node in nodes for each in _NO_LEASE.findall(node.log.read_text()))
+
+
 class Watch:
     """What the processes said of themselves. outages: when they began and ended, in the loop's time.
 
@@ -131,9 +141,10 @@ class Watch:
 
 
 class Faults:
-    """Does what a plan says. done: how often, by kind. spoiled: conversations that have a damaged row.
+    """Does what a plan says. done: how often, by kind. spoiled: what was damaged.
 
-    floods_s: how long those went on that were let in.
+    floods_s: how long those went on that were let in. kept_out: when one was not let in, and which, of those that no
+    other fault can have kept out.
     """
 
     def __init__(
@@ -149,7 +160,8 @@ class Faults:
         self._flooding = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
         self.done: Counter[str] = Counter()
-        self.spoiled: set[str] = set()
+        self.spoiled: dict[str, list[str]] = defaultdict(list)
+        self.kept_out: list[tuple[float, str]] = []
         self.floods_s: dict[str, float] = {}
         self.away_s: list[float] = []
 
@@ -223,14 +235,17 @@ class Faults:
             return
         key = keys[int(damage.pick * len(keys))]
         # First, so that nobody expects it to be whole in between.
-        self.spoiled.add(conversation_of(key))
+        spoiled, what = self.spoiled[conversation_of(key)], f"{damage.table}.{damage.column}"
+        spoiled.append(what)
         where = f"conversation_id = '{key}'"
         if damage.table == "call_event":
             # The newest row so far.
             where += f" AND seq = (SELECT max(seq) FROM call_event WHERE {where})"  # noqa: S608 - ours
-        # Another may hold the row, frozen with its transaction by an outage.
-        with suppress(OperationalError):
+        try:
             spoil(self._scene.database, table, damage.column, damage.garbage, where)
+        except OperationalError:  # another may hold the row, frozen with its transaction by an outage
+            spoiled.remove(what)
+        else:
             self.done[f"damage: {damage.table}"] += 1
 
     # --- floods ---
@@ -238,9 +253,13 @@ class Faults:
     async def _flood(self, flood: Flood) -> None:
         name = f"flood-{next(self._numbers)}"
         async with self._flooding:
+            began_s = asyncio.get_running_loop().time()
             said = await self._flooded(flood, self._scene.nodes[-1 if flood.last else 0], name)
         if said == REFUSED:
             self.done["flood that was not let in"] += 1
+            # Crashes and broken sockets of the first process may end a call before it floods.
+            if flood.side == "door" or (flood.side == "call" and flood.last):
+                self.kept_out.append((began_s, f"{name}: {flood.side}, {flood.kind}"))
         else:
             self.done[f"flood: {flood.side}"] += 1
             self.floods_s[f"{name}: {flood.side}, {flood.kind}"] = float(said)

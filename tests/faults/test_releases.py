@@ -107,9 +107,7 @@ def test_release_starts_on_the_tables_of_the_one_before_and_keeps_what_is_in_the
             assert [(code, "1 calls are in progress" in printed) for code, printed in asked] == [(1, True)], asked
             [booked], record = scene.appointments(), await scene.record("before")
             await node.kill()
-            code, printed = await tieline_db(node, "downgrade", BEFORE, "--yes")
-            assert (code, "in use by" in printed) == (1, True), printed
-            async with asyncio.timeout(2 * NODE_TTL_S):  # it did not say that it leaves
+            async with asyncio.timeout(2 * NODE_TTL_S):  # it may have had no time to say that it leaves
                 while (await tieline_db(node, "downgrade", BEFORE, "--yes"))[0] != 0:
                     pass
             assert revision(scene.database) == BEFORE

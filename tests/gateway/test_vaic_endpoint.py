@@ -87,7 +87,7 @@ def test_the_right_token_opens_any_path(scheme: str, tmp_path: Path) -> None:
             request = upgrade_request(f"Authorization: {scheme} {TOKEN}".encode())
             head = await opening(daemon, request)
             assert head.startswith("HTTP/1.1 101 ")
-            async with socket(daemon, TOKEN, "bots/front-desk?x=1") as vaic:
+            async with socket(daemon, TOKEN, "front-desk/calls?x=1") as vaic:
                 await vaic.calls("c-1")
                 await vaic.ends("c-1")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
 from lab.caller import CallReport, CallSettings, Say, place_call
+from lab.caller.record import fetch_record
 from tests.lab.caller_bot import CALL, LIMIT_S, NO, YES, answering, serving
 from tests.paced_loop import run_paced
 
@@ -83,3 +84,39 @@ def test_a_sentence_the_daemon_heard_as_two_is_put_together() -> None:
     )
 
     assert [turn.text for turn in report.turns if turn.role == "caller"] == ["No, that is not right.", "Yes, please."]
+
+
+def test_the_report_has_both_ends_of_the_call() -> None:
+    report = with_record({"outcome": "completed"})
+    assert (report.outcome, report.recorded_outcome) == ("bot-disconnected", "completed")
+    assert with_record({}).recorded_outcome is None
+
+
+def test_a_record_that_is_still_open_is_asked_for_again_and_taken_in_the_end() -> None:
+    async def both() -> list[str | None]:
+        told: list[str | None] = []
+        for records in (["open", "open", "completed"], ["open"] * 1000):
+            async with opening(iter(records)) as ops_url:
+                record = await fetch_record(ops_url, CALL, limit_s=2.0)
+                told.append(record.outcome if record else None)
+        return told
+
+    assert run_paced(both()) == ["completed", "open"]
+
+
+@asynccontextmanager
+async def opening(outcomes: Iterator[str]) -> AsyncIterator[str]:
+    """An ops endpoint whose record has these outcomes, one each time that it is asked for."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"outcome": next(outcomes)})
+
+    app = web.Application()
+    app.router.add_get("/calls/{id}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

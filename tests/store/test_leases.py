@@ -75,6 +75,19 @@ def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, the
     assert here.open("c-2", "secret", {}) == LeaseRefused("held"), "whatever the two are called"
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_id_of_a_call_that_is_over_is_free_though_the_clock_was_set_back(
+    here: Leases, there: Leases, engine: Engine, recorded: bool
+) -> None:
+    opened(here)
+    if recorded:
+        Journal(engine).finish(record(), 1)
+    else:
+        here.end("c-1", 1)
+    grow_older(engine, -3600)
+    assert isinstance(there.open("c-1", "secret", OPENING), Lease)
+
+
 def test_a_process_that_does_not_know_whether_it_opened_a_call_can_open_it_again(here: Leases) -> None:
     assert [opened(here).epoch for _ in range(2)] == [1, 2]
 

@@ -503,4 +503,19 @@ def test_a_call_that_nobody_resumes_gets_a_record_from_its_journal(engine: Engin
         "practice", outcome, {"input_tokens": 7}, ("model: TransportLost",),
     )  # fmt: skip
     assert (kept.started_at, kept.ended_at) == (BEGAN, BEGAN + timedelta(seconds=3))
+    rows = office.journal.rows("c-1")
+    assert (rows[-1].kind, rows[-1].body, rows[-1].at) == ("ended", {"outcome": outcome}, kept.ended_at)
+    assert [row.seq for row in rows] == list(range(len(rows)))
+    assert [row.kind for row in rows].count("ended") == 1
+    office.writer.stop(timeout=5)
+
+
+def test_a_call_that_was_taken_over_after_its_end_and_is_lost_then_has_an_end_again(engine: Engine) -> None:
+    leaves(engine, [("call", {}), ("ended", {"outcome": "failed"}), ("inherited", {})])
+    office = Office(engine, ttl_s=0, window_s=0)
+    office.written(RenewLeases())
+    kept = office.journal.record("c-1")
+    assert kept is not None
+    assert kept.outcome == "lost"
+    assert [row.kind for row in office.journal.rows("c-1")] == ["call", "ended", "inherited", "ended"]
     office.writer.stop(timeout=5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
+from weakref import ref
 
 import pykka
 import pytest
@@ -31,20 +33,21 @@ from actors.messages.switchboard import (
 )
 from actors.metrics import LOST_ROWS, STORE_READY
 from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
-from actors.process.admission import MOST_USELESS, SILENCE_S
+from actors.process.admission import MOST_KEPT, MOST_USELESS, SILENCE_S
 from actors.process.journal_writer import JournalWriter
 from actors.process.store_health import FILE_LOST, NO_ANSWER
-from actors.process.switchboard import CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
+from actors.process.switchboard import AWAIT_START_S, CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
 from protocols.limits import NAME_CHARS
 from store import schema
 from store.database import reading
-from store.journal import CallRecord
+from store.journal import CallRecord, Journal
 from store.leases import Leases
 from tests.actors.bots import Folders, a_bot
 from tests.actors.calls import BEGAN, FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Asking, Scene, described, initiate, refusal
 from tests.actors.tasks.oven import database_lost
 from tests.counted import counted
+from tests.store.other_process import row
 
 
 @pytest.fixture
@@ -335,6 +338,26 @@ def test_a_call_that_is_resumed_twice_while_the_store_is_away_begins_with_the_la
     scene.mailboxes.drain()
     assert (first.closed, second.closed) == (1000, None)
     assert began == [scene.leases.epoch("c-9")] == [3]
+
+
+def test_a_call_that_is_being_claimed_when_its_id_begins_a_new_one_is_not_kept(scene: Scene, engine: Engine) -> None:
+    """Nobody would end it: a process goes on renewing what it has claimed."""
+    there = Leases(engine, "there")
+    there.open("c-9", "mine", {"bot": "practice", "caller": "+4930123", "media": "raw/mulaw"})
+    Journal(engine).append([row(1, 1, "c-9")])
+    with engine.begin():  # holds SQLite's write lock
+        claims = scene.opens({"type": "session.resume", "conversationId": "c-9"}, credential="mine")
+        begins = scene.opens(initiate("c-9"), credential="mine")
+    scene.has_written()
+    scene.mailboxes.drain()
+    scene.has_written()
+    assert begins.types() == ["session.accepted"]
+    assert refusal(claims) == "unknown conversation"
+    assert scene.leases.held == {"c-9~2": 1}
+    column = schema.lease.c
+    with reading(engine) as connection:
+        status = select(column.status).where(column.conversation_id == "c-9")
+        assert connection.scalar(status) == "parked"
 
 
 def test_a_socket_does_not_get_the_call_that_another_one_has_claimed(scene: Scene, engine: Engine) -> None:
@@ -659,11 +682,14 @@ def test_the_bot_is_chosen_for_each_call_by_what_is_known_when_it_arrives(
     assert bots.arrivals[1] == Arrival("/dental", "practice", "", "+4930123", "c-2")
 
 
-def test_a_call_for_which_there_is_no_bot_is_refused(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+def test_a_call_for_which_there_is_no_bot_is_refused(
+    mailboxes: WaitingDispatcher, engine: Engine, log_lines: list[str]
+) -> None:
     before = counted("tieline_calls_refused_total", reason="no_bot_for_this_call")
     scene = Scene(mailboxes, engine, bots=Folders("linden"))
     assert refusal(scene.opens(initiate(), path="/dental")) == "no bot for this call"
     assert counted("tieline_calls_refused_total", reason="no_bot_for_this_call") - before == 1
+    assert "'path': '/dental', 'bot_name': 'practice', 'dialled': ''" in "".join(log_lines)
     assert scene.status().conversations == ()
 
 
@@ -674,6 +700,20 @@ def test_a_new_version_is_for_new_calls(mailboxes: WaitingDispatcher, engine: En
     bots.present_bots["linden"] = a_bot("linden", "2")
     scene.opens(initiate("c-2"))
     assert [described(scene, each).bot_digest for each in ("c-1", "c-2")] == ["1", "2"]
+
+
+def test_a_version_is_let_go_of_with_its_last_call(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    bots = Folders("linden")
+    scene = Scene(mailboxes, engine, bots=bots)
+    wire = scene.opens(initiate())
+    version = ref(bots.present_bots["linden"])
+    bots.present_bots["linden"] = a_bot("linden", "2")
+    gc.collect()
+    assert version() is not None
+    scene.ends(wire)
+    mailboxes.until(lambda: not scene.status().conversations)
+    gc.collect()
+    assert version() is None
 
 
 def left_call(engine: Engine) -> None:
@@ -722,3 +762,99 @@ def test_a_call_whose_bot_is_gone_is_given_back(mailboxes: WaitingDispatcher, en
     wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
     scene.mailboxes.until(lambda: bool(wire.frames))
     assert refusal(wire) == "unknown conversation"
+
+
+# --- by the number that was dialled ---
+
+
+def started(callee: str | None = "+4930555001") -> dict[str, object]:
+    parameters = {} if callee is None else {"callee": callee}
+    activity = {"type": "event", "name": "start", "parameters": parameters}
+    return {"type": "activities", "conversationId": "c-1", "activities": [activity]}
+
+
+@pytest.fixture
+def by_number(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
+    bots = Folders("linden", "dental")
+    bots.numbers, bots.by_number = {"+4930555001": "dental"}, True
+    return Scene(mailboxes, engine, bots=bots)
+
+
+def test_a_call_whose_bot_depends_on_the_dialled_number_waits_for_its_start(by_number: Scene) -> None:
+    wire = by_number.opens(initiate(), {"type": "userStream.start", "conversationId": "c-1"})
+    assert wire.types() == ["session.accepted"]
+    assert by_number.status().conversations == ()
+    by_number.says(wire, started())
+    # What came before is not lost, and the session is accepted once.
+    assert wire.types() == ["userStream.started", "activities"]
+    assert described(by_number).bot == "dental"
+
+
+@pytest.mark.parametrize("callee", [None, "+4930555002"])
+def test_a_start_without_a_number_or_with_another_one_goes_by_what_else_is_known(
+    by_number: Scene, callee: str | None
+) -> None:
+    by_number.opens(initiate(), started(callee))
+    assert described(by_number).bot == "linden"
+
+
+def test_a_call_without_a_start_begins_without_the_number(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.mailboxes.advance(1000 * AWAIT_START_S)
+    assert described(by_number).bot == "linden"
+    by_number.says(wire, started())
+    assert described(by_number).bot == "linden"
+    assert wire.types() == ["session.accepted", "activities"]
+
+
+def test_a_socket_lost_before_the_start_leaves_a_call_that_can_be_resumed(by_number: Scene) -> None:
+    by_number.opens(initiate()).breaks()
+    by_number.mailboxes.drain()
+    assert by_number.status().conversations == ("c-1",)
+    again = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    assert again.types() == ["session.accepted"]
+
+
+def test_a_caller_who_leaves_before_the_start_has_a_record(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.ends(wire)
+    by_number.mailboxes.until(lambda: by_number.has_written().record("c-1") is not None)
+
+
+def test_what_is_sent_before_the_start_is_kept_within_bounds(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    for _ in range(MOST_KEPT):
+        by_number.says(wire, {"type": "userStream.start", "conversationId": "c-1"})
+    assert by_number.status().conversations == ("c-1",)
+
+
+def test_a_conversation_that_waits_for_its_start_counts_as_in_progress(by_number: Scene) -> None:
+    by_number.opens(initiate())
+    assert refusal(by_number.opens(initiate())) == "conversation already in progress"
+    for number in (2, 3):
+        by_number.opens(initiate(f"c-{number}"))
+    assert refusal(by_number.opens(initiate("c-4"))) == "too many calls"
+
+
+def test_a_call_that_waits_for_its_start_is_refused_when_the_process_closes(by_number: Scene) -> None:
+    wire = by_number.opens(initiate())
+    by_number.told(EndCalls("drained"))
+    wire.frames.clear()
+    by_number.says(wire, started())
+    assert refusal(wire) == "shutting down"
+
+
+def test_a_call_that_waits_for_its_start_does_not_end_the_one_that_was_taken_over_meanwhile(
+    by_number: Scene, engine: Engine
+) -> None:
+    opening = {"bot": "linden", "caller": "+4930123", "media": "raw/mulaw"}
+    there = Leases(engine, "there")
+    there.open("c-1", "", opening)
+    waits = by_number.opens(initiate())
+    resumed = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    by_number.mailboxes.until(lambda: by_number.status().conversations)
+    waits.frames.clear()
+    by_number.says(waits, started())
+    assert refusal(waits) == "conversation already in progress"
+    assert resumed.closed is None
+    assert by_number.status().conversations == ("c-1",)

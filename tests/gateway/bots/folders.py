@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from actors.bots import Bot, BotProfile, ModelSettings
@@ -55,3 +57,26 @@ def written(root: Path, name: str, toml: str = BOT, **others: str) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
+
+
+def basic(text: str) -> str:
+    """A text as TOML."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def toml(value: Any) -> str:
+    """A value as TOML, on one line."""
+    match value:
+        case str():
+            return basic(value)
+        case bool():
+            return str(value).lower()
+        case list():
+            return f"[{', '.join(map(toml, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{basic(key)} = {toml(each)}" for key, each in value.items()) + "}"
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return str(value)

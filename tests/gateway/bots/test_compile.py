@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import re
+import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +32,7 @@ from protocols.realtime.objects import (
     Transcription,
 )
 from tests.fsm.tables import table
-from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, files
+from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, files, toml
 
 WHOLE = """\
 [bot]
@@ -257,6 +262,8 @@ max_cost_usd = 2.5
         ("[bot]\nname = '''", {}, "linden/bot.toml:2: is no TOML:"),
         (f"x = {'[' * 9999}", {}, "linden/bot.toml:1: is nested too deeply"),
         (f"{BOT}x = {'1' * 9999}", {}, "linden/bot.toml:1: is no TOML: exceeds the limit"),
+        ('[bot]\nname = "a"; greeting = "b"', {},
+         "linden/bot.toml:2: is no TOML: expected newline or end of document after a statement; write each key"),
         (b"[bot]\n\nname = '\xff'", {}, "linden/bot.toml:3: is not UTF-8"),
         (f'{BOT}language = "de-DE"\nlanguages = ["en-GB"]', {}, '4: bot.language: "de-DE" is not among languages'),
         (f"{BOT}[hours]\nclosed = [2026-12-25]", {}, "linden/bot.toml:4: hours: it is never open"),
@@ -343,3 +350,34 @@ def test_a_mutilated_file_has_faults_with_lines_and_never_breaks_anything(data: 
         assert fault.file == "linden/bot.toml"
         assert 1 <= fault.line <= text.count("\n") + 1
         assert fault.message
+
+
+DATA = tomllib.loads(f'{WHOLE}[[task]]\nfile = "tasks/callback.toml"\n')
+VALUES = st.sampled_from([
+    0, -1, 10**400, 1.5, float("nan"), float("inf"), True, "", "x", "caller", [], ["x"], [1], [[]], [{}], {}, {"x": 1},
+    {"type": "server_vad"}, {"type": 3}, {"type": "semantic_vad", "eagerness": []}, {"file": 3}, {"file": "bot.toml"},
+    {"file": "../x"}, date(2026, 1, 1), time(9), datetime(2026, 1, 1, tzinfo=UTC), {"mon": ["09:00-10:00"]},
+    {"mon": [9]}, {"mon": "09:00"}, ["09:00-10:00", "09:00-10:00"], {"retention_ratio": 2}, {"id": "x"},
+])  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The keys and indices of everything in a value."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_any_value_of_any_key_is_taken_or_told(data: st.DataObject) -> None:
+    changed = copy.deepcopy(DATA)
+    for _ in range(data.draw(st.integers(1, 3))):
+        *outer, key = data.draw(st.sampled_from(list(places(changed))))
+        inside: Any = changed
+        for each in outer:
+            inside = inside[each]
+        inside[key] = copy.deepcopy(data.draw(VALUES))
+    text = "\n".join(f"{key} = {toml(value)}" for key, value in changed.items())
+    told = faults(text, instructions_dot_md="Be kind.", tasks__callback_dot_toml=CALLBACK)
+    assert all(re.match(r"linden/(bot|tasks/callback)\.toml:\d+: ", each) for each in told), told

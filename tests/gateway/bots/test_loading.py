@@ -83,3 +83,35 @@ def test_two_versions_differ_in_what_callers_notice() -> None:
 
 def test_equal_versions_do_not_differ() -> None:
     assert list(difference(*[described(bot(), files())] * 2)) == []
+
+
+TASK = """\
+[task]
+name = "parking"
+description = "The caller wants a parking space."
+[slot.at]
+type = "time"
+ask = "At what time?"
+[flow]
+collect = ["at"]
+confirm = "At {at}. Is that right?"
+done = { say = "Kept." }
+[effect]
+tool = "crm.park"
+"""
+
+
+def test_the_keys_of_a_tool_are_shown_and_compared() -> None:
+    def told(url: str) -> dict[str, str]:
+        toml = (
+            f'{BOT}[[task]]\nfile = "parking.toml"\n'
+            f'[tool.crm.park]\nurl = "{url}"\nbody = {{ at = "{{at:iso}}" }}\nidempotent = true\n'
+        )
+        return described(bot(toml, parking_dot_toml=TASK), files(toml))
+
+    before = told("https://one.example/")
+    assert before["tool.crm.park.body"] == "at = {at:iso}"
+    assert before["tool.crm.park.idempotent"] == "true"
+    assert list(difference(before, told("https://two.example/"))) == [
+        "tool.crm.park.url", "  - https://one.example/", "  + https://two.example/"
+    ]  # fmt: skip

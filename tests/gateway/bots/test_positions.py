@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bots.positions import lines_of
+from tests.gateway.bots.folders import basic, toml
 
 TOML = '''
 # a comment with [brackets] and = signs
@@ -62,25 +63,6 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=6,
 )
-
-
-def basic(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def toml(value: Any) -> str:
-    match value:
-        case str():
-            return basic(value)
-        case bool():
-            return str(value).lower()
-        case list():
-            return f"[{', '.join(map(toml, value))}]"
-        case dict():
-            return "{" + ", ".join(f"{basic(key)} = {toml(each)}" for key, each in value.items()) + "}"
-        case _:
-            return str(value)
 
 
 def paths(value: Any, path: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:

@@ -123,3 +123,22 @@ def test_what_is_wrong_with_routes_is_told_with_its_line(text: str, fault: str) 
     with pytest.raises(BotFaults) as wrong:
         routes(text)
     assert fault in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("arrival", "asks"),
+    [
+        (arrival(), True),
+        (arrival(bot_name="old"), True),
+        (arrival("/dental"), False),
+        (arrival("/bots/linden"), False),
+        (arrival(dialled="+49301"), False),
+    ],
+)
+def test_the_dialled_number_is_asked_for_where_it_decides(arrival: Arrival, asks: bool) -> None:
+    assert routes().asks_dialled(arrival) is asks
+
+
+def test_routes_without_numbers_ask_for_none() -> None:
+    assert not Routes().asks_dialled(arrival())
+    assert not routes('[[route]]\ndefault = true\nbot = "linden"').asks_dialled(arrival())

@@ -1,0 +1,177 @@
+"""The command `tools try`: a bot's tool with values of one's own, and what a task would make of the reply.
+
+May import: actors, fsm, gateway, http_tools, protocols, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.bots import OfBots, bot_or_exit, defaults_or_exit
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out
+
+if TYPE_CHECKING:
+    from actors.bots import Bot
+    from fsm.effects import EffectRequest, EffectResult
+    from fsm.spec import AgentSpec
+    from http_tools.exchange import Reply, Request
+
+tools_app = typer.Typer(no_args_is_help=True)
+# Of a reply's body, in characters.
+MOST_SHOWN = 4000
+
+
+@tools_app.callback()
+def tools() -> None:
+    """The tools of bots."""
+
+
+@tools_app.command(name="try")
+def try_tool(
+    name: Annotated[str, typer.Argument(metavar="BOT", help="A bot's name, or its folder.")],
+    tool: Annotated[str, typer.Argument(help="The tool's name, like crm.callback.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE", help="Slots, kept values, and caller, key, conversation."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
+    root: OfBots = None,
+) -> None:
+    """Send a tool's request with these values, and show the reply and what becomes of it. Secrets are shown as ***."""
+    from fsm.effects import NotSent, Ok
+    from gateway.bots.compile import parse_toml
+    from gateway.bots.files import BOT_FILE
+    from gateway.bots.tools import tools_of
+    from http_tools.tool import shown
+
+    defaults = defaults_or_exit()
+    host = replace(defaults.tools, heard=_print_reply)
+    if dry_run:
+        host = replace(host, secret=lambda _: "***")
+    bot, files = bot_or_exit(name, root, replace(defaults, tools=host))
+    declared = tools_of(parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE]), host, [])
+    table = declared[tool].table if tool in declared else None
+    if table is None:
+        err.print(f"[red]unknown tool[/red] {escape(tool)}: there is {escape(', '.join(declared) or 'none')}")
+        raise typer.Exit(WRONG_SETTING)
+    users = [spec for spec in bot.profile.agents.values() if tool in spec.effects]
+    request = _request(bot, users, values or [])
+    try:
+        _print_request(shown(tool, table, host, request))
+        if dry_run:
+            return
+        result = declared[tool].effect.do(request)
+    except NotSent as error:
+        err.print(f"[red]not sent[/red] {escape(str(error))}")
+        raise typer.Exit(FAILED) from None
+    for line in _told(result, tool, users, request):
+        out.print(escape(line))
+    if not isinstance(result, Ok):
+        raise typer.Exit(FAILED)
+
+
+def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectRequest:
+    """The request of an effect with these values, or exit with 2."""
+    from fsm.effects import EffectRequest, TaskContext
+    from fsm.spec import SlotError
+
+    now = datetime.now(bot.profile.time_zone)
+    own = {"caller": "", "key": f"try-{uuid.uuid4()}", "conversation": "try"}
+    slots: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    for each in given:
+        name, equals, text = each.partition("=")
+        if not equals:
+            err.print(f"[red]wrong value[/red] {escape(each)}: write NAME=VALUE")
+            raise typer.Exit(WRONG_SETTING)
+        user = next((spec for spec in users if name in spec.slots), None)
+        if name in own:
+            own[name] = text
+        elif user is None:
+            facts[name] = text
+        else:
+            try:
+                slots[name] = _value(user, name, text, slots, now)
+            except SlotError as error:
+                err.print(f"[red]wrong value[/red] {escape(each)}: {escape(error.say)}")
+                raise typer.Exit(WRONG_SETTING) from None
+    context = TaskContext(own["conversation"], "t1", own["caller"], lambda: now, bot=bot.name, bot_digest=bot.digest)
+    return EffectRequest(own["key"], slots, context, facts)
+
+
+def _value(task: AgentSpec, name: str, text: str, slots: Mapping[str, Any], now: datetime) -> Any:
+    """A slot's value as the task takes it from a caller. Raises: SlotError."""
+    from fsm.spec import Known, SlotError
+
+    slot = task.slots[name]
+    try:
+        value = slot.read(text, now)
+    except ValueError:
+        try:  # a number, or true
+            value = slot.read(json.loads(text), now)
+        except ValueError:
+            raise SlotError(f"is no {slot.value_type.__name__}") from None
+    return value if slot.check is None or slot.stored else slot.check(value, Known(now, slots))
+
+
+def _print_request(request: Request) -> None:
+    out.print(escape(f"{request.method} {request.url}"))
+    for name, value in request.headers.items():
+        out.print(escape(f"{name}: {value}"))
+    if request.body is not None:
+        out.print(escape(f"\n{json.dumps(json.loads(request.body), indent=2, ensure_ascii=False)}"))
+
+
+def _print_reply(reply: Reply) -> None:
+    text = json.dumps(reply.body, indent=2, ensure_ascii=False)
+    more = " …" if len(text) > MOST_SHOWN else ""
+    out.print(escape(f"\nreply {reply.status}\n{text[:MOST_SHOWN]}{more}"))
+
+
+def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: EffectRequest) -> Iterator[str]:
+    """What a result is to each task that uses the tool."""
+    from fsm.effects import Ok
+    from fsm.spec import Act, End, Known
+
+    event = type(result).__name__.lower()
+    values = dict(result.values) if isinstance(result, Ok) else {}
+    said = "" if isinstance(result, Ok) else result.say
+    yield f"\n{event}{''.join(f', {name} = {json.dumps(value)}' for name, value in values.items())}"
+    if said:
+        yield f"the caller hears: {said}"
+    for spec in users:
+        for name, act in spec.states.items():
+            if not isinstance(act, Act) or act.effect != tool:
+                continue
+            slots = dict(request.slots)
+            for fill in act.fills:
+                if fill in values:
+                    slots[fill] = _filled(spec, fill, values[fill])
+            known = Known(request.context.now(), slots, {**request.facts, **values})
+            arrow = next(each for each in spec.arrows(name, event) if each.when is None or each.when(known))
+            end = spec.states[arrow.to]
+            told = f", which says: {_sentence(end.say, slots)}" if isinstance(end, End) and end.say else ""
+            yield f"{spec.name}: {name} → {arrow.to}{told}"
+
+
+def _filled(task: AgentSpec, slot: str, value: Any) -> Any:
+    """A value that fills a slot; as it is if it does not fit."""
+    try:
+        return task.slots[slot].read(value)
+    except ValueError:
+        return f"(no {task.slots[slot].value_type.__name__}: {json.dumps(value)})"
+
+
+def _sentence(template: str, slots: Mapping[str, Any]) -> str:
+    try:
+        return template.format_map(slots)
+    except (KeyError, ValueError):  # of values that were not given
+        return template

@@ -1,0 +1,86 @@
+"""The command `tools try`, as it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.commands.console import FAILED, WRONG_SETTING
+from run import app
+from tests.gateway.bots.desk import TASKS, TOML
+from tests.gateway.bots.folders import written
+from tests.http_tools.server import HttpServer, answers, http_server
+
+VALUES = ("topic=repair", "at=10:30", "caller=+4930123", "key=k-1")
+
+
+@pytest.fixture(autouse=True)
+def private(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_TOOL_PRIVATE_HOSTS", "localhost")
+
+
+def tried(folder: Path, server: HttpServer | None, tool: str, *values: str) -> Result:
+    toml = TOML if server is None else TOML.replace("https://crm.example", server.url)
+    written(
+        folder, "desk", toml.replace("https://shop.example", server.url if server else "https://shop.example"), **TASKS
+    )
+    return CliRunner().invoke(app, ["tools", "try", "desk", tool, *values, "--in", str(folder)])
+
+
+def test_a_dry_run_shows_the_request_without_secrets_and_sends_nothing(tmp_path: Path) -> None:
+    with http_server() as server:
+        result = tried(tmp_path, server, "crm.callback", *VALUES, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert f"POST {server.url}/callbacks" in result.stdout
+    assert "Authorization: Bearer ***" in result.stdout
+    assert "Idempotency-Key: k-1" in result.stdout
+    assert '"number": "+4930123",' in result.stdout
+    assert '"at": "10:30"' in result.stdout
+    assert server.received == []
+
+
+def test_a_try_shows_the_reply_and_what_the_task_makes_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server(answers(201, {"data": {"id": "T-7"}})) as server:
+        result = tried(tmp_path, server, "crm.callback", *VALUES)
+    assert result.exit_code == 0, result.output
+    assert "of-the-crm" not in result.output
+    assert server.received[0].headers["authorization"] == "Bearer of-the-crm"
+    assert "reply 201" in result.stdout
+    assert 'ok, ticket = "T-7"' in result.stdout
+    assert "callback: Execute → Done, which says: We will call you back." in result.stdout
+
+
+def test_values_of_a_reply_fill_the_tasks_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server(answers(200, {"price": 12.5})) as server:
+        result = tried(tmp_path, server, "price.find", "what=a crown")
+    assert server.received[0].target == "/prices?what=a+crown"
+    assert "price: Execute → Done, which says: It is 12.50." in result.stdout
+
+
+def test_what_has_failed_is_told_and_exits_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server(answers(400, {"error": "no"})) as server:
+        result = tried(tmp_path, server, "crm.callback", *VALUES)
+    assert result.exit_code == FAILED
+    assert "failed" in result.stdout
+    assert "the caller hears: I am sorry, I cannot reach our system at the moment." in result.stdout
+    assert "callback: Execute → Failed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("tool", "value", "told"),
+    [
+        ("crm.x", "topic=repair", "there is crm.callback, price.find"),
+        ("crm.callback", "topic", "write NAME=VALUE"),
+        ("crm.callback", "topic=roof", "is no topic"),
+        ("crm.callback", "at=23:00", "We are open on Monday"),
+    ],
+)
+def test_a_wrong_tool_or_value_is_told_and_exits_with_2(tool: str, value: str, told: str, tmp_path: Path) -> None:
+    result = tried(tmp_path, None, tool, value, "--dry-run")
+    assert result.exit_code == WRONG_SETTING
+    assert told in result.stderr
