@@ -147,8 +147,11 @@ def look(url: str, limit_s: float) -> migration.Tables | None:
 
 def _tables_of(url: URL) -> migration.Tables:
     if url.get_backend_name() == "sqlite":
-        # Not `connect`, which makes the file private.
-        file = f"file:{quote(str(Path(str(url.database)).absolute()))}?mode=ro"
+        # Not `connect`, which makes the file private. Where nobody has it open, "immutable" keeps SQLite from making
+        # files beside it, which the daemon could not use if they were another user's.
+        path = Path(str(url.database)).absolute()
+        how = "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
+        file = f"file:{quote(str(path))}?{how}"
         engine = create_engine(url, creator=lambda: sqlite3.connect(file, uri=True), hide_parameters=True)
     else:
         engine = connect(url.render_as_string(hide_password=False))

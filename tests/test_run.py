@@ -209,11 +209,12 @@ def test_tables_of_another_release_are_told_by_their_major_version(
 def test_a_damaged_effect_is_listed_and_settled(unsettled: Engine, decision: str, status: str) -> None:
     with unsettled.begin() as connection:
         connection.exec_driver_sql("UPDATE effect SET slots = '[1]' WHERE \"key\" = 'c-1:t1:4'")
-    listed = command("effects").output
+    # Not its errors: the log's thread may write a line of an earlier command there.
+    listed = command("effects").stdout
     assert "c-1:t1:4  damaged\n" in listed
     assert command("effects", "settle", "c-1:t1:4", "retry").exit_code == 1
-    assert command("effects", "settle", "c-1:t1:4", decision).output.endswith(f"c-1:t1:4  {status}\n")
-    assert "c-1:t1:4" not in command("effects").output
+    assert command("effects", "settle", "c-1:t1:4", decision).stdout.endswith(f"c-1:t1:4  {status}\n")
+    assert "c-1:t1:4" not in command("effects").stdout
 
 
 @pytest.fixture
@@ -439,12 +440,18 @@ def test_check_tells_the_revision_of_the_database_and_writes_nothing(tmp_path: P
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.endswith(f"{url} is not there yet: `serve` makes it\n")
     assert not list(tmp_path.iterdir())
-    open_database(url).dispose()
+    engine = open_database(url)
+    told = f"{url}  revision {newest}, here {newest}\n"
+    with engine.connect():
+        assert len(list(tmp_path.iterdir())) == 3, "it is in use"
+        assert command("check").stdout.endswith(told)
+        assert len(list(tmp_path.iterdir())) == 3
+    engine.dispose()
     before = file.read_bytes()
     file.chmod(0o640)
     result = command("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.endswith(f"{url}  revision {newest}, here {newest}\n")
+    assert result.stdout.endswith(told)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (before, 0o640)
     assert list(tmp_path.iterdir()) == [file]
 
