@@ -518,6 +518,8 @@ class Switchboard(LoopActor):
     ) -> None:
         """Begin a new call with the bot for it. accepted: session.initiate is answered already."""
         if (bot := self._services.bots.choose(arrival)) is None:
+            log = logger.bind(conversation=initiate.conversation_id, path=arrival.path, bot_name=arrival.bot_name)
+            log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
         opening = CallOpening(
