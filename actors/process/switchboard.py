@@ -470,7 +470,10 @@ class Switchboard(LoopActor):
     def _await_start(
         self, initiate: SessionInitiate, media: MediaFormat, wire: Wire, peer: Peer, arrival: Arrival
     ) -> None:
-        """Accept a session whose bot depends on the dialled number: only `start` tells it, which follows (4.2)."""
+        """Accept a session whose bot depends on the dialled number: only `start` tells it, which follows.
+
+        Rules from: docs/specs/vaic-streaming.md 4.2.
+        """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
         self._awaiting[id(wire)] = AwaitedStart(initiate, media, peer, arrival, limit)
         wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
