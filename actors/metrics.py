@@ -18,6 +18,10 @@ TLS_EXPIRES = Gauge(
 )
 TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
 TOKEN_RELOADS = Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"])
+WORKERS_READY = Gauge("tieline_workers_ready", "Workers that serve, as their supervisor counts them.")
+WORKER_FAILURES = Gauge(
+    "tieline_worker_failures", "Deaths of each worker since it last stayed up for a minute.", ["worker"]
+)
 CALLS_REFUSED = Counter("tieline_calls_refused_total", "Calls that were refused, by reason.", ["reason"])
 RESUMED_ELSEWHERE = Counter(
     "tieline_calls_resumed_elsewhere_total", "Calls resumed from another address than their last."

@@ -47,6 +47,7 @@ from actors.system.actor import LoopFuture
 from actors.system.address import NullRef, ParentLink, send
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.system.signals import ChildDied
+from actors.tasks.effect_attempts import UNAVAILABLE
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
 from actors.transport.dialler import Dialler
@@ -167,7 +168,6 @@ class Daemon:
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
-        await asyncio.to_thread(bots.store_in, BotVersions(self.engine))
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
         self._stopping = threading.Event()
@@ -225,7 +225,15 @@ class Daemon:
         bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
         with naming("TIELINE_OPS_PORT"):
             port = await self._ops.listen(settings.ops_port, self._inherited.ops)
-        return bots, port, await open_store(settings.database_url, self._inherited.notifier)
+        while True:
+            engine = await open_store(settings.database_url, self._inherited.notifier)
+            try:
+                await asyncio.to_thread(bots.store_in, BotVersions(engine))
+            except UNAVAILABLE as error:
+                logger.warning("the database is away again", reason=type(error).__name__)
+                engine.dispose()
+            else:
+                return bots, port, engine
 
     def stop_waiting(self) -> None:
         """End a start that waits for its database; it raises CancelledError then."""

@@ -14,30 +14,41 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
+import pykka
 from loguru import logger
 
+from actors.metrics import WORKER_FAILURES, WORKERS_READY
 from actors.system.actor import LoopActor
 from actors.system.address import ParentLink, StableRef, send
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.system.restart import Escalate, Restart, RestartHistory, RestartPolicy
+from actors.system.restart import Restart, RestartIn, RestartPolicy
 from actors.system.signals import ChildDied, RestartDue
 from actors.system.supervisor import Supervisor
 from gateway import daemon
+from gateway.ops import OPS_HOST
 from gateway.settings import Settings
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
 from gateway.worker import StopWorker, Worker, WorkerMessage, WorkerNotice
+from gateway.worker_ops import WorkerOps
 from gateway.worker_slots import WorkerSlot, check_access, open_worker_slots, sockets_of_worker
 from protocols.errors import TransportLost
 from store.database import DatabaseAway, open_database
 
-# For each worker, and for all of them together: beyond it the supervisor exits, and the service manager decides.
-WORKER_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1)
+# A worker that dies is started again at once, then after 1 s, 2 s, … 60 s. No number of deaths is too high: the others
+# serve meanwhile.
+WORKER_POLICY = RestartPolicy(
+    restart=Restart.PERMANENT, intensity=10_000, period_s=600, backoff_s=1.0, backoff_cap_s=60.0
+)
+# A worker that was ready for so long has stayed up; its next death is the first one again.
+STAYS_UP_S = 60.0
+# Deaths in a row of every worker, none of them ready: the supervisor exits, and the service manager decides.
+MOST_FAILURES = 5
 
 
 class TooManyRestarts(TransportLost):
-    """The workers exceed the restart intensity. code: the supervisor's exit code."""
+    """No worker stays up. code: the supervisor's exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,8 @@ SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDu
 class WorkerSupervisor(LoopActor):
     """Receives: SupervisorMessage. Children: one Worker per slot. Raises TooManyRestarts.
 
-    command: see Worker. notifier: reports when all workers are ready, their status, and the stop. rand: in [0, 1).
+    command: see Worker. notifier: reports when all workers are ready, or have died once and one is ready; their status,
+    and the stop. rand: in [0, 1). start: of a worker.
     """
 
     def __init__(
@@ -66,24 +78,28 @@ class WorkerSupervisor(LoopActor):
         command: Sequence[str],
         notifier: Notifier,
         rand: Callable[[], float],
+        start: Callable[..., pykka.ActorRef[Any]] = Worker.start,
     ) -> None:
         super().__init__(parent_link)
         self._slots = slots
         self._command = command
         self._notifier = notifier
-        self._rand = rand
+        self._start = start
         self._children = Supervisor(self.actor_ref, self.now_ms, rand, self.after)
         self._refs: dict[str, StableRef[WorkerMessage]] = {f"worker:{slot.number}": StableRef() for slot in slots}
-        self._restarts = RestartHistory(WORKER_POLICY)
-        # Workers that have not been ready yet.
+        # Workers that have not been ready yet, nor died.
         self._expected = set(self._refs)
+        # When each worker that is ready became so, in ms; and how often it has died since it last stayed up.
+        self._ready_ms: dict[str, float] = {}
+        self._failures = dict.fromkeys(self._refs, 0)
+        self._told_ready = False
         self._status: dict[str, str] = {}
         self._leaving = False
         self._failure: TooManyRestarts | None = None
 
     def on_start(self) -> None:
         for slot, (name, stable_ref) in zip(self._slots, self._refs.items(), strict=True):
-            start = partial(Worker.start, slot=slot, command=self._command, supervisor=self.actor_ref)
+            start = partial(self._start, slot=slot, command=self._command, supervisor=self.actor_ref)
             self._children.start(name, stable_ref, WORKER_POLICY, start)
 
     def on_receive(self, message: SupervisorMessage) -> None:
@@ -109,12 +125,25 @@ class WorkerSupervisor(LoopActor):
             self._status[notice.child] = notice.line.removeprefix(STATUS)
         elif notice.line == EXTEND:
             self._notifier.tell(EXTEND)
-        elif notice.line == READY and notice.child in self._expected:
+        elif notice.line == READY:
             self._expected.discard(notice.child)
-            if not self._expected and not self._leaving:
+            self._ready_ms[notice.child] = self.now_ms()
+            self._count()
+            if len(self._ready_ms) == len(self._refs) and not self._leaving:
                 logger.info("all workers serve", workers=len(self._refs), port=self._slots[0].settings.port)
-                self._notifier.tell(READY)
-                self._beat()
+            self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        """Tell the service manager once, when none is expected any more: one that cannot start holds up none."""
+        if self._ready_ms and not (self._expected or self._told_ready or self._leaving):
+            self._told_ready = True
+            self._notifier.tell(READY)
+            self._beat()
+
+    def _count(self) -> None:
+        WORKERS_READY.set(len(self._ready_ms))
+        for child, failures in self._failures.items():
+            WORKER_FAILURES.labels(child.partition(":")[2]).set(failures)
 
     def _beat(self) -> None:
         """Send a keep-alive: that this message was handled shows that the supervisor lives. Workers have their own."""
@@ -127,16 +156,27 @@ class WorkerSupervisor(LoopActor):
 
     def _worker_died(self, death: ChildDied) -> None:
         self._status.pop(death.child, None)
+        ready_ms = self._ready_ms.pop(death.child, None)
         if self._leaving:
             self._children.unlink(death)
             self._stop_if_empty()
             return
         verdict = self._children.died(death)
-        overall = self._restarts.died(death.reason, self.now_ms() / 1000, self._rand)
-        if isinstance(verdict, Escalate) or isinstance(overall, Escalate):
-            logger.error("workers end too often: the supervisor exits", within_s=WORKER_POLICY.period_s)
-            self._failure = TooManyRestarts(daemon.EX_SOFTWARE, "workers end too often")
+        if verdict is None:
+            return  # it had been replaced
+        stayed_up = ready_ms is not None and self.now_ms() - ready_ms >= STAYS_UP_S * 1000
+        self._failures[death.child] = 1 if stayed_up else self._failures[death.child] + 1
+        self._expected.discard(death.child)
+        self._count()
+        if not self._ready_ms and min(self._failures.values()) >= MOST_FAILURES:
+            logger.error("no worker stays up: the supervisor exits", failures=MOST_FAILURES)
+            self._failure = TooManyRestarts(daemon.EX_SOFTWARE, "no worker stays up")
             self._leave()
+            return
+        if isinstance(verdict, RestartIn) and (failures := self._failures[death.child]) > 1:
+            log = logger.bind(child=death.child, failures=failures, again_in_s=round(verdict.delay_s, 1))
+            log.warning("a worker keeps dying: it is started ever later", serving=len(self._ready_ms))
+        self._tell_ready()
 
     def _leave(self) -> None:
         if not self._leaving:
@@ -192,9 +232,13 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     root = daemon.Root()
     with ExitStack() as sockets:
         slots = open_worker_slots(settings, inherited.vaic, sockets)
+        ops = WorkerOps([slot.settings.ops_port for slot in slots])
+        ops_port = await ops.listen(settings.ops_port)
+        logger.info("the workers' health is served", ops=f"http://{OPS_HOST}:{ops_port}")
         link = ParentLink(root, "workers")
         supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
         for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         reason = await root.ended
+        await ops.close()
     return 0 if reason is None else daemon.EX_SOFTWARE

@@ -31,6 +31,7 @@ from store.journal import Journal
 from store.leases import Leases
 from store.migration import known_revisions
 from tests.gateway.daemons import Vaic, logs_put_back
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[1]
 # Only ends what hangs: a machine may be busy with other things.
@@ -78,7 +79,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def finished(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """A command as a process of its own, when it has ended."""
-    line = [sys.executable, str(ROOT / "run.py"), *args]
+    line = mortal([sys.executable, str(ROOT / "run.py"), *args])
     return subprocess.run(line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
@@ -109,7 +110,7 @@ class Serving:
 
 @contextmanager
 def served(env: Mapping[str, str]) -> Iterator[Serving]:
-    line = [sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", "--ops-port", "0"]
+    line = mortal([sys.executable, str(ROOT / "run.py"), "serve", "--port", "0", "--ops-port", "0"])
     with subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Serving(process)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from lab.demo import wait_until_listening
+from tests.mortal import mortal
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +48,8 @@ def run(command: str, folder: Path, shell: dict[str, str]) -> str:
 def server(command: str, port: int, folder: Path, shell: dict[str, str]) -> Iterator[None]:
     """One of the guide's shells that goes on, from when it listens."""
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(["sh", "-ec", f"exec {command}"], cwd=folder, env=shell, stdout=log, stderr=log)
+        line = mortal(["sh", "-ec", f"exec {command}"])
+        process = subprocess.Popen(line, cwd=folder, env=shell, stdout=log, stderr=log)
     try:
         asyncio.run(wait_until_listening(port, lambda: process.poll() is None))
         yield

@@ -470,9 +470,9 @@ class Switchboard(LoopActor):
     def _await_start(
         self, initiate: SessionInitiate, media: MediaFormat, wire: Wire, peer: Peer, arrival: Arrival
     ) -> None:
-        """Accept a session whose bot depends on the dialled number: only `start` tells it, which follows.
+        """Accept a session whose bot depends on the dialled number.
 
-        Rules from: docs/specs/vaic-streaming.md 4.2.
+        Only `start` tells it, which follows (docs/specs/vaic-streaming.md 4.2).
         """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
         self._awaiting[id(wire)] = AwaitedStart(initiate, media, peer, arrival, limit)
@@ -518,6 +518,8 @@ class Switchboard(LoopActor):
     ) -> None:
         """Begin a new call with the bot for it. accepted: session.initiate is answered already."""
         if (bot := self._services.bots.choose(arrival)) is None:
+            log = logger.bind(conversation=initiate.conversation_id, path=arrival.path, bot_name=arrival.bot_name)
+            log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
         opening = CallOpening(

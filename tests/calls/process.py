@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gateway.daemon import Daemon, run
 from tests.calls.settings import daemon_settings
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0
@@ -40,7 +41,7 @@ class Process:
 
 @asynccontextmanager
 async def process(engine_url: str, database_url: str, speed: float) -> AsyncIterator[Process]:
-    line = [sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed)]
+    line = mortal([sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed)])
     started = await asyncio.create_subprocess_exec(*line, cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert started.stdout is not None

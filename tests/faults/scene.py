@@ -42,6 +42,7 @@ from tests.calls.tap import Debts, Line, Tap
 from tests.faults.crashable import Census
 from tests.faults.faultproxy import FaultProxy, Target
 from tests.gateway.daemons import until
+from tests.mortal import mortal
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ class Node:
         ports = ("--port", str(self.port), "--ops-port", str(self.ops_port))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *before, sys.executable, *self._program, *ports,
+                *mortal([*before, sys.executable, *self._program, *ports]),
                 cwd=ROOT, env=self.environment, stdin=PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         for url in self.ops_urls:
@@ -195,7 +196,7 @@ class Background:
     async def start(self) -> None:
         """Start the calls and wait until all are running and measured."""
         self._process = await asyncio.create_subprocess_exec(
-            *command_line(self._settings), cwd=ROOT, stdout=PIPE, limit=2**20
+            *mortal(command_line(self._settings)), cwd=ROOT, stdout=PIPE, limit=2**20
         )
         assert self._process.stdout is not None
         stretch = json.loads(await self._process.stdout.readline())

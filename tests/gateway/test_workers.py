@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import select
 import shutil
 import signal
@@ -15,6 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.gateway.daemons import get
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[2]
 # Only ends what hangs: a machine may be busy with other things.
@@ -79,7 +84,7 @@ def managed(tmp_path: Path, migrated_file: Path, **settings: str) -> Iterator[Ma
     }
     command = [sys.executable, "run.py", "serve", "--workers", "2", "--port", str(port), "--ops-port", "0"]
     with (tmp_path / "log").open("wb") as log, told:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ours | settings, stderr=log)
+        process = subprocess.Popen(mortal(command), cwd=ROOT, env=os.environ | ours | settings, stderr=log)
         manager = Manager(process, told, port)
         try:
             yield manager
@@ -95,6 +100,10 @@ def test_a_killed_worker_is_replaced_and_no_connection_is_refused(tmp_path: Path
     with managed(tmp_path, migrated_file) as manager:
         manager.wait_until(READY)
         first, second = manager.workers()
+        ops = re.search(r"the workers' health is served  ops=(\S+)", (tmp_path / "log").read_text())
+        assert ops is not None
+        for path, status in (("livez", 200), ("readyz", 200), ("metrics", 200), ("calls", 404)):
+            assert asyncio.run(get(f"{ops[1]}/{path}"))[0] == status
         os.kill(first, signal.SIGKILL)
         # Half of these reach the dead worker's socket: they wait for its successor.
         assert all(manager.connects() for _ in range(20))
@@ -142,7 +151,7 @@ def test_a_port_that_is_taken_is_reported_once(tmp_path: Path) -> None:
             "TIELINE_DATABASE_URL": f"sqlite:///{tmp_path}/workers.sqlite3",
         }
         env = os.environ | settings
-        ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=LIMIT_S, check=False)
+        ran = subprocess.run(mortal(command), cwd=ROOT, env=env, capture_output=True, timeout=LIMIT_S, check=False)
     assert ran.returncode == 2
     assert b"cannot listen" in ran.stderr
     assert b"TIELINE_HOST, TIELINE_PORT: " in ran.stderr

@@ -16,10 +16,18 @@ from fsm.effects import EffectRequest, EffectResult, Ok, TaskContext
 from fsm.run import Answer, TaskRun
 from fsm.spec import AgentSpec
 from gateway.bots.files import EXAMPLE
+from gateway.bots.loading import defaults_of, load_bots
+from gateway.settings import read_settings
 from lab.mind import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, PromptItem, Tool, UserSaid, think
 from tests.lab.mind_call import NOW
 
 HERE = NOW.replace(tzinfo=ZoneInfo("Europe/Berlin"))
+# The example's, as the model is told them.
+INSTRUCTIONS = (
+    load_bots(EXAMPLE, defaults_of(read_settings(openai_url="ws://127.0.0.1:1"), {}))
+    .bots["linden"]
+    .profile.instructions
+)
 # Function calls in a row without a word from the caller; beyond that the mind is in a loop.
 MOST_CALLS = 4
 
@@ -52,7 +60,7 @@ class Desk:
         specs: Sequence[AgentSpec],
         refusals: Sequence[EffectResult] = (),
         choices: Mapping[str, tuple[str, ...]] | None = None,
-        instructions: str = (EXAMPLE / "linden" / "instructions.md").read_text(),
+        instructions: str = INSTRUCTIONS,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._choices = choices or {}

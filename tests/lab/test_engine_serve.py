@@ -12,13 +12,14 @@ from pathlib import Path
 import websockets
 
 from tests.lab.engine_client import KEY
+from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from lab.engine import EngineSettings, serve; serve(EngineSettings(port=0))"
 
 
 def test_a_served_engine_announces_itself_and_ends_cleanly_with_a_client_on_the_line() -> None:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(mortal([sys.executable, "-c", PROGRAM]), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         ready = re.search(r"engine ready on (ws://127\.0\.0\.1:\d+/v1/realtime)", process.stderr.readline())

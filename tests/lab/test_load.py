@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lab.load.figures import BIN_US, Histogram
 from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from tests.lab.load_bot import ROOT, wait_until_listening
+from tests.mortal import mortal
 from tests.ports import free_ports
 
 NUMBERS = st.integers(0, 2**32 - 1)
@@ -118,9 +119,8 @@ def bot(tmp_path: Path, program: str, *arguments: str, **settings: str) -> Itera
     """A bot as a process; yields its process id and its port."""
     port = free_ports()
     with (tmp_path / "bot.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, program, *arguments, "--port", str(port)], cwd=ROOT, env=os.environ | settings, stderr=log
-        )
+        command = mortal([sys.executable, program, *arguments, "--port", str(port)])
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stderr=log)
         try:
             wait_until_listening(port, process)
             yield process.pid, port

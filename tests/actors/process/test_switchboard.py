@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
+from weakref import ref
 
 import pykka
 import pytest
@@ -680,11 +682,14 @@ def test_the_bot_is_chosen_for_each_call_by_what_is_known_when_it_arrives(
     assert bots.arrivals[1] == Arrival("/dental", "practice", "", "+4930123", "c-2")
 
 
-def test_a_call_for_which_there_is_no_bot_is_refused(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+def test_a_call_for_which_there_is_no_bot_is_refused(
+    mailboxes: WaitingDispatcher, engine: Engine, log_lines: list[str]
+) -> None:
     before = counted("tieline_calls_refused_total", reason="no_bot_for_this_call")
     scene = Scene(mailboxes, engine, bots=Folders("linden"))
     assert refusal(scene.opens(initiate(), path="/dental")) == "no bot for this call"
     assert counted("tieline_calls_refused_total", reason="no_bot_for_this_call") - before == 1
+    assert "'path': '/dental', 'bot_name': 'practice', 'dialled': ''" in "".join(log_lines)
     assert scene.status().conversations == ()
 
 
@@ -695,6 +700,20 @@ def test_a_new_version_is_for_new_calls(mailboxes: WaitingDispatcher, engine: En
     bots.present_bots["linden"] = a_bot("linden", "2")
     scene.opens(initiate("c-2"))
     assert [described(scene, each).bot_digest for each in ("c-1", "c-2")] == ["1", "2"]
+
+
+def test_a_version_is_let_go_of_with_its_last_call(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    bots = Folders("linden")
+    scene = Scene(mailboxes, engine, bots=bots)
+    wire = scene.opens(initiate())
+    version = ref(bots.present_bots["linden"])
+    bots.present_bots["linden"] = a_bot("linden", "2")
+    gc.collect()
+    assert version() is not None
+    scene.ends(wire)
+    mailboxes.until(lambda: not scene.status().conversations)
+    gc.collect()
+    assert version() is None
 
 
 def left_call(engine: Engine) -> None:

@@ -453,6 +453,22 @@ def test_a_remote_look_up_needs_no_database(engine: Engine) -> None:
 # --- effects of bots ---
 
 
+@pytest.mark.parametrize(
+    ("own", "allowed"), [(None, 2), (3, 3), (0, 4)], ids=["the deployment's", "its own", "any number"]
+)
+def test_a_bot_may_have_limits_of_its_own(engine: Engine, own: int | None, allowed: int) -> None:
+    bot = baking("linden", "1", lambda request: Ok())
+    bots = Folders("linden")
+    bots.versions["linden", "1"] = replace(bot, profile=replace(bot.profile, effects_per_call=own))
+    runner = EffectRunner(engine, bots, lambda: NOW, limits=EffectLimits(per_call=2))
+    context = replace(REQUEST.context, bot="linden", bot_digest="1")
+    results = [
+        runner.carry_out("pizza.bake", replace(REQUEST, key=f"{number}", context=context)) for number in range(4)
+    ]
+    assert results == [Ok()] * allowed + [Failed(TOO_MANY)] * (4 - allowed)
+    assert bool(runner.spent(context)) is (allowed < 4)
+
+
 def bots_with(**ovens: Callable[[EffectRequest], EffectResult]) -> Folders:
     """Bots of these names in version 1, each with an effect pizza.bake of its own."""
     bots = Folders(*ovens)
