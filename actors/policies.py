@@ -69,3 +69,5 @@ CLIP_LIMIT_S = 10.0
 WORDS_LIMIT_S = 2.0
 # One step of a task: a longer one has hung.
 STEP_LIMIT_S = 10.0
+# Of a step whose effect ends by itself: what it may take besides, to wait for its turn and to be logged.
+EFFECT_MARGIN_S = 3.0

@@ -127,6 +127,8 @@ class Remote:
     recover_within: since the intent; an effect that is unsettled for longer is left to a human.
     reads_only: a look-up, as with Local: it is not logged, has no limits, and what it raises counts as Failed. It runs
     without a connection to our database.
+    say: what a caller hears who waits for it longer than say_after_s; "" for the recorded "one moment". longest_s: it
+    ends by itself within that time; 0 if nothing sees to it, so that the limit of every step holds.
     """
 
     do: Callable[[EffectRequest], EffectResult]
@@ -135,6 +137,9 @@ class Remote:
     on_hang_up: OnHangUp = "finish"
     recover_within: timedelta = timedelta(hours=1)
     reads_only: bool = False
+    say: str = ""
+    say_after_s: float = 0.0
+    longest_s: float = 0.0
 
 
 DeclaredEffect = Local | Remote

@@ -138,8 +138,10 @@ class ToolTable(_Section):
         bool, Field(description="The far side honours Idempotency-Key: the same request may be sent again.")
     ] = False
     retry: Retry = Retry(times=1)
-    say_after_s: Annotated[float, Field(ge=0, le=30)] = 1.2
-    say: str = ""
+    say_after_s: Annotated[float, Field(ge=0, le=30, description="How long a caller waits before `say` is said.")] = 1.2
+    say: Annotated[str, Field(description='Said once to a caller who waits, instead of the recorded "one moment".')] = (
+        ""
+    )
     ok: OkRule = OkRule()
     refused: RefusedRule | None = None
     failed: Said = Said(say="I am sorry, I cannot reach our system at the moment.")

@@ -58,11 +58,18 @@ class ToolHost:
 def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     """The effect that a tool declares."""
     call = HttpTool(name, tool, around)
+    waits: dict[str, Any] = {"say": tool.say, "say_after_s": tool.say_after_s, "longest_s": _longest_s(tool)}
     if tool.reads_only:
-        return Remote(call.look_up, recover="human", reads_only=True)
+        return Remote(call.look_up, recover="human", reads_only=True, **waits)
     if tool.lookup is not None:
-        return Remote(call.carry_out, recover=call.was_done)
-    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human")
+        return Remote(call.carry_out, recover=call.was_done, **waits)
+    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
+
+
+def _longest_s(tool: ToolTable) -> float:
+    """The longest that a tool takes: with an access token before it, and the question whether it was done after it."""
+    token_s = tool.total_s if tool.auth.oauth2 is not None else 0.0
+    return token_s + tool.total_s + (LOOKUP_S if tool.lookup is not None else 0.0)
 
 
 def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) -> Request:

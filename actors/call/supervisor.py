@@ -53,7 +53,9 @@ from actors.messages.call import (
     ClipHeard,
     Describe,
     DigitsPressed,
+    EffectBegan,
     EffectFailed,
+    EffectOver,
     EndCall,
     Forgotten,
     FunctionCalled,
@@ -71,6 +73,7 @@ from actors.messages.call import (
     TurnOverrun,
     VaicEnded,
     VaicReady,
+    WaitLimit,
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
@@ -265,6 +268,12 @@ class CallSupervisor(LoopActor):
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
                 self._settled(message)
+            case EffectBegan():
+                self._effect_began(message)
+            case EffectOver():
+                if (limit := WaitLimit(message.run_id, message.say)) in self._call_timers:
+                    self._call_timers.cancel(limit)
+                    self._vaic.tell(AwaitWords(due=True))
             case EffectFailed():
                 self._recorder.effect_failed(message)
             case OutOfBandRequest():
@@ -290,6 +299,8 @@ class CallSupervisor(LoopActor):
             case WordsLimit():
                 if outputs := self._tasks.words_overdue(key.step_id):
                     self._speech.answer(outputs, self._readiness in MODEL_THERE)
+            case WaitLimit():
+                self._say_in_wait(key)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
                 self._get_ready(ReadinessEvent.START_OVERDUE)
             case CallTimer.RENEW:
@@ -460,6 +471,18 @@ class CallSupervisor(LoopActor):
         if outputs:
             self._speech.answer(outputs, self._readiness in MODEL_THERE, reply.word_for_word)
         self._keys.go_on()
+
+    def _effect_began(self, effect: EffectBegan) -> None:
+        self._tasks.takes_up_to(effect.run_id, effect.longest_s)
+        if effect.say and self._tasks.works(effect.run_id):
+            self._vaic.tell(AwaitWords(due=False))  # these words instead of the recorded ones
+            self._call_timers.start(WaitLimit(effect.run_id, effect.say), effect.say_after_s)
+
+    def _say_in_wait(self, limit: WaitLimit) -> None:
+        """The caller has waited for an effect for so long that its own words are said."""
+        self._vaic.tell(AwaitWords(due=True))  # for those too
+        if self._tasks.works(limit.run_id) and self._phase is Phase.TALKING and self._readiness in MODEL_THERE:
+            self._speech.say(limit.say)
 
     def _settled(self, message: TaskSettled) -> None:
         if (run := self._tasks.settled(message)) is not None:

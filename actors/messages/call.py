@@ -46,7 +46,15 @@ class WordsLimit:
     step_id: str
 
 
-CallTimerKey = CallTimer | StepLimit | WordsLimit
+@dataclass(frozen=True, slots=True)
+class WaitLimit:
+    """How long the caller waits for an effect of a task before these words are said."""
+
+    run_id: str
+    say: str
+
+
+CallTimerKey = CallTimer | StepLimit | WordsLimit | WaitLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +207,24 @@ class TaskAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectBegan:
+    """A task carries out an effect that may take a while. say, say_after_s, longest_s: as in fsm.effects.Remote."""
+
+    run_id: str
+    say: str
+    say_after_s: float
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EffectOver:
+    """The effect is over. say: as in its EffectBegan."""
+
+    run_id: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
 class EffectFailed:
     """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key."""
 
@@ -272,6 +298,8 @@ CallMessage = (
     | TurnOverrun
     | TaskAnswered
     | TaskSettled
+    | EffectBegan
+    | EffectOver
     | EffectFailed
     | OutOfBandRequest
     | Rebind

@@ -9,13 +9,13 @@ from typing import Any, assert_never
 
 import pykka
 
-from actors.messages.call import CallMessage, EffectFailed, TaskAnswered, TaskSettled
+from actors.messages.call import CallMessage, EffectBegan, EffectFailed, EffectOver, TaskAnswered, TaskSettled
 from actors.messages.model import OutOfBandRequest
 from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from fsm.answer import Answer, Snapshot
-from fsm.effects import EffectRequest, EffectResult, Effects, Failed, TaskContext, Unclear
+from fsm.effects import EffectRequest, EffectResult, Effects, Failed, Remote, TaskContext, Unclear
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
 from fsm.walk import ReasoningRequest
@@ -24,8 +24,8 @@ from fsm.walk import ReasoningRequest
 class FsmAgent(ThreadActor):
     """Runs one task.
 
-    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, EffectFailed, OutOfBandRequest,
-    and TaskSettled once the caller has left.
+    Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, EffectBegan, EffectOver and
+    EffectFailed within one, OutOfBandRequest, and TaskSettled once the caller has left.
     snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 
@@ -41,7 +41,7 @@ class FsmAgent(ThreadActor):
         super().__init__(parent_link)
         self._spec = spec
         self._context = context
-        self._effects = _ReportedEffects(effects, call)
+        self._effects = _ReportedEffects(spec, context.run_id, effects, call)
         self._snapshot = snapshot
         self._call = call
 
@@ -85,13 +85,17 @@ class FsmAgent(ThreadActor):
 
 
 class _ReportedEffects:
-    """Effects, of which the call's supervisor is told what failed or is unclear, whatever its task makes of that."""
+    """A run's effects, of which the call's supervisor is told.
 
-    def __init__(self, effects: Effects, call: Address[CallMessage]) -> None:
+    What failed or is unclear, whatever its task makes of that; what may take a while, when it begins and is over.
+    """
+
+    def __init__(self, spec: AgentSpec, run_id: str, effects: Effects, call: Address[CallMessage]) -> None:
+        self._spec, self._run_id = spec, run_id
         self._effects, self._call = effects, call
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
-        result = self._effects.carry_out(name, request)
+        result = self._timed(name, request)
         match result:
             case Failed():
                 send(self._call, EffectFailed(name, request.key, "failed"))
@@ -100,6 +104,16 @@ class _ReportedEffects:
             case _:
                 pass
         return result
+
+    def _timed(self, name: str, request: EffectRequest) -> EffectResult:
+        effect = self._spec.effects.get(name)
+        if not isinstance(effect, Remote) or not (effect.say or effect.longest_s):
+            return self._effects.carry_out(name, request)
+        send(self._call, EffectBegan(self._run_id, effect.say, effect.say_after_s, effect.longest_s))
+        try:
+            return self._effects.carry_out(name, request)
+        finally:
+            send(self._call, EffectOver(self._run_id, effect.say))
 
     def spent(self, context: TaskContext) -> str:
         return self._effects.spent(context)

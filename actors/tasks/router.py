@@ -28,7 +28,7 @@ from actors.messages.call import (
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow, TaskRow
 from actors.messages.task import CallerLeft, CallerSilent, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
-from actors.policies import STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
+from actors.policies import EFFECT_MARGIN_S, STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
 from actors.services import Services
 from actors.system.address import Address, ParentLink
 from actors.system.supervisor import Supervisor
@@ -316,6 +316,16 @@ class TaskRouter:
     def busy(self) -> bool:
         """Whether a task is in the middle of a step, whose answer is still to come."""
         return any(run.pending for run in self._open_runs())
+
+    def works(self, run_id: str) -> bool:
+        """Whether a run's agent is taking a step whose answer is still to come."""
+        return (run := self.runs.get(run_id)) is not None and run.taking in run.pending
+
+    def takes_up_to(self, run_id: str, longest_s: float) -> None:
+        """A run carries out an effect that ends by itself: its step is given that time, if that is more than it has."""
+        run = self.runs.get(run_id)
+        if run is not None and run.taking in run.pending and longest_s + EFFECT_MARGIN_S > STEP_LIMIT_S:
+            self._limit(StepLimit(run.taking), longest_s + EFFECT_MARGIN_S)
 
     def ask_again(self) -> str:
         """The sentence to repeat; "" if no task is asking."""

@@ -69,6 +69,14 @@ def test_a_request_carries_values_and_key_and_keeps_what_it_is_told() -> None:
     assert sent.headers["traceparent"].startswith("00-")
 
 
+def test_an_effect_says_what_is_said_while_it_is_waited_for_and_how_long_it_may_take() -> None:
+    table = {"url": "https://crm.example/", "say": "One moment.", "say_after_s": 2, "total_s": 12}
+    effect = remote("crm", ToolTable.model_validate(table), around())
+    assert (effect.say, effect.say_after_s, effect.longest_s) == ("One moment.", 2.0, 12.0)
+    asks = table | {"lookup": {"get": "https://crm.example/{key}"}}
+    assert remote("crm", ToolTable.model_validate(asks), around()).longest_s > 12
+
+
 def test_a_refusal_is_told_in_the_words_of_the_file() -> None:
     with http_server(answers(409, {"alternatives": ["11:00", "12:00"]})) as server:
         assert done(server) == Refused("That time has just gone. 11:00 is free.")

@@ -178,11 +178,15 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
 @contextmanager
 def bot(
-    folder: Path, environment: pytest.MonkeyPatch, *script: Answer, shop: tuple[Answer, ...] = ()
+    folder: Path, environment: pytest.MonkeyPatch, *script: Answer, shop: tuple[Answer, ...] = (), more: str = ""
 ) -> Iterator[tuple[HttpServer, HttpServer]]:
-    """A bot's folder, and the two servers that its tools reach. script, shop: how these answer."""
+    """A bot's folder, and the two servers its tools reach. script, shop: their answers. more: of the first tool."""
     with http_server(*script) as crm, http_server(*shop) as prices:
-        toml = TOML.replace("CRM/", f"{crm.url}/").replace("SHOP/", f"{prices.url}/")
+        toml = (
+            TOML.replace("[tool.price", f"{more}\n[tool.price")
+            .replace("CRM/", f"{crm.url}/")
+            .replace("SHOP/", f"{prices.url}/")
+        )
         written(folder / "bots", "desk", toml, tasks__callback_dot_toml=CALLBACK, tasks__price_dot_toml=PRICE)
         environment.setenv("TIELINE_BOTS", str(folder / "bots"))
         environment.setenv("TIELINE_TOOL_PRIVATE_HOSTS", "localhost")
@@ -249,6 +253,28 @@ def test_a_webhook_that_resets_the_connection_is_asked_whether_it_was_done(
                 assert {(each.method, each.target) for each in asked} == {
                     ("GET", f"/callbacks/by-key/{key.replace(':', '%3A')}")
                 }
+
+        run(act())
+
+
+def test_who_waits_for_a_tool_hears_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "One moment, I am writing that down."
+    said = threading.Event()
+
+    def held(wire: socket.socket) -> None:
+        said.wait(LIMIT_S)
+        answers(201, {"data": {"id": "T-7"}})(wire)
+
+    with bot(tmp_path, monkeypatch, held, more=f'say = "{words}"\nsay_after_s = 1\ntotal_s = 30\n'):
+
+        async def act() -> None:
+            async with scene(tmp_path) as daemon, daemon.call("c-1") as model:
+                await model.turn("Please call me back about a repair at half past ten.", OPEN)
+                await model.turn("Yes please.", YES, settle=False)
+                await until(lambda: asyncio.to_thread(lambda: words in model.said))
+                said.set()
+                await model.until(lambda: model.said[-1] == "It is noted as T-7.")
+                assert model.said[-2:] == [words, "It is noted as T-7."]
 
         run(act())
 
