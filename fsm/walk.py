@@ -22,6 +22,7 @@ from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent
 from fsm.table import fields
 from protocols.errors import MisuseError
 
+NOT_UNDERSTOOD = "I am sorry, I could not make sense of what our system has answered."
 LOOKUP = "lookup"  # context category: the input values of a state's last look-up, by the state's name
 
 
@@ -204,6 +205,9 @@ class Walk:
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
+                if self._unreadable(result.values, act.fills):
+                    self.step.told = NOT_UNDERSTOOD
+                    return "failed" if self._spec.reads_only(act) else UNCLEAR
                 self._learn(result.values, act.fills)
                 if self._spec.looks_up(act):
                     self._memory.learn(LOOKUP, state, self._basis(act))
@@ -232,6 +236,17 @@ class Walk:
         """The input values of a look-up."""
         known = self._memory.context.values(SLOT)
         return {name: known[name] for name in self._spec.basis(act) if name in known}
+
+    def _unreadable(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> bool:
+        """Whether a value does not fit its slot: a remote system may answer anything."""
+        for name in fills:
+            if name in values:
+                try:
+                    self._spec.slots[name].read(values[name])
+                except ValueError:
+                    self._memory.note("fact", f"{name}: a value that it cannot have")
+                    return True
+        return False
 
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():

@@ -1,6 +1,6 @@
 """The effects in the database, for the commands that list and settle them.
 
-May import: actors, fsm, gateway.bots, protocols, store, the standard library.
+May import: actors, fsm, gateway.bots, gateway.settings, protocols, store, the standard library.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from actors.tasks.effect_recovery import EffectRecovery
 from fsm.registry import load_tasks, offered
 from gateway.bots.compile import Defaults, compile_bot
 from gateway.bots.generations import stored_version
+from gateway.bots.tools import tool_host
+from gateway.settings import read_tool_settings
 from protocols.realtime.objects import Transcription
 from store.bot_versions import BotVersions
 from store.database import open_database, shown
@@ -27,10 +29,15 @@ __all__ = ["EffectRecovery", "effect_recovery", "shown"]
 
 @contextmanager
 def effect_recovery(database_url: str) -> Iterator[EffectRecovery]:
-    """Recovery outside the daemon. Raises: MisuseError if the database or a task cannot be opened, or is not there."""
+    """Recovery outside the daemon.
+
+    Raises: MisuseError if the database or a task cannot be opened, or is not there; SettingsError for those of tools.
+    """
     tasks = load_tasks()
     unused = ModelSettings(voice="", transcription=Transcription(model=""))
-    defaults = Defaults(BotProfile("", "", unused, ZoneInfo("UTC"), offered(tasks)), tasks)
+    defaults = Defaults(
+        BotProfile("", "", unused, ZoneInfo("UTC"), offered(tasks)), tasks, tool_host(read_tool_settings())
+    )
     engine = open_database(database_url, create=False)
     try:
         report_unreadable(engine, Quarantine())

@@ -63,6 +63,45 @@ DatabaseUrl = Annotated[
 ]
 
 
+def listed(hosts: str) -> tuple[str, ...]:
+    """The hosts of a setting that lists them."""
+    return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
+
+
+def _tool_hosts(text: str) -> str:
+    for host in listed(text):
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} must be a name or an address, without scheme, port and path")
+    return text
+
+
+def _private_hosts(text: str) -> str:
+    if "*" in text:
+        raise ValueError("must name each host, without *")
+    return _tool_hosts(text)
+
+
+ToolHosts = Annotated[
+    str,
+    Field(description="hosts that tools may reach, as a.example,*.b.example; empty: any public one"),
+    AfterValidator(_tool_hosts),
+]
+PrivateHosts = Annotated[
+    str,
+    Field(description="hosts of tools that may have addresses within your own network, each written out"),
+    AfterValidator(_private_hosts),
+]
+
+
+class ToolSettings(BaseSettings):
+    """The settings of a command that only carries out tools."""
+
+    model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    tool_hosts: ToolHosts = ""
+    tool_private_hosts: PrivateHosts = ""
+
+
 class StoreSettings(BaseSettings):
     """The settings of a command that only opens the store."""
 
@@ -164,12 +203,8 @@ class Settings(BaseSettings):
     ] = "near_field"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
-    tool_hosts: Annotated[
-        str, Field(description="hosts that tools may reach, as a.example,*.b.example; empty: any public one")
-    ] = ""
-    tool_private_hosts: Annotated[
-        str, Field(description="hosts of tools that may have addresses within your own network, each written out")
-    ] = ""
+    tool_hosts: ToolHosts = ""
+    tool_private_hosts: PrivateHosts = ""
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
     ] = 50
@@ -236,14 +271,6 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, text: str) -> str:
         networks(text)
-        return text
-
-    @field_validator("tool_hosts", "tool_private_hosts")
-    @classmethod
-    def _hosts(cls, text: str, info: ValidationInfo) -> str:
-        for host in _listed(text):
-            if not _HOST.fullmatch(host) or ("*" in host and info.field_name == "tool_private_hosts"):
-                raise ValueError(f"{host!r} must be a name or an address, without scheme, port and path")
         return text
 
     @field_validator("workers")
@@ -338,16 +365,6 @@ class Settings(BaseSettings):
         return networks(self.trusted_proxies)
 
     @property
-    def hosts_of_tools(self) -> tuple[str, ...]:
-        """The patterns of TIELINE_TOOL_HOSTS."""
-        return _listed(self.tool_hosts)
-
-    @property
-    def private_hosts_of_tools(self) -> tuple[str, ...]:
-        """The names of TIELINE_TOOL_PRIVATE_HOSTS."""
-        return _listed(self.tool_private_hosts)
-
-    @property
     def listen_host(self) -> str:
         """Where the VAIC endpoint listens: everywhere with a token, on loopback without one."""
         return self.host or ("0.0.0.0" if self.asks_for_token else "127.0.0.1")  # noqa: S104 - meant
@@ -379,10 +396,6 @@ class Settings(BaseSettings):
 
 def _tokens(setting: SecretStr) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, setting.get_secret_value().split(","))))
-
-
-def _listed(hosts: str) -> tuple[str, ...]:
-    return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
 
 
 def _check_tokens(tokens: Sequence[str]) -> None:
@@ -423,6 +436,11 @@ def read_settings(**overrides: object) -> Settings:
 def read_store_settings() -> StoreSettings:
     """Read and check what opens the store; no other setting has to be right. Raises: SettingsError."""
     return _read(StoreSettings, {})
+
+
+def read_tool_settings() -> ToolSettings:
+    """Read and check what tools may reach; no other setting has to be right. Raises: SettingsError."""
+    return _read(ToolSettings, {})
 
 
 def _read(kind: type[S], overrides: dict[str, object]) -> S:

@@ -13,6 +13,7 @@ import wave
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from sqlalchemy import create_engine, text
 from typer.main import get_command
 
 import fsm.agents
+from gateway.bots.files import EXAMPLE
 from gateway.daemon import Daemon
 from gateway.settings import Settings
 from lab.caller import CallReport, CallSettings, Say, ScriptStep, parse_script, place_call
@@ -42,7 +44,7 @@ async def tell(story: Story, folder: Path, today: date) -> tuple[CallReport, lis
 
 
 async def call(
-    script: Sequence[ScriptStep], folder: Path, prepare: Callable[[Database], None]
+    script: Sequence[ScriptStep], folder: Path, prepare: Callable[[Database], None], bots: str = ""
 ) -> tuple[CallReport, list[datetime]]:
     """Place a call at a practice with a database of its own, laid out by prepare."""
     async with asyncio.timeout(LIMIT_S), Engine(EngineSettings(port=0, speed=SPEED)) as engine:
@@ -53,6 +55,7 @@ async def call(
             port=0,
             ops_port=0,
             vaic_token=SecretStr(""),
+            bots=bots,
             time_zone="UTC",
             max_lag_ms=0,  # all share one loop here
             filler_s=0,  # the machine's own time to hear and think is so many times longer by this clock
@@ -123,7 +126,10 @@ def test_a_task_written_from_the_guide_works_by_speech(tmp_path: Path, monkeypat
     asked = ("Could you call me back, please?", "It is about a repair.", "Tomorrow, please.")
     script = [Say(spoken(words, tmp_path)) for words in asked]
     script += [Say(SPEECH / f"slt_{name}.wav") for name in ("time_1030", "yes_correct", "goodbye")]
-    run_paced(call(script, tmp_path, lambda database: None))
+    bots = copytree(EXAMPLE, tmp_path / "bots")
+    with (bots / "linden" / "bot.toml").open("a") as bot:
+        bot.write('\n[[task]]\nuse = "callback"\n')
+    run_paced(call(script, tmp_path, lambda database: None, str(bots)))
 
     database = create_engine(f"sqlite:///{tmp_path}/story.sqlite3")
     with database.connect() as connection:

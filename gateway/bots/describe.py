@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from actors.bots import Bot, ModelSettings
 from fsm.hours import DAYS
+from fsm.registry import TaskFactory, load_tasks
 from fsm.spec import Act, AgentSpec, Choose, Confirm, End
 from gateway.bots.files import BOT_FILE, BotFiles
 from http_tools.declaration import tools_in
@@ -50,6 +51,17 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
         told |= {f"task.{name}.{key}": text for key, text in _task(spec)}
     told |= _tools(files)
     return {name: text for name, text in told.items() if text}
+
+
+def resources(files: BotFiles) -> dict[str, str]:
+    """Whose time the bot's tasks book, as their settings say: by task."""
+    registered = load_tasks()
+    found = {}
+    for section in _toml(files).get("task", ()):
+        task = registered.get(section.get("use", ""))
+        if isinstance(task, TaskFactory) and (field := task.settings.model_fields.get("resource")) is not None:
+            found[task.name] = str(section.get("resource", field.default))
+    return found
 
 
 def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:

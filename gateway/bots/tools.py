@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from fsm.effects import EffectRequest, EffectResult, Failed, Remote
 from gateway.bots.faults import BotFault, Source
 from gateway.bots.positions import KeyPath
-from gateway.settings import Settings, SettingsError, read_tool_secret
+from gateway.settings import Settings, SettingsError, ToolSettings, listed, read_tool_secret
 from http_tools.declaration import ToolTable, tools_in
 from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost, remote
@@ -30,9 +30,10 @@ class BotTool:
     effect: Remote
 
 
-def tool_host(settings: Settings) -> ToolHost:
+def tool_host(settings: Settings | ToolSettings) -> ToolHost:
     """What the tools of all bots share."""
-    return ToolHost(HostGuard(settings.hosts_of_tools, settings.private_hosts_of_tools), read_tool_secret)
+    guard = HostGuard(listed(settings.tool_hosts), listed(settings.tool_private_hosts))
+    return ToolHost(guard, read_tool_secret)
 
 
 def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str, BotTool]:

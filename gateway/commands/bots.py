@@ -41,7 +41,7 @@ def check(folder: Root = None) -> None:
     print_bot_faults(loaded.faults)
     for name, bot in sorted(loaded.bots.items()):
         out.print(f"{escape(name)}  {bot.digest[:12]}  {', '.join(bot.profile.agents) or 'no tasks'}")
-        for note in _notes(bot):
+        for note in _notes(bot, loaded.files[name]):
             err.print(f"[yellow]note[/yellow] {escape(name)}: {escape(note)}")
     if loaded.faults:
         raise typer.Exit(WRONG_SETTING)
@@ -137,9 +137,14 @@ def print_bot_faults(faults: Iterable[BotFault]) -> None:
         err.print(escape(str(fault)))
 
 
-def _notes(bot: Bot) -> list[str]:
+def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
+    from gateway.bots.describe import resources
+
     notes = []
+    if len(set((used := resources(files)).values())) > 1:
+        told = ", ".join(f"{task} {resource}" for task, resource in used.items())
+        notes.append(f"its tasks have different resources, and see none of each other's appointments: {told}")
     if any(not tag.startswith("en") for tag in bot.profile.languages):
         notes.append("the sentences of tasks and recordings are in English so far")
     if bot.profile.hours is None and any(name.endswith("_appointment") for name in bot.profile.agents):

@@ -107,7 +107,7 @@ def test_bot_that_changes_in_a_call_is_another_for_the_next_call_only(tmp_path: 
         assert [(await scene.record(each)).bot_digest for each in ("c-1", "c-2")] == [first, digests[0]]
         assert booked(scene) == [("first", 30), ("second", 15)]
 
-    play(tmp_path, figures, act, background=0, environment={"TIELINE_BOTS": str(root)})
+    play(tmp_path, figures, act, environment={"TIELINE_BOTS": str(root)})
 
 
 async def faults_of(node: Node) -> list[str]:

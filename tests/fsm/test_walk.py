@@ -20,7 +20,7 @@ from fsm.spec import Act, AgentSpec, Confirm, End, Known, Slot
 from fsm.states import UNOPENED, DerivedEvent
 from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
-from fsm.walk import Walk, no_reasoning
+from fsm.walk import NOT_UNDERSTOOD, Walk, no_reasoning
 from protocols.errors import MisuseError
 from tests.fsm.tables import LOCKER, PAIR_PICKED, context, pair, table
 
@@ -75,6 +75,20 @@ def test_a_look_up_whose_basis_was_corrected_is_repeated_before_it_is_read_back(
         ("Pin", "filled", "Confirm"),
     ]
     assert talk.says == "8 with 1?"
+
+
+def test_a_found_value_that_does_not_fit_its_slot_is_a_failure() -> None:
+    talk = converse(LOCKER, effects=Recorder({"locker.find": [Ok({"locker": "<b>7</b>"})]})).opens(letter="x")
+    assert taken(talk)[-1] == ("Find", "failed", "Human")
+    assert NOT_UNDERSTOOD in talk.says
+
+
+def test_a_value_of_what_was_done_that_does_not_fit_its_slot_leaves_it_unclear() -> None:
+    acts = {**LOCKER.states, "Open": Act(effect="locker.open", fills=("ticket",))}
+    spec = replace(LOCKER, states=acts, slots={**LOCKER.slots, "ticket": Slot(int, stored=True)})
+    talk = at_confirm(spec, found(**{"locker.open": [Ok({"ticket": "none"})]})).says_yes()
+    assert taken(talk)[-1] == ("Open", "unclear", "Human")
+    assert NOT_UNDERSTOOD in talk.says
 
 
 def test_a_looked_up_value_that_no_longer_holds_is_looked_up_again() -> None:

@@ -51,6 +51,14 @@ def test_what_an_author_should_know_is_noted(tmp_path: Path) -> None:
     assert "note mine: it has no [hours]" in result.stderr
 
 
+def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path) -> None:
+    tasks = '[[task]]\nuse = "book_appointment"\nresource = "dental"\n[[task]]\nuse = "cancel_appointment"\n'
+    written(tmp_path, "mine", f'{BOT}[hours]\nmon = ["09:00-17:00"]\n{tasks}')
+    told_of = "see none of each other's appointments: book_appointment dental, cancel_appointment practice"
+    assert told_of in told("check", str(tmp_path)).stderr
+    assert "note" not in told("check", str(EXAMPLE)).stderr
+
+
 def test_schemas_are_printed_as_they_are() -> None:
     assert told("schema").stdout == (EXAMPLE / "bot.schema.json").read_text()
     assert told("schema", "--routes").stdout == (EXAMPLE / "routes.schema.json").read_text()

@@ -289,6 +289,23 @@ def test_routes_are_taken_as_bots_are(folder: Folder) -> None:
     assert folder.faults("routes.toml") == ["routes.toml:1: no nobody"]
 
 
+def test_a_split_keeps_each_caller_with_one_bot_at_every_process_and_through_reloads(folder: Folder) -> None:
+    def split(root: Path, names: Collection[str]) -> Routes:
+        return Routes((Route({"linden": 0.7, "dental": 0.3}),))
+
+    here, there = (Generations(folder.root, build, split, lambda: AT) for _ in range(2))
+    here.start()
+    there.start()
+    callers = [Arrival("/", "", "", f"+4930{number}", f"c-{number}") for number in range(300)]
+    before = [bot and bot.name for bot in map(here.choose, callers)]
+    folder.writes("linden", "two")
+    for _ in range(2):
+        here.look()
+    assert [bot and bot.name for bot in map(here.choose, callers)] == before
+    assert [bot and bot.name for bot in map(there.choose, callers)] == before
+    assert 0.6 < before.count("linden") / len(before) < 0.8
+
+
 def test_a_route_to_a_new_bot_may_be_written_before_it(folder: Folder) -> None:
     (folder.root / "routes.toml").write_text("/ urgent")
     folder.looks()
