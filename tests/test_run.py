@@ -209,11 +209,10 @@ def test_tables_of_another_release_are_told_by_their_major_version(
 def test_a_damaged_effect_is_listed_and_settled(unsettled: Engine, decision: str, status: str) -> None:
     with unsettled.begin() as connection:
         connection.exec_driver_sql("UPDATE effect SET slots = '[1]' WHERE \"key\" = 'c-1:t1:4'")
-    # Not its errors: the log's thread may write a line of an earlier command there.
     listed = command("effects").stdout
     assert "c-1:t1:4  damaged\n" in listed
     assert command("effects", "settle", "c-1:t1:4", "retry").exit_code == 1
-    assert command("effects", "settle", "c-1:t1:4", decision).output.endswith(f"c-1:t1:4  {status}\n")
+    assert command("effects", "settle", "c-1:t1:4", decision).stdout.endswith(f"c-1:t1:4  {status}\n")
     # The log, which other tests may have turned on, names its row.
     assert "c-1:t1:4" not in command("effects").stdout
 
