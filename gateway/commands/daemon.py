@@ -18,6 +18,7 @@ from gateway.commands.console import WRONG_SETTING, err, importing, out, print_f
 from gateway.settings import (
     Settings,
     SettingsError,
+    given_tool_secrets,
     is_given,
     read_settings,
     settings_as_given,
@@ -49,7 +50,9 @@ def serve(
         from gateway.workers import serve as serve_calls
 
     settings = settings_or_exit(port=port, ops_port=ops_port, host=host, workers=workers)
-    set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())
+    set_up_logs(
+        settings.log_level, settings.log_format, settings.log_levels, (*settings.secrets(), *given_tool_secrets())
+    )
     if not as_worker:
         for name in unknown_variables():
             logger.warning("no setting has this name", variable=name)
