@@ -522,6 +522,23 @@ def tokens_in(path: Path) -> tuple[str, ...]:
     return tokens
 
 
+def given_tool_secrets() -> tuple[str, ...]:
+    """All secrets of tools that are set, so that they are never shown."""
+    folder, given = os.environ.get("CREDENTIALS_DIRECTORY"), list(os.environ)
+    if folder:
+        with suppress(OSError):
+            given += [path.name for path in Path(folder).iterdir()]
+    names = {name.removeprefix(TOOL_SECRET).removesuffix(FILE) for name in given if name.startswith(TOOL_SECRET)}
+    return tuple(filter(None, map(_secret_or_nothing, sorted(names))))
+
+
+def _secret_or_nothing(name: str) -> str:
+    try:
+        return read_tool_secret(name)
+    except SettingsError:  # told when a bot needs it
+        return ""
+
+
 def settings_as_given() -> dict[str, str]:
     """Each variable's value in the environment, else its default; secrets hidden, nothing checked."""
     given = {}

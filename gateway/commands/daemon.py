@@ -29,6 +29,7 @@ from gateway.commands.console import (
 from gateway.settings import (
     Settings,
     SettingsError,
+    given_tool_secrets,
     is_given,
     read_settings,
     settings_as_given,
@@ -69,7 +70,8 @@ def serve(
         set_up_logs("INFO", "json")
     try:
         settings = read_settings(port=port, ops_port=ops_port, host=host, workers=workers)
-        set_up_logs(settings.log_level, settings.log_format, settings.log_levels, settings.secrets())
+        secrets = (*settings.secrets(), *given_tool_secrets())
+        set_up_logs(settings.log_level, settings.log_format, settings.log_levels, secrets)
         if not as_worker:
             for name in unknown_variables():
                 logger.warning("no setting has this name", variable=name)

@@ -12,6 +12,7 @@ from gateway.settings import (
     OPENAI_URL,
     Settings,
     SettingsError,
+    given_tool_secrets,
     is_loopback,
     read_settings,
     read_store_settings,
@@ -297,6 +298,8 @@ def test_a_tools_secret_is_read_from_its_variable_a_file_or_systemds_credentials
     (tmp_path / "TIELINE_SECRET_BANK").write_text("of-the-bank")
     env.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert [read_tool_secret(name) for name in ("CRM", "SHOP", "BANK")] == ["of-the-crm", "of-the-shop", "of-the-bank"]
+    env.setenv("TIELINE_SECRET_LOST_FILE", str(tmp_path / "lost"))
+    assert set(given_tool_secrets()) == {"of-the-crm", "of-the-shop", "of-the-bank"}
     assert unknown_variables() == []
 
 
