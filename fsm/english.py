@@ -62,7 +62,7 @@ _O_CLOCK = ("o'clock", "oclock")
 _MARKS = ".,;:?!"
 _SIGN = "\ue000"  # stands for a row of digits that has been read
 _TOKEN = re.compile(
-    r"(?P<iso>\d{4}-\d{2}-\d{2})|(?P<clock>\d{1,2}[:.]\d{2}(?!\d|[.:]\d))|(?P<number>\d+)(?P<nth>st|nd|rd|th)?\b"
+    r"(?P<iso>\d{4}-\d{2}-\d{2})|(?P<clock>\d{1,2}[:.]\d{2}(?!\d|[.:]\d))|(?P<number>\d+)(?P<nth>(?:st|nd|rd|th)\b)?"
     r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)|(?P<mark>[.,;:?!])|(?P<row>\ue000)"
 )
 
@@ -225,8 +225,9 @@ def _tokens(text: str) -> list[_Token]:
             tokens[-1] = _Token(str(number), number, token.ordinal)
         else:
             tokens.append(token)
+    # Written in digits it stays as it is: "007" is not "7", where "seven" is.
     return [
-        token if token.number is None or token.text == str(token.number) else replace(token, text=str(token.number))
+        token if token.number is None or token.text.isdigit() else replace(token, text=str(token.number))
         for token in tokens
     ]
 

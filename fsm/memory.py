@@ -10,11 +10,12 @@ from itertools import pairwise
 from typing import Any, Self
 
 from fsm.answer import Snapshot
-from fsm.context import EVERYTHING, RESULT, SLOT, Context, Filter, Source
+from fsm.context import EVERYTHING, FACT, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
 from fsm.soundness import straight_slots
 from fsm.spec import AgentSpec, Choose, Confirm, End, Known, State
+from fsm.states import piece_of
 from fsm.table import fields
 from protocols.errors import MisuseError
 
@@ -104,6 +105,7 @@ class Memory:
     def forget(self, slot: str) -> None:
         self.slots.pop(slot, None)
         self.context.drop(SLOT, slot)
+        self.context.drop(FACT, piece_of(slot))
 
     def learn(self, category: str, name: str, value: Any, source: Source = "store") -> None:
         """Store a fact or the result of an effect."""
@@ -115,7 +117,7 @@ class Memory:
         alive = self.context.values(SLOT)
         lost = [name for name in self.slots if name not in alive]
         for name in lost:
-            del self.slots[name]
+            self.forget(name)
         return lost
 
     def confirmed(self) -> None:

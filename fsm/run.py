@@ -343,9 +343,9 @@ class TaskRun:
                 value = slot.checked(wanted[name], known)
             except SlotError as error:
                 memory.forget(name)
-                if isinstance(error, Incomplete):
+                if isinstance(error, Incomplete) and error.piece:
                     memory.learn(FACT, piece_of(name), {"said": error.piece, "whole": False}, source="caller")
-                    step.piece |= bool(error.piece)
+                    step.piece = True
                 if not step.told:
                     step.told, step.asked = error.say, name if slot.asked else ""
                 continue

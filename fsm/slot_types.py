@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from email_validator import EmailNotValidError, validate_email
 from phonenumbers import (
     NumberParseException,
     PhoneNumberFormat,
+    country_code_for_region,
     format_number,
     is_possible_number,
     is_valid_number,
@@ -66,14 +67,30 @@ class Digits(Spelled):
 
 
 class PhoneNumber(Spelled):
-    """A number in E.164; for the ear as it is dialled within its country, two or three digits at a time."""
+    """A number in E.164; for the ear as it is dialled from `home`, two or three digits at a time.
+
+    home: ISO 3166; "" for nowhere, from where every number has its country's code.
+    """
 
     __slots__ = ()
+    home: ClassVar[str] = ""
 
     def ear(self) -> str:
-        national = format_number(parse(str(self)), PhoneNumberFormat.NATIONAL)
-        parts = re.findall(r"\d+", national)
-        return " ".join(_grouped(part, 3) if len(part) > 4 else part for part in parts)
+        try:
+            number = parse(str(self), self.home or None)
+        except NumberParseException:  # what a tool keeps may be any text
+            return _grouped(str(self), 3)
+        at_home = number.country_code == country_code_for_region(self.home)
+        written = format_number(number, PhoneNumberFormat.NATIONAL if at_home else PhoneNumberFormat.INTERNATIONAL)
+        parts = re.findall(r"\d+", written)
+        said = " ".join(_grouped(part, 3) if len(part) > 4 else part for part in parts)
+        return said if at_home else f"plus {said}"
+
+
+@cache
+def phone_of(region: str) -> type[PhoneNumber]:
+    """The type of numbers that are said as they are dialled from a country."""
+    return type(f"PhoneNumber{region}", (PhoneNumber,), {"__slots__": (), "home": region})
 
 
 class Iban(Spelled):
@@ -159,8 +176,9 @@ def _pieces(
             raise SlotError("I did not get that.")
         before = known.facts.get(piece_of(name))
         joined, is_whole = (f"{before['said']}{piece}", before["whole"]) if isinstance(before, dict) else (piece, True)
-        # After a part the rest is expected, after a whole value another one.
-        for text in (piece, joined) if is_whole else (joined, piece):
+        # After a part the rest is expected; after a whole value another one, or all of it from the beginning.
+        anew = is_whole or (isinstance(before, dict) and piece.startswith(str(before["said"])))
+        for text in (piece, joined) if anew else (joined, piece):
             if (whole := complete(text)) is not None:
                 return whole
         if too_long(joined):
@@ -193,7 +211,7 @@ def _phone(name: str, options: SlotOptions) -> Check:
         if not international and not text.startswith(trunk):
             return None
         known = is_possible_number(number) if international else is_valid_number(number)
-        return PhoneNumber(format_number(number, PhoneNumberFormat.E164)) if known else None
+        return phone_of(options.region)(format_number(number, PhoneNumberFormat.E164)) if known else None
 
     def read(text: str) -> str | None:
         said = spelling.digits(text)

@@ -46,6 +46,8 @@ _ALPHABET: Mapping[str, str] = {word: word[0] for word in _ALPHABETS.split()} | 
 }  # fmt: skip
 _AS_IN = frozenset({"as", "for", "like", "wie"})
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
+# "twenty-two", "double-five".
+_HYPHENED = re.compile(rf"\b({'|'.join((*_TENS, *_REPEATED))})[-–](?=\w)", re.IGNORECASE)
 _GERMAN_TENS = re.compile(rf"({'|'.join(each for each in _DIGITS if len(each) > 2)})und({'|'.join(_TENS)})")
 _SAID_BETWEEN = frozenset({"and", "und", "then", "dann", "again", "nochmal"})
 
@@ -98,7 +100,7 @@ def _units(text: str, signs: Mapping[str, str], *, numbers: bool = True) -> Iter
 
     numbers: whether number words are digits; in an e-mail address "one" may be a word.
     """
-    words = _WORD.findall(unicodedata.normalize("NFC", text))
+    words = _WORD.findall(_HYPHENED.sub(r"\1 ", unicodedata.normalize("NFC", text)))
     at = 0
     while at < len(words):
         word, lower = words[at], words[at].casefold()

@@ -116,7 +116,8 @@ def _type(spec: AgentSpec, name: str, slot: Slot[Any]) -> str:
         return "name"
     if issubclass(slot.value_type, Enum) and slot.value_type is not YesNo:
         return "choice"
-    if (kind := _TYPES.get(slot.value_type)) is None:
+    plain = PhoneNumber if issubclass(slot.value_type, PhoneNumber) else slot.value_type
+    if (kind := _TYPES.get(plain)) is None:
         raise MisuseError(f"task {spec.name!r}: no ready-made type for slot {name!r} ({slot.value_type.__name__})")
     return kind
 

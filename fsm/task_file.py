@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fsm.conditions import Condition, ConditionRule, Rule
 from fsm.effects import DeclaredEffect
-from fsm.slot_types import SLOT_TYPES, Check, SlotOptions, SlotType, choices_of
+from fsm.slot_types import SLOT_TYPES, Check, PhoneNumber, SlotOptions, SlotType, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
 from fsm.testing.proofs import prove
@@ -315,6 +315,8 @@ class _Compiler:
             value_type = choices_of(name, *options.choices.items())
         elif table.choices_from:
             value_type = str
+        elif value_type is PhoneNumber:
+            value_type = phone_of(options.region)
         if not (table.ask or table.optional or table.stored):
             self._fault((*path, "ask"), "write the question for it, or `optional = true`, or `stored = true`")
         return Slot(

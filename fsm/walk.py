@@ -18,7 +18,7 @@ from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
-from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent
+from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
 from protocols.errors import MisuseError
 
@@ -112,9 +112,11 @@ class Walk:
             self._memory.learn(FACT, name, value)
         here, there = self._spec.states.get(origin), self._spec.states[arrow.to]
         denied = isinstance(here, Confirm) and event == "no" and isinstance(there, Collect)
-        if denied:
+        if denied and isinstance(there, Collect):
             # All its slots are filled, but not as the caller wants: the Collect must wait.
             self._memory.context.forget(CHOICE)
+            for slot in there.slots:  # what is said now begins anew
+                self._memory.context.drop(FACT, piece_of(slot))
             self.step.failed = True
         elif isinstance(here, Act) and event == "refused" and isinstance(there, Collect):
             for slot in there.slots:

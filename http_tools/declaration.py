@@ -18,6 +18,12 @@ _ALONE = re.compile(r"\{\w+\}")
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
 
+_OWN_HEADERS = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "idempotency-key", "content-type", "traceparent",
+    "accept-encoding", "webhook-id", "webhook-timestamp", "webhook-signature",
+})  # fmt: skip
+
+
 def _secret(name: str) -> str:
     if not _SECRET.fullmatch(name):
         raise ValueError('write the name of a secret, like "secret:CRM", and never the secret itself')
@@ -40,6 +46,10 @@ def _url(url: str) -> str:
         raise ValueError("must be an absolute http:// or https:// URL")
     if fields(parts.netloc):
         raise ValueError("the host must be written out: a value of the caller's must not choose it")
+    if not url.isascii() or any(each.isspace() for each in url):
+        raise ValueError("must be ASCII without spaces: write other signs as %XX")
+    if parts.fragment:
+        raise ValueError("has a fragment, which no server sees: write # as %23")
     if "@" in parts.netloc:
         raise ValueError("has a password in it: use `auth` with a secret's name")
     fields(url)
@@ -151,6 +161,9 @@ class ToolTable(_Section):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
+        for name in self.headers:
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(f"headers.{name}: is set by Tieline")
         if self.body is not None and self.method == "GET":
             raise ValueError("GET has no body: use `query`")
         if self.reads_only and self.lookup is not None:

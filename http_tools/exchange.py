@@ -86,8 +86,8 @@ def exchange(
     late = threading.Event()
     watch = threading.Timer(max(until_s - clock_s(), 0.0), _cut, (wire, late))
     watch.daemon = True
-    watch.start()
     try:
+        watch.start()
         reply = _talk(wire, request, parts.netloc.rpartition("@")[2])
         if late.is_set():  # a body that ends with its connection looks whole when we cut it
             raise Broken("no whole reply in time")
@@ -117,18 +117,18 @@ def _connect(host: str, address: str, port: int, limit_s: float, tls: ssl.SSLCon
 def _cut(wire: socket.socket, late: threading.Event) -> None:
     late.set()
     with suppress(OSError):
-        wire.shutdown(socket.SHUT_RDWR)
+        # The plain socket's: that of TLS forgets its keys at once, and what is just being sent would go out in clear.
+        socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
 def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
+    parts = urlsplit(request.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = http.client.HTTPConnection(host)
     connection.sock = wire
-    target = request.url.partition("://")[2].partition("/")[2]
     headers = {"Host": host, "Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
     try:
-        connection.request(
-            request.method, f"/{target.partition('#')[0]}", request.body, headers | dict(request.headers)
-        )
+        connection.request(request.method, target, request.body, headers | dict(request.headers))
         response = connection.getresponse()
         body = _read(response)
     except (OSError, http.client.HTTPException, ValueError) as error:

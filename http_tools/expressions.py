@@ -112,6 +112,14 @@ def expression(text: str) -> ParsedResult:
         raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
 
 
+def searched(value: ParsedResult, document: Any) -> Any:
+    """What an expression finds; None if nothing, or if it cannot be applied."""
+    try:
+        return value.search(document)
+    except JMESPathError:
+        return None
+
+
 def holds(condition: ParsedResult, document: Any) -> bool:
     """Whether a condition is true of a document. What cannot be compared is not."""
     try:

@@ -19,6 +19,10 @@ Resolve = Callable[[str, int], Sequence[str]]
 # Threads that wait for names: one that hangs must not hold up the others.
 MOST_LOOKUPS = 16
 # IPv6 ranges that hold an IPv4 address in their last 32 bits: NAT64 (RFC 6052), IPv4-compatible (RFC 4291).
+# The only IPv6 addresses that are handed out; what else there is, is for networks' own use.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Public by their number, and within every machine of a cloud: metadata (Oracle), wire server (Azure).
+_OF_CLOUDS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
 _HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
 
@@ -100,4 +104,10 @@ def is_public(address: IpAddress) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address in each for each in _OF_CLOUDS if each.version == address.version)
+    )

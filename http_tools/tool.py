@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
 from http_tools.declaration import Auth, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
-from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds
+from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 
@@ -36,6 +36,9 @@ LOOKUP_S = 2.0
 TOKEN_MARGIN_S = 30.0
 # From the first on the server has failed, perhaps after it did it; the second says that it did nothing.
 _SERVER_ERROR, _UNAVAILABLE = 500, 503
+_UNAUTHORIZED = 401
+# What has been done can be seen there: 303, and answers before the real one, which are none.
+_ELSEWHERE = frozenset({303, *range(100, 200)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ class HttpTool:
             return Refused(self._sentence(self._tool.refused.say, document, request))
         if holds(self._ok, document):
             return self._kept(reply)
-        if reply.status >= _SERVER_ERROR and reply.status != _UNAVAILABLE and not self._tool.reads_only:
+        if _may_have_done(reply) and not self._tool.reads_only:
             return None
         return Failed(self._tool.failed.say)
 
@@ -167,7 +170,7 @@ class HttpTool:
         """None if a value that is to be kept is not there."""
         values: dict[str, JsonValue] = {}
         for name, each in self._keep.items():
-            found = each.search(reply.body)
+            found = searched(each, reply.body)
             if found is None:
                 logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
                 return None
@@ -193,8 +196,7 @@ class HttpTool:
         tool, values = self._tool, self._values(request)
         try:
             url = filled_url(tool.url, values)
-            query = {name: filled_json(each, values) for name, each in tool.query.items()}
-            query = {name: each for name, each in filled_json(query, values).items() if each is not None}
+            query = filled_json(dict(tool.query), values)
             body = None if tool.body is None else json.dumps(filled_json(tool.body, values)).encode()
             headers = {name: _one_line(filled(each, values)) for name, each in tool.headers.items()}
         except Missing as error:
@@ -249,38 +251,46 @@ class HttpTool:
             return token
 
     def _tried(self, asked: Request, until_s: float, request: EffectRequest) -> Reply:
-        """The reply to the last try. Raises: NotSent, Broken."""
-        tool, began_s, tries = self._tool, self._around.clock_s(), 0
+        """The reply to the last try.
+
+        Raises: NotSent if no try was sent, Broken if one that was may have done it and no later one tells.
+        """
+        tool, clock_s = self._tool, self._around.clock_s
+        began_s, tries, pause_s = clock_s(), 0, FIRST_PAUSE_S
         again = set(tool.retry.on)
-        pause_s = FIRST_PAUSE_S
+        maybe_done = ""
         log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, tool=self._name)
         while True:
             tries += 1
             last = tries > tool.retry.times
+            failure: NotSent | Broken
             try:
                 reply = self._once(asked, until_s)
             except NotSent as error:
-                outcome, stop = str(error), last or "connect" not in again
-                if stop:
-                    log.warning("a tool was not reached", reason=outcome, tries=tries)
-                    raise
+                failure, last = error, last or "connect" not in again
             except Broken as error:
-                outcome = str(error)
-                if last or "timeout" not in again:
-                    log.warning("a tool did not answer", reason=outcome, tries=tries)
-                    raise
+                failure, last = error, last or "timeout" not in again
+                maybe_done = maybe_done or str(error)
             else:
-                self._around.heard(reply)
-                if last or str(reply.status) not in again:
-                    took_ms = round(1000 * (self._around.clock_s() - began_s))
-                    log.info("tool", status=reply.status, tries=tries, took_ms=took_ms)
-                    return reply
                 pause_s = max(pause_s, reply.retry_after_s)
-                if self._around.clock_s() + pause_s >= until_s:
+                if last or str(reply.status) not in again or clock_s() + pause_s >= until_s:
+                    took_ms = round(1000 * (clock_s() - began_s))
+                    log.info("tool", status=reply.status, tries=tries, took_ms=took_ms)
+                    if maybe_done and not self._tells(reply):
+                        raise Broken(maybe_done)
                     return reply
-            if self._around.clock_s() + pause_s < until_s:
-                self._around.pause(pause_s)
+                if _may_have_done(reply):
+                    maybe_done = maybe_done or f"status {reply.status}"
+                failure = Broken(f"status {reply.status}")
+            if last or clock_s() + pause_s >= until_s:
+                log.warning("a tool did not answer", reason=str(failure), tries=tries)
+                raise Broken(maybe_done) if maybe_done else failure
+            self._around.pause(pause_s)
             pause_s *= 2
+
+    def _tells(self, reply: Reply) -> bool:
+        """Whether a reply says what holds now, whatever came of an earlier try."""
+        return self._tool.reads_only or holds(self._ok, _document(reply))
 
     def _once(self, asked: Request, until_s: float) -> Reply:
         """Raises: NotSent, Broken."""
@@ -293,9 +303,11 @@ class HttpTool:
                     reply = exchange(
                         asked, around.guard, connect_s=self._tool.connect_s, until_s=until_s, clock_s=around.clock_s
                     )
-                except (Unsent, Broken, NotAllowed):
+                except BaseException:
                     gate.failed()
                     raise
+                if reply.status == _UNAUTHORIZED:
+                    self._token_until_s = 0.0  # the next request fetches another
                 if reply.status >= _SERVER_ERROR:
                     gate.failed()
                 else:
@@ -303,6 +315,11 @@ class HttpTool:
                 return reply
         except (Unsent, Busy, NotAllowed) as error:
             raise NotSent(str(error)) from None
+
+
+def _may_have_done(reply: Reply) -> bool:
+    """Whether a server that answers so may have done it: it failed, or says that the result is elsewhere."""
+    return (reply.status >= _SERVER_ERROR and reply.status != _UNAVAILABLE) or reply.status in _ELSEWHERE
 
 
 def _document(reply: Reply) -> dict[str, Any]:

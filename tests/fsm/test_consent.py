@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,13 @@ def test_a_read_back_is_found_at_the_end_of_an_endless_turn_and_one_without_end_
     assert states(Readback((0,), {}, sentence), said, english)
     endless = "Shall I " + "very " * 300 + "book it?"
     assert not states(Readback((0,), {}, endless), [Spoken(endless, heard=True, today=today)], english)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("SW1A 1AA", "SW2A 3AA"), ("1012AB", "9999AB"), ("0012", "0 12"), ("007", "7")]
+)
+def test_letters_and_zeros_beside_digits_count(value: str, said: str) -> None:
+    readback = readback_of("{code}. Is that right?", {"code": value}, (1,), {})
+    for words, agreed in ((value, True), (said, False)):
+        spoken = Spoken(f"{words}. Is that right?", heard=True, today=date(2026, 11, 23))
+        assert states(readback, [spoken], English()) is agreed

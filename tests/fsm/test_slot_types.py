@@ -12,13 +12,14 @@ from fsm.consent import Spoken, readback_of, states
 from fsm.effects import Ok, Remote
 from fsm.english import English
 from fsm.errors import SlotError
-from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, PhoneNumber, SlotOptions, YesNo, choices_of
+from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.states import Known
 from fsm.testing import Conversation, converse
 from fsm.testing.conversation import NOON, Recorder
 
 NOTHING_KNOWN = Known(NOON, {})
+NUMBER = phone_of("DE")("+49305550012")
 
 
 def checked(kind: str, value: Any, **options: Any) -> Any:
@@ -91,8 +92,11 @@ def test_what_cannot_be_kept_is_asked_again(kind: str, value: Any, options: dict
         ("date", date(2026, 11, 24), "Tuesday 24 November"),
         ("time", time(9, 5), "9:05"),
         ("digits", Digits("1234567"), "123 45 67"),
-        ("phone", PhoneNumber("+49305550012"), "030 555 00 12"),
-        ("phone", PhoneNumber("+16502530000"), "650 253 0000"),
+        ("phone", phone_of("DE")("+49305550012"), "030 555 00 12"),
+        ("phone", phone_of("US")("+16502530000"), "650 253 0000"),
+        ("phone", phone_of("DE")("+43305550012"), "plus 43 3055 500 12"),
+        ("phone", phone_of("")("+49305550012"), "plus 49 30 555 00 12"),
+        ("phone", phone_of("DE")("desk"), "de sk"),
         ("iban", Iban("DE89370400440532013000"), "DE89 3704 0044 0532 0130 00"),
         ("email", Email("a-b@example.com"), "a dash b at example dot com"),
         ("choice", choices_of("size", ("l", "a large one"))("l"), "a large one"),
@@ -112,8 +116,8 @@ def test_every_type_can_be_declared_stored_and_restored(kind: str) -> None:
 
 
 def test_a_spelled_value_is_plain_text_as_json_and_comes_back_as_it_was() -> None:
-    slot = Slot(PhoneNumber)
-    written = slot.write(PhoneNumber("+49305550012"))
+    slot = Slot(phone_of("DE"))
+    written = slot.write(phone_of("DE")("+49305550012"))
     assert type(written) is str
     assert slot.read(written).ear() == "030 555 00 12"
 
@@ -122,7 +126,10 @@ def number_task(region: str = "DE") -> AgentSpec:
     kind = SLOT_TYPES["phone"]
     assert kind.check is not None
     slot: Slot[Any] = Slot(
-        kind.value_type, ask="What is your number?", check=kind.check("number", SlotOptions(region=region)), pieces=True
+        phone_of(region),
+        ask="What is your number?",
+        check=kind.check("number", SlotOptions(region=region)),
+        pieces=True,
     )
     return AgentSpec(
         name="call_back",
@@ -193,6 +200,17 @@ def test_pieces_that_do_not_fit_together_begin_anew_and_end_at_a_human() -> None
     assert call.outcome == "transfer"
 
 
+def test_after_a_no_the_number_begins_anew() -> None:
+    call = talk("US").opens(number="6502530000").says_no()
+    call.gives(number="650").gives(number="253").gives(number="1111")
+    assert call.slots == {"number": "+16502531111"}
+
+
+def test_a_piece_said_again_with_the_rest_is_the_whole() -> None:
+    call = talk("US").opens(number="650").gives(number="650 253 0000")
+    assert call.slots == {"number": "+16502530000"}
+
+
 def test_pieces_survive_a_crash() -> None:
     call = talk().opens(number="030").crashes().gives(number="5550012")
     assert call.slots == {"number": "+49305550012"}
@@ -208,11 +226,15 @@ def test_pieces_survive_a_crash() -> None:
     ],
 )
 def test_a_number_may_be_read_back_in_any_grouping(words: str) -> None:
-    readback = readback_of("A call to {number:ear}. Is that right?", {"number": PhoneNumber("+49305550012")}, (1,), {})
+    readback = readback_of(
+        "A call to {number:ear}. Is that right?", {"number": phone_of("DE")("+49305550012")}, (1,), {}
+    )
     assert states(readback, [Spoken(words, heard=True, today=NOON.date())], English())
 
 
 @pytest.mark.parametrize("words", ["A call to 030 555 00 13. Is that right?", "A call to 030 555 00. Is that right?"])
 def test_another_number_read_back_counts_for_nothing(words: str) -> None:
-    readback = readback_of("A call to {number:ear}. Is that right?", {"number": PhoneNumber("+49305550012")}, (1,), {})
+    readback = readback_of(
+        "A call to {number:ear}. Is that right?", {"number": phone_of("DE")("+49305550012")}, (1,), {}
+    )
     assert not states(readback, [Spoken(words, heard=True, today=NOON.date())], English())

@@ -17,6 +17,7 @@ from fsm.spelling import address, characters, digits
         ("triple eight and nine", "8889"),
         ("thirty two forty", "3240"),
         ("nineteen", "19"),
+        ("twenty-two double-five", "2255"),
         ("plus four nine three zero", "+4930"),
         ("(030) 555/01", "03055501"),
         ("null acht fünfzehn", "0815"),

@@ -71,6 +71,9 @@ def test_tools_are_named_by_their_tables() -> None:
         ({"total_s": 0}, "greater than 0"),
         ({"totl_s": 1}, "Extra inputs"),
         ({"headers": {"X y": "z"}}, "pattern"),
+        ({"headers": {"Idempotency-key": "z"}}, "set by Tieline"),
+        ({"url": "https://crm.example/prüfung"}, "ASCII"),
+        ({"url": "https://crm.example/x#y"}, "fragment"),
     ],
 )
 def test_what_is_refused(change: dict[str, Any], told: str) -> None:

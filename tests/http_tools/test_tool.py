@@ -19,7 +19,7 @@ from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
 from http_tools.hosts import HostGates
 from http_tools.tool import HttpTool, ToolHost, remote
-from tests.http_tools.server import HttpServer, answers, http_server, sends
+from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 
 KEY = "call-1:t1:3"
 SECRETS = {"CRM": "s3cret-of-the-crm", "HOOK": "whsec_" + base64.b64encode(b"signing key").decode()}
@@ -184,6 +184,37 @@ def test_nobody_there_is_told_as_not_sent_and_tried_again_even_if_not_idempotent
     with pytest.raises(NotSent):
         HttpTool("crm", declaration, around(guard=guard)).carry_out(request())
     assert len(tried) == 3
+
+
+@pytest.mark.parametrize("second", [answers(503), answers(401), answers(409, {"alternatives": ["x"]})])
+def test_what_an_earlier_try_may_have_done_is_not_told_as_failed(second: Answer) -> None:
+    with http_server(sends(b"", reset=True), second) as server:
+        assert isinstance(done(server, idempotent=True, retry={"times": 1, "on": ["timeout"]}), Unclear)
+    assert len(server.received) == 2
+
+
+def test_a_second_try_that_cannot_be_sent_leaves_it_unclear() -> None:
+    with http_server() as server:
+        server.script[:] = [server.says_nothing()]
+        retry = {"times": 2, "on": ["connect", "timeout"]}
+        assert isinstance(done(server, idempotent=True, retry=retry, total_s=0.3), Unclear)
+
+
+def test_a_query_needs_no_path() -> None:
+    with http_server(answers(201, {"data": {"id": 1}})) as server:
+        done(server, url=server.url, query={"what": "{topic}"})
+    assert server.received[0].target == "/?what=billing"
+
+
+def test_a_callers_words_are_no_template() -> None:
+    with http_server(answers(201, {"data": {"id": 1}})) as server:
+        tool(server, query={"q": "{topic}"}).carry_out(request(topic="{caller} {"))
+    assert server.received[0].target.endswith("?q=%7Bcaller%7D+%7B")
+
+
+def test_a_value_to_keep_that_cannot_be_computed_is_a_missing_one() -> None:
+    with http_server(answers(200, {"items": None})) as server:
+        assert isinstance(done(server, ok={"keep": {"n": "length(items)"}}), Unclear)
 
 
 # --- without an answer ---
