@@ -135,6 +135,10 @@ class Bots(Protocol):
         """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
+    def are_there(self) -> bool:
+        """Whether there is any bot, so that calls can be taken. For any thread."""
+        ...
+
     def asks_dialled(self, arrival: Arrival) -> bool:
         """Whether the number that was dialled would decide who answers, and is not known yet. For any thread."""
         ...
@@ -156,6 +160,9 @@ class OneBot:
 
     def __init__(self, profile: BotProfile, name: str = "bot") -> None:
         self.bot = Bot(name, "", profile)
+
+    def are_there(self) -> bool:
+        return True
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot

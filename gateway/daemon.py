@@ -65,12 +65,13 @@ from gateway.logs import hide, without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
-from gateway.store_opening import open_store
+from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
@@ -109,6 +110,11 @@ class Root:
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def lost(self) -> None:
+        """What the journal's writer holds was not all written."""
+        if not self.ended.done():
+            self.ended.set_result(JournalError())
 
     def tell(self, message: ChildDied | JournalLost, /) -> None:
         if not self.ended.done():
@@ -230,8 +236,9 @@ class Daemon:
             try:
                 await asyncio.to_thread(bots.store_in, BotVersions(engine))
             except UNAVAILABLE as error:
-                logger.warning("the database is away again", reason=type(error).__name__)
+                logger.warning("the database takes no version of a bot", reason=code_of(error))
                 engine.dispose()
+                await asyncio.sleep(TRY_EVERY_S)
             else:
                 return bots, port, engine
 
@@ -317,11 +324,17 @@ class Daemon:
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 await self._emptied()
-                send(self.switchboard, ShutDown())
+        except TimeoutError:
+            logger.warning("calls do not end: they are dropped")
+        # They write their records now; then the journal's writer has its own time for what it holds.
+        send(self.switchboard, ShutDown())
+        try:
+            async with asyncio.timeout(STOP_LIMIT_S):
                 while self.switchboard.is_alive():
                     await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
-            logger.warning("shutdown timed out: remaining connections are dropped")
+            logger.error("shutdown timed out: what is not written yet is lost")
+            self.root.lost()
         self._stopping.set()
         if self._issuer_keys is not None:
             self._issuer_keys.stop()

@@ -49,8 +49,11 @@ class LeaseKeeper:
         if held := self._leases.held:
             self._do("the leases cannot be renewed", lambda: self._leases.renew(held))
         error = self._do("the store takes nothing", lambda: prove(self._engine))
-        away = error is not None and may_pass(error)
-        fault = refusal(self._engine, error) if error is not None and not away else ""
+        if isinstance(error, DBAPIError | PoolTimeout):
+            away = may_pass(error)
+            fault = "" if away else refusal(self._engine, error)
+        else:
+            away, fault = error is not None, ""
         send(self._switchboard, LeasesKept(answered=not away, fault=fault))
 
     def leave(self) -> None:
@@ -69,6 +72,11 @@ class LeaseKeeper:
             if self._failing.get(what) != code:
                 logger.error(what, reason=code)
             self._failing[what] = code
+            return error
+        except Exception as error:  # noqa: BLE001 - the other parts must be done, and next time this one
+            if self._failing.get(what) != type(error).__name__:
+                logger.exception(what)
+            self._failing[what] = type(error).__name__
             return error
         if self._failing.pop(what, ""):
             logger.warning(f"{what}: it is over")

@@ -301,7 +301,7 @@ class Switchboard(LoopActor):
                 self._stop_if_empty()
             case GetStatus():
                 ready = self._admission is AdmissionState.OPEN and not self._services.short_of() and not self._full
-                ready = ready and not self._look_at_store()
+                ready = ready and not self._look_at_store() and self._services.bots.are_there()
                 hangs = self._store.writer_hangs(self._clock_s())
                 return SwitchboardStatus(tuple(self._calls), self._max_calls, ready, hangs)
             case StoreTried(answered=True):

@@ -28,6 +28,8 @@ ABANDONED = timedelta(seconds=60)
 KEEP_EVERY_S = 15.0
 RECOVER_EVERY_S = 20.0
 LONGEST_GAP_S = 1.5 * RECOVER_EVERY_S
+# For a process to come that can make the version of an effect; then a human decides.
+FOREIGN_PATIENCE = timedelta(hours=1)
 # Why a settled effect is unclear again; shown in the list of unsettled effects.
 UNDO_FAILED = "the caller hung up, and it could not be undone"
 # What a human decides about an effect whose outcome is unknown.
@@ -171,6 +173,13 @@ class EffectRecovery:
                 return declared.effect, self._attempts.request(known, declared.spec)
         return None, None
 
+    def _foreign(self, known: LoggedEffect) -> bool:
+        """Whether this process cannot make the version that the effect is of.
+
+        Another may be able to: what the present version declares under the same name may be another system's.
+        """
+        return bool(known.bot_digest) and self._version(known) is None
+
     def _version(self, known: LoggedEffect) -> Bot | None:
         which = known.bot, known.bot_digest
         if which not in self._versions:
@@ -193,11 +202,14 @@ class EffectRecovery:
         return remote.recover(request) or remote.do(request)
 
     def _recover_one(self, known: LoggedEffect) -> Status | None:
-        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over."""
+        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over, or may."""
+        foreign = self._foreign(known)
+        if foreign and self._now() - known.intended_at < FOREIGN_PATIENCE:
+            return None
         with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now(), known.epoch):
                 return None
-        effect, request = self._declared(known)
+        effect, request = (None, None) if foreign else self._declared(known)
         result: EffectResult = Unclear(UNSURE)
         status: Status | None = None
         if isinstance(effect, Remote) and request is not None:
@@ -214,7 +226,7 @@ class EffectRecovery:
 
     def _clear_up(self, known: LoggedEffect) -> Status | None:
         """Look up an unclear effect, without ever repeating it. Returns its status, None if that is still unknown."""
-        effect, request = self._declared(known)
+        effect, request = (None, None) if self._foreign(known) else self._declared(known)
         if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
             return None
         if known.say == UNDO_FAILED or self._too_old(effect, known):

@@ -309,13 +309,14 @@ class Dialler:
             MODEL_LIMITED.labels("dial").inc()
             wait_s = retry_after_s(headers, self._now()) or 0.0
             if wait_s > HOLD_LIMIT_S:
-                return self._final(status, f"{reason}, to be tried again in {wait_s:.0f} s", purpose)
+                return self._final(status, reason, purpose, f", to be tried again in {wait_s:.0f} s")
             self._loop.call_soon_threadsafe(self._hold.named, wait_s, purpose.call)
         return DialFailed(status, reason)
 
-    def _final(self, status: int, reason: str, purpose: Purpose) -> DialFailed:
+    def _final(self, status: int, reason: str, purpose: Purpose, more: str = "") -> DialFailed:
+        """more: differs from one refusal to the next, so that the circuit breaker must not see it."""
         self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
-        return DialFailed(status, reason, final=True)
+        return DialFailed(status, f"{reason}{more}", final=True)
 
     def _take_over(
         self, connected: _Connected | None, date: str, caller: Address[Dialled | DialFailed], purpose: Purpose

@@ -54,8 +54,15 @@ def digest_of(contents: Mapping[str, bytes]) -> str:
 
 
 def bot_folders(root: Path) -> list[Path]:
-    """The folders of bots in a folder, by name: those that have a bot.toml. Raises: OSError."""
-    return sorted(each for each in root.iterdir() if (each / BOT_FILE).is_file() and not _LEAVINGS.fullmatch(each.name))
+    """The folders of bots in a folder, by name: those that have a bot.toml, or let nobody look. Raises: OSError."""
+    return sorted(each for each in root.iterdir() if not _LEAVINGS.fullmatch(each.name) and _is_bot(each))
+
+
+def _is_bot(folder: Path) -> bool:
+    try:
+        return (folder / BOT_FILE).is_file()
+    except OSError:  # the bot, if it is one, is told as one that cannot be read; a disk's own folder is none
+        return folder.name != "lost+found"
 
 
 def read_folder(folder: Path) -> BotFiles:

@@ -115,6 +115,9 @@ class Generations:
         bot = None if self._versions is None else stored_version(self._versions, self._build, name, digest)
         return None if bot is None else self._keep(bot)
 
+    def are_there(self) -> bool:
+        return bool(self._present.bots)
+
     # --- for the daemon ---
 
     @property
@@ -142,10 +145,7 @@ class Generations:
 
     def look(self) -> None:
         """Take what has changed, and has not changed any more since the last look."""
-        try:
-            self._look(at_once=False)
-        except SQLAlchemyError as error:  # what has changed is taken once it can be stored
-            logger.warning("changed bots wait for the store", reason=type(error).__name__)
+        self._look(at_once=False)
 
     # --- looking ---
 
@@ -162,7 +162,7 @@ class Generations:
         for name, folder in folders.items():
             looks = _looks(folder)
             if self._settled(name, looks, at_once=at_once):
-                self._take(name, folder, looks)
+                self._take_stored(name, folder, looks)
         if self._root not in folders.values():
             looks = _looks_of(self._root / ROUTES_FILE, ROUTES_FILE), *((name, 0, 0, 0, 0) for name in folders)
             if self._settled(ROUTES_FILE, looks, at_once=at_once):
@@ -177,6 +177,13 @@ class Generations:
         """Whether this is new, and as it was at the last look: else somebody may still be writing."""
         before, self._seen[name] = self._seen.get(name), looks
         return looks != self._taken.get(name) and (at_once or looks == before)
+
+    def _take_stored(self, name: str, folder: Path, looks: Looks) -> None:
+        """Take a bot that has changed, once the store takes it; one that it does not take holds up no other."""
+        try:
+            self._take(name, folder, looks)
+        except SQLAlchemyError as error:
+            logger.warning("a changed bot waits for the store", bot=name, reason=type(error).__name__)
 
     def _take(self, name: str, folder: Path, looks: Looks) -> None:
         try:

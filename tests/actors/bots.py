@@ -45,6 +45,9 @@ class Folders:
         name = self.numbers.get(arrival.dialled) or arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
         return self.present_bots.get(name)
 
+    def are_there(self) -> bool:
+        return bool(self.present_bots)
+
     def asks_dialled(self, arrival: Arrival) -> bool:
         return self.by_number and not arrival.dialled
 
@@ -65,6 +68,9 @@ class OneWith:
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot
+
+    def are_there(self) -> bool:
+        return True
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         return False
