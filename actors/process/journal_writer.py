@@ -12,6 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar, assert_never
@@ -82,6 +83,11 @@ T = TypeVar("T")
 
 class _GivenUp(TielineError):
     """The process ends, and the database is not there."""
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it is the database's, for now."""
+    return isinstance(error, _GivenUp) or (isinstance(error, _SUSPECT) and may_pass(error))
 
 
 @dataclass(slots=True)
@@ -572,19 +578,29 @@ class JournalWriter(ThreadActor):
             resume_state = self._resume_state(lease)
             ahead = keys_ahead(lease.key, resume_state.rows)
             acted = frozenset(ahead[key] for key in self._retrying(lambda: self._journal.begun(ahead)))
-        except Exception:  # noqa: BLE001 - whatever its rows hold, it costs this call and no other
-            self._set_aside(lease.key)
+            bot = self._version(resume_state.opening)
+        except Exception as error:  # noqa: BLE001 - whatever its rows hold, it costs this call and no other
+            passes = _passes(error)
+            if passes:  # it says nothing of the call: VAIC may try again, here or elsewhere
+                with suppress(*_SUSPECT):
+                    self._leases.park(lease.key, lease.epoch)
+            else:
+                self._set_aside(lease.key)
             self._leases.forget(lease.key)
-            send(self._switchboard, CallClaimed(message, None, "its journal cannot be read"))
+            send(self._switchboard, CallClaimed(message, None, NO_ANSWER if passes else "its journal cannot be read"))
             return
-        bot = self._version(resume_state.opening)
         send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted, bot=bot)))
 
     def _version(self, opening: CallOpening) -> Bot | None:
-        """The version in which a call began. Here, because it may have to be read and compiled."""
+        """The version in which a call began. Here, because it may have to be read and compiled.
+
+        Raises: SQLAlchemy's OperationalError, or that it was given up, where the store cannot say.
+        """
         try:
-            return self._bots.version(opening.bot, opening.bot_digest)
-        except Exception:  # noqa: BLE001 - code of tasks, or the database: the call goes on in the present version
+            return self._retrying(lambda: self._bots.version(opening.bot, opening.bot_digest))
+        except Exception as error:  # code of tasks, or what the database holds: the call goes on in the present version
+            if _passes(error):
+                raise
             logger.exception("a version of a bot cannot be made", bot=opening.bot, digest=opening.bot_digest)
             return None
 

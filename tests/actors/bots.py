@@ -30,6 +30,7 @@ class Folders:
 
     present_bots: by name. versions: those that can be had, and asked: those that were asked for, by name and digest.
     arrivals: for which a bot was chosen. numbers: whose bot by the number dialled. by_number: which therefore counts.
+    store_errors: of the next questions for a version.
     """
 
     def __init__(self, *names: str) -> None:
@@ -39,6 +40,7 @@ class Folders:
         self.asked: list[tuple[str, str]] = []
         self.numbers: dict[str, str] = {}
         self.by_number = False
+        self.store_errors: list[Exception] = []
 
     def choose(self, arrival: Arrival) -> Bot | None:
         self.arrivals.append(arrival)
@@ -55,6 +57,8 @@ class Folders:
         return self.present_bots.get(name)
 
     def version(self, name: str, digest: str) -> Bot | None:
+        if self.store_errors:
+            raise self.store_errors.pop()
         self.asked.append((name, digest))
         return self.versions.get((name, digest))
 

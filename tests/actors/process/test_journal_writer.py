@@ -12,7 +12,7 @@ import pykka
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, Table, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 import actors.process.journal_writer
 from actors.messages.journal import (
@@ -28,7 +28,8 @@ from actors.messages.journal import (
 )
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, UnreadRow, decode
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
-from actors.process.journal_writer import BATCH_ROWS, JournalWriter
+from actors.process.journal_writer import BATCH_ROWS, MOST_TRIES, JournalWriter
+from actors.process.store_health import NO_ANSWER
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
 from store import schema
@@ -189,6 +190,16 @@ def test_a_call_with_a_repeated_id_is_taken_over_and_given_away_under_its_key(of
     assert len(told.resume_state.rows) == 1
     office.written(append(2))
     assert office.seqs("c-1~2") == [1, 2]
+
+
+def test_a_call_whose_version_the_store_cannot_give_now_is_tried_again_and_keeps_it(office: Office) -> None:
+    office.written(opens(), append(1), Park("c-1", None))
+    office.bots.store_errors = [OperationalError("", {}, Exception("a lock")) for _ in range(MOST_TRIES)]
+    office.written(ClaimCall("c-1", "secret"))
+    assert office.switchboard.expect(CallClaimed).reason == NO_ANSWER
+    assert office.leases.held == {}
+    office.written(ClaimCall("c-1", "secret"))
+    assert office.switchboard.expect(CallClaimed).resume_state is not None
 
 
 def test_a_call_with_a_repeated_id_that_another_process_has_taken_is_lost(office: Office, engine: Engine) -> None:
