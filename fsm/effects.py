@@ -91,7 +91,11 @@ EffectResult = Ok | Refused | Failed | Unclear
 
 
 class NotSent(Exception):
-    """Raised by a Remote's `do` when nothing has reached the remote system."""
+    """Raised by a Remote's `do` when nothing has reached the remote system. say: the apology; "" for Tieline's."""
+
+    def __init__(self, reason: str = "", say: str = "") -> None:
+        super().__init__(reason)
+        self.say = say
 
 
 # What happens to an effect if the caller hangs up while it is carried out.

@@ -109,6 +109,8 @@ class HttpTool:
         until_s = self._around.clock_s() + self._tool.total_s
         try:
             reply = self._tried(self.request(request), until_s, request)
+        except NotSent as error:
+            raise NotSent(str(error), self._tool.failed.say) from None
         except Broken:
             return self._after_no_answer(request)
         return self._judged(reply, request) or self._after_no_answer(request)
@@ -272,6 +274,7 @@ class HttpTool:
                 failure, last = error, last or "timeout" not in again
                 maybe_done = maybe_done or str(error)
             else:
+                self._around.heard(reply)
                 pause_s = max(pause_s, reply.retry_after_s)
                 if last or str(reply.status) not in again or clock_s() + pause_s >= until_s:
                     took_ms = round(1000 * (clock_s() - began_s))

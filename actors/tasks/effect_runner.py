@@ -278,7 +278,8 @@ class EffectRunner:
             result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
             _log_raised(request, "an effect has raised")
-            result = Failed(BROKEN) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
+            say = (error.say if isinstance(error, NotSent) else "") or BROKEN
+            result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
         try:
             with self._transaction(meant) as connection:
                 self._attempts.settle(connection, meant.key, result)

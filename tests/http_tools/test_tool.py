@@ -181,8 +181,9 @@ def test_nobody_there_is_told_as_not_sent_and_tried_again_even_if_not_idempotent
 
     guard = HostGuard(private=("localhost",), resolve=resolve)
     declaration = declared(server, retry={"times": 2, "on": ["connect"]})
-    with pytest.raises(NotSent):
+    with pytest.raises(NotSent) as raised:
         HttpTool("crm", declaration, around(guard=guard)).carry_out(request())
+    assert raised.value.say == "I cannot reach our system right now."
     assert len(tried) == 3
 
 
