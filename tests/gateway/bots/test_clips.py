@@ -26,7 +26,7 @@ from run import app
 from tests.gateway.bots.folders import DEFAULTS, written
 from tests.lab.engine_client import running
 
-DEFAULT_CLIPS = load_clips(CLIPS)
+DEFAULT_CLIPS = load_clips(CLIPS / "en")
 SETTINGS = ModelSettings("cedar", Transcription(model="whisper-1"), speed=1.1)
 
 
