@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from string import Formatter
 from typing import Any
 
@@ -26,7 +26,8 @@ from babel.numbers import format_currency, get_decimal_symbol
 from fsm.consent import Language
 from fsm.english import English
 
-FOLDER = Path(__file__).parent / "sentences"
+FOLDER = files("fsm") / "sentences"
+SUFFIX = ".toml"
 # Who reads what is said, by language; where there is none, English reads.
 READERS: Mapping[str, Callable[[], Language]] = {"en": English}
 CURRENCY_CODE = 3  # letters, of ISO 4217
@@ -169,12 +170,12 @@ def language_of(tag: str) -> str:
 @cache
 def languages_with_sentences() -> frozenset[str]:
     """The languages that have a file of sentences."""
-    return frozenset(path.stem for path in FOLDER.glob("*.toml"))
+    return frozenset(each.name.removesuffix(SUFFIX) for each in FOLDER.iterdir() if each.name.endswith(SUFFIX))
 
 
 @cache
 def _file(language: str) -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
+    return tomllib.loads((FOLDER / f"{language}{SUFFIX}").read_text("utf-8"))
 
 
 def sentences_in(language: str) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
-from fsm.locales import ENGLISH, FOLDER, forms_of, languages_with_sentences, locale_of, sentences_in
+from fsm.locales import ENGLISH, forms_of, languages_with_sentences, locale_of, sentences_in
 from fsm.registry import load_agents
 from fsm.slot_types import SLOT_TYPES, Email, PhoneNumber, SlotOptions, YesNo
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End
@@ -184,7 +184,7 @@ def test_a_tag_tells_the_language() -> None:
 
 
 def test_a_new_language_is_one_file() -> None:
-    assert languages_with_sentences() == {path.stem for path in FOLDER.iterdir() if path.suffix == ".toml"}
+    assert languages_with_sentences() == {path.stem for path in (ROOT / "fsm" / "sentences").iterdir()}
 
 
 # --- conversations in German ---
