@@ -11,9 +11,8 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from actors.clips import Clips
-from fsm.consent import Language
-from fsm.english import English
 from fsm.hours import Hours
+from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import (
     CustomVoice,
@@ -76,8 +75,8 @@ class BotProfile:
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
-    language: of the bot's sentences; also judges a yes. yes_without_words: a turn without a transcript may be a yes to
-    a read-back.
+    locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
+    that it may go on in, by tag. yes_without_words: a turn without a transcript may be a yes to a read-back.
     """
 
     instructions: str
@@ -92,7 +91,8 @@ class BotProfile:
     filler_s: float = 1.5
     max_call_s: float = 0.0
     clips: Clips = field(default_factory=dict)
-    language: Language = field(default_factory=English)
+    locale: Locale = ENGLISH
+    locales: Mapping[str, Locale] = field(default_factory=dict)
     yes_without_words: bool = False
     disclosure: str = ""
     languages: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
@@ -18,7 +19,7 @@ from fsm.effects import Effects, TaskContext
 from fsm.errors import Incomplete, SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
-from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
+from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, ToolSpec
 from fsm.states import DerivedArrow, DerivedEvent, piece_of, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import Reasoner, Step, Taken, Walk, no_reasoning
@@ -105,7 +106,7 @@ class TaskRun:
 
     def instructions(self) -> str:
         """The session's instructions about this task while it is open; "" once it has ended."""
-        return instructions(self._spec, self._context.run_id, self.state, self._needs())
+        return instructions(self._spec, self._context.run_id, self.state, self._needs(), self._context.locale)
 
     def status(self) -> TaskStatus:
         """The run's state, for the supervisor of its call."""
@@ -127,7 +128,8 @@ class TaskRun:
         if not isinstance(state, Confirm):
             return None
         reading = (len(memory.visited), memory.refused_yes)
-        return readback_of(state.template, memory.slots, reading, memory.context.values(SLOT))
+        locale, values = self._context.locale, memory.context.values(SLOT)
+        return readback_of(locale.of(state.template), memory.slots, reading, values, locale.formatter)
 
     # --- steps ---
 
@@ -189,7 +191,7 @@ class TaskRun:
             case Choose(choices=choices) if keys.isdigit() and 1 <= int(keys) <= len(choices):
                 self._choose(list(choices)[int(keys) - 1])
             case _:
-                step.told, step.failed = self._spec.not_understood, True
+                step.told, step.failed = self._said(self._spec.not_understood), True
         self._settle()
         return self._answer()
 
@@ -198,7 +200,7 @@ class TaskRun:
         if not self._memory.visited or not waits(self._spec.states[self.state]):
             return None
         step = self._begin_step()
-        step.told, step.failed, step.silent = self._spec.still_there, True, True
+        step.told, step.failed, step.silent = self._said(self._spec.still_there), True, True
         self._settle()
         return self._answer()
 
@@ -276,7 +278,7 @@ class TaskRun:
                     # The read-back is no longer true, and a rule may decide differently.
                     self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
         if not given and not step.told:
-            step.told = self._spec.not_understood
+            step.told = self._said(self._spec.not_understood)
         step.failed |= len(self._memory.missing()) >= missing and not step.piece
 
     def _first_lost(self, before: Mapping[str, Any]) -> str | None:
@@ -325,7 +327,7 @@ class TaskRun:
             self._walk.go("gave_up")
         else:
             step.word_for_word = True
-            step.told = self._spec.yes_or_no if refused >= PLAIN_FROM else ""
+            step.told = self._said(self._spec.yes_or_no) if refused >= PLAIN_FROM else ""
             step.failed = refused > PLAIN_FROM and verdict in (Verdict.WORDLESS, Verdict.NOT_A_YES)
         fault, hint = _NO_YES[verdict]
         return CallFault(fault, hint)
@@ -338,7 +340,7 @@ class TaskRun:
         for name, slot in self._spec.slots.items():
             if name not in wanted:
                 continue
-            known = Known(self._context.now(), dict(memory.slots), memory.known().facts)
+            known = replace(memory.known(), slots=dict(memory.slots))
             try:
                 value = slot.checked(wanted[name], known)
             except SlotError as error:
@@ -347,7 +349,7 @@ class TaskRun:
                     memory.learn(FACT, piece_of(name), {"said": error.piece, "whole": False}, source="caller")
                     step.piece = True
                 if not step.told:
-                    step.told, step.asked = error.say, name if slot.asked else ""
+                    step.told, step.asked = self._said(error.say), name if slot.asked else ""
                 continue
             if name in given or before.get(name) != value:
                 memory.keep(name, value, source=source, confidence=confidence)
@@ -367,6 +369,10 @@ class TaskRun:
         return read_slots(arguments, told, self._context.choices, self._context.now())
 
     # --- the answers ---
+
+    def _said(self, sentence: str) -> str:
+        """A sentence in the language that is spoken with the caller."""
+        return self._context.locale.of(sentence)
 
     def _settle(self) -> None:
         settle(self._spec, self._memory, self._walk)

@@ -1,6 +1,6 @@
 """The parts of a task's table: slots, the kinds of state with the events each can raise, and arrows.
 
-May import: fsm.context, pydantic, the standard library.
+May import: fsm.context, fsm.locales, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import JsonValue, TypeAdapter
 
 from fsm.context import EVERYTHING, Filter
+from fsm.locales import ENGLISH, Locale
 
 V = TypeVar("V")
 
@@ -26,11 +27,13 @@ class Known:
 
     now: the wall clock, aware, in the bot's time zone. slots: accepted values; for a check only those of earlier slots
     in the table, and a change of one of them runs the check again. facts: all other values of the run's context.
+    locale: the language that is spoken with the caller.
     """
 
     now: datetime
     slots: Mapping[str, Any]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    locale: Locale = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,12 @@ class Slot(Generic[V]):
     def _type(self) -> TypeAdapter[Any]:
         return _adapter(cast(Hashable, self.value_type))
 
-    def question(self, attempts: int) -> str:
+    def question(self, attempts: int, locale: Locale = ENGLISH) -> str:
         """The question after this many failed attempts: plain, then with an example, then by keypad."""
         if attempts >= 2 and self.keypad is not None:
-            return self.keypad.ask
-        return f"{self.ask} {self.example}".strip() if attempts else self.ask
+            return locale.of(self.keypad.ask)
+        ask = locale.of(self.ask)
+        return f"{ask} {locale.of(self.example)}".strip() if attempts else ask
 
     def schema(self) -> dict[str, object]:
         """The JSON schema of the value, as a function's parameter."""
