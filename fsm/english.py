@@ -18,7 +18,7 @@ from fsm import english_claims, english_consent
 from fsm.claims import Claim, Deed
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
-from fsm.reading import Reader
+from fsm.reading import WordReader
 from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, texts
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -317,7 +317,7 @@ _COMMON = frozenset({
 })  # fmt: skip
 
 
-class English(Reader):
+class English(WordReader):
     """English as callers and models say it."""
 
     glue = frozenset({"the", "on", "of", "that", "is", "which", "that's"})

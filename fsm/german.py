@@ -20,7 +20,7 @@ from fsm.claims import Claim, Deed
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.german_numbers import cardinal, folded, ordinal, written_below_100
-from fsm.reading import Reader
+from fsm.reading import WordReader
 from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, texts
 
 _DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
@@ -411,7 +411,7 @@ _DIGIT_WORDS = MappingProxyType({
 })  # fmt: skip
 
 
-class German(Reader):
+class German(WordReader):
     """German as callers and models say it."""
 
     glue = frozenset({"der", "den", "dem", "am", "das", "ist", "also"})

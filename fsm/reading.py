@@ -30,7 +30,7 @@ _ROW = re.compile(r"[+\d][\d ]{3,}")
 ROW_SIGN = "\ue000"
 
 
-class Reader(ABC):
+class WordReader(ABC):
     """One language, a `Language` and the reader of it.
 
     glue: words between the parts of one day ("Thursday the 26th"). opening: words of opening hours. digit_words: of a
@@ -102,7 +102,7 @@ class Reader(ABC):
 
     # --- what all have in common ---
 
-    def readers(self) -> Sequence[Reader]:
+    def readers(self) -> Sequence[WordReader]:
         return (self,)
 
     def dates(self, text: str, today: date) -> list[frozenset[date]]:
