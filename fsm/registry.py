@@ -16,10 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 import fsm.agents
 from fsm.effects import DeclaredEffect
+from fsm.locales import TASKS_GROUP
 from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 
-ENTRY_POINT_GROUP = "tieline.agents"
+ENTRY_POINT_GROUP = TASKS_GROUP
 S = TypeVar("S", bound=BaseModel)
 
 
