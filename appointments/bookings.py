@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, and_, false, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from store import schema
+from appointments import schema
 from store.database import insert, reading
 from store.rows import readable, readable_one
 

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
-from fsm.agents.identity import owns
+from appointments import bookings
+from appointments.identity import owns
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.hours import NINE_TO_FIVE, Hours, said_minute
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.names import real_name
 from fsm.spec import Known, Slot
-from store import appointments
 
 GONE = "That appointment has been cancelled or moved in the meantime."
 
@@ -123,14 +123,14 @@ class Practice(BaseModel):
         """Refuse a time that is already booked: say so if it is the caller's own, else name the nearest free one."""
         day, at, now = request.slots["day"], request.slots["at"], request.context.now()
         wanted = datetime.combine(day, at, now.tzinfo)
-        holder = appointments.at(connection, self.resource, wanted)
+        holder = bookings.at(connection, self.resource, wanted)
         if holder is not None and owns(request, holder, connection):
             return Refused(
                 f"You have that time already: {at.hour}:{at:%M} on that day is booked for you. "
                 "What other time would suit you?"
             )
         candidates = [datetime.combine(day, each, now.tzinfo) for each in self.starts(day)]
-        free = appointments.free_times(connection, self.resource, [each for each in candidates if each > now])
+        free = bookings.free_times(connection, self.resource, [each for each in candidates if each > now])
         if not free:
             return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
         nearest = min(free, key=lambda each: abs(each - wanted))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
-from store import schema
+from appointments import schema
 from store.database import insert
 
 # matched: two facts matched an appointment. incomplete: fewer than two were given. wrong: no two matched. limited: not
