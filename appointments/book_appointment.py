@@ -1,6 +1,6 @@
 """Books an appointment: asks for day, time, name and a yes, then inserts one row.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cancels a booked appointment, found by two facts that are its own.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A caller's number proves nothing, nor does a name: anybody can send or guess either. So nothing stored is mentioned
 before two facts match one appointment, and the number of wrong attempts is limited.
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations

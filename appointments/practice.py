@@ -1,6 +1,6 @@
 """The practice of the appointment tasks: what is set of it, slots shared by the tasks, and taken times.
 
-May import: fsm, store, pydantic, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations

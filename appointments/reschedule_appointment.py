@@ -1,6 +1,6 @@
 """Moves a booked appointment, found by two facts that are its own, to another day and time.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations

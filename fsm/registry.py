@@ -69,7 +69,7 @@ def load_tasks(installed: Iterable[EntryPoint] | None = None) -> dict[str, Regis
     ours = [point for point in points if _is_ours(point)]
     others = [point for point in points if not _is_ours(point)] if installed is None else installed
     tasks: dict[str, Registered] = {}
-    for task in (*_own(), *map(_installed, ours)):
+    for task in sorted((*_own(), *map(_installed, ours)), key=lambda each: each.name):
         _add(task, tasks)
     replaceable = set(tasks)
     for task in map(_installed, others):

@@ -139,16 +139,16 @@ def print_bot_faults(faults: Iterable[BotFault]) -> None:
 
 def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
-    from gateway.bots.describe import resources
+    from gateway.bots.describe import hours_by_default, resources
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
         told = ", ".join(f"{task} {resource}" for task, resource in used.items())
-        notes.append(f"its tasks have different resources, and see none of each other's appointments: {told}")
+        notes.append(f"its tasks have different resources, and see nothing of each other's: {told}")
     if any(not tag.startswith("en") for tag in bot.profile.languages):
         notes.append("the sentences of tasks and recordings are in English so far")
-    if bot.profile.hours is None and any(name.endswith("_appointment") for name in bot.profile.agents):
-        notes.append("it has no [hours]: appointments can be booked every day from 09:00 to 17:00")
+    if bot.profile.hours is None and (used := hours_by_default(bot)):
+        notes.append(f"it has no [hours], and its tasks take their own: {', '.join(used)}")
     return notes
 
 
