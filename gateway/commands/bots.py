@@ -147,8 +147,8 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
         notes.append(f"its tasks have different resources, and see nothing of each other's: {told}")
     if any(not tag.startswith("en") for tag in bot.profile.languages):
         notes.append("the sentences of tasks and recordings are in English so far")
-    if bot.profile.hours is None and (used := hours_by_default(bot)):
-        notes.append(f"it has no [hours], and its tasks take their own: {', '.join(used)}")
+    if bot.profile.hours is None and (open_by_default := hours_by_default(bot)):
+        notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
     return notes
 
 
