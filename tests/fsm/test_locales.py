@@ -11,8 +11,8 @@ from string import Formatter
 
 import pytest
 
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
 from fsm.locales import (
     ENGLISH,
