@@ -24,6 +24,7 @@ from actors.messages.journal import (
     CallOpening,
     ClaimCall,
     DraftRecord,
+    HeldUp,
     JournalMessage,
     OpenLease,
     Park,
@@ -158,15 +159,20 @@ def _call_of(message: JournalMessage) -> str:
             return message.entry.conversation_id
         case WriteRecord() | DraftRecord():
             return message.record.conversation_id
+        case HeldUp():
+            return message.key
         case _:
             return ""
 
 
 def _count_lost(message: JournalMessage) -> bool:
     """Count a message that never reaches the journal, if it was to be written there. Returns whether it was."""
-    written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
+    if isinstance(message, HeldUp):
+        written = len(message.rows) + (message.record is not None)
+    else:
+        written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
     LOST_ROWS.inc(written)
-    return written
+    return bool(written)
 
 
 class Switchboard(LoopActor):
