@@ -365,7 +365,9 @@ def test_many_leases_that_somebody_has_locked_are_not_waited_for_one_after_the_o
     assert len(tries) < len(calls)
     assert [office.seqs(call) for call in calls] == [[]] * len(calls)
     somebody.rollback()
-    office.told(RenewLeases())
+    for call in calls:  # a round writes at least one, and on a machine that is not busy all
+        if not office.seqs(call):
+            office.told(RenewLeases())
     assert [office.seqs(call) for call in calls] == [[1]] * len(calls)
 
 
