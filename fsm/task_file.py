@@ -7,6 +7,7 @@ May import: protocols, fsm, pydantic, the standard library.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -406,6 +407,8 @@ class _Compiler:
         if kind is None or table.choices_from:
             ready = self._parts.slots.get(table.type.removeprefix("slot:"))
             kind = next((each for each in SLOT_TYPES.values() if ready and each.value_type is ready.value_type), None)
+        if re.fullmatch("[A-Z]{3}", table.currency):
+            return f"{{{name}:{table.currency}}}"
         said = (kind.ear if kind else "{{{}}}").format(name)
         return f"{said} {table.currency}" if table.currency else said
 

@@ -122,7 +122,7 @@ class EffectAttempts:
             epoch=epoch,
         )
 
-    def request(self, known: LoggedEffect, spec: AgentSpec) -> EffectRequest | None:
+    def request(self, known: LoggedEffect, declared: Declaration) -> EffectRequest | None:
         """The logged request; None if it no longer fits the task's table, which has changed since."""
         context = TaskContext(
             known.conversation_id,
@@ -131,8 +131,9 @@ class EffectAttempts:
             self.now,
             bot=known.bot,
             bot_digest=known.bot_digest,
+            locale=declared.bot.profile.locale,
         )
-        slots = spec.slots
+        slots = declared.spec.slots
         try:
             read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
         except (KeyError, ValueError):
