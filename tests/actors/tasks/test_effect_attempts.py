@@ -21,7 +21,9 @@ from tests.actors.tasks.oven import NOW, REQUEST, bake
 from tests.fsm.tables import table
 
 SPEC = table(effects={"pizza.bake": Local(bake)})
-DECLARED = Declaration(SPEC.effects["pizza.bake"], SPEC, locale_of("de-DE"))
+BOT = OneWith({SPEC.name: SPEC}).bot
+GERMAN = replace(BOT, profile=replace(BOT.profile, locale=locale_of("de-DE")))
+DECLARED = Declaration(GERMAN, SPEC.effects["pizza.bake"], SPEC)
 
 
 def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
