@@ -1,6 +1,6 @@
 """From a bot's files to the bot: everything that calls need is made and checked here, before one uses it.
 
-May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, pydantic, the standard library.
+May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, loguru, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
@@ -348,6 +350,10 @@ class _Compiler:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
+        except (Exception, SystemExit) as error:  # whatever the code of a task does: the other bots go on
+            logger.opt(exception=True).debug("a task could not be made", bot=self._files.name, task=task.name)
+            entry = (*path, "use") if path[0] == "task" else path
+            self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
 
     # --- recordings ---
@@ -410,6 +416,13 @@ def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]
             yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
         elif not values[name]:
             yield found.start(), f"{{{name}}} is empty, because the bot does not set it; {_SET_BY[name]}"
+
+
+def described(error: BaseException) -> str:
+    """An error of a task's code, with the line of that code that raised it."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    told = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {told}' if told else ''} ({at.filename}:{at.lineno})"
 
 
 _SET_BY = {
