@@ -65,7 +65,7 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     if tool.reads_only:
         return Remote(call.look_up, recover="human", reads_only=True, **waits)
     if tool.lookup is not None:
-        return Remote(call.carry_out, recover=call.was_done, **waits)
+        return Remote(call.carry_out, recover=call.was_done, drops_duplicates=tool.idempotent, **waits)
     return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
 
 
