@@ -212,6 +212,11 @@ def _check_templates(spec: TaskTable) -> None:
             _refuse(spec, f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it")
 
 
+def filled_at(spec: TaskTable) -> dict[str, frozenset[str]]:
+    """By state, the slots that are filled there unless the caller corrects something. spec: a sound table."""
+    return _filled(spec, derived=False)
+
+
 def _filled(spec: TaskTable, derived: bool) -> dict[str, frozenset[str]]:
     """By state, the slots that are filled on every path to it. derived: paths by derived arrows count too."""
     filled: dict[str, frozenset[str]] = {spec.start: frozenset()}
