@@ -6,6 +6,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 import traceback
@@ -72,7 +73,11 @@ def parse_toml(file: str, content: bytes) -> Source:
         line = content[: error.start].count(b"\n") + 1
         raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
     try:
-        return Source(file, text, tomllib.loads(text))
+        source = Source(file, text, tomllib.loads(text))
+        # Neither JSON nor any setting has them.
+        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
+            raise BotFaults(endless)
+        return source
     except RecursionError:
         raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
     except ValueError as error:  # besides those of TOML, numbers with thousands of digits
@@ -83,6 +88,19 @@ def parse_toml(file: str, content: bytes) -> Source:
         wrong = _AT_LINE.sub("", message)
         hint = _HINTS.get(wrong, "")
         raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
+
+
+def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where inf and nan stand."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _not_finite(each, *path, key)
+        case list():
+            for at, each in enumerate(value):
+                yield from _not_finite(each, *path, at)
+        case float() if not math.isfinite(value):
+            yield path
 
 
 class _Compiler:

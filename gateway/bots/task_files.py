@@ -15,8 +15,8 @@ from fsm.hours import Hours
 from fsm.soundness import filled_at
 from fsm.spec import Act, AgentSpec
 from fsm.task_export import parts_of
-from fsm.task_file import Parts, TaskFileError, compile_task
-from gateway.bots.faults import BotFault, Source
+from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
+from gateway.bots.faults import BotFault, Source, message_of
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable, left_out
 from http_tools.expressions import fields
@@ -74,7 +74,8 @@ class TaskFiles:
         except TaskFileError as error:
             for each in error.faults:
                 no_hours = self._hours is None and f"check {WITHIN_HOURS!r}" in each.message
-                told = "needs [hours] in bot.toml; write them there" if no_hours else each.message
+                told = each.message if each.form is None else message_of(each.form, each.path, TaskFile)
+                told = "needs [hours] in bot.toml; write them there" if no_hours else told
                 self._faults.append(source.fault(each.path, told))
             return None
         self._faults += [*_misused_checks(spec, source), *self._unfilled(spec, source)]

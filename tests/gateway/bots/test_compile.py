@@ -249,7 +249,7 @@ max_cost_usd = 2.5
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are bot, hours, limits, '
         "model, task, tool, transfer, turn",
-        "linden/tasks/callback.toml:3: task.description: String should have at least 1 character",
+        "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
 
