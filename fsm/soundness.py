@@ -48,9 +48,7 @@ def check_table(spec: TaskTable) -> None:
 
 def _faulty_names(spec: TaskTable) -> Iterator[TableFault]:
     if not _NAME.fullmatch(spec.name):
-        yield TableFault(
-            ("task", "name"), "the name must be small letters, digits and underscores, at most 56 of them"
-        )
+        yield TableFault(("task", "name"), "the name must be small letters, digits and underscores, at most 56 of them")
     if spec.start not in spec.states:
         there = ", ".join(spec.states)
         yield TableFault(("task", "start"), f"the start state {spec.start!r} is not in the table; there is {there}")
@@ -80,9 +78,7 @@ def _faulty_names(spec: TaskTable) -> Iterator[TableFault]:
     for effect in sorted(spec.effects.keys() - named):
         yield TableFault((), f"no state acts by the effect {effect!r}")
     if any(waits(state) for state in spec.states.values()) and len(spec.cancelled_ends()) != 1:
-        yield TableFault(
-            (), f'it needs exactly one End("{CANCELLED}"), a state where the caller who gives up is led'
-        )
+        yield TableFault((), f'it needs exactly one End("{CANCELLED}"), a state where the caller who gives up is led')
 
 
 def _there(spec: TaskTable) -> str:
@@ -258,12 +254,16 @@ def _unfilled_templates(spec: TaskTable) -> Iterator[TableFault]:
             case Confirm(template=template):
                 key, lacking = "confirm", fields(template) - by_table.get(name, nowhere)
             case End(outcome=outcome, say=template):
-                key, lacking = "say", fields(template) - (frozenset() if outcome == CANCELLED else by_any_way.get(name, nowhere))
+                key, lacking = (
+                    "say",
+                    fields(template) - (frozenset() if outcome == CANCELLED else by_any_way.get(name, nowhere)),
+                )
             case _:
                 continue
         for slot in sorted(lacking):
             yield TableFault(
-                ("state", name, key), f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it"
+                ("state", name, key),
+                f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it",
             )
 
 

@@ -42,8 +42,10 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 class NameLookups:
-    """Looks names up on threads of their own, one for each name however many ask for it, so that one that hangs holds up
-    neither the others nor the end of the process."""
+    """Looks names up, each on a thread of its own however many ask for it.
+
+    So one that hangs holds up neither the others nor the end of the process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

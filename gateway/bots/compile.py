@@ -368,7 +368,7 @@ class _Compiler:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
-        except (Exception, SystemExit) as error:  # whatever the code of a task does: the other bots go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task: the other bots go on
             logger.opt(exception=True).debug("a task could not be made", bot=self._files.name, task=task.name)
             entry = (*path, "use") if path[0] == "task" else path
             self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")

@@ -100,8 +100,8 @@ class TaskFiles:
                 task = next((task for task, names in unsure.items() if each in names), None)
                 if task is not None and not left_out(path, template):
                     message = (
-                        f"{{{each}}} may be missing where the task {task} uses this; have it collected or found before, or"
-                        f' put "{{{each}}}" alone into body or query, where it is left out then'
+                        f"{{{each}}} may be missing where the task {task} uses this; have it collected or found before,"
+                        f' or put "{{{each}}}" alone into body or query, where it is left out then'
                     )
                     yield self._bot.fault((*tool.path, *path), message)
                 lacking = [task for task, names in known.items() if names is not None and each not in names]
@@ -144,7 +144,7 @@ class TaskFiles:
 
 
 def _unsure(spec: AgentSpec, effect: str) -> set[str]:
-    """The slots that a task may not have where it carries out an effect, unless a condition asks whether it has them."""
+    """The slots that a task may lack where it carries out an effect, unless a condition asks whether it has them."""
     filled = filled_at(spec)
     here = [name for name, state in spec.states.items() if isinstance(state, Act) and state.effect == effect]
     unsure = {slot for name in here for slot in spec.slots.keys() - filled[name]}

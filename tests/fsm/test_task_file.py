@@ -186,7 +186,9 @@ def test_a_fault_in_states_is_told_where_it_stands(change: tuple[str, str], told
     assert any(told in each for each in faults(CHOOSING.replace(*change)))
 
 
-@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "0", "-0", "-1", "1e300", "1" + 400 * "0", "true", '"3"', "2026-11-24"])
+@pytest.mark.parametrize(
+    "value", ["inf", "-inf", "nan", "0", "-0", "-1", "1e300", "1" + 400 * "0", "true", '"3"', "2026-11-24"]
+)
 def test_a_retention_that_is_no_length_of_time_is_told(value: str) -> None:
     text = CALLBACK.replace("[slot.topic]", f"retention = {{ slot = {value} }}\n[slot.topic]")
     assert faults(text)[0].startswith("task.retention.slot: ")
@@ -221,9 +223,15 @@ def test_all_holes_of_a_table_are_told_at_once_each_where_it_is() -> None:
     text = CHOOSING.replace('gave_up = "Human" }', 'gave_up = "Humam" }').replace('gave_up = "Human"\n', "")
     text = text.replace('say = "A van comes for {size}."', 'say = "A van comes for {sise}."')
     told = faults(text)
-    assert [each.partition(": ")[0] for each in told] == ["state.Van.say", "state.Collect.on.gave_up", "state.Decide.on"]
+    assert [each.partition(": ")[0] for each in told] == [
+        "state.Van.say",
+        "state.Collect.on.gave_up",
+        "state.Decide.on",
+    ]
     assert "leads to an unknown state, 'Humam'; there is Collect, Decide, " in told[1]
-    text = CHOOSING.replace('bike = [{ to = "Van", when = "busy", then = { tried = "bike" } }, { to = "Bike" }]', 'bike = "Van"')
+    text = CHOOSING.replace(
+        'bike = [{ to = "Van", when = "busy", then = { tried = "bike" } }, { to = "Bike" }]', 'bike = "Van"'
+    )
     told = faults(text + '[state.Attic]\nend = "attic"\n')
     assert [each.partition(": ")[0] for each in told] == ["state.Bike", "state.Attic"]
 
@@ -234,7 +242,7 @@ def test_all_holes_of_a_table_are_told_at_once_each_where_it_is() -> None:
         (('confirm = "A callback about {topic} at {at}. Is that right?"\n', ""), "effect.tool"),
         (('collect = ["topic", "at"]', 'collect = ["topic"]'), "slot.at"),
         (('say = "We will call you back."', 'say = "We will call {whom} back."'), "flow.done"),
-        (('[flow]', '[flow]\ngave_up = { say = "Bye.", hangup = true }\nfailed = { say = "No." }'), "flow.collect"),
+        (("[flow]", '[flow]\ngave_up = { say = "Bye.", hangup = true }\nfailed = { say = "No." }'), "flow.collect"),
     ],
 )
 def test_a_hole_in_a_flow_is_told_by_the_key_that_it_follows_from(change: tuple[str, str], key: str) -> None:

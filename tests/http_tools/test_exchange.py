@@ -63,8 +63,8 @@ def test_the_time_to_connect_is_that_of_the_name_as_well() -> None:
         now[0] += 5.0
         return ["127.0.0.1"]
 
+    guard = HostGuard(private=("localhost",), resolve=resolve)
     with http_server() as server, pytest.raises(Unsent, match="no time is left"):
-        guard = HostGuard(private=("localhost",), resolve=resolve)
         exchange(Request("GET", server.url, {}), guard, connect_s=5.0, until_s=60.0, clock_s=lambda: now[0])
     assert server.received == []
 
