@@ -130,7 +130,7 @@ class SlotOptions:
     """What the author of a slot may say of its type.
 
     choices: the allowed values with the words for the caller. lowest, highest: of a number or amount. length: of
-    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes. currency: said after an amount.
+    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes.
     """
 
     choices: Mapping[str, str] | None = None
@@ -138,7 +138,6 @@ class SlotOptions:
     highest: float | None = None
     length: int | None = None
     region: str = ""
-    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

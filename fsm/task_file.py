@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from fsm.conditions import Condition, ConditionRule, Rule, plain
+from fsm.conditions import Condition, ConditionRule, Named, Rule, plain
 from fsm.effects import DeclaredEffect
 from fsm.slot_types import MOST_DIGITS, SLOT_TYPES, Check, PhoneNumber, SlotOptions, SlotType, choices_of, phone_of
 from fsm.soundness import UnsoundTable
@@ -70,13 +70,12 @@ class Parts:
     """What a file may name, by the name that it uses.
 
     effects: tools and effects written in Python. checks: as in Slot. rules: conditions written in Python.
-    slots: whole slots written in Python, for `type = "slot:NAME"`. region: of slots that name none.
+    region: of slots that name none.
     """
 
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
-    slots: Mapping[str, Slot[Any]] = field(default_factory=dict)
     region: str = ""
 
 
@@ -333,8 +332,6 @@ class _Compiler:
 
     def _slot(self, name: str, table: SlotTable) -> Slot[Any]:
         path = ("slot", name)
-        if table.type.startswith("slot:"):
-            return self._ready_slot(name, table)
         if (kind := SLOT_TYPES.get(table.type)) is None:
             self._fault((*path, "type"), f"there is no type {table.type!r}: use one of {', '.join(SLOT_TYPES)}")
             return Slot(str)
@@ -367,16 +364,16 @@ class _Compiler:
             optional=table.optional,
             stored=table.stored,
             pieces=kind.pieces and not table.stored,
+            written=self._written_type(table, kind, options),
         )
 
-    def _ready_slot(self, name: str, table: SlotTable) -> Slot[Any]:
-        ready = self._parts.slots.get(table.type.removeprefix("slot:"))
-        if ready is None:
-            known = ", ".join(f"slot:{each}" for each in self._parts.slots) or "none"
-            self._fault(("slot", name, "type"), f"there is no ready slot {table.type!r}; there is: {known}")
-            return Slot(str)
-        own = table.model_fields_set & {"ask", "describe", "example", "optional"}
-        return replace(ready, **{key: getattr(table, key) for key in own})
+    @staticmethod
+    def _written_type(table: SlotTable, kind: SlotType, options: SlotOptions) -> dict[str, JsonValue]:
+        """The keys of a slot that say what its type is; `fsm.task_export` has the others from the slot itself."""
+        region = {"region": options.region} if options.region and "region" in kind.takes else {}
+        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency")
+        given = {key: getattr(table, key) for key in keys if key in table.model_fields_set}
+        return given | region
 
     def _options(self, table: SlotTable) -> SlotOptions:
         choices = table.choices
@@ -387,7 +384,6 @@ class _Compiler:
             highest=table.highest,
             length=table.length,
             region=table.region or self._parts.region,
-            currency=table.currency,
         )
 
     @staticmethod
@@ -404,7 +400,7 @@ class _Compiler:
                 known = ", ".join(sorted(self._parts.checks)) or "none"
                 self._fault(("slot", name, "check"), f"there is no check {each!r}; there is: {known}")
             else:
-                own.append(check)
+                own.append(Named(each, check))
         return Checks(tuple(own)) if own else None
 
     def _keypad(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Keypad[Any] | None:
@@ -439,10 +435,7 @@ class _Compiler:
 
     def _said(self, name: str) -> str:
         table = self._file.slot[name]
-        kind = SLOT_TYPES.get(table.type)
-        if kind is None or table.choices_from:
-            ready = self._parts.slots.get(table.type.removeprefix("slot:"))
-            kind = next((each for each in SLOT_TYPES.values() if ready and each.value_type is ready.value_type), None)
+        kind = None if table.choices_from else SLOT_TYPES.get(table.type)
         said = (kind.ear if kind else "{{{}}}").format(name)
         return f"{said} {table.currency}" if table.currency else said
 
@@ -505,7 +498,8 @@ class _Compiler:
             return ConditionRule(when)
         if (rule := self._parts.rules.get(when)) is None:
             self._fault(path, f"there is no rule {when!r}; there is: {', '.join(sorted(self._parts.rules)) or 'none'}")
-        return rule
+            return None
+        return Named(when, rule)
 
     def _effects(self, states: Mapping[str, State]) -> dict[str, DeclaredEffect]:
         effects: dict[str, DeclaredEffect] = {}

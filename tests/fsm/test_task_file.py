@@ -9,7 +9,7 @@ import pytest
 
 from fsm.effects import Local, Ok, Remote
 from fsm.errors import SlotError
-from fsm.spec import AgentSpec, Known, Slot
+from fsm.spec import AgentSpec, Known
 from fsm.task_file import Parts, TaskFileError, compile_task
 from fsm.testing import Recorder, converse
 
@@ -97,7 +97,6 @@ PARTS = Parts(
     },
     checks={"within_hours": within_hours},
     rules={"busy": lambda known: known.slots.get("size") == 7},
-    slots={"ready": Slot(str, ask="Ready?")},
 )
 
 
@@ -179,7 +178,6 @@ def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> 
         (('end = "van"', 'end = "van"\nact = "x"'), "state.Van: write exactly one of collect, confirm"),
         (('end = "van"', 'end = "van"\nretries = 2'), "state.Van.retries: does not apply to a state that has `end`"),
         (('gave_up = "Human"\n[state.Van]', "[state.Van]"), "state 'Decide' has no arrow for 'gave_up'"),
-        (('type = "number"', 'type = "slot:other"'), "slot.size.type: there is no ready slot 'slot:other'; there is: "),
     ],
 )
 def test_a_fault_in_states_is_told_where_it_stands(change: tuple[str, str], told: str) -> None:
