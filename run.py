@@ -154,11 +154,11 @@ def clips(
     Without OPENAI_API_KEY by the laboratory's synthesis. Words of your own go into clips/NAME.txt first.
     """
 
-    def lab_voice(voice: str, speed: float) -> Callable[[str], bytes]:
+    def lab_voice(voice: str, speed: float, language: str) -> Callable[[str], bytes]:
         lab_or_exit()
         from lab.mouth import load_synthesis
 
-        return lambda words: load_synthesis().synthesize(words, voice=voice, speed=speed)
+        return lambda words: load_synthesis(language).synthesize(words, voice=voice, speed=speed)
 
     record(name, root, lab_voice)
 

@@ -101,11 +101,12 @@ class Slot(Generic[V]):
     def _type(self) -> TypeAdapter[Any]:
         return _adapter(cast(Hashable, self.value_type))
 
-    def question(self, attempts: int) -> str:
+    def question(self, attempts: int, locale: Locale = ENGLISH) -> str:
         """The question after this many failed attempts: plain, then with an example, then by keypad."""
         if attempts >= 2 and self.keypad is not None:
-            return self.keypad.ask
-        return f"{self.ask} {self.example}".strip() if attempts else self.ask
+            return locale.of(self.keypad.ask)
+        ask = locale.of(self.ask)
+        return f"{ask} {locale.of(self.example)}".strip() if attempts else ask
 
     def schema(self) -> dict[str, object]:
         """The JSON schema of the value, as a function's parameter."""

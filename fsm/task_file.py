@@ -7,6 +7,7 @@ May import: protocols, fsm, pydantic, the standard library.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -436,6 +437,8 @@ class _Compiler:
     def _said(self, name: str) -> str:
         table = self._file.slot[name]
         kind = None if table.choices_from else SLOT_TYPES.get(table.type)
+        if re.fullmatch("[A-Z]{3}", table.currency):
+            return f"{{{name}:{table.currency}}}"
         said = (kind.ear if kind else "{{{}}}").format(name)
         return f"{said} {table.currency}" if table.currency else said
 

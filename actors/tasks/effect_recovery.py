@@ -170,7 +170,7 @@ class EffectRecovery:
         for bot in (self._version(known), self._present(known)):
             declared = None if bot is None else declaration(bot, known.name)
             if declared is not None:
-                return declared.effect, self._attempts.request(known, declared.spec)
+                return declared.effect, self._attempts.request(known, declared)
         return None, None
 
     def _foreign(self, known: LoggedEffect) -> bool:

@@ -43,8 +43,7 @@ def unbook(request: EffectRequest, connection: Connection) -> None:
         appointments.remove(connection, booked.id)
 
 
-# For speech: no leading zeros.
-WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
+WHEN = "{day} at {at}"
 SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(appointments.CODE_DIGITS))
 NAME = Slot(
     str,

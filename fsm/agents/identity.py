@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.locales import Locale
 from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
 from store import appointments, identity
@@ -108,16 +109,16 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     if proven:
         coded = {each.id for each in candidates if claims.code and each.code == claims.code}
         return _the_one_meant({each: local for each, local in proven.items() if each in coded} or proven, request)
-    said = f"I cannot find an appointment {_described(claims)}."
+    locale = request.context.locale
+    said = locale.say("I cannot find an appointment {described}.", described=_described(claims, locale))
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
     if any(each.id in by_others and not _guessed(each.name, tried) for each in candidates):
         # Without the code they would have been told of it already.
-        return Refused(
-            f"{said} I will go on without the code.", {"ask": "name", "tried": "wrong", DROPPED: claims.code}
-        )
+        without = f"{said} {locale.of('I will go on without the code.')}"
+        return Refused(without, {"ask": "name", "tried": "wrong", DROPPED: claims.code})
     if not is_whole(claims.name):
-        said = f"{said} I need the first name and the surname."
+        said = f"{said} {locale.of('I need the first name and the surname.')}"
     # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
     return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
@@ -226,30 +227,31 @@ def still_theirs(resource: str, request: EffectRequest, connection: Connection) 
 
 def _the_one_meant(proven: dict[int, datetime], request: EffectRequest) -> EffectResult:
     """Select one of the caller's appointments by the day and time given."""
-    day, at = request.slots.get("which"), request.slots.get("which_at")
+    day, at, locale = request.slots.get("which"), request.slots.get("which_at"), request.context.locale
     on_day = {each: local for each, local in proven.items() if day in (None, local.date())}
     if not on_day:
-        return _ask("which", "matched", f"There is none on {_day(day)}. {_listed(proven)}".strip())
+        none_then = locale.say("There is none on {day}.", day=day)
+        return _ask("which", "matched", f"{none_then} {_listed(proven, locale)}".strip())
     fitting = {each: local for each, local in on_day.items() if at in (None, local.time())}
     if len(fitting) == 1:
         [(found, local)] = fitting.items()
         return Ok({"was_day": local.date().isoformat(), "was_at": f"{local:%H:%M:%S}", "appointment": found})
     left = fitting or on_day
     one_day = len({local.date() for local in left.values()}) == 1
-    none_then = "" if fitting else f"There is none at {_at(at)}. "
-    return _ask("which_at" if one_day else "which", "matched", f"{none_then}{_listed(left)}".strip())
+    none_then = "" if fitting else locale.say("There is none at {at}.", at=at)
+    return _ask("which_at" if one_day else "which", "matched", f"{none_then} {_listed(left, locale)}".strip())
 
 
 def _ask(slot: str, tried: Outcome, say: str) -> Refused:
     return Refused(say, {"ask": slot, "tried": tried})
 
 
-def _described(claims: Claims) -> str:
+def _described(claims: Claims, locale: Locale) -> str:
     return " ".join(
-        part
+        locale.say(part, name=claims.name, day=claims.day)
         for part, claimed in (
-            (f"under the name {claims.name}", claims.name),
-            (f"on {_day(claims.day)}", claims.day),
+            ("under the name {name}", claims.name),
+            ("on {day}", claims.day),
             ("with that code", claims.code),
             ("for your number", claims.number),
         )
@@ -257,20 +259,12 @@ def _described(claims: Claims) -> str:
     )
 
 
-def _listed(proven: dict[int, datetime]) -> str:
+def _listed(proven: dict[int, datetime], locale: Locale) -> str:
     """The appointments to choose from; "" if there is one, because it is not the one that the caller named."""
     if len(proven) == 1:
         return ""
-    *most, last = [f"{_day(local.date())} at {_at(local.time())}" for local in proven.values()][:3]
-    return f"Your next appointments are on {', '.join(most)} and {last}."
-
-
-def _day(day: date | None) -> str:
-    return f"{day:%A} {day.day} {day:%B}" if day else ""
-
-
-def _at(at: time | None) -> str:
-    return f"{at.hour}:{at:%M}" if at else ""
+    times = [locale.say("{day} at {at}", day=local.date(), at=local.time()) for local in proven.values()][:3]
+    return locale.say("Your next appointments are on {appointments}.", appointments=locale.listed(times))
 
 
 def _midnight(day: date, now: datetime) -> datetime:

@@ -27,7 +27,7 @@ def reschedule(practice: Practice, request: EffectRequest, connection: Connectio
     return Ok() if appointments.move(connection, mine.id, starts_at) else practice.taken(request, connection)
 
 
-WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
+WHEN = "{day} at {at}"
 
 
 def reschedule_appointment(practice: Practice) -> AgentSpec:

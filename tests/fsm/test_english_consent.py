@@ -9,6 +9,7 @@ from datetime import date, time
 
 import pytest
 
+from fsm import locales
 from fsm.agents.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
@@ -23,7 +24,7 @@ WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 25), date(2026, 11, 26), date(2026,
 def _readback(spec: AgentSpec, **values: object) -> Readback:
     confirm = spec.states["Confirm"]
     assert isinstance(confirm, Confirm)
-    return readback_of(confirm.template, values, (1,), {})
+    return readback_of(confirm.template, values, (1,), {}, locales.ENGLISH.formatter)
 
 
 BOOK = _readback(BOOK_APPOINTMENT, day=THURSDAY, at=time(10, 30), name="John Smith")

@@ -150,13 +150,24 @@ retries = 2
 reason = { question = "Is it much?", limit_s = 1.5, notes = true }
 [state.How.choose.van]
 means = "a van"
-when = { any = [{ slot = "parcels", above = 10 }, { all = [{ slot = "topic", is = "bill" }, { fact = "f", known = true }] }] }
+[[state.How.choose.van.when.any]]
+slot = "parcels"
+above = 10
+[[state.How.choose.van.when.any]]
+all = [{ slot = "topic", is = "bill" }, { fact = "f", known = true }]
 [state.How.choose.bike]
 means = "a bike"
 when = "busy"
 [state.How.on]
-van = [{ to = "Find", when = { slot = "parcels", below = 3 }, priority = 2, then = { tried = "van" } }, { to = "Check" }]
-bike = [{ to = "Find", when = { slot = "topic", in = ["bill"] } }, { to = "Check", when = { fact = "f", is_not = 3 } }, { to = "Find" }]
+van = [
+    { to = "Find", when = { slot = "parcels", below = 3 }, priority = 2, then = { tried = "van" } },
+    { to = "Check" },
+]
+bike = [
+    { to = "Find", when = { slot = "topic", in = ["bill"] } },
+    { to = "Check", when = { fact = "f", is_not = 3 } },
+    { to = "Find" },
+]
 gave_up = "Human"
 
 [state.Find]

@@ -47,8 +47,20 @@ def test_what_an_author_should_know_is_noted(tmp_path: Path) -> None:
     written(tmp_path, "mine", f'{BOT}language = "de-DE"')
     result = told("check", str(tmp_path))
     assert result.exit_code == 0
-    assert "note mine: the sentences of tasks and recordings are in English so far" in result.stderr
     assert "note mine: it has no [hours]" in result.stderr
+    assert "sentences" not in result.stderr
+    assert "recordings" not in result.stderr
+
+
+def test_what_is_missing_in_a_bots_language_is_noted(tmp_path: Path) -> None:
+    written(tmp_path, "mine", f'{BOT}language = "fr-FR"')
+    told_of = " ".join(told("check", str(tmp_path)).stderr.split())
+    assert "note mine: there are no sentences in French (fr-FR): the model is told to translate the English" in told_of
+    assert "it has no recordings in French (fr-FR) of one_moment, say_again, call_again, still_there" in told_of
+    written(tmp_path, "mine", f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]')
+    assert "its recordings are in German (de-DE) for all callers" in " ".join(
+        told("check", str(tmp_path)).stderr.split()
+    )
 
 
 def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path) -> None:
