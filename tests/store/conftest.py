@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from appointments import schema as appointments
 from store import schema
 from store.database import open_database
 from tests.store.postgres import PostgresServer, running_server
@@ -37,7 +38,7 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
     yield postgres.url(migrated)
-    postgres.empty(migrated, schema.metadata.tables)
+    postgres.empty(migrated, [*schema.metadata.tables, *appointments.metadata.tables])
 
 
 @pytest.fixture
