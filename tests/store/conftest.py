@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from appointments import schema as appointments
 from store import schema
 from store.database import open_database
 from tests.store.postgres import PostgresServer, running_server
@@ -43,7 +44,7 @@ def empty_sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
     yield postgres.url(migrated)
-    postgres.empty(migrated, schema.metadata.tables)
+    postgres.empty(migrated, [*schema.metadata.tables, *appointments.metadata.tables])
 
 
 @pytest.fixture
