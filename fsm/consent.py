@@ -54,7 +54,7 @@ class Reading:
 
 
 class Language(Protocol):
-    """What a bot and its caller may speak: one language, or one of several (fsm/languages.py).
+    """What a bot and its caller may speak: one language, or one of several (fsm/any_language.py).
 
     Of a longer text only the last JUDGED_CHARS are looked at, of a text with claims a few times as many.
     """

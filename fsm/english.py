@@ -280,7 +280,7 @@ def _to_or_past(tokens: list[Token], at: int) -> tuple[int, str, int] | None:
     if get(tokens, way).text in ("past", "after"):
         return _half(tokens, face * 60 + minute, way + 2)
     if get(tokens, way).text in ("to", "before", "till", "of"):
-        return _half(tokens, face * 60 - minute, way + 2)
+        return _half(tokens, (13 if face == 1 else face) * 60 - minute, way + 2)
     return None
 
 

@@ -203,7 +203,7 @@ class WordReader(ABC):
         at = 0
         hours = any(token.text in self.opening for token in tokens)
         while at < len(tokens):
-            if hours and (end := self.range_end(tokens, at)):  # opening hours are not an appointment's time
+            if hours and (end := self.range_end(tokens, at)):  # opening hours are no time that is meant
                 at = end
                 continue
             read = self.time_at(tokens, at)

@@ -26,7 +26,8 @@ EACH = pytest.mark.parametrize(
 @EACH
 def test_values_are_taken_out_phrases_first(reader: WordReader, booked: str, ten: str, row: str) -> None:
     reading = reader.read(f"Ada {ten}, {row}.", MONDAY, ["ada", "0355"])
-    assert (reading.phrases, reading.times) == ({"ada", "0355"}, [{time(22)}])
+    assert set(reading.phrases) == {"ada", "0355"}
+    assert list(reading.times) == [{time(22)}]
     assert reading.rest in ("# at #", "# um #")
     assert reader.read("Ada Ada", MONDAY, ["0355"]).rest == "ada ada"
 

@@ -146,7 +146,7 @@ def test_a_bot_that_speaks_the_callers_language_begins_in_the_first() -> None:
 
 def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise() -> None:
     def language(keys: str) -> str | None:
-        return bot(BOT + keys).profile.model.transcription.language
+        return bot(f"task = []\n{BOT}{keys}").profile.model.transcription.language
 
     assert language('language = "de-DE"') == "de"
     assert language('language = "de-DE"\n[model]\ntranscription = { language = "nl" }') == "nl"
