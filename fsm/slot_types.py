@@ -134,8 +134,7 @@ class SlotOptions:
     """What the author of a slot may say of its type.
 
     choices: the allowed values with the words for the caller. lowest, highest: of a number or amount. length: of
-    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes. currency: said after an
-    amount, a code of ISO 4217 by its name.
+    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes.
     """
 
     choices: Mapping[str, str] | None = None
@@ -143,7 +142,6 @@ class SlotOptions:
     highest: float | None = None
     length: int | None = None
     region: str = ""
-    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Slot(Generic[V]):
     choices: a name in the bot's settings whose keys are the allowed values.
     optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
     pieces: its check takes parts of a value and puts them together (fsm.errors.Incomplete).
+    written: what a task's file says of its type, to write it down again; empty for a slot written in Python.
     """
 
     value_type: type[V]
@@ -89,6 +90,7 @@ class Slot(Generic[V]):
     optional: bool = False
     stored: bool = False
     pieces: bool = False
+    written: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
 
     @property
     def asked(self) -> bool:

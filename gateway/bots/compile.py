@@ -1,18 +1,21 @@
 """From a bot's files to the bot: everything that calls need is made and checked here, before one uses it.
 
-May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, pydantic, the standard library.
+May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, loguru, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
@@ -77,7 +80,11 @@ def parse_toml(file: str, content: bytes) -> Source:
         line = content[: error.start].count(b"\n") + 1
         raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
     try:
-        return Source(file, text, tomllib.loads(text))
+        source = Source(file, text, tomllib.loads(text))
+        # Neither JSON nor any setting has them.
+        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
+            raise BotFaults(endless)
+        return source
     except RecursionError:
         raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
     except ValueError as error:  # besides those of TOML, numbers with thousands of digits
@@ -88,6 +95,19 @@ def parse_toml(file: str, content: bytes) -> Source:
         wrong = _AT_LINE.sub("", message)
         hint = _HINTS.get(wrong, "")
         raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
+
+
+def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where inf and nan stand."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _not_finite(each, *path, key)
+        case list():
+            for at, each in enumerate(value):
+                yield from _not_finite(each, *path, at)
+        case float() if not math.isfinite(value):
+            yield path
 
 
 class _Compiler:
@@ -383,6 +403,10 @@ class _Compiler:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task: the other bots go on
+            logger.opt(exception=True).debug("a task could not be made", bot=self._files.name, task=task.name)
+            entry = (*path, "use") if path[0] == "task" else path
+            self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
 
     # --- recordings ---
@@ -445,6 +469,13 @@ def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]
             yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
         elif not values[name]:
             yield found.start(), f"{{{name}}} is empty, because the bot does not set it; {_SET_BY[name]}"
+
+
+def described(error: BaseException) -> str:
+    """An error of a task's code, with the line of that code that raised it."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    told = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {told}' if told else ''} ({at.filename}:{at.lineno})"
 
 
 _SET_BY = {

@@ -55,6 +55,16 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     return {name: text for name, text in told.items() if text}
 
 
+def hours_by_default(bot: Bot) -> list[str]:
+    """The bot's tasks, as they are registered, that have opening hours."""
+    registered = load_tasks()
+    return [
+        name
+        for name in bot.profile.agents
+        if isinstance(task := registered.get(name), TaskFactory) and "hours" in task.settings.model_fields
+    ]
+
+
 def resources(files: BotFiles) -> dict[str, str]:
     """Whose time the bot's tasks book, as their settings say: by task."""
     registered = load_tasks()

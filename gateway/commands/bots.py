@@ -142,12 +142,12 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
     from actors.clips import Clip
     from fsm.locales import language_name
-    from gateway.bots.describe import resources
+    from gateway.bots.describe import hours_by_default, resources
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
         told = ", ".join(f"{task} {resource}" for task, resource in used.items())
-        notes.append(f"its tasks have different resources, and see none of each other's appointments: {told}")
+        notes.append(f"its tasks have different resources, and see nothing of each other's: {told}")
     profile = bot.profile
     for locale in profile.locales.values() or (profile.locale,):
         if locale.translates:
@@ -159,8 +159,8 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
         notes.append(f"it has no recordings in {name} of {which}: nothing is played there; {make}")
     if profile.locales and not any(path.startswith("clips/") for path in files.contents):
         notes.append(f"its recordings are in {language_name(profile.locale.tag)} for all callers")
-    if bot.profile.hours is None and any(name.endswith("_appointment") for name in bot.profile.agents):
-        notes.append("it has no [hours]: appointments can be booked every day from 09:00 to 17:00")
+    if bot.profile.hours is None and (open_by_default := hours_by_default(bot)):
+        notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
     return notes
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appointments.book_appointment import WHEN
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm import locales
-from fsm.agents.book_appointment import WHEN
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import Confirm

@@ -9,10 +9,10 @@ from datetime import date, time
 
 import pytest
 
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm import locales
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import AgentSpec, Confirm

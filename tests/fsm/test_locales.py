@@ -10,8 +10,8 @@ from string import Formatter
 
 import pytest
 
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
 from fsm.locales import ENGLISH, forms_of, languages_with_sentences, locale_of, sentences_in
 from fsm.registry import load_agents
@@ -27,7 +27,7 @@ OTHERS = sorted(languages_with_sentences() - {"en"})
 
 
 def source() -> Iterator[tuple[Path, ast.Module]]:
-    for room in ("fsm", "actors", "http_tools"):
+    for room in ("fsm", "actors", "http_tools", "appointments"):
         for path in sorted((ROOT / room).rglob("*.py")):
             if "testing" not in path.parts:
                 yield path.relative_to(ROOT), ast.parse(path.read_text())

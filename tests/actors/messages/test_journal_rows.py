@@ -25,7 +25,7 @@ from actors.messages.journal_rows import (
     unknown_fields,
 )
 from actors.tasks.replay import calls_left, keys_ahead, tasks_left
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
 from fsm.answer import Snapshot
 from fsm.effects import TaskContext
 from fsm.run import TaskRun

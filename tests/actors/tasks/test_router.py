@@ -17,9 +17,9 @@ from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, SORRY
+from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.locales import locale_of
-from store.appointments import AppointmentBook
 from store.journal import Journal, JournalRow, TaskRecord
 from store.leases import Lease, Leases
 from tests.actors.bots import OneWith

@@ -66,7 +66,7 @@ def test_what_is_missing_in_a_bots_language_is_noted(tmp_path: Path) -> None:
 def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path) -> None:
     tasks = '[[task]]\nuse = "book_appointment"\nresource = "dental"\n[[task]]\nuse = "cancel_appointment"\n'
     written(tmp_path, "mine", f'{BOT}[hours]\nmon = ["09:00-17:00"]\n{tasks}')
-    told_of = "see none of each other's appointments: book_appointment dental, cancel_appointment practice"
+    told_of = "see nothing of each other's: book_appointment dental, cancel_appointment practice"
     assert told_of in told("check", str(tmp_path)).stderr
     assert "note" not in told("check", str(EXAMPLE)).stderr
 

@@ -8,17 +8,18 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
 from fsm.registry import TaskFactory
+from fsm.spec import AgentSpec
 from gateway.bots.compile import Defaults, compile_bot, fill
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
@@ -295,7 +296,7 @@ max_cost_usd = 2.5
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are bot, hours, limits, '
         "model, sentences, task, tool, transfer, turn",
-        "linden/tasks/callback.toml:3: task.description: String should have at least 1 character",
+        "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
 
@@ -366,6 +367,33 @@ def test_a_task_that_needs_settings_is_told_to_need_them_and_is_not_offered_with
         compile_bot(files(toml), Defaults(PROFILE, tasks))
     assert list(compile_bot(files(f"{toml}\nnumber = 3"), Defaults(PROFILE, tasks)).profile.agents) == ["order_pizza"]
     assert compile_bot(files(), Defaults(PROFILE, tasks)).profile.agents == {}
+
+
+class Picky(BaseModel):
+    number: int = 1
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        assert 12 // self.number
+        return self
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by 0"), RecursionError(), SystemExit(3), AssertionError("a\nb")])
+def test_a_task_whose_code_raises_is_named_where_the_bot_uses_it(error: BaseException) -> None:
+    def build(settings: Picky) -> AgentSpec:
+        if settings.number > 1:
+            raise error
+        return table()
+
+    tasks = {"order_pizza": TaskFactory("order_pizza", Picky, build)}
+    toml = f'{BOT}[[task]]\nuse = "order_pizza"\nnumber = '
+    for number in (0, 2):  # its settings' own code, and its table's
+        with pytest.raises(BotFaults) as raised:
+            compile_bot(files(f"{toml}{number}\n[[task]]\nuse = 3"), Defaults(PROFILE, tasks))
+        told = [str(each) for each in raised.value.faults]
+        assert told[0].startswith("linden/bot.toml:5: task[1].use: the task order_pizza cannot be made: "), told
+        assert "test_compile.py:" in told[0]
+        assert len(told) == 2, "the other faults are told as well"
 
 
 def test_unknown_placeholders_are_left_as_they_are() -> None:

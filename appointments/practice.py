@@ -1,6 +1,6 @@
 """The practice of the appointment tasks: what is set of it, slots shared by the tasks, and taken times.
 
-May import: fsm, store, pydantic, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
-from fsm.agents.identity import owns
+from appointments import bookings
+from appointments.identity import owns
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.hours import NINE_TO_FIVE, Hours, said_minute
@@ -20,7 +21,6 @@ from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.locales import Locale
 from fsm.names import real_name
 from fsm.spec import Known, Slot
-from store import appointments
 
 GONE = "That appointment has been cancelled or moved in the meantime."
 
@@ -130,12 +130,12 @@ class Practice(BaseModel):
         day, at, now = request.slots["day"], request.slots["at"], request.context.now()
         locale = request.context.locale
         wanted = datetime.combine(day, at, now.tzinfo)
-        holder = appointments.at(connection, self.resource, wanted)
+        holder = bookings.at(connection, self.resource, wanted)
         if holder is not None and owns(request, holder, connection):
             yours = "You have that time already: {at} on that day is booked for you. What other time would suit you?"
             return Refused(locale.say(yours, at=at))
         candidates = [datetime.combine(day, each, now.tzinfo) for each in self.starts(day)]
-        free = appointments.free_times(connection, self.resource, [each for each in candidates if each > now])
+        free = bookings.free_times(connection, self.resource, [each for each in candidates if each > now])
         if not free:
             return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
         nearest = min(free, key=lambda each: abs(each - wanted))

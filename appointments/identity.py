@@ -2,7 +2,7 @@
 
 A caller's number proves nothing, nor does a name: anybody can send or guess either. So nothing stored is mentioned
 before two facts match one appointment, and the number of wrong attempts is limited.
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Self, get_args
 
 from sqlalchemy import Connection
 
+from appointments import attempts, bookings
+from appointments.attempts import Outcome
+from appointments.bookings import Appointment
 from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.locales import Locale
 from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
-from store import appointments, identity
-from store.appointments import Appointment
-from store.identity import Outcome
 
 # Facts that must match to prove that an appointment is the caller's.
 ENOUGH = 2
@@ -91,7 +91,7 @@ class Claims:
 def find(resource: str, request: EffectRequest, connection: Connection) -> EffectResult:
     """Find the resource's appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
     claims, now = Claims.of(request), request.context.now()
-    wrong = identity.wrong_in_call(connection, request.context.conversation_id)
+    wrong = attempts.wrong_in_call(connection, request.context.conversation_id)
     if _too_often(request, connection):
         return Failed(NO_MORE)
     if claims.made < ENOUGH:
@@ -99,7 +99,7 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     candidates = _candidates(resource, claims, now, connection)
     proven = _proven(claims, candidates, now)
     by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
-    tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
+    tried = attempts.wrong_names(connection, now - A_DAY) if proven or by_others else {}
     guessed = {
         each.id
         for each in candidates
@@ -128,7 +128,7 @@ def _candidates(resource: str, claims: Claims, now: datetime, connection: Connec
     day = None
     if claims.day is not None:
         day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
-    return appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+    return bookings.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
 
 
 def _only_miscoded(resource: str, request: EffectRequest, connection: Connection) -> bool:
@@ -137,7 +137,7 @@ def _only_miscoded(resource: str, request: EffectRequest, connection: Connection
     if not claims.code:
         return False
     candidates = _candidates(resource, claims, now, connection)
-    found, tried = _proven(replace(claims, code=""), candidates, now), identity.wrong_names(connection, now - A_DAY)
+    found, tried = _proven(replace(claims, code=""), candidates, now), attempts.wrong_names(connection, now - A_DAY)
     return any(each.id in found and not _guessed(each.name, tried) for each in candidates)
 
 
@@ -155,7 +155,7 @@ def owns(request: EffectRequest, appointment: Appointment, connection: Connectio
     claims = Claims.of(request)
     if not claims.number or appointment.caller != claims.number or not same_person(appointment.name, claims.name):
         return False
-    tried = identity.wrong_names(connection, request.context.now() - A_DAY)
+    tried = attempts.wrong_names(connection, request.context.now() - A_DAY)
     return not _too_often(request, connection) and not _guessed(appointment.name, tried)
 
 
@@ -164,8 +164,8 @@ def _too_often(request: EffectRequest, connection: Connection) -> bool:
     context = request.context
     # Within 24 hours, not since midnight: otherwise someone who guesses would only have to wait for midnight.
     return (
-        identity.wrong_in_call(connection, context.conversation_id) >= WRONG_IN_CALL
-        or identity.wrong_by_number(connection, context.caller, context.now() - A_DAY) >= WRONG_IN_A_DAY
+        attempts.wrong_in_call(connection, context.conversation_id) >= WRONG_IN_CALL
+        or attempts.wrong_by_number(connection, context.caller, context.now() - A_DAY) >= WRONG_IN_A_DAY
     )
 
 
@@ -191,7 +191,7 @@ def tally(resource: str, request: EffectRequest, result: EffectResult, connectio
     else:
         miscoded = outcome == "wrong" and _only_miscoded(resource, request, connection)
     context = request.context
-    identity.attempted(
+    attempts.attempted(
         connection,
         key=request.key,
         conversation_id=context.conversation_id,
@@ -217,7 +217,7 @@ def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
 
 def still_theirs(resource: str, request: EffectRequest, connection: Connection) -> Appointment | None:
     """The resource's appointment that was found and read back; None if it has changed, or is no longer the caller's."""
-    mine = appointments.held(connection, int(str(request.facts["appointment"])))
+    mine = bookings.held(connection, int(str(request.facts["appointment"])))
     if mine is None or mine.resource != resource:
         return None
     tz = request.context.now().tzinfo
