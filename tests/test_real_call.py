@@ -16,7 +16,7 @@ from run import app
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "real-call.md").read_text()
-SPEC = (ROOT / "docs" / "specs" / "vaic-streaming.md").read_text()
+SPEC = (ROOT / "docs/specs/vaic-streaming.md").read_text()
 # "the log line `a`", "the log lines `a`, `b` and `c`".
 LOG_LINES = re.compile(r"\blog lines? (`[^`]+`(?:(?:,| and|, and) `[^`]+`)*)")
 # Names of VAIC's JSON that are not parameters of section 1.2.
