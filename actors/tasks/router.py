@@ -563,6 +563,7 @@ class TaskRouter:
             notes=tuple(notes) if spec.carries_notes else (),
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
+            locale=self._services.profile.locale,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run
