@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := actors,fsm,gateway,http_tools,protocols,store
+PACKAGES := actors,appointments,fsm,gateway,http_tools,protocols,store
 # Tests start many processes: each would compile every module again where the environment forbids to keep the result.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -39,7 +39,7 @@ test: style
 suite: setup
 	mkdir -p out
 	@# Compiled once: six processes would each do it.
-	$(BIN)/python -m compileall -q -j 0 actors fsm gateway http_tools lab protocols store run.py
+	$(BIN)/python -m compileall -q -j 0 actors appointments fsm gateway http_tools lab protocols store run.py
 	$(BIN)/python -m slipcover --threshold 1000 --source $(PACKAGES) --json --out out/coverage.json \
 		-m pytest --numprocesses 6 --dist loadgroup -m "not faults or fast"
 	$(BIN)/python -m tests.coverage_table out/coverage.json

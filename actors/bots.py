@@ -11,7 +11,6 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from actors.clips import Clips
-from fsm.consent import Language
 from fsm.hours import Hours
 from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec
@@ -76,8 +75,8 @@ class BotProfile:
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
-    locale: the language of the bot's sentences, whose reader judges a yes. yes_without_words: a turn without a
-    transcript may be a yes to a read-back.
+    locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
+    that it may go on in, by tag. yes_without_words: a turn without a transcript may be a yes to a read-back.
     """
 
     instructions: str
@@ -93,17 +92,13 @@ class BotProfile:
     max_call_s: float = 0.0
     clips: Clips = field(default_factory=dict)
     locale: Locale = ENGLISH
+    locales: Mapping[str, Locale] = field(default_factory=dict)
     yes_without_words: bool = False
     disclosure: str = ""
     languages: tuple[str, ...] = ()
     hours: Hours | None = None
     effects_per_call: int | None = None
     effects_per_number: int | None = None
-
-    @property
-    def language(self) -> Language:
-        """Who reads what bot and caller say."""
-        return self.locale.reader
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
+from fsm.locales import Locale
 from fsm.spec import AgentSpec
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
@@ -35,17 +36,18 @@ STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An effect, and the task that declares it."""
+    """An effect, the task that declares it, and the language of the bot that has them."""
 
     effect: DeclaredEffect
     spec: AgentSpec
+    locale: Locale
 
 
 def declaration(bot: Bot, name: str) -> Declaration | None:
     """A bot's effect of that name; None if it has none."""
     for spec in bot.profile.agents.values():
         if (effect := spec.effects.get(name)) is not None:
-            return Declaration(effect, spec)
+            return Declaration(effect, spec, bot.profile.locale)
     return None
 
 
@@ -122,7 +124,7 @@ class EffectAttempts:
             epoch=epoch,
         )
 
-    def request(self, known: LoggedEffect, spec: AgentSpec) -> EffectRequest | None:
+    def request(self, known: LoggedEffect, declared: Declaration) -> EffectRequest | None:
         """The logged request; None if it no longer fits the task's table, which has changed since."""
         context = TaskContext(
             known.conversation_id,
@@ -131,8 +133,9 @@ class EffectAttempts:
             self.now,
             bot=known.bot,
             bot_digest=known.bot_digest,
+            locale=declared.locale,
         )
-        slots = spec.slots
+        slots = declared.spec.slots
         try:
             read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
         except (KeyError, ValueError):

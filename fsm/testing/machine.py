@@ -20,6 +20,7 @@ from fsm.answer import Snapshot
 from fsm.consent import AGREED, UNHEARD
 from fsm.context import SLOT
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
+from fsm.locales import ENGLISH
 from fsm.run import TaskRun
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
 from fsm.states import UNOPENED, DerivedEvent, waits
@@ -158,7 +159,9 @@ class RandomConversation(RuleBasedStateMachine):
         self.visited, self.late = self.run.visited, False
         state, saved = self.spec.states[self.run.state], self.run.snapshot()
         if isinstance(state, Confirm):
-            assert saved.say.endswith(state.template.format_map(self.run.slots)), "what was read back is not what holds"
+            assert saved.say.endswith(ENGLISH.fill(state.template, self.run.slots)), (
+                "what was read back is not what holds"
+            )
         self.saved = self.run.snapshot()
 
     def restore(self, saved: Snapshot | None) -> None:

@@ -130,7 +130,6 @@ def test_workers_exit_when_their_supervisor_is_killed(tmp_path: Path, migrated_f
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_that_die_again_and_again_end_the_process_with_70(tmp_path: Path, migrated_file: Path) -> None:
     with managed(tmp_path, migrated_file) as manager:
-        manager.wait_until(READY)
         for _ in range(int(LIMIT_S / KILL_EVERY_S)):
             with suppress(FileNotFoundError):
                 for worker in manager.workers():

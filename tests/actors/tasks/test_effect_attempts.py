@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from actors.tasks.effect_attempts import EffectAttempts, checked
+from actors.tasks.effect_attempts import Declaration, EffectAttempts, checked
 from fsm.effects import Failed, Local, Ok, Unclear
+from fsm.locales import locale_of
 from fsm.spec import Slot
 from store import effect_log
 from tests.actors.bots import OneWith
@@ -18,6 +20,7 @@ from tests.actors.tasks.oven import NOW, REQUEST, bake
 from tests.fsm.tables import table
 
 SPEC = table(effects={"pizza.bake": Local(bake)})
+DECLARED = Declaration(SPEC.effects["pizza.bake"], SPEC, locale_of("de-DE"))
 
 
 def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
@@ -77,8 +80,9 @@ def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
         known = effect_log.find(connection, REQUEST.key)
     assert known is not None
     assert (known.epoch, known.intended_at, known.status) == (7, NOW, "intended")
-    again = shared.request(known, SPEC)
+    again = shared.request(known, DECLARED)
     assert again is not None
+    assert again.context.locale.tag == "de-DE", "of the bot that declares it"
     assert (again.key, again.slots, again.facts) == (REQUEST.key, REQUEST.slots, REQUEST.facts)
     assert (again.context.conversation_id, again.context.run_id, again.context.caller) == ("c-1", "t1", "+4930123")
 
@@ -86,7 +90,7 @@ def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
 def test_a_request_that_its_table_can_no_longer_read_is_none(engine: Engine) -> None:
     known = attempts(engine).entry("pizza.bake", REQUEST, epoch=0)
     changed = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Local(bake)})
-    assert attempts(engine).request(known, changed) is None
+    assert attempts(engine).request(known, replace(DECLARED, spec=changed)) is None
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from sqlalchemy import Engine
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import UNDO_FAILED
 from actors.tasks.effect_runner import NO_STORE, TOO_MANY, EffectLimits, EffectRunner
+from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
 from fsm.spec import Act, AgentSpec
 from store import effect_log, schema
-from store.appointments import AppointmentBook
 from store.database import open_database, reading
 from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
