@@ -41,6 +41,7 @@ from actors.messages.vaic import (
     PlayoutDue,
     StreamCheckDue,
     Transfer,
+    UseClips,
     VaicSocketMessage,
 )
 from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED, CUT_SHORT
@@ -129,6 +130,7 @@ _OfOpenSession = (
     | CallerTurnCommitted
     | CallerRecognised
     | PlayClip
+    | UseClips
     | AwaitWords
     | FillerDue
     | GapDue
@@ -199,6 +201,7 @@ class VaicSocket(LoopActor):
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
+        self._recordings = config.clips
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
@@ -256,6 +259,8 @@ class VaicSocket(LoopActor):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
                 self._say(message.clip)
+            case UseClips():
+                self._recordings = message.clips
             case AwaitWords(due=True):
                 self._filler.begin()
             case AwaitWords():
@@ -542,7 +547,7 @@ class VaicSocket(LoopActor):
 
     def _say(self, clip: Clip) -> str | None:
         """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
-        recording = self._config.clips.get(clip)
+        recording = self._recordings.get(clip)
         if recording is None:
             return None
         item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
