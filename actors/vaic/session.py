@@ -6,6 +6,7 @@ May import: actors, protocols, loguru, the standard library. Rules from: docs/sp
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from loguru import logger
@@ -202,7 +203,6 @@ class VaicSocket(LoopActor):
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
-        self._recordings = config.clips
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
         self._phase = SESSION.start
@@ -261,7 +261,7 @@ class VaicSocket(LoopActor):
             case PlayClip():
                 self._say(message.clip)
             case UseClips():
-                self._recordings = message.clips
+                self._config = replace(self._config, clips=message.clips)
             case AwaitWords(due=True):
                 self._filler.begin()
             case AwaitWords():
@@ -558,7 +558,7 @@ class VaicSocket(LoopActor):
 
     def _say(self, clip: Clip) -> str | None:
         """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
-        recording = self._recordings.get(clip)
+        recording = self._config.clips.get(clip)
         if recording is None:
             return None
         item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
