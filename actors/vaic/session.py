@@ -6,6 +6,7 @@ May import: actors, protocols, loguru, the standard library. Rules from: docs/sp
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from loguru import logger
@@ -41,6 +42,7 @@ from actors.messages.vaic import (
     PlayoutDue,
     StreamCheckDue,
     Transfer,
+    UseClips,
     VaicSocketMessage,
 )
 from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED, CUT_SHORT
@@ -132,6 +134,7 @@ _OfOpenSession = (
     | CallerTurnCommitted
     | CallerRecognised
     | PlayClip
+    | UseClips
     | AwaitWords
     | FillerDue
     | GapDue
@@ -259,6 +262,8 @@ class VaicSocket(LoopActor):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
                 self._say(message.clip)
+            case UseClips():
+                self._config = replace(self._config, clips=message.clips)
             case AwaitWords(due=True):
                 self._filler.begin()
             case AwaitWords():
