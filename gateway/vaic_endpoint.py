@@ -210,6 +210,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         except TokenRefused as refused:
             return self._deny(refused.reason)
         self._shared.failures.succeeded(self._address)
+        logger.debug("upgrade", headers=sorted(request.headers), address=self._address)
         self._peer = Peer(self._address, credentials[0], credentials[1:], _path_of(request.path))
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)

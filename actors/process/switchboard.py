@@ -466,6 +466,9 @@ class Switchboard(LoopActor):
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
         media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
+        logger.debug(
+            "VAIC offers", conversation=initiate.conversation_id, formats=initiate.supported_media_formats[:16]
+        )
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls or any(

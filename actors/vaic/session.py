@@ -108,6 +108,8 @@ CALL_SETTINGS = {
     "transferNotifications": True,
 }
 
+# Of the events of one message, and of the values of an event, in the log.
+SHOWN = 8
 # Interval of checking whether an open play stream still gets audio.
 STREAM_CHECK_S = 0.5
 
@@ -429,6 +431,8 @@ class VaicSocket(LoopActor):
             self._model.tell(CallerAudio(payload))
 
     def _obey(self, frame: FromVaic) -> None:
+        # For what VAIC's documentation leaves open (docs/real-call.md): what it sends, and nothing of what is said.
+        self._log.debug("VAIC says", type=frame.type, **_shape(frame))
         match frame:
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
@@ -644,6 +648,19 @@ class VaicSocket(LoopActor):
 
     def _write(self, frame: SentCamelFrame) -> None:
         self._wire.send(frame.to_wire())
+
+
+def _shape(frame: FromVaic) -> dict[str, object]:
+    """The events of a frame by name, with the names of what they carry; the reason of an end."""
+    match frame:
+        case Activities():
+            some = frame.activities[:SHOWN]
+            carried = [sorted(each.value)[:SHOWN] if isinstance(each.value, dict) else [] for each in some]
+            return {"events": [each.name or each.type for each in some], "carry": carried}
+        case SessionEnd():
+            return {"reason": frame.reason_code}
+        case _:
+            return {}
 
 
 def _echo(participant: str | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
@@ -52,6 +53,21 @@ def test_the_start_event_asks_for_barge_in_and_tells_the_call(scene: Scene) -> N
     config = scene.wire.last("activities")["activities"][0]
     assert config["name"] == "config"
     assert config["sessionParams"]["bargeIn"] is True
+
+
+def test_what_vaic_sends_is_shown_at_debug_and_nothing_of_what_is_said(scene: Scene) -> None:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line).strip()), level="DEBUG", format="{message} {extra}")
+    played = {"type": "event", "name": "playFinished", "value": {"streamId": "p-1"}}
+    keys = {"type": "event", "name": "DTMF", "value": "4711"}
+    scene.hears({"type": "activities", "activities": [played, keys]}, {"type": "userStream.start"})
+    scene.hears({"type": "session.end", "reasonCode": "client-disconnected"})
+    logger.remove(sink)
+    told = [line for line in lines if line.startswith("VAIC says")]
+    assert "'events': ['playFinished', 'DTMF'], 'carry': [['streamId'], []]" in told[0]
+    assert "'type': 'userStream.start'" in told[1]
+    assert "'reason': 'client-disconnected'" in told[2]
+    assert not any("4711" in line for line in told)
 
 
 def test_user_streams_are_acknowledged_each_time_and_their_audio_goes_to_the_model_untouched(scene: Scene) -> None:
