@@ -28,7 +28,7 @@ PAGE = next(each for each in SECTION if each.startswith("A script"))
 GUIDE = (ROOT / "docs" / "your-bot.md").read_text()
 EXAMPLE, GERMAN = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 (SHELLS,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-TASK, NAMED, _ = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+TASK, NAMED, *_ = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 SPEED = 8.0
 LIMIT_S = 120.0
 
