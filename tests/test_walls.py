@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,7 @@ def modules(room: str) -> list[Path]:
     return found
 
 
+@cache  # many tests look at the same files
 def imports(path: Path) -> list[Import]:
     package = path.relative_to(ROOT).parent.parts
     return imports_of(path.read_text(), package)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,13 +25,16 @@ from tests.store.other_process import AT, record, renewed, row
 
 
 class Store:
-    """A SQLite database with two of each kind of row, of the calls c-1 and c-2. reported: what was found unreadable."""
+    """A SQLite database. reported: what was found unreadable."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_database(url)
         self.reported: list[tuple[str, str]] = []
         report_unreadable(self.engine, lambda row: self.reported.append((row.table, row.key)))
         self.journal, self.book = Journal(self.engine), AppointmentBook(self.engine)
+
+    def fill(self) -> None:
+        """Add two of each kind of row, of the calls c-1 and c-2."""
         dead = Leases(self.engine, "dead", ttl_s=0, window_s=0)
         for number, call in enumerate(("c-1", "c-2")):
             dead.open(call, "secret", {"bot": "practice"})
@@ -46,9 +51,19 @@ class Store:
                 )
 
 
+@pytest.fixture(scope="module")
+def filled_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    """A SQLite file with two of each kind of row, to be copied: a dozen commits take longer than most tests."""
+    file = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("filled")))
+    store = Store(f"sqlite:///{file}")
+    store.fill()
+    store.engine.dispose()
+    return file
+
+
 @pytest.fixture
-def store(sqlite_url: str) -> Iterator[Store]:
-    store = Store(sqlite_url)
+def store(tmp_path: Path, filled_file: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{shutil.copy(filled_file, tmp_path)}")
     yield store
     store.engine.dispose()
 
