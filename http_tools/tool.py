@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
 from http_tools.declaration import Auth, Lookup, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
-from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, searched
+from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 
@@ -189,7 +189,7 @@ class HttpTool:
 
     def _sentence(self, template: str, document: Mapping[str, Any], request: EffectRequest) -> str:
         try:
-            return filled(template, {**self._values(request), **document})
+            return said(template, {**self._values(request), **document}, request.context.locale)
         except Missing as error:
             logger.warning("a tool's reply lacks a value for its sentence", tool=self._name, value=str(error))
             return "I am sorry, that is not possible."

@@ -169,6 +169,8 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        one = bot.language != CALLER or len(locales) < 2
+        clips = {**self._defaults.clips_in(locale), **self._clips()}
         for each in (locale, *locales):
             each.prepare()
         values = self._values(toml, locale)
@@ -182,7 +184,7 @@ class _Compiler:
             disclosure=disclosure,
             languages=languages,
             locale=locale,
-            locales={each.tag: each for each in locales} if bot.language == CALLER and len(locales) > 1 else {},
+            locales={} if one else {each.tag: each for each in locales},
             model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
@@ -195,7 +197,8 @@ class _Compiler:
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
             hours=toml.hours,
-            clips={**self._defaults.clips_in(locale), **self._clips()},
+            clips=clips,
+            clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
         )
 
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
