@@ -24,7 +24,7 @@ from fsm.hours import Hours
 from fsm.locales import READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
-from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
+from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
@@ -403,9 +403,7 @@ class _Compiler:
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
         task = self._defaults.tasks.get(name)
         if task is None:
-            # As for a key that is not there: the nearest, and all there are.
-            told = unknown_key(name, self._defaults.tasks).partition("; ")[2]
-            self._fault((*path, "use"), f'there is no task "{name}"; {told}')
+            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, self._defaults.tasks)}')
             return None
         return self._made(task, settings, path)
 

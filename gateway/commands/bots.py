@@ -48,11 +48,14 @@ def check(folder: Root = None) -> None:
 
 
 @bots_app.command()
-def schema(routes: Annotated[bool, typer.Option("--routes", help="That of routes.toml.")] = False) -> None:
+def schema(
+    routes: Annotated[bool, typer.Option("--routes", help="That of routes.toml.")] = False,
+    task: Annotated[bool, typer.Option("--task", help="That of a task's file.")] = False,
+) -> None:
     """Print the JSON Schema of bot.toml, by which an editor completes and checks it while it is written."""
-    from gateway.bots.json_schema import bot_schema, routes_schema
+    from gateway.bots.json_schema import bot_schema, routes_schema, task_schema
 
-    out.file.write(routes_schema() if routes else bot_schema())
+    out.file.write(routes_schema() if routes else task_schema() if task else bot_schema())
 
 
 @bots_app.command()

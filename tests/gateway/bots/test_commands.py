@@ -74,6 +74,7 @@ def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path
 def test_schemas_are_printed_as_they_are() -> None:
     assert told("schema").stdout == (EXAMPLE / "bot.schema.json").read_text()
     assert told("schema", "--routes").stdout == (EXAMPLE / "routes.schema.json").read_text()
+    assert told("schema", "--task").stdout == (EXAMPLE / "task.schema.json").read_text()
 
 
 def test_a_bot_is_made_shown_and_compared(tmp_path: Path) -> None:
