@@ -40,6 +40,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # By what tomllib says: what was probably meant.
 _HINTS = {
+    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
     "Invalid value": '; texts stand in quotes, like "…"',
     "Expected newline or end of document after a statement": "; write each key on a line of its own",
 }
