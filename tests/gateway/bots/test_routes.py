@@ -159,7 +159,7 @@ def test_where_no_route_fits_no_bot_takes_the_call() -> None:
         ('[[route]]\npath = "a"\nbot = "linden"', "routes.toml:2: route[1].path"),
         ('[[route]]\ndialled = "reception"\nbot = "linden"',
          'routes.toml:2: route[1].dialled: "reception" is no number; write it like "+4930555001", or its beginning'),
-        ('[[route]]\npath = "/a"\nsplit = { linden@draft = 1 }', "a name with signs like @ or . in it stands in quotes"),
+        ('[[route]]\npath = "/a"\nsplit = { linden@draft = 1 }', "a name with signs like @ or . in it stands in"),
         ('[[route]]\nbotname = "a"\nbot = "linden"', 'did you mean "bot_name"?'),
         (
             '[[route]]\ndefault = true\nbot = "linden"\n[[route]]\npath = "/a"\nbot = "linden"',
