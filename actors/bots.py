@@ -117,8 +117,8 @@ class Bot:
 class Arrival:
     """What is known of a call when its bot is chosen; "" for what is not.
 
-    path: of the request, from "/" on, without a query. bot_name: by VAIC's configuration. dialled, caller: numbers, as
-    VAIC has them. conversation_id: VAIC's.
+    path: of the request, from "/" on, without query and escapes. bot_name: by VAIC's configuration. dialled, caller:
+    numbers, as VAIC has them. conversation_id: VAIC's.
     """
 
     path: str

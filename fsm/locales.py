@@ -2,18 +2,19 @@
 
 A sentence stands in English where it is said. fsm/sentences/en.toml gives each one its key, and the file of another
 language has under that key what is said instead. A text that is in no file is said as it stands: it is of a bot's
-author, and in the bot's language already.
-May import: fsm.consent, fsm.english, babel, the standard library.
+author, and in the bot's language already. A package that adds tasks may bring a folder `sentences` of its own.
+May import: protocols, fsm.consent, fsm.english, babel, the standard library.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from string import Formatter
 from typing import Any
@@ -25,12 +26,29 @@ from babel.numbers import format_currency, get_decimal_symbol
 
 from fsm.consent import Language
 from fsm.english import English
+from protocols.errors import MisuseError
 
-FOLDER = files("fsm") / "sentences"
-SUFFIX = ".toml"
+# The entry points of packages that add tasks (fsm/registry.py).
+TASKS_GROUP = "tieline.agents"
+_FOLDER, _SUFFIX = "sentences", ".toml"
 # Who reads what is said, by language; where there is none, English reads.
 READERS: Mapping[str, Callable[[], Language]] = {"en": English}
 CURRENCY_CODE = 3  # letters, of ISO 4217
+
+
+def _tables(package: str, language: str) -> Mapping[str, Mapping[str, str]]:
+    """A package's file of a language; empty if it has none."""
+    try:
+        file = files(package) / _FOLDER / f"{language}{_SUFFIX}"
+    except ImportError:  # told when its tasks are loaded
+        return {}
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+@cache
+def forms_of(language: str) -> Mapping[str, str]:
+    """How a language's file says days, times and signs."""
+    return _tables("fsm", language)["forms"]
 
 
 class ForTheEar:
@@ -87,6 +105,10 @@ class Locale:
         """With a bot's own sentences. sentences: by key."""
         english = sentences_in("en")
         return replace(self, sentences={**self.sentences, **{english[key]: own for key, own in sentences.items()}})
+
+    def prepare(self) -> None:
+        """Read the data of days and names, which takes a tenth of a second, so that no call waits for it."""
+        self.day_of_year(date(2026, 1, 1))
 
     # --- values ---
 
@@ -170,22 +192,25 @@ def language_of(tag: str) -> str:
 @cache
 def languages_with_sentences() -> frozenset[str]:
     """The languages that have a file of sentences."""
-    return frozenset(each.name.removesuffix(SUFFIX) for each in FOLDER.iterdir() if each.name.endswith(SUFFIX))
+    folder = files("fsm") / _FOLDER
+    return frozenset(each.name.removesuffix(_SUFFIX) for each in folder.iterdir() if each.name.endswith(_SUFFIX))
 
 
 @cache
-def _file(language: str) -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((FOLDER / f"{language}{SUFFIX}").read_text("utf-8"))
-
-
 def sentences_in(language: str) -> Mapping[str, str]:
-    """The sentences of a language's file by key."""
-    return _file(language)["sentences"]
+    """The sentences of a language by key: ours, and those of the packages that add tasks."""
+    return sentences_of(entry_points(group=TASKS_GROUP), language)
 
 
-def forms_of(language: str) -> Mapping[str, str]:
-    """How a language's file says days, times and signs."""
-    return _file(language)["forms"]
+def sentences_of(tasks: Iterable[EntryPoint], language: str) -> dict[str, str]:
+    """Our sentences in a language, and those of some packages. Raises: MisuseError if two have one key."""
+    found = dict(_tables("fsm", language)["sentences"])
+    for package in sorted({point.module.partition(".")[0] for point in tasks} - {"fsm"}):
+        theirs = _tables(package, language).get("sentences", {})
+        if twice := found.keys() & theirs.keys():
+            raise MisuseError(f"the package {package} has sentences of keys that are taken: {', '.join(sorted(twice))}")
+        found |= theirs
+    return found
 
 
 @cache
@@ -193,8 +218,10 @@ def locale_of(tag: str) -> Locale:
     """The locale of a BCP 47 tag."""
     language = language_of(tag)
     catalogue = language if language in languages_with_sentences() else "en"
-    here = sentences_in(catalogue)
-    sentences = {english: here[key] for key, english in sentences_in("en").items() if catalogue != "en"}
+    sentences: dict[str, str] = {}
+    if catalogue != "en":
+        english, here = sentences_in("en"), sentences_in(catalogue)
+        sentences = {english[key]: text for key, text in here.items() if key in english}
     return Locale(tag, READERS.get(language, English)(), catalogue, sentences, forms_of(catalogue))
 
 

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 import fsm.agents
 from fsm.effects import DeclaredEffect
+from fsm.locales import TASKS_GROUP
 from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 
-ENTRY_POINT_GROUP = "tieline.agents"
+ENTRY_POINT_GROUP = TASKS_GROUP
 # The entry points of this distribution are those of packages that come along.
 OURS = "tieline"
 S = TypeVar("S", bound=BaseModel)

@@ -696,7 +696,11 @@ def test_with_a_log_in_json_what_prevents_the_start_is_one_object_a_line(
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
 def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path: Path, ending: signal.Signals) -> None:
-    with served(environment(tmp_path)) as daemon:
+    manager = sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(LIMIT_S)
+    notify = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
+    with manager, served(environment(tmp_path, **notify)) as daemon:
         assert "no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
         assert daemon.ops_url.startswith("http://127.0.0.1:")
@@ -707,6 +711,11 @@ def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path
         # A busy machine may add a warning of a slow turn.
         logged = "".join(line for line in told.splitlines(keepends=True) if " WARNING " not in line)
         assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), logged)
+        heard: list[str] = []  # as systemd does, which started it as Type=notify
+        while "STOPPING=1" not in heard:
+            heard += manager.recv(4096).decode().splitlines()
+        assert {"READY=1", "WATCHDOG=1"} <= {*heard}
+        assert heard.index("READY=1") < heard.index("STOPPING=1")
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:

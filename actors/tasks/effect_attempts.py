@@ -19,7 +19,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
-from fsm.locales import Locale
 from fsm.spec import AgentSpec
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
@@ -36,18 +35,18 @@ STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An effect, the task that declares it, and the language of the bot that has them."""
+    """An effect, and the bot and the task that declare it."""
 
+    bot: Bot
     effect: DeclaredEffect
     spec: AgentSpec
-    locale: Locale
 
 
 def declaration(bot: Bot, name: str) -> Declaration | None:
     """A bot's effect of that name; None if it has none."""
     for spec in bot.profile.agents.values():
         if (effect := spec.effects.get(name)) is not None:
-            return Declaration(effect, spec, bot.profile.locale)
+            return Declaration(bot, effect, spec)
     return None
 
 
@@ -106,10 +105,9 @@ class EffectAttempts:
             raise KeyError(f"{context.bot} {context.bot_digest} {name}")
         return declared
 
-    def entry(self, name: str, request: EffectRequest, epoch: int) -> LoggedEffect:
-        """The log entry of a request's intent. epoch: of the conversation's lease."""
-        context = request.context
-        slots = self.declared(name, context).spec.slots
+    def entry(self, name: str, spec: AgentSpec, request: EffectRequest, epoch: int) -> LoggedEffect:
+        """The log entry of a request's intent. spec: of its task. epoch: of the conversation's lease."""
+        context, slots = request.context, spec.slots
         return LoggedEffect(
             key=request.key,
             name=name,
@@ -133,7 +131,7 @@ class EffectAttempts:
             self.now,
             bot=known.bot,
             bot_digest=known.bot_digest,
-            locale=declared.locale,
+            locale=declared.bot.profile.locale,
         )
         slots = declared.spec.slots
         try:

@@ -491,8 +491,8 @@ class VaicSocket(LoopActor):
         if told.get("status") == "failed" and isinstance(self._order, Transfer):
             reason_code = told.get("reasonCode")
             self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
-        elif told.get("status") == "answered" and self._phase in _RINGS and self._limit is not None:
-            self._limit.cancel()  # session.end follows; the supervisor's limit runs
+        elif told.get("status") == "answered" and isinstance(self._order, Transfer):
+            self._advance(Event.ANSWERED)  # session.end follows; the supervisor's limit runs
 
     def _check_conversation(self, conversation_id: str) -> None:
         if conversation_id and conversation_id != self._id:
@@ -522,7 +522,7 @@ class VaicSocket(LoopActor):
     def _play_due(self) -> None:
         self._due = None
         # A hangup or transfer ends the playback: nothing is sent behind it, but what asks the caller to wait.
-        if self._phase in (Phase.OPEN, Phase.RINGING, Phase.LAST_WORDS):
+        if self._phase in (Phase.OPEN, Phase.RINGING, Phase.PUT_THROUGH, Phase.LAST_WORDS):
             self._write_all(self._playout.due(self.now_ms()))
             self._watch_playout()
 

@@ -46,6 +46,8 @@ _HINTS = {
 }
 _CLIPS = "clips/"
 T = TypeVar("T")
+# Letters of the languages that the Realtime API transcribes.
+ISO_639_1 = 2
 # Voices of OpenAI's speech synthesis, which the Realtime API refuses.
 _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
 
@@ -168,6 +170,8 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        for each in (locale, *locales):
+            each.prepare()
         values = self._values(toml, locale)
         greeting = self._filled(bot.greeting, values, ("bot", "greeting"))
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
@@ -180,7 +184,7 @@ class _Compiler:
             languages=languages,
             locale=locale,
             locales={each.tag: each for each in locales} if bot.language == CALLER and len(locales) > 1 else {},
-            model=self._model(toml.model, base.model),
+            model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
             agents=agents,
@@ -271,7 +275,8 @@ class _Compiler:
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
         return fill(text, values).strip()
 
-    def _model(self, given: ModelSection, base: ModelSettings) -> ModelSettings:
+    def _model(self, given: ModelSection, base: ModelSettings, locale: Locale | None) -> ModelSettings:
+        """The session's settings. locale: in which callers' words are transcribed; None if they may be of any."""
         turns, noise = given.turn_detection, given.noise_reduction
         if isinstance(given.voice, str) and given.voice in _OTHER_VOICES:
             self._fault(("model", "voice"), f'the Realtime API has no voice "{given.voice}"; write one like "marin"')
@@ -285,6 +290,8 @@ class _Compiler:
                     **{"eagerness": "auto", "create_response": True, "interrupt_response": True} | _given(turns)
                 )
         transcription = base.transcription
+        if locale is not None and len(locale.language) == ISO_639_1:
+            transcription = transcription.model_copy(update={"language": locale.language})
         if given.transcription is not None:
             transcription = transcription.model_copy(update=_given(given.transcription))
         if isinstance(noise, str):

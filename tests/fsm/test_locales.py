@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from datetime import date, time
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from string import Formatter
 
@@ -13,11 +14,20 @@ import pytest
 from appointments.book_appointment import BOOK_APPOINTMENT
 from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
-from fsm.locales import ENGLISH, forms_of, languages_with_sentences, locale_of, sentences_in
+from fsm.locales import (
+    ENGLISH,
+    TASKS_GROUP,
+    forms_of,
+    languages_with_sentences,
+    locale_of,
+    sentences_in,
+    sentences_of,
+)
 from fsm.registry import load_agents
 from fsm.slot_types import SLOT_TYPES, Email, PhoneNumber, SlotOptions, YesNo
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End
 from fsm.testing.conversation import converse
+from protocols.errors import MisuseError
 
 ROOT = Path(__file__).parents[2]
 GERMAN = locale_of("de-DE")
@@ -185,6 +195,20 @@ def test_a_tag_tells_the_language() -> None:
 
 def test_a_new_language_is_one_file() -> None:
     assert languages_with_sentences() == {path.stem for path in (ROOT / "fsm" / "sentences").iterdir()}
+
+
+def test_a_package_of_tasks_brings_sentences_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, sentences in (("pizzeria", 'which_size = "Which size?"'), ("hello", 'which_day = "Which day?"')):
+        (tmp_path / name / "sentences").mkdir(parents=True)
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / name / "sentences" / "en.toml").write_text(f"[sentences]\n{sentences}\n")
+    tasks = [EntryPoint(task, f"pizzeria.{task}:TASK", TASKS_GROUP) for task in ("order", "cancel")]
+    assert sentences_of(tasks, "en") == {**sentences_of((), "en"), "which_size": "Which size?"}
+    assert sentences_of(tasks, "de") == sentences_of((), "de"), "it has none in German"
+    assert sentences_of([EntryPoint("x", "not_there.x:X", TASKS_GROUP)], "en") == sentences_of((), "en")
+    with pytest.raises(MisuseError, match="package hello has sentences of keys that are taken: which_day"):
+        sentences_of([EntryPoint("x", "hello.x:X", TASKS_GROUP)], "en")
 
 
 # --- conversations in German ---

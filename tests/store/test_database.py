@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from appointments.bookings import AppointmentBook
 from appointments.schema import appointment
 from protocols.errors import MisuseError
 from store import migration
-from store.database import DatabaseAway, WrongDatabase, connect, moment, open_database, reading
+from store.database import DatabaseAway, WrongDatabase, beside, connect, moment, open_database, reading
 from store.journal import Journal
+from store.leases import Leases
 from tests.store.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,16 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
         "node",
         "alembic_version",
     }
+    engine.dispose()
+
+
+def test_nobody_waits_for_a_connection_to_sqlite_that_others_have(sqlite_url: str) -> None:
+    """The lease keeper has none of its own there, and effects keep theirs while they wait for SQLite's lock."""
+    engine = open_database(sqlite_url)
+    with ExitStack() as others:
+        for _ in range(16):  # more than SQLAlchemy allows by itself
+            others.enter_context(reading(engine))
+        Leases(engine, "here", renewing=beside(engine)).show_life()
     engine.dispose()
 
 

@@ -142,6 +142,16 @@ def test_a_bot_that_speaks_the_callers_language_begins_in_the_first() -> None:
     assert (profile.locale.tag, list(profile.locales)) == ("de-DE", ["de-DE", "en-GB"])
 
 
+def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise() -> None:
+    def language(keys: str) -> str | None:
+        return bot(BOT + keys).profile.model.transcription.language
+
+    assert language('language = "de-DE"') == "de"
+    assert language('language = "de-DE"\n[model]\ntranscription = { language = "nl" }') == "nl"
+    for keys in ("", 'language = "caller"\nlanguages = ["de-DE", "en-GB"]', 'language = "gsw-CH"'):
+        assert language(keys) is None
+
+
 def test_texts_have_hours_and_closed_days_in_the_bots_language() -> None:
     hours = '[hours]\nmon = ["09:00-12:30", "14:00-17:00"]\nclosed = ["2026-12-25"]'
     toml = BOT.replace("Be kind.", "Offen: {hours}. Zu: {closed}.") + f'language = "de-DE"\n{hours}'
