@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import JsonValue, SecretStr
@@ -59,7 +60,7 @@ def own(own_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def asked(facts: dict[str, JsonValue], key: str = KEY, now: datetime = NOW, **slots: object) -> EffectRequest:
+def asked(facts: dict[str, JsonValue], key: str = KEY, now: datetime = NOW, **slots: Any) -> EffectRequest:
     context = TaskContext("c-1", "t1", CALLER, lambda: now)
     return EffectRequest(key, SLOTS | slots if "was_day" not in slots else slots, context, facts)
 
@@ -102,7 +103,7 @@ def changes(own: Engine, effect: str) -> EffectRequest:
         return asked({})
     booked(own, TUESDAY)
     [mine] = AppointmentBook(own).all()
-    slots: dict[str, object] = {"name": "John Smith", "was_day": TUESDAY.date(), "was_at": TUESDAY.time()}
+    slots: dict[str, Any] = {"name": "John Smith", "was_day": TUESDAY.date(), "was_at": TUESDAY.time()}
     if effect == "appointments.move":
         slots |= {"day": TUESDAY.date(), "at": time(11, 0)}
     return asked({"appointment": mine.id}, **slots)
@@ -198,6 +199,21 @@ def test_outcomes_are_kept_for_some_weeks(engine: Engine, own: Engine, own_url: 
         runner.carry_out("appointments.book", asked({}, key, now, at=time(12, 0)))
     assert own_database(own_url).outcome(asked({})) is None
     assert own_database(own_url).outcome(asked({}, "k-2")) is not None
+
+
+def test_a_row_that_cannot_be_read_is_told_once_and_costs_nobody_else(
+    engine: Engine, tmp_path: Path, log_lines: list[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/own.sqlite3"
+    runner = runner_of(engine, tasks(url))
+    assert isinstance(runner.carry_out("appointments.book", asked({})), Ok)
+    own = connect(url)
+    with own.begin() as connection:
+        connection.exec_driver_sql("UPDATE appointment SET duration_min = 'long'")
+    own.dispose()
+    for _ in range(2):
+        assert isinstance(runner.carry_out("appointments.find_to_cancel", REQUEST_TO_FIND), Refused)
+    assert len([line for line in log_lines if "a row cannot be read" in line]) == 1
 
 
 # --- two bots ---
