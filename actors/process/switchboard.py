@@ -93,7 +93,7 @@ from actors.system.supervisor import Supervisor
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireText
 from protocols.errors import WireError
-from protocols.frames import Unknown
+from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, Unknown
 from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat, negotiate
 from protocols.vaic import (
@@ -110,18 +110,19 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
+# How the fields of the messages begin that VAIC expects an answer to.
+_BEGINNINGS = ("session.initiate.", "session.resume.")
 # Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
 IN_PROGRESS = "conversation already in progress"
+UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
 # `start` to follow the acceptance of a session whose bot depends on it.
 AWAIT_START_S = 2.0
-# VAIC to close a socket whose session was refused.
-REFUSED_LIMIT_S = 2.0
 # The JournalWriter to answer a claim.
 CLAIM_LIMIT_S = 5.0
 
@@ -409,7 +410,7 @@ class Switchboard(LoopActor):
         if pending is None:  # closed while this message was under way
             return
         try:
-            frame = FROM_VAIC.parse(data)
+            frame = FROM_VAIC.parse(data, lambda error: self._violations(pending, data).bad_field(error))
             if isinstance(frame, Unknown):
                 self._violations(pending, data).unknown(frame.type)
                 self._read_on(pending)
@@ -418,7 +419,14 @@ class Switchboard(LoopActor):
                 raise WireError("not_a_beginning", frame.type)
         except WireError as error:
             self._violations(pending, data).bad_frame(error)
-            self._read_on(pending)
+            if error.reason == NOT_UTF8:
+                self._take_pending(wire)
+                wire.close(NOT_UTF8_CODE, NOT_UTF8)
+            elif error.reason == "bad_fields" and error.detail.startswith(_BEGINNINGS):
+                # VAIC waits for the answer to this one, and there is no other.
+                self._refuse(wire, self._take_pending(wire), conversation_of(data), UNREADABLE, error.detail)
+            else:
+                self._read_on(pending)
             return
         match frame:
             case ConnectionValidate():
@@ -458,6 +466,9 @@ class Switchboard(LoopActor):
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
         media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
+        logger.debug(
+            "VAIC offers", conversation=initiate.conversation_id, formats=initiate.supported_media_formats[:16]
+        )
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls or any(
@@ -661,13 +672,15 @@ class Switchboard(LoopActor):
         )
         return bot
 
-    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
+    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str, detail: str = "") -> None:
+        """Answer that there will be no call. detail: for the peer's log, which fields are wrong."""
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         logger.bind(conversation=conversation_id).warning("call refused", reason=reason, address=peer.address)
-        wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
-        # VAIC closes the socket after this; if it does not, we do.
+        told = f"{reason}: {detail}" if detail else reason
+        named = {} if conversation_id == "-" else {"conversation_id": conversation_id}
+        wire.send(SessionError(**named, reason=told).to_wire())
         wire.attach(NullRef())
-        self.after(REFUSED_LIMIT_S, FirstTextOverdue(wire, "refused"))
+        wire.close(1000, "refused")
 
     # --- children ---
 

@@ -324,7 +324,7 @@ def random_conversations(
 ) -> type[RandomConversation]:
     """A hypothesis state machine for a task; its `TestCase` is a test.
 
-    values: valid values for slots whose check refuses those of `good_values`.
+    values: valid values, as the model passes them in JSON, for slots whose check refuses those of `good_values`.
     Checks: an effect runs only after a yes to a read-back that was heard, with exactly the values read back, and never
     twice with one key; every call is answered; states are entered only by arrows of the table, written or derived;
     a run always waits or has ended; none goes on for ever.

@@ -133,10 +133,7 @@ def test_a_connection_test_is_answered_and_a_call_may_follow_on_the_same_socket(
     [
         b"{",
         b"[]",
-        b"\xff\xfe",
         b'{"type":"session.dance"}',
-        b'{"type":"session.initiate"}',
-        b'{"type":"session.initiate","conversationId":""}',
         b'{"type":"session.end","conversationId":"c-1"}',
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
     ],
@@ -181,12 +178,37 @@ def test_a_conversation_in_progress_cannot_be_initiated_again_until_it_has_ended
     assert scene.opens(initiate()).types() == ["session.accepted"]
 
 
-def test_a_refused_socket_is_closed_by_us_if_vaic_does_not_close_it(scene: Scene) -> None:
-    wire = scene.opens(initiate(expectAudioMessages=False))
-    scene.mailboxes.advance(1900)
-    assert wire.closed is None
-    scene.mailboxes.advance(100)
-    assert wire.closed == 1008
+def test_a_refused_socket_is_closed_at_once(scene: Scene) -> None:
+    assert scene.opens(initiate(expectAudioMessages=False)).closed == 1000
+
+
+@pytest.mark.parametrize("kind", ["session.initiate", "session.resume"])
+@pytest.mark.parametrize("named", [{}, {"conversationId": ""}, {"conversationId": 7}, {"conversationId": None}])
+def test_a_beginning_without_a_usable_id_is_answered_at_once(scene: Scene, kind: str, named: dict[str, Any]) -> None:
+    wire = scene.opens({"type": kind, **named})
+    (answer,) = wire.frames
+    assert answer["type"] == "session.error"
+    assert answer["reason"].startswith(f"the message cannot be read: {kind}.conversationId: ")
+    assert wire.closed == 1000
+    assert scene.status().conversations == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"supportedMediaFormats": ["raw/lpcm16_24", None]},
+        {"supportedMediaFormats": [7, "raw/lpcm16_24"]},
+        {"expectAudioMessages": None},
+        {"botName": 7},
+        {"caller": ["+4930"]},
+    ],
+)
+def test_what_is_wrong_in_a_beginning_and_not_needed_refuses_no_call(scene: Scene, odd: dict[str, Any]) -> None:
+    assert scene.opens(initiate(**odd)).types() == ["session.accepted"]
+
+
+def test_a_first_text_that_is_no_text_closes_the_socket(scene: Scene) -> None:
+    assert scene.opens(b'{"type":"\xff"}').closed == 1007
 
 
 def test_a_socket_that_opens_no_session_is_closed_after_five_seconds(scene: Scene) -> None:

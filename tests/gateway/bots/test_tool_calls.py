@@ -1,4 +1,4 @@
-"""Calls to a daemon in a process of its own whose bot is a folder: what a task in a file does at a real HTTP server.
+"""Calls to a daemon whose bot is a folder: what a task in a file does at a real HTTP server.
 
 The model is scripted (tests.adversary.model). Everything but the HTTP servers runs SPEED times as fast as the clock.
 """
@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.daemon import run
+from gateway.daemon import Daemon, run
 from lab.caller import CallSettings
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.adversary.model import Function, Model, call
 from tests.adversary.telephone import Telephone
-from tests.calls.process import process
+from tests.calls.settings import daemon_settings
 from tests.gateway.bots.folders import written
 from tests.gateway.daemons import until
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
@@ -172,8 +172,8 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
     async with asyncio.timeout(LIMIT_S), serve(serve_model, "127.0.0.1", 0, compression=None) as server:
         model_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        async with process(model_url, f"sqlite:///{folder}/tieline.sqlite3", SPEED) as daemon:
-            yield Scene(daemon.url, folder, models)
+        async with Daemon(daemon_settings(model_url, f"sqlite:///{folder}/tieline.sqlite3"), SPEED) as daemon:
+            yield Scene(daemon.vaic_url, folder, models)
 
 
 @contextmanager
