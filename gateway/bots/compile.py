@@ -24,7 +24,7 @@ from fsm.hours import Hours
 from fsm.locales import Locale, locale_of, sentences_in
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec
-from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
+from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
@@ -170,6 +170,8 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        one = bot.language != CALLER or len(locales) < 2
+        clips = {**self._defaults.clips_in(locale), **self._clips()}
         for each in (locale, *locales):
             each.prepare()
         values = self._values(toml, locale)
@@ -183,7 +185,7 @@ class _Compiler:
             disclosure=disclosure,
             languages=languages,
             locale=locale,
-            locales={each.tag: each for each in locales} if bot.language == CALLER and len(locales) > 1 else {},
+            locales={} if one else {each.tag: each for each in locales},
             model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
@@ -196,7 +198,8 @@ class _Compiler:
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
             hours=toml.hours,
-            clips={**self._defaults.clips_in(locale), **self._clips()},
+            clips=clips,
+            clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
         )
 
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
@@ -384,9 +387,7 @@ class _Compiler:
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
         task = self._defaults.tasks.get(name)
         if task is None:
-            # As for a key that is not there: the nearest, and all there are.
-            told = unknown_key(name, self._defaults.tasks).partition("; ")[2]
-            self._fault((*path, "use"), f'there is no task "{name}"; {told}')
+            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, self._defaults.tasks)}')
             return None
         return self._made(task, settings, path)
 
