@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
+from actors.messages.journal_rows import ClipRow
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
@@ -26,6 +27,7 @@ from tests.actors.bots import OneWith
 from tests.actors.calls import (
     AGENTS,
     BEGAN,
+    CLIPS,
     PIZZA_SLOTS,
     Call,
     FakeDialler,
@@ -783,7 +785,12 @@ def speaking(mailboxes: WaitingDispatcher, *tags: str, resume_state: ResumeState
     """A call with the effects of an Oven, whose bot begins in the first language, and may go on in the others."""
     ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
     locales = {tag: locale_of(tag) for tag in tags}
-    profile = replace(ours, locale=locales[tags[0]], locales=locales if len(tags) > 1 else {})
+    profile = replace(ours, locale=locales[tags[0]])
+    if len(tags) > 1:
+        spoken = {
+            tag: {clip: replace(each, words=f"{tag} {clip.value}") for clip, each in CLIPS.items()} for tag in tags
+        }
+        profile = replace(profile, locales=locales, clips=spoken[tags[0]], clips_of=spoken)
     return Call(mailboxes, profile=profile, resume_state=resume_state)
 
 
@@ -833,6 +840,24 @@ def test_a_bot_of_several_languages_asks_for_it_and_one_of_a_single_does_not(mai
     one = speaking(mailboxes, "de-DE").greeted()
     one.answered("call-1", "order_pizza")
     assert language_asked(one) is None
+
+
+def recorded(call: Call) -> list[str]:
+    """The recordings that the caller has heard to the end, by their words."""
+    rows = (message.entry.row for message in call.journal.arrived if isinstance(message, AppendRow))
+    return [row.text for row in rows if isinstance(row, ClipRow)]
+
+
+def test_recordings_are_played_in_the_language_that_is_spoken(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "en-GB", "de-DE").greeted()
+    call.caller_says("Guten Tag.")
+    mailboxes.advance(3000)
+    call.answered("call-1", "book_appointment", language="de-DE")
+    call.bot_says("Welcher Tag würde Ihnen passen?")
+    mailboxes.advance(1000)
+    call.caller_says("Morgen.")
+    mailboxes.advance(3000)
+    assert recorded(call) == ["en-GB one_moment", "de-DE one_moment"]
 
 
 def test_a_call_without_the_language_stays_in_the_one_that_is_spoken(mailboxes: WaitingDispatcher) -> None:
