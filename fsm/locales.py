@@ -33,6 +33,8 @@ TASKS_GROUP = "tieline.agents"
 _FOLDER, _SUFFIX = "sentences", ".toml"
 # Who reads what is said, by language; where there is none, English reads.
 READERS: Mapping[str, Callable[[], Language]] = {"en": English}
+# Keys of sentences that read back what a yes agrees to begin so.
+READ_BACK = "confirm_"
 CURRENCY_CODE = 3  # letters, of ISO 4217
 
 
