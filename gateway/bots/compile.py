@@ -12,11 +12,11 @@ import tomllib
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from loguru import logger
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
@@ -30,7 +30,8 @@ from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.tools import tools_of
-from gateway.settings import read_tool_secret
+from gateway.settings import SettingsError, read_tool_secret
+from http_tools.declaration import secret_name
 from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
@@ -408,6 +409,8 @@ class _Compiler:
         given = dict(settings)
         if self._hours is not None and "hours" in fields:
             given.setdefault("hours", self._hours)
+        if not self._secrets_put_in(given, task, path):
+            return None
         try:
             return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
         except ValidationError as error:
@@ -419,6 +422,19 @@ class _Compiler:
             entry = (*path, "use") if path[0] == "task" else path
             self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
+
+    def _secrets_put_in(self, given: dict[str, Any], task: TaskFactory[Any], path: tuple[str | int, ...]) -> bool:
+        """Put in the secrets that settings name. Returns whether all could be had."""
+        had = True
+        for key, about in task.settings.model_fields.items():
+            if key not in given or SecretStr not in (about.annotation, *get_args(about.annotation)):
+                continue
+            try:
+                given[key] = self._defaults.tools.secret(secret_name(str(given[key])))
+            except (ValueError, SettingsError) as error:
+                self._fault((*path, key), str(error))
+                had = False
+        return had
 
     # --- recordings ---
 

@@ -299,7 +299,7 @@ max_cost_usd = 2.5
         'linden/bot.toml:14: hours.mon: 12:30 is before 14:00; write "12:30-14:00", or two days if it passes midnight',
         'linden/bot.toml:15: hours.tue: "09:00-12:00" and "11:00-13:00" overlap; write "09:00-13:00"',
         'linden/bot.toml:18: task[1].lenght_min: is no key of this table; did you mean "length_min"? there are '
-        "ahead_days, hours, length_min, resource",
+        "ahead_days, database, hours, length_min, resource",
         'linden/bot.toml:20: task[2].use: there is no task "end_cal"; did you mean "end_call"? there are '
         "book_appointment, cancel_appointment, end_call, hand_over, reschedule_appointment",
         "linden/bot.toml:23: task[3].loud: the task end_call has no settings; leave it out",
