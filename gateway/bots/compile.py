@@ -21,7 +21,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
-from fsm.locales import READERS, Locale, language_name, locale_of, sentences_in, spoken_together
+from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
@@ -233,13 +233,16 @@ class _Compiler:
                 self._fault(path, unknown_key(key, english))
                 continue
             try:
-                unknown = sorted(placeholders(text) - placeholders(english[key]))
+                given, known = placeholders(text), placeholders(english[key])
             except ValueError as error:
                 self._fault(path, f"{error}; write a brace that is to be said as {{{{ or }}}}")
                 continue
-            if unknown:
-                there = ", ".join(f"{{{each}}}" for each in sorted(placeholders(english[key]))) or "none"
-                self._fault(path, f"nothing is known to put in for {{{unknown[0]}}}; there is {there}")
+            if given - known:
+                there = ", ".join(f"{{{each}}}" for each in sorted(known)) or "none"
+                self._fault(path, f"nothing is known to put in for {{{min(given - known)}}}; there is {there}")
+                continue
+            if key.startswith(READ_BACK) and known - given:
+                self._fault(path, f"must name {{{min(known - given)}}} too: the caller's yes agrees to it")
                 continue
             own[key] = text
         return tuple(each.with_own(own) for each in locales) if own else locales
