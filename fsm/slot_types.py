@@ -397,7 +397,8 @@ def choices_of(name: str, *choices: tuple[str, str]) -> type[StrEnum]:
     The same one for the same choices: types are kept for ever (fsm/states.py), and bots are loaded again.
     """
     members = {f"V{at}": value for at, (value, _) in enumerate(choices)}
-    made: type[StrEnum] = _Chosen(name, members)  # type: ignore[call-overload] # its name is known only now
+    make: Any = _Chosen  # its name is known only now
+    made: type[StrEnum] = make(name, members)
     for each, (_, label) in zip(made, choices, strict=True):
         each.label = label  # type: ignore[attr-defined]
     return made
