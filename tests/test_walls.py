@@ -255,6 +255,7 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
 SPEAK_OF_APPOINTMENTS = (
     "fsm/claims.py",
     "fsm/english",
+    "fsm/german",
     "gateway/bots/new.py",
     "store/migrations/",
 )

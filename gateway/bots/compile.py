@@ -10,7 +10,7 @@ import math
 import re
 import tomllib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -21,9 +21,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
-from fsm.locales import Locale, locale_of, sentences_in
+from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
-from fsm.spec import AgentSpec
+from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import CALLER, placeholders, told_language
@@ -171,6 +171,7 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        self._readable(bot, locales, agents)
         one = bot.language != CALLER or len(locales) < 2
         clips = {**self._defaults.clips_in(locale), **self._clips()}
         for each in (locale, *locales):
@@ -203,12 +204,28 @@ class _Compiler:
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
         )
 
+    def _readable(self, bot: BotSection, locales: Sequence[Locale], agents: Mapping[str, AgentSpec]) -> None:
+        """Tasks with a read-back need a language in which a yes is understood."""
+        asking = sorted(
+            name for name, spec in agents.items() if any(isinstance(each, Confirm) for each in spec.states.values())
+        )
+        unread = [language_name(locale.tag) for locale in locales if not locale.is_read]
+        if asking and unread:
+            known = ", ".join(map(language_name, sorted(READERS)))
+            self._fault(
+                ("bot", "languages" if bot.language == CALLER else "language"),
+                f"no yes is understood in {', '.join(unread)}, and {', '.join(asking)} would wait for one; "
+                f"leave them out, or speak one of: {known}",
+            )
+
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
         """The languages with the bot's own sentences in them."""
         locales = tuple(map(locale_of, languages)) or ((self._defaults.profile.locale,) if toml.sentences else ())
         if len(locales) > 1 and toml.sentences:
             self._fault(("sentences",), "are for a bot that speaks one language; leave them out, or one language")
             return locales
+        if len(locales) > 1:
+            return spoken_together(locales)
         english, own = sentences_in("en"), {}
         for key, text in toml.sentences.items():
             path = ("sentences", key)
@@ -216,13 +233,16 @@ class _Compiler:
                 self._fault(path, unknown_key(key, english))
                 continue
             try:
-                unknown = sorted(placeholders(text) - placeholders(english[key]))
+                given, known = placeholders(text), placeholders(english[key])
             except ValueError as error:
                 self._fault(path, f"{error}; write a brace that is to be said as {{{{ or }}}}")
                 continue
-            if unknown:
-                there = ", ".join(f"{{{each}}}" for each in sorted(placeholders(english[key]))) or "none"
-                self._fault(path, f"nothing is known to put in for {{{unknown[0]}}}; there is {there}")
+            if given - known:
+                there = ", ".join(f"{{{each}}}" for each in sorted(known)) or "none"
+                self._fault(path, f"nothing is known to put in for {{{min(given - known)}}}; there is {there}")
+                continue
+            if key.startswith(READ_BACK) and known - given:
+                self._fault(path, f"must name {{{min(known - given)}}} too: the caller's yes agrees to it")
                 continue
             own[key] = text
         return tuple(each.with_own(own) for each in locales) if own else locales
