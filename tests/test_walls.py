@@ -243,7 +243,7 @@ def test_the_actors_import_neither_appointments_nor_tables_of_the_store() -> Non
     }
     assert known == {
         "store.call_keys", "store.causes", "store.database", "store.effect_log", "store.journal", "store.leases",
-        "store.proof", "store.rows", "store.watch",
+        "store.outbox", "store.proof", "store.rows", "store.watch",
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from store.migration import Tables
 from tests.store.additive import Shape, not_additive, shapes
 from tests.store.other_process import AT, record, row
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 
 
 @contextmanager
