@@ -44,12 +44,12 @@ suite: setup
 		-m pytest --numprocesses 6 --dist loadgroup -m "not faults or fast"
 	$(BIN)/python -m tests.coverage_table out/coverage.json
 
-# How long things take is judged here, and only here: on a machine that does nothing else. Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
+# What breaks processes, and calls by speech: make test has a few of those. How long things take is judged here, and only here: on a machine that does nothing else. Two at a time are far from what two cores can do; those marked "alone" have the machine for themselves.
 faults: setup
 	failed=0; \
 	export TIELINE_FAULTS_IN_TIME=1; \
-	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not alone" tests/faults || failed=1; \
-	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone tests/faults || failed=1; \
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "faults and not alone" || failed=1; \
+	TIELINE_SOAK_S=60 $(BIN)/pytest --numprocesses 0 -m alone || failed=1; \
 	exit $$failed
 
 # A scripted model that misbehaves, and what its callers live through; `python -m tests.adversary --help` for some of it.

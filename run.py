@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lab.caller import CallReport
+    from lab.script import Script
     from lab.stories import Story
     from store.appointments import Appointment
 
@@ -61,7 +62,9 @@ ENDS = {
     "refused": "the bot refused the call",
     "error": "an error ended the call",
 }
-SAY_HELP = "What to say and do, in order: WAV files, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
+SAY_HELP = "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
+SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
+LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."
 
 
 def print_version(wanted: bool) -> None:
@@ -92,6 +95,7 @@ def engine(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 9050,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
+    script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
@@ -101,16 +105,45 @@ def engine(
         from lab.engine import serve as serve_engine
 
     set_up_logs(os.environ.get("TIELINE_LOG_LEVEL", "INFO"))
+    scripted = None if script is None else script_or_exit(script)
     try:
         faults = Faults.parse(fault or [])
     except ValueError as error:
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        serve_engine(EngineSettings(host=host, port=port, faults=faults))
+        serve_engine(EngineSettings(host=host, port=port, faults=faults), scripted)
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
+
+
+def script_or_exit(file: Path) -> Script:
+    """The script of a file, or exit with 2 after printing every fault with its line."""
+    from loguru import logger
+
+    from gateway.bots.compile import parse_toml
+    from gateway.bots.faults import BotFault, BotFaults, checked
+    from lab.mouth import load_synthesis
+    from lab.script import ScriptTable, script_of
+
+    try:
+        try:
+            source = parse_toml(str(file), file.read_bytes())
+        except OSError as error:
+            raise BotFaults([BotFault(str(file), 0, "", f"cannot be read: {error.strerror}")]) from None
+        table = checked(ScriptTable, source)
+        try:
+            load_synthesis(table.language)
+        except OSError as error:
+            raise BotFaults([source.fault(("language",), str(error))]) from None
+    except BotFaults as wrong:
+        for fault in wrong.faults:
+            err.print(f"[red]wrong[/red] {escape(str(fault))}")
+        raise typer.Exit(WRONG_SETTING) from None
+    if table.heard is not None:
+        logger.info("the engine does not listen: the caller is heard by script only", language=table.language)
+    return script_of(table, lambda number: f"{file}:{source.line(('rule', number))}", logger.log)
 
 
 @bots_app.command()
@@ -133,7 +166,7 @@ def clips(
 
 
 @app.command()
-def call(
+def call(  # noqa: PLR0913, PLR0917 - options of a command
     to: Annotated[str, typer.Option(help="URL of the bot.")] = "ws://127.0.0.1:8050",
     token: Annotated[str, typer.Option(help="Bearer token to present.")] = "",
     say: Annotated[list[str] | None, typer.Option(help=SAY_HELP)] = None,
@@ -142,6 +175,7 @@ def call(
     ops: Annotated[str, typer.Option(help="The daemon's ops endpoint, for texts and tasks in the report.")] = OPS_URL,
     media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
+    language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "en",
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
@@ -149,6 +183,13 @@ def call(
         from lab.caller import CallSettings, ScriptError, parse_script, run_call
 
     set_up_logs("WARNING")
+
+    def speaker(folder: str) -> Callable[[str], Path]:
+        lab_or_exit()
+        from lab.caller.typed import record_text
+
+        return lambda words: record_text(words, language, Path(folder))
+
     try:
         settings = CallSettings(
             url=to,
@@ -159,7 +200,9 @@ def call(
             speed=speed,
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
-        report = run_call(settings, parse_script(say or []))
+        with tempfile.TemporaryDirectory() as folder:
+            spoken = any(word.startswith("text:") for word in say or [])
+            report = run_call(settings, parse_script(say or [], speaker(folder) if spoken else None))
     except ScriptError as error:
         err.print(f"[red]wrong script[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None

@@ -17,8 +17,8 @@ from pydantic import JsonValue
 from actors.clips import Clips
 from fsm.consent import Language
 from fsm.effects import EffectRequest, EffectResult
-from fsm.english import English
 from fsm.hours import Hours
+from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import (
     CustomVoice,
@@ -134,9 +134,9 @@ class BotProfile:
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
-    language: of the bot's sentences; also judges a yes. yes_without_words: a turn without a transcript may be a yes to
-    a read-back. before_call, after_call: what is asked before a call, and told after it; with before_call, instructions
-    and greeting are filled for each call (`filled`).
+    locale: the language of the bot's sentences, whose reader judges a yes. yes_without_words: a turn without a
+    transcript may be a yes to a read-back. before_call, after_call: what is asked before a call, and told after it;
+    with before_call, instructions and greeting are filled for each call (`filled`).
     """
 
     instructions: str
@@ -151,7 +151,7 @@ class BotProfile:
     filler_s: float = 1.5
     max_call_s: float = 0.0
     clips: Clips = field(default_factory=dict)
-    language: Language = field(default_factory=English)
+    locale: Locale = ENGLISH
     yes_without_words: bool = False
     disclosure: str = ""
     languages: tuple[str, ...] = ()
@@ -176,6 +176,11 @@ class BotProfile:
             return str(given).lower() if isinstance(given, bool) else str(given)
 
         return _PLACEHOLDER.sub(value, text)
+
+    @property
+    def language(self) -> Language:
+        """Who reads what bot and caller say."""
+        return self.locale.reader
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

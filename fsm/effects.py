@@ -1,6 +1,6 @@
 """Effects: what a task does outside its own state, exactly once, and the results.
 
-May import: fsm.scratchpad, pydantic, the standard library. Rules from: docs/specs/reliability.md 5.3.
+May import: fsm.locales, fsm.scratchpad, pydantic, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import JsonValue
 
+from fsm.locales import ENGLISH, Locale
 from fsm.scratchpad import Note
 
 
@@ -24,6 +25,7 @@ class TaskContext:
     values allowed for slots with `choices`, by the name of the setting whose keys they are. notes: the scratchpads of
     the call's earlier tasks, for a task with `carries_notes`. bot, bot_digest: the version that declares the effects.
     before: what was found before the call, by names like "before.name"; a part of each effect's facts.
+    locale: the language that is spoken with the caller.
     """
 
     conversation_id: str
@@ -35,6 +37,7 @@ class TaskContext:
     bot: str = ""
     bot_digest: str = ""
     before: Mapping[str, JsonValue] = field(default_factory=dict)
+    locale: Locale = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)

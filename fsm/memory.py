@@ -92,7 +92,7 @@ class Memory:
         shown = {item.name for item in items if item.category == SLOT}
         slots = {name: value for name, value in self.slots.items() if name in shown}
         facts = {item.name: item.value for item in items if item.category != SLOT}
-        return Known(self._task.now(), slots, facts)
+        return Known(self._task.now(), slots, facts, self._task.locale)
 
     def keep(self, slot: str, value: Any, *, source: Source, confidence: float) -> None:
         """Accept a slot's value."""

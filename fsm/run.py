@@ -8,6 +8,7 @@ Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
@@ -18,7 +19,7 @@ from fsm.effects import Effects, TaskContext
 from fsm.errors import Incomplete, SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
-from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, Known, ToolSpec
+from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, ToolSpec
 from fsm.states import DerivedArrow, DerivedEvent, piece_of, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 from fsm.walk import Reasoner, Step, Taken, Walk, no_reasoning
@@ -338,7 +339,7 @@ class TaskRun:
         for name, slot in self._spec.slots.items():
             if name not in wanted:
                 continue
-            known = Known(self._context.now(), dict(memory.slots), memory.known().facts)
+            known = replace(memory.known(), slots=dict(memory.slots))
             try:
                 value = slot.checked(wanted[name], known)
             except SlotError as error:

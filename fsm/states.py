@@ -1,6 +1,6 @@
 """The parts of a task's table: slots, the kinds of state with the events each can raise, and arrows.
 
-May import: fsm.context, pydantic, the standard library.
+May import: fsm.context, fsm.locales, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import JsonValue, TypeAdapter
 
 from fsm.context import EVERYTHING, Filter
+from fsm.locales import ENGLISH, Locale
 
 V = TypeVar("V")
 
@@ -26,11 +27,13 @@ class Known:
 
     now: the wall clock, aware, in the bot's time zone. slots: accepted values; for a check only those of earlier slots
     in the table, and a change of one of them runs the check again. facts: all other values of the run's context.
+    locale: the language that is spoken with the caller.
     """
 
     now: datetime
     slots: Mapping[str, Any]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    locale: Locale = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)

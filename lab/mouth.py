@@ -1,6 +1,7 @@
 """Speech synthesis for the lab's realtime engine, without any API key.
 
-Uses flite if it is installed, because it is easier to understand; otherwise eSpeak NG, whose library comes as a wheel.
+Uses flite for English if it is installed, because it is easier to understand; otherwise eSpeak NG, whose library comes
+as a wheel and knows a hundred languages.
 A sentence takes 10 to 100 ms, so say() yields one piece for each sentence as it is ready.
 May import: espeakng_loader, soxr, numpy, the standard library. Rules from: espeak-ng's speak_lib.h, flite's manual.
 """
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import wave
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ import soxr
 from numpy.typing import NDArray
 
 Samples = NDArray[np.int16]
+ENGLISH = "en"
+_ENGLISH_VOICE = "en-us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,9 @@ class Synthesiser(Protocol):
 class SpeechSynthesis:
     """Says text in one of the model's voices. Thread-safe."""
 
-    def __init__(self, synthesiser: Synthesiser) -> None:
+    def __init__(self, synthesiser: Synthesiser, language: str = ENGLISH) -> None:
         self._synthesiser = synthesiser
+        self._language = language
 
     def say(
         self, text: str, sample_rate_hz: int = 24_000, *, voice: str = "alloy", speed: float = 1.0
@@ -81,7 +85,11 @@ class SpeechSynthesis:
         voice: a key of VOICES; others sound like alloy. speed: 0.25..1.5 (eSpeak: at least 0.5).
         """
         chosen = VOICES.get(voice, VOICES["alloy"])
-        for sentence in _SENTENCE.split(spoken_form(text)):
+        if self._language != ENGLISH:
+            chosen = replace(chosen, espeak=chosen.espeak.replace(_ENGLISH_VOICE, self._language))
+        else:
+            text = spoken_form(text)
+        for sentence in _SENTENCE.split(text):
             if any(character.isalnum() for character in sentence):
                 samples, made_at_hz = self._synthesiser.speak(sentence, chosen, speed)
                 yield soxr.resample(samples, made_at_hz, sample_rate_hz).tobytes()
@@ -92,8 +100,16 @@ class SpeechSynthesis:
 
 
 @functools.cache
-def load_synthesis() -> SpeechSynthesis:
-    """Return the process's synthesis: flite if it is on PATH, otherwise eSpeak NG."""
+def load_synthesis(language: str = "en") -> SpeechSynthesis:
+    """Return the process's synthesis: for English flite if it is on PATH, otherwise eSpeak NG.
+
+    language: "de", or "de-AT" for German as well. Raises: OSError for one that eSpeak does not know.
+    """
+    primary = language.partition("-")[0].lower()
+    if primary != ENGLISH:
+        library = espeak()
+        library.check(primary)
+        return SpeechSynthesis(library, primary)
     flite = shutil.which("flite")
     return SpeechSynthesis(Flite(flite) if flite else espeak())
 
@@ -161,6 +177,12 @@ class Espeak:
         self._callback = _Callback(self._take)
         self._lib.espeak_SetSynthCallback(self._callback)
         self._turn = threading.Lock()
+
+    def check(self, language: str) -> None:
+        """Raises: OSError for a language without a voice."""
+        with self._turn:
+            if self._lib.espeak_SetVoiceByName(language.encode()):
+                raise OSError(f"eSpeak NG speaks no {language!r}")
 
     def speak(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
         """Return the speech and its sample rate in Hz. Raises: OSError if the library reports an error."""

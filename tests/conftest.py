@@ -68,7 +68,7 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all of tests/faults, for `make test` runs only those of them that are fast."""
+    """Mark all of tests/faults: `make test` runs only those of them that are fast."""
     for item in items:
         if item.path.relative_to(ROOT).parts[0] == "faults":
             item.add_marker(pytest.mark.faults)

@@ -19,8 +19,6 @@ GROUPS = {
     "speech": (
         "tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py", "tests/test_stories.py"
     ),
-    # In real time, one after the other: they mostly wait.
-    "faults": ("tests/faults/",),
     # One PostgreSQL server.
     "store": ("tests/store/",),
     # One daemon under load.

@@ -355,8 +355,8 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
     [
         ("serve", ["--port", "--ops-port", "--host"]),
         ("check", ["--offline"]),
-        ("engine", ["--port", "--host", "--fault"]),
-        ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed"]),
+        ("engine", ["--port", "--host", "--fault", "--script"]),
+        ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed", "--language"]),
         ("demo", ["--json", "--out"]),
         ("effects", ["settle", "list"]),
         ("db", ["status", "upgrade", "downgrade"]),
@@ -367,6 +367,34 @@ def test_each_command_lists_its_options(name: str, options: list[str]) -> None:
     assert result.exit_code == 0
     for option in options:
         assert re.search(rf"{option}\b", result.output)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (
+            '[[rule]]\nheard = "a"\nsay = "b"\n\n[[rule]]\nheard = "("\nsays = "b"\n',
+            ["6: rule[2].heard: is no reg", "7: rule[2].says: "],
+        ),
+        ('default = "Hm."\n[[rule]]\nheard = "a"\n', ["2: rule[1]: says and calls nothing"]),
+        ('language = "xx"\nheard = []\n', ["1: language: eSpeak NG speaks no 'xx'"]),
+        ('language = "de"\n', ["1: the laboratory's ears know no language"]),
+        ('[[rule]]\nheard = "a\n', ["2: "]),
+        (None, [" cannot be read: No such file"]),
+    ],
+)
+def test_what_is_wrong_with_a_script_is_told_with_its_line(
+    text: str | None, faults: list[str], tmp_path: Path, wide: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "script.toml"
+    if text is not None:
+        file.write_text(text)
+    result = command("engine", "--script", str(file))
+    assert result.exit_code == WRONG_SETTING
+    lines = result.output.splitlines()
+    assert [line.startswith(f"wrong {file}:{told}") for line, told in zip(lines, faults, strict=True)] == [True] * len(
+        lines
+    ), lines
 
 
 def test_an_unknown_command_is_refused() -> None:

@@ -565,6 +565,7 @@ class TaskRouter:
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
             before={f"{OF_BEFORE}{name}": value for name, value in self._services.before.items()},
+            locale=self._services.profile.locale,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run

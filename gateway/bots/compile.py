@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from actors.bots import OF_BEFORE, TELEPHONE_VAD, AfterCall, BeforeCall, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
+from fsm.locales import locale_of
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
@@ -159,6 +160,7 @@ class _Compiler:
             greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
+            locale=locale_of(languages[0]) if languages else base.locale,
             model=self._model(toml.model, base.model),
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,

@@ -55,12 +55,16 @@ class Source:
 
     def fault(self, path: Sequence[str | int], message: str) -> BotFault:
         """A fault at a key; at the innermost table around it if there is no such key."""
+        return BotFault(self.file, self.line(path), self._shown(path), message)
+
+    def line(self, path: Sequence[str | int]) -> int:
+        """The line of a key, from 1; that of the innermost table around it if there is no such key."""
         if self._lines is None:
             self._lines = lines_of(self._text)
         known = tuple(path)
         while known and known not in self._lines:
             known = known[:-1]
-        return BotFault(self.file, self._lines.get(known, 1), self._shown(path), message)
+        return self._lines.get(known, 1)
 
     def _shown(self, path: Sequence[str | int]) -> str:
         """A path as in TOML. An index is told for tables only: a line tells which text of a list is meant."""

@@ -103,7 +103,15 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectReques
             except SlotError as error:
                 err.print(f"[red]wrong value[/red] {escape(each)}: {escape(error.say)}")
                 raise typer.Exit(WRONG_SETTING) from None
-    context = TaskContext(own["conversation"], "t1", own["caller"], lambda: now, bot=bot.name, bot_digest=bot.digest)
+    context = TaskContext(
+        own["conversation"],
+        "t1",
+        own["caller"],
+        lambda: now,
+        bot=bot.name,
+        bot_digest=bot.digest,
+        locale=bot.profile.locale,
+    )
     return EffectRequest(own["key"], slots, context, facts)
 
 

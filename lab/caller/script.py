@@ -6,7 +6,7 @@ May import: the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,20 +61,24 @@ class HangUp:
 ScriptStep = Say | Interrupt | Dtmf | Drop | Wait | HangUp
 
 
-def parse_script(words: Iterable[str]) -> list[ScriptStep]:
-    """A script from words: `FILE`, `interrupt:FILE@MS`, `dtmf:12`, `drop`, `drop:MS`, `wait:MS`, `hangup`.
+def parse_script(words: Iterable[str], record: Callable[[str], Path] | None = None) -> list[ScriptStep]:
+    """A script from words: FILE, text:WORDS, interrupt:FILE@MS, dtmf:12, drop, drop:MS, wait:MS, hangup.
 
-    Raises: ScriptError, naming the word.
+    record: makes a WAV file of words; None: they cannot be said. Raises: ScriptError, naming the word.
     """
-    return [_step(word) for word in words]
+    return [_step(word, record) for word in words]
 
 
-def _step(word: str) -> ScriptStep:
+def _step(word: str, record: Callable[[str], Path] | None) -> ScriptStep:
     kind, colon, rest = word.partition(":")
     match kind if colon or kind in ("drop", "hangup") else "":
         case "interrupt":
             file, at, after_ms = rest.rpartition("@")
             return Interrupt(Path(file), _ms(after_ms, word)) if at else Interrupt(Path(rest))
+        case "text" if record is not None:
+            return Say(record(rest))
+        case "text":
+            raise ScriptError(f"{word}: nothing here can speak")
         case "dtmf":
             if not _KEYS.fullmatch(rest):
                 raise ScriptError(f"{word}: keys are digits, * and #")

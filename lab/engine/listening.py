@@ -99,6 +99,12 @@ class Listener:
         self._at_work[entry.item.id] = task
         task.add_done_callback(lambda _: self._at_work.pop(entry.item.id, None))
 
+    def take(self, entry: StoredItem, words: str, announced: bool) -> None:
+        """Take an item as these words, without listening."""
+        entry.said = words
+        if announced:
+            self._announce(entry)
+
     async def settle(self, entries: Iterable[StoredItem]) -> None:
         """Wait until all of these are transcribed: `lab.mind` needs the text of what a model would hear."""
         tasks = [task for entry in entries if (task := self._at_work.get(entry.item.id))]

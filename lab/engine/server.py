@@ -1,6 +1,6 @@
 """The embedded realtime engine as a WebSocket server.
 
-May import: lab.engine, websockets, uvloop (where there is one), loguru, the standard library.
+May import: lab.engine, lab.script, websockets, uvloop (where there is one), loguru, the standard library.
 Rules from: docs/specs/openai-realtime.md 1.
 """
 
@@ -29,6 +29,7 @@ from lab.engine.outlet import Outlet
 from lab.engine.session import EngineServices, EngineSession
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
+from lab.script import Script
 
 PATH = "/v1/realtime"
 _MOST_BYTES = 17 * 2**20  # one append may carry 15 MiB of audio; the rest is for its JSON
@@ -43,15 +44,26 @@ class Engine:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         new_id: Callable[[str], str] = lambda kind: f"{kind}_{uuid.uuid4().hex[:20]}",
         think: Callable[[mind.Prompt], mind.Reply] = mind.think,
+        script: Script | None = None,
     ) -> None:
         """now: gives the caller's local time. new_id: makes an id of a kind ("item", "resp"), at most 32 characters.
 
-        think: the model: what to say or call next. Called on a thread.
+        think: the model: what to say or call next. Called on a thread. script: what it does instead.
+
+        Raises: OSError if nothing speaks the script's language.
         """
         self.settings = settings or EngineSettings()
         self._faults = ArmedFaults(self.settings.faults)
-        self._workshop = Workshop()
-        self._services = EngineServices(self.settings, self._workshop, self._faults, now, new_id, think)
+        self._workshop = Workshop(script.language if script is not None else "en")
+        self._services = EngineServices(
+            self.settings,
+            self._workshop,
+            self._faults,
+            now,
+            new_id,
+            think if script is None else script.model.think,
+            None if script is None else script.heard,
+        )
         self._server: Server | None = None
         self._outlets: set[Outlet] = set()
 
@@ -135,18 +147,18 @@ class Engine:
                 await writing
 
 
-def serve(settings: EngineSettings) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def serve(settings: EngineSettings, script: Script | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises: OSError, also if nothing speaks the script's language."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_until_told(settings))
+        runner.run(_until_told(settings, script))
 
 
-async def _until_told(settings: EngineSettings) -> None:
+async def _until_told(settings: EngineSettings, script: Script | None) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    async with Engine(settings):
+    async with Engine(settings, script=script):
         await told.wait()
 
 

@@ -7,7 +7,7 @@ Rules from: docs/specs/openai-realtime.md 2 to 4.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
@@ -35,7 +35,10 @@ _TOKENS_A_MINUTE = 250_000
 
 @dataclass(frozen=True, slots=True)
 class EngineServices:
-    """The dependencies of a session. now: gives the caller's local time. think: the model."""
+    """The dependencies of a session. now: gives the caller's local time. think: the model.
+
+    heard: what the caller's utterances are taken as, in their order; None: the ears listen.
+    """
 
     settings: EngineSettings
     workshop: Workshop
@@ -43,6 +46,7 @@ class EngineServices:
     now: Callable[[], datetime]
     new_id: NewId
     think: Callable[[mind.Prompt], mind.Reply]
+    heard: Sequence[str] | None = None
 
 
 class EngineSession:
@@ -177,8 +181,22 @@ class EngineSession:
         self._turn_id = ""
         previous = self._conversation.last_id
         self._emit(server.InputAudioBufferCommitted(item_id=entry.item.id, previous_item_id=previous))
+        words = self._words_in_script() if audio else ""
         self._add(entry, None)
-        self._listener.listen(entry, announced=self._config.input.transcription is not None)
+        announced = self._config.input.transcription is not None
+        if self._services.heard is None:
+            self._listener.listen(entry, announced)
+        else:
+            self._listener.take(entry, words, announced)
+
+    def _words_in_script(self) -> str:
+        if self._services.heard is None:
+            return ""
+        said = [entry.said for entry in self._conversation if entry.item.role == "user"]
+        words = mind.next_heard(self._services.heard, said)
+        if not words:
+            self._log.warning("the script's heard has no words for this utterance of the caller: taken as silence")
+        return words
 
     # --- items ---
 

@@ -20,7 +20,9 @@ T = TypeVar("T")
 class Workshop:
     """Transcription has a pool of its own, so that speech synthesis does not wait behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = "en") -> None:
+        """language: that of the mouth."""
+        self._language = language
         cores = os.cpu_count() or 1
         self._hearing = ThreadPoolExecutor(cores, "hearing")
         self._speaking = ThreadPoolExecutor(cores, "speaking")
@@ -28,9 +30,10 @@ class Workshop:
         self._mouth: SpeechSynthesis | None = None
 
     async def open(self) -> None:
-        """Load the models (about 2 s, once per process)."""
+        """Load the models (about 2 s, once per process). Raises: OSError if nothing speaks the language."""
         self._transcriber, self._mouth = await asyncio.gather(
-            self._run(self._hearing, load_transcriber), self._run(self._speaking, load_synthesis)
+            self._run(self._hearing, load_transcriber),
+            self._run(self._speaking, lambda: load_synthesis(self._language)),
         )
 
     async def transcribe(self, pcm16k: bytes) -> str:

@@ -17,6 +17,7 @@ from lab.mind.prompt import (
     Tool,
     UserSaid,
 )
+from lab.mind.scripted import next_heard
 
 __all__ = [
     "AssistantSaid",
@@ -29,5 +30,6 @@ __all__ = [
     "SystemNote",
     "Tool",
     "UserSaid",
+    "next_heard",
     "think",
 ]

@@ -15,13 +15,18 @@ from lab.mind.values import Utterance, hear
 
 
 def call(tool: Tool, here: Situation, values: Mapping[str, object]) -> FunctionCall:
-    """The call, with parameters that have only one possible value filled in: the current run, and constants."""
+    """The call, with parameters that have only one possible value filled in: the current run, and constants.
+
+    A strict schema requires every parameter: those without a value are null where they may be.
+    """
     given = dict(values)
     for one in properties(tool):
         if is_run(one, here) and fits(here.run, one.schema):
             given[one.name] = here.run
         elif one.required and one.name not in given and len(one.choices) == 1 and one.type != "array":
             given[one.name] = one.choices[0]
+        elif one.required and one.nullable and one.name not in given:
+            given[one.name] = None
     return FunctionCall(tool.name, json.dumps(given))
 
 
@@ -66,7 +71,11 @@ def missing(tool: Tool, here: Situation, heard: Mapping[str, object]) -> list[Pr
     return [
         one
         for one in properties(tool)
-        if one.required and one.name not in heard and not is_run(one, here) and len(one.choices) != 1
+        if one.required
+        and not one.nullable
+        and one.name not in heard
+        and not is_run(one, here)
+        and len(one.choices) != 1
     ]
 
 

@@ -28,11 +28,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One parameter. schema: with references and alternatives resolved."""
+    """One parameter. schema: with references and alternatives resolved. nullable: null says that there is no value."""
 
     name: str
     schema: Schema
     required: bool
+    nullable: bool = False
 
     @property
     def type(self) -> str:
@@ -92,9 +93,29 @@ def properties(tool: Tool) -> tuple[Property, ...]:
     required = tool.parameters.get("required")
     names = set(map(str, required)) if isinstance(required, Sequence) else set()
     return tuple(
-        Property(str(name), _plain_schema(_mapping(schema), tool.parameters), str(name) in names)
+        Property(
+            str(name),
+            _plain_schema(_mapping(schema), tool.parameters),
+            str(name) in names,
+            _takes_null(_mapping(schema), tool.parameters),
+        )
         for name, schema in declared.items()
     )
+
+
+def _takes_null(schema: Schema, root: Schema, depth: int = 0) -> bool:
+    """Whether a schema allows null, by its type or by one of its alternatives."""
+    if depth > 8:
+        return False
+    kinds = schema.get("type")
+    if kinds == "null" or (isinstance(kinds, Sequence) and not isinstance(kinds, str) and "null" in kinds):
+        return True
+    alternatives = (schema.get(name) for name in ("anyOf", "oneOf"))
+    options = [one for each in alternatives if isinstance(each, Sequence) and not isinstance(each, str) for one in each]
+    if any(_takes_null(_mapping(one), root, depth + 1) for one in options):
+        return True
+    target = _referred(schema, root)
+    return target is not None and _takes_null(target, root, depth + 1)
 
 
 def fits(value: object, schema: Schema) -> bool:
@@ -163,15 +184,23 @@ def _mapping(value: object) -> Schema:
     return cast(Schema, value) if isinstance(value, Mapping) else {}
 
 
+def _referred(schema: Schema, root: Schema) -> Schema | None:
+    """What a schema's reference leads to; None if it has none."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    target = root
+    for step in reference[2:].split("/"):
+        target = _mapping(target.get(step))
+    return target
+
+
 def _plain_schema(schema: Schema, root: Schema, depth: int = 0) -> Schema:
     """The schema with references resolved and the first alternative other than null chosen."""
     if depth > 8:
         return {}
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        target: Schema = root
-        for step in reference[2:].split("/"):
-            target = _mapping(target.get(step))
+    target = _referred(schema, root)
+    if target is not None:
         return _plain_schema(
             {**target, **{name: value for name, value in schema.items() if name != "$ref"}}, root, depth + 1
         )

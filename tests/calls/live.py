@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.daemon import Daemon
 from lab.caller import CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
@@ -23,9 +23,8 @@ from store.journal import CallRecord
 from tests.calls.settings import daemon_settings
 from tests.calls.tap import Line, Tap
 from tests.gateway.daemons import until
-from tests.paced_loop import loop_time_s, run_paced
+from tests.paced_loop import loop_time_s
 
-Case = TypeVar("Case")
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
 SPEED = 8.0
 # Of the clock, for a whole test; and how long a caller waits for the bot: a machine that is slow to hear must not look
@@ -124,23 +123,6 @@ async def practice(
         ):
             vaic_url = vaic_tap.url if tapped else daemon.vaic_url
             yield Practice(engine, daemon, speed, vaic_url, line, vaic_tap, model_tap)
-
-
-def run_each(folder: Path, scenario: Callable[[Path, Case], Awaitable[None]], cases: Iterable[Case]) -> None:
-    """Run a scenario for all cases concurrently, each in a folder of its own; a failure names its case."""
-
-    async def one(number: int, case: Case) -> None:
-        (own := folder / str(number)).mkdir()
-        try:
-            await scenario(own, case)
-        except Exception as error:
-            error.add_note(f"case: {case}")
-            raise
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(one(number, case) for number, case in enumerate(cases)))
-
-    run_paced(all_of_them())
 
 
 def said_on(record: CallRecord, days: int, at: time) -> set[datetime]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 
-from lab.caller import Interrupt
-from tests.calls.live import practice, recording, said_on
+import pytest
+
+from lab.caller import CallReport, Interrupt
+from tests.calls.live import Practice, practice, recording, said_on
 from tests.calls.tap import Passed
 from tests.paced_loop import run_paced
 
@@ -65,6 +67,37 @@ def assert_silent_at_once(cut: Cut) -> None:
     assert cut.stream not in [each.frame["streamId"] for each in rest if each.kind == "playStream.chunk"]
 
 
+async def assert_cut(services: Practice, report: CallReport, times: int) -> list[float]:
+    """The bot was silent at once so many times, and model and record know what the ear had; ms it took each time."""
+    record = await services.record()
+    assert (report.outcome, report.errors) == ("bot-disconnected", ())
+    interrupted = cuts(services.line.passed)
+    assert len(interrupted) == report.barge_ins == record.barge_ins == times
+    assert not services.line.of("model", "daemon", "error")
+
+    ears = [turn for turn in report.turns if turn.role == "bot" and turn.sent_ms - turn.heard_ms > 100]
+    books = {turn.item_id: turn for turn in record.turns}
+    for cut, at_the_ear in zip(interrupted, ears, strict=True):
+        assert_silent_at_once(cut)
+        truncated = cut.truncated.frame
+        assert 0 < truncated["audio_end_ms"] < at_the_ear.sent_ms
+        assert abs(truncated["audio_end_ms"] - at_the_ear.heard_ms) <= EAR_MS
+        assert books[truncated["item_id"]].heard_ms == truncated["audio_end_ms"]
+    return [round(cut.stop_ms, 1) for cut in interrupted]
+
+
+def test_a_greeting_that_is_interrupted_stops_at_once(tmp_path: Path) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, speed=SPEED, tapped=True) as services:
+            report = await services.call(Interrupt(recording("slt_goodbye"), after_ms=1500))
+
+            await assert_cut(services, report, 1)
+            assert report.turns[-1].text == "Thank you for calling. Goodbye."
+
+    run_paced(call())
+
+
+@pytest.mark.faults
 def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -79,23 +112,8 @@ def test_a_caller_who_interrupts_is_heard_and_the_bot_is_silent_at_once(
 
             [appointment] = services.appointments()
             assert appointment.starts_at in said_on(await services.record(), 1, time(14, 30))
-            assert (report.outcome, report.errors) == ("bot-disconnected", ())
-
-            interrupted = cuts(services.line.passed)
-            assert len(interrupted) == report.barge_ins == (await services.record()).barge_ins == 3
-            assert not services.line.of("model", "daemon", "error")
+            record_property("stop_ms", await assert_cut(services, report, 3))
             done = [each.frame["response"]["status"] for each in services.line.of("model", "daemon", "response.done")]
             assert "cancelled" in done
-
-            record_property("stop_ms", [round(cut.stop_ms, 1) for cut in interrupted])
-            ears = [turn for turn in report.turns if turn.role == "bot" and turn.sent_ms - turn.heard_ms > 100]
-            books = {turn.item_id: turn for turn in (await services.record()).turns}
-            for cut, at_the_ear in zip(interrupted, ears, strict=True):
-                assert_silent_at_once(cut)
-                # The model is told what the ear had, and so is the record.
-                truncated = cut.truncated.frame
-                assert 0 < truncated["audio_end_ms"] < at_the_ear.sent_ms
-                assert abs(truncated["audio_end_ms"] - at_the_ear.heard_ms) <= EAR_MS
-                assert books[truncated["item_id"]].heard_ms == truncated["audio_end_ms"]
 
     run_paced(call())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import time
 from pathlib import Path
 
+import pytest
+
 from lab.caller import CallReport, Drop
 from lab.engine import Faults
-from tests.calls.live import BOOKED, Practice, heard_words, practice, run_each, said_on
+from tests.calls.live import BOOKED, Practice, heard_words, practice, said_on
 from tests.calls.tap import at_the
 from tests.paced_loop import run_paced
 
-# Two calls are played at a time.
-SPEED = 5.0
 WISH = ("slt_book_named", "slt_yes_correct", "slt_goodbye")
 GREETING = "Hello, this is the Linden practice. How can I help you?"
 
@@ -31,13 +31,12 @@ async def assert_booked(services: Practice, report: CallReport) -> None:
 
 # --- VAIC's socket ---
 
-# What the caller does when the line goes for so many ms: between two turns, or while the bot asks.
-OUTAGES_MS = [400, 8000]
 
-
-def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> None:
-    async def call(folder: Path, outage_ms: int) -> None:
-        async with practice(folder, speed=SPEED, tapped=True) as services:
+# So long the line is gone: between two turns, or while the bot asks.
+@pytest.mark.parametrize("outage_ms", [400, pytest.param(8000, marks=pytest.mark.faults)])
+def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path, outage_ms: int) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, tapped=True) as services:
             report = await services.call(
                 "slt_book_named", Drop(resume_after_ms=outage_ms), "slt_yes_correct", "slt_goodbye"
             )
@@ -49,7 +48,7 @@ def test_a_call_whose_socket_is_lost_is_resumed_and_books(tmp_path: Path) -> Non
             assert len(services.line.of("model", "daemon", "session.created")) == 1
             assert services.line.of("model", "daemon", "error") == []
 
-    run_each(tmp_path, call, OUTAGES_MS)
+    run_paced(call())
 
 
 # --- the model's socket ---
@@ -60,9 +59,11 @@ MOMENTS = {
 }
 
 
-def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_said(tmp_path: Path) -> None:
-    async def call(folder: Path, moment: str) -> None:
-        async with practice(folder, speed=SPEED, tapped=True) as services:
+@pytest.mark.faults
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_said(tmp_path: Path, moment: str) -> None:
+    async def call() -> None:
+        async with practice(tmp_path, tapped=True) as services:
 
             def lose() -> None:
                 services.model_tap.refusals = 1  # the first attempt to dial again fails too
@@ -79,7 +80,7 @@ def test_a_model_that_is_lost_in_mid_call_is_dialled_again_and_knows_what_was_sa
             assert services.line.of("model", "daemon", "error") == []
             assert report.barge_ins == 0
 
-    run_each(tmp_path, call, MOMENTS)
+    run_paced(call())
 
 
 def test_a_model_that_is_lost_before_it_has_greeted_greets_when_it_is_back(tmp_path: Path) -> None:

@@ -104,7 +104,6 @@ def test_model_path_that_breaks_in_mid_utterance_is_a_short_gap_and_nothing_is_s
     play(tmp_path, figures, act)
 
 
-@pytest.mark.fast
 def test_model_reset_between_a_call_and_its_output_has_one_result(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         # The second function that is called is the yes.

@@ -21,7 +21,7 @@ END_LIMIT_S = 10.0
 WORKERS = 2
 
 
-@pytest.mark.parametrize("moment", ["idle", pytest.param("in the middle of a task's step", marks=pytest.mark.fast)])
+@pytest.mark.parametrize("moment", ["idle", "in the middle of a task's step"])
 def test_process_killed_is_followed_by_another(tmp_path: Path, figures: Figures, moment: str) -> None:
     async def act(scene: Scene) -> None:
         def kill() -> None:

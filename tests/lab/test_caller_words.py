@@ -77,6 +77,12 @@ def test_short_words_of_a_script_use_the_defaults() -> None:
     assert parse_script(["drop", "interrupt:b.wav"]) == [Drop(), Interrupt(Path("b.wav"))]
 
 
+def test_words_to_say_are_recorded_by_who_can_speak() -> None:
+    assert parse_script(["text:Yes: please."], lambda text: Path(f"{text}.wav")) == [Say(Path("Yes: please..wav"))]
+    with pytest.raises(ScriptError, match="nothing here can speak"):
+        parse_script(["text:Yes."])
+
+
 @pytest.mark.parametrize("word", ["dtmf:", "dtmf:1a", "wait:", "wait:soon", "drop:-1", "interrupt:a.wav@later"])
 def test_a_word_that_means_nothing_is_named(word: str) -> None:
     with pytest.raises(ScriptError, match=word):

@@ -106,3 +106,12 @@ def test_two_threads_do_not_mix_their_words(synthesiser: Synthesiser) -> None:
 def test_the_process_shares_one_synthesiser() -> None:
     assert load_synthesis() is load_synthesis()
     assert load_synthesis().synthesize("Hello.") != b""
+
+
+def test_another_language_has_voices_of_its_own() -> None:
+    german, english = load_synthesis("de-AT"), SpeechSynthesis(espeak())
+    words = "Guten Morgen. Um 14:05 Uhr."
+    assert german.synthesize(words) != english.synthesize(words)
+    assert len({german.synthesize(words, voice=voice) for voice in VOICES}) == len(VOICES)
+    with pytest.raises(OSError, match="speaks no 'xx'"):
+        load_synthesis("xx")

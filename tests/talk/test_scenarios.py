@@ -22,6 +22,7 @@ def test_there_are_enough_of_every_kind_on_every_line() -> None:
     assert {line_of(each) for each in scenarios} == set(product(VOICES, Condition))
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite, which speaks for the callers")
 def test_a_caller_who_is_heard_gets_an_appointment() -> None:
     verdict = play(all_scenarios()["book_plain"], "rms", Condition.CLEAR)

@@ -147,7 +147,7 @@ def test_a_vaic_that_sends_no_start_is_greeted_without(mailboxes: WaitingDispatc
 
 
 def test_a_call_that_is_taken_over_goes_on_with_what_was_found(mailboxes: WaitingDispatcher) -> None:
-    known = (CallRow(bot="practice"), LookedUpRow(outcome="ok", values={"name": "Ada"}))
+    known: tuple[Row, ...] = (CallRow(bot="practice"), LookedUpRow(outcome="ok", values={"name": "Ada"}))
     left = tuple(read_again(JournalEntry("c-1", seq, BEGAN, row)) for seq, row in enumerate(known, 1))
     crm = Oven()
     call = a_call(mailboxes, crm, resume_state=ResumeState(CallOpening(media="raw/lpcm16_24"), left, last_seq=2))

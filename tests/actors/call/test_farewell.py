@@ -17,6 +17,7 @@ from actors.policies import FAREWELL_LIMIT_S
 from actors.system.address import NullRef
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
+from fsm.locales import Locale
 from protocols.ledger import ItemHeard
 from tests.actors.calls import (
     MS_100,
@@ -396,7 +397,7 @@ def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: Wa
 
 def test_what_a_caller_says_into_a_farewell_is_judged_in_the_bot_s_language(mailboxes: WaitingDispatcher) -> None:
     profile = call_services(mailboxes, NullRef(), FakeDialler()).profile
-    call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=NO_WATCH_S)).greeted()
+    call = Call(mailboxes, profile=replace(profile, locale=Locale(reader=Dialect()), no_input_s=NO_WATCH_S)).greeted()
     ask_to_end(call)
     call.bot_says("Goodbye.", ms=2000)
     mailboxes.advance(500)

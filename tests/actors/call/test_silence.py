@@ -13,6 +13,7 @@ from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerInaudible, CallerSaid, CallerSpeaks, ClipHeard
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.services import BotProfile
+from fsm.locales import Locale
 from protocols.errors import MisuseError
 from protocols.ledger import ItemHeard
 from tests.actors.calls import (
@@ -561,7 +562,7 @@ def test_words_into_the_goodbye_are_judged_in_the_bot_s_language(
     mailboxes: WaitingDispatcher, words: str, ends: bool
 ) -> None:
     profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
-    call = Call(mailboxes, profile=replace(profile, language=Dialect(), no_input_s=8)).greeted()
+    call = Call(mailboxes, profile=replace(profile, locale=Locale(reader=Dialect()), no_input_s=8)).greeted()
     said_goodbye(call)
     call.caller_says(words)
     mailboxes.advance(900)
