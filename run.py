@@ -36,10 +36,10 @@ from gateway.commands.tools import tools_app
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from appointments.bookings import Appointment
     from lab.caller import CallReport
     from lab.script import Script
     from lab.stories import Story
-    from store.appointments import Appointment
 
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
@@ -156,11 +156,11 @@ def clips(
     Without OPENAI_API_KEY by the laboratory's synthesis. Words of your own go into clips/NAME.txt first.
     """
 
-    def lab_voice(voice: str, speed: float) -> Callable[[str], bytes]:
+    def lab_voice(voice: str, speed: float, language: str) -> Callable[[str], bytes]:
         lab_or_exit()
         from lab.mouth import load_synthesis
 
-        return lambda words: load_synthesis().synthesize(words, voice=voice, speed=speed)
+        return lambda words: load_synthesis(language).synthesize(words, voice=voice, speed=speed)
 
     record(name, root, lab_voice)
 
@@ -315,9 +315,9 @@ async def demo_call(
 
 def prepare_bookings(story: Story, today: date, database: Engine) -> None:
     """Book the appointments that exist before a story begins."""
-    from fsm.agents.practice import Practice
+    from appointments.bookings import book
+    from appointments.practice import Practice
     from lab.stories import CALLER, NAME
-    from store.appointments import book
 
     whose = [(CALLER, NAME, slot) for slot in story.own] + [("", "", slot) for slot in story.others]
     with database.begin() as connection:
@@ -336,7 +336,7 @@ def prepare_bookings(story: Story, today: date, database: Engine) -> None:
 
 def booked_for(caller: str, database: Engine) -> list[Appointment]:
     """The appointments booked under a caller's number."""
-    from store.appointments import AppointmentBook
+    from appointments.bookings import AppointmentBook
 
     return [each for each in AppointmentBook(database).all() if each.caller == caller]
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from actors.clips import Clips
-from fsm.consent import Language
 from fsm.effects import EffectRequest, EffectResult
 from fsm.hours import Hours
 from fsm.locales import ENGLISH, Locale
@@ -134,9 +133,10 @@ class BotProfile:
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
-    locale: the language of the bot's sentences, whose reader judges a yes. yes_without_words: a turn without a
-    transcript may be a yes to a read-back. before_call, after_call: what is asked before a call, and told after it;
-    with before_call, instructions and greeting are filled for each call (`filled`).
+    locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
+    that it may go on in, by tag. yes_without_words: a turn without a transcript may be a yes to a read-back.
+    before_call, after_call: what is asked before a call, and told after it; with before_call, instructions and greeting
+    are filled for each call (`filled`).
     """
 
     instructions: str
@@ -152,6 +152,7 @@ class BotProfile:
     max_call_s: float = 0.0
     clips: Clips = field(default_factory=dict)
     locale: Locale = ENGLISH
+    locales: Mapping[str, Locale] = field(default_factory=dict)
     yes_without_words: bool = False
     disclosure: str = ""
     languages: tuple[str, ...] = ()
@@ -177,11 +178,6 @@ class BotProfile:
 
         return _PLACEHOLDER.sub(value, text)
 
-    @property
-    def language(self) -> Language:
-        """Who reads what bot and caller say."""
-        return self.locale.reader
-
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Bot:
@@ -199,8 +195,8 @@ class Bot:
 class Arrival:
     """What is known of a call when its bot is chosen; "" for what is not.
 
-    path: of the request, from "/" on, without a query. bot_name: by VAIC's configuration. dialled, caller: numbers, as
-    VAIC has them. conversation_id: VAIC's.
+    path: of the request, from "/" on, without query and escapes. bot_name: by VAIC's configuration. dialled, caller:
+    numbers, as VAIC has them. conversation_id: VAIC's.
     """
 
     path: str

@@ -50,7 +50,7 @@ def write_bots(root: Path, count: int) -> None:
             (folder / "tasks" / f"{name}.toml").write_text(TASK.format(name=name, number=number))
         if number % 3 == 0:
             (folder / "clips").mkdir()
-            for path in CLIPS.iterdir():
+            for path in (CLIPS / "en").iterdir():
                 (folder / "clips" / path.name).write_bytes(path.read_bytes())
 
 

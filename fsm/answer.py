@@ -74,7 +74,7 @@ class Snapshot(BaseModel):
 
     visited: every state entered, in order. items: its context. no_match, no_input: how many answers did not fit and how
     many silences there were, by slot or state; no_match also counts refused yeses to a read-back (Memory.refused_yes).
-    asked: the slot being asked for, "" if none. say: the last sentence.
+    asked: the slot being asked for, "" if none. say: the last sentence. language: the tag of the one it speaks.
     As in the journal's rows, new fields have defaults, and those of a later release are ignored.
     """
 
@@ -88,6 +88,7 @@ class Snapshot(BaseModel):
     no_input: dict[str, int]
     asked: str
     say: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,15 +25,19 @@ class WithinHours:
     hours: Hours
 
     def __call__(self, value: Any, known: Known) -> Any:
+        locale = known.locale
         if isinstance(value, date):
             if not self.hours.on(value):
-                raise SlotError(f"{self.hours.said_closed(value)} Which other day would suit you?")
+                raise SlotError(
+                    f"{self.hours.said_closed(value, locale)} {locale.of('Which other day would suit you?')}"
+                )
             return value
         day = _day(known)
         if day is not None and not self.hours.on(day):
-            raise SlotError(f"{self.hours.said_closed(day)} What time would suit you on another day?")
+            question = locale.of("What time would suit you on another day?")
+            raise SlotError(f"{self.hours.said_closed(day, locale)} {question}")
         if not self.hours.open_at(value, day):
-            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
+            raise SlotError(f"{self.hours.said_on(day, locale)} {locale.of('What time would suit you?')}")
         return value
 
 

@@ -1,5 +1,7 @@
 """Conditions in task files: which of several arrows is taken, which choice holds, by the values that a run knows.
 
+Also what files name that is written in Python.
+
 Pure. May import: fsm, pydantic, the standard library.
 """
 
@@ -62,6 +64,17 @@ class ConditionRule:
 
     def __call__(self, known: Known) -> bool:
         return _holds(self.condition, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A check or rule written in Python, under the name by which a task's file names it."""
+
+    name: str
+    part: Callable[..., Any]
+
+    def __call__(self, *given: Any) -> Any:
+        return self.part(*given)
 
 
 def _holds(condition: Condition, known: Known) -> bool:

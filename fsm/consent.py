@@ -158,13 +158,20 @@ class Spoken:
 
 
 def readback_of(
-    template: str, values: Mapping[str, Any], reading: tuple[int, ...], slots: Mapping[str, JsonValue]
+    template: str,
+    values: Mapping[str, Any],
+    reading: tuple[int, ...],
+    slots: Mapping[str, JsonValue],
+    formatter: Formatter | None = None,
 ) -> Readback:
-    """Make a read-back. template: its format string over the values, from which follows what the words must name."""
+    """Make a read-back. template: its format string over the values, from which follows what the words must name.
+
+    formatter: puts them in as they are said.
+    """
     dates: dict[str, date] = {}
     times: dict[str, time] = {}
     phrases: list[str] = []
-    formatter = Formatter()
+    formatter = formatter or Formatter()
     for _, name, spec, _ in formatter.parse(template):
         if name is None:
             continue
@@ -176,7 +183,7 @@ def readback_of(
                 times[str(slot)] = at
             case _:
                 phrases.append(formatter.format_field(piece, spec or ""))
-    sentence = template.format_map(values)
+    sentence = formatter.vformat(template, (), values)
     return Readback(reading, dict(slots), sentence, tuple(dates.values()), tuple(times.values()), tuple(phrases))
 
 

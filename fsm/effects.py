@@ -132,7 +132,8 @@ class Remote:
     never repeated on its own, only looked up or settled by a human.
     recover: what to do when a process died in `do`. "retry": do it again; the remote system drops duplicates by the
     key. "human": do not repeat it; the caller is told that it is uncertain. A function looks it up by the key: returns
-    its result if it was done, None if not; then it is done.
+    its result if it was done, None if not; then it is done, as soon as the first request cannot be under way any more.
+    drops_duplicates: the remote system does it once for a key, so that it need not be waited for.
     recover_within: since the intent; an effect that is unsettled for longer is left to a human.
     reads_only: a look-up, as with Local: it is not logged, has no limits, and what it raises counts as Failed. It runs
     without a connection to our database.
@@ -149,6 +150,7 @@ class Remote:
     say: str = ""
     say_after_s: float = 0.0
     longest_s: float = 0.0
+    drops_duplicates: bool = False
 
 
 DeclaredEffect = Local | Remote

@@ -1,11 +1,12 @@
 """Opening hours: when a bot's business is open, and how that is said.
 
-Pure data. May import: pydantic, the standard library.
+Pure data. May import: fsm.locales, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time
 from itertools import chain, groupby, pairwise
 from typing import Annotated, Self
@@ -13,8 +14,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
 
+from fsm.locales import ENGLISH, Locale
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SPAN = re.compile(r"\s*(\d\d?):(\d\d)\s*[-–]\s*(\d\d?):(\d\d)\s*")
 _DAY_MIN = 24 * 60
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -120,32 +122,40 @@ class Hours(BaseModel):
         spans = chain(*self._week()) if day is None else self.on(day)
         return any(each.from_min <= minute < each.until_min for each in spans)
 
-    def said(self) -> str:
+    def said(self, locale: Locale = ENGLISH) -> str:
         """The week in words for a caller, as the end of "We are open …"."""
         if len(set(self._week())) == 1:
-            return said_spans(self.mon)
-        return _listed([f"{_said_days(days)} {said_spans(spans)}" for days, spans in self._alike()])
+            return said_spans(self.mon, locale)
+        return locale.listed(
+            [f"{_said_days(days, locale)} {said_spans(spans, locale)}" for days, spans in self._alike()]
+        )
 
-    def week(self) -> str:
+    def week(self, locale: Locale = ENGLISH) -> str:
         """The week in words for the model, as the end of "We are open …": every time with its part of the day."""
-        return _listed([f"{_said_days(days)} {_explicit(spans)}" for days, spans in self._alike()])
+        return locale.listed(
+            [f"{_said_days(days, locale)} {_explicit(spans, locale)}" for days, spans in self._alike()]
+        )
 
     def _alike(self) -> list[tuple[list[int], tuple[Span, ...]]]:
         """Open days that follow one another and are open alike, with their pieces."""
         groups = groupby(enumerate(self._week()), key=lambda each: each[1])
         return [([weekday for weekday, _ in group], spans) for spans, group in groups if spans]
 
-    def said_on(self, day: date | None) -> str:
+    def said_on(self, day: date | None, locale: Locale = ENGLISH) -> str:
         """When it is open, as a sentence about a day; about the week without one, or where all days are alike."""
         if day is None or len(set(self._week())) == 1:
-            return f"We are open {self.said()}."
-        return f"On {NAMES[day.weekday()]}s we are open {said_spans(self.of_weekday(day.weekday()))}."
+            return locale.say("We are open {hours}.", hours=self.said(locale))
+        return locale.say(
+            "On {weekday}s we are open {hours}.",
+            weekday=locale.weekday(day.weekday()),
+            hours=said_spans(self.of_weekday(day.weekday()), locale),
+        )
 
-    def said_closed(self, day: date) -> str:
+    def said_closed(self, day: date, locale: Locale = ENGLISH) -> str:
         """That it is closed on a day, as a sentence."""
         if self.of_weekday(day.weekday()):
-            return f"We are closed on {day:%A} {day.day} {day:%B}."
-        return f"We are closed on {NAMES[day.weekday()]}s."
+            return locale.say("We are closed on {day}.", day=day)
+        return locale.say("We are closed on {weekday}s.", weekday=locale.weekday(day.weekday()))
 
 
 EVERY_DAY = (Span(9 * 60, 17 * 60),)
@@ -153,18 +163,36 @@ EVERY_DAY = (Span(9 * 60, 17 * 60),)
 NINE_TO_FIVE = Hours(**dict.fromkeys(DAYS, EVERY_DAY))
 
 
-def said_spans(spans: tuple[Span, ...]) -> str:
+def said_spans(spans: tuple[Span, ...], locale: Locale = ENGLISH) -> str:
     """Pieces of a day in words: "from nine to twelve thirty and from two to five"."""
-    return _listed([f"from {said_minute(each.from_min)} to {said_minute(each.until_min)}" for each in spans])
+    return _from_to(spans, locale, said_minute)
 
 
-def _explicit(spans: tuple[Span, ...]) -> str:
-    return _listed([f"from {_with_part(each.from_min)} to {_with_part(each.until_min)}" for each in spans])
+def _explicit(spans: tuple[Span, ...], locale: Locale) -> str:
+    return _from_to(
+        spans, locale, lambda minute, there: _with_part(minute) if _in_words(there) else _timed(minute, there)
+    )
 
 
-def said_minute(minute: int) -> str:
-    """A time of day in words for a caller; between seven in the morning and seven in the evening the hour is enough."""
+def _from_to(spans: tuple[Span, ...], locale: Locale, said: Callable[[int, Locale], str]) -> str:
+    parts = [(said(each.from_min, locale), said(each.until_min, locale)) for each in spans]
+    return locale.listed([locale.say("from {begin} to {end}", begin=begin, end=end) for begin, end in parts])
+
+
+def said_minute(minute: int, locale: Locale = ENGLISH) -> str:
+    """A time of day for a caller; in English from seven in the morning to seven in the evening the hour is enough."""
+    if not _in_words(locale):
+        return _timed(minute, locale)
     return _on_the_clock(minute) if 7 * 60 <= minute < 19 * 60 else _with_part(minute)
+
+
+def _in_words(locale: Locale) -> bool:
+    """Whether times are said on the clock's face, as in English: "half past ten"."""
+    return locale.catalogue == "en"
+
+
+def _timed(minute: int, locale: Locale) -> str:
+    return locale.clock(*divmod(minute, 60))
 
 
 def _with_part(minute: int) -> str:
@@ -194,18 +222,14 @@ def _on_the_clock(minute: int) -> str:
             return f"{(hour - 1) % 12 + 1}:{past:02}"
 
 
-def _said_days(days: list[int]) -> str:
+def _said_days(days: list[int], locale: Locale) -> str:
     """Days of the week that follow one another."""
     if len(days) == 7:
-        return "every day"
+        return locale.of("every day")
+    names = [locale.weekday(each) for each in days]
     if len(days) < 3:
-        return f"on {_listed([NAMES[each] for each in days])}"
-    return f"from {NAMES[days[0]]} to {NAMES[days[-1]]}"
-
-
-def _listed(parts: list[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+        return locale.say("on {days}", days=locale.listed(names))
+    return locale.say("from {first} to {last}", first=names[0], last=names[-1])
 
 
 def _clock(minute: int) -> str:

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec, Choose, Collect, Confirm
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
 
 
-def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str]) -> str:
-    """A few lines for the model; "" if the state waits for nothing. needs: slots still missing, the next one first."""
+def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str], locale: Locale = ENGLISH) -> str:
+    """A few lines for the model; "" if the state waits for nothing. needs: slots still missing, the next one first.
+
+    locale: of the sentences for the caller in them.
+    """
     back = _ASK_AGAIN
     match spec.states[state]:
         case Collect():
-            now = f"Next, the caller is to be asked: {spec.slots[needs[0]].ask}" if needs else _ASK_WHAT_TO_CHANGE
+            now = (
+                f"Next, the caller is to be asked: {locale.of(spec.slots[needs[0]].ask)}"
+                if needs
+                else _ASK_WHAT_TO_CHANGE
+            )
         case Confirm():
             now = (
                 "The caller is to say yes or no to what was read back; "
@@ -26,7 +34,8 @@ def instructions(spec: AgentSpec, run_id: str, state: str, needs: Sequence[str])
             )
             back = _READ_BACK_AGAIN
         case Choose(ask=ask) if ask:
-            now = f"The caller is to be asked: {ask} Call {choose_name(spec.name)} with the way the caller has chosen."
+            choose = choose_name(spec.name)
+            now = f"The caller is to be asked: {locale.of(ask)} Call {choose} with the way the caller has chosen."
         case _:
             return ""
     return "\n".join(

@@ -12,6 +12,7 @@ from typing import Any, Self
 from fsm.answer import Snapshot
 from fsm.context import EVERYTHING, FACT, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
+from fsm.locales import Locale
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
 from fsm.soundness import straight_slots
 from fsm.spec import AgentSpec, Choose, Confirm, End, Known, State
@@ -71,12 +72,18 @@ class Memory:
             no_input=dict(self.no_input),
             asked=self.asked,
             say=self.say,
+            language=self.locale.tag,
         )
 
     @property
     def state(self) -> str:
         """The current state; before the opening, the start state."""
         return self._visited[-1] if self._visited else self._spec.start
+
+    @property
+    def locale(self) -> Locale:
+        """The language that is spoken with the caller."""
+        return self._task.locale
 
     @property
     def visited(self) -> tuple[str, ...]:

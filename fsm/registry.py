@@ -1,4 +1,4 @@
-"""The registered tasks: those of fsm/agents, and those that installed packages add by entry point.
+"""The registered tasks: those of fsm/agents, and those that packages add by entry point, first of all our own.
 
 May import: protocols, fsm, pydantic, the standard library.
 """
@@ -16,10 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 import fsm.agents
 from fsm.effects import DeclaredEffect
+from fsm.locales import TASKS_GROUP
 from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 
-ENTRY_POINT_GROUP = "tieline.agents"
+ENTRY_POINT_GROUP = TASKS_GROUP
+# The entry points of this distribution are those of packages that come along.
+OURS = "tieline"
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -58,17 +61,34 @@ Registered = AgentSpec | TaskFactory[Any]
 
 
 def load_tasks(installed: Iterable[EntryPoint] | None = None) -> dict[str, Registered]:
-    """All registered tasks by name. installed: the packages' entry points, by default those of this environment.
+    """All registered tasks by name. installed: the other packages' entry points, by default those of this environment.
 
+    A task of another package replaces one that comes along under the same name.
     Raises: MisuseError for an unsound table, an entry point that is no task, or names that clash.
     """
-    points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
+    points = list(entry_points(group=ENTRY_POINT_GROUP))
+    ours = [point for point in points if _is_ours(point)]
+    others = [point for point in points if not _is_ours(point)] if installed is None else installed
     tasks: dict[str, Registered] = {}
-    for task in (*_own(), *(_installed(point) for point in points)):
-        if other := clash(task.name, tasks):
-            raise MisuseError(f"the tasks {other!r} and {task.name!r} have names that begin alike")
-        tasks[task.name] = task
+    for task in sorted((*_own(), *map(_installed, ours)), key=lambda each: each.name):
+        _add(task, tasks)
+    replaceable = set(tasks)
+    for task in map(_installed, others):
+        if task.name in replaceable:
+            replaceable.remove(task.name)
+            del tasks[task.name]
+        _add(task, tasks)
     return tasks
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == OURS
+
+
+def _add(task: Registered, tasks: dict[str, Registered]) -> None:
+    if other := clash(task.name, tasks):
+        raise MisuseError(f"the tasks {other!r} and {task.name!r} have names that begin alike")
+    tasks[task.name] = task
 
 
 def clash(name: str, others: Iterable[str]) -> str:

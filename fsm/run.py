@@ -106,7 +106,7 @@ class TaskRun:
 
     def instructions(self) -> str:
         """The session's instructions about this task while it is open; "" once it has ended."""
-        return instructions(self._spec, self._context.run_id, self.state, self._needs())
+        return instructions(self._spec, self._context.run_id, self.state, self._needs(), self._context.locale)
 
     def status(self) -> TaskStatus:
         """The run's state, for the supervisor of its call."""
@@ -128,7 +128,8 @@ class TaskRun:
         if not isinstance(state, Confirm):
             return None
         reading = (len(memory.visited), memory.refused_yes)
-        return readback_of(state.template, memory.slots, reading, memory.context.values(SLOT))
+        locale, values = self._context.locale, memory.context.values(SLOT)
+        return readback_of(locale.of(state.template), memory.slots, reading, values, locale.formatter)
 
     # --- steps ---
 
@@ -190,7 +191,7 @@ class TaskRun:
             case Choose(choices=choices) if keys.isdigit() and 1 <= int(keys) <= len(choices):
                 self._choose(list(choices)[int(keys) - 1])
             case _:
-                step.told, step.failed = self._spec.not_understood, True
+                step.told, step.failed = self._said(self._spec.not_understood), True
         self._settle()
         return self._answer()
 
@@ -199,7 +200,7 @@ class TaskRun:
         if not self._memory.visited or not waits(self._spec.states[self.state]):
             return None
         step = self._begin_step()
-        step.told, step.failed, step.silent = self._spec.still_there, True, True
+        step.told, step.failed, step.silent = self._said(self._spec.still_there), True, True
         self._settle()
         return self._answer()
 
@@ -277,7 +278,7 @@ class TaskRun:
                     # The read-back is no longer true, and a rule may decide differently.
                     self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
         if not given and not step.told:
-            step.told = self._spec.not_understood
+            step.told = self._said(self._spec.not_understood)
         step.failed |= len(self._memory.missing()) >= missing and not step.piece
 
     def _first_lost(self, before: Mapping[str, Any]) -> str | None:
@@ -326,7 +327,7 @@ class TaskRun:
             self._walk.go("gave_up")
         else:
             step.word_for_word = True
-            step.told = self._spec.yes_or_no if refused >= PLAIN_FROM else ""
+            step.told = self._said(self._spec.yes_or_no) if refused >= PLAIN_FROM else ""
             step.failed = refused > PLAIN_FROM and verdict in (Verdict.WORDLESS, Verdict.NOT_A_YES)
         fault, hint = _NO_YES[verdict]
         return CallFault(fault, hint)
@@ -348,7 +349,7 @@ class TaskRun:
                     memory.learn(FACT, piece_of(name), {"said": error.piece, "whole": False}, source="caller")
                     step.piece = True
                 if not step.told:
-                    step.told, step.asked = error.say, name if slot.asked else ""
+                    step.told, step.asked = self._said(error.say), name if slot.asked else ""
                 continue
             if name in given or before.get(name) != value:
                 memory.keep(name, value, source=source, confidence=confidence)
@@ -368,6 +369,10 @@ class TaskRun:
         return read_slots(arguments, told, self._context.choices, self._context.now())
 
     # --- the answers ---
+
+    def _said(self, sentence: str) -> str:
+        """A sentence in the language that is spoken with the caller."""
+        return self._context.locale.of(sentence)
 
     def _settle(self) -> None:
         settle(self._spec, self._memory, self._walk)

@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, core_schema
 from fsm import spelling
 from fsm.errors import Incomplete, SlotError
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.locales import ENGLISH, ForTheEar, Locale
 from fsm.names import real_name
 from fsm.states import Keypad, Known, piece_of
 
@@ -39,7 +40,7 @@ LONGEST_TEXT = 500
 MOST_DIGITS = 40
 
 
-class Spelled(str):
+class Spelled(str, ForTheEar):
     """Text that is read out in groups. `{value}` gives it as it stands, `{value:ear}` for the ear."""
 
     __slots__ = ()
@@ -50,7 +51,7 @@ class Spelled(str):
             cls, core_schema.str_schema(), serialization=core_schema.to_string_ser_schema()
         )
 
-    def ear(self) -> str:
+    def ear(self, locale: Locale = ENGLISH) -> str:
         return str(self)
 
     def __format__(self, spec: str) -> str:
@@ -62,7 +63,7 @@ class Digits(Spelled):
 
     __slots__ = ()
 
-    def ear(self) -> str:
+    def ear(self, locale: Locale = ENGLISH) -> str:
         return _grouped(str(self), 3)
 
 
@@ -75,7 +76,7 @@ class PhoneNumber(Spelled):
     __slots__ = ()
     home: ClassVar[str] = ""
 
-    def ear(self) -> str:
+    def ear(self, locale: Locale = ENGLISH) -> str:
         try:
             number = parse(str(self), self.home or None)
         except NumberParseException:  # what a tool keeps may be any text
@@ -84,7 +85,7 @@ class PhoneNumber(Spelled):
         written = format_number(number, PhoneNumberFormat.NATIONAL if at_home else PhoneNumberFormat.INTERNATIONAL)
         parts = re.findall(r"\d+", written)
         said = " ".join(_grouped(part, 3) if len(part) > 4 else part for part in parts)
-        return said if at_home else f"plus {said}"
+        return said if at_home else f"{locale.forms['plus']} {said}"
 
 
 @cache
@@ -98,7 +99,7 @@ class Iban(Spelled):
 
     __slots__ = ()
 
-    def ear(self) -> str:
+    def ear(self, locale: Locale = ENGLISH) -> str:
         return _grouped(str(self), 4)
 
 
@@ -107,9 +108,12 @@ class Email(Spelled):
 
     __slots__ = ()
 
-    def ear(self) -> str:
-        said = {"@": " at ", ".": " dot ", "-": " dash ", "_": " underscore ", "+": " plus "}
-        return " ".join("".join(said.get(each, each) for each in self).split())
+    def ear(self, locale: Locale = ENGLISH) -> str:
+        signs = {each: f" {locale.forms[name]} " for each, name in _SIGNS.items()}
+        return " ".join("".join(signs.get(each, each) for each in self).split())
+
+
+_SIGNS = {"@": "at_sign", ".": "dot", "-": "dash", "_": "underscore", "+": "plus"}
 
 
 class YesNo(StrEnum):
@@ -130,7 +134,7 @@ class SlotOptions:
     """What the author of a slot may say of its type.
 
     choices: the allowed values with the words for the caller. lowest, highest: of a number or amount. length: of
-    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes. currency: said after an amount.
+    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes.
     """
 
     choices: Mapping[str, str] | None = None
@@ -138,7 +142,6 @@ class SlotOptions:
     highest: float | None = None
     length: int | None = None
     region: str = ""
-    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def _pieces(
                 return whole
         if too_long(joined):
             raise Incomplete("That does not fit together. Please say it once more from the beginning.", "")
-        raise Incomplete(f"{_grouped(piece, 3)}, yes. Please go on.", joined)
+        raise Incomplete(known.locale.say("{piece}, yes. Please go on.", piece=_grouped(piece, 3)), joined)
 
     return check
 
@@ -263,23 +266,23 @@ def _email(name: str, options: SlotOptions) -> Check:
 
 def _number(name: str, options: SlotOptions) -> Check:
     def check(value: Any, known: Known) -> Any:
-        return _within(value, options)
+        return _within(value, options, known.locale)
 
     return check
 
 
 def _amount(name: str, options: SlotOptions) -> Check:
     def check(value: float, known: Known) -> float:
-        return round(float(_within(value, options)), 2)
+        return round(float(_within(value, options, known.locale)), 2)
 
     return check
 
 
-def _within(value: Any, options: SlotOptions) -> Any:
+def _within(value: Any, options: SlotOptions, locale: Locale) -> Any:
     if options.lowest is not None and value < options.lowest:
-        raise SlotError(f"It must be at least {options.lowest:g}.")
+        raise SlotError(locale.say("It must be at least {lowest:g}.", lowest=options.lowest))
     if options.highest is not None and value > options.highest:
-        raise SlotError(f"It must be at most {options.highest:g}.")
+        raise SlotError(locale.say("It must be at most {highest:g}.", highest=options.highest))
     return value
 
 
@@ -308,8 +311,8 @@ def _digit_keys(name: str, options: SlotOptions) -> Keypad[Any]:
             raise ValueError("no digits")
         return keys
 
-    end = "" if options.length else ", and then the hash key"
-    return Keypad(f"Please key in the digits{end}.", read, options.length)
+    ask = "Please key in the digits." if options.length else "Please key in the digits, and then the hash key."
+    return Keypad(ask, read, options.length)
 
 
 def _number_keys(name: str, options: SlotOptions) -> Keypad[Any]:
@@ -322,13 +325,11 @@ SLOT_TYPES: Mapping[str, SlotType] = {
         date,
         "A day as YYYY-MM-DD, reckoned from today's date.",
         keypad=lambda name, options: KEYPAD_DATE,
-        ear="{{{0}:%A}} {{{0}.day}} {{{0}:%B}}",
     ),
     "time": SlotType(
         time,
         "A time of day as HH:MM, on the 24-hour clock.",
         keypad=lambda name, options: KEYPAD_TIME,
-        ear="{{{0}.hour}}:{{{0}:%M}}",
     ),
     "text": SlotType(str, "In the caller's own words.", check=_text),
     "name": SlotType(
@@ -346,7 +347,7 @@ SLOT_TYPES: Mapping[str, SlotType] = {
     "iban": SlotType(Iban, f"An IBAN: {_IN_PIECES}.", check=_iban, ear="{{{}:ear}}", pieces=True),
     "email": SlotType(Email, "An e-mail address, as the caller says it.", check=_email, ear="{{{}:ear}}"),
     "choice": SlotType(StrEnum, "", frozenset({"choices"}), ear="{{{}.label}}"),
-    "yes_no": SlotType(YesNo, "yes or no.", ear="{{{}.value}}"),
+    "yes_no": SlotType(YesNo, "yes or no.", ear="{{{}}}"),
     "number": SlotType(
         int, "A whole number.", frozenset({"lowest", "highest"}), _number, _number_keys
     ),

@@ -1,18 +1,18 @@
 """Checks a task's table when it is built, so that no hole in it is found during a call.
 
-Every check raises MisuseError, naming the task, the state and the event.
+Every fault names the state and the event; all that can be found at once are told at once.
 May import: protocols.errors, fsm.consent, fsm.states, fsm.table, the standard library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from string import Formatter
-from typing import NoReturn
 
 from fsm.consent import JUDGED_CHARS
-from fsm.states import CANCELLED, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
+from fsm.states import CANCELLED, UNCLEAR, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
 from fsm.table import TaskTable, fields
 from protocols.errors import MisuseError
 
@@ -22,119 +22,165 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
 _NOT_CHOICES = frozenset({"gave_up", *DerivedEvent})
 
 
+@dataclass(frozen=True, slots=True)
+class TableFault:
+    """One hole in a table. path: the keys that lead to it, as a task's file has them. message: what, and what to do."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+class UnsoundTable(MisuseError):
+    """A table with holes. faults: all that could be found at once."""
+
+    def __init__(self, name: str, faults: Sequence[TableFault]) -> None:
+        super().__init__(f"task {name!r}: {'; '.join(each.message for each in faults)}")
+        self.faults = tuple(faults)
+
+
 def check_table(spec: TaskTable) -> None:
-    """Raises: MisuseError for the first fault found."""
-    _check_names(spec)
-    for state in spec.states:
-        _check_state(spec, state)
-    _check_arrows(spec)
-    _check_ways(spec)
-    _check_rounds(spec)
-    _check_templates(spec)
+    """Raises: UnsoundTable. The ways through a table are looked at once its parts fit together."""
+    faults = [*_faulty_names(spec), *_faulty_states(spec), *_faulty_arrows(spec)]
+    faults = faults or [*_faulty_ways(spec), *_rounds(spec), *_unfilled_templates(spec)]
+    if faults:
+        raise UnsoundTable(spec.name, list(dict.fromkeys(faults)))
 
 
-def _refuse(spec: TaskTable, what: str) -> NoReturn:
-    raise MisuseError(f"task {spec.name!r}: {what}")
-
-
-def _check_names(spec: TaskTable) -> None:
+def _faulty_names(spec: TaskTable) -> Iterator[TableFault]:
     if not _NAME.fullmatch(spec.name):
-        _refuse(spec, "the name must be small letters, digits and underscores, at most 56 of them")
+        yield TableFault(("task", "name"), "the name must be small letters, digits and underscores, at most 56 of them")
     if spec.start not in spec.states:
-        _refuse(spec, f"the start state {spec.start!r} is not in the table")
-    filled = {slot for state in spec.states.values() if isinstance(state, Act) for slot in state.fills}
-    for name in filled - spec.slots.keys():
-        _refuse(spec, f"an act fills the unknown slot {name!r}")
+        there = ", ".join(spec.states)
+        yield TableFault(("task", "start"), f"the start state {spec.start!r} is not in the table; there is {there}")
     collected = {slot for state in spec.states.values() if isinstance(state, Collect) for slot in state.slots}
-    for name, slot in spec.slots.items():
-        if name in collected and not slot.asked:
-            _refuse(spec, f"the slot {name!r} is optional or stored, but a state collects it")
-        if name not in collected and slot.asked:
-            _refuse(spec, f"no state collects the slot {name!r}")
-        if slot.stored != (name in filled):
-            _refuse(spec, f"the slot {name!r} is to be stored, and so filled by an act, or neither")
-        if slot.schema().get("type") not in ("string", "integer", "number", "boolean"):
-            _refuse(spec, f"the type of slot {name!r} is not one that a caller can say in one value")
+    filled = {slot for state in spec.states.values() if isinstance(state, Act) for slot in state.fills}
+    for name, state in spec.states.items():
+        for slot in state.fills if isinstance(state, Act) else ():
+            if slot not in spec.slots:
+                yield TableFault(("state", name, "fills"), f"an act fills the unknown slot {slot!r}; {_there(spec)}")
+    for name, each in spec.slots.items():
+        path = ("slot", name)
+        if name in collected and not each.asked:
+            yield TableFault(
+                path, f"the slot {name!r} is optional or stored, but a state collects it; leave one of both out"
+            )
+        if name not in collected and each.asked:
+            yield TableFault(path, f"no state collects the slot {name!r}; collect it, or make it optional or stored")
+        if each.stored and name not in filled:
+            yield TableFault(
+                path, f"the slot {name!r} is stored, but no act fills it; name it in what an act fills, or ask for it"
+            )
+        if name in filled and not each.stored:
+            yield TableFault(path, f"an act fills the slot {name!r}, which is not stored; make it stored")
+        if each.schema().get("type") not in ("string", "integer", "number", "boolean"):
+            yield TableFault(path, f"the type of slot {name!r} is not one that a caller can say in one value")
     named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
-    for effect in spec.effects.keys() - named:
-        _refuse(spec, f"no state acts by the effect {effect!r}")
+    for effect in sorted(spec.effects.keys() - named):
+        yield TableFault((), f"no state acts by the effect {effect!r}")
     if any(waits(state) for state in spec.states.values()) and len(spec.cancelled_ends()) != 1:
-        _refuse(spec, f'it needs exactly one End("{CANCELLED}"), where the caller who gives up is led')
+        yield TableFault((), f'it needs exactly one End("{CANCELLED}"), a state where the caller who gives up is led')
 
 
-def _check_state(spec: TaskTable, name: str) -> None:
-    match spec.states[name]:
-        case Collect(slots=slots, retries=retries):
-            if not slots or retries < 1:
-                _refuse(spec, f"state {name!r} needs at least one slot and one retry")
-            for slot in slots:
-                if slot not in spec.slots:
-                    _refuse(spec, f"state {name!r} collects the unknown slot {slot!r}")
-        case Choose(choices=choices, ask=ask, default=default):
-            if not choices or choices.keys() & _NOT_CHOICES:
-                _refuse(spec, f"state {name!r} needs choices, none of them called {', '.join(sorted(_NOT_CHOICES))}")
-            if default not in ("", *choices) or not (default or ask):
-                _refuse(spec, f"state {name!r} asks nobody, and {default!r} is no choice to fall back to")
-        case Act(effect=effect):
-            if effect not in spec.effects:
-                _refuse(spec, f"state {name!r} acts by the unknown effect {effect!r}")
-        case Confirm(template=template):
-            _check_template(spec, name, template)
-            _check_length(spec, name, template)
-        case End(say=template, target=target):
-            _check_template(spec, name, template)
-            if target and target not in spec.slots:
-                _refuse(spec, f"state {name!r} hands over to what the unknown slot {target!r} names")
+def _there(spec: TaskTable) -> str:
+    return f"there is {', '.join(spec.slots) or 'none'}"
 
 
-def _check_template(spec: TaskTable, name: str, template: str) -> None:
+def _faulty_states(spec: TaskTable) -> Iterator[TableFault]:
+    for name, state in spec.states.items():
+        path = ("state", name)
+        match state:
+            case Collect(slots=slots, retries=retries):
+                if not slots or retries < 1:
+                    yield TableFault((*path, "collect"), f"state {name!r} needs at least one slot and one retry")
+                for slot in slots:
+                    if slot not in spec.slots:
+                        yield TableFault(
+                            (*path, "collect"), f"state {name!r} collects the unknown slot {slot!r}; {_there(spec)}"
+                        )
+            case Choose(choices=choices, ask=ask, default=default):
+                if not choices or choices.keys() & _NOT_CHOICES:
+                    told = ", ".join(sorted(_NOT_CHOICES))
+                    yield TableFault((*path, "choose"), f"state {name!r} needs choices, none of them called {told}")
+                if default not in ("", *choices) or not (default or ask):
+                    yield TableFault(
+                        (*path, "default"),
+                        f"state {name!r} asks nobody, and {default!r} is no choice to fall back to;"
+                        f" write a question, or one of {', '.join(choices)}",
+                    )
+            case Act(effect=effect):
+                if effect not in spec.effects:
+                    yield TableFault((*path, "act"), f"state {name!r} acts by the unknown effect {effect!r}")
+            case Confirm(template=template):
+                yield from _faulty_template(spec, name, "confirm", template)
+            case End(say=template, target=target):
+                yield from _faulty_template(spec, name, "say", template)
+                if target and target not in spec.slots:
+                    yield TableFault(
+                        (*path, "target"),
+                        f"state {name!r} hands over to what the unknown slot {target!r} names; {_there(spec)}",
+                    )
+
+
+def _faulty_template(spec: TaskTable, name: str, key: str, template: str) -> Iterator[TableFault]:
+    path = ("state", name, key)
     try:
-        unknown = fields(template) - spec.slots.keys()
+        unknown = sorted(fields(template) - spec.slots.keys())
+        fixed = sum(len(text) for text, *_ in Formatter().parse(template))
     except ValueError as error:
-        _refuse(spec, f"what state {name!r} says is no format string: {error}")
-    if unknown:
-        _refuse(spec, f"state {name!r} speaks of the unknown slot {min(unknown)!r}")
-
-
-def _check_length(spec: TaskTable, name: str, template: str) -> None:
-    fixed = sum(len(text) for text, *_ in Formatter().parse(template))
-    if fixed > JUDGED_CHARS:
-        _refuse(
-            spec,
+        yield TableFault(path, f"what state {name!r} says is no format string: {error}; write {{{{ for a brace")
+        return
+    for each in unknown:
+        yield TableFault(path, f"state {name!r} speaks of the unknown slot {each!r}; {_there(spec)}")
+    if key == "confirm" and fixed > JUDGED_CHARS:
+        yield TableFault(
+            path,
             f"what state {name!r} reads back has {fixed} characters without its values: "
             f"a yes to more than {JUDGED_CHARS} never counts",
         )
 
 
-def _check_arrows(spec: TaskTable) -> None:
+def _faulty_arrows(spec: TaskTable) -> Iterator[TableFault]:
     for (state, event), arrows in spec.transitions.items():
         targets = [arrows] if isinstance(arrows, str) else [arrow.to for arrow in arrows]
         place = f"the arrow ({state!r}, {event!r}) -> {', '.join(map(repr, targets))}"
+        path = ("state", state, "on", event)
         if state not in spec.states:
-            _refuse(spec, f"{place} leaves from an unknown state")
-        if event in list(DerivedEvent):
-            _refuse(spec, f"{place} is for an event whose arrows are derived, and not written")
-        if event not in spec.events_of(state):
-            _refuse(spec, f"{place} is for an event that this state never raises")
-        if not arrows:
-            _refuse(spec, f"{place} leads nowhere")
-        tried = spec.arrows(state, event)
-        if not spec.states.keys() >= set(targets):
-            _refuse(spec, f"{place} leads to an unknown state")
-        _check_preconditions(spec, place, tried)
+            yield TableFault(path, f"{place} leaves from an unknown state")
+        elif event in list(DerivedEvent):
+            yield TableFault(path, f"{place} is for an event whose arrows are derived, and not written; leave it out")
+        elif event not in _events_of(spec, state):
+            raised = ", ".join(_events_of(spec, state)) or "none"
+            yield TableFault(path, f"{place} is for an event that this state never raises; it raises {raised}")
+        elif not arrows:
+            yield TableFault(path, f"{place} leads nowhere; name a state")
+        else:
+            for to in sorted(set(targets) - spec.states.keys()):
+                yield TableFault(path, f"{place} leads to an unknown state, {to!r}; there is {', '.join(spec.states)}")
+            yield from _faulty_preconditions(path, place, spec.arrows(state, event))
     for name, kind in spec.states.items():
         for event in kind.events:
             if (name, event) not in spec.transitions:
-                _refuse(spec, f"state {name!r} has no arrow for {event!r}")
+                yield TableFault(("state", name, "on"), f"state {name!r} has no arrow for {event!r}; write one")
 
 
-def _check_preconditions(spec: TaskTable, place: str, tried: tuple[Arrow, ...]) -> None:
+def _events_of(spec: TaskTable, state: str) -> tuple[str, ...]:
+    """The events of a state, also of an act by an effect that is not there."""
+    kind = spec.states[state]
+    if isinstance(kind, Act) and kind.effect not in spec.effects:
+        return (*kind.events, UNCLEAR)
+    return spec.events_of(state)
+
+
+def _faulty_preconditions(path: tuple[str, ...], place: str, tried: tuple[Arrow, ...]) -> Iterator[TableFault]:
     *guarded, last = tried
     if last.when is not None:
-        _refuse(spec, f"{place} may find no way: the last one to be tried has a precondition")
+        yield TableFault(
+            path,
+            f"{place} may find no way: the last one to be tried has a precondition; write one without it after it",
+        )
     for arrow in guarded:
         if arrow.when is None:
-            _refuse(spec, f"{place}: what is tried after {arrow.to!r} is never reached")
+            yield TableFault(path, f"{place}: what is tried after {arrow.to!r} is never reached")
 
 
 def straight_slots(spec: TaskTable) -> frozenset[str]:
@@ -149,16 +195,16 @@ def straight_slots(spec: TaskTable) -> frozenset[str]:
     return frozenset(slot for state in states if isinstance(state, Collect) for slot in state.slots)
 
 
-def _check_ways(spec: TaskTable) -> None:
+def _faulty_ways(spec: TaskTable) -> Iterator[TableFault]:
     """Every state can be reached, and has a path to an End other than by the caller giving up."""
     # Only written arrows count: a state must be reachable, and left, without a correction.
     onward = {name: {arrow.to for _, arrow in spec.written_from(name)} for name in spec.states}
     reached = _closure({spec.start, *spec.cancelled_ends()}, onward)
     for name in spec.states:
         if name not in reached:
-            _refuse(spec, f"state {name!r} cannot be reached")
+            yield TableFault(("state", name), f"state {name!r} cannot be reached; lead an arrow to it, or leave it out")
         if not any(isinstance(spec.states[each], End) for each in _closure({name}, onward)):
-            _refuse(spec, f"state {name!r} has no way to an end")
+            yield TableFault(("state", name), f"state {name!r} has no way to an end; lead an arrow to one")
 
 
 def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
@@ -169,7 +215,7 @@ def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
     return reached
 
 
-def _check_rounds(spec: TaskTable) -> None:
+def _rounds(spec: TaskTable) -> Iterator[TableFault]:
     """No cycle that never waits for the caller: a Confirm always waits, a refusal asks for its slots again.
 
     Two derived arrows are taken without the caller, both from a Confirm: `unfilled` leads to where the caller is asked,
@@ -178,7 +224,9 @@ def _check_rounds(spec: TaskTable) -> None:
     onward = {name: set(_passed_through(spec, name)) for name in spec.states}
     for name in spec.states:
         if name in _closure(onward[name], onward):
-            _refuse(spec, f"from state {name!r} there is a way round to itself that never waits for the caller")
+            yield TableFault(
+                ("state", name), f"from state {name!r} there is a way round to itself that never waits for the caller"
+            )
 
 
 def _passed_through(spec: TaskTable, name: str) -> Iterator[str]:
@@ -196,20 +244,32 @@ def _passed_through(spec: TaskTable, name: str) -> Iterator[str]:
             yield arrow.to
 
 
-def _check_templates(spec: TaskTable) -> None:
+def _unfilled_templates(spec: TaskTable) -> Iterator[TableFault]:
     """The slots in a state's template are filled on every path to it."""
     # A Confirm has derived arrows (`unfilled`) for missing slots, so written paths suffice. An End has none.
     by_table, by_any_way = _filled(spec, derived=False), _filled(spec, derived=True)
+    nowhere = frozenset(spec.slots)  # of a state that cannot be reached, which is told already
     for name, state in spec.states.items():
         match state:
             case Confirm(template=template):
-                lacking = fields(template) - by_table[name]
+                key, lacking = "confirm", fields(template) - by_table.get(name, nowhere)
             case End(outcome=outcome, say=template):
-                lacking = fields(template) - (frozenset() if outcome == CANCELLED else by_any_way[name])
+                key, lacking = (
+                    "say",
+                    fields(template) - (frozenset() if outcome == CANCELLED else by_any_way.get(name, nowhere)),
+                )
             case _:
                 continue
         for slot in sorted(lacking):
-            _refuse(spec, f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it")
+            yield TableFault(
+                ("state", name, key),
+                f"state {name!r} speaks of the slot {slot!r}, which is not filled on every way to it",
+            )
+
+
+def filled_at(spec: TaskTable) -> dict[str, frozenset[str]]:
+    """By state, the slots that are filled there unless the caller corrects something. spec: a sound table."""
+    return _filled(spec, derived=False)
 
 
 def _filled(spec: TaskTable, derived: bool) -> dict[str, frozenset[str]]:

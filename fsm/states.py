@@ -77,6 +77,7 @@ class Slot(Generic[V]):
     choices: a name in the bot's settings whose keys are the allowed values.
     optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
     pieces: its check takes parts of a value and puts them together (fsm.errors.Incomplete).
+    written: what a task's file says of its type, to write it down again; empty for a slot written in Python.
     """
 
     value_type: type[V]
@@ -89,6 +90,7 @@ class Slot(Generic[V]):
     optional: bool = False
     stored: bool = False
     pieces: bool = False
+    written: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
 
     @property
     def asked(self) -> bool:
@@ -99,11 +101,12 @@ class Slot(Generic[V]):
     def _type(self) -> TypeAdapter[Any]:
         return _adapter(cast(Hashable, self.value_type))
 
-    def question(self, attempts: int) -> str:
+    def question(self, attempts: int, locale: Locale = ENGLISH) -> str:
         """The question after this many failed attempts: plain, then with an example, then by keypad."""
         if attempts >= 2 and self.keypad is not None:
-            return self.keypad.ask
-        return f"{self.ask} {self.example}".strip() if attempts else self.ask
+            return locale.of(self.keypad.ask)
+        ask = locale.of(self.ask)
+        return f"{ask} {locale.of(self.example)}".strip() if attempts else ask
 
     def schema(self) -> dict[str, object]:
         """The JSON schema of the value, as a function's parameter."""

@@ -7,20 +7,17 @@ May import: protocols, fsm, the standard library.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, time
 from enum import Enum
 from typing import Any
 
-from fsm.conditions import Condition, ConditionRule
-from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, PhoneNumber, Spelled, YesNo
+from fsm.conditions import Condition, ConditionRule, Named
+from fsm.slot_types import SLOT_TYPES, PhoneNumber, YesNo
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, End, Slot, State
 from fsm.task_file import Checks, Parts, SlotTable, TaskHeader
 from protocols.errors import MisuseError
 
-_TYPES: Mapping[type[Any], str] = {
-    date: "date", time: "time", str: "text", int: "number", float: "amount", Digits: "digits", PhoneNumber: "phone",
-    Iban: "iban", Email: "email", YesNo: "yes_no", Spelled: "postcode",
-}  # fmt: skip
+# Of types that share one, the first in the list: a text may be a name, and is none by itself.
+_TYPES: Mapping[type[Any], str] = {kind.value_type: name for name, kind in reversed(list(SLOT_TYPES.items()))}
 
 
 def as_file(spec: AgentSpec) -> dict[str, Any]:
@@ -51,10 +48,10 @@ def parts_of(specs: Iterable[AgentSpec]) -> Parts:
             _add(effects, name, effect)
         for slot in spec.slots.values():
             for check in _checks(slot):
-                _add(checks, _name_of(spec, check), check)
+                _add(checks, _name_of(spec, check), _unnamed(check))
         for rule in _rules(spec):
             if not isinstance(rule, ConditionRule):
-                _add(rules, _name_of(spec, rule), rule)
+                _add(rules, _name_of(spec, rule), _unnamed(rule))
     return Parts(effects=effects, checks=checks, rules=rules)
 
 
@@ -63,9 +60,15 @@ def _add(known: dict[str, Any], name: str, part: object) -> None:
         raise MisuseError(f"two tasks have different parts of the name {name!r}")
 
 
+def _unnamed(part: Any) -> Any:
+    return part.part if isinstance(part, Named) else part
+
+
 def _checks(slot: Slot[Any]) -> tuple[Any, ...]:
     if slot.check is None:
         return ()
+    if slot.written and isinstance(slot.check, Checks):  # without that of its type, which has no name
+        return tuple(each for each in slot.check.checks if isinstance(each, Named))
     return slot.check.checks if isinstance(slot.check, Checks) else (slot.check,)
 
 
@@ -79,6 +82,8 @@ def _rules(spec: AgentSpec) -> Iterable[Callable[..., bool]]:
 
 
 def _name_of(spec: AgentSpec, part: Callable[..., object]) -> str:
+    if isinstance(part, Named):
+        return part.name
     name = getattr(part, "__name__", "")
     if not name.isidentifier():
         raise MisuseError(f"task {spec.name!r}: a check or rule without a name of its own ({part!r})")
@@ -86,28 +91,30 @@ def _name_of(spec: AgentSpec, part: Callable[..., object]) -> str:
 
 
 def _slot(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
-    checks = _checks(slot)
-    table: dict[str, Any] = {"type": _type(spec, name, slot)}
-    own = SLOT_TYPES[table["type"]].check
-    for key in ("ask", "describe", "example", "optional", "stored"):
+    table: dict[str, Any] = {**slot.written} or _inferred(spec, name, slot)
+    for key in ("ask", "example", "optional", "stored"):
         if (value := getattr(slot, key)) != SlotTable.model_fields[key].default:
             table[key] = value
-    if slot.describe == SLOT_TYPES[table["type"]].describe:
-        table.pop("describe", None)
-    if issubclass(slot.value_type, Enum) and slot.value_type is not YesNo:
-        table["choices"] = [each.value for each in slot.value_type]
     if slot.choices:
         table["choices_from"] = slot.choices
-    named = [_name_of(spec, each) for each in checks]
-    if table["type"] == "name":
+    named = [_name_of(spec, each) for each in _checks(slot)]
+    if table["type"] == "name" and not slot.written:
         named.remove(f"{spec.name}.real_name")
-    elif own is not None and isinstance(slot.check, Checks):
-        named = named[1:]
     if named:
         table["check"] = named[0] if len(named) == 1 else named
     if slot.keypad is not None:
         length = {} if slot.keypad.length is None else {"length": slot.keypad.length}
         table["keypad"] = {"ask": slot.keypad.ask, **length}
+    return table
+
+
+def _inferred(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
+    """What a file says of the type of a slot that is written in Python."""
+    table: dict[str, Any] = {"type": _type(spec, name, slot)}
+    if slot.describe not in ("", SLOT_TYPES[table["type"]].describe):
+        table["describe"] = slot.describe
+    if issubclass(slot.value_type, Enum) and slot.value_type is not YesNo:
+        table["choices"] = [each.value for each in slot.value_type]
     return table
 
 

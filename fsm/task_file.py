@@ -7,37 +7,52 @@ May import: protocols, fsm, pydantic, the standard library.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
-from fsm.conditions import Condition, ConditionRule, Rule
+from fsm.conditions import Condition, ConditionRule, Named, Rule, plain
 from fsm.effects import DeclaredEffect
-from fsm.slot_types import SLOT_TYPES, Check, PhoneNumber, SlotOptions, SlotType, choices_of, phone_of
+from fsm.slot_types import MOST_DIGITS, SLOT_TYPES, Check, PhoneNumber, SlotOptions, SlotType, choices_of, phone_of
+from fsm.soundness import UnsoundTable
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
-from fsm.testing.proofs import prove
-from protocols.errors import MisuseError, TielineError
+from fsm.testing.proofs import unproved
+from protocols.errors import TielineError
 
 TO_HUMAN = "I will put you through to a colleague."
 GIVEN_UP = "All right. Is there anything else I can do for you?"
+# No call is as long, and no date of the far future overflows.
+LONGEST_KEPT_S = 24 * 3600.0
 # The states that follow from [flow].
-COLLECT, READ_BACK, EXECUTE, DONE, FAILED, HANDED_OVER, GONE = (
-    "Collect", "Confirm", "Execute", "Done", "Failed", "HandedOver", "Cancelled"
+COLLECT, READ_BACK, EXECUTE, DONE, FAILED, HANDED_OVER, GONE, AGAIN = (
+    "Collect", "Confirm", "Execute", "Done", "Failed", "HandedOver", "Cancelled", "CollectAgain"
 )  # fmt: skip
+# The keys that each of them follows from.
+_IN_FLOW: Mapping[str, tuple[str, ...]] = {
+    COLLECT: ("flow", "collect"), READ_BACK: ("flow", "confirm"), EXECUTE: ("effect", "tool"), DONE: ("flow", "done"),
+    FAILED: ("flow", "failed"), HANDED_OVER: ("flow", "gave_up"), GONE: ("flow", "cancelled"),
+    AGAIN: ("flow", "refused_asks"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFault:
-    """One fault. path: the keys that lead to it in the file, as far as they are there. message: what to write."""
+    """One fault. path: the keys that lead to it in the file, as far as they are there. message: what to write.
+
+    form: pydantic's, of a fault in the form of the file.
+    """
 
     path: tuple[str | int, ...]
     message: str
+    form: ErrorDetails | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
@@ -56,18 +71,17 @@ class Parts:
     """What a file may name, by the name that it uses.
 
     effects: tools and effects written in Python. checks: as in Slot. rules: conditions written in Python.
-    slots: whole slots written in Python, for `type = "slot:NAME"`. region: of slots that name none.
+    region: of slots that name none.
     """
 
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
-    slots: Mapping[str, Slot[Any]] = field(default_factory=dict)
     region: str = ""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class TaskHeader(_Model):
@@ -79,7 +93,7 @@ class TaskHeader(_Model):
     ends_call: bool = False
     carries_notes: bool = False
     patience: int = Field(default=40, ge=1)
-    retention: dict[Literal["slot", "fact", "result"], float] = {}
+    retention: dict[Literal["slot", "fact", "result"], Annotated[float, Field(gt=0, le=LONGEST_KEPT_S)]] = {}
     not_understood: str = "Sorry, I did not get that."
     still_there: str = "Are you still there?"
     yes_or_no: str = "Please answer with yes or no."
@@ -89,7 +103,7 @@ class KeypadTable(_Model):
     """`keypad = { ask = "...", length = 4 }`. length: left out, the hash key ends it."""
 
     ask: str = Field(min_length=1)
-    length: int | None = Field(default=None, ge=1)
+    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS)
 
 
 class SlotTable(_Model):
@@ -105,9 +119,9 @@ class SlotTable(_Model):
     keypad: bool | KeypadTable = False
     optional: bool = False
     stored: bool = False
-    lowest: float | None = Field(default=None, strict=False)
-    highest: float | None = Field(default=None, strict=False)
-    length: int | None = Field(default=None, ge=1, le=40)
+    lowest: float | None = None
+    highest: float | None = None
+    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS)
     region: str = Field(default="", pattern="^([A-Z]{2})?$")
     currency: str = ""
 
@@ -128,7 +142,7 @@ class ChoiceTable(_Model):
 
 class ReasonTable(_Model):
     question: str = Field(min_length=1)
-    limit_s: float = Field(default=2.0, gt=0, le=10, strict=False)
+    limit_s: float = Field(default=2.0, gt=0, le=10)
     notes: bool = False
 
 
@@ -210,26 +224,40 @@ class TaskFile(_Model):
 def compile_task(data: Mapping[str, object], parts: Parts | None = None) -> AgentSpec:
     """The task that a parsed TOML file declares. parts: what it may name. Raises: TaskFileError with all faults."""
     try:
-        parsed = TaskFile.model_validate(data)
+        parsed = TaskFile.model_validate(_with_texts(data))
     except ValidationError as error:
         raise TaskFileError(_of_pydantic(error)) from None
     return _Compiler(parsed, parts or Parts()).spec()
 
 
+def _with_texts(value: object) -> Any:
+    """TOML's days and times as the texts by which conditions know them (fsm.conditions.plain)."""
+    match value:
+        case dict():
+            return {key: _with_texts(each) for key, each in value.items()}
+        case list():
+            return [_with_texts(each) for each in value]
+        case _:
+            return plain(value)
+
+
 def _of_pydantic(error: ValidationError) -> list[TaskFault]:
     found = [
-        (tuple(part for part in each["loc"] if not _is_tag(part)), each["type"], each["msg"])
-        for each in error.errors(include_url=False, include_input=False, include_context=False)
+        (tuple(part for part in each["loc"] if not _is_tag(part)), each) for each in error.errors(include_url=False)
     ]
     faults = [
-        TaskFault(
-            path, "there is no such key here" if kind == "extra_forbidden" else said.removeprefix("Value error, ")
-        )
-        for path, kind, said in found
+        TaskFault(path, _told(each), each)
+        for path, each in found
         # Of the alternatives for one value, those that are not of its type at all are not meant.
-        if not (kind.endswith("_type") and any(other[: len(path)] == path != other for other, *_ in found))
+        if not (each["type"].endswith("_type") and any(other[: len(path)] == path != other for other, _ in found))
     ]
     return list(dict.fromkeys(faults))
+
+
+def _told(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such key here"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _is_tag(part: str | int) -> bool:
@@ -237,7 +265,6 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and (part in _ALTERNATIVES or "[" in part)
 
 
-_BY_VALIDATOR = "Value error, "
 _ALTERNATIVES = frozenset({"str", "bool", "KeypadTable", "Condition"})
 
 
@@ -282,10 +309,18 @@ class _Compiler:
                 still_there=task.still_there,
                 yes_or_no=task.yes_or_no,
             )
-            prove(spec)
-        except (MisuseError, AssertionError) as error:
-            raise TaskFileError([TaskFault((), str(error))]) from None
+        except UnsoundTable as error:
+            raise TaskFileError([TaskFault(self._written(each.path), each.message) for each in error.faults]) from None
+        for each in unproved(spec):
+            self._fault(self._written(("state", each.state)), each.message)
+        self._stop_if_faulty()
         return spec
+
+    def _written(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The keys of this file that say what a table has under these ones."""
+        if self._file.flow is not None and path[:1] == ("state",):
+            return _IN_FLOW.get(path[1], ("flow",))
+        return path
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(TaskFault(path, message))
@@ -298,14 +333,14 @@ class _Compiler:
 
     def _slot(self, name: str, table: SlotTable) -> Slot[Any]:
         path = ("slot", name)
-        if table.type.startswith("slot:"):
-            return self._ready_slot(name, table)
         if (kind := SLOT_TYPES.get(table.type)) is None:
             self._fault((*path, "type"), f"there is no type {table.type!r}: use one of {', '.join(SLOT_TYPES)}")
             return Slot(str)
         for option in ("choices", "lowest", "highest", "length", "currency"):
             if getattr(table, option) is not None and getattr(table, option) != "" and option not in kind.takes:
                 self._fault((*path, option), f"does not apply to the type {table.type!r}")
+        if table.lowest is not None and table.highest is not None and table.highest < table.lowest:
+            self._fault((*path, "highest"), f"is below lowest; write {table.lowest:g} or more")
         options = self._options(table)
         value_type = kind.value_type
         if "choices" in kind.takes:
@@ -330,16 +365,16 @@ class _Compiler:
             optional=table.optional,
             stored=table.stored,
             pieces=kind.pieces and not table.stored,
+            written=self._written_type(table, kind, options),
         )
 
-    def _ready_slot(self, name: str, table: SlotTable) -> Slot[Any]:
-        ready = self._parts.slots.get(table.type.removeprefix("slot:"))
-        if ready is None:
-            known = ", ".join(f"slot:{each}" for each in self._parts.slots) or "none"
-            self._fault(("slot", name, "type"), f"there is no ready slot {table.type!r}; there is: {known}")
-            return Slot(str)
-        own = table.model_fields_set & {"ask", "describe", "example", "optional"}
-        return replace(ready, **{key: getattr(table, key) for key in own})
+    @staticmethod
+    def _written_type(table: SlotTable, kind: SlotType, options: SlotOptions) -> dict[str, JsonValue]:
+        """The keys of a slot that say what its type is; `fsm.task_export` has the others from the slot itself."""
+        region = {"region": options.region} if options.region and "region" in kind.takes else {}
+        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency")
+        given = {key: getattr(table, key) for key in keys if key in table.model_fields_set}
+        return given | region
 
     def _options(self, table: SlotTable) -> SlotOptions:
         choices = table.choices
@@ -350,7 +385,6 @@ class _Compiler:
             highest=table.highest,
             length=table.length,
             region=table.region or self._parts.region,
-            currency=table.currency,
         )
 
     @staticmethod
@@ -367,7 +401,7 @@ class _Compiler:
                 known = ", ".join(sorted(self._parts.checks)) or "none"
                 self._fault(("slot", name, "check"), f"there is no check {each!r}; there is: {known}")
             else:
-                own.append(check)
+                own.append(Named(each, check))
         return Checks(tuple(own)) if own else None
 
     def _keypad(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Keypad[Any] | None:
@@ -402,10 +436,9 @@ class _Compiler:
 
     def _said(self, name: str) -> str:
         table = self._file.slot[name]
-        kind = SLOT_TYPES.get(table.type)
-        if kind is None or table.choices_from:
-            ready = self._parts.slots.get(table.type.removeprefix("slot:"))
-            kind = next((each for each in SLOT_TYPES.values() if ready and each.value_type is ready.value_type), None)
+        kind = None if table.choices_from else SLOT_TYPES.get(table.type)
+        if re.fullmatch("[A-Z]{3}", table.currency):
+            return f"{{{name}:{table.currency}}}"
         said = (kind.ear if kind else "{{{}}}").format(name)
         return f"{said} {table.currency}" if table.currency else said
 
@@ -468,7 +501,8 @@ class _Compiler:
             return ConditionRule(when)
         if (rule := self._parts.rules.get(when)) is None:
             self._fault(path, f"there is no rule {when!r}; there is: {', '.join(sorted(self._parts.rules)) or 'none'}")
-        return rule
+            return None
+        return Named(when, rule)
 
     def _effects(self, states: Mapping[str, State]) -> dict[str, DeclaredEffect]:
         effects: dict[str, DeclaredEffect] = {}
@@ -524,13 +558,12 @@ class _Compiler:
             return FAILED
         if flow.refused_asks is None or set(flow.refused_asks) == set(flow.collect):
             return COLLECT
-        again = "CollectAgain"
         for name in flow.refused_asks:
             if name not in flow.collect:
                 self._fault(("flow", "refused_asks"), f"{name!r} is not collected")
-        states[again] = Collect(tuple(flow.refused_asks), flow.retries)
-        way |= {(again, "filled"): READ_BACK if flow.confirm else EXECUTE, (again, "gave_up"): HANDED_OVER}
-        return again
+        states[AGAIN] = Collect(tuple(flow.refused_asks), flow.retries)
+        way |= {(AGAIN, "filled"): READ_BACK if flow.confirm else EXECUTE, (AGAIN, "gave_up"): HANDED_OVER}
+        return AGAIN
 
     def _end(self, table: EndTable, name: str, outcome: str = "") -> End:
         if table.transfer and table.hangup:

@@ -166,7 +166,7 @@ class Walk:
             return ""  # giving up leads back here: the yes is refused
         agreed = (self._spec.states[arrow.to] for arrow in self._spec.arrows(state, "yes"))
         acts = any(isinstance(each, Act) and not self._spec.reads_only(each) for each in agreed)
-        return self._effects.spent(self._task) if acts else ""
+        return self._task.locale.of(self._effects.spent(self._task)) if acts else ""
 
     def missing_here(self) -> list[str]:
         """The slots that the current state still waits for."""
@@ -196,7 +196,7 @@ class Walk:
 
     def _act(self, act: Act) -> str:
         """Carry out the effect. Returns the event of its result."""
-        effect, state = act.effect, self._memory.state
+        effect, state, locale = act.effect, self._memory.state, self._task.locale
         key = effect_key(self._task.conversation_id, self._task.run_id, len(self._memory.visited))
         told = self._memory.context.values(FACT)  # by refusals, and by the table's arrows
         facts = {**self._task.before, **told, **self._memory.results()}
@@ -209,22 +209,22 @@ class Walk:
             case Ok():
                 self.step.acted.append((effect, request))
                 if self._unreadable(result.values, act.fills):
-                    self.step.told = NOT_UNDERSTOOD
+                    self.step.told = locale.of(NOT_UNDERSTOOD)
                     return "failed" if self._spec.reads_only(act) else UNCLEAR
                 self._learn(result.values, act.fills)
                 if self._spec.looks_up(act):
                     self._memory.learn(LOOKUP, state, self._basis(act))
                 return "ok"
             case Refused():
-                self.step.told, self.step.failed = result.say, True
+                self.step.told, self.step.failed = locale.of(result.say), True
                 for name, value in result.facts.items():
                     self._memory.learn(FACT, name, value)
                 return "refused"
             case Failed():
-                self.step.told = result.say
+                self.step.told = locale.of(result.say)
                 return "failed"
             case Unclear():
-                self.step.told = result.say
+                self.step.told = locale.of(result.say)
                 return UNCLEAR
             case _:
                 assert_never(result)

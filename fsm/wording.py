@@ -22,9 +22,9 @@ def settle(spec: AgentSpec, memory: Memory, walk: Walk) -> None:
         case Confirm(template=question, retries=retries) | Choose(ask=question, retries=retries):
             if _gives_up(spec, memory, walk, memory.state, retries):
                 return
-            question = question.format_map(memory.slots)
+            question = memory.locale.fill(question, memory.slots)
         case End(say=template):
-            question = template.format_map(memory.slots)
+            question = memory.locale.fill(template, memory.slots)
         case _:
             return
     told = walk.step.told
@@ -59,7 +59,7 @@ def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: in
 def _question(spec: AgentSpec, memory: Memory) -> str:
     if memory.asked:
         attempts = memory.no_input[memory.asked] + memory.no_match[memory.asked]
-        return spec.slots[memory.asked].question(attempts)
+        return spec.slots[memory.asked].question(attempts, memory.locale)
     # A Collect waits with nothing missing only after a no: the Confirm before it has the question.
     confirm = spec.states[memory.visited[-2]]
-    return confirm.change if isinstance(confirm, Confirm) else ""
+    return memory.locale.of(confirm.change) if isinstance(confirm, Confirm) else ""

@@ -410,10 +410,12 @@ def bots_of(
     return bots
 
 
-def read_clips(settings: Settings) -> Clips:
-    """The recorded sentences of bots that bring none. Raises: SettingsError."""
+def read_clips(settings: Settings) -> dict[str, Clips]:
+    """The recorded sentences of bots that bring none, by language; under "" the deployment's. Raises: SettingsError."""
     try:
-        return load_clips(Path(settings.clips) if settings.clips else CLIPS)
+        if settings.clips:
+            return {"": load_clips(Path(settings.clips))}
+        return {folder.name: load_clips(folder) for folder in sorted(CLIPS.iterdir()) if folder.is_dir()}
     except MisuseError as error:
         raise SettingsError([f"{variable_of('clips')}: {error}"]) from None
 

@@ -202,7 +202,7 @@ class Settings(BaseSettings):
         ),
     ] = "near_field"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
-    clips: Annotated[str, Field(description="folder of the recorded sentences; empty: the English ones included")] = ""
+    clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     max_lag_ms: Annotated[

@@ -20,6 +20,7 @@ from typing import cast
 from urllib.parse import unquote
 
 from loguru import logger
+from websockets.exceptions import InvalidMessage
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
@@ -48,6 +49,7 @@ HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=1.5, limit_s=4.25)
 RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,13 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             if self._slow is not None and self._transport.get_write_buffer_size() > WRITE_LIMIT_BYTES:
                 self._disconnect_slow()
 
+    def _flush(self) -> None:
+        if isinstance(self._server.handshake_exc, InvalidMessage):
+            # The library closes without a word where a request has a body, say, of which the sender learns nothing.
+            self._server.handshake_exc = None
+            self._write(BAD_REQUEST)
+        super()._flush()
+
     def _shut(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -201,6 +210,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         except TokenRefused as refused:
             return self._deny(refused.reason)
         self._shared.failures.succeeded(self._address)
+        logger.debug("upgrade", headers=sorted(request.headers), address=self._address)
         self._peer = Peer(self._address, credentials[0], credentials[1:], _path_of(request.path))
         if "Upgrade" not in request.headers and request.method == "GET":
             response = self._server.reject(HTTPStatus.OK, VALIDATED)

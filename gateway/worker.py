@@ -36,7 +36,10 @@ EX_OSERR = 71
 
 
 class WorkerEnded(TransportLost):
-    """A worker's process ended by itself. code: its exit code, or the negative number of the signal."""
+    """A worker's process ended by itself, or not as it should when it was told to.
+
+    code: its exit code, or the negative number of the signal.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class WorkerNotice:
 
 
 class Worker(LoopActor):
-    """Receives: WorkerMessage. Sends its supervisor: WorkerNotice. Raises WorkerEnded if the process ends by itself.
+    """Receives: WorkerMessage. Sends its supervisor: WorkerNotice. Raises WorkerEnded.
 
     command: of a worker; the description of its inherited sockets is appended as the last argument.
     """
@@ -135,8 +138,9 @@ class Worker(LoopActor):
         self._process = None
         if not self._leaving:
             raise WorkerEnded(ended.code, ended.how)
-        if ended.code != 0:
-            self._log.warning("worker did not exit normally", how=ended.how)
+        if ended.code not in (0, -signal.SIGTERM):  # ours, before it could take signals
+            self._log.error("worker did not exit normally", how=ended.how)
+            raise WorkerEnded(ended.code, ended.how)
         self.stop()
 
     def _set_limit(self, limit_s: float) -> None:

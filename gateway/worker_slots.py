@@ -65,12 +65,16 @@ def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets:
         # Without SO_REUSEPORT first: otherwise another Tieline on this port would go unnoticed.
         _of_vaic(host, port).close()
     slots: list[WorkerSlot] = []
-    for number in range(1, settings.workers + 1):
-        vaic = shared or sockets.enter_context(_of_vaic(host, port, reuse_port=True))
-        port = vaic.getsockname()[1]
-        with naming("TIELINE_OPS_PORT"):
-            ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
-        slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
+    with ExitStack() as until_bound:
+        if shared is None and not port:
+            # Each is bound by its number: a socket loses a port that the kernel chose when it stops to listen.
+            port = until_bound.enter_context(_of_vaic(host, 0, reuse_port=True)).getsockname()[1]
+        for number in range(1, settings.workers + 1):
+            vaic = shared or sockets.enter_context(_of_vaic(host, port, reuse_port=True))
+            port = vaic.getsockname()[1]
+            with naming("TIELINE_OPS_PORT"):
+                ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
+            slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
     return slots
 
 

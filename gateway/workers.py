@@ -1,6 +1,7 @@
 """Several worker processes that serve one port, supervised by a process that takes no calls itself.
 
-The supervisor keeps the listening sockets open: connections that arrive while a worker is dead wait for the next one.
+The supervisor keeps the listening sockets open. Connections that come while a worker is dead go to the others; where
+there are none, they wait for one that is started at once, and are refused while none is.
 May import: actors, protocols, store, gateway, loguru, the standard library.
 Rules from: docs/specs/reliability.md 1.3, 4.4, 4.5.
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_never
@@ -30,7 +32,7 @@ from gateway import daemon
 from gateway.ops import OPS_HOST
 from gateway.settings import Settings
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
-from gateway.worker import StopWorker, Worker, WorkerMessage, WorkerNotice
+from gateway.worker import StopWorker, Worker, WorkerEnded, WorkerMessage, WorkerNotice
 from gateway.worker_ops import WorkerOps
 from gateway.worker_slots import WorkerSlot, check_access, open_worker_slots, sockets_of_worker
 from protocols.errors import TransportLost
@@ -65,7 +67,8 @@ SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDu
 
 
 class WorkerSupervisor(LoopActor):
-    """Receives: SupervisorMessage. Children: one Worker per slot. Raises TooManyRestarts.
+    """Receives: SupervisorMessage. Children: one Worker per slot. Raises TooManyRestarts, and WorkerEnded if one did
+    not exit as it should when it was told to stop: it may have lost rows.
 
     command: see Worker. notifier: reports when all workers are ready, or have died once and one is ready; their status,
     and the stop. rand: in [0, 1). start: of a worker.
@@ -95,7 +98,7 @@ class WorkerSupervisor(LoopActor):
         self._told_ready = False
         self._status: dict[str, str] = {}
         self._leaving = False
-        self._failure: TooManyRestarts | None = None
+        self._failure: TooManyRestarts | WorkerEnded | None = None
 
     def on_start(self) -> None:
         for slot, (name, stable_ref) in zip(self._slots, self._refs.items(), strict=True):
@@ -159,6 +162,8 @@ class WorkerSupervisor(LoopActor):
         ready_ms = self._ready_ms.pop(death.child, None)
         if self._leaving:
             self._children.unlink(death)
+            if isinstance(death.reason, WorkerEnded):
+                self._failure = self._failure or death.reason
             self._stop_if_empty()
             return
         verdict = self._children.died(death)
@@ -173,10 +178,22 @@ class WorkerSupervisor(LoopActor):
             self._failure = TooManyRestarts(daemon.EX_SOFTWARE, "no worker stays up")
             self._leave()
             return
+        if self._ready_ms or not isinstance(verdict, RestartIn) or verdict.delay_s:
+            self._give_away(death.child)
         if isinstance(verdict, RestartIn) and (failures := self._failures[death.child]) > 1:
             log = logger.bind(child=death.child, failures=failures, again_in_s=round(verdict.delay_s, 1))
             log.warning("a worker keeps dying: it is started ever later", serving=len(self._ready_ms))
         self._tell_ready()
+
+    def _give_away(self, child: str) -> None:
+        """Stop to listen for a dead worker: the kernel resets what waits for it, and gives the others what comes.
+
+        The next one listens again when it is ready.
+        """
+        vaic = self._slots[list(self._refs).index(child)].vaic
+        if sum(each.vaic is vaic for each in self._slots) == 1:  # else the others accept from it
+            with suppress(OSError):  # nobody has listened since the last death
+                vaic.shutdown(socket.SHUT_RD)
 
     def _leave(self) -> None:
         if not self._leaving:

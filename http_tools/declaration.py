@@ -144,7 +144,9 @@ class ToolTable(_Section):
     headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], Template] = {}
     body: Annotated[Any, Field(description="JSON with templates in its texts.")] = None
     auth: Auth = Auth()
-    connect_s: Annotated[float, Field(gt=0, le=30, description="The longest wait for a connection.")] = 1.0
+    connect_s: Annotated[
+        float, Field(gt=0, le=30, description="The longest wait for a connection: name, addresses and TLS together.")
+    ] = 1.0
     total_s: Annotated[float, Field(gt=0, le=60, description="The longest time for all of it, retries included.")] = 6.0
     idempotent: Annotated[
         bool, Field(description="The far side honours Idempotency-Key: the same request may be sent again.")

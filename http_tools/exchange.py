@@ -10,7 +10,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -67,21 +67,23 @@ def exchange(
     clock_s: Callable[[], float],
     tls: Callable[[], ssl.SSLContext] = _tls,
 ) -> Reply:
-    """Send a request and read the reply. until_s: on the clock; then it is given up.
+    """Send a request and read the reply. connect_s: the longest for name, connection and TLS together.
 
+    until_s: on the clock; then it is given up.
     Raises: Unsent, Broken, NotAllowed.
     """
     parts = urlsplit(request.url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    left_s = until_s - clock_s()
-    if left_s <= 0:
+    now_s = clock_s()
+    if now_s >= until_s:
         raise Unsent("no time is left")
+    connected_s = min(until_s, now_s + connect_s)
     try:
-        address = guard.address(host, port, min(connect_s, left_s))
+        addresses = guard.addresses(host, port, connected_s - now_s)
     except NoAddress as error:
         raise Unsent(str(error)) from None
-    wire = _connect(host, address, port, min(connect_s, max(until_s - clock_s(), 0.001)), tls() if secure else None)
+    wire = _connect_to_one(addresses, host, port, connected_s, clock_s, tls() if secure else None)
     # A peer that sends a byte now and then would never run into a limit of single reads.
     late = threading.Event()
     watch = threading.Timer(max(until_s - clock_s(), 0.0), _cut, (wire, late))
@@ -97,15 +99,39 @@ def exchange(
         wire.close()
 
 
-def _connect(host: str, address: str, port: int, limit_s: float, tls: ssl.SSLContext | None) -> socket.socket:
+def _connect_to_one(
+    addresses: Sequence[str],
+    host: str,
+    port: int,
+    until_s: float,
+    clock_s: Callable[[], float],
+    tls: ssl.SSLContext | None,
+) -> socket.socket:
+    """A connection to the first address that takes one. Each gets an equal share of the time that is left."""
+    why = Unsent("no time is left")
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        share_s = (until_s - clock_s()) / left
+        if share_s <= 0:
+            break
+        try:
+            return _connect(host, address, port, clock_s() + share_s, clock_s, tls)
+        except Unsent as error:
+            why = error
+    raise why
+
+
+def _connect(
+    host: str, address: str, port: int, until_s: float, clock_s: Callable[[], float], tls: ssl.SSLContext | None
+) -> socket.socket:
     try:
-        wire = socket.create_connection((address, port), timeout=limit_s)
+        wire = socket.create_connection((address, port), timeout=max(until_s - clock_s(), 0.001))
     except OSError as error:
         raise Unsent(f"no connection: {error.strerror or type(error).__name__}") from None
     if tls is None:
         wire.settimeout(None)
         return wire
     try:
+        wire.settimeout(max(until_s - clock_s(), 0.001))
         secured = tls.wrap_socket(wire, server_hostname=host)
     except (OSError, ValueError) as error:  # a wrong certificate is an OSError of ssl's
         wire.close()

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
-# Threads that wait for names: one that hangs must not hold up the others.
-MOST_LOOKUPS = 16
+# Names that are looked up at a time. The system's look-up cannot be cut short: one that hangs keeps its thread.
+MOST_LOOKUPS = 64
 # IPv6 ranges that hold an IPv4 address in their last 32 bits: NAT64 (RFC 6052), IPv4-compatible (RFC 4291).
 # The only IPv6 addresses that are handed out; what else there is, is for networks' own use.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -40,6 +41,52 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
+class NameLookups:
+    """Looks names up, each on a thread of its own however many ask for it.
+
+    So one that hangs holds up neither the others nor the end of the process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[str, int], Future[Sequence[str]]] = {}
+
+    def ask(self, resolve: Resolve, host: str, port: int, limit_s: float) -> Sequence[str]:
+        """Raises: NoAddress, and what resolve raises."""
+        key = host, port
+        with self._lock:
+            asked = self._asked.get(key)
+            if asked is None:
+                if len(self._asked) >= MOST_LOOKUPS:
+                    raise NoAddress("too many names are being looked up")
+                asked = Future()
+                thread = threading.Thread(target=self._look_up, args=(asked, resolve, key), name="resolve", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # no further thread can be started
+                    raise NoAddress("no thread to look a name up") from None
+                self._asked[key] = asked
+        try:
+            return asked.result(limit_s)
+        except FutureTimeout:
+            raise NoAddress(f"{host} was not resolved in time") from None
+
+    def _look_up(self, asked: Future[Sequence[str]], resolve: Resolve, key: tuple[str, int]) -> None:
+        try:
+            found = resolve(*key)
+        except BaseException as error:  # noqa: BLE001 - raised by whoever asks
+            self._over(key)
+            asked.set_exception(error)
+        else:
+            self._over(key)
+            asked.set_result(found)
+
+    def _over(self, key: tuple[str, int]) -> None:
+        # Before the answer is given: whoever asks after it is looked up anew.
+        with self._lock:
+            del self._asked[key]
+
+
 @dataclass(frozen=True, slots=True)
 class HostGuard:
     """hosts: patterns of names that tools may reach ("*.example.com"); empty for any public one.
@@ -51,9 +98,7 @@ class HostGuard:
     hosts: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     resolve: Resolve = resolve
-    _threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="resolve"), repr=False
-    )
+    _lookups: NameLookups = field(default_factory=NameLookups, repr=False)
 
     def admits(self, host: str) -> bool:
         """Whether the name is allowed, as far as can be told without resolving it."""
@@ -69,15 +114,13 @@ class HostGuard:
         host = host.lower().rstrip(".")
         return host in self.private or host == "localhost" or host.endswith(".localhost") or not _may_be_public(host)
 
-    def address(self, host: str, port: int, limit_s: float) -> str:
-        """An address of the host that may be connected to. Raises: NotAllowed, NoAddress."""
+    def addresses(self, host: str, port: int, limit_s: float) -> Sequence[str]:
+        """The addresses of the host, all of which may be connected to. Raises: NotAllowed, NoAddress."""
         name = host.lower().rstrip(".")
         if not self.admits(name):
             raise NotAllowed(f"{host} is not among the hosts that tools may reach")
         try:
-            found = self._threads.submit(self.resolve, host, port).result(limit_s)
-        except FutureTimeout:
-            raise NoAddress(f"{host} was not resolved in time") from None
+            found = self._lookups.ask(self.resolve, host, port, limit_s)
         except (OSError, UnicodeError):
             raise NoAddress(f"{host} cannot be resolved") from None
         if not found:
@@ -86,7 +129,7 @@ class HostGuard:
             for each in found:
                 if not is_public(ipaddress.ip_address(each.partition("%")[0])):
                     raise NotAllowed(f"{host} has a private address")
-        return found[0]
+        return found
 
 
 def _may_be_public(host: str) -> bool:

@@ -22,7 +22,7 @@ from loguru import logger
 from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
-from http_tools.declaration import Auth, OAuth2, ToolTable
+from http_tools.declaration import Auth, Lookup, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, searched
 from http_tools.guard import HostGuard
@@ -34,6 +34,8 @@ FIRST_PAUSE_S = 0.1
 LOOKUP_S = 2.0
 # Before its expiry an access token is not used any more.
 TOKEN_MARGIN_S = 30.0
+# However long its issuer says that it lasts.
+LONGEST_TOKEN_S = 24 * 3600.0
 # From the first on the server has failed, perhaps after it did it; the second says that it did nothing.
 _SERVER_ERROR, _UNAVAILABLE = 500, 503
 _UNAUTHORIZED = 401
@@ -65,7 +67,7 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     if tool.reads_only:
         return Remote(call.look_up, recover="human", reads_only=True, **waits)
     if tool.lookup is not None:
-        return Remote(call.carry_out, recover=call.was_done, **waits)
+        return Remote(call.carry_out, recover=call.was_done, drops_duplicates=tool.idempotent, **waits)
     return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
 
 
@@ -83,14 +85,13 @@ def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[Effe
 
 
 def _longest_s(tool: ToolTable) -> float:
-    """The longest that a tool takes: with an access token before it, and the question whether it was done after it."""
-    token_s = tool.total_s if tool.auth.oauth2 is not None else 0.0
-    return token_s + tool.total_s + (LOOKUP_S if tool.lookup is not None else 0.0)
+    """The longest that a tool takes: with the question whether it was done after it."""
+    return tool.total_s + (LOOKUP_S if tool.lookup is not None else 0.0)
 
 
 def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) -> Request:
     """A tool's request as it may be shown, with *** for each secret. Raises: NotSent if a value is missing."""
-    made = HttpTool(name, tool.model_copy(update={"auth": Auth()}), around).request(request)
+    made = HttpTool(name, tool.model_copy(update={"auth": Auth()}), around).request(request, 0.0)
     auth, headers = tool.auth, dict(made.headers)
     if auth.bearer is not None or auth.oauth2 is not None:
         headers["Authorization"] = "Bearer ***"
@@ -113,6 +114,8 @@ class HttpTool:
         self._ok = expression(tool.ok.when)
         self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
         self._refused = None if tool.refused is None else expression(tool.refused.when)
+        asked = tool.lookup or Lookup(get=tool.url)
+        self._done, self._not_done = expression(asked.done), expression(asked.not_done)
         self._token = ""
         self._token_until_s = 0.0
         self._token_lock = threading.Lock()
@@ -121,7 +124,7 @@ class HttpTool:
         """Do it. Raises: NotSent if nothing was sent."""
         until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request), until_s, request)
+            reply = self._tried(self.request(request, until_s), until_s, request)
         except NotSent as error:
             raise NotSent(str(error), self._tool.failed.say) from None
         except Broken:
@@ -132,7 +135,7 @@ class HttpTool:
         """Do what only reads."""
         until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request), until_s, request)
+            reply = self._tried(self.request(request, until_s), until_s, request)
         except (Broken, NotSent):
             return Failed(self._tool.failed.say)
         return self._judged(reply, request) or Failed(self._tool.failed.say)
@@ -144,7 +147,7 @@ class HttpTool:
         """
         until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request), until_s, request)
+            reply = self._tried(self.request(request, until_s), until_s, request)
         except (Broken, NotSent) as error:
             return Failed(str(error))
         document, status = _document(reply), f"status {reply.status}"
@@ -159,14 +162,17 @@ class HttpTool:
         """
         lookup = self._tool.lookup
         assert lookup is not None
-        values = self._values(request)
-        asked = Request("GET", filled_url(lookup.get, values), self._headers(request, None))
-        reply = self._once(asked, self._around.clock_s() + LOOKUP_S)
+        until_s = self._around.clock_s() + LOOKUP_S
+        try:
+            url = filled_url(lookup.get, self._values(request))
+        except Missing as error:
+            raise self._lacking(request, "lookup.get", error) from None
+        reply = self._once(Request("GET", url, self._headers(request, None, until_s)), until_s)
         self._around.heard(reply)
         document = _document(reply)
-        if holds(expression(lookup.not_done), document):
+        if holds(self._not_done, document):
             return None
-        if not holds(expression(lookup.done), document):
+        if not holds(self._done, document):
             raise Broken(f"the look-up got status {reply.status}")
         return self._kept(reply) or self._unclear()
 
@@ -221,8 +227,8 @@ class HttpTool:
         own = {"caller": context.caller, "key": request.key, "conversation": context.conversation_id}
         return {**request.facts, **request.slots, **own}
 
-    def request(self, request: EffectRequest) -> Request:
-        """What is sent. Raises: NotSent if a value is missing, or there is no access token."""
+    def request(self, request: EffectRequest, until_s: float) -> Request:
+        """What is sent. until_s: for an access token. Raises: NotSent if a value is missing, or there is no token."""
         tool, values = self._tool, self._values(request)
         try:
             url = filled_url(tool.url, values)
@@ -230,15 +236,18 @@ class HttpTool:
             body = None if tool.body is None else json.dumps(filled_json(tool.body, values)).encode()
             headers = {name: _one_line(filled(each, values)) for name, each in tool.headers.items()}
         except Missing as error:
-            logger.bind(conversation=request.context.conversation_id).error(
-                "a tool's request lacks a value", tool=self._name, value=str(error)
-            )
-            raise NotSent(f"no value for {error}") from None
+            raise self._lacking(request, "request", error) from None
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
-        return Request(tool.method, url, headers | self._headers(request, body), body)
+        return Request(tool.method, url, headers | self._headers(request, body, until_s), body)
 
-    def _headers(self, request: EffectRequest, body: bytes | None) -> dict[str, str]:
+    def _lacking(self, request: EffectRequest, where: str, error: Missing) -> NotSent:
+        """Tell that a value is missing."""
+        log = logger.bind(conversation=request.context.conversation_id)
+        log.error("a tool's request lacks a value", tool=self._name, where=where, value=str(error))
+        return NotSent(f"no value for {error}")
+
+    def _headers(self, request: EffectRequest, body: bytes | None, until_s: float) -> dict[str, str]:
         auth, secret = self._tool.auth, self._around.secret
         headers = {"User-Agent": "Tieline", "traceparent": _traceparent(request.context.conversation_id)}
         if not self._tool.reads_only:
@@ -253,32 +262,39 @@ class HttpTool:
         if auth.header is not None:
             headers[auth.header.name] = secret(auth.header.value)
         if auth.oauth2 is not None:
-            headers["Authorization"] = f"Bearer {self._access_token(auth.oauth2)}"
+            headers["Authorization"] = f"Bearer {self._access_token(auth.oauth2, until_s)}"
         if auth.hmac is not None:
             headers |= _signature(request.key, int(self._around.wall_s()), body or b"", secret(auth.hmac))
         return headers
 
-    def _access_token(self, oauth: OAuth2) -> str:
-        with self._token_lock:
-            now_s = self._around.clock_s()
-            if now_s < self._token_until_s:
-                return self._token
-            form = {"grant_type": "client_credentials", "client_id": oauth.client_id}
-            form |= {"client_secret": self._around.secret(oauth.client_secret)}
-            form |= {"scope": oauth.scope} if oauth.scope else {}
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            asked = Request("POST", oauth.token_url, headers, urlencode(form).encode())
-            try:
-                reply = self._once(asked, now_s + self._tool.total_s)
-            except Broken:
-                raise NotSent("no access token") from None
-            token = reply.body.get("access_token") if isinstance(reply.body, dict) else None
-            if not isinstance(token, str) or not isinstance(reply.body, dict):
-                raise NotSent(f"no access token: status {reply.status}")
-            lasts = reply.body.get("expires_in")
-            lasts_s = float(lasts) if isinstance(lasts, int | float) else 0.0
-            self._token, self._token_until_s = token, now_s + lasts_s - TOKEN_MARGIN_S
-            return token
+    def _access_token(self, oauth: OAuth2, until_s: float) -> str:
+        """Raises: NotSent if there is none in time, which another thread may use up that is fetching one."""
+        if not self._token_lock.acquire(timeout=max(until_s - self._around.clock_s(), 0.0)):
+            raise NotSent("no access token in time")
+        try:
+            if self._around.clock_s() >= self._token_until_s:
+                self._fetch_token(oauth, until_s)
+            return self._token
+        finally:
+            self._token_lock.release()
+
+    def _fetch_token(self, oauth: OAuth2, until_s: float) -> None:
+        now_s = self._around.clock_s()
+        form = {"grant_type": "client_credentials", "client_id": oauth.client_id}
+        form |= {"client_secret": self._around.secret(oauth.client_secret)}
+        form |= {"scope": oauth.scope} if oauth.scope else {}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        asked = Request("POST", oauth.token_url, headers, urlencode(form).encode())
+        try:
+            reply = self._once(asked, until_s)
+        except Broken:
+            raise NotSent("no access token") from None
+        token = reply.body.get("access_token") if isinstance(reply.body, dict) else None
+        if not isinstance(token, str) or not isinstance(reply.body, dict):
+            raise NotSent(f"no access token: status {reply.status}")
+        lasts = reply.body.get("expires_in")
+        lasts_s = min(lasts, LONGEST_TOKEN_S) if isinstance(lasts, int | float) else 0.0
+        self._token, self._token_until_s = token, now_s + lasts_s - TOKEN_MARGIN_S
 
     def _tried(self, asked: Request, until_s: float, request: EffectRequest) -> Reply:
         """The reply to the last try.

@@ -1,10 +1,11 @@
 """Parsing and serialising, common to the frames of both wire protocols.
 
-May import: protocols.errors, protocols.text, pydantic, orjson, the standard library.
+May import: protocols.bad_fields, protocols.errors, protocols.text, pydantic, orjson, the standard library.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
@@ -12,6 +13,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from protocols.bad_fields import without_bad_fields
 from protocols.errors import WireError
 from protocols.text import BACKSLASH, well_formed_json
 
@@ -127,18 +129,29 @@ def _count_values(frame: bytes | str) -> None:
         raise WireError("too_many_values")
 
 
+# The reason of a WireError: the peer's text is no UTF-8, which ends a WebSocket with this code (RFC 6455, 8.1).
+NOT_UTF8, NOT_UTF8_CODE = "not_utf8", 1007
+
+
+def _ignore(_: WireError) -> None:
+    pass
+
+
 class Codec(Generic[F]):
-    """Reads the frames of one direction of one wire."""
+    """Reads the frames of one direction of one wire. strict: with a bad field a frame is refused as a whole."""
 
-    def __init__(self, union: Any) -> None:
-        # The adapter's own method first handles options that are not used here.
-        self._validate = TypeAdapter(union).validator.validate_json
+    def __init__(self, union: Any, *, strict: bool = False) -> None:
+        self._strict = strict
+        validator = TypeAdapter(union).validator
+        # The adapter's own methods first handle options that are not used here.
+        self._validate = validator.validate_json
+        self._validate_parsed = validator.validate_python
 
-    def parse(self, frame: bytes | str) -> F | Unknown:
-        """One frame as its type.
+    def parse(self, frame: bytes | str, bad_field: Callable[[WireError], None] = _ignore) -> F | Unknown:
+        """One frame as its type. What is wrong in it and not needed is left out: bad_field is told once a frame.
 
-        Raises: WireError, whose reason is not_json, not_an_object, no_type, bad_fields or too_many_values; detail names
-        the fields only.
+        Raises: WireError, whose reason is not_json, not_utf8, not_an_object, no_type, bad_fields or too_many_values;
+        detail names the fields only.
         """
         if len(frame) > SIMPLE_BYTES:
             _count_values(frame)
@@ -148,15 +161,14 @@ class Codec(Generic[F]):
         try:
             parsed: F = self._validate(frame)
         except ValidationError as error:
-            return self._unknown_or_raise(error)
+            return self._mend(frame, error, bad_field)
         return parsed
 
-    @staticmethod
-    def _unknown_or_raise(error: ValidationError) -> Unknown:
+    def _mend(self, frame: bytes | str, error: ValidationError, bad_field: Callable[[WireError], None]) -> F | Unknown:
         first = error.errors(include_url=False, include_input=False)[0]
         match first["type"]:
             case "json_invalid":
-                raise WireError("not_json") from None
+                raise WireError(NOT_UTF8 if _is_not_utf8(frame) else "not_json") from None
             # At the top level only: inside a frame these are bad fields.
             case "union_tag_invalid" if not first["loc"]:
                 return Unknown(str(first["ctx"]["tag"])[:64])
@@ -164,6 +176,19 @@ class Codec(Generic[F]):
                 raise WireError("no_type") from None
             case "model_attributes_type" | "model_type" | "dict_type" if len(first["loc"]) < 2:
                 raise WireError("not_an_object") from None
-            case _:
-                where = ".".join(str(part) for part in first["loc"])
-                raise WireError("bad_fields", f"{where}: {first['type']}") from None
+        found = WireError("bad_fields", f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}")
+        mended: F | None = None if self._strict else without_bad_fields(frame, error, self._validate_parsed)
+        if mended is None:
+            raise found from None
+        bad_field(found)
+        return mended
+
+
+def _is_not_utf8(frame: bytes | str) -> bool:
+    if isinstance(frame, str):
+        return False
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -275,4 +275,4 @@ ToVaic = (
     | PlayStreamMarkSet
     | BotActivities
 )
-TO_VAIC: Codec[ToVaic] = Codec(Annotated[ToVaic, Field(discriminator="type")])
+TO_VAIC: Codec[ToVaic] = Codec(Annotated[ToVaic, Field(discriminator="type")], strict=True)

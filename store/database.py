@@ -231,7 +231,9 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", lambda connection, _record: connection.take_servers_limit())
         return engine
     _make_private(str(url.database))
-    engine = create_engine(url, hide_parameters=True, json_serializer=_to_json)
+    # max_overflow: a connection for each thread that wants one. They wait for SQLite's lock with it, and the lease
+    # keeper must not wait until one of them is free.
+    engine = create_engine(url, hide_parameters=True, json_serializer=_to_json, max_overflow=-1)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -15,8 +15,9 @@ import hmac
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -45,6 +46,7 @@ from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.call_keys import call_key, conversation_of
 from store.database import insert, moment, reading
+from store.proof import prove
 from store.rows import DAMAGE, UnreadableRow, report
 from store.watch import Watch
 
@@ -52,9 +54,11 @@ from store.watch import Watch
 Status = Literal["open", "parked", "ended"]
 _OPEN = ("open", "parked")
 Refusal = Literal["unknown", "ended", "held", "credential"]
-Lock = Literal["shared", "change", "change free", "none"]
+Lock = Literal["shared", "shared free", "change", "change free", "none"]
 # A process that has not shown itself for this long may have died; it does so every five seconds.
 NODE_TTL_S = 20.0
+# The part of the renewal interval that one renewal may take, when it is tried in parts; the last try may take longer.
+RENEWAL_BUDGET = 0.5
 # How long the row of a process that has died is kept.
 _NODE_KEPT_S = 86_400.0
 
@@ -106,7 +110,7 @@ def fenced(engine: Engine, conversation_id: str, epoch: int) -> Iterator[Connect
 def epochs_of(connection: Connection, conversation_ids: Iterable[str], lock: Lock = "shared") -> dict[str, int]:
     """Read the epochs of calls that have leases, and lock them until the transaction ends.
 
-    lock: shared, to change them, to change those that nobody else has locked (the others are left out), or none.
+    lock: shared, to change them, or none; "free": only those that nobody else has locked, the others are left out.
     """
     rows = connection.execute(_epochs(lock), {"calls": list(conversation_ids)})
     return {row.conversation_id: row.epoch for row in rows}
@@ -173,8 +177,8 @@ def _epochs(lock: Lock) -> Select[tuple[str, int]]:
     # A row lock, or PostgreSQL would allow a claim between this and the next write.
     # In order, to prevent deadlocks between transactions that lock the same rows.
     query = query.order_by(column.conversation_id)
-    shared = lock == "shared"
-    return query.with_for_update(read=shared, key_share=not shared, skip_locked=lock == "change free")
+    shared = lock.startswith("shared")
+    return query.with_for_update(read=shared, key_share=not shared, skip_locked=lock.endswith("free"))
 
 
 @cache
@@ -234,6 +238,7 @@ class Leases:
         self._epochs: dict[str, tuple[int, bool]] = {}
         self._keys: dict[str, str] = {}  # by conversation
         self._left_out: set[str] = set()  # keys that are no orphans
+        self._parts: list[list[str]] = []  # keys that the last renewal had no time for, and those that were refused
 
     @property
     def renew_every_s(self) -> float:
@@ -264,17 +269,23 @@ class Leases:
             del self._keys[conversation]
 
     def open(
-        self, conversation_id: str, credential: str, opening: Mapping[str, Any], others: Sequence[str] = ()
+        self,
+        conversation_id: str,
+        credential: str,
+        opening: Mapping[str, Any],
+        others: Sequence[str] = (),
+        unwritten: Collection[str] = (),
     ) -> Lease | LeaseRefused:
         """Open a new call. It gets a key of its own if a call with this conversation id has left rows.
 
         credential: the call's; a digest of it is stored. opening: JSON. others: the peer's other credentials.
+        unwritten: keys of calls whose rows are still to be written.
         Refused as "held": another process has such a call, or it belonged to another credential.
         """
         row = {"epoch": 1, "node": self._node, "status": "open", "credential": _digest(credential)}
         row |= {"opening": dict(opening), "credentials": [_digest(each) for each in (credential, *others)]}
         with self._engine.begin() as connection:
-            key = row["conversation_id"] = _key_to_open(connection, conversation_id, row)
+            key = row["conversation_id"] = _key_to_open(connection, conversation_id, row, unwritten)
             epoch = connection.scalar(_opening(connection.dialect.name, self._ttl_s), row)
             if epoch is None:
                 return LeaseRefused("held")
@@ -309,20 +320,32 @@ class Leases:
     def renew(self, held: Mapping[str, int]) -> None:
         """Renew the leases that have their epochs. held: epochs by key.
 
-        Those that another transaction has locked are left for the next time.
+        Those that another transaction has locked are left for the next time. Raises: the database's last error, once
+        all others are renewed, or after RENEWAL_BUDGET of the interval; then the next one goes on with those parts.
         """
-        try:
-            self._renew(held)
-        except DBAPIError as error:
-            if error.connection_invalidated or len(held) < 2:
-                raise
-            # One row may be refused: the others are renewed without it.
-            keys = list(held)
-            halves = [{key: held[key] for key in part} for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :])]
-            for half in halves:
-                with suppress(DBAPIError):
-                    self.renew(half)
-            raise
+        until_s = time.monotonic() + RENEWAL_BUDGET * self.renew_every_s
+        left = [[key for key in part if key in held] for part in self._parts]
+        apart = {key for part in left for key in part}
+        parts = deque(filter(None, ([key for key in held if key not in apart], *left)))
+        refused: list[list[str]] = []
+        raised: DBAPIError | None = None
+        while parts and (raised is None or time.monotonic() < until_s):
+            keys = parts.popleft()
+            try:
+                self._renew({key: held[key] for key in keys})
+            except DBAPIError as error:
+                # Without a statement nothing was sent: there is no connection.
+                if error.connection_invalidated or error.statement is None:
+                    raise
+                raised, middle = error, len(keys) // 2
+                # One row may be refused: the others are renewed without it.
+                if middle:
+                    parts += (keys[:middle], keys[middle:])
+                else:
+                    refused.append(keys)
+        self._parts = [*parts, *refused]
+        if raised is not None:
+            raise raised
 
     def _renew(self, held: Mapping[str, int]) -> None:
         column = schema.lease.c
@@ -331,6 +354,15 @@ class Leases:
             mine = [each for each, epoch in held.items() if epochs.get(each) == epoch]
             still_open = and_(column.conversation_id.in_(mine), column.status == "open")
             connection.execute(schema.lease.update().where(still_open).values(self._held(connection)))
+
+    def locked(self, keys: Collection[str]) -> set[str]:
+        """Those of the keys whose lease another transaction has locked now. Waits for no lock."""
+        with reading(self._engine) as connection:
+            return epochs_of(connection, keys, "none").keys() - epochs_of(connection, keys, "shared free").keys()
+
+    def prove(self) -> None:
+        """Find out whether the database takes leases. Raises: the driver's error, as SQLAlchemy has it."""
+        prove(self._engine, (schema.lease,))
 
     def lost(self, held: Mapping[str, int]) -> set[str]:
         """Those of the keys that do not have their epoch any more. held: epochs by key. Waits for no lock."""
@@ -490,7 +522,9 @@ class Leases:
         return key, "ended" if row.status == "ended" else None
 
 
-def _key_to_open(connection: Connection, conversation_id: str, row: Mapping[str, Any]) -> str:
+def _key_to_open(
+    connection: Connection, conversation_id: str, row: Mapping[str, Any], unwritten: Collection[str]
+) -> str:
     """The key of a call to be opened. row: of its lease.
 
     That of the id's newest call if that one was only opened: a process that opens it again did not learn that it was.
@@ -500,7 +534,7 @@ def _key_to_open(connection: Connection, conversation_id: str, row: Mapping[str,
     of_first = column.conversation_id == first
     calls = connection.scalar(select(cast(column.calls, Integer)).where(of_first).with_for_update(key_share=True)) or 1
     newest = call_key(conversation_id, calls)
-    if not _has_rows(connection, newest):
+    if newest not in unwritten and not _has_rows(connection, newest):
         return newest
     may_open = _may_open(connection.dialect.name, literal(row["node"]))
     mine = select(column.epoch).where(column.conversation_id == newest, may_open)

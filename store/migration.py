@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from protocols.errors import MisuseError
+from store import schema
+from store.package_tables import prepare, unlimited, wait_for_others
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,9 +31,6 @@ MAJOR = 1_000
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
-# An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time. And how long the others wait.
-MIGRATION_LOCK = 7_132_654
-LOCK_LIMIT_S = 5
 # Alembic keeps the running migration in a module global: one at a time in a process.
 _alembic = threading.Lock()
 
@@ -87,20 +86,29 @@ def meaning(revision: str) -> str:
 
 
 def upgrade(connection: Connection) -> Tables:
-    """Add what this release needs and the database does not have. Returns the tables as they were found.
+    """Add what this release and its packages need and the database does not have. Returns the tables as found.
 
     Raises: MisuseError if this release cannot work with them.
     """
     # Most starts find nothing to add: they wait for no other process, and no longer for the server than calls do.
-    if not (found := tables(connection)).pending:
-        return found
+    if (found := tables(connection)).pending:
+        found = _upgrade(connection)
+    prepare(connection)
+    return found
+
+
+def _upgrade(connection: Connection) -> Tables:
     with _alone(connection) as config:
         from alembic import command  # noqa: PLC0415 - see above
 
         found = tables(connection)
         if found.pending:
-            with _unlimited(connection):
-                command.upgrade(config, "head")
+            with unlimited(connection):
+                if found.revision:
+                    command.upgrade(config, "head")
+                else:  # without the tables that were the store's once
+                    schema.metadata.create_all(connection, checkfirst=False)
+                    command.stamp(config, "head")
     return found
 
 
@@ -114,7 +122,7 @@ def downgrade(connection: Connection, revision: str) -> Tables:
 
         found = tables(connection)
         _later(found, revision)
-        with _unlimited(connection):
+        with unlimited(connection):
             command.downgrade(config, revision)
     return found
 
@@ -137,12 +145,7 @@ def _later(found: Tables, revision: str) -> tuple[str, ...]:
 def _alone(connection: Connection) -> Iterator[Config]:
     """Only one process and thread migrates at a time; the others wait."""
     with _alembic:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            # A busy machine may be slow between two statements.
-            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        wait_for_others(connection)
         from alembic.util import CommandError  # noqa: PLC0415 - see above
 
         config = _config()
@@ -151,20 +154,6 @@ def _alone(connection: Connection) -> Iterator[Config]:
             yield config
         except CommandError as error:
             raise MisuseError(f"its tables are of another version ({error})") from None
-
-
-@contextmanager
-def _unlimited(connection: Connection) -> Iterator[None]:
-    """A migration may take longer than the limits for calls."""
-    raw: Any = connection.connection.driver_connection
-    if connection.dialect.name != "postgresql":
-        yield
-        return
-    limit_s, raw.answer_limit_s = raw.answer_limit_s, None
-    try:
-        yield
-    finally:
-        raw.answer_limit_s = limit_s
 
 
 def _config() -> Config:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, UniqueConstraint, func
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table
 from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -57,42 +57,6 @@ class Text(TypeDecorator[str]):
 
 # A column `conversation_id` holds the call's key: see store/call_keys.py.
 metadata = MetaData()
-
-appointment = Table(
-    "appointment",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("resource", Text, nullable=False),
-    Column("starts_at", UtcDateTime, nullable=False),
-    Column("duration_min", Integer, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("conversation_id", Text, nullable=False),
-    Column("effect_key", Text, nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("created_at", UtcDateTime, nullable=False, server_default=func.now()),
-    Column("code", Text, nullable=False, server_default=""),
-    UniqueConstraint("effect_key", name="uq_appointment_effect_key"),
-    UniqueConstraint("resource", "starts_at", name="uq_appointment_resource_starts_at"),
-    Index("ix_appointment_conversation_id", "conversation_id"),
-    Index("ix_appointment_caller", "caller"),
-    Index("ix_appointment_starts_at", "starts_at"),
-    Index("ix_appointment_code", "code"),
-)
-
-# One row for every attempt of a caller to identify an appointment; deleted after some days.
-identity_attempt = Table(
-    "identity_attempt",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("conversation_id", Text, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Index("ix_identity_attempt_conversation_id", "conversation_id"),
-    Index("ix_identity_attempt_caller", "caller"),
-    Index("ix_identity_attempt_at", "at"),
-)
 
 # One row per effect, by key; written before the effect, or in one transaction with it.
 effect = Table(

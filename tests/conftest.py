@@ -63,7 +63,7 @@ def log_lines() -> Iterator[list[str]]:
 # pytest tests/fsm/testing/test_machine.py --hypothesis-profile=thorough: more than ten thousand random conversations.
 settings.register_profile("thorough", max_examples=1500, deadline=None)
 # How long an example takes says nothing on a machine that is busy with other things. Each run draws other examples.
-settings.register_profile("unhurried", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 

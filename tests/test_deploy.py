@@ -53,6 +53,20 @@ def test_the_unit_exposes_little(tmp_path: Path) -> None:
     assert float(found[1]) <= MOST_EXPOSED, told.stdout
 
 
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    # Whatever it says otherwise: that the program is not where it will be installed.
+    unit = re.sub(r"(?<=^ExecStart=)\S+", sys.executable, UNIT.read_text(), flags=re.MULTILINE)
+    (tmp_path / UNIT.name).write_text(unit)
+    shutil.copy(UNIT.with_suffix(".socket"), tmp_path)
+    files = [str(tmp_path / UNIT.name), str(tmp_path / f"{UNIT.stem}.socket")]
+    told = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stdout + told.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     "line",
     ["UMask=0077", "MemoryDenyWriteExecute=yes", "DynamicUser=yes", "NoNewPrivileges=yes", "StateDirectoryMode=0700"],

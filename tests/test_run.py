@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket as sockets
 import subprocess
@@ -25,6 +26,7 @@ from websockets.asyncio.client import connect
 
 import run
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out
+from gateway.log_writer import WRITER
 from gateway.settings import Settings, variable_of
 from store import effect_log
 from store.database import open_database
@@ -71,6 +73,19 @@ def wide(env: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def command(*args: str) -> Result:
     """A command in this process."""
     return CliRunner().invoke(run.app, list(args))
+
+
+def logged_command(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[object, str, str]:
+    """A command in this process: its exit code, and what it wrote, with the lines of its log."""
+    with pytest.raises(SystemExit) as ended:
+        run.app(list(args))
+    WRITER.flush(LIMIT_S)
+    return ended.value.code, *capsys.readouterr()
+
+
+def given(env: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        env.setenv(name, value)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -589,12 +604,14 @@ def test_check_tells_of_the_certificates_end_and_exits_2_after_it(
         ("serve", ": no setting has this name  variable=TIELINE_VAIC_TOKN\n"),
     ],
 )
-def test_a_misspelt_variable_is_printed(name: str, told: str, tmp_path: Path) -> None:
+def test_a_misspelt_variable_is_printed(
+    name: str, told: str, wide: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     # This database ends `serve` early.
-    env = environment(tmp_path, TIELINE_DATABASE_URL="sqlite:///:memory:", TIELINE_VAIC_TOKN=TOKEN)
-    result = finished(name, env=env)
-    assert told in result.stderr
-    assert TOKEN not in result.stdout + result.stderr
+    given(wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_DATABASE_URL="sqlite:///:memory:", TIELINE_VAIC_TOKN=TOKEN)
+    _, stdout, stderr = logged_command(capsys, name)
+    assert told in stderr
+    assert TOKEN not in stdout + stderr
 
 
 # --- serve ---
@@ -648,17 +665,19 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
 @pytest.mark.parametrize(
     ("taken", "variable"), [("--port", "TIELINE_HOST, TIELINE_PORT"), ("--ops-port", "TIELINE_OPS_PORT")]
 )
-def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, variable: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line_and_exits_2(
+    taken: str, variable: str, tmp_path: Path, migrated_file: Path, wide: pytest.MonkeyPatch
+) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
         # A busy machine may add a warning of a slow turn.
-        quiet = {"TIELINE_LOG_LEVEL": "ERROR"}
-        env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1", **quiet)
-        result = finished("serve", *[each for pair in ports.items() for each in pair], env=env)
-    assert result.returncode == 2
+        given(wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
+        given(wide, TIELINE_DATABASE_URL=f"sqlite:///{shutil.copy(migrated_file, tmp_path)}", TIELINE_LOG_LEVEL="ERROR")
+        result = command("serve", *[each for pair in ports.items() for each in pair])
+    assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("cannot listen ")
     assert f"{variable}: " in line
@@ -677,27 +696,40 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(taken: str, variable:
     ids=["settings", "database", "clips", "port"],
 )
 def test_with_a_log_in_json_what_prevents_the_start_is_one_object_a_line(
-    wrong: dict[str, str], faults: set[str], tmp_path: Path
+    wrong: dict[str, str],
+    faults: set[str],
+    tmp_path: Path,
+    migrated_file: Path,
+    wide: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
         usual = {"TIELINE_VAIC_TOKEN": TOKEN, "TIELINE_HOST": "127.0.0.1", "TIELINE_PORT": "0", "TIELINE_OPS_PORT": "0"}
-        given = usual | {name: port if value == "taken" else value for name, value in wrong.items()}
-        result = finished("serve", env=environment(tmp_path, TIELINE_LOG_FORMAT="json", **given))
-    assert result.returncode == WRONG_SETTING
-    lines = [json.loads(line) for line in result.stderr.splitlines()]
+        given(
+            wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_DATABASE_URL=f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
+        )
+        given(wide, TIELINE_LOG_FORMAT="json", **usual)
+        given(wide, **{name: port if value == "taken" else value for name, value in wrong.items()})
+        code, stdout, stderr = logged_command(capsys, "serve")
+    assert code == WRONG_SETTING
+    lines = [json.loads(line) for line in stderr.splitlines()]
     told = [line for line in lines if line["level"] == "CRITICAL"]
     assert {line["message"] for line in told} <= {"wrong setting", "cannot listen"}
     assert len(told) == len(faults)
     assert all(any(fault in line["reason"] for line in told) for fault in faults)
-    assert TOKEN not in result.stdout + result.stderr
+    assert TOKEN not in stdout + stderr
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "hangup"])
 def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path: Path, ending: signal.Signals) -> None:
-    with served(environment(tmp_path)) as daemon:
+    manager = sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(LIMIT_S)
+    notify = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"}
+    with manager, served(environment(tmp_path, **notify)) as daemon:
         assert "no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only\n" in daemon.told
         assert daemon.vaic_url.startswith("ws://127.0.0.1:")
         assert daemon.ops_url.startswith("http://127.0.0.1:")
@@ -708,6 +740,11 @@ def test_serve_prints_where_it_listens_and_exits_0_on_sigint_and_sighup(tmp_path
         # A busy machine may add a warning of a slow turn.
         logged = "".join(line for line in told.splitlines(keepends=True) if " WARNING " not in line)
         assert re.fullmatch("".join(rf"\S+ INFO    {line}\n" for line in lines), logged)
+        heard: list[str] = []  # as systemd does, which started it as Type=notify
+        while "STOPPING=1" not in heard:
+            heard += manager.recv(4096).decode().splitlines()
+        assert {"READY=1", "WATCHDOG=1"} <= {*heard}
+        assert heard.index("READY=1") < heard.index("STOPPING=1")
 
 
 def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path) -> None:
@@ -743,10 +780,10 @@ def test_sigterm_ends_the_calls_in_words_and_writes_their_records(tmp_path: Path
 # --- call ---
 
 
-def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path) -> None:
+def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path, wide: pytest.MonkeyPatch) -> None:
     report = tmp_path / "report.json"
-    result = finished("call", "--to", "ws://127.0.0.1:1", "--json", str(report), env=environment(tmp_path))
-    assert result.returncode == 1
+    result = command("call", "--to", "ws://127.0.0.1:1", "--json", str(report))
+    assert result.exit_code == 1
     assert result.stdout.startswith("caller     an error ended the call (error), 0 turns")
     assert "not_connected" in result.stderr
     assert "127.0.0.1" in result.stderr
@@ -754,11 +791,11 @@ def test_a_call_to_a_closed_port_exits_1_with_the_reason(tmp_path: Path) -> None
     assert '"outcome": "error"' in report.read_text()
 
 
-def test_a_call_with_the_wrong_token_exits_1_with_the_reason(tmp_path: Path) -> None:
+def test_a_call_with_the_wrong_token_exits_1_with_the_reason(tmp_path: Path, wide: pytest.MonkeyPatch) -> None:
     env = environment(tmp_path, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
     with served(env) as daemon:
-        result = finished("call", "--to", daemon.vaic_url, "--token", "wrong", "--ops", daemon.ops_url, env=env)
-    assert result.returncode == 1
+        result = command("call", "--to", daemon.vaic_url, "--token", "wrong", "--ops", daemon.ops_url)
+    assert result.exit_code == 1
     assert "401" in result.stderr
     assert "Traceback" not in result.stderr
 

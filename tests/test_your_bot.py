@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 from lab.demo import wait_until_listening
+from tests.gateway.bots.folders import BOT, bot
 from tests.mortal import mortal
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "your-bot.md").read_text()
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-TASK, NAMED, ROUTE = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+TASK, NAMED, ROUTE, SENTENCES = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -90,3 +91,8 @@ def test_the_guide_leads_from_an_empty_folder_to_a_call_and_a_draft(tmp_path: Pa
     assert run(draft, tmp_path, shell) == "", "a copy differs in nothing"
     (tmp_path / "bots" / "routes.toml").write_text(ROUTE)
     assert "dental@draft  " in run("tieline bots check bots", tmp_path, shell)
+
+
+def test_the_sentences_of_the_guide_are_a_bots() -> None:
+    profile = bot(f'{BOT}language = "de-DE"\n{SENTENCES}').profile
+    assert profile.locale.of("Are you still there?") == "Hallo? Sind Sie noch am Apparat?"

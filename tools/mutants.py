@@ -52,6 +52,7 @@ CALLS = tuple(f"tests/actors/tasks/test_{name}.py" for name in ("router", "claim
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
     "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm/test_*.py", "tests/fsm/agents"), 110),
+    "appointments": Room(("appointments/*.py",), ("tests/appointments",), 60),
     # Compared with the pictures in docs/, to the last pixel.
     "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
     "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", *CALLS), 90),

@@ -96,7 +96,7 @@ class BotSpeech:
     def _word_for_word(self, words: str) -> str:
         """The instructions for a response of just these words."""
         # Quoted, because it may contain a caller's words, which must not act as instructions.
-        told = f"Say to the caller, word for word: {json.dumps(words, ensure_ascii=False)}"
+        told = f"Say to the caller, word for word: {json.dumps(self._tasks.locale.of(words), ensure_ascii=False)}"
         return f"{self.instructions()}\n\n{told}"
 
     def answer(self, outputs: dict[str, str], ready: bool = True, word_for_word: bool = False) -> None:

@@ -448,6 +448,7 @@ class CallSupervisor(LoopActor):
 
         told: the output of a function call says it now.
         """
+        words = self._tasks.locale.of(words)
         self._tasks.owe(key, words)
         self._recorder.owed(self._tasks.owed())
         if not told:
@@ -477,7 +478,8 @@ class CallSupervisor(LoopActor):
         self._recorder.owed(self._tasks.owed())
         if reply.ended:
             profile = self._services.profile
-            hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, profile.language)
+            language = self._tasks.locale.reader
+            hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, language)
             if hangup is not None:
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
@@ -642,7 +644,7 @@ class CallSupervisor(LoopActor):
                 self._model.end_turn()
                 self._speech.say(NOT_UNDERSTOOD)
             case LineAction.END_CALL:
-                self._advance(CallEvent.GOODBYE_DUE, hangup_unless_answered(self._services.profile.language))
+                self._advance(CallEvent.GOODBYE_DUE, hangup_unless_answered(self._tasks.locale.reader))
             case _:
                 assert_never(action)
         self._time_silence()

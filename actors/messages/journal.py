@@ -11,7 +11,7 @@ from actors.bots import Bot
 from actors.messages.call import Parked
 from actors.messages.journal_rows import JournalEntry
 from actors.system.address import Address
-from store.journal import CallRecord
+from store.journal import CallRecord, JournalRow
 
 
 class CallOpening(BaseModel):
@@ -49,6 +49,21 @@ class DraftRecord:
     """Write the preliminary record of a call that only waits for a task's step; a WriteRecord follows."""
 
     record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """What a writer that has ended could not write of one call, for the next one. tries: how often that was in vain.
+
+    key: the call's in the store, under which the rows and the record are; its id may be a later call's by now.
+    leaves: the call has left this process, which lets go of its lease when this is written.
+    """
+
+    key: str
+    rows: tuple[JournalRow, ...]
+    record: CallRecord | None
+    tries: int
+    leaves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +121,4 @@ class ResumeState:
     bot: Bot | None = None
 
 
-JournalMessage = AppendRow | WriteRecord | DraftRecord | OpenLease | ClaimCall | Park | RenewLeases
+JournalMessage = AppendRow | WriteRecord | DraftRecord | HeldUp | OpenLease | ClaimCall | Park | RenewLeases

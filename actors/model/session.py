@@ -68,7 +68,7 @@ from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
-from protocols.frames import FrameTemplate, Unknown
+from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
 from protocols.limits import TURN_CHARS
 from protocols.media import realtime_format
 from protocols.realtime import server_events as server
@@ -253,9 +253,11 @@ class OpenAISocket(LoopActor):
 
     def _read(self, data: bytes) -> None:
         try:
-            event = server.SERVER_EVENTS.parse(data)
+            event = server.SERVER_EVENTS.parse(data, self._violations.bad_field)
         except WireError as error:
             self._violations.bad_frame(error)
+            if error.reason == NOT_UTF8:
+                self._close_broken()
             return
         if isinstance(event, server.OutputAudioDelta):  # first, and not among the others: fifty times a second
             self._scheduler.part_arrived(self.now_ms())
@@ -280,6 +282,14 @@ class OpenAISocket(LoopActor):
                 self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
+
+    def _close_broken(self) -> None:
+        """The peer's text is no text: a WebSocket ends with that (RFC 6455, 8.1), and another session is dialled."""
+        if self._wire is not None:
+            self._wire.attach(NullRef())
+            self._wire.close(NOT_UTF8_CODE, NOT_UTF8)
+            self._wire = None
+        self._step(Event.CLOSED, TransportLost(NOT_UTF8_CODE, NOT_UTF8))
 
     def _count_event(self) -> None:
         """Count an event that makes the rest of the call do something; a session with too many of them is ended."""
@@ -428,7 +438,8 @@ class OpenAISocket(LoopActor):
                 send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
-                self._untold.add(event.item_id)
+                if event.item_id:
+                    self._untold.add(event.item_id)
                 if self._ended_by_us:
                     self._ended_by_us = False
                     return

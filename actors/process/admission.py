@@ -64,9 +64,10 @@ class PendingConnection:
 class AwaitedStart:
     """A session that is accepted, and whose bot is chosen when `start` names the number that was dialled.
 
-    arrival: without that number. kept: what has been received meanwhile. limit: ends the wait.
+    wire: the socket. arrival: without that number. kept: what has been received meanwhile. limit: ends the wait.
     """
 
+    wire: Wire
     initiate: SessionInitiate
     media: MediaFormat
     peer: Peer

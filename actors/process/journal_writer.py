@@ -31,6 +31,7 @@ from actors.messages.journal import (
     CallOpening,
     ClaimCall,
     DraftRecord,
+    HeldUp,
     JournalMessage,
     OpenLease,
     Park,
@@ -74,12 +75,14 @@ MOST_TRIES = 3
 MOST_HELD_TRIES = 24
 # Rows and records that are held up; with more, the call that waits longest is given up.
 MOST_HELD = 20_000
-# For what is held up, at each renewal: each try may take as long as the server waits for a lock.
+# For what is held up, at each renewal, and for the calls of a batch that failed: each try may take as long as the
+# server waits for a lock.
 HELD_BUDGET_S = 2.0
 # Rows of one call, one after the other, that the database does not take in time: then the others are not tried alone.
 MOST_WAITS = 3
 # The last attempts to write, when the process ends.
 GIVE_UP_S = 3.0
+LOCKED = "its lease is locked"
 T = TypeVar("T")
 
 
@@ -94,18 +97,22 @@ def _passes(error: Exception) -> bool:
 
 @dataclass(slots=True)
 class _OfCall:
-    """What there is to write of one call, by its key. tries: how often that was in vain."""
+    """What there is to write of one call, by its key. tries: how often that was in vain.
+
+    leaves: the call has left this process, which lets go of its lease when this is written.
+    """
 
     rows: list[JournalRow] = field(default_factory=list)
     record: CallRecord | None = None
     tries: int = 0
+    leaves: bool = False
 
 
 @dataclass(slots=True)
 class _Unleased:
     """A call whose lease could not be written yet. What it has written waits: its key is known with its lease.
 
-    refused: the database does not take the lease, rather than not now.
+    refused: the database takes no lease, rather than not now, or not this one.
     """
 
     message: OpenLease
@@ -168,9 +175,7 @@ class JournalWriter(ThreadActor):
         """Give what is not written to the next writer, or whoever counts it."""
         rows, ended = self._rows, self._ended
         for key, held in self._held_up.items():
-            mine = {"conversation_id": conversation_of(key)}
-            rows = rows + [replace(decode(row), conversation_id=mine["conversation_id"]) for row in held.rows]
-            ended = ended + ([held.record.model_copy(update=mine)] if held.record is not None else [])
+            self.on_unread(HeldUp(key, tuple(held.rows), held.record, held.tries, held.leaves))
         for unleased in self._unleased.values():
             self.on_unread(unleased.message)
             rows = rows + unleased.rows
@@ -185,12 +190,15 @@ class JournalWriter(ThreadActor):
         """Return it to the switchboard, for the next writer."""
         send(self._switchboard, Unwritten(message))
 
-    def on_receive(self, message: JournalMessage) -> None:
+    def on_receive(self, message: JournalMessage) -> None:  # noqa: PLR0915 - one flat match, a case a message
         match message:
             case AppendRow():
                 self._rows.append(message.entry)
             case WriteRecord():
                 self._ended.append(message.record)
+            case HeldUp():
+                held = _OfCall([*message.rows], message.record, message.tries, message.leaves)
+                self._hold_up(message.key, held)
             case DraftRecord():
                 self._write()
                 self._draft(message.record)
@@ -256,36 +264,41 @@ class JournalWriter(ThreadActor):
         try:
             left_out = self._retrying(lambda: self._journal.append(rows, records, self._letters(ended)))
         except Exception as error:  # noqa: BLE001 - one of them was refused: write each call's alone, so the others are not lost
-            left_out = self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
-        else:
-            self._wrote([row for row in rows if row not in left_out] if left_out else rows)
-            for record in ended:
-                self._leases.forget(record.conversation_id)
-        for key in self._fenced(row.conversation_id for row in left_out):
-            # The store had forgotten the lease.
-            self._write_call(key, _OfCall([row for row in left_out if row.conversation_id == key]))
+            self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
+            return
+        self._wrote([row for row in rows if row not in left_out] if left_out else rows)
+        for record in ended:
+            self._leases.forget(record.conversation_id)
+        self._write_left_out(left_out)
 
-    def _by_call(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], *, given_up: bool) -> list[JournalRow]:
-        """Write what is of each call alone. Returns the rows of calls that another process may have."""
+    def _write_left_out(self, rows: Sequence[JournalRow]) -> None:
+        """Write the rows that were left out because the store had forgotten their lease, not because another has it."""
+        for key in self._fenced(row.conversation_id for row in rows):
+            self._write_call(key, _OfCall([row for row in rows if row.conversation_id == key]), again=False)
+
+    def _by_call(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], *, given_up: bool) -> None:
+        """Write what is of each call alone, as far as there is time."""
         calls: dict[str, _OfCall] = {}
         for row in rows:
             calls.setdefault(row.conversation_id, _OfCall()).rows.append(row)
         for record in ended:
             calls.setdefault(record.conversation_id, _OfCall()).record = record
-        left_out: list[JournalRow] = []
-        answers = not given_up
+        answers, locked = not given_up, set() if given_up else self._locked(calls)
+        until_s = time.monotonic() + HELD_BUDGET_S
         for key, of_call in calls.items():
-            if not answers:  # all wait: trying each would take the longer the more calls there are
+            if key in locked:
+                self._hold_up(key, of_call, LOCKED)
+            elif not answers or time.monotonic() > until_s:
+                # All wait: trying each would take the longer the more calls there are.
                 self._hold_up(key, of_call)
-                continue
-            left_out += self._write_call(key, of_call)
-            answers = key not in self._held_up or self._takes_rows()
-        return left_out
+            else:
+                self._write_call(key, of_call)
+                answers = key not in self._held_up or self._takes_rows()
 
-    def _write_call(self, key: str, of_call: _OfCall, *, again: bool = True) -> list[JournalRow]:
+    def _write_call(self, key: str, of_call: _OfCall, *, again: bool = True) -> None:
         """Write what there is of one call, once; what cannot be written now is held up.
 
-        Returns the rows that were left out because another process may have the call.
+        again: once more if the store has forgotten its lease.
         """
         rows, record = [self._stamped(row) for row in of_call.rows], of_call.record
         try:
@@ -293,21 +306,23 @@ class JournalWriter(ThreadActor):
             epochs = [(each, self._leases.epoch(key)) for each in ended]
             left_out = self._journal.append(rows, epochs, self._letters(ended))
         except Fenced:
-            if again and self._fenced((key,)):  # the store had forgotten its lease
-                return self._write_call(key, of_call, again=False)
-            return []
+            if again and self._fenced((key,)):
+                self._write_call(key, of_call, again=False)
+            return
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             if isinstance(error, _SUSPECT) and (may_pass(error) or not self._takes_rows()):
-                self._hold_up(key, of_call, error)
-                return []
-            return self._one_by_one(key, of_call)
+                self._hold_up(key, of_call, code_of(error))
+            else:
+                self._one_by_one(key, of_call)
+            return
         self._wrote([row for row in rows if row not in left_out])
         if record is not None:
             self._leases.forget(key)
-        return left_out
+        if again:
+            self._write_left_out(left_out)
 
-    def _one_by_one(self, key: str, of_call: _OfCall) -> list[JournalRow]:
-        """Write each row of a call alone; those that are not taken are lost. Returns the rows that were left out."""
+    def _one_by_one(self, key: str, of_call: _OfCall) -> None:
+        """Write each row of a call alone; those that are not taken are lost."""
         left_out: list[JournalRow] = []
         waits, last = 0, Exception()
         for row in of_call.rows:
@@ -322,19 +337,21 @@ class JournalWriter(ThreadActor):
             else:
                 waits = 0
                 self._wrote([row])
+        self._write_left_out(left_out)
         if of_call.record is not None:
             self._close(of_call.record)
-        return left_out
 
     # --- what is held up ---
 
-    def _hold_up(self, key: str, of_call: _OfCall, error: Exception | None = None) -> None:
-        if not of_call.tries and error is not None:
+    def _hold_up(self, key: str, of_call: _OfCall, reason: str = "") -> None:
+        """Have it wait, before what waits of the same call. reason: why a try was in vain; "" if there was none."""
+        if not of_call.tries and reason:
             log = logger.bind(conversation=key)
-            log.error("rows of this call wait: the database does not take them now", reason=code_of(error))
-        of_call.tries += error is not None
+            log.error("rows of this call wait: the database does not take them now", reason=reason)
+        of_call.tries += bool(reason)
         if (later := self._held_up.pop(key, None)) is not None:
-            of_call = _OfCall(of_call.rows + later.rows, later.record or of_call.record, of_call.tries)
+            record, leaves = later.record or of_call.record, later.leaves or of_call.leaves
+            of_call = _OfCall(of_call.rows + later.rows, record, of_call.tries, leaves)
         self._held_up[key] = of_call
         self._count_held()
 
@@ -346,22 +363,38 @@ class JournalWriter(ThreadActor):
         held.rows += rows
         held.record = record or held.record
         if self._count_held() > MOST_HELD:
-            longest = next(iter(self._held_up))
-            self._one_by_one(longest, self._held_up.pop(longest))
+            self._try_call(next(iter(self._held_up)), give_up=True)
         return True
 
     def _try_held_up(self, limit_s: float) -> None:
         """Try what is held up again, each call's once, and give up what was tried often enough."""
-        until_s = time.monotonic() + limit_s
+        until_s, locked = time.monotonic() + limit_s, self._locked(self._held_up)
         for key in list(self._held_up):
-            if time.monotonic() > until_s or self._given_up or not self._takes_rows():
+            give_up = self._held_up[key].tries >= MOST_HELD_TRIES
+            if key in locked and not give_up:
+                self._hold_up(key, self._held_up.pop(key), LOCKED)
+            elif time.monotonic() > until_s or self._given_up or not self._takes_rows():
                 break
-            held = self._held_up.pop(key)
-            give_up = held.tries >= MOST_HELD_TRIES
-            self._fenced(row.conversation_id for row in (self._one_by_one if give_up else self._write_call)(key, held))
-            if key not in self._held_up:
-                logger.bind(conversation=key).warning("rows of this call wait no more", given_up=give_up)
+            else:
+                self._try_call(key, give_up=give_up)
         self._count_held()
+
+    def _try_call(self, key: str, *, give_up: bool = False) -> None:
+        """Try what is held up of one call again. give_up: what is not taken now is lost."""
+        held = self._held_up.pop(key)
+        (self._one_by_one if give_up else self._write_call)(key, held)
+        if key in self._held_up:
+            return
+        logger.bind(conversation=key).warning("rows of this call wait no more", given_up=give_up)
+        if held.leaves and self._leases.has(key):
+            self._let_go(key)
+
+    def _locked(self, keys: Iterable[str]) -> set[str]:
+        """Those of the calls whose lease somebody has locked: trying each would take a second."""
+        try:
+            return self._leases.locked(list(keys))
+        except Exception:  # noqa: BLE001 - whatever it is, the tries will tell
+            return set()
 
     def _count_held(self) -> int:
         waiting = sum(len(each.rows) + (each.record is not None) for each in self._held_up.values())
@@ -503,7 +536,8 @@ class JournalWriter(ThreadActor):
 
     def _opened(self, message: OpenLease) -> Lease | LeaseRefused:
         opening = message.opening.model_dump(mode="json")
-        return self._leases.open(message.conversation_id, message.credential, opening, message.others)
+        call = message.conversation_id, message.credential
+        return self._leases.open(*call, opening, message.others, self._held_up.keys())
 
     def _not_opened(self, message: OpenLease, error: Exception) -> None:
         """Try again later, if that may help."""
@@ -511,11 +545,20 @@ class JournalWriter(ThreadActor):
         if not isinstance(error, (*_SUSPECT, _GivenUp)):
             self._lose(conversation_id, "lease", error)
             return
-        refused = not may_pass(error)
-        self._unleased[conversation_id] = _Unleased(message, refused=refused)
+        self._unleased[conversation_id] = _Unleased(message, refused=self._refuses_leases(error))
         log = logger.bind(conversation=conversation_id)
         log.error("the lease of this call cannot be written: it is tried again", reason=code_of(error))
         self._tell_of_store(answered=True)
+
+    def _refuses_leases(self, error: Exception) -> bool:
+        """Whether a lease was refused, and that of another call would be too."""
+        if may_pass(error):
+            return False
+        try:
+            self._leases.prove()
+        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
+            return True
+        return False
 
     def _have_lease(self, message: OpenLease, lease: Lease | LeaseRefused) -> None:
         conversation_id = message.conversation_id
@@ -552,7 +595,7 @@ class JournalWriter(ThreadActor):
                 lease = self._opened(unleased.message)
             except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
                 unleased.tries += 1
-                unleased.refused = not may_pass(error)
+                unleased.refused = self._refuses_leases(error)
                 overdue = unleased.tries > MOST_HELD_TRIES and unleased.record is not None
                 if not isinstance(error, _SUSPECT) or (overdue and self._takes_rows()):
                     self._lose(conversation_id, "lease", error)
@@ -623,14 +666,22 @@ class JournalWriter(ThreadActor):
     def _park(self, message: Park) -> None:
         self._without_lease(message.conversation_id)
         key = self._leases.key(message.conversation_id)
+        if key in self._held_up and not self._given_up:
+            self._try_call(key)
         if not self._leases.epoch(key) and message.call is None:  # no lease of ours is left
             return
-        if not self._write_fenced(lambda epoch: self._leases.park(key, epoch), "lease", key):
-            return
         if message.call is None:
-            self._leases.forget(key)
-        else:
+            if (held := self._held_up.get(key)) is None:
+                self._let_go(key)
+            else:  # without its lease it could not be written any more
+                held.leaves = True
+        elif self._write_fenced(lambda epoch: self._leases.park(key, epoch), "lease", key):
             send(message.call, Parked())
+
+    def _let_go(self, key: str) -> None:
+        """Release the lease of a call of which nothing more is written here."""
+        if self._write_fenced(lambda epoch: self._leases.park(key, epoch), "lease", key):
+            self._leases.forget(key)
 
     def _look_after_leases(self) -> None:
         """Find the calls of this process that others have, and those of processes that have died.
@@ -724,6 +775,7 @@ class JournalWriter(ThreadActor):
             if self._leases.epoch(key):  # else it was logged before
                 log.warning("another process has taken this call over")
             self._leases.forget(key)
+            self._held_up.pop(key, None)  # it is the other one's to tell
         if told[True]:
             send(self._switchboard, CallsForgotten(tuple(told[True])))
         if told[False]:

@@ -24,6 +24,7 @@ from actors.messages.journal import (
     CallOpening,
     ClaimCall,
     DraftRecord,
+    HeldUp,
     JournalMessage,
     OpenLease,
     Park,
@@ -92,7 +93,7 @@ from actors.system.supervisor import Supervisor
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireText
 from protocols.errors import WireError
-from protocols.frames import Unknown
+from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, Unknown
 from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat, negotiate
 from protocols.vaic import (
@@ -109,18 +110,19 @@ from store.journal import Journal
 from store.leases import Leases
 
 JOURNAL = "journal"
+# How the fields of the messages begin that VAIC expects an answer to.
+_BEGINNINGS = ("session.initiate.", "session.resume.")
 # Reasons for refusals.
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
 IN_PROGRESS = "conversation already in progress"
+UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
 # The first message that opens a session, after the upgrade.
 FIRST_TEXT_LIMIT_S = 5.0
 # `start` to follow the acceptance of a session whose bot depends on it.
 AWAIT_START_S = 2.0
-# VAIC to close a socket whose session was refused.
-REFUSED_LIMIT_S = 2.0
 # The JournalWriter to answer a claim.
 CLAIM_LIMIT_S = 5.0
 
@@ -158,15 +160,20 @@ def _call_of(message: JournalMessage) -> str:
             return message.entry.conversation_id
         case WriteRecord() | DraftRecord():
             return message.record.conversation_id
+        case HeldUp():
+            return message.key
         case _:
             return ""
 
 
 def _count_lost(message: JournalMessage) -> bool:
     """Count a message that never reaches the journal, if it was to be written there. Returns whether it was."""
-    written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
+    if isinstance(message, HeldUp):
+        written = len(message.rows) + (message.record is not None)
+    else:
+        written = isinstance(message, AppendRow | WriteRecord | DraftRecord)
     LOST_ROWS.inc(written)
-    return written
+    return bool(written)
 
 
 class Switchboard(LoopActor):
@@ -222,19 +229,27 @@ class Switchboard(LoopActor):
             send(self._parent, JournalLost())
 
     def on_receive(self, message: SwitchboardMessage) -> SwitchboardStatus | Address[CallMessage] | None:
+        before = self._claims.get(message.claim.conversation_id) if isinstance(message, CallClaimed) else None
         try:
             return self._handle(message)
         except Exception:
-            # What one socket sends must not end the root of the tree, and with it all calls.
-            if not isinstance(message, AdmissionRequest | WireOpened | FirstText):
+            # What one socket sends, or one call needs, must not end the root of the tree, and with it all calls.
+            if not isinstance(
+                message, AdmissionRequest | WireOpened | FirstText | FirstTextOverdue | WireLeft | CallClaimed
+            ):
                 raise
             logger.exception("a socket is dropped: its message could not be handled", kind=type(message).__name__)
             CALLS_REFUSED.labels("internal_error").inc()
-            if isinstance(message, AdmissionRequest):
-                message.upgrade.refuse("internal error")
-            else:
-                self._take_pending(message.wire)
-                message.wire.close(1011, "internal error")
+            match message:
+                case AdmissionRequest():
+                    message.upgrade.refuse("internal error")
+                case CallClaimed():
+                    self._drop_claim(message.claim, before)
+                case _:
+                    self._take_pending(message.wire)
+                    if (waiting := self._awaiting.pop(id(message.wire), None)) is not None:
+                        waiting.limit.cancel()
+                    message.wire.close(1011, "internal error")
             return None
 
     def _handle(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
@@ -248,11 +263,11 @@ class Switchboard(LoopActor):
                 message.wire.attach(PendingInbox(message.wire, self.actor_ref), only_next=True)
             case FirstText() | FirstTextOverdue() | WireLeft() if waiting := self._awaiting.get(id(message.wire)):
                 if isinstance(message, FirstText):
-                    self._read_before_start(message.wire, waiting, message.data)
+                    self._read_before_start(waiting, message.data)
                 else:
                     if isinstance(message, WireLeft):  # VAIC may resume the call on another socket
                         waiting.kept.append(WireClosed(1006, ""))
-                    self._start_awaited(message.wire, waiting)
+                    self._start_awaited(waiting)
             case FirstText():
                 self._read_first(message.wire, message.data)
             case FirstTextOverdue():
@@ -395,7 +410,7 @@ class Switchboard(LoopActor):
         if pending is None:  # closed while this message was under way
             return
         try:
-            frame = FROM_VAIC.parse(data)
+            frame = FROM_VAIC.parse(data, lambda error: self._violations(pending, data).bad_field(error))
             if isinstance(frame, Unknown):
                 self._violations(pending, data).unknown(frame.type)
                 self._read_on(pending)
@@ -404,7 +419,14 @@ class Switchboard(LoopActor):
                 raise WireError("not_a_beginning", frame.type)
         except WireError as error:
             self._violations(pending, data).bad_frame(error)
-            self._read_on(pending)
+            if error.reason == NOT_UTF8:
+                self._take_pending(wire)
+                wire.close(NOT_UTF8_CODE, NOT_UTF8)
+            elif error.reason == "bad_fields" and error.detail.startswith(_BEGINNINGS):
+                # VAIC waits for the answer to this one, and there is no other.
+                self._refuse(wire, self._take_pending(wire), conversation_of(data), UNREADABLE, error.detail)
+            else:
+                self._read_on(pending)
             return
         match frame:
             case ConnectionValidate():
@@ -444,6 +466,9 @@ class Switchboard(LoopActor):
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
         media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
+        logger.debug(
+            "VAIC offers", conversation=initiate.conversation_id, formats=initiate.supported_media_formats[:16]
+        )
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
         elif initiate.conversation_id in self._calls or any(
@@ -475,11 +500,11 @@ class Switchboard(LoopActor):
         Only `start` tells it, which follows (docs/specs/vaic-streaming.md 4.2).
         """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
-        self._awaiting[id(wire)] = AwaitedStart(initiate, media, peer, arrival, limit)
+        self._awaiting[id(wire)] = AwaitedStart(wire, initiate, media, peer, arrival, limit)
         wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
         wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
 
-    def _read_before_start(self, wire: Wire, waiting: AwaitedStart, data: bytes) -> None:
+    def _read_before_start(self, waiting: AwaitedStart, data: bytes) -> None:
         waiting.kept.append(WireText(data))
         try:
             frame = FROM_VAIC.parse(data)
@@ -488,11 +513,12 @@ class Switchboard(LoopActor):
         else:
             dialled = "" if isinstance(frame, SessionEnd) else dialled_in(frame)
         if dialled is None and len(waiting.kept) < MOST_KEPT:
-            wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+            waiting.wire.attach(PendingInbox(waiting.wire, self.actor_ref), only_next=True)
         else:
-            self._start_awaited(wire, waiting, dialled or "")
+            self._start_awaited(waiting, dialled or "")
 
-    def _start_awaited(self, wire: Wire, waiting: AwaitedStart, dialled: str = "") -> None:
+    def _start_awaited(self, waiting: AwaitedStart, dialled: str = "") -> None:
+        wire = waiting.wire
         del self._awaiting[id(wire)]
         waiting.limit.cancel()
         conversation_id = waiting.initiate.conversation_id
@@ -558,6 +584,11 @@ class Switchboard(LoopActor):
 
     def _resume(self, resume: SessionResume, wire: Wire, peer: Peer) -> None:
         conversation_id = resume.conversation_id
+        for waiting in self._awaiting.values():
+            # VAIC has lost its socket, and sends no second start: the call begins by what else is known.
+            if waiting.initiate.conversation_id == conversation_id and peer.owns(waiting.peer.credential):
+                self._start_awaited(waiting)
+                break
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
             if peer.owns(call.credential):
@@ -610,6 +641,17 @@ class Switchboard(LoopActor):
             logger.bind(conversation=conversation_id).info("call cannot be taken over", reason=reason)
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 
+    def _drop_claim(self, message: ClaimCall, claim: _Claim | None) -> None:
+        """A call that was claimed could not be taken over: another process may. claim: of before."""
+        conversation_id = message.conversation_id
+        if claim is None or claim.message is not message:
+            return
+        self._claims.pop(conversation_id, None)
+        claim.limit.cancel()
+        claim.wire.close(1011, "internal error")
+        if conversation_id not in self._calls:
+            self._journal_writer.tell(Park(conversation_id, None))
+
     def _give_up_claim(self, conversation_id: str) -> None:
         """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
         if (claim := self._claims.pop(conversation_id, None)) is not None:
@@ -630,13 +672,15 @@ class Switchboard(LoopActor):
         )
         return bot
 
-    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str) -> None:
+    def _refuse(self, wire: Wire, peer: Peer, conversation_id: str, reason: str, detail: str = "") -> None:
+        """Answer that there will be no call. detail: for the peer's log, which fields are wrong."""
         CALLS_REFUSED.labels(reason.replace(" ", "_")).inc()
         logger.bind(conversation=conversation_id).warning("call refused", reason=reason, address=peer.address)
-        wire.send(SessionError(conversation_id=conversation_id, reason=reason).to_wire())
-        # VAIC closes the socket after this; if it does not, we do.
+        told = f"{reason}: {detail}" if detail else reason
+        named = {} if conversation_id == "-" else {"conversation_id": conversation_id}
+        wire.send(SessionError(**named, reason=told).to_wire())
         wire.attach(NullRef())
-        self.after(REFUSED_LIMIT_S, FirstTextOverdue(wire, "refused"))
+        wire.close(1000, "refused")
 
     # --- children ---
 

@@ -19,6 +19,7 @@ from actors.tasks.heard_words import HeardWords, holds
 from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, literal, unbacked
 from fsm.consent import Language
 from fsm.context import SLOT, ContextItem
+from fsm.locales import Locale
 from fsm.spec import AgentSpec, End
 from protocols.ledger import ItemHeard, words_heard
 
@@ -118,11 +119,18 @@ class ClaimWatch:
 class Corrections:
     """What the model has told the caller and is not true, and the words that correct it. agents: the bot's tasks."""
 
-    def __init__(self, language: Language, agents: Mapping[str, AgentSpec]) -> None:
-        self._language = language
-        self._deeds = {name: _deeds_of(spec, language) for name, spec in agents.items()}
-        self._watch = ClaimWatch(language, frozenset().union(*self._deeds.values()))
+    def __init__(self, locale: Locale, agents: Mapping[str, AgentSpec]) -> None:
+        self._locale = locale
+        self._agents = agents
+        self._deeds = {name: _deeds_of(spec, locale) for name, spec in agents.items()}
+        self._watch = ClaimWatch(locale.reader, frozenset().union(*self._deeds.values()))
         self._untold: tuple[Done, ...] = ()  # what the process before has done, in runs that may be unreadable here
+
+    def speak(self, locale: Locale) -> None:
+        """Go on in another language."""
+        self._locale = locale
+        self._deeds = {name: _deeds_of(spec, locale) for name, spec in self._agents.items()}
+        self._watch.language, self._watch.possible = locale.reader, frozenset().union(*self._deeds.values())
 
     def note(self, fact: SpeechFact) -> None:
         self._watch.note(fact)
@@ -164,7 +172,7 @@ class Corrections:
 
         asks: they end in a question, because the call goes on. overdue: nobody has been heard for a while.
         """
-        done = [*self._untold, *(each for run in runs for each in done_by(run, self._language))]
+        done = [*self._untold, *(each for run in runs for each in done_by(run, self._locale.reader))]
         false = self._watch.false(done, today, overdue=overdue)
         if not false:
             return ""
@@ -179,13 +187,14 @@ class Corrections:
     ) -> tuple[str, str]:
         """The words that correct a statement that such deeds were done, and the part to recognise them by."""
         doing = [run for run in runs if self._deeds.get(run.spec.name, frozenset()) & deeds]
-        if any(run.say == UNSURE or _is_unclear(run) for run in doing):
-            return UNSURE, UNSURE
+        unsure = self._locale.of(UNSURE)
+        if any(run.say == unsure or _is_unclear(run) for run in doing):
+            return unsure, unsure
         told = next((each.say for each in reversed(done) if each.deeds & deeds), "")
         if told:
-            return told, f"{SAID_WRONGLY} {told}"
-        denial = self._language.denial(deeds)
-        return denial, f"{denial} {question or WHAT_NEXT}"
+            return told, f"{self._locale.of(SAID_WRONGLY)} {told}"
+        denial = self._locale.reader.denial(deeds)
+        return denial, f"{denial} {question or self._locale.of(WHAT_NEXT)}"
 
 
 def done_by(run: TaskHandle, language: Language) -> list[Done]:
@@ -221,7 +230,7 @@ def _read(spec: AgentSpec, item: ContextItem) -> list[object]:
         return []
 
 
-def _deeds_of(spec: AgentSpec, language: Language) -> frozenset[Deed]:
+def _deeds_of(spec: AgentSpec, locale: Locale) -> frozenset[Deed]:
     """What a task says has been done when it ends."""
     ends = (state.say for state in spec.states.values() if isinstance(state, End))
-    return frozenset(deed for say in ends for deed in deeds_in(literal(say), language))
+    return frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))

@@ -35,8 +35,9 @@ STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An effect, and the task that declares it."""
+    """An effect, and the bot and the task that declare it."""
 
+    bot: Bot
     effect: DeclaredEffect
     spec: AgentSpec
 
@@ -45,7 +46,7 @@ def declaration(bot: Bot, name: str) -> Declaration | None:
     """A bot's effect of that name; None if it has none."""
     for spec in bot.profile.agents.values():
         if (effect := spec.effects.get(name)) is not None:
-            return Declaration(effect, spec)
+            return Declaration(bot, effect, spec)
     return None
 
 
@@ -104,10 +105,9 @@ class EffectAttempts:
             raise KeyError(f"{context.bot} {context.bot_digest} {name}")
         return declared
 
-    def entry(self, name: str, request: EffectRequest, epoch: int) -> LoggedEffect:
-        """The log entry of a request's intent. epoch: of the conversation's lease."""
-        context = request.context
-        slots = self.declared(name, context).spec.slots
+    def entry(self, name: str, spec: AgentSpec, request: EffectRequest, epoch: int) -> LoggedEffect:
+        """The log entry of a request's intent. spec: of its task. epoch: of the conversation's lease."""
+        context, slots = request.context, spec.slots
         return LoggedEffect(
             key=request.key,
             name=name,
@@ -122,7 +122,7 @@ class EffectAttempts:
             epoch=epoch,
         )
 
-    def request(self, known: LoggedEffect, spec: AgentSpec) -> EffectRequest | None:
+    def request(self, known: LoggedEffect, declared: Declaration) -> EffectRequest | None:
         """The logged request; None if it no longer fits the task's table, which has changed since."""
         context = TaskContext(
             known.conversation_id,
@@ -131,8 +131,9 @@ class EffectAttempts:
             self.now,
             bot=known.bot,
             bot_digest=known.bot_digest,
+            locale=declared.bot.profile.locale,
         )
-        slots = spec.slots
+        slots = declared.spec.slots
         try:
             read = {slot: slots[slot].read(value) for slot, value in known.slots.items()}
         except (KeyError, ValueError):

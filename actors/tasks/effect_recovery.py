@@ -170,7 +170,7 @@ class EffectRecovery:
         for bot in (self._version(known), self._present(known)):
             declared = None if bot is None else declaration(bot, known.name)
             if declared is not None:
-                return declared.effect, self._attempts.request(known, declared.spec)
+                return declared.effect, self._attempts.request(known, declared)
         return None, None
 
     def _foreign(self, known: LoggedEffect) -> bool:
@@ -199,17 +199,27 @@ class EffectRecovery:
             return Unclear(UNSURE)
         if remote.recover == "retry":
             return remote.do(request)
-        return remote.recover(request) or remote.do(request)
+        found = remote.recover(request)
+        if found is not None:
+            return found
+        if self._is_recent(known, remote) and not remote.drops_duplicates:
+            return Unclear(UNSURE)  # it is looked up again when that can tell
+        return remote.do(request)
 
     def _recover_one(self, known: LoggedEffect) -> Status | None:
-        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over, or may."""
+        """Finish or undo an abandoned effect, as its policy says. None if another process has taken it over, or may.
+
+        None also while the first request may still be under way.
+        """
         foreign = self._foreign(known)
         if foreign and self._now() - known.intended_at < FOREIGN_PATIENCE:
+            return None
+        effect, request = (None, None) if foreign else self._declared(known)
+        if isinstance(effect, Remote) and self._is_recent(known, effect):
             return None
         with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now(), known.epoch):
                 return None
-        effect, request = (None, None) if foreign else self._declared(known)
         result: EffectResult = Unclear(UNSURE)
         status: Status | None = None
         if isinstance(effect, Remote) and request is not None:
@@ -229,7 +239,7 @@ class EffectRecovery:
         effect, request = (None, None) if self._foreign(known) else self._declared(known)
         if not isinstance(effect, Remote) or not callable(effect.recover) or request is None:
             return None
-        if known.say == UNDO_FAILED or self._too_old(effect, known):
+        if known.say == UNDO_FAILED or self._too_old(effect, known) or self._is_recent(known, effect):
             return None
         result = checked(effect.recover(request) or Failed(BROKEN))
         if isinstance(result, Unclear):
@@ -241,6 +251,10 @@ class EffectRecovery:
     def _too_old(self, remote: Remote, known: LoggedEffect) -> bool:
         return self._now() - known.intended_at > remote.recover_within
 
-    def _is_recent(self, known: LoggedEffect) -> bool:
-        """Whether another process may be at it, or the request on its way: not finding the effect proves nothing."""
-        return self._now() - (known.settled_at or known.intended_at) <= ABANDONED
+    def _is_recent(self, known: LoggedEffect, remote: Remote | None = None) -> bool:
+        """Whether another process may be at it, or the request on its way: not finding the effect proves nothing.
+
+        remote: counts its own longest time, if that is longer.
+        """
+        longest = timedelta(seconds=0.0 if remote is None else remote.longest_s)
+        return self._now() - (known.settled_at or known.intended_at) <= max(ABANDONED, longest)

@@ -16,9 +16,18 @@ from typing import assert_never
 from loguru import logger
 from sqlalchemy import Connection, Engine
 
-from actors.bots import Bots
+from actors.bots import Bot, Bots
 from actors.metrics import EFFECTS, LOOKUPS
-from actors.tasks.effect_attempts import BROKEN, PATIENCE_S, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked
+from actors.tasks.effect_attempts import (
+    BROKEN,
+    PATIENCE_S,
+    STATUS,
+    UNAVAILABLE,
+    UNSURE,
+    Declaration,
+    EffectAttempts,
+    checked,
+)
 from actors.tasks.effect_recovery import ABANDONED, UNDO_FAILED, EffectRecovery
 from fsm.effects import (
     DeclaredEffect,
@@ -99,7 +108,7 @@ class EffectRunner:
         An effect that raises is Failed, or Unclear if it may have been done. Raises: Fenced.
         """
         try:
-            result = self._carry_out(name, self._attempts.declared(name, request.context).effect, request)
+            result = self._carry_out(name, self._declared(name, request.context), request)
         except UnreadableRow:
             # It may have been done: the row that says so is damaged.
             log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
@@ -114,8 +123,10 @@ class EffectRunner:
     def spent(self, context: TaskContext) -> str:
         """The sentence for a caller who may have no further effect; "" if one more is allowed, or nobody can say."""
         try:
+            # Before the transaction: it may have to be read and compiled.
+            limits = self._limits_of(self._attempts.bots.version(context.bot, context.bot_digest))
             with reading(self._engine) as connection:
-                spent = self._too_many(connection, context, more=1)
+                spent = self._too_many(connection, context, limits, more=1)
         except UNAVAILABLE:
             # The same is checked when the effect is to be carried out.
             logger.bind(conversation=context.conversation_id).exception("the effects so far cannot be counted")
@@ -147,16 +158,25 @@ class EffectRunner:
 
     # --- once for each key ---
 
-    def _carry_out(self, name: str, effect: DeclaredEffect, request: EffectRequest) -> EffectResult:
+    def _declared(self, name: str, context: TaskContext) -> Declaration:
+        """The effect, once for each request: the version of its bot may have to be read. Raises: KeyError, _NoStore."""
+        try:
+            return self._attempts.declared(name, context)
+        except UNAVAILABLE as error:
+            raise _NoStore(NO_STORE) from error
+
+    def _carry_out(self, name: str, declared: Declaration, request: EffectRequest) -> EffectResult:
+        effect = declared.effect
         if effect.reads_only:
             return self._look(name, effect, request)
         with self._attempts.alone(request.key) as alone:
             if not alone:
                 return Unclear(UNSURE)
-            meant = self._attempts.entry(name, request, self._epoch_of(request.context.conversation_id))
+            epoch, limits = self._epoch_of(request.context.conversation_id), self._limits_of(declared.bot)
+            meant = self._attempts.entry(name, declared.spec, request, epoch)
             if isinstance(effect, Local):
-                return self._locally(effect, request, meant)
-            return self._remotely(effect, request, meant)
+                return self._locally(effect, request, meant, limits)
+            return self._remotely(effect, request, meant, limits)
 
     @contextmanager
     def _transaction(self, logged: LoggedEffect) -> Iterator[Connection]:
@@ -208,9 +228,9 @@ class EffectRunner:
 
     # --- local ---
 
-    def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+    def _locally(self, local: Local, request: EffectRequest, meant: LoggedEffect, limits: EffectLimits) -> EffectResult:
         try:
-            return self._in_transaction(local, request, meant)
+            return self._in_transaction(local, request, meant, limits)
         except (_NoStore, Fenced):
             raise
         except Exception:  # noqa: BLE001 - code of a task
@@ -221,11 +241,13 @@ class EffectRunner:
             self._attempts.settle(connection, meant.key, Failed(BROKEN))
         return Failed(BROKEN)
 
-    def _in_transaction(self, local: Local, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+    def _in_transaction(
+        self, local: Local, request: EffectRequest, meant: LoggedEffect, limits: EffectLimits
+    ) -> EffectResult:
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
-            if self._too_many(connection, request.context):
+            if self._too_many(connection, request.context, limits):
                 return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
             result = checked(local.do(request, connection))
@@ -236,9 +258,9 @@ class EffectRunner:
 
     # --- limits ---
 
-    def _too_many(self, connection: Connection, context: TaskContext, more: int = 0) -> bool:
+    def _too_many(self, connection: Connection, context: TaskContext, limits: EffectLimits, more: int = 0) -> bool:
         """Whether the effects in the log, and so many more, exceed what one call or caller may have."""
-        limits, caller = self._limits_of(context), context.caller
+        caller = context.caller
         if limits.per_call and effect_log.count_of_call(connection, context.conversation_id) + more > limits.per_call:
             return True
         if not limits.per_number_a_day or not caller:
@@ -246,9 +268,9 @@ class EffectRunner:
         since = self._now() - timedelta(days=1)
         return effect_log.count_of_caller(connection, caller, since) + more > limits.per_number_a_day
 
-    def _limits_of(self, context: TaskContext) -> EffectLimits:
+    def _limits_of(self, bot: Bot | None) -> EffectLimits:
         """The bot's own limits, and the deployment's where it has none."""
-        bot, limits = self._attempts.bots.version(context.bot, context.bot_digest), self._limits
+        limits = self._limits
         if bot is None:
             return limits
         per_call, per_number = bot.profile.effects_per_call, bot.profile.effects_per_number
@@ -265,14 +287,16 @@ class EffectRunner:
 
     # --- remote ---
 
-    def _remotely(self, remote: Remote, request: EffectRequest, meant: LoggedEffect) -> EffectResult:
+    def _remotely(
+        self, remote: Remote, request: EffectRequest, meant: LoggedEffect, limits: EffectLimits
+    ) -> EffectResult:
         known: LoggedEffect | None = None  # logged by a process that has died since
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 known = _known(connection, meant.key)
                 if not (_is(known, meant) and effect_log.take_over(connection, known, self._now(), meant.epoch)):
                     return _recorded(known, meant)
-            elif self._too_many(connection, request.context):
+            elif self._too_many(connection, request.context, limits):
                 return self._refuse(connection, meant)
         try:
             result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))

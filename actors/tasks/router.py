@@ -40,7 +40,7 @@ from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle, TaskReply
 from actors.tasks.owed_results import OwedResults
 from actors.tasks.replay import calls_left, highest_run, owed_left, tasks_left
-from actors.tasks.tools import amended, merged, which_run
+from actors.tasks.tools import LANGUAGE, amended, merged, which_language, which_run, with_language
 from fsm.answer import Answer, Snapshot, TaskStatus
 from fsm.arguments import CallFault, read_yes
 from fsm.claims import deeds_in
@@ -58,7 +58,7 @@ NOT_TRANSFERRED = "not_transferred"
 AGAIN = "I am sorry, I have to begin that again."
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
 ANYTHING_ELSE = "Is there anything else I can do for you?"
-NOBODY_THERE = f"I am sorry, nobody is free to take your call at the moment. {ANYTHING_ELSE}"
+NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
 
 
 class TaskRouter:
@@ -85,9 +85,11 @@ class TaskRouter:
         self._limit = limit
         self._now_ms = now_ms
         day_at = _days(services, now_ms)
-        self._consent = ReadbackConsent(services.profile.language, day_at, services.profile.yes_without_words)
-        self._owed = OwedResults(services.profile.language)
-        self._corrections = Corrections(services.profile.language, services.profile.agents)
+        # The language that is spoken with the caller.
+        self.locale = services.profile.locale
+        self._consent = ReadbackConsent(self.locale.reader, day_at, services.profile.yes_without_words)
+        self._owed = OwedResults(self.locale.reader)
+        self._corrections = Corrections(self.locale, services.profile.agents)
         self._calls_in_a_row = 0
         self._prompted_ms = 0.0  # when the caller's silence was last broken by us
         self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
@@ -121,9 +123,10 @@ class TaskRouter:
         for each in tasks_left(rows):
             spec = self._services.profile.agents.get(each.agent)
             if spec is None and each.result == OPEN:
-                self.gone.append((each, UNSURE if each.run in acted else SORRY))
+                self.gone.append((each, self.locale.of(UNSURE if each.run in acted else SORRY)))
             if spec is None or each.snapshot is None:
                 continue  # of another release, or crashed in its first step: its call is made again
+            self._speak(each.snapshot.language if isinstance(each.snapshot, Snapshot) else "")
             run = self._run(spec, each.run, each.response)
             run.result = each.result
             standing = self._standing(spec, run, each.snapshot)
@@ -165,13 +168,13 @@ class TaskRouter:
         elif isinstance(snapshot, Snapshot):
             run.status = TaskStatus(snapshot)
         if run.result == FAILED:
-            run.say = SORRY if standing is not None and standing.readback() is None else UNSURE
+            run.say = self.locale.of(SORRY if standing is not None and standing.readback() is None else UNSURE)
         elif run.result == NOT_TRANSFERRED:
-            run.say = NOBODY_THERE
+            run.say = self.locale.of(NOBODY_THERE)
         elif run.status is not None:
             run.say = run.status.snapshot.say
         elif run.result != BEGUN_AGAIN:
-            run.say = UNSURE
+            run.say = self.locale.of(UNSURE)
 
     def _give_way(self, run: TaskHandle, left: TaskRow, acted: Collection[str]) -> None:
         """End a run whose table has changed, and begin it again with its slots: where the table takes that, it asks.
@@ -180,7 +183,7 @@ class TaskRouter:
         """
         self.unfit.append(run)
         if left.run in acted:
-            run.say = UNSURE
+            run.say = self.locale.of(UNSURE)
             self._end(run, FAILED)
             return
         self._end(run, BEGUN_AGAIN)
@@ -189,7 +192,7 @@ class TaskRouter:
         asked = {item.name: item.value for item in items if item.category == SLOT and item.name in told}
         again = self._open(run.spec, FunctionCalled("", run.spec.name, json.dumps(asked), left.response))
         step = Invoke(self._step_id(), run.spec.name, again.arguments)
-        self._first_words[step.step_id] = AGAIN
+        self._first_words[step.step_id] = self.locale.of(AGAIN)
         self._step(again, step)
 
     # --- facts of the conversation ---
@@ -274,6 +277,7 @@ class TaskRouter:
             return _refusal("cut_off", hint)
         if self._calls_in_a_row > MOST_CALLS:
             return _refusal("too_many_calls", "Call nothing more. Speak to the caller, and wait for an answer.")
+        called = self._in_language(called)
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
         if run is None and (spec := self._services.profile.agents.get(called.name)) is not None:
@@ -462,6 +466,7 @@ class TaskRouter:
         offered = [spec for name, spec in self._services.profile.agents.items() if name not in busy]
         # A task without any allowed value, such as a transfer without targets, is not offered.
         openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
+        openers = [with_language(tool, tuple(self._services.profile.locales)) for tool in openers]
         held = [(run.context.run_id, tool) for run in open_runs if run.status is not None for tool in run.status.tools]
         return (*openers, *merged(held))
 
@@ -547,6 +552,24 @@ class TaskRouter:
         # Shares a namespace with function call ids, which the model chooses, so it must be one that it cannot choose.
         return f"step-{self._services.new_id()}"
 
+    def _in_language(self, called: FunctionCalled) -> FunctionCalled:
+        """A function call without the language that it names, in which the call goes on."""
+        spec = self._services.profile.agents.get(called.name)
+        if not self._services.profile.locales or spec is None or LANGUAGE in spec.slots:
+            return called
+        tag, arguments = which_language(called.arguments)
+        self._speak(tag)
+        return replace(called, arguments=arguments)
+
+    def _speak(self, tag: str) -> None:
+        """Go on in another language of the bot's; not for a tag that is none."""
+        locale = self._services.profile.locales.get(tag)
+        if locale is None or locale.tag == self.locale.tag:
+            return
+        self.locale = locale
+        self._consent.language = self._owed.language = locale.reader
+        self._corrections.speak(locale)
+
     def _open(self, spec: AgentSpec, called: FunctionCalled) -> TaskHandle:
         run = self._run(spec, f"t{next(self._numbers)}", called.response_id)
         run.arguments = called.arguments
@@ -565,7 +588,7 @@ class TaskRouter:
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
             before={f"{OF_BEFORE}{name}": value for name, value in self._services.before.items()},
-            locale=self._services.profile.locale,
+            locale=self.locale,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)
         return run
@@ -633,7 +656,8 @@ class TaskRouter:
             self._children.stop(run.child)
         if outcome == NOT_TRANSFERRED:
             # The caller must still hear the task's result.
-            run.say = f"{answer.told} {ANYTHING_ELSE}" if answer.told else NOBODY_THERE
+            of = self.locale.of
+            run.say = f"{answer.told} {of(ANYTHING_ELSE)}" if answer.told else of(NOBODY_THERE)
             return amended(output, result=outcome, say=run.say)
         outer = self._asking()
         return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
@@ -644,17 +668,17 @@ class TaskRouter:
 
     def _owe_result(self, run: TaskHandle, outcome: str, reason: str) -> None:
         """reason: why the task leads to a transfer; the caller must hear it, also if a new wish calls that off."""
-        language, today = self._services.profile.language, self._services.local_now().date()
+        language, today = self.locale.reader, self._services.local_now().date()
         if deeds_in(run.say, language):
             done, *_ = done_by(run, language)
             self._owed.ended(run.context.run_id, done, today)
         elif outcome in ("transfer", NOT_TRANSFERRED) and reason:
-            self._owed.failed(run.context.run_id, reason, f"{reason} {ANYTHING_ELSE}", today)
+            self._owed.failed(run.context.run_id, reason, f"{reason} {self.locale.of(ANYTHING_ELSE)}", today)
 
     def _fail(self, run: TaskHandle) -> TaskReply:
         self._end(run, FAILED)
         self._unsettled.discard(run.context.run_id)
-        words = UNSURE if self._may_act(run) else SORRY
+        words = self.locale.of(UNSURE if self._may_act(run) else SORRY)
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": words}
         steps, run.pending, run.taking, run.say = list(run.pending), {}, "", words
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)

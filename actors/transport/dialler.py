@@ -229,6 +229,8 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
+        self._shown_open = False  # what MODEL_CIRCUIT says
+        MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
         self._now = now
         self._clock = ClockCheck(now)
@@ -269,7 +271,9 @@ class Dialler:
         self._show_circuits()
 
     def _show_circuits(self) -> None:
-        MODEL_CIRCUIT.set(any(each.is_open for each in self._circuits.values()))
+        if (is_open := any(each.is_open for each in self._circuits.values())) != self._shown_open:
+            self._shown_open = is_open
+            MODEL_CIRCUIT.set(is_open)
 
     def _open(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         url = with_model(self.url, purpose.settings.name if purpose.settings else "")

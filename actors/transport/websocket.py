@@ -133,6 +133,7 @@ class FramedWire(ABC):
     __slots__ = (
         "__weakref__",
         "_address",
+        "_binary",
         "_dispatcher",
         "_frames",
         "_framing",
@@ -179,6 +180,7 @@ class FramedWire(ABC):
         self._turn: asyncio.Handle | None = None  # the next one, if it is due without anything being read
         self._head_end = b""  # the newest bytes of the opening handshake's head, which END_OF_HEAD may begin
         self._message = bytearray()  # the fragments so far
+        self._binary = False  # whether they are of a binary message
         self._address = ""  # the peer's, for the log
         self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
@@ -334,12 +336,14 @@ class FramedWire(ABC):
 
     def _frame(self, opcode: Opcode, data: bytes, fin: bool) -> None:
         if opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
-            # A binary frame may hold JSON as well; the actor that reads it decides.
+            if opcode is not Opcode.CONT:
+                self._binary = opcode is Opcode.BINARY
             self._reader.in_message = not fin
             self._message += data
             if fin:
                 whole, self._message = bytes(self._message), bytearray()
-                self._deliver(WireText(whole))
+                # A binary message may hold JSON as well, but unlike a text it breaks no rule if it is not UTF-8.
+                self._deliver(WireText(whole.decode(errors="replace").encode() if self._binary else whole))
         elif opcode is Opcode.PONG:
             self._ponged()
         elif opcode is Opcode.CLOSE:

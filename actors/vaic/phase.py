@@ -21,6 +21,7 @@ class Phase(Enum):
     PLAYING_OUT = "playing out"  # a hangup or transfer was ordered; VAIC still plays what it was sent
     HUNG_UP = "hung up"  # VAIC was told to hang up or transfer; session.end must follow, or a transfer's failure
     RINGING = "ringing"  # a transfer was sent, and VAIC has not said what became of it; the caller is asked to wait
+    PUT_THROUGH = "put through"  # a transfer was answered; session.end must follow
     ENDED = "ended"  # by VAIC; the supervisor knows, and stops the session
     LAST_WORDS = "last words"  # the supervisor has failed; a recorded sentence is spoken, and nothing else
     PLAYING_OUT_ALONE = "playing out, alone"
@@ -33,6 +34,7 @@ class Event(Enum):
     ORDERED_UNPLAYED = "ordered (playback unconfirmed)"  # all should have been heard, but VAIC has not confirmed it
     PLAYED_OUT = "playback confirmed"  # of everything that VAIC was sent
     STILL_RINGING = "still ringing"  # nothing was heard of a transfer for RINGING_LIMIT_S
+    ANSWERED = "transfer answered"  # VAIC says so
     TRANSFER_FAILED = "transfer failed"  # VAIC says so and keeps the call, or says nothing
     SESSION_END = "session.end"
     SOCKET_CLOSED = "socket closed"
@@ -76,6 +78,7 @@ TRANSFER_LIMIT_S = 40.0
 
 ALONE = frozenset({Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE, Phase.OVER})
 _SPOKEN = (Phase.LAST_WORDS, Phase.PLAYING_OUT_ALONE, Phase.HUNG_UP_ALONE)
+_TRANSFERRED = (Phase.HUNG_UP, Phase.RINGING, Phase.PUT_THROUGH)  # or hung up
 _ORDERED = (Event.ORDERED, Event.ORDERED_UNPLAYED)
 _WORDS = (Event.WORDS_HEARD, Event.WORDS_HEARD_UNPLAYED)
 _ENDS = (Event.SESSION_END, Event.SOCKET_CLOSED)
@@ -98,30 +101,34 @@ SESSION: Table[Phase, Event, Action] = Table(
             Action.NOTHING,
         ),
         go((Phase.HUNG_UP, Phase.RINGING), Event.STILL_RINGING, Phase.RINGING, Action.ASK_TO_WAIT),
-        go((Phase.HUNG_UP, Phase.RINGING), Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
+        # A state of its own: a limit that had passed just before, and is handled after it, is that of another phase.
+        go((Phase.HUNG_UP, Phase.RINGING), Event.ANSWERED, Phase.PUT_THROUGH, Action.NOTHING),
+        # Alone it has a limit anyway; otherwise said twice, or too late.
+        stay((phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.RINGING)), Event.ANSWERED, Action.NOTHING),
+        go(_TRANSFERRED, Event.TRANSFER_FAILED, Phase.OPEN, Action.REPORT_FAILURE),
         go(Phase.HUNG_UP_ALONE, Event.TRANSFER_FAILED, Phase.LAST_WORDS, Action.SPEAK_INSTEAD),
         # Reported twice, or too late.
         stay(
-            (phase for phase in Phase if phase not in (Phase.HUNG_UP, Phase.RINGING, Phase.HUNG_UP_ALONE)),
+            (phase for phase in Phase if phase not in (*_TRANSFERRED, Phase.HUNG_UP_ALONE)),
             Event.TRANSFER_FAILED,
             Action.NOTHING,
         ),
         go(
-            (Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.RINGING),
+            (Phase.OPEN, Phase.PLAYING_OUT, *_TRANSFERRED),
             Event.SESSION_END,
             Phase.ENDED,
             Action.REPORT_END,
         ),
         # A socket lost before the hangup was sent is a loss like any other: the order is repeated on the next socket.
         go((Phase.OPEN, Phase.PLAYING_OUT), Event.SOCKET_CLOSED, Phase.OVER, Action.FAIL),
-        go((Phase.HUNG_UP, Phase.RINGING), Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
+        go(_TRANSFERRED, Event.SOCKET_CLOSED, Phase.ENDED, Action.REPORT_CLOSED),
         # Alone, nobody would resume the call on another socket.
         go(_SPOKEN, _ENDS, Phase.OVER, Action.STOP),
         stay((Phase.ENDED, Phase.OVER), _ENDS, Action.NOTHING),
         # What was ordered before the supervisor failed is carried out, without further words.
         go(Phase.OPEN, Event.CALL_BROKE, Phase.LAST_WORDS, Action.SPEAK),
         go(Phase.PLAYING_OUT, Event.CALL_BROKE, Phase.PLAYING_OUT_ALONE, Action.NOTHING),
-        go((Phase.HUNG_UP, Phase.RINGING), Event.CALL_BROKE, Phase.HUNG_UP_ALONE, Action.NOTHING),
+        go(_TRANSFERRED, Event.CALL_BROKE, Phase.HUNG_UP_ALONE, Action.NOTHING),
         go(Phase.ENDED, Event.CALL_BROKE, Phase.OVER, Action.STOP),
         stay((*_SPOKEN, Phase.OVER), Event.CALL_BROKE, Action.NOTHING),
         go(Phase.LAST_WORDS, (Event.WORDS_HEARD, Event.LIMIT), Phase.HUNG_UP_ALONE, Action.SEND_ORDER),
@@ -138,7 +145,7 @@ SESSION: Table[Phase, Event, Action] = Table(
             "it is the limit of a transfer that was sent",
         ),
         never(
-            (Phase.OPEN, Phase.PLAYING_OUT, Phase.HUNG_UP, Phase.RINGING, Phase.ENDED),
+            (Phase.OPEN, Phase.PLAYING_OUT, *_TRANSFERRED, Phase.ENDED),
             _WORDS,
             "no last words are spoken",
         ),
@@ -160,9 +167,16 @@ def answers(phase: Phase) -> Answers:
     match phase:
         case Phase.OPEN | Phase.LAST_WORDS:
             return Answers.ALL
-        case Phase.PLAYING_OUT | Phase.PLAYING_OUT_ALONE | Phase.HUNG_UP | Phase.RINGING | Phase.HUNG_UP_ALONE:
-            return Answers.USER_STREAMS
         case Phase.ENDED | Phase.OVER:
             return Answers.NONE
+        case (
+            Phase.PLAYING_OUT
+            | Phase.PLAYING_OUT_ALONE
+            | Phase.HUNG_UP
+            | Phase.RINGING
+            | Phase.PUT_THROUGH
+            | Phase.HUNG_UP_ALONE
+        ):
+            return Answers.USER_STREAMS
         case _:
             assert_never(phase)

@@ -66,7 +66,7 @@ from actors.vaic.phase import (
     answers,
 )
 from protocols.errors import MisuseError, TransportLost, WireError
-from protocols.frames import SentCamelFrame, Unknown
+from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
@@ -84,6 +84,7 @@ from protocols.vaic import (
     PlayStreamMarkReached,
     SessionAccepted,
     SessionEnd,
+    SessionError,
     SessionInitiate,
     SessionResume,
     SpeechCommitted,
@@ -107,6 +108,8 @@ CALL_SETTINGS = {
     "transferNotifications": True,
 }
 
+# Of the events of one message, and of the values of an event, in the log.
+SHOWN = 8
 # Interval of checking whether an open play stream still gets audio.
 STREAM_CHECK_S = 0.5
 
@@ -188,7 +191,7 @@ class VaicSocket(LoopActor):
         self._model = model
         self._late_end = _LateEnd(self._id, call)
         self._log = logger.bind(conversation=self._id)
-        self._violations = ProtocolViolations("vaic", self._log)
+        self._violations, self._of_model = (ProtocolViolations(leg, self._log) for leg in ("vaic", "model"))
         self._rate_limits = RateLimits(config.media, self.now_ms)
         self._to_model = Transcoder(config.media, model_format(config.media))
         self._to_vaic = Transcoder(model_format(config.media), config.media)
@@ -379,7 +382,7 @@ class VaicSocket(LoopActor):
 
     def _read(self, data: bytes) -> None:
         try:
-            frame = FROM_VAIC.parse(data)
+            frame = FROM_VAIC.parse(data, self._violations.bad_field)
             if isinstance(frame, UserStreamChunk):
                 self._hear(frame)
                 return
@@ -391,6 +394,10 @@ class VaicSocket(LoopActor):
                 self._obey(frame)
         except WireError as error:
             self._violations.bad_frame(error)
+            if error.reason == NOT_UTF8:  # a WebSocket ends with that (RFC 6455, 8.1); VAIC resumes on another
+                self._wire.close(NOT_UTF8_CODE, NOT_UTF8)
+                self._advance(Event.SOCKET_CLOSED, NOT_UTF8, NOT_UTF8_CODE)
+                return
             # Audio of a stream that is not open is limited as audio, not as malformed frames.
             if error.reason != NO_STREAM and not self._rate_limits.bad.take(1):
                 self._cut_off("bad frames")
@@ -424,6 +431,8 @@ class VaicSocket(LoopActor):
             self._model.tell(CallerAudio(payload))
 
     def _obey(self, frame: FromVaic) -> None:
+        # For what VAIC's documentation leaves open (docs/real-call.md): what it sends, and nothing of what is said.
+        self._log.debug("VAIC says", type=frame.type, **_shape(frame))
         match frame:
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
@@ -446,6 +455,8 @@ class VaicSocket(LoopActor):
                 self._answer(ConnectionValidated(success=True))
             case SessionResume():
                 # Unexpected on a socket that was not lost, but the vendor's SDK answers it (7.11).
+                if frame.conversation_id != self._id:
+                    self._write(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 self._check_conversation(frame.conversation_id)
                 self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
@@ -491,8 +502,8 @@ class VaicSocket(LoopActor):
         if told.get("status") == "failed" and isinstance(self._order, Transfer):
             reason_code = told.get("reasonCode")
             self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
-        elif told.get("status") == "answered" and self._phase in _RINGS and self._limit is not None:
-            self._limit.cancel()  # session.end follows; the supervisor's limit runs
+        elif told.get("status") == "answered" and isinstance(self._order, Transfer):
+            self._advance(Event.ANSWERED)  # session.end follows; the supervisor's limit runs
 
     def _check_conversation(self, conversation_id: str) -> None:
         if conversation_id and conversation_id != self._id:
@@ -506,6 +517,11 @@ class VaicSocket(LoopActor):
         if self._playout.waiting_ms > UNPLAYED_MS:
             CUT_SHORT.labels("unplayed audio").inc()
             return
+        try:
+            payload = self._to_vaic.feed(audio.payload)
+        except WireError as error:
+            self._of_model.bad_frame(error)
+            return
         if self._filler.waiting:
             self._filler.end()
         if audio.item_id != self._item_id:
@@ -513,7 +529,6 @@ class VaicSocket(LoopActor):
             send(self._call, BotBegan(audio.item_id))
             if self._stream_check is None:
                 self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
-        payload = self._to_vaic.feed(audio.payload)
         for frame in self._playout.bot_audio(audio.item_id, payload, self.now_ms()):
             self._wire.send(frame)
         if self._due is not None or self._playout.waits:
@@ -522,7 +537,7 @@ class VaicSocket(LoopActor):
     def _play_due(self) -> None:
         self._due = None
         # A hangup or transfer ends the playback: nothing is sent behind it, but what asks the caller to wait.
-        if self._phase in (Phase.OPEN, Phase.RINGING, Phase.LAST_WORDS):
+        if self._phase in (Phase.OPEN, Phase.RINGING, Phase.PUT_THROUGH, Phase.LAST_WORDS):
             self._write_all(self._playout.due(self.now_ms()))
             self._watch_playout()
 
@@ -633,6 +648,19 @@ class VaicSocket(LoopActor):
 
     def _write(self, frame: SentCamelFrame) -> None:
         self._wire.send(frame.to_wire())
+
+
+def _shape(frame: FromVaic) -> dict[str, object]:
+    """The events of a frame by name, with the names of what they carry; the reason of an end."""
+    match frame:
+        case Activities():
+            some = frame.activities[:SHOWN]
+            carried = [sorted(each.value)[:SHOWN] if isinstance(each.value, dict) else [] for each in some]
+            return {"events": [each.name or each.type for each in some], "carry": carried}
+        case SessionEnd():
+            return {"reason": frame.reason_code}
+        case _:
+            return {}
 
 
 def _echo(participant: str | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from fsm.answer import Answer, Snapshot
 from fsm.consent import AGREED, UNHEARD, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
+from fsm.locales import ENGLISH, Locale
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
@@ -192,7 +193,11 @@ def converse(
     caller: str = "+4930123",
     choices: Mapping[str, tuple[str, ...]] | None = None,
     reasoning: Reasoner = no_reasoning,
+    locale: Locale = ENGLISH,
 ) -> Conversation:
-    """A conversation with a task that is not opened yet. effects: default a Recorder. choices: as in TaskContext."""
-    context = TaskContext("call-1", "t1", caller, lambda: now, choices or {})
+    """A conversation with a task that is not opened yet. effects: default a Recorder.
+
+    choices, locale: as in TaskContext; `locale_of("de-DE")` (fsm.locales) speaks German.
+    """
+    context = TaskContext("call-1", "t1", caller, lambda: now, choices or {}, locale=locale)
     return Conversation(spec, context, effects or Recorder(), reasoning)

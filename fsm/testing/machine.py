@@ -20,6 +20,7 @@ from fsm.answer import Snapshot
 from fsm.consent import AGREED, UNHEARD
 from fsm.context import SLOT
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
+from fsm.locales import ENGLISH
 from fsm.run import TaskRun
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, Slot
 from fsm.states import UNOPENED, DerivedEvent, waits
@@ -158,7 +159,9 @@ class RandomConversation(RuleBasedStateMachine):
         self.visited, self.late = self.run.visited, False
         state, saved = self.spec.states[self.run.state], self.run.snapshot()
         if isinstance(state, Confirm):
-            assert saved.say.endswith(state.template.format_map(self.run.slots)), "what was read back is not what holds"
+            assert saved.say.endswith(ENGLISH.fill(state.template, self.run.slots)), (
+                "what was read back is not what holds"
+            )
         self.saved = self.run.snapshot()
 
     def restore(self, saved: Snapshot | None) -> None:
@@ -321,7 +324,7 @@ def random_conversations(
 ) -> type[RandomConversation]:
     """A hypothesis state machine for a task; its `TestCase` is a test.
 
-    values: valid values for slots whose check refuses those of `good_values`.
+    values: valid values, as the model passes them in JSON, for slots whose check refuses those of `good_values`.
     Checks: an effect runs only after a yes to a read-back that was heard, with exactly the values read back, and never
     twice with one key; every call is answered; states are entered only by arrows of the table, written or derived;
     a run always waits or has ended; none goes on for ever.

@@ -5,7 +5,8 @@ May import: fsm, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from operator import eq
 from typing import TypeVar
@@ -19,15 +20,29 @@ _Path = tuple[str, ...]
 P = TypeVar("P")
 
 
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """A property that does not hold. state: where it ends badly. message: with the path that violates it."""
+
+    state: str
+    message: str
+
+
 def prove(spec: AgentSpec) -> None:
-    """Prove all properties. Raises: AssertionError, with the path that violates one."""
-    _no_effect_without_a_yes(spec)
-    _giving_up_ends(spec)
-    _a_human_can_be_reached(spec)
-    _silence_is_answered(spec)
+    """Prove all properties. Raises: AssertionError, with the paths that violate one."""
+    told = "; ".join(each.message for each in unproved(spec))
+    assert not told, f"{spec.name}: {told}"
 
 
-def _no_effect_without_a_yes(spec: AgentSpec) -> None:
+def unproved(spec: AgentSpec) -> Iterator[Unproved]:
+    """The properties that do not hold."""
+    yield from _effects_without_a_yes(spec)
+    yield from _rounds_of_giving_up(spec)
+    yield from _without_a_human(spec)
+    yield from _silence_unanswered(spec)
+
+
+def _effects_without_a_yes(spec: AgentSpec) -> Iterator[Unproved]:
     """Every effect that changes something follows a yes, with no state that waits in between."""
 
     def onward(place: _Place) -> Iterable[tuple[str, _Place]]:
@@ -40,11 +55,11 @@ def _no_effect_without_a_yes(spec: AgentSpec) -> None:
         state = spec.states[place[0]]
         return isinstance(state, Act) and not spec.reads_only(state) and not place[1]
 
-    path = _walk((spec.start, False), onward, changes_something)
-    assert path is None, f"{spec.name}: an effect without a yes: {' '.join(path or ())}"
+    if (path := _walk((spec.start, False), onward, changes_something)) is not None:
+        yield Unproved(path[-1], f"an effect without a yes: {' '.join(path)}; read back before it what it changes")
 
 
-def _giving_up_ends(spec: AgentSpec) -> None:
+def _rounds_of_giving_up(spec: AgentSpec) -> Iterator[Unproved]:
     """A run that is out of patience gives up wherever it waits: that must lead to an End, not in a cycle.
 
     Derived arrows cannot form such a cycle: the caller causes them, or they are taken once (a repeated look-up).
@@ -60,10 +75,11 @@ def _giving_up_ends(spec: AgentSpec) -> None:
 
     for start in (name for name, state in spec.states.items() if waits(state)):
         path = _walk(start, partial(onward, start=start), partial(eq, start), from_start=False)
-        assert path is None, f"{spec.name}: giving up leads round: {' '.join(path or ())}"
+        if path is not None:
+            yield Unproved(start, f"giving up leads round: {' '.join(path)}; lead gave_up to an end")
 
 
-def _a_human_can_be_reached(spec: AgentSpec) -> None:
+def _without_a_human(spec: AgentSpec) -> Iterator[Unproved]:
     """A transfer can be reached from every state that waits, without a correction."""
 
     def onward(name: str) -> Iterable[tuple[str, str]]:
@@ -74,13 +90,14 @@ def _a_human_can_be_reached(spec: AgentSpec) -> None:
         return isinstance(state, End) and state.outcome == "transfer"
 
     for start in (name for name, state in spec.states.items() if waits(state)):
-        assert _walk(start, onward, is_human) is not None, f"{spec.name}: no way to a human from {start}"
+        if _walk(start, onward, is_human) is None:
+            yield Unproved(start, f"no way to a human from {start}; lead gave_up to an end with a transfer")
 
 
-def _silence_is_answered(spec: AgentSpec) -> None:
+def _silence_unanswered(spec: AgentSpec) -> Iterator[Unproved]:
     for name, state in spec.states.items():
-        if waits(state):
-            assert (name, "gave_up") in spec.transitions, f"{spec.name}: silence leads nowhere in {name}"
+        if waits(state) and (name, "gave_up") not in spec.transitions:
+            yield Unproved(name, f"silence leads nowhere in {name}; write an arrow for gave_up")
 
 
 def _walk(

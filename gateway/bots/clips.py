@@ -58,11 +58,13 @@ class NotSpoken(TielineError):
 def record_clips(folder: Path, known: Clips, say: Speaker) -> Iterator[Path]:
     """Record every sentence into the bot's folder, and yield each file. known: the words, where the bot has none.
 
-    Words of the bot's own stand in clips/NAME.txt. Raises: NotSpoken, OSError.
+    Words of the bot's own stand in clips/NAME.txt. Raises: NotSpoken, also where there are no words; OSError.
     """
     (folder / "clips").mkdir(exist_ok=True)
     for clip in Clip:
         text = folder / "clips" / f"{clip.value}.txt"
+        if not text.exists() and clip not in known:
+            raise NotSpoken(f"there are no words for it in the bot's language: write them into {text}")
         words = " ".join(text.read_text("utf-8").split()) if text.exists() else known[clip].words
         sound = say(words)
         text.write_text(f"{words}\n", "utf-8")

@@ -1,30 +1,33 @@
 """From a bot's files to the bot: everything that calls need is made and checked here, before one uses it.
 
-May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, pydantic, the standard library.
+May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, loguru, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from actors.bots import OF_BEFORE, TELEPHONE_VAD, AfterCall, BeforeCall, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
-from fsm.locales import locale_of
+from fsm.locales import Locale, locale_of, sentences_in
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.hooks import Hooks
-from gateway.bots.languages import told_language
+from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.tools import BotTool, tools_of
@@ -43,6 +46,8 @@ _HINTS = {
 }
 _CLIPS = "clips/"
 T = TypeVar("T")
+# Letters of the languages that the Realtime API transcribes.
+ISO_639_1 = 2
 # Voices of OpenAI's speech synthesis, which the Realtime API refuses.
 _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
 
@@ -51,12 +56,18 @@ _OTHER_VOICES = frozenset({"fable", "nova", "onyx"})
 class Defaults:
     """What a bot gets that sets nothing of its own.
 
-    profile: by the deployment. tasks: all that are registered. tools: what the tools of all bots share.
+    profile: by the deployment. tasks: all that are registered. tools: what the tools of all bots share. clips: the
+    included recordings by language; None where those of the profile are the deployment's own, for all its bots.
     """
 
     profile: BotProfile
     tasks: Mapping[str, Registered]
     tools: ToolHost = field(default_factory=lambda: ToolHost(HostGuard(), read_tool_secret))
+    clips: Mapping[str, Clips] | None = None
+
+    def clips_in(self, locale: Locale) -> Clips:
+        """The recordings of a bot that speaks this language; none where there are none in it."""
+        return self.profile.clips if self.clips is None else self.clips.get(locale.language, {})
 
 
 def compile_bot(files: BotFiles, defaults: Defaults) -> Bot:
@@ -72,7 +83,11 @@ def parse_toml(file: str, content: bytes) -> Source:
         line = content[: error.start].count(b"\n") + 1
         raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
     try:
-        return Source(file, text, tomllib.loads(text))
+        source = Source(file, text, tomllib.loads(text))
+        # Neither JSON nor any setting has them.
+        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
+            raise BotFaults(endless)
+        return source
     except RecursionError:
         raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
     except ValueError as error:  # besides those of TOML, numbers with thousands of digits
@@ -83,6 +98,19 @@ def parse_toml(file: str, content: bytes) -> Source:
         wrong = _AT_LINE.sub("", message)
         hint = _HINTS.get(wrong, "")
         raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
+
+
+def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where inf and nan stand."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _not_finite(each, *path, key)
+        case list():
+            for at, each in enumerate(value):
+                yield from _not_finite(each, *path, at)
+        case float() if not math.isfinite(value):
+            yield path
 
 
 class _Compiler:
@@ -147,21 +175,26 @@ class _Compiler:
         own, _, _ = self._files.name.partition("@")
         if bot.name not in (None, own, self._files.name):
             self._fault(("bot", "name"), f'the folder is called "{self._files.name}"; write name = "{own}"')
-        values = self._values(toml)
+        languages = self._languages(bot)
+        locales = self._locales(toml, languages)
+        locale = locales[0] if locales else base.locale
+        for each in (locale, *locales):
+            each.prepare()
+        values = self._values(toml, locale)
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
         values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
         greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
         told = self._whole(disclosure)
-        languages = self._languages(bot)
         instructions = self._instructions(bot, values)
         return replace(
             base,
-            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, languages))))),
+            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, locales))))),
             greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
-            locale=locale_of(languages[0]) if languages else base.locale,
-            model=self._model(toml.model, base.model),
+            locale=locale,
+            locales={each.tag: each for each in locales} if bot.language == CALLER and len(locales) > 1 else {},
+            model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
             agents=agents,
@@ -173,13 +206,37 @@ class _Compiler:
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
             hours=toml.hours,
-            clips={**base.clips, **self._clips()},
+            clips={**self._defaults.clips_in(locale), **self._clips()},
             before_call=self._before,
             after_call=after,
         )
 
+    def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
+        """The languages with the bot's own sentences in them."""
+        locales = tuple(map(locale_of, languages)) or ((self._defaults.profile.locale,) if toml.sentences else ())
+        if len(locales) > 1 and toml.sentences:
+            self._fault(("sentences",), "are for a bot that speaks one language; leave them out, or one language")
+            return locales
+        english, own = sentences_in("en"), {}
+        for key, text in toml.sentences.items():
+            path = ("sentences", key)
+            if key not in english:
+                self._fault(path, unknown_key(key, english))
+                continue
+            try:
+                unknown = sorted(placeholders(text) - placeholders(english[key]))
+            except ValueError as error:
+                self._fault(path, f"{error}; write a brace that is to be said as {{{{ or }}}}")
+                continue
+            if unknown:
+                there = ", ".join(f"{{{each}}}" for each in sorted(placeholders(english[key]))) or "none"
+                self._fault(path, f"nothing is known to put in for {{{unknown[0]}}}; there is {there}")
+                continue
+            own[key] = text
+        return tuple(each.with_own(own) for each in locales) if own else locales
+
     def _languages(self, bot: BotSection) -> tuple[str, ...]:
-        if bot.language is None or bot.language == "caller":
+        if bot.language is None or bot.language == CALLER:
             return bot.languages
         if bot.languages and bot.language not in bot.languages:
             self._fault(
@@ -187,14 +244,14 @@ class _Compiler:
             )
         return (bot.language,)
 
-    def _values(self, toml: BotToml) -> dict[str, str]:
+    def _values(self, toml: BotToml, locale: Locale) -> dict[str, str]:
         """What fills the placeholders of texts."""
         hours, bot = toml.hours, toml.bot
         base = self._defaults.profile
         return {
             "name": bot.name or self._files.name.partition("@")[0],
-            "hours": hours.week() if hours else "",
-            "closed": ", ".join(f"{day:%A} {day.day} {day:%B} {day.year}" for day in hours.closed) if hours else "",
+            "hours": hours.week(locale) if hours else "",
+            "closed": ", ".join(map(locale.day_of_year, hours.closed)) if hours else "",
             "time_zone": bot.time_zone or base.time_zone.key,
             "languages": ", ".join(bot.languages),
             "transfer": ", ".join(toml.transfer or base.transfer_targets),
@@ -240,7 +297,8 @@ class _Compiler:
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
         return fill(text, values, again=self._before is not None).strip()
 
-    def _model(self, given: ModelSection, base: ModelSettings) -> ModelSettings:
+    def _model(self, given: ModelSection, base: ModelSettings, locale: Locale | None) -> ModelSettings:
+        """The session's settings. locale: in which callers' words are transcribed; None if they may be of any."""
         turns, noise = given.turn_detection, given.noise_reduction
         if isinstance(given.voice, str) and given.voice in _OTHER_VOICES:
             self._fault(("model", "voice"), f'the Realtime API has no voice "{given.voice}"; write one like "marin"')
@@ -254,6 +312,8 @@ class _Compiler:
                     **{"eagerness": "auto", "create_response": True, "interrupt_response": True} | _given(turns)
                 )
         transcription = base.transcription
+        if locale is not None and len(locale.language) == ISO_639_1:
+            transcription = transcription.model_copy(update={"language": locale.language})
         if given.transcription is not None:
             transcription = transcription.model_copy(update=_given(given.transcription))
         if isinstance(noise, str):
@@ -375,6 +435,10 @@ class _Compiler:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
             self._fault(path, f"{error}; correct the task")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task: the other bots go on
+            logger.opt(exception=True).debug("a task could not be made", bot=self._files.name, task=task.name)
+            entry = (*path, "use") if path[0] == "task" else path
+            self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
 
     # --- recordings ---
@@ -454,6 +518,13 @@ def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]
 
 def _doubled(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def described(error: BaseException) -> str:
+    """An error of a task's code, with the line of that code that raised it."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    told = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {told}' if told else ''} ({at.filename}:{at.lineno})"
 
 
 _SET_BY = {

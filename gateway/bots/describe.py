@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from actors.bots import Bot, ModelSettings
 from fsm.hours import DAYS
+from fsm.locales import Locale, sentences_in
 from fsm.registry import TaskFactory, load_tasks
 from fsm.spec import Act, AgentSpec, Choose, Confirm, End
 from gateway.bots.files import BOT_FILE, BotFiles
@@ -29,6 +30,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),
+        **{f"sentences.{key}": profile.locale.of(sentences_in("en")[key]) for key in _toml(files).get("sentences", {})},
         "time_zone": profile.time_zone.key,
         "region": profile.region,
         **{f"model.{name}": text for name, text in _model(profile.model)},
@@ -50,9 +52,19 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     settings = _settings(files)
     for name, spec in profile.agents.items():
         told[f"task.{name}"] = settings.get(name, "offered")
-        told |= {f"task.{name}.{key}": text for key, text in _task(spec)}
+        told |= {f"task.{name}.{key}": text for key, text in _task(spec, profile.locale)}
     told |= _tools(files)
     return {name: text for name, text in told.items() if text}
+
+
+def hours_by_default(bot: Bot) -> list[str]:
+    """The bot's tasks, as they are registered, that have opening hours."""
+    registered = load_tasks()
+    return [
+        name
+        for name in bot.profile.agents
+        if isinstance(task := registered.get(name), TaskFactory) and "hours" in task.settings.model_fields
+    ]
 
 
 def resources(files: BotFiles) -> dict[str, str]:
@@ -87,21 +99,22 @@ def _model(settings: ModelSettings) -> Iterator[tuple[str, str]]:
             yield field.name, _text(value)
 
 
-def _task(spec: AgentSpec) -> Iterator[tuple[str, str]]:
+def _task(spec: AgentSpec, locale: Locale) -> Iterator[tuple[str, str]]:
+    of = locale.of
     yield "description", spec.description
     for name, slot in spec.slots.items():
         yield (
             f"slot.{name}.ask",
-            " / ".join(filter(None, (slot.ask, slot.example, slot.keypad.ask if slot.keypad else ""))),
+            " / ".join(filter(None, (of(slot.ask), of(slot.example), of(slot.keypad.ask) if slot.keypad else ""))),
         )
     for name, state in spec.states.items():
         match state:
             case Confirm():
-                yield name, f"{state.template} / {state.change}"
+                yield name, f"{of(state.template)} / {of(state.change)}"
             case End():
-                yield name, f"{state.say} ({state.outcome})"
+                yield name, f"{of(state.say)} ({state.outcome})"
             case Choose():
-                yield name, " / ".join(filter(None, (state.ask, state.reason.question if state.reason else "")))
+                yield name, " / ".join(filter(None, (of(state.ask), state.reason.question if state.reason else "")))
             case Act():
                 yield name, state.effect
             case _:

@@ -102,7 +102,7 @@ def faults_of(error: ValidationError, source: Source, model: type[BaseModel], pr
     for each in error.errors(include_url=False):
         path = _path_in(source, prefix, each)
         if path not in found:
-            found[path] = source.fault(path, _message(each, path, model, len(prefix)))
+            found[path] = source.fault(path, message_of(each, path, model, len(prefix)))
     return list(found.values())
 
 
@@ -159,7 +159,8 @@ _INSTEAD: Mapping[tuple[str, ...], str] = {
 }
 
 
-def _message(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip: int) -> str:
+def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip: int = 0) -> str:
+    """What is wrong, and what to write. path: in the file, of which the first `skip` keys lead to the model."""
     context = error.get("ctx", {})
     match error["type"]:
         case "value_error":

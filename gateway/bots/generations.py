@@ -301,7 +301,7 @@ def _built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
         return build(files)
     except BotFaults:
         raise
-    except Exception as error:  # code of a task that is made with settings: the other bots go on
+    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
         logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
         fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
         raise BotFaults([fault]) from error

@@ -5,7 +5,7 @@ May import: actors, fsm, gateway, protocols, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -38,8 +38,11 @@ def root_of(settings: Settings) -> Path:
     return Path(settings.bots) if settings.bots else EXAMPLE
 
 
-def defaults_of(settings: Settings, clips: Clips) -> Defaults:
-    """What a bot gets that sets nothing of its own. Raises: MisuseError for a registered task."""
+def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
+    """What a bot gets that sets nothing of its own. clips: by language; under "" those of the deployment, for any.
+
+    Raises: MisuseError for a registered task.
+    """
     tasks = load_tasks()
     noise = settings.noise_reduction
     model = ModelSettings(
@@ -59,9 +62,9 @@ def defaults_of(settings: Settings, clips: Clips) -> Defaults:
         yes_without_words=settings.yes_without_words,
         filler_s=settings.filler_s,
         max_call_s=settings.max_call_s,
-        clips=clips,
+        clips=own if (own := clips.get("")) is not None else clips.get("en", {}),
     )
-    return Defaults(profile, tasks, tool_host(settings))
+    return Defaults(profile, tasks, tool_host(settings), None if own is not None else clips)
 
 
 def load_bots(root: Path, defaults: Defaults) -> LoadedBots:

@@ -69,7 +69,7 @@ class Routes:
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         """Whether it depends on the dialled number who takes a call, and the number is not known yet."""
-        path = plain_path(arrival.path)
+        path = _without_end(arrival.path)
         if arrival.dialled or self._names_bot(path):
             return False
         first = next((route for route in self.routes if replace(route, dialled="").fits(path, arrival)), None)
@@ -84,7 +84,7 @@ class Routes:
         A path under /bots/ names its bot, also where routes have other conditions. Without routes the only bot takes
         every call, or the one whose name VAIC gives.
         """
-        path = plain_path(arrival.path)
+        path = _without_end(arrival.path)
         if self._names_bot(path):
             name = path.removeprefix(BOTS_PATH)
             return name if name in bots else None
@@ -99,8 +99,13 @@ class Routes:
 
 
 def plain_path(path: str) -> str:
-    """A URL's path without query, escapes and the slash at its end."""
-    return unquote(path.partition("?")[0]).rstrip("/") or "/" if path else ""
+    """A path as it stands in a URL, without query, escapes and the slash at its end."""
+    return _without_end(unquote(path.partition("?")[0]))
+
+
+def _without_end(path: str) -> str:
+    """A path that has no escapes any more, without the slash at its end."""
+    return path.rstrip("/") or "/" if path else ""
 
 
 def dials(pattern: str, number: str) -> bool:

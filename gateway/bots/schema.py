@@ -255,6 +255,10 @@ class BotToml(Section):
     transfer: Annotated[
         dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
     ] = {}
+    sentences: Annotated[
+        dict[str, Words],
+        Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),
+    ] = {}
     turn: TurnSection = TurnSection()
     limits: LimitsSection = LimitsSection()
     before_call: BeforeCallSection | None = None

@@ -11,11 +11,13 @@ from typing import Any
 
 from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
+from fsm.conditions import ConditionRule
 from fsm.hours import Hours
+from fsm.soundness import filled_at
 from fsm.spec import Act, AgentSpec
 from fsm.task_export import parts_of
-from fsm.task_file import Parts, TaskFileError, compile_task
-from gateway.bots.faults import BotFault, Source
+from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
+from gateway.bots.faults import BotFault, Source, message_of
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable, left_out
 from http_tools.expressions import fields
@@ -76,7 +78,8 @@ class TaskFiles:
         except TaskFileError as error:
             for each in error.faults:
                 no_hours = self._hours is None and f"check {WITHIN_HOURS!r}" in each.message
-                told = "needs [hours] in bot.toml; write them there" if no_hours else each.message
+                told = each.message if each.form is None else message_of(each.form, each.path, TaskFile)
+                told = "needs [hours] in bot.toml; write them there" if no_hours else told
                 self._faults.append(source.fault(each.path, told))
             return None
         self._faults += [*_misused_checks(spec, source), *self._unfilled(spec, source)]
@@ -95,10 +98,18 @@ class TaskFiles:
 
     def _unknown_values(self, name: str, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
         known = {spec.name: self._known(spec, name) for spec in users}
+        unsure = {spec.name: _unsure(spec, name) for spec in users}
         for path, template in table.templates():
             for each in sorted(fields(template)):
                 if each in self._before and (self._before[each] or left_out(path, template)):
                     continue
+                task = next((task for task, names in unsure.items() if each in names), None)
+                if task is not None and not left_out(path, template):
+                    message = (
+                        f"{{{each}}} may be missing where the task {task} uses this; have it collected or found before,"
+                        f' or put "{{{each}}}" alone into body or query, where it is left out then'
+                    )
+                    yield self._bot.fault((*tool.path, *path), message)
                 lacking = [task for task, names in known.items() if names is not None and each not in names]
                 if not lacking or (left_out(path, template) and len(lacking) < len(users)):
                     continue
@@ -136,6 +147,26 @@ class TaskFiles:
             for name in OF_CALL:
                 if name in spec.slots:
                     yield source.fault(("slot", name), f"{{{name}}} is the call's own for tools; give it another name")
+
+
+def _unsure(spec: AgentSpec, effect: str) -> set[str]:
+    """The slots that a task may lack where it carries out an effect, unless a condition asks whether it has them."""
+    filled = filled_at(spec)
+    here = [name for name, state in spec.states.items() if isinstance(state, Act) and state.effect == effect]
+    unsure = {slot for name in here for slot in spec.slots.keys() - filled[name]}
+    return unsure - set(_asked_about(spec))
+
+
+def _asked_about(spec: AgentSpec) -> Iterator[str]:
+    for origin in spec.states:
+        for _, arrow in spec.written_from(origin):
+            match arrow.when:
+                case None:
+                    pass
+                case ConditionRule(condition=condition):
+                    yield from condition.names()
+                case _:
+                    yield from spec.slots  # a rule in Python may ask about any
 
 
 def _parts(spec: AgentSpec) -> Parts:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from actors.bots import Bot, ModelSettings
+    from actors.bots import Bot, BotProfile
     from gateway.bots.clips import Speaker
     from gateway.bots.compile import Defaults
     from gateway.bots.faults import BotFault
@@ -102,15 +102,15 @@ def new(
         out.print(f"[green]written[/green] {escape(str(path))}")
 
 
-def record(name: str, root: Path | None, lab_voice: Callable[[str, float], Speaker]) -> None:
-    """Record a bot's sentences into its folder. lab_voice: speaks where there is no key, in a voice and at a speed."""
+def record(name: str, root: Path | None, lab_voice: Callable[[str, float, str], Speaker]) -> None:
+    """Record a bot's sentences into its folder. lab_voice: speaks where there is no key: voice, speed, language."""
     from gateway.bots.clips import NotSpoken, record_clips
 
     folder = _folder(name, root)
     # Without the recordings that it has, of which words may be there already and the sound not yet.
     bot, _ = bot_or_exit(name, root, defaults_or_exit(), without="clips/")
     try:
-        with _voice(bot.profile.model, lab_voice) as say:
+        with _voice(bot.profile, lab_voice) as say:
             for path in record_clips(folder, bot.profile.clips, say):
                 out.print(f"[green]recorded[/green] {escape(str(path))}")
     except (NotSpoken, OSError) as error:
@@ -118,16 +118,17 @@ def record(name: str, root: Path | None, lab_voice: Callable[[str, float], Speak
         raise typer.Exit(FAILED) from None
 
 
-def _voice(settings: ModelSettings, lab_voice: Callable[[str, float], Speaker]) -> AbstractContextManager[Speaker]:
+def _voice(profile: BotProfile, lab_voice: Callable[[str, float, str], Speaker]) -> AbstractContextManager[Speaker]:
     """Who says a bot's sentences: the model if there is a key for it."""
     from contextlib import nullcontext
 
     from actors.transport.dialler import with_model
     from gateway.bots.clips import ModelSpeaker
 
+    settings = profile.model
     if not is_given("openai_api_key"):
         voice = settings.voice if isinstance(settings.voice, str) else "alloy"
-        return nullcontext(lab_voice(voice, settings.speed or 1.0))
+        return nullcontext(lab_voice(voice, settings.speed or 1.0, profile.locale.tag))
     given = settings_or_exit(host="127.0.0.1")
     return ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings)
 
@@ -139,16 +140,27 @@ def print_bot_faults(faults: Iterable[BotFault]) -> None:
 
 def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
-    from gateway.bots.describe import resources
+    from actors.clips import Clip
+    from fsm.locales import language_name
+    from gateway.bots.describe import hours_by_default, resources
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
         told = ", ".join(f"{task} {resource}" for task, resource in used.items())
-        notes.append(f"its tasks have different resources, and see none of each other's appointments: {told}")
-    if any(not tag.startswith("en") for tag in bot.profile.languages):
-        notes.append("the sentences of tasks and recordings are in English so far")
-    if bot.profile.hours is None and any(name.endswith("_appointment") for name in bot.profile.agents):
-        notes.append("it has no [hours]: appointments can be booked every day from 09:00 to 17:00")
+        notes.append(f"its tasks have different resources, and see nothing of each other's: {told}")
+    profile = bot.profile
+    for locale in profile.locales.values() or (profile.locale,):
+        if locale.translates:
+            name = language_name(locale.tag)
+            notes.append(f"there are no sentences in {name}: the model is told to translate the English ones")
+    if lacking := [clip.value for clip in Clip if clip not in profile.clips]:
+        name, which = language_name(profile.locale.tag), ", ".join(lacking)
+        make = f"make them with: tieline bots clips {bot.name}"
+        notes.append(f"it has no recordings in {name} of {which}: nothing is played there; {make}")
+    if profile.locales and not any(path.startswith("clips/") for path in files.contents):
+        notes.append(f"its recordings are in {language_name(profile.locale.tag)} for all callers")
+    if bot.profile.hours is None and (open_by_default := hours_by_default(bot)):
+        notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
     return notes
 
 

@@ -44,8 +44,10 @@ def upgrade() -> None:
         with reading(engine) as connection:
             found = migration.tables(connection)
         # Only now: a database of another version is shown, and not opened.
-        if _print(engine, found):
-            open_database(_url()).dispose()
+        pending = _print(engine, found)
+        # Also where nothing is: the tables of a package that was installed since may be missing.
+        open_database(_url()).dispose()
+        if pending:
             out.print("upgraded")
 
 

@@ -21,7 +21,8 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 if TYPE_CHECKING:
     from actors.bots import Bot
     from fsm.effects import EffectRequest, EffectResult
-    from fsm.spec import AgentSpec
+    from fsm.locales import Locale
+    from fsm.spec import AgentSpec, Known
     from http_tools.exchange import Reply, Request
 
 tools_app = typer.Typer(no_args_is_help=True)
@@ -81,7 +82,7 @@ def try_tool(
 def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectRequest:
     """The request of an effect with these values, or exit with 2."""
     from fsm.effects import EffectRequest, TaskContext
-    from fsm.spec import SlotError
+    from fsm.spec import Known, SlotError
 
     now = datetime.now(bot.profile.time_zone)
     own = {"caller": "", "key": f"try-{uuid.uuid4()}", "conversation": "try"}
@@ -99,9 +100,9 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectReques
             facts[name] = text
         else:
             try:
-                slots[name] = _value(user, name, text, slots, now)
+                slots[name] = _value(user, name, text, Known(now, slots, locale=bot.profile.locale))
             except SlotError as error:
-                err.print(f"[red]wrong value[/red] {escape(each)}: {escape(error.say)}")
+                err.print(f"[red]wrong value[/red] {escape(each)}: {escape(bot.profile.locale.of(error.say))}")
                 raise typer.Exit(WRONG_SETTING) from None
     context = TaskContext(
         own["conversation"],
@@ -115,19 +116,19 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectReques
     return EffectRequest(own["key"], slots, context, facts)
 
 
-def _value(task: AgentSpec, name: str, text: str, slots: Mapping[str, Any], now: datetime) -> Any:
+def _value(task: AgentSpec, name: str, text: str, known: Known) -> Any:
     """A slot's value as the task takes it from a caller. Raises: SlotError."""
-    from fsm.spec import Known, SlotError
+    from fsm.spec import SlotError
 
     slot = task.slots[name]
     try:
-        value = slot.read(text, now)
+        value = slot.read(text, known.now)
     except ValueError:
         try:  # a number, or true
-            value = slot.read(json.loads(text), now)
+            value = slot.read(json.loads(text), known.now)
         except ValueError:
             raise SlotError(f"is no {slot.value_type.__name__}") from None
-    return value if slot.check is None or slot.stored else slot.check(value, Known(now, slots))
+    return value if slot.check is None or slot.stored else slot.check(value, known)
 
 
 def _print_request(request: Request) -> None:
@@ -151,7 +152,8 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
 
     event = type(result).__name__.lower()
     values = dict(result.values) if isinstance(result, Ok) else {}
-    said = "" if isinstance(result, Ok) else result.say
+    locale = request.context.locale
+    said = "" if isinstance(result, Ok) else locale.of(result.say)
     yield f"\n{event}{''.join(f', {name} = {json.dumps(value)}' for name, value in values.items())}"
     if said:
         yield f"the caller hears: {said}"
@@ -166,7 +168,7 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
             known = Known(request.context.now(), slots, {**request.facts, **values})
             arrow = next(each for each in spec.arrows(name, event) if each.when is None or each.when(known))
             end = spec.states[arrow.to]
-            told = f", which says: {_sentence(end.say, slots)}" if isinstance(end, End) and end.say else ""
+            told = f", which says: {_sentence(end.say, slots, locale)}" if isinstance(end, End) and end.say else ""
             yield f"{spec.name}: {name} → {arrow.to}{told}"
 
 
@@ -178,8 +180,8 @@ def _filled(task: AgentSpec, slot: str, value: Any) -> Any:
         return f"(no {task.slots[slot].value_type.__name__}: {json.dumps(value)})"
 
 
-def _sentence(template: str, slots: Mapping[str, Any]) -> str:
+def _sentence(template: str, slots: Mapping[str, Any], locale: Locale) -> str:
     try:
-        return template.format_map(slots)
+        return locale.fill(template, slots)
     except (KeyError, ValueError):  # of values that were not given
-        return template
+        return locale.of(template)

@@ -75,12 +75,17 @@ class Property:
         declared = str(self.schema.get("format") or "")
         if declared in ("date", "time", "date-time", "email"):
             return declared
+        return self._kind_of_text()
+
+    def _kind_of_text(self) -> str:
         hint = f"{self.description} {self.pattern}"
         if "YYYY-MM-DD" in hint:
             return "date"
         if re.search(r"\bHH:MM", hint):
             return "time"
         about = re.findall(r"[a-z]+", f"{self.name} {self.description}".lower().replace("_", " "))
+        if {"email", "mail"}.intersection(about):
+            return "email"
         counted = {"number", "phone", "telephone", "digits", "code", "zip", "postcode", "pin", "id"}
         if re.search(r"\\d|\[0-9\]", self.pattern) or counted.intersection(about):
             return "digits"

@@ -33,6 +33,16 @@ def read_date(text: str, today: date) -> Spoken[date] | None:
     return None
 
 
+def all_dates(text: str, today: date) -> list[Spoken[date]]:
+    """Every date in a `plain` text, in its order, also those that are not meant."""
+    found: list[Spoken[date]] = []
+    for rules in _DATE_RULES:
+        found += [
+            one for one in _apply(rules, text, today) if not any(one.start < o.end and o.start < one.end for o in found)
+        ]
+    return sorted(found, key=lambda one: one.start)
+
+
 DateRule = tuple[re.Pattern[str], Callable[[re.Match[str], date], date | None]]
 
 

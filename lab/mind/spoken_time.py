@@ -56,6 +56,12 @@ def read_time(text: str, *, bare: bool = True) -> Spoken[time] | None:
     return found
 
 
+def all_times(text: str) -> list[Spoken[time]]:
+    """Every time of day in a `plain` text without dates, in its order, also those that are not meant."""
+    part = re.search(r"(?<!good )\b(morning|afternoon|evening|night|tonight)\b", text)
+    return _times(text, part[1] if part else "")
+
+
 _BEFORE = r"(?P<minute>\d{1,2}|quarter|half)(?: minutes?)?"
 _TIME_RULES = tuple(
     re.compile(pattern)

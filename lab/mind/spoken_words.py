@@ -78,9 +78,19 @@ def blank(text: str, start: int, end: int) -> str:
     return text[:start] + ";".ljust(end - start) + text[end:]
 
 
+def is_rejected(words: str, one: Spoken[T]) -> bool:
+    """Whether a value is named as one that is not wanted: "not Monday"."""
+    return _REJECTED.search(words[: one.start]) is not None
+
+
+def last_correction(words: str) -> int:
+    """Where the last "no, make it" ends; 0 if there is none."""
+    return max((mark.end() for mark in _CORRECTION.finditer(words)), default=0)
+
+
 def meant(words: str, found: list[Spoken[T]]) -> Spoken[T] | None:
     """The value that is meant: not a rejected one, and preferably the one after "no, make it"."""
-    kept = [one for one in found if not _REJECTED.search(words[: one.start])]
+    kept = [one for one in found if not is_rejected(words, one)]
     kept = [one for one in kept if not _LEFT.search(words[: one.start])] or kept
     for cut in reversed([mark.end() for mark in _CORRECTION.finditer(words)]):
         after = [one for one in kept if one.start >= cut]

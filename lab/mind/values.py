@@ -8,16 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
+from typing import TypeVar
 
 from lab.mind.choices import chosen
 from lab.mind.free_text import free_text
 from lab.mind.language import Intent, answer, described_intents, stem, stems, words
 from lab.mind.prompt import Tool
 from lab.mind.schema import Property, fits, properties
-from lab.mind.spoken_date import read_date
-from lab.mind.spoken_time import read_time
+from lab.mind.several import assigned
+from lab.mind.spelled import is_spelling, spelled
+from lab.mind.spoken_date import all_dates, read_date
+from lab.mind.spoken_time import all_times, read_time
 from lab.mind.spoken_words import FILLER, Spoken, blank, meant, plain, spoken_numbers
+
+T = TypeVar("T")
 
 # Misrecognitions of a number that is said alone.
 _SOUNDS_LIKE = {
@@ -55,11 +60,17 @@ def hear(tool: Tool, said: Utterance) -> dict[str, object]:
     was = plain(_as_it_was(said.text)) if moves else ""
     if any(one.name == said.asked and one.kind in ("time", "number", "digits") for one in declared):
         rest = _SOUNDS_LIKE.get(rest.strip(" .,!?"), rest)
+    asked = next((one for one in declared if one.name == said.asked), None)
+    if asked is not None and asked.kind in ("digits", "text") and is_spelling(said.text):
+        return _of_spelling(asked, said.text)
+    several, rest = ({}, rest) if moves else _of_several(declared, rest, said, asked)
     alone = [one for one in declared if one.kind in ("time", "date-time", "number", "digits")]
     for wanted in _in_turn(declared, said.asked):
         is_asked = wanted.name == said.asked
         value: object = None
         match wanted.kind:
+            case kind if kind in several:
+                value = several[kind].get(wanted.name)
             case "date" | "time" | "date-time" if moves and not is_asked and _ALREADY.search(wanted.description):
                 value, was = _moment(wanted, was, said.today, bare=False)
             case "date" | "time" | "date-time":
@@ -73,12 +84,68 @@ def hear(tool: Tool, said: Utterance) -> dict[str, object]:
             case "digits":
                 value = _digits(wanted, rest, is_asked)
             case "email":
-                value = _email(rest)
+                value = _email(rest, said.text if is_asked else "")
             case "text":
                 value = free_text(wanted, said.text, rest, is_asked, bool(heard))
         if value is not None and fits(value, wanted.schema):
             heard[wanted.name] = value
     return {one.name: heard[one.name] for one in declared if one.name in heard}
+
+
+def _of_spelling(asked: Property, text: str) -> dict[str, object]:
+    """What was spelled is for the parameter that was asked for: a name as it is written, else the characters."""
+    value = spelled(text) or ""
+    if "name" in words(asked.name) and value.isalpha():
+        value = value.title()
+    return {asked.name: value} if fits(value, asked.schema) else {}
+
+
+def _of_several(
+    declared: Sequence[Property], rest: str, said: Utterance, asked: Property | None
+) -> tuple[dict[str, dict[str, object]], str]:
+    """For each kind of which there are several parameters, their values; and the text without dates and times."""
+    groups = {
+        kind: wanted
+        for kind in ("date", "time", "digits")
+        if len(wanted := [one for one in declared if one.kind == kind]) > 1
+    }
+    values: dict[str, dict[str, object]] = {}
+    # A day in the caller's own words for something else is not that of another parameter.
+    in_order = asked is None or asked.kind != "text"
+    if "date" in groups:
+        days = all_dates(rest, said.today)
+        given = assigned(days, groups["date"], rest, said.asked, in_order=in_order)
+        values["date"] = {name: one.value.isoformat() for name, one in given.items()}
+        rest = _without(rest, days if in_order else list(given.values()))
+    if "time" in groups:
+        day = read_date(rest, said.today)  # so that "November 24th 20 26" is not read as 20:26
+        timed = blank(rest, day.start, day.end) if day is not None else rest
+        times = all_times(re.sub(r"\bbetween (?=\d{1,2} and\b)", "     at ", timed))
+        bare = read_time(rest) if not times and any(one.name == said.asked for one in groups["time"]) else None
+        times = times or ([bare] if bare is not None else [])
+        at = assigned(times, groups["time"], rest, said.asked, in_order=in_order)
+        values["time"] = {one.name: _clock(at[one.name].value, one) for one in groups["time"] if one.name in at}
+        rest = _without(rest, times if in_order else list(at.values()))
+    if "digits" in groups:
+        values["digits"] = _each_number(groups["digits"], rest, said.asked)
+    return values, rest
+
+
+def _without(text: str, found: Sequence[Spoken[T]]) -> str:
+    for one in found:
+        text = blank(text, one.start, one.end)
+    return text
+
+
+def _each_number(wanted: Sequence[Property], rest: str, asked: str) -> dict[str, object]:
+    """Several numbers said digit by digit. Whose they are is never guessed."""
+    text = _as_digits(rest)
+    runs = [Spoken(re.sub(r"\D", "", match[0]), match.start(), match.end()) for match in _DIGIT_RUN.finditer(text)]
+    given = assigned(runs, wanted, text, asked, in_order=False)
+    if not given and len(runs) == 1:
+        fitting = [one for one in wanted if one.pattern and fits(runs[0].value, one.schema)]
+        given = {fitting[0].name: runs[0]} if len(fitting) == 1 else {}
+    return {name: one.value for name, one in given.items()}
 
 
 _MOVED_TO = re.compile(
@@ -137,8 +204,13 @@ def _moment(wanted: Property, rest: str, today: date, bare: bool) -> tuple[objec
     at = read_time(rest, bare=bare)
     if at is None:
         return None, rest
-    short, long = at.value.strftime("%H:%M"), at.value.strftime("%H:%M:%S")
-    return short if fits(short, wanted.schema) else long, plain(blank(rest, at.start, at.end))
+    return _clock(at.value, wanted), plain(blank(rest, at.start, at.end))
+
+
+def _clock(at: time, wanted: Property) -> str:
+    """A time of day in the form that the schema takes."""
+    short, long = at.strftime("%H:%M"), at.strftime("%H:%M:%S")
+    return short if fits(short, wanted.schema) else long
 
 
 def _boolean(wanted: Property, rest: str, text: str, is_asked: bool) -> bool | None:
@@ -183,9 +255,7 @@ def _digits(wanted: Property, rest: str, is_asked: bool) -> str | None:
         rest,
         re.sub(r"\b(for|to|o|oh)\b(?=[ ,]*\d)", lambda m: {"f": "4", "t": "2"}.get(m[1][0], "0"), rest),
     ):
-        heard = re.sub(r"\b(?:oh|o)\b(?=[ ,-]*\d)|(?<=\d)[ ,]+\b(?:oh|o)\b", " 0", said)
-        digits = re.sub(r"\bdouble (\d)", r"\1\1", re.sub(r"\btriple (\d)", r"\1\1\1", heard))
-        runs = [re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[\d ,./-]*\d)?", digits)]
+        runs = [re.sub(r"\D", "", run) for run in _DIGIT_RUN.findall(_as_digits(said))]
         runs = sorted((run for run in runs if len(run) >= least and fits(run, wanted.schema)), key=len)
         if runs:
             return runs[-1]
@@ -195,7 +265,24 @@ def _digits(wanted: Property, rest: str, is_asked: bool) -> str | None:
     return None
 
 
-def _email(rest: str) -> str | None:
-    spelled = re.sub(r"\s+(?:dot|point)\s+", ".", re.sub(r"\s+at\s+(?=\S+\s+(?:dot|point)\s|\S+\.)", "@", rest))
-    match = re.search(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", spelled)
-    return match[0].rstrip(".") if match else None
+_DIGIT_RUN = re.compile(r"\d(?:[\d ,./-]*\d)?")
+
+
+def _as_digits(text: str) -> str:
+    """`plain` text with "oh" and "double five" as digits."""
+    heard = re.sub(r"\b(?:oh|o)\b(?=[ ,-]*\d)|(?<=\d)[ ,]+\b(?:oh|o)\b", " 0", text)
+    return re.sub(r"\bdouble (\d)", r"\1\1", re.sub(r"\btriple (\d)", r"\1\1\1", heard))
+
+
+_EMAIL_SIGNS = {"dot": ".", "point": ".", "dash": "-", "hyphen": "-", "minus": "-", "underscore": "_", "plus": "+"}
+
+
+def _email(rest: str, asked_for: str) -> str | None:
+    """An address, with its signs as they are said. asked_for: the words if it was asked for."""
+    letters = re.sub(r"(?<=\b[a-z\d]) (?=[a-z\d]\b)", "", rest)  # "a n n a"
+    signs = re.sub(rf"\s+({'|'.join(_EMAIL_SIGNS)})\s+(?=\S)", lambda found: _EMAIL_SIGNS[found[1]], letters)
+    together = re.sub(r"\s+at\s+(?=\S+\.\S)", "@", signs)
+    match = re.search(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", together)
+    if match is not None:
+        return match[0].rstrip(".")
+    return asked_for.strip() if re.search(r"\bat\b", asked_for) else None

@@ -95,4 +95,4 @@ AnyClientEvent = (
     | ResponseCancel
     | OutputAudioBufferClear
 )
-CLIENT_EVENTS: Codec[AnyClientEvent] = Codec(Annotated[AnyClientEvent, Field(discriminator="type")])
+CLIENT_EVENTS: Codec[AnyClientEvent] = Codec(Annotated[AnyClientEvent, Field(discriminator="type")], strict=True)

@@ -327,7 +327,7 @@ _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
 
 
 class ContentPart(Frame):
-    type: str
+    type: Text = ""
     text: str | None = None
     transcript: str | None = None
     audio: str | None = None
@@ -338,7 +338,7 @@ class Item(Frame):
 
     id: _Name = ""
     object: Text = "realtime.item"
-    type: str
+    type: Text = ""
     status: Text = ""
     role: Text = ""
     content: Annotated[tuple[ContentPart, ...], _NO_NULL] = ()

@@ -1,5 +1,7 @@
-"""The 46 server events of the OpenAI Realtime GA interface. Tolerant: unknown fields are ignored.
+"""The 46 server events of the OpenAI Realtime GA interface.
 
+Tolerant: unknown fields are ignored, and a field has a default unless its event means nothing without it, so that one
+that is missing, or is left out because it does not validate, takes nothing else with it (protocols/bad_fields.py).
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.2.
 """
 
@@ -26,8 +28,8 @@ class _OfPart(_OfItem):
     """An event about one content part of one item of one response."""
 
     response_id: Id
-    output_index: int
-    content_index: int
+    output_index: int = 0
+    content_index: int = 0
 
 
 class _WithItem(ServerEvent):
@@ -40,17 +42,17 @@ class _WithItem(ServerEvent):
 
 class SessionCreated(ServerEvent):
     type: Literal["session.created"] = "session.created"
-    session: EffectiveSession
+    session: EffectiveSession = Field(default_factory=EffectiveSession)
 
 
 class SessionUpdated(ServerEvent):
     type: Literal["session.updated"] = "session.updated"
-    session: EffectiveSession
+    session: EffectiveSession = Field(default_factory=EffectiveSession)
 
 
 class ConversationCreated(ServerEvent):
     type: Literal["conversation.created"] = "conversation.created"
-    conversation: dict[str, Any]
+    conversation: dict[str, Any] = Field(default_factory=dict)
 
 
 class ConversationItemAdded(_WithItem):
@@ -78,8 +80,8 @@ class ConversationItemRetrieved(ServerEvent):
 
 class ConversationItemTruncated(_OfItem):
     type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
-    content_index: int
-    audio_end_ms: int | float
+    content_index: int = 0
+    audio_end_ms: int | float | None = None
 
 
 class ConversationItemDeleted(_OfItem):
@@ -101,7 +103,7 @@ class TranscriptionCompleted(_OfItem):
     type: Literal["conversation.item.input_audio_transcription.completed"] = (
         "conversation.item.input_audio_transcription.completed"
     )
-    content_index: int
+    content_index: int = 0
     transcript: str
     usage: dict[str, Any] = Field(default_factory=dict)
     languages: list[Any] | None = None
@@ -112,38 +114,44 @@ class TranscriptionFailed(_OfItem):
     type: Literal["conversation.item.input_audio_transcription.failed"] = (
         "conversation.item.input_audio_transcription.failed"
     )
-    content_index: int
-    error: ErrorDetail
+    content_index: int = 0
+    error: ErrorDetail = Field(default_factory=ErrorDetail)
 
 
 class TranscriptionSegment(_OfItem):
     type: Literal["conversation.item.input_audio_transcription.segment"] = (
         "conversation.item.input_audio_transcription.segment"
     )
-    id: str
-    content_index: int
-    text: str
-    speaker: str
-    start: float
-    end: float
+    id: str = ""
+    content_index: int = 0
+    text: str = ""
+    speaker: str = ""
+    start: float | None = None
+    end: float | None = None
 
 
 # --- audio buffers ---
 
 
-class SpeechStarted(_OfItem):
+class _OfTurn(ServerEvent):
+    """An event about the caller's turn, which is one whatever item it will become."""
+
+    item_id: Id = ""
+
+
+class SpeechStarted(_OfTurn):
     """The caller began to speak. `audio_start_ms`: counted over all audio ever appended, including prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
-    audio_start_ms: int | float
+    audio_start_ms: int | float | None = None
 
 
-class SpeechStopped(_OfItem):
+class SpeechStopped(_OfTurn):
     type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int | float
+    audio_end_ms: int | float | None = None
 
 
-class InputAudioBufferCommitted(_OfItem):
+class InputAudioBufferCommitted(_OfTurn):
     type: Literal["input_audio_buffer.committed"] = "input_audio_buffer.committed"
     previous_item_id: str | None = None
 
@@ -152,18 +160,18 @@ class InputAudioBufferCleared(ServerEvent):
     type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared"
 
 
-class TimeoutTriggered(_OfItem):
+class TimeoutTriggered(_OfTurn):
     type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int | float
-    audio_end_ms: int | float
+    audio_start_ms: int | float | None = None
+    audio_end_ms: int | float | None = None
 
 
 class DtmfEventReceived(Frame):
     """SIP only; the only event without an id."""
 
     type: Literal["input_audio_buffer.dtmf_event_received"] = "input_audio_buffer.dtmf_event_received"
-    event: str
-    received_at: int | float
+    event: str = ""
+    received_at: int | float | None = None
 
 
 class OutputAudioBufferStarted(ServerEvent):
@@ -199,40 +207,40 @@ class ResponseDone(ServerEvent):
 class OutputItemAdded(ServerEvent):
     type: Literal["response.output_item.added"] = "response.output_item.added"
     response_id: Id
-    output_index: int
+    output_index: int = 0
     item: Item
 
 
 class OutputItemDone(ServerEvent):
     type: Literal["response.output_item.done"] = "response.output_item.done"
     response_id: Id
-    output_index: int
+    output_index: int = 0
     item: Item
 
 
 class ContentPartAdded(_OfPart):
     type: Literal["response.content_part.added"] = "response.content_part.added"
-    part: ContentPart
+    part: ContentPart = Field(default_factory=ContentPart)
 
 
 class ContentPartDone(_OfPart):
     type: Literal["response.content_part.done"] = "response.content_part.done"
-    part: ContentPart
+    part: ContentPart = Field(default_factory=ContentPart)
 
 
 class OutputTextDelta(_OfPart):
     type: Literal["response.output_text.delta"] = "response.output_text.delta"
-    delta: str
+    delta: str = ""
 
 
 class OutputTextDone(_OfPart):
     type: Literal["response.output_text.done"] = "response.output_text.done"
-    text: str
+    text: str = ""
 
 
 class OutputAudioTranscriptDelta(_OfPart):
     type: Literal["response.output_audio_transcript.delta"] = "response.output_audio_transcript.delta"
-    delta: str
+    delta: str = ""
 
 
 class OutputAudioTranscriptDone(_OfPart):
@@ -257,37 +265,37 @@ class OutputAudioDone(_OfPart):
 class FunctionCallArgumentsDelta(_OfItem):
     type: Literal["response.function_call_arguments.delta"] = "response.function_call_arguments.delta"
     response_id: Id
-    output_index: int
-    call_id: Id
-    delta: str
+    output_index: int = 0
+    call_id: Id = ""
+    delta: str = ""
 
 
 class FunctionCallArgumentsDone(_OfItem):
     type: Literal["response.function_call_arguments.done"] = "response.function_call_arguments.done"
     response_id: Id
-    output_index: int
-    call_id: Id
+    output_index: int = 0
+    call_id: Id = ""
     name: str = ""
-    arguments: str
+    arguments: str = ""
 
 
 class McpCallArgumentsDelta(_OfItem):
     type: Literal["response.mcp_call_arguments.delta"] = "response.mcp_call_arguments.delta"
     response_id: Id
-    output_index: int
-    delta: str
+    output_index: int = 0
+    delta: str = ""
     obfuscation: str | None = None
 
 
 class McpCallArgumentsDone(_OfItem):
     type: Literal["response.mcp_call_arguments.done"] = "response.mcp_call_arguments.done"
     response_id: Id
-    output_index: int
-    arguments: str
+    output_index: int = 0
+    arguments: str = ""
 
 
 class _OfMcpCall(_OfItem):
-    output_index: int
+    output_index: int = 0
 
 
 class McpCallInProgress(_OfMcpCall):
@@ -316,14 +324,14 @@ class McpListToolsFailed(_OfItem):
 
 class RateLimitsUpdated(ServerEvent):
     type: Literal["rate_limits.updated"] = "rate_limits.updated"
-    rate_limits: tuple[RateLimit, ...]
+    rate_limits: tuple[RateLimit, ...] = ()
 
 
 class Error(ServerEvent):
     """Usually not fatal: the socket stays open (1.5)."""
 
     type: Literal["error"] = "error"
-    error: ErrorDetail
+    error: ErrorDetail = Field(default_factory=ErrorDetail)
 
 
 AnyServerEvent = (

@@ -30,7 +30,7 @@ class Folders:
 
     present_bots: by name. versions: those that can be had, and asked: those that were asked for, by name and digest.
     arrivals: for which a bot was chosen. numbers: whose bot by the number dialled. by_number: which therefore counts.
-    store_errors: of the next questions for a version.
+    store_errors: of the next questions for a version. broken: no bot can be chosen any more, by a bug.
     """
 
     def __init__(self, *names: str) -> None:
@@ -39,11 +39,13 @@ class Folders:
         self.arrivals: list[Arrival] = []
         self.asked: list[tuple[str, str]] = []
         self.numbers: dict[str, str] = {}
-        self.by_number = False
+        self.by_number = self.broken = False
         self.store_errors: list[Exception] = []
 
     def choose(self, arrival: Arrival) -> Bot | None:
         self.arrivals.append(arrival)
+        if self.broken:
+            raise ZeroDivisionError
         name = self.numbers.get(arrival.dialled) or arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
         return self.present_bots.get(name)
 

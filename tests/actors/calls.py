@@ -28,7 +28,7 @@ from actors.system.signals import ChildDied
 from actors.transport.circuit import Milestone
 from actors.transport.dialler import DialFailed, Dialled, Purpose
 from actors.transport.websocket import WireClosed, WireMessage, WireText
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
 from fsm.agents.end_call import END_CALL
 from fsm.effects import EffectRequest, EffectResult, Effects, Ok, TaskContext
 from fsm.english import English

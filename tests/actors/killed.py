@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy import event
 
 from actors.tasks.effect_runner import EffectRunner
+from appointments.bookings import book
 from fsm.answer import Snapshot
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, Remote, TaskContext
 from fsm.run import TaskRun
-from store.appointments import book
 from store.database import open_database
 from tests.actors.bots import OneWith
 from tests.fsm.tables import table

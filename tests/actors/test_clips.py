@@ -73,6 +73,7 @@ def test_a_missing_or_unreadable_clip_is_named(folder: Path) -> None:
         load_clips(folder)
 
 
-def test_the_clips_of_the_product_can_be_loaded() -> None:
-    clips = load_clips(Path(__file__).parents[2] / "gateway" / "clips")
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_clips_of_the_product_can_be_loaded(language: str) -> None:
+    clips = load_clips(Path(__file__).parents[2] / "gateway" / "clips" / language)
     assert all(recording.words for recording in clips.values())

@@ -26,13 +26,13 @@ from sqlalchemy import event
 from websockets.asyncio.server import ServerConnection, serve
 
 from actors.messages.journal_rows import JournalEntry, decode
+from appointments.bookings import AppointmentBook, book
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from gateway.daemon import Daemon
 from gateway.settings import Settings
 from lab.caller import CallSettings
-from store.appointments import AppointmentBook, book
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.adversary.model import Model

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from appointments.bookings import Appointment, AppointmentBook
 from gateway.daemon import Daemon
 from lab.caller import CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
 from lab.mouth import Voice, espeak
-from store.appointments import Appointment, AppointmentBook
 from store.journal import CallRecord
 from tests.calls.settings import daemon_settings
 from tests.calls.tap import Line, Tap

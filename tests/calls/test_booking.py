@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from appointments.bookings import AppointmentBook
 from lab.caller import CallReport
-from store.appointments import AppointmentBook
 from tests.calls.live import BOOKED, heard_words, practice, said_on, spoken
 from tests.paced_loop import run_paced
 

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from sqlalchemy import Engine as Database
 
+from appointments.bookings import Appointment, AppointmentBook
 from gateway.daemon import run
 from lab.caller import BotSpoke, CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.caller.call import REDIAL_MS
@@ -34,7 +35,6 @@ from lab.engine import Faults
 from lab.load.figures import LoadReport
 from lab.load.generator import command_line
 from lab.load.run_state import LoadSettings
-from store.appointments import Appointment, AppointmentBook
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.calls.live import recording

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from sqlalchemy import Engine, String, cast, func, select
 
 from actors.policies import STORE_LIMIT_S
+from appointments.bookings import Appointment
 from store import schema
-from store.appointments import Appointment
 from store.call_keys import conversation_of
 from store.database import reading
 from tests.faults.bookers import Bookers

@@ -16,9 +16,9 @@ from random import Random
 
 import pytest
 
+from appointments.bookings import AppointmentBook
 from gateway.daemon import run
 from lab.load.run_state import LoadSettings
-from store.appointments import AppointmentBook
 from tests.faults import soak_judge
 from tests.faults.bookers import Bookers
 from tests.faults.faultproxy import FaultProxy

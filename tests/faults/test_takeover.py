@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine as Database
 
 from actors.messages.journal_rows import ResponseRow
+from appointments.bookings import AppointmentBook
 from gateway.daemon import run
 from lab.caller import BotSpoke, CallerEvent, CallSettings, Resumed, Say, place_call
 from lab.engine import Engine, EngineSettings
-from store.appointments import AppointmentBook
 from store.database import open_database
 from store.journal import Journal
 from tests.calls.live import BOOKED, LIMIT_S, PATIENCE_S, PAUSE_MS, recording, said_on

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.agents.book_appointment import WHEN
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from appointments.book_appointment import WHEN
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from fsm import locales
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import Confirm
@@ -87,10 +88,12 @@ def test_from_and_to_are_not_taken_for_each_other() -> None:
     confirm = RESCHEDULE_APPOINTMENT.states["Confirm"]
     assert isinstance(confirm, Confirm)
     old, new = {"was_day": date(2026, 11, 24), "was_at": time(10, 30)}, {"day": date(2026, 11, 26), "at": time(11)}
-    readback = readback_of(confirm.template, {**old, **new}, (1,), {})
+    readback = readback_of(confirm.template, {**old, **new}, (1,), {}, locales.ENGLISH.formatter)
     assert readback.dates == (date(2026, 11, 24), date(2026, 11, 26))
-    said = confirm.template.format(**old, **new)
-    swapped = confirm.template.format(was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"])
+    said = locales.ENGLISH.say(confirm.template, **old, **new)
+    swapped = locales.ENGLISH.say(
+        confirm.template, was_day=new["day"], was_at=new["at"], day=old["was_day"], at=old["was_at"]
+    )
     assert states(readback, [Spoken(said, heard=True, today=MONDAY)], ENGLISH)
     assert not states(readback, [Spoken(swapped, heard=True, today=MONDAY)], ENGLISH)
 

@@ -9,9 +9,10 @@ from datetime import date, time
 
 import pytest
 
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from fsm import locales
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import AgentSpec, Confirm
@@ -23,7 +24,7 @@ WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 25), date(2026, 11, 26), date(2026,
 def _readback(spec: AgentSpec, **values: object) -> Readback:
     confirm = spec.states["Confirm"]
     assert isinstance(confirm, Confirm)
-    return readback_of(confirm.template, values, (1,), {})
+    return readback_of(confirm.template, values, (1,), {}, locales.ENGLISH.formatter)
 
 
 BOOK = _readback(BOOK_APPOINTMENT, day=THURSDAY, at=time(10, 30), name="John Smith")

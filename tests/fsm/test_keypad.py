@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
 from fsm.effects import Ok
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME, read_date, read_time
 from fsm.spec import Known

@@ -52,7 +52,17 @@ def test_an_entry_point_that_gives_no_table_is_named(package: ModuleType, attrib
         load_agents([point(attribute)])
 
 
-@pytest.mark.parametrize("name", ["book_appointment", "book", "end_call_now"])
+@pytest.mark.parametrize("name", ["end_call", "book_appointment"])
+def test_a_task_of_an_installed_package_replaces_one_that_comes_along(package: ModuleType, name: str) -> None:
+    vars(package)["MINE"] = table(name=name)
+    found = load_agents([point("MINE")])
+    assert found[name] is vars(package)["MINE"]
+    assert found.keys() == load_agents(installed=()).keys()
+    with pytest.raises(MisuseError, match="begin alike"):
+        load_agents([point("MINE"), point("MINE", "again")])
+
+
+@pytest.mark.parametrize("name", ["book", "end_call_now"])
 def test_names_whose_functions_would_be_mixed_up_are_refused(package: ModuleType, name: str) -> None:
     vars(package)["CLASH"] = table(name=name)
     with pytest.raises(MisuseError, match="begin alike"):

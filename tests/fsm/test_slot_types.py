@@ -12,6 +12,7 @@ from fsm.consent import Spoken, readback_of, states
 from fsm.effects import Ok, Remote
 from fsm.english import English
 from fsm.errors import SlotError
+from fsm.locales import ENGLISH
 from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.states import Known
@@ -32,7 +33,7 @@ def checked(kind: str, value: Any, **options: Any) -> Any:
 
 
 def said(kind: str, value: Any) -> str:
-    return SLOT_TYPES[kind].ear.format("slot").format_map({"slot": value})
+    return ENGLISH.fill(SLOT_TYPES[kind].ear.format("slot"), {"slot": value})
 
 
 @dataclass

@@ -9,13 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from fsm.effects import EffectResult, Failed, Ok, Refused
+from fsm.conditions import Condition
+from fsm.effects import EffectResult, Failed, Ok, Refused, Remote
 from fsm.registry import load_agents
-from fsm.spec import AgentSpec, Arrow, Collect, End, Slot
+from fsm.spec import AgentSpec, Arrow, Collect, End, Known, Slot
 from fsm.task_export import as_file, parts_of
-from fsm.task_file import compile_task
+from fsm.task_file import (
+    ArrowTable,
+    ChoiceTable,
+    KeypadTable,
+    Parts,
+    ReasonTable,
+    SlotTable,
+    StateTable,
+    TaskFile,
+    TaskHeader,
+    compile_task,
+)
 from fsm.testing import Conversation, Recorder, converse
 from protocols.errors import MisuseError
 from run import app
@@ -74,6 +87,180 @@ def _move(talk: Conversation, move: str, values: dict[str, object]) -> None:
             talk.keys("2411")
         case _:
             getattr(talk, move)()
+
+
+# Every key that a task's file may have, none of them with the value that it has by default.
+WHOLE = """
+[task]
+name = "whole"
+description = "Everything."
+start = "Ask"
+ends_call = true
+carries_notes = true
+patience = 9
+retention = { slot = 60.0, fact = 50.0, result = 40.0 }
+not_understood = "What?"
+still_there = "Hello?"
+yes_or_no = "Yes or no?"
+
+[slot.topic]
+type = "choice"
+choices = { repair = "a repair", bill = "a bill" }
+ask = "What is it about?"
+describe = "The topic."
+example = "Say repair or bill."
+
+[slot.code]
+type = "digits"
+length = 4
+ask = "Which code?"
+check = ["even", "free"]
+keypad = { ask = "Key it in.", length = 4 }
+
+[slot.parcels]
+type = "number"
+lowest = 1.0
+highest = 20.0
+ask = "How many?"
+
+[slot.number]
+type = "phone"
+region = "GB"
+optional = true
+
+[slot.whom]
+type = "text"
+choices_from = "transfer_targets"
+optional = true
+
+[slot.cost]
+type = "amount"
+currency = "euros"
+stored = true
+
+[state.Ask]
+collect = ["topic", "code", "parcels"]
+retries = 5
+on = { filled = "How", gave_up = "Human" }
+
+[state.How]
+ask = "A van or a bike?"
+default = "bike"
+retries = 2
+reason = { question = "Is it much?", limit_s = 1.5, notes = true }
+[state.How.choose.van]
+means = "a van"
+[[state.How.choose.van.when.any]]
+slot = "parcels"
+above = 10
+[[state.How.choose.van.when.any]]
+all = [{ slot = "topic", is = "bill" }, { fact = "f", known = true }]
+[state.How.choose.bike]
+means = "a bike"
+when = "busy"
+[state.How.on]
+van = [
+    { to = "Find", when = { slot = "parcels", below = 3 }, priority = 2, then = { tried = "van" } },
+    { to = "Check" },
+]
+bike = [
+    { to = "Find", when = { slot = "topic", in = ["bill"] } },
+    { to = "Check", when = { fact = "f", is_not = 3 } },
+    { to = "Find" },
+]
+gave_up = "Human"
+
+[state.Find]
+act = "find"
+fills = ["cost"]
+on = { ok = "Check", refused = "Human", failed = "Human" }
+
+[state.Check]
+confirm = "{topic}: {code}, {parcels}?"
+change = "What else?"
+retries = 4
+on = { yes = "Human", no = "Ask", gave_up = "Human" }
+
+[state.Human]
+end = "transfer"
+say = "One moment."
+target = "whom"
+
+[state.Cancelled]
+end = "cancelled"
+"""
+
+
+def even(value: Any, known: Known) -> Any:
+    return value
+
+
+PARTS = Parts(
+    effects={"find": Remote(lambda request: Ok({"cost": 3}), reads_only=True)},
+    checks={"even": even, "free": even},
+    rules={"busy": lambda known: False},
+)
+
+
+def test_every_key_of_a_file_comes_back() -> None:
+    written = tomllib.loads(WHOLE)
+    told = as_file(compile_task(written, PARTS))
+    # A sentence comes back with how its values are said written out.
+    written["state"]["Check"]["confirm"] = "{topic.label}: {code:ear}, {parcels}?"
+    assert told == written
+    assert as_file(compile_task(told, PARTS)) == told
+
+
+def test_every_key_that_there_is_is_among_them() -> None:
+    """A key that is new in fsm/task_file.py has to come back as well: put it into WHOLE."""
+    written = tomllib.loads(WHOLE)
+    slots, states = list(written["slot"].values()), list(written["state"].values())
+    arrows = [
+        arrow for state in states for each in state.get("on", {}).values() if isinstance(each, list) for arrow in each
+    ]
+    choices = [each for state in states for each in state.get("choose", {}).values()]
+    whens = [each["when"] for each in (*arrows, *choices) if isinstance(each.get("when"), dict)]
+    whens += [each for when in whens for each in (*when.get("any", ()), *when.get("all", ()))]
+    whens += [each for when in whens for each in when.get("all", ())]
+    there: dict[type[BaseModel], list[dict[str, Any]]] = {
+        TaskHeader: [written["task"]],
+        SlotTable: slots,
+        KeypadTable: [slot["keypad"] for slot in slots if "keypad" in slot],
+        StateTable: states,
+        ArrowTable: arrows,
+        ChoiceTable: choices,
+        ReasonTable: [state["reason"] for state in states if "reason" in state],
+        Condition: whens,
+    }
+    for model, tables in there.items():
+        keys = {each.alias or name for name, each in model.model_fields.items()}
+        assert {key for table in tables for key in table} == keys, model.__name__
+    assert set(written) | {"flow", "effect"} == TaskFile.model_fields.keys(), "those two become states"
+
+
+@pytest.mark.parametrize("keys", ["", 'refused_asks = ["code"]\nretries = 2\nchange = "What?"'])
+def test_a_flow_comes_back_as_its_states(keys: str) -> None:
+    flow = f"""
+[task]
+name = "flow"
+description = "A flow."
+{WHOLE[WHOLE.index("[slot.topic]") : WHOLE.index("[slot.whom]")]}
+[flow]
+collect = ["topic", "code", "parcels"]
+confirm = "{{topic}}: {{code}}?"
+done = {{ say = "Done.", outcome = "well" }}
+failed = {{ say = "No.", hangup = true }}
+gave_up = {{ say = "Bye.", transfer = true }}
+cancelled = {{ say = "Fine." }}
+{keys}
+[effect]
+tool = "find"
+"""
+    spec = compile_task(tomllib.loads(flow), PARTS)
+    told = as_file(spec)
+    again = compile_task(told, PARTS)
+    assert as_file(again) == told
+    assert (again.states, again.transitions) == (spec.states, spec.transitions)
 
 
 def test_what_a_file_cannot_say_is_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fsm.effects import Local, Ok, Remote
 from fsm.errors import SlotError
-from fsm.spec import AgentSpec, Known, Slot
+from fsm.spec import AgentSpec, Known
 from fsm.task_file import Parts, TaskFileError, compile_task
 from fsm.testing import Recorder, converse
 
@@ -97,7 +97,6 @@ PARTS = Parts(
     },
     checks={"within_hours": within_hours},
     rules={"busy": lambda known: known.slots.get("size") == 7},
-    slots={"ready": Slot(str, ask="Ready?")},
 )
 
 
@@ -179,16 +178,73 @@ def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> 
         (('end = "van"', 'end = "van"\nact = "x"'), "state.Van: write exactly one of collect, confirm"),
         (('end = "van"', 'end = "van"\nretries = 2'), "state.Van.retries: does not apply to a state that has `end`"),
         (('gave_up = "Human"\n[state.Van]', "[state.Van]"), "state 'Decide' has no arrow for 'gave_up'"),
-        (('type = "number"', 'type = "slot:other"'), "slot.size.type: there is no ready slot 'slot:other'; there is: "),
     ],
 )
 def test_a_fault_in_states_is_told_where_it_stands(change: tuple[str, str], told: str) -> None:
     assert any(told in each for each in faults(CHOOSING.replace(*change)))
 
 
+@pytest.mark.parametrize(
+    "value", ["inf", "-inf", "nan", "0", "-0", "-1", "1e300", "1" + 400 * "0", "true", '"3"', "2026-11-24"]
+)
+def test_a_retention_that_is_no_length_of_time_is_told(value: str) -> None:
+    text = CALLBACK.replace("[slot.topic]", f"retention = {{ slot = {value} }}\n[slot.topic]")
+    assert faults(text)[0].startswith("task.retention.slot: ")
+
+
+@pytest.mark.parametrize("key", ["lowest", "highest"])
+@pytest.mark.parametrize("value", ["inf", "nan", "1" + 400 * "0", "true", '"3"', "2026-11-24"])
+def test_a_bound_that_is_no_number_is_told(key: str, value: str) -> None:
+    assert faults(CHOOSING.replace("lowest = 1", f"{key} = {value}"))[0].startswith(f"slot.size.{key}: ")
+
+
+def test_bounds_between_which_there_is_nothing_are_told() -> None:
+    [fault] = faults(CHOOSING.replace("lowest = 1", "lowest = 3\nhighest = 2"))
+    assert fault == "slot.size.highest: is below lowest; write 3 or more"
+
+
+@pytest.mark.parametrize(("value", "holds"), [("2026-11-24", True), ("2026-11-25", False), ('"2026-11-24"', True)])
+def test_days_and_times_of_conditions_may_be_written_as_toml_has_them(value: str, holds: bool) -> None:
+    text = CHOOSING.replace('type = "number"\nlowest = 1', 'type = "date"')
+    text = text.replace("above = 10", f"is = {value}")
+    assert converse(compiled(text)).opens(size="2026-11-24").state == ("Van" if holds else "Decide")
+    text = text.replace('type = "date"', 'type = "time"').replace(f"is = {value}", "below = 10:30:00")
+    assert converse(compiled(text)).opens(size="10:15").state == "Van"
+
+
 def test_all_faults_are_told_at_once() -> None:
     text = CALLBACK.replace('type = "time"', 'type = "tim"').replace("crm.callback", "crm.call")
     assert len(faults(text)) == 2
+
+
+def test_all_holes_of_a_table_are_told_at_once_each_where_it_is() -> None:
+    text = CHOOSING.replace('gave_up = "Human" }', 'gave_up = "Humam" }').replace('gave_up = "Human"\n', "")
+    text = text.replace('say = "A van comes for {size}."', 'say = "A van comes for {sise}."')
+    told = faults(text)
+    assert [each.partition(": ")[0] for each in told] == [
+        "state.Van.say",
+        "state.Collect.on.gave_up",
+        "state.Decide.on",
+    ]
+    assert "leads to an unknown state, 'Humam'; there is Collect, Decide, " in told[1]
+    text = CHOOSING.replace(
+        'bike = [{ to = "Van", when = "busy", then = { tried = "bike" } }, { to = "Bike" }]', 'bike = "Van"'
+    )
+    told = faults(text + '[state.Attic]\nend = "attic"\n')
+    assert [each.partition(": ")[0] for each in told] == ["state.Bike", "state.Attic"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (('confirm = "A callback about {topic} at {at}. Is that right?"\n', ""), "effect.tool"),
+        (('collect = ["topic", "at"]', 'collect = ["topic"]'), "slot.at"),
+        (('say = "We will call you back."', 'say = "We will call {whom} back."'), "flow.done"),
+        (("[flow]", '[flow]\ngave_up = { say = "Bye.", hangup = true }\nfailed = { say = "No." }'), "flow.collect"),
+    ],
+)
+def test_a_hole_in_a_flow_is_told_by_the_key_that_it_follows_from(change: tuple[str, str], key: str) -> None:
+    assert faults(CALLBACK.replace(*change))[0].partition(": ")[0] == key
 
 
 def test_a_file_without_flow_and_states() -> None:

@@ -284,15 +284,28 @@ def test_a_plain_get_with_the_token_is_answered_for_the_validate_button(path: st
     run(scene)
 
 
+BODY = b"Content-Length: 2\r\n\r\n{}"
+
+
 @pytest.mark.parametrize(
-    "request_bytes",
-    [b"\x16\x03\x01\x02\x00\x01\xfc\n", b"POST / HTTP/1.1\r\nHost: bot\r\n\r\n", b"hello\r\n\r\n", b"G" * 70_000],
-    ids=["TLS", "POST", "not HTTP", "endless line"],
+    ("request_bytes", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\xfc\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: bot\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n", b"405"),
+        (b"POST / HTTP/1.1\r\nHost: bot\r\n" + BODY, b"400"),
+        (b"GET / HTTP/1.1\r\nHost: bot\r\n" + BODY, b"400"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", b"400"),
+        (b"hello\r\n\r\n", b"400"),
+        (b"G" * 70_000, b"414"),
+    ],
+    ids=["TLS", "POST", "POST with a body", "GET with a body", "chunks", "not HTTP", "endless line"],
 )
-def test_a_connection_without_an_opening_handshake_is_closed(request_bytes: bytes, tmp_path: Path) -> None:
+def test_a_request_that_is_no_opening_handshake_gets_a_status(
+    request_bytes: bytes, status: bytes, tmp_path: Path
+) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
-            assert not (await exchange(daemon.vaic_url, request_bytes)).startswith(b"HTTP/1.1 101")
+            assert (await exchange(daemon.vaic_url, request_bytes)).startswith(b"HTTP/1.1 " + status)
             async with socket(daemon) as vaic:
                 await vaic.calls("c-1")
                 await vaic.ends("c-1")
@@ -337,13 +350,12 @@ def test_connection_validate_starts_no_call_and_a_call_may_follow_on_the_same_so
         ("hello", "not_json"),
         ("[1, 2]", "not_an_object"),
         ("{}", "no_type"),
-        ('{"type":"session.initiate"}', "bad_fields"),
         ('{"type":"userStream.chunk","conversationId":"c-9","audioChunk":"AAAA"}', "not_a_beginning"),
         ('{"type":"session.end","conversationId":"c-9"}', "not_a_beginning"),
         (b"\x00\xff\xfe\x80", "not_json"),
         (b"", "not_json"),
     ],
-    ids=["no JSON", "list", "no type", "no id", "chunk", "end", "binary", "empty"],
+    ids=["no JSON", "list", "no type", "chunk", "end", "binary", "empty"],
 )
 def test_a_first_message_that_opens_no_session_is_counted_and_ignored(
     first: str | bytes, reason: str, tmp_path: Path
@@ -597,13 +609,18 @@ def test_a_bad_frame_in_a_call_ends_neither_this_call_nor_another(frame: str | b
     run(scene)
 
 
-def test_text_that_is_not_utf_8_is_ignored(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_a_call", [False, True])
+def test_text_that_is_not_utf_8_closes_the_socket_with_1007(in_a_call: bool, tmp_path: Path) -> None:
     async def scene() -> None:
-        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
-            await vaic.calls("c-1")
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic, socket(daemon) as other:
+            if in_a_call:
+                await vaic.calls("c-1")
             await vaic.connection.send(b'{"type":"userStream.st\xffrt"}', text=True)
-            await vaic.is_served("c-1")
-            await vaic.ends("c-1")
+            await vaic.connection.wait_closed()
+            assert vaic.connection.close_code == 1007
+            await other.calls("c-2")
+            await other.is_served("c-2")
+            await other.ends("c-2")
 
     run(scene)
 

@@ -40,6 +40,35 @@ def test_a_private_address_is_not_connected_to() -> None:
     assert server.received == []
 
 
+def test_the_next_address_is_tried_where_one_takes_no_connection() -> None:
+    with http_server(answers(200, {})) as server:
+        guard = HostGuard(private=("localhost",), resolve=lambda host, port: ["127.0.0.2", "127.0.0.1"])
+        assert get(server.url, guard=guard).status == 200  # nothing listens at 127.0.0.2
+
+
+def test_an_address_that_says_nothing_leaves_time_for_the_next() -> None:
+    authority = trustme.CA()
+    served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(served)
+    authority.configure_trust(trusting)
+    with tls_server(served) as port, socket.create_server(("127.0.0.2", port)):  # it never shakes hands
+        guard = HostGuard(private=("localhost",), resolve=lambda host, port: ["127.0.0.2", "127.0.0.1"])
+        assert get(f"https://localhost:{port}/", guard=guard, tls=trusting).status == 200
+
+
+def test_the_time_to_connect_is_that_of_the_name_as_well() -> None:
+    now = [0.0]
+
+    def resolve(host: str, port: int) -> list[str]:
+        now[0] += 5.0
+        return ["127.0.0.1"]
+
+    guard = HostGuard(private=("localhost",), resolve=resolve)
+    with http_server() as server, pytest.raises(Unsent, match="no time is left"):
+        exchange(Request("GET", server.url, {}), guard, connect_s=5.0, until_s=60.0, clock_s=lambda: now[0])
+    assert server.received == []
+
+
 def test_no_time_is_nothing_sent() -> None:
     with http_server() as server, pytest.raises(Unsent):
         get(server.url, total_s=-1)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from http_tools.guard import HostGuard, NoAddress, NotAllowed, is_public
+from http_tools.guard import MOST_LOOKUPS, HostGuard, NoAddress, NotAllowed, is_public
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,15 @@ def test_what_is_public(address: str) -> None:
 def test_a_name_with_one_private_address_is_refused() -> None:
     guard = HostGuard(resolve=lambda host, port: ["93.184.216.34", "10.0.0.1"])
     with pytest.raises(NotAllowed):
-        guard.address("crm.example", 443, 1.0)
+        guard.addresses("crm.example", 443, 1.0)
 
 
 def test_a_name_is_resolved_anew_each_time_and_the_checked_address_is_the_one_that_is_used() -> None:
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
     guard = HostGuard(resolve=lambda host, port: next(answers))
-    assert guard.address("crm.example", 443, 1.0) == "93.184.216.34"
+    assert guard.addresses("crm.example", 443, 1.0) == ["93.184.216.34"]
     with pytest.raises(NotAllowed):
-        guard.address("crm.example", 443, 1.0)
+        guard.addresses("crm.example", 443, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_names_that_are_allowed(hosts: tuple[str, ...], host: str, allowed: bool
 
 def test_a_private_host_must_be_written_out() -> None:
     guard = HostGuard(hosts=("*",), private=("crm.local",), resolve=lambda host, port: ["10.0.0.1"])
-    assert guard.address("crm.local", 443, 1.0) == "10.0.0.1"
+    assert guard.addresses("crm.local", 443, 1.0) == ["10.0.0.1"]
     with pytest.raises(NotAllowed):
-        guard.address("other.local", 443, 1.0)
+        guard.addresses("other.local", 443, 1.0)
 
 
 def test_a_resolver_that_hangs_is_not_waited_for() -> None:
     over = threading.Event()
     guard = HostGuard(resolve=lambda host, port: [str(over.wait())])
     with pytest.raises(NoAddress, match="in time"):
-        guard.address("crm.example", 443, 0.05)
+        guard.addresses("crm.example", 443, 0.05)
     over.set()
 
 
@@ -80,4 +80,38 @@ def test_a_name_that_does_not_exist() -> None:
         raise OSError("no such name")
 
     with pytest.raises(NoAddress):
-        HostGuard(resolve=resolve).address("crm.example", 443, 1.0)
+        HostGuard(resolve=resolve).addresses("crm.example", 443, 1.0)
+
+
+def test_a_name_that_hangs_takes_one_thread_however_many_ask_and_other_names_none_of_its_time() -> None:
+    over, asked = threading.Event(), []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        if host == "slow.example":
+            over.wait()
+        return ["93.184.216.34"]
+
+    guard = HostGuard(resolve=resolve)
+    for _ in range(2 * MOST_LOOKUPS):
+        with pytest.raises(NoAddress, match="in time"):
+            guard.addresses("slow.example", 443, 0.0)
+    assert guard.addresses("crm.example", 443, 60.0) == ["93.184.216.34"]
+    assert asked == ["slow.example", "crm.example"]
+    over.set()
+
+
+def test_no_more_names_are_looked_up_than_there_is_room_for() -> None:
+    over = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        over.wait()
+        return []
+
+    guard = HostGuard(resolve=resolve)
+    for number in range(MOST_LOOKUPS):
+        with pytest.raises(NoAddress, match="in time"):
+            guard.addresses(f"h{number}.example", 443, 0.0)
+    with pytest.raises(NoAddress, match="too many"):
+        guard.addresses("crm.example", 443, 60.0)
+    over.set()

@@ -239,6 +239,15 @@ def test_what_is_not_found_stays_unclear(status: int) -> None:
     assert isinstance(looked_up(status, {}), Unclear)
 
 
+def test_a_look_up_that_lacks_a_value_leaves_it_unclear_and_says_why(log_lines: list[str]) -> None:
+    with http_server(sends(b"")) as server:
+        lookup = {"get": f"{server.url}/by-note/{{note}}"}
+        assert isinstance(done(server, lookup=lookup, unclear={"say": "Nobody knows."}), Unclear)
+    assert [each.method for each in server.received] == ["POST"]
+    [line] = [each for each in log_lines if "lacks a value" in each]
+    assert "note" in line
+
+
 def test_recovery_asks_and_does_again_only_what_was_not_done() -> None:
     with http_server(answers(404), answers(200, {"data": {"id": 3}}), answers(500)) as server:
         effect = remote("crm", declared(server, lookup={"get": f"{server.url}/by-key/{{key}}"}), around())
@@ -268,6 +277,39 @@ def test_access_tokens_are_fetched_once_and_used_until_they_expire() -> None:
     assert len(issuer.received) == 1
     assert b"grant_type=client_credentials" in issuer.received[0].body
     assert server.received[1].headers["authorization"] == "Bearer t-1"
+
+
+def test_a_slow_issuer_of_tokens_holds_another_call_no_longer_than_its_own_time() -> None:
+    with http_server() as issuer, http_server() as server:
+        issuer.script[:] = [issuer.says_nothing()]
+        oauth = {"token_url": f"{issuer.url}/token", "client_id": "tieline", "client_secret": "secret:CRM"}
+        crm = tool(server, auth={"oauth2": oauth}, total_s=60)
+        ended: list[object] = []
+
+        def hold() -> None:
+            try:
+                crm.carry_out(request())
+            except NotSent as error:
+                ended.append(error)
+
+        holder = threading.Thread(target=hold, daemon=True)
+        holder.start()
+        while not issuer.received:
+            socket.create_connection(("127.0.0.1", server.port)).close()  # lets the other run
+        with pytest.raises(NotSent, match="no access token in time"):
+            crm.request(request(), until_s=0.0)  # its time is over; the other's is not
+        assert ended == []
+        issuer.gone.set()
+        holder.join()
+    assert server.received == []
+
+
+@pytest.mark.parametrize("lasts", [None, "soon", -1, 10**400, True])
+def test_a_token_whose_end_is_told_oddly_is_a_token(lasts: object) -> None:
+    issued = answers(200, {"access_token": "t-1", "expires_in": lasts})
+    with http_server(issued) as issuer, http_server(answers(201, {"data": {"id": 1}})) as server:
+        oauth = {"token_url": f"{issuer.url}/token", "client_id": "tieline", "client_secret": "secret:CRM"}
+        assert isinstance(done(server, auth={"oauth2": oauth}), Ok)
 
 
 def test_without_an_access_token_nothing_is_sent() -> None:

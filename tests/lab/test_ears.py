@@ -47,7 +47,10 @@ def heard_words(text: str) -> str:
     return " ".join("".join(c for c in text.lower() if c.isalnum() or c in " '").split())
 
 
-@pytest.mark.parametrize("name", WORDS)
+# Some of both voices each time.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.faults if place % 4 else ()) for place, name in enumerate(WORDS)]
+)
 def test_a_sentence_in_silence_is_one_utterance(name: str) -> None:
     audio, ears = spoken_in_silence(name), TurnDetector()
     start_ms, end_ms = only_utterance(ears.feed(audio))

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import run
 from lab.load.figures import BIN_US, Histogram
 from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from tests.lab.load_bot import ROOT, wait_until_listening
@@ -133,11 +135,8 @@ def place(tmp_path: Path, port: int, model_port: int, *options: str) -> tuple[in
     """`tieline load` against a bot: its exit code, its report, and what it said."""
     report = tmp_path / "report.json"
     where = ["--to", f"ws://127.0.0.1:{port}", "--model-port", str(model_port), "--json", str(report)]
-    ran = subprocess.run(
-        [sys.executable, "run.py", "load", *where, "--calls", "5", "--seconds", "1.5", "--patient", *options],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    return ran.returncode, json.loads(report.read_text()), ran.stdout + ran.stderr
+    ran = CliRunner().invoke(run.app, ["load", *where, "--calls", "5", "--seconds", "1.5", "--patient", *options])
+    return ran.exit_code, json.loads(report.read_text()), ran.output
 
 
 @pytest.fixture(scope="module")
@@ -213,9 +212,6 @@ def test_a_bot_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    ran = subprocess.run(
-        [sys.executable, "run.py", "load", "--format", "mp3"], cwd=ROOT, capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert ran.returncode == 2
+    ran = CliRunner().invoke(run.app, ["load", "--format", "mp3"])
+    assert ran.exit_code == 2
     assert "unknown format" in ran.stderr

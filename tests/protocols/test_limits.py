@@ -26,7 +26,7 @@ def test_a_message_has_a_limited_number_of_activities() -> None:
 
 @pytest.mark.parametrize("character", ["i", "ä", "\N{GRINNING FACE}"])
 def test_an_id_has_a_limited_number_of_characters(character: str) -> None:
-    committed = {"type": "input_audio_buffer.committed", "item_id": character * NAME_CHARS}
-    SERVER_EVENTS.parse(json.dumps(committed))
-    with pytest.raises(WireError, match=r"bad_fields: input_audio_buffer\.committed\.item_id"):
-        SERVER_EVENTS.parse(json.dumps(committed | {"item_id": character * (NAME_CHARS + 1)}))
+    deleted = {"type": "conversation.item.deleted", "item_id": character * NAME_CHARS}
+    SERVER_EVENTS.parse(json.dumps(deleted))
+    with pytest.raises(WireError, match=r"bad_fields: conversation\.item\.deleted\.item_id"):
+        SERVER_EVENTS.parse(json.dumps(deleted | {"item_id": character * (NAME_CHARS + 1)}))

@@ -123,6 +123,38 @@ def test_half_a_sample_is_not_part_of_the_next_utterance() -> None:
     assert np.abs(got - expected).max() <= 2  # soxr's dither differs
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 481, 960, 4801])
+def test_no_sample_of_what_passes_through_is_split(chunk_bytes: int) -> None:
+    sent = tone(24000, 0.05).tobytes()
+    through, got = Transcoder(LPCM16_24, LPCM16_24), b""
+    for at in range(0, len(sent), chunk_bytes):
+        piece = b64decode(through.feed(b64encode(sent[at : at + chunk_bytes]).decode()))
+        assert len(piece) % 2 == 0
+        got += piece
+    assert got == sent
+
+
+def test_mu_law_of_any_length_passes_through() -> None:
+    through = Transcoder(MULAW, MULAW)
+    for length in range(1, 9):
+        payload = b64encode(bytes(length)).decode()
+        assert through.feed(payload) is payload
+
+
+def test_half_a_sample_at_the_end_of_an_utterance_is_dropped_where_nothing_is_converted() -> None:
+    through = Transcoder(LPCM16_24, LPCM16_24)
+    through.feed(b64encode(b"abc").decode())
+    assert through.flush() == ""
+    assert through.feed("AAAAAAAA") == "AAAAAAAA"
+
+
+@pytest.mark.parametrize("media", [LPCM16_24, MULAW])
+@pytest.mark.parametrize("payload", ["A", "AA", "AAAAA", "AAAAAAA"])
+def test_base64_that_is_cut_off_does_not_pass_through(media: MediaFormat, payload: str) -> None:
+    with pytest.raises(WireError, match="bad_audio"):
+        Transcoder(media, media).feed(payload)
+
+
 def test_invalid_base64_is_refused() -> None:
     with pytest.raises(WireError, match="bad_audio"):
         Transcoder(LPCM16, LPCM16_24).feed("***")

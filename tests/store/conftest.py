@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from appointments import schema as appointments
 from store import schema
 from store.database import open_database
 from tests.store.postgres import PostgresServer, running_server
@@ -30,14 +32,19 @@ def migrated(postgres: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/tieline.sqlite3"
+def sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/empty.sqlite3"
 
 
 @pytest.fixture
 def postgres_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
     yield postgres.url(migrated)
-    postgres.empty(migrated, schema.metadata.tables)
+    postgres.empty(migrated, [*schema.metadata.tables, *appointments.metadata.tables])
 
 
 @pytest.fixture
@@ -56,7 +63,7 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh_url(request: pytest.FixtureRequest) -> str:
     """As `url`, but the database has no tables yet."""
-    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "empty_postgres_url")
+    url: str = request.getfixturevalue("empty_sqlite_url" if request.param == "sqlite" else "empty_postgres_url")
     return url
 
 

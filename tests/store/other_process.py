@@ -20,7 +20,8 @@ from typing import Any, Self
 from sqlalchemy import event
 
 import store.database
-from store import appointments, effect_log
+from appointments import bookings
+from store import effect_log
 from store.database import open_database
 from store.effect_log import LoggedEffect
 from store.journal import CallRecord, Journal, JournalRow
@@ -154,7 +155,7 @@ class _Deeds:
     def _act(self, connection: Any, epoch: int) -> None:
         meant = LoggedEffect(f"k-{epoch}", "book", "c-1", "t1", "", {}, {}, AT, epoch=epoch)
         assert effect_log.intend(connection, meant)
-        appointments.book(connection, resource="practice", starts_at=AT, duration_min=30, caller="",
+        bookings.book(connection, resource="practice", starts_at=AT, duration_min=30, caller="",
                           conversation_id="c-1", effect_key=meant.key)  # fmt: skip
         effect_log.settle(connection, meant.key, "ok", {}, "", AT)
 

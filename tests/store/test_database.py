@@ -8,21 +8,22 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import StatementError
 
 import store.database
+from appointments.bookings import AppointmentBook
+from appointments.schema import appointment
 from protocols.errors import MisuseError
-from store import migration, schema
-from store.appointments import AppointmentBook
-from store.database import DatabaseAway, WrongDatabase, connect, moment, open_database, reading
+from store import migration
+from store.database import DatabaseAway, WrongDatabase, beside, connect, moment, open_database, reading
 from store.journal import Journal
+from store.leases import Leases
 from tests.store.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -56,10 +57,14 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
     engine.dispose()
 
 
-def test_the_migrations_build_the_schema(engine: Engine) -> None:
-    with reading(engine) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+def test_nobody_waits_for_a_connection_to_sqlite_that_others_have(sqlite_url: str) -> None:
+    """The lease keeper has none of its own there, and effects keep theirs while they wait for SQLite's lock."""
+    engine = open_database(sqlite_url)
+    with ExitStack() as others:
+        for _ in range(16):  # more than SQLAlchemy allows by itself
+            others.enter_context(reading(engine))
+        Leases(engine, "here", renewing=beside(engine)).show_life()
+    engine.dispose()
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -139,14 +144,14 @@ def test_every_connection_to_postgresql_has_limits_and_the_url_may_set_others(
 
 def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
     with engine.begin() as writer:
-        writer.execute(schema.appointment.delete())
+        writer.execute(appointment.delete())
         assert AppointmentBook(engine).all() == []
 
 
 def test_a_writer_to_sqlite_has_the_write_lock_from_its_begin(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
     with engine.begin() as writer:
-        writer.execute(select(schema.appointment))
+        writer.execute(select(appointment))
         impatient = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             impatient.execute("BEGIN IMMEDIATE")
@@ -192,10 +197,10 @@ def test_a_process_killed_before_its_commit_writes_nothing(url: str) -> None:
     source = """
 import sys
 from datetime import UTC, datetime
-from store import migration, schema
+from appointments.schema import appointment
 from store.database import open_database
 with open_database(sys.argv[1]).begin() as connection:
-    connection.execute(schema.appointment.insert().values(
+    connection.execute(appointment.insert().values(
         resource="practice", starts_at=datetime(2026, 11, 24, 9, 30, tzinfo=UTC), duration_min=30,
         caller="", conversation_id="c-1", effect_key="k-1"))
     sys.stdout.write("written\\n"); sys.stdout.flush(); sys.stdin.readline()
@@ -226,10 +231,10 @@ def test_the_databases_clock_is_read_as_a_moment_and_stored_as_one(engine: Engin
     dialect = engine.dialect.name
     with engine.begin() as connection:
         now, soon = connection.execute(select(moment(dialect), moment(dialect, 0.25))).one()
-        connection.execute(schema.appointment.insert().values(
+        connection.execute(appointment.insert().values(
             resource="practice", starts_at=moment(dialect, 60), duration_min=30, caller="", conversation_id="c-1",
             effect_key="k-1"))  # fmt: skip
-        column = schema.appointment.c.starts_at
+        column = appointment.c.starts_at
         between = column.between(moment(dialect, 55), moment(dialect, 60.5))
         assert connection.scalar(select(between))
     assert abs(datetime.now(UTC) - now) < timedelta(seconds=5)

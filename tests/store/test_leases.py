@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
+from appointments.bookings import AppointmentBook, book
 from protocols.errors import ClaimOverdue, Fenced
 from store import schema
-from store.appointments import AppointmentBook, book
 from store.database import open_database, reading
 from store.journal import Journal
 from store.leases import Lease, LeaseRefused, Leases, fenced

@@ -8,21 +8,26 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, event, inspect, text
 
+from appointments import bookings
+from appointments import schema as appointments
 from protocols.errors import MisuseError
-from store import appointments, effect_log, migration, schema
+from store import effect_log, migration, schema
 from store.database import IDLE_LIMIT_MS, connect, open_database, reading
 from store.effect_log import LoggedEffect
 from store.journal import Journal
 from store.leases import Lease, Leases, fenced, in_progress
 from store.migration import Tables
+from store.package_tables import MIGRATION_LOCK
 from tests.store.additive import Shape, not_additive, shapes
 from tests.store.other_process import AT, record, row
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 
 
 @contextmanager
@@ -47,6 +52,14 @@ def set_revision(connection: Connection, revision: str) -> None:
     connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
 
 
+def stamp(connection: Connection, revision: str) -> None:
+    """Mark tables that no migration has built."""
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    config.attributes["connection"] = connection
+    command.stamp(config, revision)
+
+
 # --- the rule for a migration ---
 
 
@@ -60,6 +73,45 @@ def test_each_migration_only_adds_what_the_release_before_can_live_with_and_can_
             assert not_additive(before, after) == [], revision
             assert to(connection, former) == before, revision
             before = to(connection, revision)
+    engine.dispose()
+
+
+def test_the_migrations_build_what_a_new_database_has(fresh_url: str) -> None:
+    engine = connect(fresh_url)
+    with undone(engine) as connection:
+        to(connection, REVISIONS[-1])
+        migration.upgrade(connection)
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        whole = MetaData()
+        for table in (*schema.metadata.sorted_tables, *appointments.metadata.sorted_tables):
+            table.to_metadata(whole)
+        assert compare_metadata(context, whole) == []
+        built = shapes(connection)
+    with undone(engine) as connection:
+        migration.upgrade(connection)
+        assert shapes(connection) == built
+    engine.dispose()
+
+
+def test_the_tables_of_appointments_stay_with_their_rows_and_a_new_database_has_them_from_their_package(
+    fresh_url: str,
+) -> None:
+    engine = connect(fresh_url)
+    with undone(engine) as connection:
+        to(connection, "0009")
+        bookings.book(connection, resource="practice", starts_at=AT, duration_min=30, caller="",
+                      conversation_id="c-1", effect_key="k-1")  # fmt: skip
+        for _ in range(2):
+            assert migration.upgrade(connection).revision in ("0009", REVISIONS[-1])
+            assert bookings.by_effect(connection, "k-1") is not None
+            migration.downgrade(connection, "0009")
+    with undone(engine) as connection:
+        before = to(connection, "0009")
+        to(connection, "base")
+        schema.metadata.create_all(connection)  # as a new database without the package
+        stamp(connection, REVISIONS[-1])
+        migration.downgrade(connection, "0009")
+        assert shapes(connection) == before
     engine.dispose()
 
 
@@ -124,7 +176,7 @@ def test_a_release_works_with_the_tables_of_a_later_one_and_leaves_them_as_they_
     assert leases.open("c-1", "secret", {}) == Lease("c-1", 1, {}, 0)
     with fenced(engine, "c-1", 1) as connection:
         assert effect_log.intend(connection, LoggedEffect("k-1", "book", "c-1", "t1", "", {}, {}, AT, epoch=1))
-        assert appointments.book(connection, resource="practice", starts_at=AT, duration_min=30, caller="",
+        assert bookings.book(connection, resource="practice", starts_at=AT, duration_min=30, caller="",
                                  conversation_id="c-1", effect_key="k-1")  # fmt: skip
         effect_log.settle(connection, "k-1", "ok", {}, "", AT)
     assert journal.append([row(1, 1)]) == []
@@ -218,7 +270,7 @@ def test_a_downgrade_goes_to_an_earlier_revision_of_this_release(
 def test_where_nothing_is_to_be_added_nobody_is_waited_for(postgres_url: str) -> None:
     migrating = connect(postgres_url)
     with migrating.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({migration.MIGRATION_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         open_database(postgres_url).dispose()
     migrating.dispose()
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, insert
 
-from store import appointments, effect_log, identity, schema
+from appointments import attempts, bookings
+from appointments.schema import appointment, identity_attempt
+from store import effect_log, schema
 from store.journal import Journal, JournalRow
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -40,7 +42,7 @@ def _appointment(number: int) -> dict[str, Any]:
         "caller": f"+4930{number // 8}",
         "conversation_id": f"c-{number}",
         "effect_key": f"k-{number}",
-        "code": appointments.code_of(f"k-{number}"),
+        "code": bookings.code_of(f"k-{number}"),
     }
 
 
@@ -58,8 +60,8 @@ def _filled(engine: Engine) -> None:
     with engine.begin() as connection:
         for table, row in (
             (schema.effect, _effect),
-            (schema.appointment, _appointment),
-            (schema.identity_attempt, _attempt),
+            (appointment, _appointment),
+            (identity_attempt, _attempt),
         ):
             connection.execute(insert(table), [row(number) for number in range(ROWS)])
         # PostgreSQL has none before its own process comes by. SQLite is never told, and must do without.
@@ -80,29 +82,29 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "unclear effects": ("ix_effect_status", effect_log.unclear),
     "appointments of a number": (
         "ix_appointment_caller",
-        lambda c: appointments.upcoming(c, "practice", AT, caller=CALLER),
+        lambda c: bookings.upcoming(c, "practice", AT, caller=CALLER),
     ),
     "appointments with a code": (
         "ix_appointment_code",
-        lambda c: appointments.upcoming(c, "practice", AT, code="1234"),
+        lambda c: bookings.upcoming(c, "practice", AT, code="1234"),
     ),
-    "appointments of a day": ("ix_appointment_starts_at", lambda c: appointments.upcoming(c, "practice", AT, day=DAY)),
+    "appointments of a day": ("ix_appointment_starts_at", lambda c: bookings.upcoming(c, "practice", AT, day=DAY)),
     "appointments of any of them": (
         "ix_appointment_code",
-        lambda c: appointments.upcoming(c, "practice", AT, caller=CALLER, code="1234", day=DAY),
+        lambda c: bookings.upcoming(c, "practice", AT, caller=CALLER, code="1234", day=DAY),
     ),
-    "who has a time": ("", lambda c: appointments.at(c, "practice", AT)),
-    "free times": ("", lambda c: appointments.free_times(c, "practice", [AT, AT + timedelta(minutes=15)])),
-    "an appointment by its effect": ("", lambda c: appointments.by_effect(c, "k-7")),
+    "who has a time": ("", lambda c: bookings.at(c, "practice", AT)),
+    "free times": ("", lambda c: bookings.free_times(c, "practice", [AT, AT + timedelta(minutes=15)])),
+    "an appointment by its effect": ("", lambda c: bookings.by_effect(c, "k-7")),
     "wrong attempts of a call": (
         "ix_identity_attempt_conversation_id",
-        lambda c: identity.wrong_in_call(c, "c-7"),
+        lambda c: attempts.wrong_in_call(c, "c-7"),
     ),
     "wrong attempts of a number": (
         "ix_identity_attempt_caller",
-        lambda c: identity.wrong_by_number(c, CALLER, AT - timedelta(days=1)),
+        lambda c: attempts.wrong_by_number(c, CALLER, AT - timedelta(days=1)),
     ),
-    "names of wrong attempts": ("ix_identity_attempt_at", lambda c: identity.wrong_names(c, AT - timedelta(minutes=5))),
+    "names of wrong attempts": ("ix_identity_attempt_at", lambda c: attempts.wrong_names(c, AT - timedelta(minutes=5))),
 }
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 WHOLE_TABLE = {"sqlite": "SCAN ", "postgresql": "Seq Scan"}

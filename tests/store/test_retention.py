@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Table, insert, select, text
 
+from appointments.schema import identity_attempt
 from store import schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -45,7 +46,7 @@ def test_the_sql_of_the_page_deletes_what_is_old_and_over_and_nothing_else(engin
         put(engine, schema.call, conversation_id=key, started_at=at, ended_at=at)
         put(engine, schema.call_event, conversation_id=key, at=at)
         put(engine, schema.lease, conversation_id=key, lease_until=at, touched_at=at, status=status)
-        put(engine, schema.identity_attempt, key=key, conversation_id=key, at=at, outcome="match")
+        put(engine, identity_attempt, key=key, conversation_id=key, at=at, outcome="match")
     for status in ("ok", "refused", "failed", "undone", "unclear", "intended"):
         for age, at in (("old", OLD), ("new", NEW)):
             settled = None if status == "intended" else at
@@ -66,6 +67,6 @@ def test_the_sql_of_the_page_deletes_what_is_old_and_over_and_nothing_else(engin
 
     kept = {"new", "old-but-open", "old-but-parked"}
     assert (left(schema.call), left(schema.call_event), left(schema.lease)) == (kept, kept, kept)
-    assert left(schema.identity_attempt) == {"new"}
+    assert left(identity_attempt) == {"new"}
     new = {f"new:{each}" for each in ("ok", "refused", "failed", "undone", "unclear", "intended")}
     assert left(schema.effect) == new | {"old:unclear", "old:intended"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Table
 
-from store import appointments, effect_log, identity, schema
-from store.appointments import AppointmentBook
+from appointments import attempts, bookings
+from appointments.bookings import AppointmentBook
+from appointments.schema import appointment, identity_attempt
+from store import effect_log, schema
 from store.database import open_database, reading
 from store.effect_log import LoggedEffect
 from store.journal import Journal
@@ -21,13 +25,16 @@ from tests.store.other_process import AT, record, renewed, row
 
 
 class Store:
-    """A SQLite database with two of each kind of row, of the calls c-1 and c-2. reported: what was found unreadable."""
+    """A SQLite database. reported: what was found unreadable."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_database(url)
         self.reported: list[tuple[str, str]] = []
         report_unreadable(self.engine, lambda row: self.reported.append((row.table, row.key)))
         self.journal, self.book = Journal(self.engine), AppointmentBook(self.engine)
+
+    def fill(self) -> None:
+        """Add two of each kind of row, of the calls c-1 and c-2."""
         dead = Leases(self.engine, "dead", ttl_s=0, window_s=0)
         for number, call in enumerate(("c-1", "c-2")):
             dead.open(call, "secret", {"bot": "practice"})
@@ -39,14 +46,24 @@ class Store:
                     connection,
                     LoggedEffect(f"{call}:t1:1", "pizza.bake", call, "t1", "", {}, {}, AT + timedelta(number)),
                 )
-                identity.attempted(
+                attempts.attempted(
                     connection, key=call, conversation_id=call, caller="", outcome="wrong", name="Ada", at=AT
                 )
 
 
+@pytest.fixture(scope="module")
+def filled_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    """A SQLite file with two of each kind of row, to be copied: a dozen commits take longer than most tests."""
+    file = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("filled")))
+    store = Store(f"sqlite:///{file}")
+    store.fill()
+    store.engine.dispose()
+    return file
+
+
 @pytest.fixture
-def store(sqlite_url: str) -> Iterator[Store]:
-    store = Store(sqlite_url)
+def store(tmp_path: Path, filled_file: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{shutil.copy(filled_file, tmp_path)}")
     yield store
     store.engine.dispose()
 
@@ -91,14 +108,14 @@ def test_a_row_that_is_not_found_again_by_its_key_is_reported(store: Store) -> N
     assert "c-2:t1:1" in [key for _, key in store.reported]
 
 
-@pytest.mark.parametrize(("table", "column", "garbage"), columns_of(schema.appointment, keys=False))
+@pytest.mark.parametrize(("table", "column", "garbage"), columns_of(appointment, keys=False))
 def test_an_appointment_that_cannot_be_read_hides_no_other_and_keeps_its_time(
     store: Store, table: Table, column: str, garbage: str
 ) -> None:
     spoil(store.engine, table, column, garbage, "id = 1")
     assert 2 in [each.id for each in store.book.all()]
     with reading(store.engine) as connection:
-        found = appointments.upcoming(connection, "practice", AT - timedelta(days=1), caller="+4930123")
+        found = bookings.upcoming(connection, "practice", AT - timedelta(days=1), caller="+4930123")
     assert 2 in [each.id for each in found]
     assert all(isinstance(each.starts_at, datetime) and isinstance(each.name, str) for each in found)
     if column not in ("starts_at", "resource"):
@@ -152,15 +169,15 @@ def test_a_record_that_cannot_be_read_is_named_and_may_be_written_again(
     assert store.journal.record("c-1") == record("c-1")
 
 
-@pytest.mark.parametrize(("table", "column", "garbage"), columns_of(schema.identity_attempt))
+@pytest.mark.parametrize(("table", "column", "garbage"), columns_of(identity_attempt))
 def test_an_attempt_that_cannot_be_read_counts_at_most_as_one(
     store: Store, table: Table, column: str, garbage: str
 ) -> None:
     spoil(store.engine, table, column, garbage, "conversation_id = 'c-1'")
     with store.engine.begin() as connection:
-        assert sum(identity.wrong_names(connection, AT - timedelta(minutes=5)).values()) in (1, 2)
-        assert identity.wrong_in_call(connection, "c-2") == 1
-        identity.attempted(connection, key="c-3", conversation_id="c-3", caller="", outcome="wrong", name="Bo", at=AT)
+        assert sum(attempts.wrong_names(connection, AT - timedelta(minutes=5)).values()) in (1, 2)
+        assert attempts.wrong_in_call(connection, "c-2") == 1
+        attempts.attempted(connection, key="c-3", conversation_id="c-3", caller="", outcome="wrong", name="Bo", at=AT)
 
 
 def test_a_journal_with_a_damaged_number_still_has_a_last_one(store: Store) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 import store.database
+from appointments.schema import appointment
 from store import schema
 from store.database import open_database, reading
 from store.journal import Journal
@@ -40,7 +41,7 @@ def claimed(leases: Leases) -> Lease:
 
 
 def count_of_all_but_leases(engine: Engine) -> dict[str, int]:
-    tables = (schema.call_event, schema.effect, schema.call, schema.appointment)
+    tables = (schema.call_event, schema.effect, schema.call, appointment)
     with reading(engine) as connection:
         return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 

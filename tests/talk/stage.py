@@ -20,7 +20,8 @@ import numpy as np
 from pydantic import SecretStr
 
 from actors.messages.journal_rows import BotSaidRow, JournalEntry, decode
-from fsm.agents.practice import Practice
+from appointments.bookings import AppointmentBook, book
+from appointments.practice import Practice
 from gateway.daemon import Daemon
 from gateway.settings import Settings
 from lab import mind
@@ -28,7 +29,6 @@ from lab.caller import CallSettings
 from lab.caller.audio import Samples, resample
 from lab.ears import SAMPLE_RATE_HZ, SpeechStarted, SpeechStopped, TurnDetector, VadSettings
 from lab.engine import Engine, EngineSettings
-from store.appointments import AppointmentBook, book
 from store.journal import CallRecord, Journal
 from tests.adversary.story import story
 from tests.adversary.telephone import Telephone

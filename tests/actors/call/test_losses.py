@@ -159,9 +159,9 @@ def test_what_the_caller_says_while_the_model_is_away_is_kept_for_it(call: Call)
     call.vaic("userStream.start")
     call.model.breaks()
     call.mailboxes.advance(0)
-    call.vaic("userStream.chunk", audioChunk="AAAA")
+    call.vaic("userStream.chunk", audioChunk="AAAAAAAA")
     call.model_is_ready()
-    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAAAAAA"
 
 
 def test_a_model_lost_in_silence_is_not_asked_to_speak(call: Call) -> None:
@@ -543,8 +543,8 @@ def test_a_vaic_socket_that_crashes_is_replaced_on_the_same_wire(call: Call, bug
     call.caller_says("Hello?")
     bot_is_heard(call)
     assert "session.accepted" not in call.wire.types()
-    call.vaic("userStream.chunk", audioChunk="AAAA")
-    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+    call.vaic("userStream.chunk", audioChunk="AAAAAAAA")
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAAAAAA"
 
 
 def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: WaitingDispatcher) -> None:

@@ -32,12 +32,12 @@ from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.replay import keys_ahead
 from actors.tasks.router import AGAIN, SORRY
 from actors.transport.dialler import DialFailed
+from appointments.bookings import AppointmentBook
 from fsm.answer import Snapshot
 from fsm.effects import EffectResult, Failed, Refused
 from fsm.spec import Act, AgentSpec, Collect, Confirm, Slot
 from protocols.media import MULAW
 from protocols.vaic import SessionInitiate
-from store.appointments import AppointmentBook
 from store.journal import Journal
 from tests.actors.bots import OneWith
 from tests.actors.calls import (

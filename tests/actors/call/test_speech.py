@@ -14,10 +14,10 @@ from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE
+from appointments import bookings
 from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Unclear
 from fsm.spec import Slot
-from store import appointments
 from store.leases import Leases
 from tests.actors.bots import OneWith
 from tests.actors.calls import (
@@ -389,14 +389,14 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
 ) -> None:
     def bake(request: EffectRequest, connection: Any) -> EffectResult:
         stuck(request)
-        appointments.book(connection, resource="oven", starts_at=BEGAN, duration_min=5, caller="",
+        bookings.book(connection, resource="oven", starts_at=BEGAN, duration_min=5, caller="",
                           conversation_id="c-1", effect_key=request.key)  # fmt: skip
         return Ok()
 
     def take_out(request: EffectRequest, connection: Any) -> None:
-        row = appointments.by_effect(connection, request.key)
+        row = bookings.by_effect(connection, request.key)
         assert row is not None
-        appointments.remove(connection, row.id)
+        bookings.remove(connection, row.id)
 
     spec = table(effects={"pizza.bake": Local(bake, undo=take_out, on_hang_up=policy)})
     leases = Leases(engine, "node-1")
@@ -415,7 +415,7 @@ def test_an_effect_longer_than_the_wait_for_it_is_undone_or_finished_and_the_rec
     (record,) = call.records()
     assert (record.outcome, record.ended_at) == (draft.outcome, draft.ended_at)
     assert [task.result for task in record.tasks] == [result]
-    assert len(appointments.AppointmentBook(engine).all()) == left
+    assert len(bookings.AppointmentBook(engine).all()) == left
     mailboxes.until(call.is_gone)
 
 

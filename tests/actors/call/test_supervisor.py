@@ -131,8 +131,8 @@ def test_the_session_knows_todays_date_where_the_bot_is(mailboxes: WaitingDispat
 
 def test_sound_goes_both_ways_and_what_was_said_and_heard_stands_in_the_record(call: Call) -> None:
     call.vaic("userStream.start")
-    call.vaic("userStream.chunk", audioChunk="AAAA")
-    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAA"
+    call.vaic("userStream.chunk", audioChunk="AAAAAAAA")
+    assert call.model.last("input_audio_buffer.append")["audio"] == "AAAAAAAA"
     call.caller_says("Tomorrow.")
     call.bot_says("At what time?", ms=400)
     call.mailboxes.advance(400)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pykka
 import pytest
 
@@ -49,6 +52,7 @@ from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MS_100, TOOL, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
+from tests.protocols.mutations import paths, spoilt
 
 
 @pytest.fixture
@@ -408,7 +412,7 @@ def test_errors_are_logged_once_a_code_and_a_few_codes_only(scene: Scene, log_li
     assert sum("model error" in line for line in log_lines) == MOST_LOGGED
 
 
-@pytest.mark.parametrize("frame", [b"{", b"[]", b"\xff\xff", b'{"type":"response.done"}', b'{"type":"new.event"}'])
+@pytest.mark.parametrize("frame", [b"{", b"[]", b'{"type":"response.done"}', b'{"type":"new.event"}'])
 def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
     scene.wire.receives(frame)
     scene.wire.receives(frame)
@@ -663,11 +667,76 @@ def test_transcripts_and_arguments_are_cut_and_the_session_goes_on(scene: Scene)
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1]
 
 
+def test_text_that_is_no_text_loses_the_session_and_closes_its_socket(scene: Scene) -> None:
+    scene.wire.receives(b'{"type":"response.done","\xff":1}')
+    scene.mailboxes.drain()
+    death = scene.parent.expect(ChildDied)
+    assert isinstance(death.reason, TransportLost)
+    assert (death.reason.code, scene.wire.closed) == (1007, 1007)
+
+
+# One turn: the caller speaks, the model says something and calls a function.
+TURN: tuple[dict[str, Any], ...] = (
+    {"type": "input_audio_buffer.speech_started", "item_id": "u-1", "audio_start_ms": 100},
+    {"type": "input_audio_buffer.speech_stopped", "item_id": "u-1", "audio_end_ms": 900},
+    {"type": "input_audio_buffer.committed", "item_id": "u-1", "previous_item_id": None},
+    {"type": "response.created", "response": {"id": "r-1", "status": "in_progress", "output": [], "metadata": None}},
+    {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u-1", "content_index": 0,
+     "transcript": "tomorrow", "usage": {"type": "duration", "seconds": 1}},
+    {"type": "response.output_audio.delta", "response_id": "r-1", "item_id": "i-1", "output_index": 0,
+     "content_index": 0, "delta": MS_100},
+    {"type": "response.output_audio_transcript.done", "response_id": "r-1", "item_id": "i-1", "output_index": 0,
+     "content_index": 0, "transcript": "One moment."},
+    {"type": "response.output_audio.done", "response_id": "r-1", "item_id": "i-1", "output_index": 0,
+     "content_index": 0},
+    {"type": "response.output_item.done", "response_id": "r-1", "output_index": 1, "item": {
+        "id": "fc-1", "object": "realtime.item", "type": "function_call", "status": "completed", "role": None,
+        "content": None, "name": "book", "call_id": "call-1", "arguments": "{}", "output": None}},
+    {"type": "response.done", "response": {
+        "id": "r-1", "object": "realtime.response", "status": "completed", "status_details": None,
+        "output": [{"type": "message", "content": [{"type": "audio", "transcript": "One moment."}]}],
+        "metadata": None, "usage": {"input_tokens": 7}, "conversation_id": "conv-1", "audio": None}},
+)  # fmt: skip
+# What says which turn, response, item or call it is, and the words, the sound and the arguments themselves.
+MEANT = {"item_id", "response_id", "transcript", "delta", "response", "response.id", "item", "item.type",
+         "item.name", "item.call_id", "item.arguments", "item.status", "response.status", "response.usage",
+         "response.usage.input_tokens"}  # fmt: skip
+
+
+def outcome(mailboxes: CrankedDispatcher, events: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """What the others are told in a turn, and what the model is sent when it has ended and a task has answered."""
+    scene = Scene(mailboxes).live()
+    for event in events:
+        scene.wire.receives({"event_id": "e", **event})
+        scene.mailboxes.drain()
+    scene.told(FunctionOutput("call-1", "done"))
+    sent = [frame["type"] for frame in scene.wire.frames]
+    told = [[type(message).__name__ for message in probe.arrived] for probe in (scene.call, scene.vaic)]
+    assert scene.parent.arrived == []
+    scene.model.stop(block=False)
+    mailboxes.drain()
+    return [*told, sent]
+
+
+def test_a_turn_goes_on_whatever_is_wrong_with_a_field_that_nobody_reads(mailboxes: CrankedDispatcher) -> None:
+    whole = outcome(mailboxes, TURN)
+    assert whole[-1][-2:] == ["conversation.item.create", "response.create"]
+    tried = 0
+    for number, event in enumerate(TURN):
+        for path in paths(event):
+            if ".".join(map(str, path)) in MEANT:
+                continue
+            for bad in spoilt(event, path):
+                tried += 1
+                assert outcome(mailboxes, (*TURN[:number], bad, *TURN[number + 1 :])) == whole, (path, bad)
+    assert tried > 300
+
+
 def test_events_with_endless_ids_are_ignored_and_counted(scene: Scene) -> None:
     before = counted("tieline_bad_frames_total", leg="model", reason="bad_fields")
     endless = "i" * (NAME_CHARS + 1)
-    scene.event("input_audio_buffer.committed", item_id=endless)
-    scene.event("input_audio_buffer.speech_started", item_id=endless, audio_start_ms=0)
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id=endless, transcript="x")
+    scene.event("conversation.item.input_audio_transcription.completed", item_id=endless, transcript="x")
     scene.event("response.created", response={"id": endless, "status": "in_progress"})
     assert counted("tieline_bad_frames_total", leg="model", reason="bad_fields") - before == 3
     scene.created()

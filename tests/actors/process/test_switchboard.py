@@ -23,6 +23,7 @@ from actors.messages.switchboard import (
     EndCalls,
     FindCall,
     FirstText,
+    FirstTextOverdue,
     JournalLost,
     ShutDown,
     StoreFile,
@@ -132,10 +133,7 @@ def test_a_connection_test_is_answered_and_a_call_may_follow_on_the_same_socket(
     [
         b"{",
         b"[]",
-        b"\xff\xfe",
         b'{"type":"session.dance"}',
-        b'{"type":"session.initiate"}',
-        b'{"type":"session.initiate","conversationId":""}',
         b'{"type":"session.end","conversationId":"c-1"}',
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
     ],
@@ -180,12 +178,37 @@ def test_a_conversation_in_progress_cannot_be_initiated_again_until_it_has_ended
     assert scene.opens(initiate()).types() == ["session.accepted"]
 
 
-def test_a_refused_socket_is_closed_by_us_if_vaic_does_not_close_it(scene: Scene) -> None:
-    wire = scene.opens(initiate(expectAudioMessages=False))
-    scene.mailboxes.advance(1900)
-    assert wire.closed is None
-    scene.mailboxes.advance(100)
-    assert wire.closed == 1008
+def test_a_refused_socket_is_closed_at_once(scene: Scene) -> None:
+    assert scene.opens(initiate(expectAudioMessages=False)).closed == 1000
+
+
+@pytest.mark.parametrize("kind", ["session.initiate", "session.resume"])
+@pytest.mark.parametrize("named", [{}, {"conversationId": ""}, {"conversationId": 7}, {"conversationId": None}])
+def test_a_beginning_without_a_usable_id_is_answered_at_once(scene: Scene, kind: str, named: dict[str, Any]) -> None:
+    wire = scene.opens({"type": kind, **named})
+    (answer,) = wire.frames
+    assert answer["type"] == "session.error"
+    assert answer["reason"].startswith(f"the message cannot be read: {kind}.conversationId: ")
+    assert wire.closed == 1000
+    assert scene.status().conversations == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"supportedMediaFormats": ["raw/lpcm16_24", None]},
+        {"supportedMediaFormats": [7, "raw/lpcm16_24"]},
+        {"expectAudioMessages": None},
+        {"botName": 7},
+        {"caller": ["+4930"]},
+    ],
+)
+def test_what_is_wrong_in_a_beginning_and_not_needed_refuses_no_call(scene: Scene, odd: dict[str, Any]) -> None:
+    assert scene.opens(initiate(**odd)).types() == ["session.accepted"]
+
+
+def test_a_first_text_that_is_no_text_closes_the_socket(scene: Scene) -> None:
+    assert scene.opens(b'{"type":"\xff"}').closed == 1007
 
 
 def test_a_socket_that_opens_no_session_is_closed_after_five_seconds(scene: Scene) -> None:
@@ -774,8 +797,12 @@ def started(callee: str | None = "+4930555001") -> dict[str, object]:
 
 
 @pytest.fixture
-def by_number(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
-    bots = Folders("linden", "dental")
+def bots() -> Folders:
+    return Folders("linden", "dental")
+
+
+@pytest.fixture
+def by_number(mailboxes: WaitingDispatcher, engine: Engine, bots: Folders) -> Scene:
     bots.numbers, bots.by_number = {"+4930555001": "dental"}, True
     return Scene(mailboxes, engine, bots=bots)
 
@@ -844,14 +871,56 @@ def test_a_call_that_waits_for_its_start_is_refused_when_the_process_closes(by_n
     assert refusal(wire) == "shutting down"
 
 
+def test_a_resume_that_comes_before_the_start_gets_the_call(by_number: Scene) -> None:
+    lost = by_number.opens(initiate(), credential="secret")
+    foreign = by_number.opens({"type": "session.resume", "conversationId": "c-1"}, credential="guess")
+    by_number.mailboxes.until(lambda: bool(foreign.frames))
+    assert refusal(foreign) == "unknown conversation"
+    assert by_number.status().conversations == ()
+    again = by_number.opens({"type": "session.resume", "conversationId": "c-1"}, credential="secret")
+    assert again.types() == ["session.accepted"]
+    assert described(by_number).bot == "linden"
+    assert lost.closed is not None
+    by_number.told(FirstTextOverdue(lost, "no start"))
+    assert by_number.status().conversations == ("c-1",)
+
+
+@pytest.mark.parametrize("event", ["no start", "lost", "start", "claimed"])
+def test_a_bug_in_one_sockets_message_drops_that_socket_alone(
+    by_number: Scene, bots: Folders, engine: Engine, event: str
+) -> None:
+    other = by_number.opens(initiate("c-0"), {**started(), "conversationId": "c-0"})
+    bots.broken = True
+    if event == "claimed":
+        Leases(engine, "there").open("c-1", "", {"bot": "gone", "media": "raw/lpcm16"})
+        wire = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    else:
+        wire = by_number.opens(initiate())
+    match event:
+        case "no start":
+            by_number.mailboxes.advance(1000 * AWAIT_START_S)
+        case "lost":
+            wire.breaks()
+            by_number.mailboxes.drain()
+        case "start":
+            by_number.says(wire, started())
+        case _:
+            by_number.mailboxes.until(lambda: wire.closed is not None)
+    assert wire.closed == 1011
+    assert (by_number.status().conversations, other.closed) == (("c-0",), None)
+    bots.broken = False
+    assert by_number.opens(initiate("c-2")).types() == ["session.accepted"], "nothing of it is left"
+
+
 def test_a_call_that_waits_for_its_start_does_not_end_the_one_that_was_taken_over_meanwhile(
     by_number: Scene, engine: Engine
 ) -> None:
     opening = {"bot": "linden", "caller": "+4930123", "media": "raw/mulaw"}
     there = Leases(engine, "there")
     there.open("c-1", "", opening)
-    waits = by_number.opens(initiate())
-    resumed = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+    with engine.begin():  # SQLite's lock: the claim waits for it
+        resumed = by_number.opens({"type": "session.resume", "conversationId": "c-1"})
+        waits = by_number.opens(initiate())
     by_number.mailboxes.until(lambda: by_number.status().conversations)
     waits.frames.clear()
     by_number.says(waits, started())

@@ -13,10 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from actors.tasks.effect_recovery import ABANDONED
 from actors.tasks.effect_runner import EffectRunner
+from appointments.bookings import AppointmentBook, book, by_effect, remove
 from fsm.effects import EffectRequest, EffectResult, Local, NotSent, Ok, Refused, Remote, TaskContext
 from fsm.spec import AgentSpec
 from store import effect_log
-from store.appointments import AppointmentBook, book, by_effect, remove
 from store.database import reading
 from tests.actors.bots import OneWith
 from tests.fsm.tables import table

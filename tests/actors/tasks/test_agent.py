@@ -16,11 +16,11 @@ from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult
 from fsm.run import Snapshot
 from protocols.errors import MisuseError
-from store.appointments import AppointmentBook
 from tests.actors.bots import OneWith
 from tests.actors.calls import BEGAN, PIZZA, PIZZA_SLOTS, Effect, Kitchen, Oven
 from tests.fsm.tables import context

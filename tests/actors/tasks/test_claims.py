@@ -11,7 +11,7 @@ from actors.messages.call import BotHeard, BotSaid
 from actors.tasks.claims import SAID_WRONGLY, WHAT_NEXT, ClaimWatch
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.router import ANYTHING_ELSE
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.hand_over import HAND_OVER
 from fsm.claims import Deed, Done
 from fsm.effects import EffectResult, Ok, Unclear

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from actors.tasks.effect_attempts import EffectAttempts, checked
+from actors.tasks.effect_attempts import Declaration, EffectAttempts, checked
 from fsm.effects import Failed, Local, Ok, Unclear
+from fsm.locales import locale_of
 from fsm.spec import Slot
 from store import effect_log
+from store.effect_log import LoggedEffect
 from tests.actors.bots import OneWith
 from tests.actors.tasks.oven import NOW, REQUEST, bake
 from tests.fsm.tables import table
 
 SPEC = table(effects={"pizza.bake": Local(bake)})
+BOT = OneWith({SPEC.name: SPEC}).bot
+GERMAN = replace(BOT, profile=replace(BOT.profile, locale=locale_of("de-DE")))
+DECLARED = Declaration(GERMAN, SPEC.effects["pizza.bake"], SPEC)
 
 
 def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
     return EffectAttempts(engine, OneWith({SPEC.name: SPEC}), lambda: NOW, patience_s)
+
+
+def entry(attempts: EffectAttempts, epoch: int = 0) -> LoggedEffect:
+    return attempts.entry("pizza.bake", SPEC, REQUEST, epoch)
 
 
 def test_an_attempt_waits_until_the_one_with_its_key_has_ended(engine: Engine) -> None:
@@ -73,20 +83,21 @@ def test_a_key_is_free_after_an_attempt_that_raised(engine: Engine) -> None:
 def test_a_logged_request_is_the_one_that_was_made(engine: Engine) -> None:
     shared = attempts(engine)
     with engine.begin() as connection:
-        assert effect_log.intend(connection, shared.entry("pizza.bake", REQUEST, epoch=7))
+        assert effect_log.intend(connection, entry(shared, epoch=7))
         known = effect_log.find(connection, REQUEST.key)
     assert known is not None
     assert (known.epoch, known.intended_at, known.status) == (7, NOW, "intended")
-    again = shared.request(known, SPEC)
+    again = shared.request(known, DECLARED)
     assert again is not None
+    assert again.context.locale.tag == "de-DE", "of the bot that declares it"
     assert (again.key, again.slots, again.facts) == (REQUEST.key, REQUEST.slots, REQUEST.facts)
     assert (again.context.conversation_id, again.context.run_id, again.context.caller) == ("c-1", "t1", "+4930123")
 
 
 def test_a_request_that_its_table_can_no_longer_read_is_none(engine: Engine) -> None:
-    known = attempts(engine).entry("pizza.bake", REQUEST, epoch=0)
+    known = entry(attempts(engine))
     changed = table(slots={"count": Slot(bool, ask="Many?")}, effects={"pizza.bake": Local(bake)})
-    assert attempts(engine).request(known, changed) is None
+    assert attempts(engine).request(known, replace(DECLARED, spec=changed)) is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +113,7 @@ def test_an_outcome_is_stored_with_its_values_and_words(
 ) -> None:
     shared = attempts(engine)
     with engine.begin() as connection:
-        effect_log.intend(connection, shared.entry("pizza.bake", REQUEST, epoch=0))
+        effect_log.intend(connection, entry(shared))
         shared.settle(connection, REQUEST.key, result, status)
         known = effect_log.find(connection, REQUEST.key)
     assert known is not None

@@ -52,7 +52,7 @@ def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
     engine: Engine, dies: str, recover: str, result: str, asked: int | None
 ) -> None:
     oven = Oven()
-    effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover)  # type: ignore[arg-type]
+    effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover, drops_duplicates=True)  # type: ignore[arg-type]
     oven.dies = dies
     with pytest.raises(Died):
         runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
@@ -63,6 +63,37 @@ def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
     assert logged(engine) == result
     assert oven.asked == (asked or (1 if dies == "after" else 2))
     assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == again, "and that is the last word"
+
+
+@pytest.mark.parametrize(("arrives", "status"), [(True, "ok"), (False, "failed")])
+def test_what_is_not_found_yet_is_not_done_again_while_the_first_request_may_be_under_way(
+    engine: Engine, arrives: bool, status: str
+) -> None:
+    oven = Oven()
+    effect = Remote(oven.do, recover=oven.look_up)
+    oven.dies = "before"  # our process does, and the request is on its way
+    with pytest.raises(Died):
+        runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
+    oven.dies = ""
+    assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
+    assert (logged(engine), oven.asked) == ("unclear", 1)
+    if arrives:
+        oven.done[REQUEST.key] = 1
+    assert runner_of(engine, effect, LATER).recovery.recover() == 1
+    assert (logged(engine), oven.asked) == (status, 1)
+
+
+def test_what_takes_long_is_not_looked_up_before_it_must_have_ended(engine: Engine) -> None:
+    oven = Oven()
+    effect = Remote(oven.do, recover=oven.look_up, longest_s=3 * ABANDONED.total_seconds())
+    oven.dies = "before"
+    with pytest.raises(Died):
+        runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
+    oven.dies = ""
+    assert runner_of(engine, effect, LATER).recovery.recover() == 0
+    assert (logged(engine), oven.asked) == ("intended", 1)
+    assert runner_of(engine, effect, LATER + 2 * ABANDONED).recovery.recover() == 1
+    assert (logged(engine), oven.asked) == ("ok", 2)
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
+from actors.bots import Bot
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import UNDO_FAILED
 from actors.tasks.effect_runner import NO_STORE, TOO_MANY, EffectLimits, EffectRunner
+from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
 from fsm.spec import Act, AgentSpec
 from store import effect_log, schema
-from store.appointments import AppointmentBook
 from store.database import open_database, reading
 from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
@@ -475,6 +477,35 @@ def bots_with(**ovens: Callable[[EffectRequest], EffectResult]) -> Folders:
     for name, do in ovens.items():
         bots.versions[name, "1"] = baking(name, "1", do)
     return bots
+
+
+@pytest.mark.parametrize("kind", ["local", "remote"])
+def test_the_version_of_a_bot_is_looked_up_once_for_an_effect_and_never_within_a_transaction(
+    engine: Engine, kind: str
+) -> None:
+    held: list[int] = []
+
+    class Watched(OneWith):
+        def version(self, name: str, digest: str) -> Bot:
+            held.append(engine.pool.checkedout())  # type: ignore[attr-defined] # of SQLAlchemy's QueuePool
+            return super().version(name, digest)
+
+    effect = Local(bake) if kind == "local" else Remote(lambda request: Ok(), recover="retry")
+    spec = table(effects={"pizza.bake": effect})
+    runner = EffectRunner(engine, Watched({spec.name: spec}), lambda: NOW, limits=EffectLimits(9, 9))
+    assert isinstance(runner.carry_out("pizza.bake", REQUEST), Ok)
+    assert held == [0]
+    assert runner.spent(REQUEST.context) == ""
+    assert held == [0, 0]
+
+
+def test_an_effect_of_a_version_that_the_store_cannot_give_now_has_failed(engine: Engine) -> None:
+    bots = bots_with(linden=lambda request: Ok())
+    bots.store_errors = [OperationalError("", None, OSError("the connection was lost"))] * 2
+    runner, context = EffectRunner(engine, bots, lambda: NOW), replace(REQUEST.context, bot="linden", bot_digest="1")
+    assert runner.carry_out("pizza.bake", replace(REQUEST, context=context)) == Failed(NO_STORE)
+    assert runner.spent(context) == "", "it is looked at again when it is to be carried out"
+    assert runner.carry_out("pizza.bake", replace(REQUEST, context=context)) == Ok()
 
 
 def test_two_bots_may_have_different_effects_of_one_name(engine: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
+from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, SORRY
+from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
-from store.appointments import AppointmentBook
+from fsm.locales import locale_of
 from store.journal import Journal, JournalRow, TaskRecord
 from store.leases import Lease, Leases
 from tests.actors.bots import OneWith
@@ -25,13 +28,17 @@ from tests.actors.calls import (
     BEGAN,
     PIZZA_SLOTS,
     Call,
+    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
+    call_services,
     living,
+    read_again,
     with_a_hanging_task,
 )
 from tests.fsm.tables import LOCKER
+from tests.probe import Probe
 
 
 @pytest.fixture
@@ -767,3 +774,78 @@ def test_a_step_that_was_answered_leaves_no_time_limit(call: Call) -> None:
     before = call.mailboxes.timers
     call.answered("call-2", "order_pizza_provide", size="small")
     assert call.mailboxes.timers == before
+
+
+# --- in the bot's language, and in the caller's ---
+
+
+def speaking(mailboxes: WaitingDispatcher, *tags: str, resume_state: ResumeState | None = None) -> Call:
+    """A call with the effects of an Oven, whose bot begins in the first language, and may go on in the others."""
+    ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
+    locales = {tag: locale_of(tag) for tag in tags}
+    profile = replace(ours, locale=locales[tags[0]], locales=locales if len(tags) > 1 else {})
+    return Call(mailboxes, profile=profile, resume_state=resume_state)
+
+
+def asked_to_say(call: Call) -> str:
+    told: dict[str, Any] = call.model.last("response.create")
+    return str(told["response"]["instructions"]).splitlines()[-1]
+
+
+def language_asked(call: Call) -> list[str] | None:
+    """The languages that the model may pass when it opens a booking; None if it is not asked."""
+    for tool in call.model.last("session.update")["session"]["tools"]:
+        if tool["name"] == "book_appointment":
+            asked: dict[str, Any] = tool["parameters"]["properties"].get("language", {})
+            return asked.get("enum")
+    raise AssertionError("booking is not offered")
+
+
+def test_a_german_bot_asks_and_reads_back_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    assert call.answered("call-1", "book_appointment", day="2026-11-24")["say"] == "Um wie viel Uhr?"
+    assert "is to be asked: Um wie viel Uhr?" in call.model.last("session.update")["session"]["instructions"]
+    assert call.answered("call-2", "book_appointment_provide", at="10:30", name="Ada")["say"] == (
+        "Dienstag, 24. November, um 10 Uhr 30, auf den Namen Ada. Soll ich den Termin buchen?"
+    )
+
+
+def test_a_german_bot_breaks_a_silence_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    call.mailboxes.advance(8000)
+    assert asked_to_say(call) == 'Say to the caller, word for word: "Sind Sie noch da?"'
+
+
+def test_the_model_tells_which_of_several_languages_is_spoken(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "en-GB", "de-DE").greeted()
+    told = call.answered("call-1", "order_pizza", language="en-GB")
+    assert "error" not in told
+    first = call.answered("call-2", "book_appointment", language="de-DE")
+    assert first["say"] == "Welcher Tag würde Ihnen passen?"
+    assert call.answered("call-3", "book_appointment_provide", day="2026-11-24")["say"] == "Um wie viel Uhr?"
+
+
+def test_a_bot_of_several_languages_asks_for_it_and_one_of_a_single_does_not(mailboxes: WaitingDispatcher) -> None:
+    several = speaking(mailboxes, "en-GB", "de-DE").greeted()
+    several.caller_says("Hello.")
+    several.answered("call-1", "order_pizza")
+    assert language_asked(several) == ["en-GB", "de-DE"]
+    one = speaking(mailboxes, "de-DE").greeted()
+    one.answered("call-1", "order_pizza")
+    assert language_asked(one) is None
+
+
+def test_a_call_without_the_language_stays_in_the_one_that_is_spoken(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE", "en-GB").greeted()
+    assert call.answered("call-1", "book_appointment", language="fr-FR")["say"] == "Welcher Tag würde Ihnen passen?"
+    assert "error" not in call.outputs()["call-1"], "what the bot does not speak is passed over"
+
+
+def test_the_language_of_a_call_outlives_its_process(mailboxes: WaitingDispatcher) -> None:
+    first = speaking(mailboxes, "en-GB", "de-DE").greeted()
+    first.answered("call-1", "book_appointment", language="de-DE")
+    rows = tuple(read_again(each.entry) for each in first.journal.arrived if isinstance(each, AppendRow))
+    second = speaking(mailboxes, "en-GB", "de-DE", resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    assert asked_to_say(second) == 'Say to the caller, word for word: "Welcher Tag würde Ihnen passen?"'
+    assert second.answered("call-2", "book_appointment_provide", day="2026-11-24")["say"] == "Um wie viel Uhr?"

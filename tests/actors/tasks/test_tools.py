@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.tasks.tools import amended, merged, which_run
+from actors.tasks.tools import amended, merged, which_language, which_run, with_language
 from fsm.spec import ToolSpec
 
 
@@ -38,3 +38,18 @@ def test_arguments_without_a_run_are_passed_on_unchanged() -> None:
 
 def test_fields_of_an_output_can_be_replaced_or_added() -> None:
     assert amended('{"say": "Done."}', next="At what time?") == '{"say": "Done.", "next": "At what time?"}'
+
+
+def test_an_opening_function_asks_for_the_language_if_there_are_several() -> None:
+    asked = with_language(tool("book", "day"), ("de-DE", "en-GB")).parameters
+    assert list(asked["properties"]) == ["day", "language"]  # type: ignore[call-overload]
+    assert asked["properties"]["language"]["enum"] == ["de-DE", "en-GB"]  # type: ignore[index]
+    assert asked["required"] == ["day"]
+    for same in (with_language(tool("book", "day"), ()), with_language(tool("learn", "language"), ("de-DE", "en-GB"))):
+        assert "enum" not in str(same.parameters)
+
+
+def test_the_language_is_taken_out_of_the_arguments() -> None:
+    assert which_language('{"language": "de-DE", "day": "x"}') == ("de-DE", '{"day": "x"}')
+    assert which_language('{"day": "x"}') == ("", '{"day": "x"}')
+    assert which_language("[") == ("", "[")

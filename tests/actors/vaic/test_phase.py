@@ -95,11 +95,17 @@ def ringing(scene: Scene) -> None:
     scene.mailboxes.advance(1000 * RINGING_LIMIT_S)
 
 
+def put_through(scene: Scene) -> None:
+    scene.told(TRANSFER)
+    scene.hears(transfer_status(status="answered"))
+
+
 REACH: Mapping[Phase, Callable[[Scene], None]] = {
     Phase.OPEN: lambda scene: None,
     Phase.PLAYING_OUT: playing_out,
     Phase.HUNG_UP: lambda scene: scene.told(HangUp("done")),
     Phase.RINGING: ringing,
+    Phase.PUT_THROUGH: put_through,
     Phase.ENDED: lambda scene: scene.hears(END),
     Phase.LAST_WORDS: lambda scene: scene.told(LAST_WORDS),
     Phase.PLAYING_OUT_ALONE: last_words_unconfirmed,
@@ -120,6 +126,7 @@ INJECT: Mapping[Event, Callable[[Scene], None]] = {
     Event.ORDERED_UNPLAYED: lambda scene: scene.vaic.tell(TRANSFER),
     Event.PLAYED_OUT: lambda scene: scene.wire.receives({"conversationId": "c-1", **PLAYED}),
     Event.STILL_RINGING: lambda scene: scene.mailboxes.advance(1000 * RINGING_LIMIT_S),
+    Event.ANSWERED: lambda scene: scene.wire.receives({"conversationId": "c-1", **transfer_status(status="answered")}),
     Event.TRANSFER_FAILED: lambda scene: scene.wire.receives({"conversationId": "c-1", **BUSY}),
     Event.SESSION_END: lambda scene: scene.wire.receives({"conversationId": "c-1", **END}),
     Event.SOCKET_CLOSED: lambda scene: scene.wire.breaks(1001),
@@ -149,7 +156,7 @@ def test_every_pair_does_what_the_table_says(mailboxes: CrankedDispatcher, phase
     scene = Scene(mailboxes, clips=saying(20_000) if long else CLIPS)
     if (phase, event) == (Phase.OPEN, Event.ORDERED_UNPLAYED):
         scene.spoke()
-    of_transfer = event in (Event.TRANSFER_FAILED, Event.STILL_RINGING)
+    of_transfer = event in (Event.TRANSFER_FAILED, Event.STILL_RINGING, Event.ANSWERED)
     if of_transfer and phase in (Phase.HUNG_UP, Phase.HUNG_UP_ALONE):
         scene.told(TRANSFER, *[LAST_WORDS] * (phase is Phase.HUNG_UP_ALONE))
     else:
@@ -395,6 +402,21 @@ def test_a_transfer_that_is_answered_is_waited_for_and_so_is_a_hang_up(scene: Sc
     scene.hears(transfer_status(status="answered"))
     scene.mailboxes.advance(60_000)
     assert scene.call.all(TransferFailed) == []
+
+
+@pytest.mark.parametrize("rung_s", [RINGING_LIMIT_S - 1, TRANSFER_LIMIT_S - 1])
+def test_a_limit_that_passes_as_the_transfer_is_answered_means_nothing(scene: Scene, rung_s: float) -> None:
+    """Its message waits behind VAIC's word."""
+    scene.told(TRANSFER)
+    scene.mailboxes.advance(1000 * rung_s)
+    scene.mailboxes.advance(0)
+    scene.wire.types()
+    scene.wire.receives({"conversationId": "c-1", **transfer_status(status="answered")})
+    for phase in (Phase.HUNG_UP, Phase.RINGING):
+        scene.vaic.tell(PhaseOverdue(phase))
+    scene.mailboxes.advance(60_000)
+    assert scene.call.all(TransferFailed) == []
+    assert "playStream.start" not in scene.wire.types()
 
 
 def test_a_hang_up_has_no_transfers_limit(scene: Scene) -> None:

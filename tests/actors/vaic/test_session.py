@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
@@ -28,7 +29,7 @@ from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
-from protocols.media import LPCM16, LPCM16_24, MULAW, Transcoder, decoded_bytes
+from protocols.media import LPCM16, LPCM16_24, MULAW, MediaFormat, Transcoder, decoded_bytes
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
@@ -54,13 +55,28 @@ def test_the_start_event_asks_for_barge_in_and_tells_the_call(scene: Scene) -> N
     assert config["sessionParams"]["bargeIn"] is True
 
 
+def test_what_vaic_sends_is_shown_at_debug_and_nothing_of_what_is_said(scene: Scene) -> None:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line).strip()), level="DEBUG", format="{message} {extra}")
+    played = {"type": "event", "name": "playFinished", "value": {"streamId": "p-1"}}
+    keys = {"type": "event", "name": "DTMF", "value": "4711"}
+    scene.hears({"type": "activities", "activities": [played, keys]}, {"type": "userStream.start"})
+    scene.hears({"type": "session.end", "reasonCode": "client-disconnected"})
+    logger.remove(sink)
+    told = [line for line in lines if line.startswith("VAIC says")]
+    assert "'events': ['playFinished', 'DTMF'], 'carry': [['streamId'], []]" in told[0]
+    assert "'type': 'userStream.start'" in told[1]
+    assert "'reason': 'client-disconnected'" in told[2]
+    assert not any("4711" in line for line in told)
+
+
 def test_user_streams_are_acknowledged_each_time_and_their_audio_goes_to_the_model_untouched(scene: Scene) -> None:
     scene.wire.types()
     for _ in range(2):
-        scene.hears({"type": "userStream.start"}, {"type": "userStream.chunk", "audioChunk": "AAAA"})
+        scene.hears({"type": "userStream.start"}, {"type": "userStream.chunk", "audioChunk": "AAAAAAAA"})
         scene.hears({"type": "userStream.stop"})
     assert scene.wire.types() == ["userStream.started", "userStream.stopped"] * 2
-    assert scene.model.all(CallerAudio) == [CallerAudio("AAAA")] * 2
+    assert scene.model.all(CallerAudio) == [CallerAudio("AAAAAAAA")] * 2
 
 
 def test_participants_are_echoed_where_vaic_sends_them_and_only_there(scene: Scene) -> None:
@@ -176,7 +192,6 @@ def test_a_caller_who_leaves_while_a_hangup_waits_is_not_hung_up_on(scene: Scene
     "frame",
     [
         b"{",
-        b"\xff\xfe\xfd",
         b"[]",
         b'{"type":"userStream.chunk"}',
         b'{"type":"session.dance"}',
@@ -195,6 +210,42 @@ def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes)
     scene.call.expect_nothing()
     scene.model.expect_nothing()
     scene.parent.expect_nothing()
+
+
+def test_text_that_is_no_text_loses_the_socket_with_1007(scene: Scene) -> None:
+    scene.hears(b'{"type":"activities","activities":[{"type":"message","text":"\xff"}]}')
+    death = scene.parent.expect(ChildDied)
+    assert isinstance(death.reason, TransportLost)
+    assert (death.reason.code, scene.wire.closed) == (1007, 1007)
+
+
+def test_a_resume_of_another_call_on_this_socket_is_refused_and_this_call_goes_on(scene: Scene) -> None:
+    scene.wire.types()
+    scene.hears({"type": "session.resume", "conversationId": "someone-else"})
+    (answer,) = scene.wire.frames
+    assert (answer["type"], answer["conversationId"]) == ("session.error", "someone-else")
+    assert scene.wire.closed is None
+    scene.parent.expect_nothing()
+
+
+@pytest.mark.parametrize("media", [LPCM16_24, LPCM16, MULAW])
+def test_bad_audio_of_the_model_is_left_out_and_the_call_goes_on(
+    mailboxes: CrankedDispatcher, media: MediaFormat
+) -> None:
+    scene = Scene(mailboxes, media=media)
+    before = counted("tieline_bad_frames_total", leg="model", reason="bad_audio")
+    scene.told(*(BotAudio("i-1", "A") for _ in range(9)), BotAudio("i-1", MS_100))
+    scene.parent.expect_nothing()
+    assert scene.wire.types()[-1] == "playStream.chunk"
+    assert counted("tieline_bad_frames_total", leg="model", reason="bad_audio") - before == 9
+
+
+def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
+    before = counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields")
+    keys = [{"type": "event", "name": "DTMF", "value": key, "id": number} for number, key in enumerate("12")]
+    scene.hears({"type": "activities", "activities": [keys[0], {"name": "no type"}, None, 7, keys[1]]})
+    assert [message.digits for message in scene.call.all(DigitsPressed)] == ["1", "2"]
+    assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - before == 1
 
 
 def test_a_lost_socket_ends_the_actor_with_its_code_and_reports_what_was_heard(scene: Scene) -> None:

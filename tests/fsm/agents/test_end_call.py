@@ -6,7 +6,7 @@ from fsm.agents.end_call import END_CALL
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.testing import Recorder
-from tests.fsm.agents.practice import NOW
+from tests.appointments.practice import NOW
 from tests.fsm.conversation import told
 
 

@@ -23,10 +23,10 @@ from gateway.bots.loading import load_bots
 from gateway.daemon import CLIPS
 from protocols.realtime.objects import Transcription
 from run import app
-from tests.gateway.bots.folders import DEFAULTS, written
+from tests.gateway.bots.folders import BOT, DEFAULTS, written
 from tests.lab.engine_client import running
 
-DEFAULT_CLIPS = load_clips(CLIPS)
+DEFAULT_CLIPS = load_clips(CLIPS / "en")
 SETTINGS = ModelSettings("cedar", Transcription(model="whisper-1"), speed=1.1)
 
 
@@ -43,6 +43,21 @@ def test_the_labs_synthesis_records_every_sentence_with_words_of_the_bots_own(tm
     with wave.open(str(folder / "clips" / "one_moment.wav")) as sound:
         assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (1, 2, RATE_HZ)
         assert sound.getnframes() > RATE_HZ / 2
+
+
+def test_a_german_bots_sentences_are_recorded_in_german(tmp_path: Path) -> None:
+    folder = written(tmp_path, "mine", f'{BOT}language = "de-DE"')
+    result = CliRunner().invoke(app, ["bots", "clips", "mine", "--in", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert (folder / "clips" / "still_there.txt").read_text() == "Sind Sie noch da?\n"
+
+
+def test_a_language_without_words_of_ours_needs_the_bots_own(tmp_path: Path) -> None:
+    written(tmp_path, "mine", f'{BOT}language = "fr-FR"')
+    result = CliRunner().invoke(app, ["bots", "clips", "mine", "--in", str(tmp_path)])
+    assert result.exit_code == 1
+    told = " ".join(result.output.split())
+    assert "there are no words for it in the bot's language: write them into" in told
 
 
 def test_a_model_says_the_sentences_in_the_bots_voice() -> None:

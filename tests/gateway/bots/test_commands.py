@@ -47,14 +47,26 @@ def test_what_an_author_should_know_is_noted(tmp_path: Path) -> None:
     written(tmp_path, "mine", f'{BOT}language = "de-DE"')
     result = told("check", str(tmp_path))
     assert result.exit_code == 0
-    assert "note mine: the sentences of tasks and recordings are in English so far" in result.stderr
     assert "note mine: it has no [hours]" in result.stderr
+    assert "sentences" not in result.stderr
+    assert "recordings" not in result.stderr
+
+
+def test_what_is_missing_in_a_bots_language_is_noted(tmp_path: Path) -> None:
+    written(tmp_path, "mine", f'{BOT}language = "fr-FR"')
+    told_of = " ".join(told("check", str(tmp_path)).stderr.split())
+    assert "note mine: there are no sentences in French (fr-FR): the model is told to translate the English" in told_of
+    assert "it has no recordings in French (fr-FR) of one_moment, say_again, call_again, still_there" in told_of
+    written(tmp_path, "mine", f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]')
+    assert "its recordings are in German (de-DE) for all callers" in " ".join(
+        told("check", str(tmp_path)).stderr.split()
+    )
 
 
 def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path) -> None:
     tasks = '[[task]]\nuse = "book_appointment"\nresource = "dental"\n[[task]]\nuse = "cancel_appointment"\n'
     written(tmp_path, "mine", f'{BOT}[hours]\nmon = ["09:00-17:00"]\n{tasks}')
-    told_of = "see none of each other's appointments: book_appointment dental, cancel_appointment practice"
+    told_of = "see nothing of each other's: book_appointment dental, cancel_appointment practice"
     assert told_of in told("check", str(tmp_path)).stderr
     assert "note" not in told("check", str(EXAMPLE)).stderr
 

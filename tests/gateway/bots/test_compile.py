@@ -8,21 +8,23 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
 from fsm.registry import TaskFactory
+from fsm.spec import AgentSpec
 from gateway.bots.compile import Defaults, compile_bot, fill
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
-from gateway.daemon import CLIPS
+from gateway.daemon import CLIPS, read_clips
+from gateway.settings import read_settings
 from protocols.realtime.objects import (
     CustomVoice,
     NoiseReduction,
@@ -129,18 +131,74 @@ def test_noise_reduction_can_be_switched_off() -> None:
     assert bot(f'{BOT}[model]\nnoise_reduction = "off"').profile.model.noise_reduction is None
 
 
-@pytest.mark.parametrize(
-    ("keys", "told"),
-    [
-        ('language = "caller"', "Speak the language that the caller speaks."),
-        (
-            'language = "caller"\nlanguages = ["de-DE", "xx"]',
-            "Speak the caller's language if it is one of these: German (de-DE), xx; otherwise German (de-DE).",
-        ),
-    ],
-)
-def test_the_model_is_told_the_language(keys: str, told: str) -> None:
-    assert bot(BOT + keys).profile.instructions == f"Be kind.\n\n{told}"
+def test_a_bot_speaks_its_language() -> None:
+    profile = bot(f'{BOT}language = "de-AT"\n[hours]\nmon = ["09:00-12:30"]').profile
+    assert (profile.locale.tag, profile.locales) == ("de-AT", {})
+    assert profile.instructions == "Be kind.\n\nSpeak German (de-AT), whatever language the caller speaks."
+
+
+def test_a_bot_that_speaks_the_callers_language_begins_in_the_first() -> None:
+    profile = bot(f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]').profile
+    assert (profile.locale.tag, list(profile.locales)) == ("de-DE", ["de-DE", "en-GB"])
+
+
+def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise() -> None:
+    def language(keys: str) -> str | None:
+        return bot(BOT + keys).profile.model.transcription.language
+
+    assert language('language = "de-DE"') == "de"
+    assert language('language = "de-DE"\n[model]\ntranscription = { language = "nl" }') == "nl"
+    for keys in ("", 'language = "caller"\nlanguages = ["de-DE", "en-GB"]', 'language = "gsw-CH"'):
+        assert language(keys) is None
+
+
+def test_texts_have_hours_and_closed_days_in_the_bots_language() -> None:
+    hours = '[hours]\nmon = ["09:00-12:30", "14:00-17:00"]\nclosed = ["2026-12-25"]'
+    toml = BOT.replace("Be kind.", "Offen: {hours}. Zu: {closed}.") + f'language = "de-DE"\n{hours}'
+    told, _, _ = bot(toml).profile.instructions.partition("\n")
+    assert told == (
+        "Offen: am Montag von 9 Uhr bis 12 Uhr 30 und von 14 Uhr bis 17 Uhr. Zu: Freitag, 25. Dezember 2026."
+    )
+
+
+def test_a_bot_has_sentences_of_its_own() -> None:
+    toml = f'{BOT}language = "de-DE"\n[sentences]\nstill_there = "Hallo?"\nconfirm_booking = "{{name}} am {{day}}?"'
+    locale = bot(toml).profile.locale
+    assert locale.of("Are you still there?") == "Hallo?"
+    assert locale.of("What should I change?") == "Was soll ich ändern?"
+    values = {"day": date(2026, 11, 26), "name": "Anna Berg"}
+    assert locale.fill("{day} at {at} for {name}. Shall I book it?", values) == (
+        "Anna Berg am Donnerstag, 26. November?"
+    )
+    assert bot(f'{BOT}[sentences]\nfarewell = "Bye."').profile.locale.of("Thank you for calling. Goodbye.") == "Bye."
+
+
+def test_sentences_of_its_own_are_checked() -> None:
+    keys = 'still_ther = "Hallo?"\ntaken = "{time} is gone."\nfarewell = "Bye {"\n'
+    told = faults(f"{BOT}[sentences]\n{keys}")
+    assert told[0].startswith(
+        'linden/bot.toml:5: sentences.still_ther: is no key of this table; did you mean "still_there"?'
+    )
+    assert told[1:] == [
+        "linden/bot.toml:6: sentences.taken: nothing is known to put in for {time}; there is {at}, {nearest}",
+        "linden/bot.toml:7: sentences.farewell: Single '{' encountered in format string; write a brace that is to "
+        "be said as {{ or }}",
+    ]
+    several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]\n[sentences]\nfarewell = "Bye."'
+    assert faults(several) == [
+        "linden/bot.toml:6: sentences: are for a bot that speaks one language; leave them out, or one language"
+    ]
+
+
+def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none() -> None:
+    included = read_clips(read_settings(OPENAI_API_KEY="unused", host="127.0.0.1"))
+    defaults = replace(DEFAULTS, clips=included)
+    for tag, goodbye in (("en-GB", "Goodbye."), ("de-DE", "Auf Wiederhören.")):
+        clips = compile_bot(files(f'{BOT}language = "{tag}"'), defaults).profile.clips
+        assert clips[Clip.GOODBYE].words.endswith(goodbye)
+    assert compile_bot(files(f'{BOT}language = "fr-FR"'), defaults).profile.clips == {}
+    ours = replace(DEFAULTS, profile=replace(PROFILE, clips=included["en"]))
+    assert compile_bot(files(f'{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], "the deployment's own"
 
 
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
@@ -148,7 +206,7 @@ def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
 
 
 def test_a_bots_own_recordings_replace_those_of_the_deployment_one_by_one() -> None:
-    sound = (CLIPS / "goodbye.wav").read_bytes()
+    sound = (CLIPS / "en" / "goodbye.wav").read_bytes()
     made = bot(BOT, clips__goodbye_dot_wav=sound, clips__goodbye_dot_txt="Bye.")
     assert {clip: each.words for clip, each in made.profile.clips.items()} == {Clip.GOODBYE: "Bye."}
 
@@ -247,8 +305,8 @@ max_cost_usd = 2.5
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, model, task, tool, transfer, turn",
-        "linden/tasks/callback.toml:3: task.description: String should have at least 1 character",
+        "before_call, bot, hours, limits, model, sentences, task, tool, transfer, turn",
+        "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
 
@@ -319,6 +377,33 @@ def test_a_task_that_needs_settings_is_told_to_need_them_and_is_not_offered_with
         compile_bot(files(toml), Defaults(PROFILE, tasks))
     assert list(compile_bot(files(f"{toml}\nnumber = 3"), Defaults(PROFILE, tasks)).profile.agents) == ["order_pizza"]
     assert compile_bot(files(), Defaults(PROFILE, tasks)).profile.agents == {}
+
+
+class Picky(BaseModel):
+    number: int = 1
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        assert 12 // self.number
+        return self
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by 0"), RecursionError(), SystemExit(3), AssertionError("a\nb")])
+def test_a_task_whose_code_raises_is_named_where_the_bot_uses_it(error: BaseException) -> None:
+    def build(settings: Picky) -> AgentSpec:
+        if settings.number > 1:
+            raise error
+        return table()
+
+    tasks = {"order_pizza": TaskFactory("order_pizza", Picky, build)}
+    toml = f'{BOT}[[task]]\nuse = "order_pizza"\nnumber = '
+    for number in (0, 2):  # its settings' own code, and its table's
+        with pytest.raises(BotFaults) as raised:
+            compile_bot(files(f"{toml}{number}\n[[task]]\nuse = 3"), Defaults(PROFILE, tasks))
+        told = [str(each) for each in raised.value.faults]
+        assert told[0].startswith("linden/bot.toml:5: task[1].use: the task order_pizza cannot be made: "), told
+        assert "test_compile.py:" in told[0]
+        assert len(told) == 2, "the other faults are told as well"
 
 
 def test_unknown_placeholders_are_left_as_they_are() -> None:

@@ -47,14 +47,14 @@ def routes(text: str = ROUTES) -> Routes:
     [
         (arrival(), "linden"),
         (arrival("/dental"), "dental"),
-        (arrival("/dental/?a=b"), "dental"),
+        (arrival("/dental/"), "dental"),
         (arrival("/dental/more"), "linden"),
         (arrival(bot_name="old", dialled="+49301"), "dental"),
         (arrival(bot_name="old", dialled="49301"), "dental"),
         (arrival(bot_name="old", dialled="+4989"), "linden"),
         (arrival(bot_name="new", dialled="+49301"), "linden"),
         (arrival("/bots/linden@draft"), "linden@draft"),
-        (arrival("/bots/linden%40draft/"), "linden@draft"),
+        (arrival("/bots/linden@draft/"), "linden@draft"),
         (arrival("/bots/dental", bot_name="old"), "dental"),
         (arrival("/bots/nobody"), None),
     ],
@@ -123,6 +123,16 @@ def test_what_is_wrong_with_routes_is_told_with_its_line(text: str, fault: str) 
     with pytest.raises(BotFaults) as wrong:
         routes(text)
     assert fault in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("escaped", "path"), [("/100%2525", "/100%25"), ("/100%25", "/100%"), ("/a%3Fb", "/a?b"), ("/a%2Fb/", "/a/b")]
+)
+def test_the_escapes_of_a_path_are_taken_out_once(escaped: str, path: str) -> None:
+    """Those of a request at the door, those of a route when it is read."""
+    table = routes(f'[[route]]\npath = "{escaped}"\nbot = "dental"\n[[route]]\ndefault = true\nbot = "linden"')
+    assert table.choose(arrival(path), BOTS) == "dental"
+    assert table.choose(arrival(escaped), BOTS) == ("dental" if path == escaped else "linden")
 
 
 @pytest.mark.parametrize(

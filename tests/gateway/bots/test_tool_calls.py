@@ -1,4 +1,4 @@
-"""Calls to a daemon in a process of its own whose bot is a folder: what a task in a file does at a real HTTP server.
+"""Calls to a daemon whose bot is a folder: what a task in a file does at a real HTTP server.
 
 The model is scripted (tests.adversary.model). Everything but the HTTP servers runs SPEED times as fast as the clock.
 """
@@ -20,13 +20,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.daemon import run
+from gateway.daemon import Daemon, run
 from lab.caller import CallSettings
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.adversary.model import Function, Model, call
 from tests.adversary.telephone import Telephone
-from tests.calls.process import Process, process
+from tests.calls.process import process
+from tests.calls.settings import daemon_settings
 from tests.gateway.bots.folders import written
 from tests.gateway.daemons import until
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
@@ -124,8 +125,8 @@ reads_only = true
 class Scene:
     """A daemon with one bot, and its calls."""
 
-    def __init__(self, daemon: Process, folder: Path, models: deque[Model]) -> None:
-        self._daemon, self._url = daemon, daemon.url
+    def __init__(self, url: str, folder: Path, models: deque[Model]) -> None:
+        self._url = url
         self._models = models
         self._dialling = asyncio.Lock()  # which model a socket is for is told by its turn only
         self._database = folder / "tieline.sqlite3"
@@ -151,10 +152,6 @@ class Scene:
         finally:
             living.cancel()
 
-    def kill(self) -> None:
-        """Kill the daemon as kill -9 does."""
-        self._daemon.kill()
-
     def due_now(self) -> None:
         """Let the time of all letters come, as if the claims of a process that died had run out."""
         with sqlite3.connect(self._database) as connection:
@@ -174,16 +171,25 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def models_served() -> AsyncIterator[tuple[str, deque[Model]]]:
+    """The URL of the models, and those that take the next sockets."""
     models: deque[Model] = deque()
 
     async def serve_model(socket: ServerConnection) -> None:
         await models.popleft().serve(socket)
 
     async with asyncio.timeout(LIMIT_S), serve(serve_model, "127.0.0.1", 0, compression=None) as server:
-        model_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        async with process(model_url, f"sqlite:///{folder}/tieline.sqlite3", SPEED) as daemon:
-            yield Scene(daemon, folder, models)
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}", models
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    database = f"sqlite:///{folder}/tieline.sqlite3"
+    async with (
+        models_served() as (model_url, models),
+        Daemon(daemon_settings(model_url, database), SPEED) as daemon,
+    ):
+        yield Scene(daemon.vaic_url, folder, models)
 
 
 HOOKS = """
@@ -409,15 +415,18 @@ def test_what_a_killed_process_was_telling_another_tells(tmp_path: Path, monkeyp
         hooked(tmp_path)
 
         async def act() -> None:
-            async with scene(tmp_path) as daemon:
-                async with daemon.call("c-1") as model:
+            async with (
+                models_served() as (model_url, models),
+                process(model_url, f"sqlite:///{tmp_path}/tieline.sqlite3", SPEED) as daemon,
+            ):
+                async with Scene(daemon.url, tmp_path, models).call("c-1") as model:
                     assert "somebody" in model.said[0]  # nothing was found
                 await until(lambda: asyncio.to_thread(lambda: crm.received))
                 daemon.kill()
                 killed.set()
-            async with scene(tmp_path) as daemon:
-                daemon.due_now()
-                await until(lambda: asyncio.to_thread(daemon.rows, "select 1 from outbox where status = 'sent'"))
+            async with scene(tmp_path) as another:
+                another.due_now()
+                await until(lambda: asyncio.to_thread(another.rows, "select 1 from outbox where status = 'sent'"))
 
         run(act())
         first, again = crm.received

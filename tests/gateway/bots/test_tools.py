@@ -164,6 +164,35 @@ def test_a_fault_is_told_where_it_is(change: tuple[str, str], tasks: dict[str, A
     assert fault in faults(TOML.replace(*change), **tasks)
 
 
+OPTIONAL = '[slot.note]\ntype = "text"\noptional = true\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'lookup = { get = "https://crm.example/by-note/{note}" }',
+        'headers = { X-Note = "{note}" }',
+        'query = { q = "about {note}" }',
+    ],
+)
+def test_a_value_that_may_be_missing_is_told_where_it_is_needed(line: str) -> None:
+    toml = TOML.replace("ok = { keep = { ticket", f"{line}\nok = {{ keep = {{ ticket")
+    with_note = CALLBACK.replace("[flow]", f"{OPTIONAL}[flow]")
+    [fault] = faults(toml, tasks__callback_dot_toml=with_note)
+    assert fault.startswith("linden/bot.toml:17: tool.crm.callback.")
+    assert "{note} may be missing where the task callback uses this" in fault
+
+
+def test_a_value_that_may_be_missing_may_be_left_out() -> None:
+    toml = TOML.replace("ok = { keep = { ticket", 'query = { q = "{note}" }\nok = { keep = { ticket')
+    assert faults(toml, tasks__callback_dot_toml=CALLBACK.replace("[flow]", f"{OPTIONAL}[flow]")) == []
+
+
+def test_a_value_that_the_tool_itself_is_to_find_is_told() -> None:
+    [fault] = faults(TOML.replace("shop.example/prices", "shop.example/prices/{price}"))
+    assert "{price} may be missing where the task price uses this" in fault
+
+
 def test_a_host_that_the_deployment_does_not_allow_is_told() -> None:
     told = faults(TOML, HostGuard(hosts=("crm.example",)))
     assert told == [

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.practice import Practice
+from appointments.bookings import AppointmentBook
+from appointments.practice import Practice
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing import Conversation, converse
-from store.appointments import AppointmentBook
 from tests.actors.bots import OneWith
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -1,7 +1,7 @@
 """The appointment book. If callers race for the same time, exactly one gets it.
 
 Functions that change the book take the connection of the caller's transaction.
-May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
+May import: appointments, store, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, and_, false, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from store import schema
+from appointments import schema
 from store.database import insert, reading
 from store.rows import readable, readable_one
 

@@ -11,18 +11,18 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.identity import WRONG_IN_CALL
-from fsm.agents.practice import Practice
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from appointments import bookings
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.bookings import Appointment, AppointmentBook
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.identity import WRONG_IN_CALL
+from appointments.practice import Practice
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.effects import TaskContext
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
 from fsm.testing import Conversation
 from fsm.walk import no_reasoning
-from store import appointments
-from store.appointments import Appointment, AppointmentBook
 from store.database import reading
 from tests.actors.bots import OneWith
 
@@ -488,7 +488,7 @@ def test_the_name_is_read_back_and_can_be_corrected(engine: Engine) -> None:
 def test_the_code_is_told_at_the_end_and_finds_the_booking(engine: Engine) -> None:
     it = talk(engine, BOOK_APPOINTMENT, NOBODY).opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
     (appointment,) = AppointmentBook(engine).all()
-    assert len(appointment.code) == appointments.CODE_DIGITS
+    assert len(appointment.code) == bookings.CODE_DIGITS
     assert it.says == (
         f"Your appointment on Tuesday 24 November at 10:30 is booked. Its code is {' '.join(appointment.code)}. "
         "Is there anything else I can do for you?"
@@ -557,4 +557,4 @@ def test_moving_an_appointment_onto_another_of_the_same_caller_is_refused_as_suc
     it = talk(engine, RESCHEDULE_APPOINTMENT).opens(name="John Smith", which_at="10:30", day="2026-11-24", at="11:30")
     assert it.says_yes().says.startswith("You have that time already: 11:30 on that day is booked for you.")
     with reading(engine) as connection:
-        assert len(appointments.upcoming(connection, Practice().resource, NOW, caller=CALLER)) == 2
+        assert len(bookings.upcoming(connection, Practice().resource, NOW, caller=CALLER)) == 2

@@ -8,7 +8,7 @@ from threading import Barrier
 
 from sqlalchemy import Engine
 
-from store.appointments import Appointment, AppointmentBook, by_effect, free_times, held, move, remove, upcoming
+from appointments.bookings import Appointment, AppointmentBook, by_effect, free_times, held, move, remove, upcoming
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 

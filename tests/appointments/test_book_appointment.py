@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.book_appointment import BOOK_APPOINTMENT
-from fsm.agents.practice import Practice
+from appointments.book_appointment import BOOK_APPOINTMENT
+from appointments.bookings import AppointmentBook
+from appointments.practice import Practice
 from fsm.effects import TaskContext
 from fsm.run import Snapshot, TaskRun
 from store import schema
-from store.appointments import AppointmentBook
 from tests.actors.bots import OneWith
-from tests.fsm.agents.practice import BERLIN, NOW
+from tests.appointments.practice import BERLIN, NOW
 from tests.fsm.conversation import gives_up, opened, provides, says_yes
 
 NAME = "Ada Lovelace"

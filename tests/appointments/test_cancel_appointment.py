@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from fsm.agents.cancel_appointment import CANCEL_APPOINTMENT
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from appointments.bookings import AppointmentBook, move, remove
+from appointments.cancel_appointment import CANCEL_APPOINTMENT
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
 from fsm.spec import AgentSpec
-from store.appointments import AppointmentBook, move, remove
-from tests.fsm.agents.practice import CALLER, FRIDAY, NOW, TUESDAY, booked, starts, talk
+from tests.appointments.practice import CALLER, FRIDAY, NOW, TUESDAY, booked, starts, talk
 
 WISH: dict[str, dict[str, str]] = {
     "cancel_appointment": {},

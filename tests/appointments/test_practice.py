@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
-from fsm.agents.book_appointment import book_appointment
-from fsm.agents.cancel_appointment import cancel_appointment
-from fsm.agents.practice import Practice
-from fsm.agents.reschedule_appointment import reschedule_appointment
+from appointments.book_appointment import book_appointment
+from appointments.bookings import AppointmentBook
+from appointments.cancel_appointment import cancel_appointment
+from appointments.practice import Practice
+from appointments.reschedule_appointment import reschedule_appointment
 from fsm.effects import TaskContext
 from fsm.errors import SlotError
 from fsm.spec import AgentSpec, Known
 from fsm.testing import Conversation, converse
 from fsm.walk import no_reasoning
-from store.appointments import AppointmentBook
 from tests.actors.bots import OneWith
-from tests.fsm.agents.practice import CALLER, NOW
+from tests.appointments.practice import CALLER, NOW
 
 TODAY = NOW.date()
 PRACTICE = Practice()

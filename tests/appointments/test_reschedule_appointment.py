@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from fsm.agents.reschedule_appointment import RESCHEDULE_APPOINTMENT
-from tests.fsm.agents.practice import FRIDAY, TUESDAY, booked, starts, talk
+from appointments.reschedule_appointment import RESCHEDULE_APPOINTMENT
+from tests.appointments.practice import FRIDAY, TUESDAY, booked, starts, talk
 
 
 def test_a_new_day_has_nothing_looked_up_again(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """Cancels a booked appointment, found by two facts that are its own.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from fsm.agents.identity import asked_anew, find, still_theirs, tally
-from fsm.agents.practice import BOOKED_ALREADY, GONE, WAS, Practice
+from appointments import bookings
+from appointments.identity import asked_anew, find, still_theirs, tally
+from appointments.practice import BOOKED_ALREADY, GONE, WAS, Practice
 from fsm.effects import EffectRequest, EffectResult, Local, Ok, Refused
 from fsm.registry import TaskFactory
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End
-from store import appointments
 
 
 def cancel(practice: Practice, request: EffectRequest, connection: Connection) -> EffectResult:
     """Delete the appointment that was found."""
     mine = still_theirs(practice.resource, request, connection)
-    return Ok() if mine is not None and appointments.remove(connection, mine.id) else Refused(GONE)
+    return Ok() if mine is not None and bookings.remove(connection, mine.id) else Refused(GONE)
 
 
 def cancel_appointment(practice: Practice) -> AgentSpec:

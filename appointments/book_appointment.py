@@ -1,6 +1,6 @@
 """Books an appointment: asks for day, time, name and a yes, then inserts one row.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from fsm.agents.practice import Practice
+from appointments import bookings
+from appointments.practice import Practice
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
 from fsm.names import real_name
 from fsm.registry import TaskFactory
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
-from store import appointments
 
 
 def book(practice: Practice, request: EffectRequest, connection: Connection) -> EffectResult:
     """Insert the appointment, or refuse with the nearest free time."""
     slots, context = request.slots, request.context
-    booked = appointments.book(
+    booked = bookings.book(
         connection,
         resource=practice.resource,
         starts_at=datetime.combine(slots["day"], slots["at"], context.now().tzinfo),
@@ -38,14 +38,13 @@ def book(practice: Practice, request: EffectRequest, connection: Connection) -> 
 
 def unbook(request: EffectRequest, connection: Connection) -> None:
     """Undo the booking, for a caller who hung up before hearing of it."""
-    booked = appointments.by_effect(connection, request.key)
+    booked = bookings.by_effect(connection, request.key)
     if booked is not None:
-        appointments.remove(connection, booked.id)
+        bookings.remove(connection, booked.id)
 
 
-# For speech: no leading zeros.
-WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
-SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(appointments.CODE_DIGITS))
+WHEN = "{day} at {at}"
+SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(bookings.CODE_DIGITS))
 NAME = Slot(
     str,
     ask="Under what name shall I book it?",

@@ -1,6 +1,6 @@
 """The practice of the appointment tasks: what is set of it, slots shared by the tasks, and taken times.
 
-May import: fsm, store, pydantic, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
-from fsm.agents.identity import owns
+from appointments import bookings
+from appointments.identity import owns
 from fsm.effects import EffectRequest, Refused
 from fsm.errors import SlotError
 from fsm.hours import NINE_TO_FIVE, Hours, said_minute
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
+from fsm.locales import Locale
 from fsm.names import real_name
 from fsm.spec import Known, Slot
-from store import appointments
 
 GONE = "That appointment has been cancelled or moved in the meantime."
 
@@ -60,40 +61,45 @@ class Practice(BaseModel):
 
     def open_day(self, day: date, known: Known) -> date:
         """Check that the day is not past, within `ahead_days`, and open. Raises: SlotError."""
-        today = known.now.date()
+        today, locale = known.now.date(), known.locale
         if day < today:
             raise SlotError("That day has already passed. Which day would suit you?")
         if day > today + timedelta(days=self.ahead_days):
-            raise SlotError(
-                f"That is too far ahead: we book up to {_ahead(self.ahead_days)} in advance. Which day would suit you?"
+            too_far = locale.say(
+                "That is too far ahead: we book up to {period} in advance.", period=_ahead(self.ahead_days, locale)
             )
+            raise SlotError(f"{too_far} {locale.of('Which day would suit you?')}")
         if not (starts := self.starts(day)):
-            raise SlotError(f"{self.hours.said_closed(day)} Which other day would suit you?")
+            question = locale.of("Which other day would suit you?")
+            raise SlotError(f"{self.hours.said_closed(day, locale)} {question}")
         if day == today and known.now.time() >= starts[-1]:
             raise SlotError("We have nothing left today. Which other day would suit you?")
         return day
 
     def open_time(self, at: time, known: Known) -> time:
         """Check that an appointment can begin at this time, and that it is not past. Raises: SlotError."""
-        day = known.slots.get("day")
+        day, locale = known.slots.get("day"), known.locale
+        question = locale.of("What time would suit you?")
         if not self.hours.open_at(at, day):
-            raise SlotError(f"{self.hours.said_on(day)} What time would suit you?")
+            raise SlotError(f"{self.hours.said_on(day, locale)} {question}")
         starts = {each for weekday in range(7) for each in self._starts(weekday)} if day is None else self.starts(day)
         if at not in starts:
-            raise SlotError(f"{self._begin(at, sorted(starts))} What time would suit you?")
+            raise SlotError(f"{self._begin(at, sorted(starts), locale)} {question}")
         if day == known.now.date() and at <= known.now.time():
             raise SlotError("It is already later than that today. What time would suit you?")
         return at
 
-    def _begin(self, at: time, starts: list[time]) -> str:
+    def _begin(self, at: time, starts: list[time], locale: Locale) -> str:
         """When appointments begin, as a sentence for one who asks for another time."""
         # Of one or two, the times themselves are shorter.
         minutes = {each.minute for each in starts} if len(starts) > 2 else frozenset(range(60))
         if said := next((words for grid, words in _GRIDS if minutes <= grid and not _on(grid, at)), ""):
-            return f"Appointments begin at {said}."
+            return locale.of(said)
         near = sorted(starts, key=lambda each: abs(_minute(each) - _minute(at)))[:2]
-        times = " or ".join(said_minute(_minute(each)) for each in sorted(near))
-        return f"The nearest appointment begins at {times}." if len(near) == 1 else f"Appointments begin at {times}."
+        times = [said_minute(_minute(each), locale) for each in sorted(near)]
+        if len(times) == 1:
+            return locale.say("The nearest appointment begins at {time}.", time=times[0])
+        return locale.say("Appointments begin at {first} or {second}.", first=times[0], second=times[1])
 
     def day_slot(
         self, describe: str = "The day of the appointment as YYYY-MM-DD, reckoned from today's date."
@@ -122,36 +128,37 @@ class Practice(BaseModel):
     def taken(self, request: EffectRequest, connection: Connection) -> Refused:
         """Refuse a time that is already booked: say so if it is the caller's own, else name the nearest free one."""
         day, at, now = request.slots["day"], request.slots["at"], request.context.now()
+        locale = request.context.locale
         wanted = datetime.combine(day, at, now.tzinfo)
-        holder = appointments.at(connection, self.resource, wanted)
+        holder = bookings.at(connection, self.resource, wanted)
         if holder is not None and owns(request, holder, connection):
-            return Refused(
-                f"You have that time already: {at.hour}:{at:%M} on that day is booked for you. "
-                "What other time would suit you?"
-            )
+            yours = "You have that time already: {at} on that day is booked for you. What other time would suit you?"
+            return Refused(locale.say(yours, at=at))
         candidates = [datetime.combine(day, each, now.tzinfo) for each in self.starts(day)]
-        free = appointments.free_times(connection, self.resource, [each for each in candidates if each > now])
+        free = bookings.free_times(connection, self.resource, [each for each in candidates if each > now])
         if not free:
             return Refused("I am sorry, that day is fully booked by now. Which other day and time would suit you?")
         nearest = min(free, key=lambda each: abs(each - wanted))
-        return Refused(
-            f"I am sorry, {at.hour}:{at:%M} is already taken. "
-            f"The nearest free time is {nearest.hour}:{nearest:%M}. What time would suit you?"
-        )
+        taken = "I am sorry, {at} is already taken. The nearest free time is {nearest}. What time would suit you?"
+        return Refused(locale.say(taken, at=at, nearest=nearest.time()))
 
 
 # By the minutes at which all appointments begin, the widest grid last.
 _GRIDS: tuple[tuple[frozenset[int], str], ...] = (
-    (frozenset({0}), "the full hours"),
-    (frozenset({0, 30}), "the full and half hours"),
-    (frozenset({0, 15, 30, 45}), "the full, half and quarter hours"),
+    (frozenset({0}), "Appointments begin at the full hours."),
+    (frozenset({0, 30}), "Appointments begin at the full and half hours."),
+    (frozenset({0, 15, 30, 45}), "Appointments begin at the full, half and quarter hours."),
 )
-_PERIODS = ((365, "year"), (7, "week"), (1, "day"))
+_PERIODS = (
+    (365, "a year", "{number} years"),
+    (7, "a week", "{number} weeks"),
+    (1, "a day", "{number} days"),
+)
 
 
-def _ahead(days: int) -> str:
-    number, name = next((days // length, name) for length, name in _PERIODS if days % length == 0)
-    return f"a {name}" if number == 1 else f"{number} {name}s"
+def _ahead(days: int, locale: Locale) -> str:
+    length, one, several = next(each for each in _PERIODS if days % each[0] == 0)
+    return locale.of(one) if days == length else locale.say(several, number=days // length)
 
 
 def _on(grid: frozenset[int], at: time) -> bool:
@@ -191,7 +198,7 @@ CODE = Slot(
 )
 # Filled by the look-up, for the read-back.
 WAS_DAY, WAS_AT = Slot(date, stored=True), Slot(time, stored=True)
-WAS = "{was_day:%A} {was_day.day} {was_day:%B} at {was_at.hour}:{was_at:%M}"
+WAS = "{was_day} at {was_at}"
 # The slots by which an existing appointment is found, then those that the look-up fills, in a table's order.
 BOOKED_ALREADY: Mapping[str, Slot[Any]] = {
     "name": Slot(

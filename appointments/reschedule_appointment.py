@@ -1,6 +1,6 @@
 """Moves a booked appointment, found by two facts that are its own, to another day and time.
 
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from fsm.agents.identity import asked_anew, find, still_theirs, tally
-from fsm.agents.practice import BOOKED_ALREADY, GONE, WAS, Practice
+from appointments import bookings
+from appointments.identity import asked_anew, find, still_theirs, tally
+from appointments.practice import BOOKED_ALREADY, GONE, WAS, Practice
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok
 from fsm.registry import TaskFactory
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End
-from store import appointments
 
 
 def reschedule(practice: Practice, request: EffectRequest, connection: Connection) -> EffectResult:
@@ -24,10 +24,10 @@ def reschedule(practice: Practice, request: EffectRequest, connection: Connectio
     if mine is None:
         return Failed(GONE)
     starts_at = datetime.combine(request.slots["day"], request.slots["at"], request.context.now().tzinfo)
-    return Ok() if appointments.move(connection, mine.id, starts_at) else practice.taken(request, connection)
+    return Ok() if bookings.move(connection, mine.id, starts_at) else practice.taken(request, connection)
 
 
-WHEN = "{day:%A} {day.day} {day:%B} at {at.hour}:{at:%M}"
+WHEN = "{day} at {at}"
 
 
 def reschedule_appointment(practice: Practice) -> AgentSpec:

@@ -2,7 +2,7 @@
 
 A caller's number proves nothing, nor does a name: anybody can send or guess either. So nothing stored is mentioned
 before two facts match one appointment, and the number of wrong attempts is limited.
-May import: fsm, store, SQLAlchemy, the standard library.
+May import: appointments, fsm, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Self, get_args
 
 from sqlalchemy import Connection
 
+from appointments import attempts, bookings
+from appointments.attempts import Outcome
+from appointments.bookings import Appointment
 from fsm.conditions import Condition, ConditionRule
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.locales import Locale
 from fsm.names import has_letters, is_whole, same_person
 from fsm.spec import Arrow
-from store import appointments, identity
-from store.appointments import Appointment
-from store.identity import Outcome
 
 # Facts that must match to prove that an appointment is the caller's.
 ENOUGH = 2
@@ -90,7 +91,7 @@ class Claims:
 def find(resource: str, request: EffectRequest, connection: Connection) -> EffectResult:
     """Find the resource's appointment that two facts match. If refused, the fact `ask` names the slot to ask for."""
     claims, now = Claims.of(request), request.context.now()
-    wrong = identity.wrong_in_call(connection, request.context.conversation_id)
+    wrong = attempts.wrong_in_call(connection, request.context.conversation_id)
     if _too_often(request, connection):
         return Failed(NO_MORE)
     if claims.made < ENOUGH:
@@ -98,7 +99,7 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     candidates = _candidates(resource, claims, now, connection)
     proven = _proven(claims, candidates, now)
     by_others = {} if proven or not claims.code else _proven(replace(claims, code=""), candidates, now)
-    tried = identity.wrong_names(connection, now - A_DAY) if proven or by_others else {}
+    tried = attempts.wrong_names(connection, now - A_DAY) if proven or by_others else {}
     guessed = {
         each.id
         for each in candidates
@@ -108,16 +109,16 @@ def find(resource: str, request: EffectRequest, connection: Connection) -> Effec
     if proven:
         coded = {each.id for each in candidates if claims.code and each.code == claims.code}
         return _the_one_meant({each: local for each, local in proven.items() if each in coded} or proven, request)
-    said = f"I cannot find an appointment {_described(claims)}."
+    locale = request.context.locale
+    said = locale.say("I cannot find an appointment {described}.", described=_described(claims, locale))
     if wrong + 1 >= WRONG_IN_CALL:
         return Failed(said)
     if any(each.id in by_others and not _guessed(each.name, tried) for each in candidates):
         # Without the code they would have been told of it already.
-        return Refused(
-            f"{said} I will go on without the code.", {"ask": "name", "tried": "wrong", DROPPED: claims.code}
-        )
+        without = f"{said} {locale.of('I will go on without the code.')}"
+        return Refused(without, {"ask": "name", "tried": "wrong", DROPPED: claims.code})
     if not is_whole(claims.name):
-        said = f"{said} I need the first name and the surname."
+        said = f"{said} {locale.of('I need the first name and the surname.')}"
     # Beside two other facts the name must be wrong; otherwise ask for name and day in turn.
     # What was guessed and what is wrong get the same answer.
     return _ask("which" if wrong and claims.made <= ENOUGH else "name", "limited" if guessed else "wrong", said)
@@ -127,7 +128,7 @@ def _candidates(resource: str, claims: Claims, now: datetime, connection: Connec
     day = None
     if claims.day is not None:
         day = _midnight(claims.day, now), _midnight(claims.day + timedelta(days=1), now)
-    return appointments.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
+    return bookings.upcoming(connection, resource, now, caller=claims.number, code=claims.code, day=day)
 
 
 def _only_miscoded(resource: str, request: EffectRequest, connection: Connection) -> bool:
@@ -136,7 +137,7 @@ def _only_miscoded(resource: str, request: EffectRequest, connection: Connection
     if not claims.code:
         return False
     candidates = _candidates(resource, claims, now, connection)
-    found, tried = _proven(replace(claims, code=""), candidates, now), identity.wrong_names(connection, now - A_DAY)
+    found, tried = _proven(replace(claims, code=""), candidates, now), attempts.wrong_names(connection, now - A_DAY)
     return any(each.id in found and not _guessed(each.name, tried) for each in candidates)
 
 
@@ -154,7 +155,7 @@ def owns(request: EffectRequest, appointment: Appointment, connection: Connectio
     claims = Claims.of(request)
     if not claims.number or appointment.caller != claims.number or not same_person(appointment.name, claims.name):
         return False
-    tried = identity.wrong_names(connection, request.context.now() - A_DAY)
+    tried = attempts.wrong_names(connection, request.context.now() - A_DAY)
     return not _too_often(request, connection) and not _guessed(appointment.name, tried)
 
 
@@ -163,8 +164,8 @@ def _too_often(request: EffectRequest, connection: Connection) -> bool:
     context = request.context
     # Within 24 hours, not since midnight: otherwise someone who guesses would only have to wait for midnight.
     return (
-        identity.wrong_in_call(connection, context.conversation_id) >= WRONG_IN_CALL
-        or identity.wrong_by_number(connection, context.caller, context.now() - A_DAY) >= WRONG_IN_A_DAY
+        attempts.wrong_in_call(connection, context.conversation_id) >= WRONG_IN_CALL
+        or attempts.wrong_by_number(connection, context.caller, context.now() - A_DAY) >= WRONG_IN_A_DAY
     )
 
 
@@ -190,7 +191,7 @@ def tally(resource: str, request: EffectRequest, result: EffectResult, connectio
     else:
         miscoded = outcome == "wrong" and _only_miscoded(resource, request, connection)
     context = request.context
-    identity.attempted(
+    attempts.attempted(
         connection,
         key=request.key,
         conversation_id=context.conversation_id,
@@ -216,7 +217,7 @@ def asked_anew(*, name: str, day: str, at: str) -> tuple[Arrow, ...]:
 
 def still_theirs(resource: str, request: EffectRequest, connection: Connection) -> Appointment | None:
     """The resource's appointment that was found and read back; None if it has changed, or is no longer the caller's."""
-    mine = appointments.held(connection, int(str(request.facts["appointment"])))
+    mine = bookings.held(connection, int(str(request.facts["appointment"])))
     if mine is None or mine.resource != resource:
         return None
     tz = request.context.now().tzinfo
@@ -226,30 +227,31 @@ def still_theirs(resource: str, request: EffectRequest, connection: Connection) 
 
 def _the_one_meant(proven: dict[int, datetime], request: EffectRequest) -> EffectResult:
     """Select one of the caller's appointments by the day and time given."""
-    day, at = request.slots.get("which"), request.slots.get("which_at")
+    day, at, locale = request.slots.get("which"), request.slots.get("which_at"), request.context.locale
     on_day = {each: local for each, local in proven.items() if day in (None, local.date())}
     if not on_day:
-        return _ask("which", "matched", f"There is none on {_day(day)}. {_listed(proven)}".strip())
+        none_then = locale.say("There is none on {day}.", day=day)
+        return _ask("which", "matched", f"{none_then} {_listed(proven, locale)}".strip())
     fitting = {each: local for each, local in on_day.items() if at in (None, local.time())}
     if len(fitting) == 1:
         [(found, local)] = fitting.items()
         return Ok({"was_day": local.date().isoformat(), "was_at": f"{local:%H:%M:%S}", "appointment": found})
     left = fitting or on_day
     one_day = len({local.date() for local in left.values()}) == 1
-    none_then = "" if fitting else f"There is none at {_at(at)}. "
-    return _ask("which_at" if one_day else "which", "matched", f"{none_then}{_listed(left)}".strip())
+    none_then = "" if fitting else locale.say("There is none at {at}.", at=at)
+    return _ask("which_at" if one_day else "which", "matched", f"{none_then} {_listed(left, locale)}".strip())
 
 
 def _ask(slot: str, tried: Outcome, say: str) -> Refused:
     return Refused(say, {"ask": slot, "tried": tried})
 
 
-def _described(claims: Claims) -> str:
+def _described(claims: Claims, locale: Locale) -> str:
     return " ".join(
-        part
+        locale.say(part, name=claims.name, day=claims.day)
         for part, claimed in (
-            (f"under the name {claims.name}", claims.name),
-            (f"on {_day(claims.day)}", claims.day),
+            ("under the name {name}", claims.name),
+            ("on {day}", claims.day),
             ("with that code", claims.code),
             ("for your number", claims.number),
         )
@@ -257,20 +259,12 @@ def _described(claims: Claims) -> str:
     )
 
 
-def _listed(proven: dict[int, datetime]) -> str:
+def _listed(proven: dict[int, datetime], locale: Locale) -> str:
     """The appointments to choose from; "" if there is one, because it is not the one that the caller named."""
     if len(proven) == 1:
         return ""
-    *most, last = [f"{_day(local.date())} at {_at(local.time())}" for local in proven.values()][:3]
-    return f"Your next appointments are on {', '.join(most)} and {last}."
-
-
-def _day(day: date | None) -> str:
-    return f"{day:%A} {day.day} {day:%B}" if day else ""
-
-
-def _at(at: time | None) -> str:
-    return f"{at.hour}:{at:%M}" if at else ""
+    times = [locale.say("{day} at {at}", day=local.date(), at=local.time()) for local in proven.values()][:3]
+    return locale.say("Your next appointments are on {appointments}.", appointments=locale.listed(times))
 
 
 def _midnight(day: date, now: datetime) -> datetime:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 
-from store import identity, schema
-from store.identity import KEPT, Outcome
+from appointments import attempts
+from appointments.attempts import KEPT, Outcome
+from appointments.schema import identity_attempt
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
 
@@ -22,17 +23,17 @@ def tried(
     name: str = "Ann Fox",
 ) -> None:
     with engine.begin() as connection:
-        identity.attempted(connection, key=key, conversation_id=call, caller=caller, outcome=outcome, name=name, at=at)
+        attempts.attempted(connection, key=key, conversation_id=call, caller=caller, outcome=outcome, name=name, at=at)
 
 
 def wrong(engine: Engine, call: str = "c-1") -> int:
     with engine.connect() as connection:
-        return identity.wrong_in_call(connection, call)
+        return attempts.wrong_in_call(connection, call)
 
 
 def by_number(engine: Engine, caller: str = "+49301", since: datetime = NOW - timedelta(hours=1)) -> int:
     with engine.connect() as connection:
-        return identity.wrong_by_number(connection, caller, since)
+        return attempts.wrong_by_number(connection, caller, since)
 
 
 def test_a_wrong_attempt_counts_for_its_call_and_number(engine: Engine) -> None:
@@ -53,7 +54,7 @@ def test_a_limited_attempt_counts_for_its_call_and_number_not_for_its_name(engin
     tried(engine, "k1", "limited")
     assert (wrong(engine), by_number(engine)) == (1, 1)
     with engine.connect() as connection:
-        assert identity.wrong_names(connection, NOW) == {}
+        assert attempts.wrong_names(connection, NOW) == {}
 
 
 def test_wrong_names_are_counted_since_a_time_for_all_callers(engine: Engine) -> None:
@@ -65,7 +66,7 @@ def test_wrong_names_are_counted_since_a_time_for_all_callers(engine: Engine) ->
     tried(engine, "k6", "incomplete")
     tried(engine, "k7", name="")
     with engine.connect() as connection:
-        assert identity.wrong_names(connection, NOW) == {"Ann Fox": 2, "Bob Fox": 1}
+        assert attempts.wrong_names(connection, NOW) == {"Ann Fox": 2, "Bob Fox": 1}
 
 
 def test_an_attempt_of_an_earlier_release_has_no_name(engine: Engine) -> None:
@@ -76,7 +77,7 @@ def test_an_attempt_of_an_earlier_release_has_no_name(engine: Engine) -> None:
         )
     assert wrong(engine) == 1
     with engine.connect() as connection:
-        assert identity.wrong_names(connection, NOW - timedelta(days=1)) == {}
+        assert attempts.wrong_names(connection, NOW - timedelta(days=1)) == {}
 
 
 def test_an_attempt_written_again_is_the_first(engine: Engine) -> None:
@@ -102,4 +103,4 @@ def test_what_no_limit_looks_back_to_is_dropped_by_the_next_attempt(engine: Engi
     tried(engine, "k2", at=NOW - KEPT)
     tried(engine, "k3", at=NOW)
     with engine.connect() as connection:
-        assert connection.scalars(select(func.count()).select_from(schema.identity_attempt)).one() == 2
+        assert connection.scalars(select(func.count()).select_from(identity_attempt)).one() == 2

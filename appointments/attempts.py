@@ -2,7 +2,8 @@
 
 Attempts are limited per call, per claimed number and per claimed name, because neither number nor name proves anything
 and guessing must be stopped.
-Functions that change it take the connection of a transaction. May import: SQLAlchemy, the standard library.
+Functions that change it take the connection of a transaction.
+May import: appointments, store, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
-from store import schema
+from appointments import schema
 from store.database import insert
 
 # matched: two facts matched an appointment. incomplete: fewer than two were given. wrong: no two matched. limited: not

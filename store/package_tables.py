@@ -1,0 +1,91 @@
+"""The tables of installed packages, made beside the store's own: a package names by entry point what makes them.
+
+May import: protocols, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, inspect
+
+from protocols.errors import MisuseError
+
+# Each names a function that is given the connection of a transaction, whenever the store is opened: it makes what is
+# missing, in the tables of its own package only.
+ENTRY_POINT_GROUP = "tieline.tables"
+Prepare = Callable[[Connection], None]
+
+# An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time. And how long the others wait.
+MIGRATION_LOCK = 7_132_654
+LOCK_LIMIT_S = 5
+
+
+def prepare(connection: Connection) -> None:
+    """Have each installed package make its tables. Raises: MisuseError for an entry point that cannot be loaded."""
+    for each in _installed():
+        each(connection)
+
+
+def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare, ...]:
+    """What the entry points name. Raises: MisuseError for one that cannot be loaded, or is no function."""
+    found: list[Prepare] = []
+    for point in points:
+        try:
+            named = point.load()
+        except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported
+            why = f"{type(error).__name__}: {error}"
+            raise MisuseError(f"the tables {point.name!r} of an installed package cannot be loaded: {why}") from error
+        if not callable(named):
+            raise MisuseError(f"the tables {point.name!r} of an installed package are no function ({point.value})")
+        found.append(named)
+    return tuple(found)
+
+
+@cache
+def _installed() -> tuple[Prepare, ...]:
+    return loaded(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
+
+
+def create_missing(connection: Connection, metadata: MetaData) -> None:
+    """Make those tables that are not there; processes that start together wait for the first."""
+    if _missing(connection, metadata):
+        wait_for_others(connection)
+        # Looked at again: by now another process may have made them.
+        missing = [metadata.tables[each] for each in _missing(connection, metadata)]
+        with unlimited(connection):
+            metadata.create_all(connection, missing)
+
+
+def wait_for_others(connection: Connection) -> None:
+    """Only one process makes or changes tables at a time, until its transaction ends."""
+    # SQLite: a transaction that may write has the only lock.
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        # A busy machine may be slow between two statements.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+
+@contextmanager
+def unlimited(connection: Connection) -> Iterator[None]:
+    """A migration may take longer than the limits for calls."""
+    raw: Any = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    limit_s, raw.answer_limit_s = raw.answer_limit_s, None
+    try:
+        yield
+    finally:
+        raw.answer_limit_s = limit_s
+
+
+def _missing(connection: Connection, metadata: MetaData) -> list[str]:
+    there = set(inspect(connection).get_table_names())
+    return [each.name for each in metadata.sorted_tables if each.name not in there]
