@@ -134,7 +134,8 @@ class BotProfile:
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
-    that it may go on in, by tag. yes_without_words: a turn without a transcript may be a yes to a read-back.
+    that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
+    be a yes to a read-back.
     before_call, after_call: what is asked before a call, and told after it; with before_call, instructions and greeting
     are filled for each call (`filled`).
     """
@@ -153,6 +154,7 @@ class BotProfile:
     clips: Clips = field(default_factory=dict)
     locale: Locale = ENGLISH
     locales: Mapping[str, Locale] = field(default_factory=dict)
+    clips_of: Mapping[str, Clips] = field(default_factory=dict)
     yes_without_words: bool = False
     disclosure: str = ""
     languages: tuple[str, ...] = ()
@@ -177,6 +179,10 @@ class BotProfile:
             return str(given).lower() if isinstance(given, bool) else str(given)
 
         return _PLACEHOLDER.sub(value, text)
+
+    def clips_in(self, locale: Locale) -> Clips:
+        """The recordings that are played to a caller of this language."""
+        return self.clips_of.get(locale.tag, self.clips)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

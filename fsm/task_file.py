@@ -87,63 +87,92 @@ class _Model(BaseModel):
 class TaskHeader(_Model):
     """`[task]`: as in AgentSpec. retention: seconds by category."""
 
-    name: str
-    description: str = Field(min_length=1)
-    start: str = ""
-    ends_call: bool = False
-    carries_notes: bool = False
-    patience: int = Field(default=40, ge=1)
-    retention: dict[Literal["slot", "fact", "result"], Annotated[float, Field(gt=0, le=LONGEST_KEPT_S)]] = {}
-    not_understood: str = "Sorry, I did not get that."
-    still_there: str = "Are you still there?"
-    yes_or_no: str = "Please answer with yes or no."
+    name: str = Field(
+        description="The name, also of the function that opens it: small letters, digits and underscores."
+    )
+    description: str = Field(min_length=1, description="Tells the model when to call it, and what to pass.")
+    start: str = Field(default="", description="The state it begins in; the first, if left out.")
+    ends_call: bool = Field(
+        default=False,
+        description="Whether it ends the caller's talk with the bot, so that the caller must have spoken first.",
+    )
+    carries_notes: bool = Field(
+        default=False, description="Whether it begins with the notes of the call's earlier tasks."
+    )
+    patience: int = Field(default=40, ge=1, description="After how many states it gives up where it waits.")
+    retention: dict[Literal["slot", "fact", "result"], Annotated[float, Field(gt=0, le=LONGEST_KEPT_S)]] = Field(
+        default={},
+        description="For how many seconds values are kept, by category; after that they are asked for again.",
+    )
+    not_understood: str = Field(
+        default="Sorry, I did not get that.", description="Said before the question to a caller who was not understood."
+    )
+    still_there: str = Field(
+        default="Are you still there?", description="Said before the question to a caller who was silent."
+    )
+    yes_or_no: str = Field(
+        default="Please answer with yes or no.",
+        description="Said before a read-back after a yes to it did not count twice.",
+    )
 
 
 class KeypadTable(_Model):
     """`keypad = { ask = "...", length = 4 }`. length: left out, the hash key ends it."""
 
-    ask: str = Field(min_length=1)
-    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS)
+    ask: str = Field(min_length=1, description="The question, which names the keys.")
+    length: int | None = Field(
+        default=None, ge=1, le=MOST_DIGITS, description="How many keys make an answer; left out, the hash key ends it."
+    )
 
 
 class SlotTable(_Model):
     """`[slot.NAME]`. check: names of checks, run in order after the type's own."""
 
-    type: str
-    ask: str = ""
-    describe: str = ""
-    example: str = ""
-    check: str | list[str] = []
-    choices: list[str] | dict[str, str] | None = None
-    choices_from: str = ""
-    keypad: bool | KeypadTable = False
-    optional: bool = False
-    stored: bool = False
-    lowest: float | None = None
-    highest: float | None = None
-    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS)
-    region: str = Field(default="", pattern="^([A-Z]{2})?$")
-    currency: str = ""
+    type: str = Field(description="What kind of value it is.", json_schema_extra={"enum": list(SLOT_TYPES)})
+    ask: str = Field(default="", description="The question for it.")
+    describe: str = Field(default="", description="Tells the model what the value is.")
+    example: str = Field(default="", description="Added to the question when the caller was not understood.")
+    check: str | list[str] = Field(default=[], description="The name of a check, or of several in order.")
+    choices: list[str] | dict[str, str] | None = Field(
+        default=None, description='The values of a choice: a list, or value = "words for the caller".'
+    )
+    choices_from: str = Field(
+        default="", description="A setting of the bot whose names are the values, like transfer_targets."
+    )
+    keypad: bool | KeypadTable = Field(default=False, description="Whether it can be keyed in.")
+    optional: bool = Field(default=False, description="Taken when the caller offers it, never asked for.")
+    stored: bool = Field(default=False, description="Filled by a tool, and not by the caller.")
+    lowest: float | None = Field(default=None, description="The lowest number or amount.")
+    highest: float | None = Field(default=None, description="The highest number or amount.")
+    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS, description="How many digits it has.")
+    region: str = Field(
+        default="",
+        pattern="^([A-Z]{2})?$",
+        description="The country of national numbers and of postcodes; the bot's, if left out.",
+    )
+    currency: str = Field(default="", description="Said after an amount; a code like EUR by its name.")
 
 
 class ArrowTable(_Model):
     """One of several arrows for an event. when: a condition, or the name of a rule."""
 
-    to: str
-    when: Condition | str | None = None
-    priority: int = 0
-    then: dict[str, JsonValue] = {}
+    to: str = Field(description="The state it leads to.")
+    when: Condition | str | None = Field(
+        default=None, description="A condition, or the name of a rule; the last arrow has none."
+    )
+    priority: int = Field(default=0, description="The highest is tried first.")
+    then: dict[str, JsonValue] = Field(default={}, description="Values to remember when it is taken.")
 
 
 class ChoiceTable(_Model):
-    means: str = Field(min_length=1)
-    when: Condition | str | None = None
+    means: str = Field(min_length=1, description="Tells the model when it applies.")
+    when: Condition | str | None = Field(default=None, description="A condition that takes it unasked.")
 
 
 class ReasonTable(_Model):
-    question: str = Field(min_length=1)
-    limit_s: float = Field(default=2.0, gt=0, le=10)
-    notes: bool = False
+    question: str = Field(min_length=1, description="What the model is asked beside the conversation.")
+    limit_s: float = Field(default=2.0, gt=0, le=10, description="Without an answer by then the default is taken.")
+    notes: bool = Field(default=False, description="Whether the model sees the task's notes.")
 
 
 class StateTable(_Model):
@@ -152,20 +181,26 @@ class StateTable(_Model):
     on: the arrows by event; a state's name, or several arrows that are tried in order.
     """
 
-    collect: list[str] | None = None
-    confirm: str | None = None
-    choose: dict[str, ChoiceTable] | None = None
-    act: str | None = None
-    end: str | None = None
-    change: str | None = None
-    retries: int | None = Field(default=None, ge=1)
-    ask: str | None = None
-    default: str | None = None
-    reason: ReasonTable | None = None
-    fills: list[str] | None = None
-    say: str | None = None
-    target: str | None = None
-    on: dict[str, str | list[ArrowTable]] = {}
+    collect: list[str] | None = Field(default=None, description="Waits for these slots.")
+    confirm: str | None = Field(default=None, description="Reads this back, and waits for a yes.")
+    choose: dict[str, ChoiceTable] | None = Field(
+        default=None, description="Picks one of these, by the event that each raises."
+    )
+    act: str | None = Field(default=None, description="Carries out this tool.")
+    end: str | None = Field(
+        default=None, description="Ends the task with this outcome; transfer and hangup are carried out."
+    )
+    change: str | None = Field(default=None, description="Asked after a no.")
+    retries: int | None = Field(default=None, ge=1, description="After how many unusable answers it gives up.")
+    ask: str | None = Field(default=None, description="The question that lets the caller choose.")
+    default: str | None = Field(default=None, description="The choice if nothing else decides.")
+    reason: ReasonTable | None = Field(default=None, description="Lets the model decide beside the conversation.")
+    fills: list[str] | None = Field(default=None, description="The stored slots that the tool fills.")
+    say: str | None = Field(default=None, description="What the caller hears.")
+    target: str | None = Field(default=None, description="The slot that names whom to transfer to.")
+    on: dict[str, str | list[ArrowTable]] = Field(
+        default={}, description="The state that each event leads to, or several arrows."
+    )
 
 
 _KINDS: Mapping[str, frozenset[str]] = {
@@ -178,13 +213,13 @@ _KINDS: Mapping[str, frozenset[str]] = {
 
 
 class EndTable(_Model):
-    """`done = { say = "..." }`. transfer: the call is handed over; to: the slot that names the target."""
+    """`done = { say = "..." }`. transfer: the call is handed over; target: the slot that names to whom."""
 
-    say: str = ""
-    transfer: bool = False
-    hangup: bool = False
-    outcome: str = ""
-    target: str = ""
+    say: str = Field(default="", description="What the caller hears.")
+    transfer: bool = Field(default=False, description="Whether a human takes over.")
+    hangup: bool = Field(default=False, description="Whether the bot hangs up.")
+    outcome: str = Field(default="", description="How it has ended, for the record.")
+    target: str = Field(default="", description="The slot that names whom to transfer to.")
 
 
 class FlowTable(_Model):
@@ -194,31 +229,35 @@ class FlowTable(_Model):
     after a refusal; by default all that are collected.
     """
 
-    collect: list[str] = []
-    confirm: str = ""
-    change: str = "What should I change?"
-    done: EndTable
-    failed: EndTable = EndTable(say=TO_HUMAN, transfer=True)
-    gave_up: EndTable = EndTable(say=TO_HUMAN, transfer=True)
-    cancelled: EndTable = EndTable(say=GIVEN_UP)
-    refused_asks: list[str] | None = None
-    retries: int = Field(default=3, ge=1)
+    collect: list[str] = Field(default=[], description="The slots to ask for, in this order.")
+    confirm: str = Field(default="", description="The read-back: what the caller agrees to.")
+    change: str = Field(default="What should I change?", description="Asked after a no.")
+    done: EndTable = Field(description="The end.")
+    failed: EndTable = Field(default=EndTable(say=TO_HUMAN, transfer=True), description="The end where the tool fails.")
+    gave_up: EndTable = Field(
+        default=EndTable(say=TO_HUMAN, transfer=True), description="The end where the caller is not understood."
+    )
+    cancelled: EndTable = Field(default=EndTable(say=GIVEN_UP), description="The end where the caller gives it up.")
+    refused_asks: list[str] | None = Field(
+        default=None, description="The slots that are asked again after a refusal by the tool; all, if left out."
+    )
+    retries: int = Field(default=3, ge=1, description="After how many unusable answers to one question it gives up.")
 
 
 class EffectTable(_Model):
     """`[effect]` of a flow: the tool, or the effect written in Python, that it carries out."""
 
-    tool: str
+    tool: str = Field(description="The tool, by its name in bot.toml.")
 
 
 class TaskFile(_Model):
     """A whole file."""
 
     task: TaskHeader
-    slot: dict[str, SlotTable] = {}
-    flow: FlowTable | None = None
-    effect: EffectTable | None = None
-    state: dict[str, StateTable] = {}
+    slot: dict[str, SlotTable] = Field(default={}, description="The values that it needs.")
+    flow: FlowTable | None = Field(default=None, description="Its course: collect, read back, act, say.")
+    effect: EffectTable | None = Field(default=None, description="What it does.")
+    state: dict[str, StateTable] = Field(default={}, description="Its states one by one, in place of a flow.")
 
 
 def compile_task(data: Mapping[str, object], parts: Parts | None = None) -> AgentSpec:

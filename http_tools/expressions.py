@@ -16,6 +16,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from fsm.conditions import plain
+from fsm.locales import Locale
 
 # A number as people write it; JMESPath wants its literals in backticks.
 _NUMBER = re.compile(r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)|(?<![\w.\[:])(?P<number>-?\d+(?:\.\d+)?)(?![\w.\]:])")
@@ -73,6 +74,24 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
         return _FORMATTER.vformat(template, (), values)
     except (KeyError, IndexError, TypeError, ValueError):
         raise Missing(template) from None
+
+
+def said(template: str, values: Mapping[str, Any], locale: Locale) -> str:
+    """The template as a sentence for a caller: days and times for the ear, unless `{at:iso}` asks. Raises: Missing."""
+    try:
+        return _Spoken(locale).vformat(template, (), values)
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise Missing(template) from None
+
+
+class _Spoken(_Formatter):
+    def __init__(self, locale: Locale) -> None:
+        self._speaker = locale.formatter
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "iso" or isinstance(value, bool | None):
+            return super().format_field(value, format_spec)
+        return str(self._speaker.format_field(value, format_spec))
 
 
 def filled_url(template: str, values: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
 from http_tools.declaration import Auth, Lookup, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
-from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, searched
+from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 
@@ -48,7 +48,7 @@ class ToolHost:
     """What all tools of a process share.
 
     clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time. heard: is told of each reply
-    but an access token's, for people who try a tool.
+    but an access token's, missed: why there is none, both for people who try a tool.
     """
 
     guard: HostGuard
@@ -58,6 +58,7 @@ class ToolHost:
     pause: Callable[[float], None] = time.sleep
     gates: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
     heard: Callable[[Reply], None] = lambda reply: None
+    missed: Callable[[str], None] = lambda reason: None
 
 
 def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
@@ -183,7 +184,8 @@ class HttpTool:
             return self._unclear()
         try:
             found = self.was_done(request)
-        except (Broken, NotSent, NotAllowed):
+        except (Broken, NotSent, NotAllowed) as error:
+            self._around.missed(f"of the look-up: {error}")
             return self._unclear()
         # It was not done, but may still be: the first request can be under way.
         return self._unclear() if found is None else found
@@ -215,7 +217,7 @@ class HttpTool:
 
     def _sentence(self, template: str, document: Mapping[str, Any], request: EffectRequest) -> str:
         try:
-            return filled(template, {**self._values(request), **document})
+            return said(template, {**self._values(request), **document}, request.context.locale)
         except Missing as error:
             logger.warning("a tool's reply lacks a value for its sentence", tool=self._name, value=str(error))
             return "I am sorry, that is not possible."
@@ -314,8 +316,10 @@ class HttpTool:
                 reply = self._once(asked, until_s)
             except NotSent as error:
                 failure, last = error, last or "connect" not in again
+                self._around.missed(str(error))
             except Broken as error:
                 failure, last = error, last or "timeout" not in again
+                self._around.missed(str(error))
                 maybe_done = maybe_done or str(error)
             else:
                 self._around.heard(reply)

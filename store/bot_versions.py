@@ -6,15 +6,18 @@ May import: protocols, SQLAlchemy, the standard library. Rules from: docs/archit
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, Text, cast, select
 
 from store import schema
 from store.database import insert, reading
-from store.rows import readable_one
+from store.rows import readable, readable_one
+
+# Rows deleted in one transaction: each holds the files of a bot.
+BATCH = 20
 
 
 class BotVersions:
@@ -39,12 +42,55 @@ class BotVersions:
         with self._engine.begin() as connection:
             connection.execute(insert(connection.dialect.name, schema.bot_version).values(row).on_conflict_do_nothing())
 
+    def seen(self, versions: Collection[tuple[str, str]], at: datetime) -> None:
+        """Note that these versions, (bot, digest) each, are in use. at: aware."""
+        column = schema.bot_version.c
+        with self._engine.begin() as connection:
+            for bot, digest in sorted(versions):
+                mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < at)
+                connection.execute(schema.bot_version.update().where(mine).values(written_at=at))
+
+    def prune(self, before: datetime, *, dry_run: bool = False) -> Iterator[tuple[str, str]]:
+        """Delete the versions that nobody has used since, and that no call and no effect needs; yield each.
+
+        before: aware. dry_run: delete nothing. A call that is not over may be resumed in its version, and an effect
+        without an outcome is looked up by it.
+        """
+        column = schema.bot_version.c
+        with reading(self._engine) as connection:
+            needed = {*_of_calls(connection), *_of_effects(connection)}
+            query = select(column.bot, column.digest).where(column.written_at < before)
+            unused = [(row.bot, row.digest) for row in connection.execute(query.order_by(column.bot, column.digest))]
+        unused = [each for each in unused if each not in needed]
+        for start in range(0, len(unused), BATCH):
+            batch = unused[start : start + BATCH]
+            with self._engine.begin() as connection:
+                for bot, digest in batch if not dry_run else ():
+                    # Once more, because a process may have come to use it meanwhile.
+                    mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < before)
+                    connection.execute(schema.bot_version.delete().where(mine))
+            yield from batch
+
     def files(self, bot: str, digest: str) -> dict[str, bytes] | None:
         """The files of a version, by path; None if it is not there. Raises: UnreadableRow."""
         column = schema.bot_version.c
         query = select(column.files).where(column.bot == bot, column.digest == digest)
         with reading(self._engine) as connection:
             return readable_one(connection, schema.bot_version, query, _decoded)
+
+
+def _of_calls(connection: Connection) -> list[tuple[str, str]]:
+    """The versions of calls that are not over. A damaged lease names none: its call goes on in the present version."""
+    query = select(schema.lease.c.opening).where(schema.lease.c.status != "ended")
+    return readable(connection, schema.lease, query, lambda opening: (opening.get("bot"), opening.get("bot_digest")))
+
+
+def _of_effects(connection: Connection) -> list[tuple[str, str]]:
+    """The versions of effects whose outcome is not known."""
+    column = schema.effect.c
+    settled = cast(column.status, Text).in_(("ok", "refused", "failed", "undone"))
+    query = select(column.bot, column.bot_digest).where(~settled)
+    return readable(connection, schema.effect, query, lambda bot, bot_digest: (bot, bot_digest))
 
 
 def _decoded(files: Mapping[str, Any]) -> dict[str, bytes]:

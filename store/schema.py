@@ -107,6 +107,7 @@ call_event = Table(
 )
 
 # One row per version of a bot, with its files: a process that takes a call over may have others.
+# written_at: or later, when it was last in use.
 bot_version = Table(
     "bot_version",
     metadata,

@@ -29,6 +29,7 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 from gateway.log_writer import WRITER
 from gateway.settings import Settings, variable_of
 from store import effect_log
+from store.bot_versions import BotVersions
 from store.database import open_database
 from store.effect_log import LoggedEffect
 from store.journal import Journal
@@ -175,6 +176,20 @@ def test_tables_are_not_shown_where_there_are_none(store: str) -> None:
         code, told = db(*args)
         assert code == 2
         assert "there is no such file" in told
+
+
+def test_versions_of_bots_that_are_not_used_are_shown_and_deleted(store: str) -> None:
+    assert db("prune-bots")[0] == 2, "there is no database"
+    assert db("upgrade")[0] == 0
+    engine = open_database(store)
+    now = datetime.now(UTC)
+    for digest, days in (("0123456789abcdef", 91), ("fedcba", 89)):
+        BotVersions(engine).write("linden", digest, {}, now - timedelta(days=days))
+    engine.dispose()
+    assert db("prune-bots", "--dry-run") == (0, "linden  0123456789ab\n1 versions would be deleted\n")
+    assert db("prune-bots") == (0, "linden  0123456789ab\n1 versions deleted\n")
+    assert db("prune-bots", "--days", "2") == (0, "linden  fedcba\n1 versions deleted\n")
+    assert db("prune-bots", "--days", "1")[0] == 2
 
 
 def test_tables_are_not_taken_from_under_a_call(store: str) -> None:
@@ -374,7 +389,7 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
         ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed", "--language"]),
         ("demo", ["--json", "--out"]),
         ("effects", ["settle", "list"]),
-        ("db", ["status", "upgrade", "downgrade"]),
+        ("db", ["status", "upgrade", "downgrade", "prune-bots"]),
     ],
 )
 def test_each_command_lists_its_options(name: str, options: list[str]) -> None:

@@ -99,6 +99,7 @@ class CallRecorder:
 
     def __init__(self, services: Services, transcript: Transcript, log: Any) -> None:
         self.transcript = transcript
+        self.clips = services.profile.clips
         self._services = services
         self._log = log
         self._rows = 0
@@ -250,7 +251,7 @@ class CallRecorder:
                 )
             case ClipHeard(item=item):
                 return ClipRow(
-                    text=self._services.profile.clips[fact.clip].words,
+                    text=self.clips[fact.clip].words,
                     item=item.item_id,
                     began_ms=self._since_or_none(item.began_ms),
                     heard_ms=item.heard_ms,

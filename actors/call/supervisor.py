@@ -81,7 +81,7 @@ from actors.messages.call import (
 from actors.messages.journal import Park, ResumeState
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
-from actors.messages.vaic import AwaitWords, Transfer, VaicSocketMessage
+from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
 from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
 from actors.model.leg import Loss, ModelLeg, ModelRef
 from actors.policies import MODEL, VAIC
@@ -462,10 +462,19 @@ class CallSupervisor(LoopActor):
         self._turns_since.called(called.call_id)
         if self._hangup is not None and self._hangup.interrupted:
             self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
-        if (output := self._tasks.invoke(called)) is not None:
+        output = self._tasks.invoke(called)
+        self._use_clips()
+        if output is not None:
             self._speech.answer({called.call_id: output})
         else:
             self._vaic.tell(AwaitWords(due=True))
+
+    def _use_clips(self) -> None:
+        """Play the recordings of the language that the call goes on in."""
+        clips = self._services.profile.clips_in(self._tasks.locale)
+        if clips is not self._recorder.clips:
+            self._recorder.clips = self._caller_leg.clips = clips
+            self._vaic.tell(UseClips(clips))
 
     def _reply(self, reply: TaskReply | None) -> None:
         if reply is None:
@@ -668,6 +677,7 @@ class CallSupervisor(LoopActor):
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.TAKEN_OVER_BLANK if blank else ReadinessEvent.TAKEN_OVER)
         unanswered = self._tasks.restore(left.rows, left.acted)
+        self._use_clips()
         for run in self._tasks.unfit:
             self._recorder.task(run)
             self._log.warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from actors.clips import Clip
+from actors.clips import Clip, Clips
 from actors.transport.websocket import WireClosed, WireText
 
 
@@ -85,6 +85,13 @@ class PlayClip:
 
 
 @dataclass(frozen=True, slots=True)
+class UseClips:
+    """The call goes on in another language: play its recordings from now on."""
+
+    clips: Clips
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitWords:
     """The caller waits for the bot to speak. due: false if not any more."""
 
@@ -129,6 +136,7 @@ VaicSocketMessage = (
     | LastWords
     | PhaseOverdue
     | PlayClip
+    | UseClips
     | AwaitWords
     | FillerDue
     | GapDue

@@ -54,6 +54,7 @@ class CallerLeg:
         self._id = conversation_id
         self._media = media
         self.wire = wire
+        self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
 
     def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
@@ -68,7 +69,7 @@ class CallerLeg:
             incarnation=self.incarnation,
             lead_ms=self._services.profile.lead_ms,
             filler_s=self._services.profile.filler_s,
-            clips=self._services.profile.clips,
+            clips=self.clips,
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
         )

@@ -6,6 +6,7 @@ May import: actors, protocols, loguru, the standard library. Rules from: docs/sp
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from loguru import logger
@@ -41,6 +42,7 @@ from actors.messages.vaic import (
     PlayoutDue,
     StreamCheckDue,
     Transfer,
+    UseClips,
     VaicSocketMessage,
 )
 from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED, CUT_SHORT
@@ -132,6 +134,7 @@ _OfOpenSession = (
     | CallerTurnCommitted
     | CallerRecognised
     | PlayClip
+    | UseClips
     | AwaitWords
     | FillerDue
     | GapDue
@@ -191,7 +194,7 @@ class VaicSocket(LoopActor):
         self._model = model
         self._late_end = _LateEnd(self._id, call)
         self._log = logger.bind(conversation=self._id)
-        self._violations, self._of_model = (ProtocolViolations(leg, self._log) for leg in ("vaic", "model"))
+        self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
         self._to_model = Transcoder(config.media, model_format(config.media))
         self._to_vaic = Transcoder(model_format(config.media), config.media)
@@ -259,6 +262,8 @@ class VaicSocket(LoopActor):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
                 self._say(message.clip)
+            case UseClips():
+                self._config = replace(self._config, clips=message.clips)
             case AwaitWords(due=True):
                 self._filler.begin()
             case AwaitWords():
@@ -382,18 +387,18 @@ class VaicSocket(LoopActor):
 
     def _read(self, data: bytes) -> None:
         try:
-            frame = FROM_VAIC.parse(data, self._violations.bad_field)
+            frame = FROM_VAIC.parse(data, self._violations["vaic"].bad_field)
             if isinstance(frame, UserStreamChunk):
                 self._hear(frame)
                 return
             if not self._rate_limits.controls.take(1):
                 self._cut_off("control messages")
             if isinstance(frame, Unknown):
-                self._violations.unknown(frame.type)
+                self._violations["vaic"].unknown(frame.type)
             else:
                 self._obey(frame)
         except WireError as error:
-            self._violations.bad_frame(error)
+            self._violations["vaic"].bad_frame(error)
             if error.reason == NOT_UTF8:  # a WebSocket ends with that (RFC 6455, 8.1); VAIC resumes on another
                 self._wire.close(NOT_UTF8_CODE, NOT_UTF8)
                 self._advance(Event.SOCKET_CLOSED, NOT_UTF8, NOT_UTF8_CODE)
@@ -404,7 +409,7 @@ class VaicSocket(LoopActor):
 
     def _cut_off(self, flood_of: str) -> None:
         """Disconnect the peer as abusive."""
-        self._violations.bad_frame(WireError("flood", flood_of))
+        self._violations["vaic"].bad_frame(WireError("flood", flood_of))
         self._wire.close(1008, "too much")
         raise TransportLost(1008, f"a flood of {flood_of}")
 
@@ -520,7 +525,7 @@ class VaicSocket(LoopActor):
         try:
             payload = self._to_vaic.feed(audio.payload)
         except WireError as error:
-            self._of_model.bad_frame(error)
+            self._violations["model"].bad_frame(error)
             return
         if self._filler.waiting:
             self._filler.end()

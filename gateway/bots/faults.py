@@ -179,10 +179,15 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """The message for a key that a table does not have."""
+    return f"is no key of this table; {unknown_name(key, known)}"
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    """What to write instead of a name that is not known: the nearest, and all there are."""
     names = sorted(known)
-    near = get_close_matches(key, names, n=1, cutoff=0.6)
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
     told = f'did you mean "{near[0]}"? ' if near else ""
-    return f"is no key of this table; {told}there are {', '.join(names)}"
+    return f"{told}there are {', '.join(names)}"
 
 
 def _keys_at(schema: Mapping[str, Any], path: KeyPath) -> set[str]:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from weakref import WeakValueDictionary
@@ -30,6 +30,8 @@ from store.bot_versions import BotVersions
 from store.rows import UnreadableRow
 
 LOOK_EVERY_S = 2.0
+# How often the store is told which versions are in use: others may be deleted.
+IN_USE_EVERY = timedelta(days=1)
 # What a folder looks like: of each file in it the path, and what changes whenever it is written.
 Looks = tuple[tuple[str, int, int, int, int], ...]
 _NOTHING: Looks = ()
@@ -94,6 +96,7 @@ class Generations:
         self._in_memory: WeakValueDictionary[tuple[str, str], Bot] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._unreadable = ""
+        self._told_in_use: datetime | None = None
 
     # --- Bots ---
 
@@ -146,6 +149,18 @@ class Generations:
     def look(self) -> None:
         """Take what has changed, and has not changed any more since the last look."""
         self._look(at_once=False)
+        self._tell_in_use()
+
+    def _tell_in_use(self) -> None:
+        now = self._now()
+        if self._versions is None or (self._told_in_use is not None and now - self._told_in_use < IN_USE_EVERY):
+            return
+        try:
+            self._versions.seen([(bot.name, bot.digest) for bot in self._present.bots.values()], now)
+        except SQLAlchemyError as error:
+            logger.warning("the store cannot be told which bots are in use", reason=type(error).__name__)
+        else:
+            self._told_in_use = now
 
     # --- looking ---
 

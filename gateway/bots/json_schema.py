@@ -1,4 +1,4 @@
-"""The JSON Schemas of bot.toml and routes.toml, for editors.
+"""The JSON Schemas of bot.toml, routes.toml and the files of tasks, for editors.
 
 May import: fsm, gateway.bots, the standard library.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsm.registry import Registered, TaskFactory, load_tasks
+from fsm.task_file import TaskFile
 from gateway.bots.schema import BotToml, RoutesToml
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,6 +34,11 @@ def bot_schema(tasks: Mapping[str, Registered] | None = None) -> str:
 def routes_schema() -> str:
     """That of routes.toml."""
     return _written(RoutesToml.model_json_schema())
+
+
+def task_schema() -> str:
+    """That of a task's file."""
+    return _written(TaskFile.model_json_schema())
 
 
 def _form(task: Registered, definitions: dict[str, Any]) -> dict[str, Any]:

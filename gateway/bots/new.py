@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from gateway.bots.files import BOT_FILE, ROUTES_FILE
-from gateway.bots.json_schema import bot_schema, routes_schema
+from gateway.bots.json_schema import bot_schema, routes_schema, task_schema
 
 # What is written into TOML without escapes, and into a URL.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -98,6 +98,7 @@ def write_bot(root: Path, name: str) -> list[Path]:
     beside = {
         root / "bot.schema.json": bot_schema(),
         root / "routes.schema.json": routes_schema(),
+        root / "task.schema.json": task_schema(),
         root / ROUTES_FILE: ROUTES.format(name=name),
     }
     texts |= {path: text for path, text in beside.items() if not path.exists()}

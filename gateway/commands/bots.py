@@ -48,11 +48,14 @@ def check(folder: Root = None) -> None:
 
 
 @bots_app.command()
-def schema(routes: Annotated[bool, typer.Option("--routes", help="That of routes.toml.")] = False) -> None:
+def schema(
+    routes: Annotated[bool, typer.Option("--routes", help="That of routes.toml.")] = False,
+    task: Annotated[bool, typer.Option("--task", help="That of a task's file.")] = False,
+) -> None:
     """Print the JSON Schema of bot.toml, by which an editor completes and checks it while it is written."""
-    from gateway.bots.json_schema import bot_schema, routes_schema
+    from gateway.bots.json_schema import bot_schema, routes_schema, task_schema
 
-    out.file.write(routes_schema() if routes else bot_schema())
+    out.file.write(routes_schema() if routes else task_schema() if task else bot_schema())
 
 
 @bots_app.command()
@@ -153,12 +156,11 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
         if locale.translates:
             name = language_name(locale.tag)
             notes.append(f"there are no sentences in {name}: the model is told to translate the English ones")
-    if lacking := [clip.value for clip in Clip if clip not in profile.clips]:
-        name, which = language_name(profile.locale.tag), ", ".join(lacking)
-        make = f"make them with: tieline bots clips {bot.name}"
-        notes.append(f"it has no recordings in {name} of {which}: nothing is played there; {make}")
-    if profile.locales and not any(path.startswith("clips/") for path in files.contents):
-        notes.append(f"its recordings are in {language_name(profile.locale.tag)} for all callers")
+    for locale in profile.locales.values() or (profile.locale,):
+        if lacking := [clip.value for clip in Clip if clip not in profile.clips_in(locale)]:
+            name, which = language_name(locale.tag), ", ".join(lacking)
+            make = f"; make them with: tieline bots clips {bot.name}" if locale is profile.locale else ""
+            notes.append(f"it has no recordings in {name} of {which}: nothing is played there{make}")
     if bot.profile.hours is None and (open_by_default := hours_by_default(bot)):
         notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
     return notes

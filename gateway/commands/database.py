@@ -1,4 +1,4 @@
-"""The commands `db status`, `db upgrade` and `db downgrade`: the tables of the database, release by release.
+"""The commands `db status`, `upgrade` and `downgrade`: the tables, release by release; and `db prune-bots`.
 
 May import: gateway, protocols, store, rich, typer, the standard library.
 """
@@ -79,17 +79,47 @@ def downgrade(
         out.print(f"{escape(shown(engine.url))}  {found.revision}, now {revision}")
 
 
+@database_app.command(name="prune-bots")
+def prune_bots(
+    days: Annotated[int, typer.Option(min=2, max=36500, help="Versions that were in use since then are kept.")] = 90,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show them, and delete nothing.")] = False,
+) -> None:
+    """Delete the versions of bots that nobody uses any more, but for those of calls in progress and of open effects."""
+    from datetime import UTC, datetime, timedelta
+
+    from store import migration
+    from store.bot_versions import BotVersions
+    from store.database import reading
+
+    with _database() as engine:
+        with reading(engine) as connection:
+            if _pending(migration.tables(connection)):
+                err.print("[red]not now[/red] the tables are of an earlier release; say: tieline db upgrade")
+                raise typer.Exit(FAILED)
+        count = 0
+        before = datetime.now(UTC) - timedelta(days=days)
+        for bot, digest in BotVersions(engine).prune(before, dry_run=dry_run):
+            out.print(escape(f"{bot}  {digest[:12]}"))
+            count += 1
+        out.print(f"{count} versions {'would be ' if dry_run else ''}deleted")
+
+
+def _pending(found: Tables) -> tuple[str, ...]:
+    """What is to be added; or exit with 1, if the tables are not for this release."""
+    try:
+        return tuple(found.pending)
+    except MisuseError as error:
+        err.print(f"[red]not for this release[/red] {escape(str(error))}")
+        raise typer.Exit(FAILED) from None
+
+
 def _print(engine: Engine, found: Tables) -> bool:
     """Print what there is. Returns whether something is to be added."""
     from store.database import shown
     from store.migration import meaning
 
     out.print(f"{escape(shown(engine.url))}  revision {found.revision or 'none'}, here {found.known[-1]}")
-    try:
-        pending = found.pending
-    except MisuseError as error:
-        err.print(f"[red]not for this release[/red] {escape(str(error))}")
-        raise typer.Exit(FAILED) from None
+    pending = _pending(found)
     for each in pending:
         out.print(escape(f"  to be added: {each} {meaning(each)}"))
     if found.newer:

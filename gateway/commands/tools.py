@@ -1,6 +1,6 @@
 """The command `tools try`: a bot's tool with values of one's own, and what a task would make of the reply.
 
-May import: actors, fsm, gateway, http_tools, protocols, rich, typer, the standard library.
+May import: actors, fsm, gateway, http_tools, protocols, loguru, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import date, datetime, time
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from loguru import logger
 from rich.markup import escape
 
 from gateway.commands.bots import OfBots, bot_or_exit, defaults_or_exit
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from actors.bots import Bot
     from fsm.effects import EffectRequest, EffectResult
     from fsm.locales import Locale
-    from fsm.spec import AgentSpec, Known
+    from fsm.spec import AgentSpec, Known, Slot
     from http_tools.exchange import Reply, Request
 
 tools_app = typer.Typer(no_args_is_help=True)
@@ -46,15 +48,20 @@ def try_tool(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the request, and send nothing.")] = False,
     root: OfBots = None,
 ) -> None:
-    """Send a tool's request with these values, and show the reply and what becomes of it. Secrets are shown as ***."""
+    """Send a tool's request with these values, and show the reply and what becomes of it. Secrets are shown as ***.
+
+    Exits with 0 if it was done, 1 if not or if that is unclear, 2 for wrong values or files.
+    """
     from fsm.effects import NotSent, Ok
     from gateway.bots.compile import parse_toml
     from gateway.bots.files import BOT_FILE
     from gateway.bots.tools import tools_of
+    from http_tools.declaration import left_out
+    from http_tools.expressions import fields
     from http_tools.tool import shown
 
     defaults = defaults_or_exit()
-    host = replace(defaults.tools, heard=_print_reply)
+    host = replace(defaults.tools, heard=_print_reply, missed=_print_missed)
     if dry_run:
         host = replace(host, secret=lambda _: "***")
     bot, files = bot_or_exit(name, root, replace(defaults, tools=host))
@@ -64,7 +71,11 @@ def try_tool(
         err.print(f"[red]unknown tool[/red] {escape(tool)}: there is {escape(', '.join(declared) or 'none')}")
         raise typer.Exit(WRONG_SETTING)
     users = [spec for spec in bot.profile.agents.values() if tool in spec.effects]
-    request = _request(bot, users, values or [])
+    needed = {each for path, text in table.templates() for each in fields(text) if not left_out(path, text)}
+    kept = {name for each in declared.values() if each.table is not None for name in each.table.ok.keep}
+    request = _request(bot, users, values or [], kept | table.placeholders())
+    _check_whole(request, users, needed)
+    logger.disable("http_tools")  # what it would say is shown here
     try:
         _print_request(shown(tool, table, host, request))
         if dry_run:
@@ -73,16 +84,19 @@ def try_tool(
     except NotSent as error:
         err.print(f"[red]not sent[/red] {escape(str(error))}")
         raise typer.Exit(FAILED) from None
+    finally:
+        logger.enable("http_tools")
     for line in _told(result, tool, users, request):
         out.print(escape(line))
     if not isinstance(result, Ok):
         raise typer.Exit(FAILED)
 
 
-def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectRequest:
-    """The request of an effect with these values, or exit with 2."""
+def _request(bot: Bot, users: list[AgentSpec], given: list[str], others: set[str] | frozenset[str]) -> EffectRequest:
+    """The request of an effect with these values, or exit with 2. others: names that are no slots."""
     from fsm.effects import EffectRequest, TaskContext
     from fsm.spec import Known, SlotError
+    from gateway.bots.faults import unknown_name
 
     now = datetime.now(bot.profile.time_zone)
     own = {"caller": "", "key": f"try-{uuid.uuid4()}", "conversation": "try"}
@@ -91,19 +105,20 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectReques
     for each in given:
         name, equals, text = each.partition("=")
         if not equals:
-            err.print(f"[red]wrong value[/red] {escape(each)}: write NAME=VALUE")
-            raise typer.Exit(WRONG_SETTING)
+            _refuse(each, "write NAME=VALUE")
         user = next((spec for spec in users if name in spec.slots), None)
         if name in own:
             own[name] = text
         elif user is None:
+            known = {*own, *others, *(slot for spec in users for slot in spec.slots)}
+            if name not in known:
+                _refuse(each, f"there is no {name}: {unknown_name(name, known)}")
             facts[name] = text
         else:
             try:
                 slots[name] = _value(user, name, text, Known(now, slots, locale=bot.profile.locale))
             except SlotError as error:
-                err.print(f"[red]wrong value[/red] {escape(each)}: {escape(bot.profile.locale.of(error.say))}")
-                raise typer.Exit(WRONG_SETTING) from None
+                _refuse(each, bot.profile.locale.of(error.say))
     context = TaskContext(
         own["conversation"],
         "t1",
@@ -114,6 +129,22 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str]) -> EffectReques
         locale=bot.profile.locale,
     )
     return EffectRequest(own["key"], slots, context, facts)
+
+
+def _refuse(given: str, why: str) -> NoReturn:
+    err.print(f"[red]wrong value[/red] {escape(given)}: {escape(why)}")
+    raise typer.Exit(WRONG_SETTING) from None
+
+
+def _check_whole(request: EffectRequest, users: list[AgentSpec], needed: set[str]) -> None:
+    """Exit with 2 if values are missing without which nothing can be sent; note those that a task would have."""
+    given = {*request.slots, *request.facts, "caller", "key", "conversation"}
+    if lacking := sorted(needed - given):
+        err.print(f"[red]missing[/red] {escape(' '.join(f'{name}=…' for name in lacking))}")
+        raise typer.Exit(WRONG_SETTING)
+    for spec in users:
+        if unasked := [name for name, slot in spec.slots.items() if slot.asked and name not in given]:
+            err.print(f"[yellow]note[/yellow] the task {spec.name} would have {escape(', '.join(unasked))} as well")
 
 
 def _value(task: AgentSpec, name: str, text: str, known: Known) -> Any:
@@ -127,8 +158,19 @@ def _value(task: AgentSpec, name: str, text: str, known: Known) -> Any:
         try:  # a number, or true
             value = slot.read(json.loads(text), known.now)
         except ValueError:
-            raise SlotError(f"is no {slot.value_type.__name__}") from None
+            raise SlotError(_what_it_takes(slot)) from None
     return value if slot.check is None or slot.stored else slot.check(value, known)
+
+
+def _what_it_takes(slot: Slot[Any]) -> str:
+    if issubclass(slot.value_type, Enum):
+        return f"write one of {', '.join(str(each.value) for each in slot.value_type)}"
+    forms = {date: "a day like 2026-11-24", time: "a time like 10:30", int: "a whole number", float: "a number"}
+    return f"write {forms.get(slot.value_type, slot.value_type.__name__)}"
+
+
+def _print_missed(reason: str) -> None:
+    out.print(escape(f"\nno reply: {reason}"))
 
 
 def _print_request(request: Request) -> None:
@@ -140,7 +182,7 @@ def _print_request(request: Request) -> None:
 
 
 def _print_reply(reply: Reply) -> None:
-    text = json.dumps(reply.body, indent=2, ensure_ascii=False)
+    text = "(no JSON)" if reply.body is None else json.dumps(reply.body, indent=2, ensure_ascii=False)
     more = " …" if len(text) > MOST_SHOWN else ""
     out.print(escape(f"\nreply {reply.status}\n{text[:MOST_SHOWN]}{more}"))
 

@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.commands.console import FAILED, WRONG_SETTING
+from http_tools.exchange import MOST_BODY_BYTES
 from run import app
 from tests.gateway.bots.desk import TASKS, TOML
 from tests.gateway.bots.folders import written
-from tests.http_tools.server import HttpServer, answers, http_server
+from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 
 VALUES = ("topic=repair", "at=10:30", "caller=+4930123", "key=k-1")
 
@@ -76,7 +77,10 @@ def test_what_has_failed_is_told_and_exits_with_1(tmp_path: Path, monkeypatch: p
     [
         ("crm.x", "topic=repair", "there is crm.callback, price.find"),
         ("crm.callback", "topic", "write NAME=VALUE"),
-        ("crm.callback", "topic=roof", "is no topic"),
+        ("crm.callback", "topic=roof", "topic=roof: write one of billing, repair"),
+        ("crm.callback", "at=25:00", "at=25:00: write a time like 10:30"),
+        ("crm.callback", "tpoic=repair", 'there is no tpoic: did you mean "topic"? there are at, caller, '),
+        ("crm.callback", "topic=repair", "missing at=…"),
         ("crm.callback", "at=23:00", "We are open on Monday"),
     ],
 )
@@ -84,3 +88,49 @@ def test_a_wrong_tool_or_value_is_told_and_exits_with_2(tool: str, value: str, t
     result = tried(tmp_path, None, tool, value, "--dry-run")
     assert result.exit_code == WRONG_SETTING
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown", "told"),
+    [
+        (answers(500, {"error": "x"}), "reply 500", "unclear"),
+        (answers(200, b"<html>no</html>"), "(no JSON)", "unclear"),
+        (
+            answers(200, b'"' + b"x" * MOST_BODY_BYTES + b'"'),
+            "no reply: the reply is longer than 262144 bytes",
+            "unclear",
+        ),
+        (answers(302, None, Location="https://crm.example/"), "reply 302", "failed"),
+        (sends(b"HTTP/1.1 2"), "no reply: no whole reply: ", "unclear"),
+    ],
+)
+def test_what_comes_back_is_shown_whatever_it_is(
+    answer: Answer, shown: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server(answer) as server:
+        result = tried(tmp_path, server, "crm.callback", *VALUES)
+    assert result.exit_code == FAILED
+    assert shown in result.stdout
+    assert f"\n{told}\n" in result.stdout
+    assert len(result.stdout) < 6000
+
+
+def test_why_nothing_came_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server() as server:
+        pass  # nobody listens there any more
+    look_up = tried(tmp_path, server, "price.find", "what=x")
+    assert (look_up.exit_code, "no reply: no connection: " in look_up.stdout) == (FAILED, True)
+    effect = tried(tmp_path, server, "crm.callback", *VALUES)
+    assert (effect.exit_code, "not sent no connection: " in effect.stderr) == (FAILED, True)
+
+
+def test_a_value_that_a_task_would_have_asked_for_is_noted(tmp_path: Path) -> None:
+    result = tried(tmp_path, None, "price.find", "--dry-run")
+    assert (result.exit_code, result.stderr) == (0, "note the task price would have what as well\n")
+
+
+def test_a_secret_that_is_not_set_is_told(tmp_path: Path) -> None:
+    result = tried(tmp_path, None, "crm.callback", *VALUES)
+    assert (result.exit_code, "TIELINE_SECRET_CRM: is not set" in result.stderr) == (WRONG_SETTING, True)

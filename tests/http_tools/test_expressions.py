@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds
+from fsm.locales import locale_of
+from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said
 
 
 class Size(StrEnum):
@@ -34,6 +35,21 @@ VALUES: dict[str, Any] = {
 )
 def test_a_template_is_filled(template: str, text: str) -> None:
     assert filled(template, VALUES) == text
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("en-GB", "Tuesday 24 November at 9:05, large 3 true; a b; 2026-11-24 09:05"),
+        ("de-DE", "Dienstag, 24. November at 9 Uhr 5, large 3 true; a b; 2026-11-24 09:05"),
+    ],
+)
+def test_a_sentence_has_days_and_times_for_the_ear(tag: str, text: str) -> None:
+    template = "{day} at {at}, {size} {n} {yes}; {list[0]}; {day:iso} {at:iso}"
+    assert said(template, VALUES, locale_of(tag)) == text
+    for missing in ("{nobody}", "{list[7]}", "{list[x]}"):
+        with pytest.raises(Missing):
+            said(missing, VALUES, locale_of(tag))
 
 
 @pytest.mark.parametrize("template", ["{other}", "{list[7]}", "{n[0]}", "{n:%x}"])

@@ -1,6 +1,6 @@
 """A client of the realtime engine, for its tests: every event it reads must fit the types of the `openai` package.
 
-May import: lab, openai, websockets, soxr, numpy, the standard library.
+May import: lab, websockets, soxr, numpy, the standard library.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from typing import Any
 import numpy as np
 import soxr
 import websockets
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection
 
 from lab.engine import Engine, EngineSettings, Faults
 from lab.engine.sound import A_LAW, MU_LAW
+from tests.openai_types import openai_server_events
 from tests.paced_loop import run_paced
 
 Event = dict[str, Any]
 SPEECH = Path(__file__).parents[2] / "lab" / "speech"
 KEY = {"Authorization": "Bearer any"}
-_TYPES: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 _LIMIT_S = 15
 _DELTAS = ("output_audio.delta", "output_audio_transcript.delta", "output_text.delta", "arguments.delta")
 
@@ -99,7 +97,7 @@ class Client:
     async def _read(self) -> Event:
         async with asyncio.timeout(_LIMIT_S):
             event: Event = json.loads(await self.socket.recv())
-        _TYPES.validate_python(event, strict=False)
+        openai_server_events().validate_python(event, strict=False)
         self.events.append(event)
         return event
 

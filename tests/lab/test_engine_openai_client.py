@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
-
-from openai import AsyncOpenAI
-from openai.types.realtime import RealtimeServerEvent
+from typing import TYPE_CHECKING
 
 from tests.lab.engine_client import running, speech
 from tests.paced_loop import run_paced
 
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.realtime import RealtimeServerEvent
+
 
 def _client(url: str) -> AsyncOpenAI:
+    from openai import AsyncOpenAI  # it takes a second to load
+
     return AsyncOpenAI(api_key="any", websocket_base_url=url.removesuffix("/realtime"))
 
 

@@ -7,8 +7,6 @@ import json
 from typing import Any
 
 from loguru import logger
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import TypeAdapter
 
 from lab.engine.config import Configuration
 from lab.engine.conversation import Conversation, caller_entry
@@ -19,9 +17,8 @@ from lab.engine.writer import ResponseWriter
 from lab.mind import FunctionCall
 from protocols.realtime.objects import ResponseRequest
 from protocols.realtime.server_events import AnyServerEvent
+from tests.openai_types import openai_server_events
 from tests.paced_loop import run_paced
-
-_TYPES: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
 
 class Written:
@@ -32,7 +29,7 @@ class Written:
 
     def emit(self, event: AnyServerEvent) -> None:
         told = json.loads(event.model_copy(update={"event_id": f"event_{len(self.events)}"}).to_wire())
-        _TYPES.validate_python(told)
+        openai_server_events().validate_python(told)
         self.events.append(told)
 
     def of(self, kind: str) -> list[dict[str, Any]]:

@@ -149,6 +149,17 @@ def test_a_task_that_raises_when_it_is_made_is_a_fault_of_its_bot(folder: Folder
     assert folder.digest()
 
 
+def test_the_store_is_told_every_day_which_versions_are_in_use(folder: Folder) -> None:
+    versions = BotVersions(folder.engine)
+    folder.looks(1)
+    folder.now += timedelta(days=90)
+    assert len(list(versions.prune(folder.now - timedelta(days=1), dry_run=True))) == 2
+    with database_lost(folder.engine):
+        folder.looks(1)
+    folder.looks(1)
+    assert list(versions.prune(folder.now - timedelta(days=1))) == []
+
+
 def test_a_bot_whose_folder_is_gone_takes_no_new_calls_and_keeps_its_live_ones(folder: Folder) -> None:
     live = folder.called("/bots/linden")
     assert live is not None

@@ -51,7 +51,7 @@ def test_the_example_loads_and_answers_every_call() -> None:
 def test_a_new_bot_passes_the_check_and_a_second_one_leaves_what_is_there(tmp_path: Path) -> None:
     root = tmp_path / "bots"
     assert {each.name for each in write_bot(root, "dental-chain")} == {
-        "bot.toml", "instructions.md", "bot.schema.json", "routes.schema.json", "routes.toml"
+        "bot.toml", "instructions.md", "bot.schema.json", "routes.schema.json", "task.schema.json", "routes.toml"
     }  # fmt: skip
     (root / "routes.toml").write_text("# mine\n")
     assert {each.name for each in write_bot(root, "other")} == {"bot.toml", "instructions.md"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from openai.types.realtime import RealtimeClientEvent
-from pydantic import TypeAdapter
 
 from protocols.errors import WireError
 from protocols.realtime import objects, server_events
@@ -25,6 +23,7 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from protocols.realtime.server_events import SERVER_EVENTS
+from tests.openai_types import openai_client_events
 
 
 def test_null_and_absent_differ_on_the_wire() -> None:
@@ -77,7 +76,7 @@ def test_an_end_of_a_session_that_is_no_time_is_refused(told: object) -> None:
 )
 def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> None:
     sent = json.loads(ConversationItemCreate(item=item).to_wire())
-    event = TypeAdapter(RealtimeClientEvent).validate_python(sent)
+    event = openai_client_events().validate_python(sent)
     assert event.to_dict() == sent
     role = {"UserMessage": "user", "AssistantMessage": "assistant"}.get(type(item).__name__)
     assert sent["item"].get("role") == role

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import TypeAdapter
 
 from protocols.frames import Frame
 from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, SpeechStarted, SpeechStopped
+from tests.openai_types import openai_server_events
 from tests.protocols.wire import models, same_fields, sample
 
 
 @pytest.mark.parametrize("model", models(AnyServerEvent).values(), ids=models(AnyServerEvent))
 def test_every_server_event_is_read_as_the_openai_package_writes_it(model: type[Frame]) -> None:
-    theirs: Any = TypeAdapter(RealtimeServerEvent).validate_python(sample(model))
+    theirs: Any = openai_server_events().validate_python(sample(model))
     event = SERVER_EVENTS.parse(theirs.model_dump_json())
     assert type(event) is model
 
