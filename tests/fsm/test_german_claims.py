@@ -111,7 +111,7 @@ def test_a_retraction_is_no_statement(deeds: set[Deed], said: str) -> None:
 
 
 def test_each_sentence_of_ours_states_in_german_what_it_does_in_english() -> None:
-    stated = set()
+    stated: set[Deed] = set()
     for english, german in locale_of("de-DE").sentences.items():
         deeds = deeds_in(literal(german), German())
         assert deeds == deeds_in(literal(english), English()), german
